@@ -1,0 +1,36 @@
+#include "base/fault.h"
+
+#define CLIENT FAULT_OF_CLIENT
+#define UPSTREAM FAULT_OF_UPSTREAM
+#define US FAULT_OF_US
+#define GIVE_UP FAULT_GIVE_UP
+#define TRY_NEXT FAULT_TRY_NEXT
+#define TRY_SAME FAULT_TRY_SAME
+
+#define FAULT(name, status, type, code, owner, next, text)                               \
+	const struct fault FAULT_##name[1] = { { STR_INIT(#name), status, STR_INIT(type), \
+						 STR_INIT(code), owner, next,            \
+						 STR_INIT(text) } };
+#include "base/fault.def"
+#undef FAULT
+
+static const fault_t rows[FAULT_IDS] = {
+#define FAULT(name, status, type, code, owner, next, text)                               \
+	[FAULT_ID_##name] = FAULT_##name,
+#include "base/fault.def"
+#undef FAULT
+};
+
+fault_t fault_by_id(enum fault_id id)
+{
+	return (unsigned)id < FAULT_IDS ? rows[id] : NULL;
+}
+
+enum fault_id fault_id_of(fault_t fault)
+{
+	for (unsigned id = 1; fault && id < FAULT_IDS; id++) {
+		if (rows[id] == fault)
+			return (enum fault_id)id;
+	}
+	return FAULT_ID_NONE;
+}

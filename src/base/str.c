@@ -1,0 +1,155 @@
+#include "base/str.h"
+
+size_t str_find_last(str s, char c)
+{
+	const char *at = s.len ? memrchr(s.ptr, c, s.len) : NULL;
+
+	return at ? (size_t)(at - s.ptr) : s.len;
+}
+
+size_t str_find_any(str s, str set)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (memchr(set.ptr, s.ptr[i], set.len))
+			return i;
+	}
+	return s.len;
+}
+
+size_t str_find_str(str haystack, str needle)
+{
+	const char *at = haystack.len ? memmem(haystack.ptr, haystack.len, needle.ptr,
+					       needle.len)
+				      : NULL;
+
+	return at ? (size_t)(at - haystack.ptr) : haystack.len;
+}
+
+bool str_has(str haystack, str needle)
+{
+	return needle.len == 0 || str_find_str(haystack, needle) < haystack.len;
+}
+
+str str_cut(str *rest, char c)
+{
+	size_t n = str_find(*rest, c);
+	str head = str_first(*rest, n);
+
+	*rest = str_from(*rest, n < rest->len ? n + 1 : n);
+	return head;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+str str_trim(str s)
+{
+	while (s.len > 0 && is_blank(s.ptr[0]))
+		s = str_from(s, 1);
+	while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+bool str_eq_nocase(str a, str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		if (char_lower(a.ptr[i]) != char_lower(b.ptr[i]))
+			return false;
+	}
+	return true;
+}
+
+bool str_starts_nocase(str s, str prefix)
+{
+	return str_eq_nocase(str_first(s, prefix.len), prefix);
+}
+
+int str_cmp(str a, str b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int order = n ? memcmp(a.ptr, b.ptr, n) : 0;
+
+	if (order != 0)
+		return order;
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
+bool str_eq_secret(str a, str b)
+{
+	unsigned char diff = 0;
+
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		diff |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
+	return diff == 0;
+}
+
+bool str_to_u64(str s, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (s.len == 0)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (!char_is_digit(s.ptr[i]))
+			return false;
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(s.ptr[i] - '0'), &value))
+			return false;
+	}
+	*ret = value;
+	return true;
+}
+
+bool str_to_i64(str s, int64_t *ret)
+{
+	bool negative = str_skip(&s, STR("-"));
+	uint64_t value;
+
+	if (!str_to_u64(s, &value) || value > (uint64_t)INT64_MAX + negative)
+		return false;
+	*ret = negative ? (int64_t)(0 - value) : (int64_t)value;
+	return true;
+}
+
+unsigned str_distance(str a, str b, unsigned most)
+{
+	enum { LONGEST = 64 };
+	unsigned row[LONGEST + 1];
+
+	if (a.len > LONGEST || b.len > LONGEST)
+		return str_eq(a, b) ? 0 : most + 1;
+	for (unsigned j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= a.len; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= b.len; j++) {
+			unsigned keep = row[j];
+			bool same = char_lower(a.ptr[i - 1]) == char_lower(b.ptr[j - 1]);
+			unsigned best = diagonal + !same;
+
+			best = min_of(best, row[j] + 1);
+			best = min_of(best, row[j - 1] + 1);
+			row[j] = best;
+			diagonal = keep;
+		}
+	}
+	return min_of(row[b.len], most + 1);
+}
+
+uint64_t str_hash(str s)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < s.len; i++)
+		hash = (hash ^ (unsigned char)s.ptr[i]) * 0x100000001b3u;
+	return hash;
+}

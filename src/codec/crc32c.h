@@ -1,0 +1,7 @@
+/* crc32c.h - CRC-32C (Castagnoli, RFC 3720 B.4), with the CPU's instruction where it has
+ * one. */
+#pragma once
+#include "base/str.h"
+
+/* Continue with the last result; start with 0. */
+uint32_t crc32c(uint32_t crc, str bytes);

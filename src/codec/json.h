@@ -1,0 +1,86 @@
+/* json.h - JSON read where it stands: no tree, no copy, no allocation.
+ *
+ * Two ways of reading.  json_check and json_members take text from outside, check all of
+ * it strictly (RFC 8259: UTF-8, escapes, numbers, nothing behind the root) and keep the
+ * limits R78-R80 ask for.  The iterators walk text that has passed such a check and only
+ * find where values stand.  A lone surrogate escape passes; the bytes stay as they are. */
+#pragma once
+#include "base/fault.h"
+#include "base/str.h"
+
+struct json_limits {
+	unsigned depth;  /* containers within containers */
+	unsigned nodes;  /* members and containers; scalars in arrays are not counted */
+	size_t key;      /* bytes of one member name */
+	size_t number;   /* characters of one number */
+};
+
+/* depth 64, nodes 100,000, key 64 KiB, number 64 (G21) */
+extern const struct json_limits json_limits_default;
+
+enum json_type {
+	JSON_NONE, /* not there */
+	JSON_OBJECT,
+	JSON_ARRAY,
+	JSON_STRING,
+	JSON_NUMBER,
+	JSON_TRUE,
+	JSON_FALSE,
+	JSON_NULL,
+};
+
+/* A value where it stands; raw has the quotes of a string and the braces of an object. */
+struct json_value {
+	enum json_type type;
+	str raw;
+};
+
+struct json_member {
+	str key; /* between the quotes, escapes as they stand */
+	struct json_value value;
+};
+
+/* Is text one JSON value, with nothing but white space around it?
+ * BAD_JSON or JSON_LIMIT; *ret (may be NULL) is the root, set on success. */
+must_check fault_t json_check(str text, const struct json_limits *limits,
+			      struct json_value *ret);
+
+/* json_check for a root which must be an object, and its members in their order.
+ * At most `most` members (more: JSON_LIMIT).  JSON_DUPLICATE when two names are equal,
+ * also after unescaping, but for letter case, or but for a trailing NUL (R78). */
+must_check fault_t json_members(str text, const struct json_limits *limits,
+				struct json_member *ret, size_t most, size_t *ret_count);
+
+/* The same for an object inside text that was checked: JSON_DUPLICATE or JSON_LIMIT. */
+must_check fault_t json_object_members(struct json_value object, struct json_member *ret,
+				       size_t most, size_t *ret_count);
+
+/* Walks the members of an object or the items of an array in checked text; a value of
+ * another type has none.
+ *	for (struct json_iter it = json_iter(v); json_next(&it, &m);)            */
+struct json_iter {
+	const char *at, *end;
+	bool is_object;
+};
+struct json_iter json_iter(struct json_value container);
+/* For an array ret->key is empty. */
+bool json_next(struct json_iter *it, struct json_member *ret);
+
+/* The first member of that name in checked text (names compared unescaped);
+ * type JSON_NONE when there is none or v is no object. */
+struct json_value json_get(struct json_value object, str key);
+/* json_get along a path: json_path(v, "usage.prompt_tokens_details.cached_tokens"). */
+struct json_value json_path(struct json_value v, const char *dotted);
+
+/* A non-negative integer without fraction or exponent, up to 2^63 - 1. */
+bool json_u64(struct json_value v, uint64_t *ret);
+bool json_i64(struct json_value v, int64_t *ret);
+
+/* The text of a string.  Without escapes it is returned where it stands; else it is
+ * unescaped into `room`, which must hold v.raw.len bytes.  Lone surrogates become U+FFFD.
+ * A value that is no string gives an empty str. */
+str json_text(struct json_value v, char *room);
+/* json_text compared with s, without room. */
+bool json_text_is(struct json_value v, str s);
+/* Is v a string with at least one character? */
+bool json_has_text(struct json_value v);

@@ -1,0 +1,40 @@
+#include "tests/check.h"
+
+TEST(str_cut_leaves_what_follows)
+{
+	str rest = STR("a/b/c");
+
+	CHECK_STR(str_cut(&rest, '/'), "a");
+	CHECK_STR(rest, "b/c");
+	CHECK_STR(str_cut(&rest, ':'), "b/c");
+	CHECK_INT(rest.len, 0);
+}
+
+TEST(str_numbers_refuse_what_is_not_plain)
+{
+	uint64_t u;
+	int64_t i;
+
+	CHECK(str_to_u64(STR("18446744073709551615"), &u) && u == UINT64_MAX);
+	CHECK(!str_to_u64(STR("18446744073709551616"), &u));
+	CHECK(!str_to_u64(STR(""), &u) && !str_to_u64(STR("+1"), &u));
+	CHECK(!str_to_u64(STR(" 1"), &u) && !str_to_u64(STR("0x1"), &u));
+	CHECK(str_to_i64(STR("-9223372036854775808"), &i) && i == INT64_MIN);
+	CHECK(!str_to_i64(STR("9223372036854775808"), &i));
+}
+
+TEST(str_distance_counts_edits)
+{
+	CHECK_INT(str_distance(STR("timeout"), STR("tiemout"), 3), 2);
+	CHECK_INT(str_distance(STR("gpt-5"), STR("gpt5"), 3), 1);
+	CHECK_INT(str_distance(STR("abc"), STR("xyz"), 2), 3);
+}
+
+TEST(str_search)
+{
+	CHECK_INT(str_find_str(STR("hello world"), STR("wor")), 6);
+	CHECK_INT(str_find_last(STR("a/b/c"), '/'), 3);
+	CHECK_INT(str_find_any(STR("abc\r\n"), STR("\r\n")), 3);
+	CHECK(str_eq_nocase(STR("Content-TYPE"), STR("content-type")));
+	CHECK(str_cmp(STR("a"), STR("ab")) < 0 && str_cmp(STR("b"), STR("ab")) > 0);
+}
