@@ -1,0 +1,73 @@
+# The words never change: make, make check, make asan, make tsan, make fuzz, make tidy,
+# make floors, make bench, make night, make run.  What they do stands in meson.build,
+# tests/ and tools/.
+BUILD ?= build
+JOBS  ?= $(shell nproc)
+CC    ?= cc
+E2E   ?= tests/e2e/run
+MESON  = tools/configure
+
+.PHONY: all unit check e2e asan tsan fuzz tidy floors format bench night run docs clean
+
+all:
+	@$(MESON) $(BUILD)
+	@ninja -C $(BUILD) -j $(JOBS)
+
+unit: all
+	@ninja -C $(BUILD) -j $(JOBS) tests/unit tests/sim
+	@$(BUILD)/tests/unit
+	@$(BUILD)/tests/sim
+
+e2e: all
+	@SLUICE=$(BUILD)/sluice $(E2E)
+
+check: unit e2e
+
+# The same tests with AddressSanitizer and UndefinedBehaviorSanitizer.
+asan:
+	@$(MESON) build-asan -Db_sanitize=address,undefined -Db_lundef=false
+	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim
+	@tools/sanitized build-asan/tests/unit
+	@tools/sanitized build-asan/tests/sim
+	@SLUICE=build-asan/sluice tools/sanitized $(E2E)
+
+# Threads only meet end to end and in a few unit tests.
+tsan:
+	@$(MESON) build-tsan -Db_sanitize=thread -Db_lundef=false
+	@ninja -C build-tsan -j $(JOBS) sluice tests/unit
+	@tools/sanitized build-tsan/tests/unit loop store meter
+	@SLUICE=build-tsan/sluice tools/sanitized $(E2E) --few
+
+fuzz:
+	@CC=clang-14 $(MESON) build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+	@ninja -C build-fuzz -j $(JOBS) fuzz/all
+	@tools/fuzz build-fuzz $(or $(SECONDS),20)
+
+tidy:
+	@CC=clang-14 $(MESON) build-clang
+	@ninja -C build-clang -j $(JOBS)
+	@tools/tidy build-clang
+
+floors:
+	@tools/floors
+
+format:
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'fuzz/*.c' | xargs clang-format-14 -i
+
+bench: all
+	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load
+	@bench/run --write
+
+# The long enumerations: every offset, a thousand kills, an hour of fuzzing in all.
+night: check
+	@SLUICE=$(BUILD)/sluice $(E2E) --night
+	@$(MAKE) fuzz SECONDS=300
+
+run: all
+	@$(BUILD)/sluice
+
+docs: all
+	@tools/docs $(BUILD)/sluice
+
+clean:
+	@rm -rf build build-asan build-tsan build-fuzz build-clang
