@@ -6,16 +6,18 @@
 #define GIVE_UP FAULT_GIVE_UP
 #define TRY_NEXT FAULT_TRY_NEXT
 #define TRY_SAME FAULT_TRY_SAME
+#define AGAIN true
+#define NEVER false
 
-#define FAULT(name, status, type, code, owner, next, text)                               \
+#define FAULT(name, status, type, code, owner, next, again, text)                               \
 	const struct fault FAULT_##name[1] = { { STR_INIT(#name), status, STR_INIT(type), \
-						 STR_INIT(code), owner, next,            \
+						 STR_INIT(code), owner, next, again,     \
 						 STR_INIT(text) } };
 #include "base/fault.def"
 #undef FAULT
 
 static const fault_t rows[FAULT_IDS] = {
-#define FAULT(name, status, type, code, owner, next, text)                               \
+#define FAULT(name, status, type, code, owner, next, again, text)                               \
 	[FAULT_ID_##name] = FAULT_##name,
 #include "base/fault.def"
 #undef FAULT

@@ -16,20 +16,21 @@ struct fault {
 	str type, code;
 	enum fault_owner owner;
 	enum fault_next next;
+	bool again; /* may the same request succeed when the client sends it again? */
 	str text;
 };
 
 typedef const struct fault *fault_t;
 
 /* One-row arrays, so that FAULT_NO_KEY is a fault_t. */
-#define FAULT(name, status, type, code, owner, next, text)                               \
+#define FAULT(name, status, type, code, owner, next, again, text)                               \
 	extern const struct fault FAULT_##name[1];
 #include "base/fault.def"
 #undef FAULT
 
 enum fault_id {
 	FAULT_ID_NONE,
-#define FAULT(name, status, type, code, owner, next, text) FAULT_ID_##name,
+#define FAULT(name, status, type, code, owner, next, again, text) FAULT_ID_##name,
 #include "base/fault.def"
 #undef FAULT
 	FAULT_IDS,

@@ -53,12 +53,33 @@ str str_trim(str s)
 	return s;
 }
 
-bool str_eq_nocase(str a, str b)
+#define EACH_BYTE ((uint64_t)0x0101010101010101)
+
+/* Eight letters at a time: a byte from 'A' to 'Z' gets the bit that makes it small. */
+static uint64_t lower8(const char *at)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		if (char_lower(a.ptr[i]) != char_lower(b.ptr[i]))
+	uint64_t bytes, low;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	low = bytes & (EACH_BYTE * 0x7f);
+	uint64_t above_z = low + EACH_BYTE * (0x7f - 'Z');
+	uint64_t from_a = low + EACH_BYTE * (0x80 - 'A');
+	uint64_t is_upper = ~bytes & (EACH_BYTE * 0x80) & (from_a ^ above_z);
+	return bytes | is_upper >> 2;
+}
+
+bool str_eq_nocase_bytes(const char *a, const char *b, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8) {
+		if (lower8(a + i) != lower8(b + i))
+			return false;
+	}
+	if (i > 0 && i < len) /* the last eight once more: they overlap */
+		return lower8(a + len - 8) == lower8(b + len - 8);
+	for (; i < len; i++) {
+		if (char_lower(a[i]) != char_lower(b[i]))
 			return false;
 	}
 	return true;

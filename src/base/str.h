@@ -61,6 +61,8 @@ static inline str str_first(str s, size_t n)
 /* What follows the first n bytes. */
 static inline str str_from(str s, size_t n)
 {
+	if (s.len == 0)
+		return s;
 	return n < s.len ? str_of(s.ptr + n, s.len - n) : str_of(s.ptr + s.len, 0);
 }
 
@@ -103,8 +105,13 @@ str str_cut(str *rest, char c);
 /* Without blanks and tabs at both ends. */
 str str_trim(str s);
 
-/* ASCII only; bytes above 127 are compared as they are. */
-bool str_eq_nocase(str a, str b);
+/* ASCII only; bytes above 127 are compared as they are.  Lengths differ far more often than
+ * letters do, so they are compared in place. */
+bool str_eq_nocase_bytes(const char *a, const char *b, size_t len);
+static inline bool str_eq_nocase(str a, str b)
+{
+	return a.len == b.len && str_eq_nocase_bytes(a.ptr, b.ptr, a.len);
+}
 bool str_starts_nocase(str s, str prefix);
 /* strcmp order, shorter first. */
 int str_cmp(str a, str b);

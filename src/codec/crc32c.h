@@ -5,3 +5,5 @@
 
 /* Continue with the last result; start with 0. */
 uint32_t crc32c(uint32_t crc, str bytes);
+/* The same without the instruction; for CPUs that have none, and for tests. */
+uint32_t crc32c_portable(uint32_t crc, str bytes);

@@ -3,16 +3,17 @@
  * Two ways of reading.  json_check and json_members take text from outside, check all of
  * it strictly (RFC 8259: UTF-8, escapes, numbers, nothing behind the root) and keep the
  * limits R78-R80 ask for.  The iterators walk text that has passed such a check and only
- * find where values stand.  A lone surrogate escape passes; the bytes stay as they are. */
+ * find where values stand; on other text their answers mean nothing, but they stay within
+ * it.  A lone surrogate escape passes, and the bytes stay as they are. */
 #pragma once
 #include "base/fault.h"
 #include "base/str.h"
 
 struct json_limits {
-	unsigned depth;  /* containers within containers */
-	unsigned nodes;  /* members and containers; scalars in arrays are not counted */
-	size_t key;      /* bytes of one member name */
-	size_t number;   /* characters of one number */
+	unsigned depth; /* containers within containers; at most 64 */
+	unsigned nodes; /* members and containers; scalars in arrays are not counted */
+	size_t key;     /* bytes of one member name */
+	size_t number;  /* characters of one number */
 };
 
 /* depth 64, nodes 100,000, key 64 KiB, number 64 (G21) */
@@ -43,17 +44,40 @@ struct json_member {
 /* Is text one JSON value, with nothing but white space around it?
  * BAD_JSON or JSON_LIMIT; *ret (may be NULL) is the root, set on success. */
 must_check fault_t json_check(str text, const struct json_limits *limits,
-			      struct json_value *ret);
+                              struct json_value *ret);
 
 /* json_check for a root which must be an object, and its members in their order.
- * At most `most` members (more: JSON_LIMIT).  JSON_DUPLICATE when two names are equal,
- * also after unescaping, but for letter case, or but for a trailing NUL (R78). */
+ * At most `most` members (more: JSON_LIMIT).  JSON_DUPLICATE when some reader might take
+ * two names for the same: equal after unescaping, but for letter case (with the two
+ * letters beyond ASCII that fold into it), or up to a NUL (R78).  BAD_JSON goes first;
+ * names made to be costly to tell apart are JSON_LIMIT. */
 must_check fault_t json_members(str text, const struct json_limits *limits,
-				struct json_member *ret, size_t most, size_t *ret_count);
+                                struct json_member *ret, size_t most, size_t *ret_count);
 
 /* The same for an object inside text that was checked: JSON_DUPLICATE or JSON_LIMIT. */
 must_check fault_t json_object_members(struct json_value object, struct json_member *ret,
-				       size_t most, size_t *ret_count);
+                                       size_t most, size_t *ret_count);
+
+/* What json_tape has found: a value, and where the walk goes on behind all that is in it. */
+struct json_node {
+	struct json_member m; /* key empty for items of an array */
+	uint32_t next;        /* index of what follows this value and its contents */
+};
+
+/* A checked text as a flat list of its values down to a depth, in their order, so that a
+ * reader visits each place once.  Scalars in arrays and what lies deeper are left out;
+ * they are inside their container's raw.
+ *	for (uint32_t i = 1; i < t.nodes[0].next; i = t.nodes[i].next)  ... members of root */
+struct json_tape {
+	struct json_node *nodes; /* set by the owner */
+	uint32_t most;           /* room for so many; set by the owner */
+	uint32_t count;
+};
+
+/* json_check, filling the tape down to `depth` (1: the root's members, 8 at most).
+ * JSON_LIMIT also when the tape is full. */
+must_check fault_t json_tape_read(str text, const struct json_limits *limits,
+				  unsigned depth, struct json_tape *tape);
 
 /* Walks the members of an object or the items of an array in checked text; a value of
  * another type has none.

@@ -1,9 +1,12 @@
 /* json_write.h - JSON written into a buf, commas and quotes taken care of.
  *
  *	struct json_writer w = { .to = &b };
- *	json_open(&w, '{');  json_key(&w, STR("id"));  json_str(&w, id);  json_close(&w, '}');
- * A broken sequence (a key in an array, a close too many) is a broken contract.  What does
- * not fit is remembered in to->over. */
+ *	json_open(&w, '{');
+ *	json_key(&w, STR("id"));
+ *	json_str(&w, id);
+ *	json_close(&w, '}');
+ * A broken sequence (a key in an array, a close too many, a second root) is a broken
+ * contract.  What does not fit, also into 63 levels, is remembered in to->over. */
 #pragma once
 #include "base/buf.h"
 

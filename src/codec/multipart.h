@@ -1,4 +1,5 @@
-/* multipart.h - multipart/form-data (RFC 7578) read where it stands, while it comes in. */
+/* multipart.h - multipart/form-data (RFC 7578) read where it stands, while it
+ * comes in. */
 #pragma once
 #include "base/str.h"
 
@@ -15,6 +16,7 @@ enum multipart_result {
 };
 
 /* Looks for the whole part named `name` in body, which begins at the body's first byte.
- * *ret is its value where it stands (offset ret->ptr - body.ptr).  TWICE is seen only as
- * far as the bytes reach. */
+ * *ret is its value where it stands (offset ret->ptr - body.ptr).  TWICE and BAD are seen
+ * only as far as the bytes reach.  `boundary` is one that multipart_boundary gave.  Each
+ * call reads from the beginning: while a body comes in, ask when it has doubled. */
 enum multipart_result multipart_find(str body, str boundary, str name, str *ret);

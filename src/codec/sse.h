@@ -17,14 +17,23 @@ struct sse_found {
 	bool several; /* there were more data lines: join them with sse_join */
 };
 
+/* Zeroed it is ready for use.  All fields are private: what is known of the event coming
+ * in, as offsets, because the owner may move the bytes between two calls. */
 struct sse_scan {
-	size_t seen; /* -- private -- of the bytes of the last call: looked at already */
+	size_t seen; /* no line ends before here, from `line` on */
+	size_t line; /* where the line coming in begins */
+	size_t name_at, name_len;
+	size_t data_at, data_len;
+	bool has_data, several;
+	bool begun; /* a BOM can no longer come */
 };
 
 /* `bytes` begins where an event begins and is the same text as in the last call, or
  * longer.  True: *ret is the first whole event, and the next call gets what follows
- * ret->raw.  False: more bytes are needed.  A BOM at the very start belongs to the first
- * event's raw.  Lines end with LF, CRLF or CR; a CR as last byte waits for what follows. */
+ * ret->raw.  False: more bytes are needed.  What has no data is an event too, as a
+ * comment or a blank line alone, so that all raws together are the whole text.  A BOM at
+ * the very start belongs to the first event's raw.  Lines end with LF, CRLF or CR; a CR
+ * as last byte waits for what follows. */
 bool sse_scan(struct sse_scan *s, str bytes, struct sse_found *ret);
 /* The data lines of an event with several, joined by LF, into `to` (cleared first). */
 void sse_join(const struct sse_found *event, struct buf *to);
@@ -37,14 +46,14 @@ struct sse_event {
 };
 
 struct sse_reader {
-	size_t limit;   /* set by the owner: the most bytes one event may take */
-	fault_t why;    /* why no event will come any more, or NULL */
-	struct buf line; /* -- private from here -- the line coming in */
+	size_t limit;          /* set by the owner: the most bytes one event may take */
+	fault_t why;           /* why no event will come any more, or NULL */
+	struct buf line;       /* -- private from here -- the line coming in */
 	struct buf name, data; /* the event so far, or the one on loan */
-	bool has_data;  /* an event without data is no event */
-	bool ended;     /* the next line begins a new event */
-	bool after_cr;  /* an LF now belongs to the line before */
-	bool begun;     /* a BOM can no longer come */
+	bool has_data;         /* an event without data is no event */
+	bool ended;            /* the next line begins a new event */
+	bool after_cr;         /* an LF now belongs to the line before */
+	bool begun;            /* a BOM can no longer come */
 };
 
 /* Reads on in *bytes and moves it past what was read.  True: *ret is the next event, good

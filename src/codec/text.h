@@ -7,7 +7,7 @@
  * control byte, NUL above all. '+' stays '+'. */
 bool url_decode(str s, char *room, str *ret);
 /* The raw value of the first parameter of that name in a query (without '?');
- * `count` (may be NULL) is how often it stands there. */
+ * `count` (may be NULL) is how often it stands there. Names are compared decoded. */
 bool url_query_get(str query, str name, str *ret, unsigned *count);
 /* Percent-encodes everything but unreserved characters (RFC 3986 2.3). */
 void url_encode(struct buf *to, str s);
@@ -27,9 +27,12 @@ bool hex_to_u64(str s, uint64_t *ret); /* 1 to 16 digits, either case */
  * capped at one day.  The ms form is for `retry-after-ms`. */
 bool retry_after_parse(str value, usec wall_now, usec *ret);
 bool retry_after_ms_parse(str value, usec *ret);
-/* "12ms", "6m0s", "1h30m0s", "8.64s" (Go durations, as x-ratelimit-reset-* has them). */
+/* "12ms", "6m0s", "1h30m0s", "8.64s" (Go durations, as x-ratelimit-reset-* has them);
+ * capped at one day. */
 bool go_duration_parse(str value, usec *ret);
 /* RFC 9110 IMF-fixdate to microseconds since 1970. */
 bool http_date_parse(str value, usec *ret_wall);
+/* 2026-11-23T12:34:56.789Z, with any fraction or none and any offset from UTC. */
+bool rfc3339_parse(str value, usec *ret_wall);
 /* 2026-11-23T12:34:56.789Z */
 void rfc3339_write(struct buf *to, usec wall);

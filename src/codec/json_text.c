@@ -1,0 +1,208 @@
+/* json_text.c - the inside of strings: unescaped, compared, told apart.
+ *
+ * A string is read in pieces: a run of bytes as it stands, or one escape.  Most strings
+ * are a single run, so they are returned or compared where they stand. */
+#include "codec/json.h"
+
+#include "codec/json_private.h"
+#include "codec/utf8.h"
+
+/* What names may be compared over in one object, in characters: real ones differ early,
+ * made ones must not keep us (R79). */
+enum { COMPARE_MOST = MiB };
+
+static str inside_of(struct json_value v)
+{
+	if (v.type != JSON_STRING || v.raw.len < 2)
+		return STR("");
+	return str_of(v.raw.ptr + 1, v.raw.len - 2);
+}
+
+/* The four digits at the front of s; false when they are not there. */
+static bool read_hex4(str s, uint32_t *ret)
+{
+	uint32_t value = 0;
+
+	if (s.len < 4)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		char c = s.ptr[i];
+
+		if (!json_byte_is(c, BYTE_HEX))
+			return false;
+		value = value << 4 | (uint32_t)(char_is_digit(c) ? c - '0' : (c & 7) + 9);
+	}
+	*ret = value;
+	return true;
+}
+
+/* The low half of a surrogate pair, when it stands at the front of *rest. */
+static bool take_low_half(str *rest, uint32_t *ret)
+{
+	if (!str_starts(*rest, STR("\\u")) || !read_hex4(str_from(*rest, 2), ret))
+		return false;
+	if (*ret < 0xdc00 || *ret > 0xdfff)
+		return false;
+	*rest = str_from(*rest, 6);
+	return true;
+}
+
+/* Takes one escape from *rest, which begins with a backslash.  Half a pair is U+FFFD;
+ * an escape that does not exist, in unchecked text, is the character behind it. */
+static uint32_t take_escape(str *rest)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	uint32_t c, low;
+	char kind;
+
+	if (rest->len < 2) {
+		*rest = str_from(*rest, rest->len);
+		return '\\';
+	}
+	kind = str_take(rest, 2).ptr[1];
+	if (kind == 'u' && read_hex4(*rest, &c)) {
+		*rest = str_from(*rest, 4);
+		if (c < 0xd800 || c > 0xdfff)
+			return c;
+		if (c > 0xdbff || !take_low_half(rest, &low))
+			return 0xfffd;
+		return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+	}
+	for (size_t i = 0; i < sizeof(from) - 1; i++) {
+		if (kind == from[i])
+			return (unsigned char)to[i];
+	}
+	return (unsigned char)kind;
+}
+
+/* The next piece of *rest: what stands before the next backslash, or when one is there,
+ * its escape as UTF-8 in `small`.  Empty at the end. */
+static str next_piece(str *rest, char small[4])
+{
+	size_t run = str_find(*rest, '\\');
+
+	if (run > 0 || rest->len == 0)
+		return str_take(rest, run);
+	return str_of(small, utf8_put(small, take_escape(rest)));
+}
+
+str json_text(struct json_value v, char *room)
+{
+	str rest = inside_of(v), piece;
+	char small[4];
+	size_t len = 0;
+
+	if (str_find(rest, '\\') == rest.len)
+		return rest;
+	while ((piece = next_piece(&rest, small)).len > 0) {
+		memcpy(room + len, piece.ptr, piece.len);
+		len += piece.len;
+	}
+	return str_of(room, len);
+}
+
+bool json_inside_is(str inside, str s)
+{
+	str piece;
+	char small[4];
+
+	if (str_eq(inside, s))
+		return str_find(s, '\\') == s.len;
+	if (inside.len <= s.len) /* an escape is longer than what it stands for */
+		return false;
+	while ((piece = next_piece(&inside, small)).len > 0) {
+		if (!str_skip(&s, piece))
+			return false;
+	}
+	return s.len == 0;
+}
+
+bool json_text_is(struct json_value v, str s)
+{
+	return v.type == JSON_STRING && json_inside_is(inside_of(v), s);
+}
+
+bool json_has_text(struct json_value v)
+{
+	return inside_of(v).len > 0;
+}
+
+/* ---- names that a reader might take for one another ---- */
+
+/* The next character of a name as the most careless of readers takes it: unescaped, in
+ * lower case, with the two letters beyond ASCII that fold to k and s; 0 at the end or
+ * where a NUL would end it. */
+static uint32_t next_folded(str *rest)
+{
+	uint32_t c;
+	size_t n;
+
+	if (rest->len == 0)
+		return 0;
+	if (rest->ptr[0] == '\\') {
+		c = take_escape(rest);
+	} else {
+		n = utf8_length(rest->ptr, rest->ptr + rest->len);
+		c = n ? utf8_get(rest->ptr, n) : 0xfffd;
+		*rest = str_from(*rest, n ? n : 1);
+	}
+	if (c >= 'A' && c <= 'Z')
+		return c + ('a' - 'A');
+	return c == 0x212a ? 'k' : c == 0x17f ? 's' : c;
+}
+
+/* *budget is what may still be compared; it is 0 when that was not enough. */
+static bool are_alike(str a, str b, size_t *budget)
+{
+	uint32_t c;
+
+	for (; *budget > 0; --*budget) {
+		c = next_folded(&a);
+		if (c != next_folded(&b))
+			return false;
+		if (c == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Plain names, of ASCII and without escapes, can only be alike when they are equally long
+ * and begin and end alike; one of 64 bits for that tells most of them apart at once. */
+static uint64_t plain_mark(str name)
+{
+	size_t first, last;
+
+	if (name.len == 0)
+		return 1;
+	first = (unsigned char)char_lower(name.ptr[0]);
+	last = (unsigned char)char_lower(name.ptr[name.len - 1]);
+	return (uint64_t)1 << ((name.len * 7 + first * 5 + last * 3) & 63);
+}
+
+static bool is_plain(str name)
+{
+	const char *end = name.ptr + name.len;
+
+	return json_plain_end(name.ptr, end) == end;
+}
+
+fault_t json_distinct(const struct json_member *members, size_t count)
+{
+	size_t budget = COMPARE_MOST;
+	uint64_t marks = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		str name = members[i].key;
+		uint64_t mark = is_plain(name) ? plain_mark(name) : ~(uint64_t)0;
+		bool may_repeat = marks & mark;
+
+		marks |= mark;
+		for (size_t j = 0; may_repeat && j < i; j++) {
+			if (are_alike(name, members[j].key, &budget))
+				return FAULT_JSON_DUPLICATE;
+		}
+		if (budget == 0)
+			return FAULT_JSON_LIMIT;
+	}
+	return NULL;
+}

@@ -1,0 +1,61 @@
+/* utf8.h - UTF-8, one character at a time (RFC 3629: no overlong forms, no surrogates,
+ * nothing beyond U+10FFFF). */
+#pragma once
+#include "base/str.h"
+
+#define UTF8_REPLACEMENT STR("\xef\xbf\xbd") /* U+FFFD */
+
+/* Bytes of the character that begins at `at` (at < end); 0 when it is not valid. */
+static inline size_t utf8_length(const char *at, const char *end)
+{
+	const unsigned char *b = (const unsigned char *)at;
+	size_t left = (size_t)(end - at), n;
+	unsigned low = 0x80, high = 0xbf; /* what the second byte may be */
+
+	if (b[0] < 0x80)
+		return 1;
+	if (b[0] < 0xc2 || b[0] > 0xf4)
+		return 0;
+	n = b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
+	if (b[0] == 0xe0)
+		low = 0xa0;
+	else if (b[0] == 0xed)
+		high = 0x9f;
+	else if (b[0] == 0xf0)
+		low = 0x90;
+	else if (b[0] == 0xf4)
+		high = 0x8f;
+	if (left < n || b[1] < low || b[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++) {
+		if ((b[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
+/* The character of n = utf8_length bytes. */
+static inline uint32_t utf8_get(const char *at, size_t n)
+{
+	const unsigned char *b = (const unsigned char *)at;
+	uint32_t c = n == 1 ? b[0] : b[0] & (0x7fu >> n);
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (b[i] & 0x3f);
+	return c;
+}
+
+/* Writes a character (no surrogate) and returns how many of the four bytes it took. */
+static inline size_t utf8_put(char to[4], uint32_t c)
+{
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	if (n == 1) {
+		to[0] = (char)c;
+		return 1;
+	}
+	for (size_t i = n - 1; i > 0; i--, c >>= 6)
+		to[i] = (char)(0x80 | (c & 0x3f));
+	to[0] = (char)(c | (0xf00u >> n & 0xff));
+	return n;
+}

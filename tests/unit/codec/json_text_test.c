@@ -1,0 +1,96 @@
+#include "codec/json.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+
+static const struct {
+	str raw, text;
+} strings[] = {
+	{ STR_INIT("\"\""), STR_INIT("") },
+	{ STR_INIT("\"abc\""), STR_INIT("abc") },
+	{ STR_INIT("\"\xc3\xa9\""), STR_INIT("\xc3\xa9") },
+	{ STR_INIT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), STR_INIT("\"\\/\b\f\n\r\t") },
+	{ STR_INIT("\"a\\nb\\n\""), STR_INIT("a\nb\n") },
+	{ STR_INIT("\"\\u0041\\u00e9\\u20AC\""), STR_INIT("A\xc3\xa9\xe2\x82\xac") },
+	{ STR_INIT("\"\\u0000\""), STR_INIT("\0") },
+	{ STR_INIT("\"\\ud83d\\ude00!\""), STR_INIT("\xf0\x9f\x98\x80!") },
+	{ STR_INIT("\"\\uDBFF\\uDFFF\""), STR_INIT("\xf4\x8f\xbf\xbf") },
+	{ STR_INIT("\"\\ud83d\""), STR_INIT("\xef\xbf\xbd") },
+	{ STR_INIT("\"\\ude00\""), STR_INIT("\xef\xbf\xbd") },
+	{ STR_INIT("\"\\ud83dx\""), STR_INIT("\xef\xbf\xbdx") },
+	{ STR_INIT("\"\\ud83d\\n\""), STR_INIT("\xef\xbf\xbd\n") },
+	{ STR_INIT("\"\\ud83d\\u0041\""), STR_INIT("\xef\xbf\xbd"
+	                                           "A") },
+	{ STR_INIT("\"\\ud83d\\ud83d\\ude00\""),
+	  STR_INIT("\xef\xbf\xbd\xf0\x9f\x98\x80") },
+	{ STR_INIT("\"\\ude00\\ud83d\""), STR_INIT("\xef\xbf\xbd\xef\xbf\xbd") },
+	{ STR_INIT("\"\\\\u0041\""), STR_INIT("\\u0041") },
+	{ STR_INIT("\"<\\u003c\\u003E>\""), STR_INIT("<<>>") },
+};
+
+TEST(json_text_unescapes)
+{
+	for (size_t i = 0; i < countof(strings); i++) {
+		struct json_value v = { JSON_STRING, strings[i].raw };
+		char *room = malloc(v.raw.len); /* not a byte more, for ASan */
+		str text = json_text(v, room);
+
+		CHECK_OK(json_check(v.raw, &json_limits_default, NULL));
+		CHECK_STR_EQ(text, strings[i].text);
+		CHECK_INT(json_has_text(v), text.len > 0);
+		CHECK_INT(text.ptr == room, memchr(v.raw.ptr, '\\', v.raw.len) != NULL);
+		free(room);
+	}
+}
+
+TEST(json_text_is_compares_without_room)
+{
+	for (size_t i = 0; i < countof(strings); i++) {
+		for (size_t j = 0; j < countof(strings); j++) {
+			struct json_value v = { JSON_STRING, strings[i].raw };
+			bool same = str_eq(strings[i].text, strings[j].text);
+
+			CHECK_INT(json_text_is(v, strings[j].text), same);
+		}
+	}
+	CHECK(!json_text_is((struct json_value){ JSON_STRING, STR("\"a\\nb\"") },
+	                    STR("a\\nb")));
+	CHECK(!json_text_is((struct json_value){ JSON_STRING, STR("\"a\\n\"") },
+	                    STR("a\nb")));
+	CHECK(!json_text_is((struct json_value){ JSON_STRING, STR("\"ab\\n\"") },
+	                    STR("ab")));
+}
+
+TEST(json_text_of_what_is_no_string_is_empty)
+{
+	char room[16];
+	struct json_value number = { JSON_NUMBER, STR("12") };
+	struct json_value none = { JSON_NONE, STR("") };
+
+	CHECK_STR(json_text(number, room), "");
+	CHECK_STR(json_text(none, room), "");
+	CHECK(!json_text_is(number, STR("12")) && !json_text_is(none, STR("")));
+	CHECK(!json_has_text(number) && !json_has_text(none));
+}
+
+/* Escapes that do not exist can only stand in text nobody checked. */
+TEST(json_text_of_unchecked_text_stays_in_its_room)
+{
+	static const str raws[] = {
+		STR_INIT("\"\\\""),
+		STR_INIT("\"\\u\\u\\u\\u\""),
+		STR_INIT("\"\\u12\""),
+		STR_INIT("\"\\ud83d\\u\""),
+		STR_INIT("\"\\q\\\xff\\\""),
+		STR_INIT("\""),
+		STR_INIT(""),
+	};
+
+	for (size_t i = 0; i < countof(raws); i++) {
+		char *room = malloc(raws[i].len + 1);
+		str text = json_text((struct json_value){ JSON_STRING, raws[i] }, room);
+
+		CHECK(text.len <= raws[i].len);
+		free(room);
+	}
+}
