@@ -1,0 +1,115 @@
+/* dial.c - connects to an origin: its published addresses, one after the other.
+ *
+ * What dialling needs to remember lives in an allocation of its own that ends with it. An
+ * address gets its share of the time that is left, so that a dead one (a broken IPv6,
+ * say) leaves time for the next.  While the first look-up of the name is under way the
+ * publication is looked at every few milliseconds, which needs no word from the
+ * resolver's thread. */
+#include "base/mem.h"
+#include "http/private.h"
+
+enum { ADDRESSES_MOST = 4 };
+#define NAME_POLL (10 * USEC_MS)
+
+struct http_dial {
+	struct net_addr addrs[ADDRESSES_MOST];
+	unsigned count, at; /* addrs[at] is being tried */
+	usec until;         /* when all of it must be done */
+	usec next;          /* when the next address gets its turn, or the name a look */
+};
+
+static usec now_of(const struct http_up *u)
+{
+	return u->pool->io->loop->now;
+}
+
+/* From addrs[at] on, the first that can be tried at all. */
+static void try_address(struct http_up *u)
+{
+	struct http_dial *d = u->dial;
+
+	for (; d->at < d->count; d->at++) {
+		usec share = (d->until - now_of(u)) / (d->count - d->at);
+
+		d->next = now_of(u) + max_of(share, (usec)0);
+		u->pool->dialled++;
+		if (sock_dial(&u->sock, u->pool->io->loop, &d->addrs[d->at],
+		              u->pool->origin.tls)) {
+			u->why = NULL;
+			return;
+		}
+		u->why = u->sock.why;
+	}
+}
+
+/* The running address is given up for `why`, which is the lease's fault if it was the
+ * last; then its socket stays for sock_explain. */
+static void try_next(struct http_up *u, fault_t why)
+{
+	struct http_dial *d = u->dial;
+
+	u->why = why;
+	d->at++;
+	if (d->at < d->count && now_of(u) < d->until) {
+		sock_close(&u->sock);
+		try_address(u);
+	}
+}
+
+static void look_up(struct http_up *u)
+{
+	struct net_addr addrs[RESOLVED_MOST];
+	struct http_dial *d = u->dial;
+	fault_t why = NULL;
+	unsigned count = resolved_get(u->pool->origin.name, addrs, &why);
+
+	d->count = min_of(count, (unsigned)ADDRESSES_MOST);
+	if (count > 0) {
+		memcpy(d->addrs, addrs, d->count * sizeof(addrs[0]));
+		u->state = UP_DIALLING;
+		try_address(u);
+	} else if (why || now_of(u) >= d->until) {
+		u->why = why ? why : FAULT_CONNECT_TIMEOUT;
+	} else {
+		d->next = min_of(now_of(u) + NAME_POLL, d->until);
+	}
+}
+
+void up_dial(struct http_up *u)
+{
+	u->state = UP_NAMING;
+	u->dial = new_of(struct http_dial);
+	u->dial->until = now_of(u) + u->pool->origin.connect_timeout;
+	look_up(u);
+	if (u->why)
+		up_wake(u);
+	up_arm(u);
+}
+
+bool up_step_dial(struct http_up *u)
+{
+	bool is_late = now_of(u) >= u->dial->next;
+
+	if (u->state == UP_NAMING) {
+		if (is_late)
+			look_up(u);
+	} else if (sock_handshake(&u->sock)) {
+		up_end_dial(u);
+		up_connected(u);
+		return true;
+	} else if (u->sock.why || is_late) {
+		try_next(u, u->sock.why ? u->sock.why : FAULT_CONNECT_TIMEOUT);
+	}
+	return u->why != NULL;
+}
+
+usec up_dial_deadline(const struct http_up *u)
+{
+	return u->dial->next;
+}
+
+void up_end_dial(struct http_up *u)
+{
+	free(u->dial);
+	u->dial = NULL;
+}

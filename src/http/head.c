@@ -1,0 +1,384 @@
+/* head.c - reads the heads of requests and responses.
+ *
+ * Two looks at a head.  http_head_end finds its lines while they come in; whatever it
+ * refuses depends on the bytes up to that place alone, so that the verdict is the same
+ * however they are cut.  Then the whole head is gone through once and sliced; what bears
+ * on framing is noted on the way, and the conclusions are drawn (framing.c).  What a
+ * field means to the gateway is the gateway's business. */
+#include "http/head.h"
+
+#include "base/assert.h"
+#include "http/chars.h"
+#include "http/framing.h"
+
+const struct http_limits http_limits_default = {
+	.target = 8 * KiB,
+	.head = 32 * KiB,
+	.fields = 100,
+	.body = 32 * MiB,
+	.header_timeout_ms = 10000,
+	.body_timeout_ms = 30000,
+	.body_rate = 1 * KiB,
+	.idle_timeout_ms = 75000,
+	.write_timeout_ms = 60000,
+};
+
+const struct http_limits http_response_limits = {
+	.head = 64 * KiB,
+	.fields = HTTP_FIELDS_MOST,
+};
+
+/* ---- lines ---- */
+
+/* The target of a first line that may not be whole yet: is it over the limit already? */
+static bool target_is_long(str line, size_t limit)
+{
+	if (line.len <= limit)
+		return false;
+	str_cut(&line, ' ');
+	return str_find(line, ' ') > limit;
+}
+
+/* Splits "method SP target SP version", one blank each. */
+static fault_t split_request_line(str line, str *ret_method, str *ret_target,
+                                  unsigned *ret_minor)
+{
+	str rest = line, method = str_cut(&rest, ' '), target = str_cut(&rest, ' ');
+	size_t i = 0;
+
+	while (i < method.len && http_char_is(method.ptr[i], HTTP_TOKEN))
+		i++;
+	if (method.len == 0 || i < method.len)
+		return FAULT_HTTP_MALFORMED;
+	for (i = 0; i < target.len && http_char_is(target.ptr[i], HTTP_TARGET); i++)
+		;
+	if (target.len == 0 || i < target.len)
+		return FAULT_HTTP_MALFORMED;
+	if (rest.len != 8 || !str_starts(rest, STR("HTTP/")) ||
+	    !char_is_digit(rest.ptr[5]) || rest.ptr[6] != '.' ||
+	    !char_is_digit(rest.ptr[7]))
+		return FAULT_HTTP_MALFORMED;
+	if (rest.ptr[5] != '1' || rest.ptr[7] > '1')
+		return FAULT_HTTP_VERSION;
+	*ret_method = method;
+	*ret_target = target;
+	*ret_minor = rest.ptr[7] == '1';
+	return NULL;
+}
+
+/* The first line of a request, as far as it came (`whole`: to its end).  A wrong one is
+ * refused without waiting for a blank line, which HTTP/0.9 would never send. */
+static fault_t check_first_line(str line, bool whole, const struct http_limits *limits)
+{
+	str method, target;
+	unsigned minor;
+
+	if (line.len > 0 && !http_char_is(line.ptr[0], HTTP_TOKEN))
+		return FAULT_HTTP_MALFORMED;
+	if (target_is_long(line, limits->target))
+		return FAULT_HTTP_TARGET_LONG;
+	if (!whole || str_ends(line, STR(" HTTP/1.1")))
+		return NULL;
+	return split_request_line(line, &method, &target, &minor);
+}
+
+static fault_t check_status_line(str bytes)
+{
+	str prefix = STR("HTTP/1.");
+
+	return str_starts(prefix, str_first(bytes, prefix.len))
+	               ? NULL
+	               : FAULT_UPSTREAM_MALFORMED;
+}
+
+struct line {
+	size_t cr; /* where it ends; the size of the bytes when they do not reach so far
+	            */
+	bool whole;
+	bool malformed; /* a CR or an LF stands alone in it, at cr */
+};
+
+/* From `at` to the next CR LF. */
+static struct line find_line(str bytes, size_t at)
+{
+	const char *from = bytes.ptr + at;
+	const char *lf = memchr(from, '\n', bytes.len - at);
+	const char *end = lf ? lf : bytes.ptr + bytes.len;
+	const char *cr = end > from ? memchr(from, '\r', (size_t)(end - from)) : NULL;
+	struct line l = { .cr = (size_t)((cr ? cr : end) - bytes.ptr) };
+
+	if (cr && cr + 1 < end)
+		l.malformed = true;
+	else if (lf)
+		l.malformed = !cr;
+	l.whole = lf && !l.malformed;
+	return l;
+}
+
+/* Goes on at *seen, which stays 0 until the first line is whole. */
+static fault_t find_end(str bytes, const struct http_limits *limits, bool is_request,
+                        size_t *seen, size_t *ret_end)
+{
+	size_t at = *seen, first = 0;
+	fault_t malformed = is_request ? FAULT_HTTP_MALFORMED : FAULT_UPSTREAM_MALFORMED;
+
+	if (at == 0 && is_request && str_starts(bytes, STR("\r\n")))
+		first = at = 2;
+	while (at < bytes.len) {
+		struct line l = find_line(bytes, at);
+		fault_t why = NULL;
+
+		if (*seen == 0 && is_request)
+			why = check_first_line(str_of(bytes.ptr + first, l.cr - first),
+			                       l.whole, limits);
+		if (why || l.malformed)
+			return why ? why : malformed;
+		if (!l.whole) {
+			if (*seen > 0)
+				*seen = l.cr;
+			return NULL;
+		}
+		if (l.cr > 0 && bytes.ptr[l.cr - 1] == '\n') {
+			*ret_end = l.cr + 2;
+			return NULL;
+		}
+		*seen = at = l.cr + 2;
+	}
+	return NULL;
+}
+
+fault_t http_head_end(str bytes, const struct http_limits *limits, bool is_request,
+                      size_t *seen, size_t *ret_end)
+{
+	size_t end = 0;
+	fault_t why = is_request ? NULL : check_status_line(bytes);
+
+	if (!why)
+		why = find_end(str_first(bytes, limits->head), limits, is_request, seen,
+		               &end);
+	if (why)
+		return why;
+	if (end == 0 && bytes.len > limits->head)
+		return is_request ? FAULT_HTTP_HEAD_LARGE : FAULT_UPSTREAM_LARGE;
+	*ret_end = end;
+	return NULL;
+}
+
+/* ---- fields ---- */
+
+/* The end of a value: the first byte that may not stand in one.  Eight bytes without a
+ * control byte among them, DEL included, are passed in one go. */
+static const char *skip_value(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101, high = ones << 7;
+	uint64_t x, del;
+
+	for (; end - p >= 8; p += 8) {
+		memcpy(&x, p, 8);
+		del = x ^ ones * 0x7f;
+		if ((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & high)
+			break;
+	}
+	while (p < end && http_char_is(*p, HTTP_VALUE))
+		p++;
+	return p;
+}
+
+/* One line, from *at to behind its end: "name:value CR LF".  False: malformed. */
+static bool read_field(const char **at, const char *end, struct http_field *ret)
+{
+	const char *p = *at, *name = p, *value, *cr;
+
+	while (p < end && http_char_is(*p, HTTP_TOKEN))
+		p++;
+	if (p == name || p == end || *p != ':')
+		return false;
+	ret->name = str_of(name, (size_t)(p - name));
+	for (p++; p < end && (*p == ' ' || *p == '\t'); p++)
+		;
+	value = p;
+	cr = p = skip_value(p, end);
+	if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n')
+		return false;
+	while (p > value && (p[-1] == ' ' || p[-1] == '\t'))
+		p--;
+	ret->value = str_of(value, (size_t)(p - value));
+	*at = cr + 2;
+	return true;
+}
+
+enum fields { FIELDS_GOOD, FIELDS_MALFORMED, FIELDS_TOO_MANY };
+
+/* All lines of `text`, which ends with the blank one. */
+static enum fields read_fields(str text, unsigned most, struct http_field *fields,
+                               unsigned *ret_count, struct notes *n)
+{
+	const char *at = text.ptr, *end = text.ptr + text.len;
+	unsigned count = 0, lines = 0;
+
+	while (end - at > 2) {
+		if (lines++ == most)
+			return FIELDS_TOO_MANY;
+		if (!read_field(&at, end, &fields[count]))
+			return FIELDS_MALFORMED;
+		if (notes_take(n, fields[count].name, fields[count].value))
+			count++;
+	}
+	if (!str_eq(str_of(at, (size_t)(end - at)), STR("\r\n")))
+		return FIELDS_MALFORMED;
+	*ret_count = count;
+	return FIELDS_GOOD;
+}
+
+/* ---- conclusions ---- */
+
+static enum http_method method_of(str method)
+{
+	static const struct {
+		str name;
+		enum http_method method;
+	} known[] = {
+		{ STR_INIT("POST"), HTTP_POST },
+		{ STR_INIT("GET"), HTTP_GET },
+		{ STR_INIT("HEAD"), HTTP_HEAD },
+		{ STR_INIT("OPTIONS"), HTTP_OPTIONS },
+		{ STR_INIT("DELETE"), HTTP_DELETE },
+		{ STR_INIT("PUT"), HTTP_PUT },
+		{ STR_INIT("PATCH"), HTTP_PATCH },
+	};
+
+	for (size_t i = 0; i < countof(known); i++)
+		if (str_eq(known[i].name, method))
+			return known[i].method;
+	return HTTP_OTHER;
+}
+
+/* Origin-form; absolute-form when its authority is that of Host (R60), of which the
+ * authority is cut off; "*" for OPTIONS alone (R61). */
+static fault_t read_target(struct http_request *r, str target)
+{
+	if (str_starts_nocase(target, STR("http://")) ||
+	    str_starts_nocase(target, STR("https://"))) {
+		str rest = str_from(target, str_find_str(target, STR("//")) + 2);
+		str authority = str_first(rest, str_find_any(rest, STR("/?")));
+
+		if (r->host.len == 0 || !str_eq_nocase(authority, r->host))
+			return FAULT_HTTP_HOST;
+		target = str_from(rest, authority.len);
+	} else if (target.ptr[0] != '/' &&
+	           !(r->method == HTTP_OPTIONS && str_eq(target, STR("*")))) {
+		return FAULT_HTTP_MALFORMED;
+	}
+	r->target = r->query = target;
+	r->path = str_cut(&r->query, '?');
+	if (r->path.len == 0)
+		r->path = STR("/");
+	if (r->target.len == 0)
+		r->target = r->path;
+	return NULL;
+}
+
+static fault_t check_request(struct http_request *r, const struct notes *n)
+{
+	bool has_body = r->body == HTTP_BODY_CHUNKED || r->length > 0;
+
+	if (n->names_framing)
+		return FAULT_HTTP_FRAMING;
+	if (n->hosts > 1 || (n->hosts == 0 && r->minor > 0) ||
+	    (n->hosts && !notes_is_host(n->host)))
+		return FAULT_HTTP_HOST;
+	if (n->expects > 1 ||
+	    (n->expects && !str_eq_nocase(n->expect, STR("100-continue"))))
+		return FAULT_HTTP_EXPECT;
+	if (has_body && (r->method == HTTP_GET || r->method == HTTP_HEAD ||
+	                 r->method == HTTP_DELETE || r->method == HTTP_OPTIONS))
+		return FAULT_HTTP_BODY_FORBIDDEN;
+	if (n->content_coded)
+		return FAULT_HTTP_CONTENT_CODING;
+	r->host = n->host;
+	r->expects_continue = n->expects && r->minor > 0 && has_body;
+	r->upgrades = n->says_upgrade && n->websocket;
+	r->names_hops = n->names_hops;
+	r->keep_alive = !n->says_close && (r->minor > 0 || n->says_keep_alive);
+	return NULL;
+}
+
+fault_t http_request_parse(str head, const struct http_limits *limits,
+                           struct http_request *ret)
+{
+	struct notes n = { .hosts = 0 };
+	str line, method, target;
+	fault_t why;
+
+	assert(limits->fields <= HTTP_FIELDS_MOST);
+	str_skip(&head, STR("\r\n"));
+	line = str_first(head, str_find(head, '\r'));
+	if ((why = split_request_line(line, &method, &target, &ret->minor)))
+		return why;
+	switch (read_fields(str_from(head, line.len + 2), limits->fields, ret->fields,
+	                    &ret->count, &n)) {
+	case FIELDS_GOOD:
+		break;
+	case FIELDS_MALFORMED:
+		return FAULT_HTTP_MALFORMED;
+	case FIELDS_TOO_MANY:
+		return FAULT_HTTP_HEAD_LARGE;
+	}
+	if (str_eq(method, STR("CONNECT")))
+		return FAULT_HTTP_METHOD;
+	ret->method = method_of(method);
+	if ((why = notes_body(&n, ret->minor, &ret->body, &ret->length)) ||
+	    (why = check_request(ret, &n)))
+		return why;
+	return read_target(ret, target);
+}
+
+static bool read_status_line(str line, struct http_response *ret)
+{
+	if (line.len < 12 || !str_starts(line, STR("HTTP/1.")) || line.ptr[8] != ' ' ||
+	    (line.ptr[7] != '0' && line.ptr[7] != '1'))
+		return false;
+	for (size_t i = 9; i < 12; i++)
+		if (!char_is_digit(line.ptr[i]))
+			return false;
+	if (line.len > 12 && line.ptr[12] != ' ')
+		return false;
+	if (!http_value_is_safe(line))
+		return false;
+	ret->minor = line.ptr[7] == '1';
+	ret->status = (line.ptr[9] - '0') * 100 + (line.ptr[10] - '0') * 10 +
+	              (line.ptr[11] - '0');
+	return ret->status >= 100 && ret->status <= 599;
+}
+
+fault_t http_response_parse(str head, struct http_response *ret)
+{
+	struct notes n = { .hosts = 0 };
+	str line = str_first(head, str_find(head, '\r'));
+	enum fields fields;
+
+	if (!read_status_line(line, ret))
+		return FAULT_UPSTREAM_MALFORMED;
+	fields = read_fields(str_from(head, line.len + 2), HTTP_FIELDS_MOST, ret->fields,
+	                     &ret->count, &n);
+	if (fields == FIELDS_TOO_MANY)
+		return FAULT_UPSTREAM_LARGE;
+	if (fields == FIELDS_MALFORMED ||
+	    notes_body(&n, ret->minor, &ret->body, &ret->length))
+		return FAULT_UPSTREAM_MALFORMED;
+	ret->names_hops = n.names_hops;
+	ret->keep_alive = !n.says_close && (ret->minor > 0 || n.says_keep_alive);
+	if (ret->status < 200)
+		return NULL; /* what a 1xx says of a body is not true; another head
+		                follows */
+	if (ret->status == 204 || ret->status == 304) {
+		/* A body that must not be: what comes of it is no answer to anything. */
+		ret->keep_alive &= ret->body == HTTP_BODY_NONE || ret->length == 0;
+		ret->keep_alive &= ret->body != HTTP_BODY_CHUNKED;
+		ret->body = HTTP_BODY_NONE;
+	} else if (ret->body == HTTP_BODY_NONE) {
+		ret->body = HTTP_BODY_TO_EOF;
+		ret->keep_alive = false;
+	}
+	return NULL;
+}

@@ -1,0 +1,100 @@
+/* head.h - the heads of HTTP/1.1 messages (RFC 9112), read where they stand.
+ *
+ * Strict: what is ambiguous is refused (guarantees R01-R77, U05-U07).  The parser draws
+ * the conclusions about framing; nobody else looks at Content-Length, Transfer-Encoding,
+ * Connection or Expect again.  Pure: no I/O. */
+#pragma once
+#include "base/buf.h"
+#include "base/fault.h"
+
+enum { HTTP_FIELDS_MOST = 200 }; /* requests are held to limits.fields */
+
+struct http_limits {
+	size_t target;              /* bytes of a request target; 8 KiB, 414 */
+	size_t head;                /* bytes of a head; 32 KiB, 431 */
+	unsigned fields;            /* header lines; 100, 431 */
+	uint64_t body;              /* bytes of a request body; 32 MiB, 413 */
+	unsigned header_timeout_ms; /* a head must be whole by then; 10 s, 408 */
+	unsigned body_timeout_ms;   /* longest silence inside a body; 30 s, 408 */
+	unsigned body_rate; /* least bytes/s of a body after its first 10 s; 1 KiB, 408 */
+	unsigned idle_timeout_ms;  /* between requests; 75 s */
+	unsigned write_timeout_ms; /* a client that takes nothing; 60 s */
+};
+extern const struct http_limits http_limits_default;
+
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OPTIONS,
+	HTTP_OTHER, /* a token we do not know: 405 */
+};
+
+struct http_field {
+	str name;  /* as written; compare with str_eq_nocase */
+	str value; /* without blanks around it */
+};
+
+enum http_body_kind {
+	HTTP_BODY_NONE,
+	HTTP_BODY_LENGTH,
+	HTTP_BODY_CHUNKED,
+	HTTP_BODY_TO_EOF, /* answers only */
+};
+
+struct http_request {
+	enum http_method method;
+	str target; /* origin-form; of an absolute-form, what follows the authority */
+	str path, query; /* target split at the first '?'; query without it */
+	str host;        /* for the Host rules of open mode; never for routing or auth */
+	unsigned minor;  /* HTTP/1.minor */
+	bool keep_alive;
+	bool expects_continue;
+	bool upgrades;   /* asks for a WebSocket: ignored, or 426; h2c is just ignored */
+	bool names_hops; /* Connection names fields of its own: see http_is_named_hop */
+	enum http_body_kind body;
+	uint64_t length; /* of HTTP_BODY_LENGTH */
+	unsigned count;
+	struct http_field fields[HTTP_FIELDS_MOST];
+};
+
+struct http_response {
+	int status;
+	unsigned minor;
+	bool keep_alive;
+	bool names_hops;
+	enum http_body_kind body; /* by the head; HEAD is the caller's business */
+	uint64_t length;
+	unsigned count;
+	struct http_field fields[HTTP_FIELDS_MOST];
+};
+
+/* Where the head at the front of `bytes` ends (behind its blank line), or 0: more is
+ * needed.  *seen (0 at first) remembers how far was looked.  Refuses early: a bare LF, a
+ * target or head over the limit.  Up to one empty line before a request line is let pass
+ * (RFC 9112 2.2) and counted into the head. */
+must_check fault_t http_head_end(str bytes, const struct http_limits *limits,
+                                 bool is_request, size_t *seen, size_t *ret_end);
+/* head: exactly what http_head_end found.  Slices point into it. */
+must_check fault_t http_request_parse(str head, const struct http_limits *limits,
+                                      struct http_request *ret);
+/* 64 KiB and 200 fields (U06): UPSTREAM_LARGE; all else that is wrong:
+ * UPSTREAM_MALFORMED. */
+extern const struct http_limits http_response_limits;
+must_check fault_t http_response_parse(str head, struct http_response *ret);
+
+/* The value of the first field of that (lower-case) name; ptr NULL when there is none. */
+str http_request_get(const struct http_request *r, str name);
+str http_response_get(const struct http_response *r, str name);
+
+/* "OK" for 200, and so on; "Unknown" for what has no name. */
+str http_reason(int status);
+/* Is it a header field of the connection itself (RFC 9110 7.6.1): never forwarded? */
+bool http_is_hop_by_hop(str name);
+/* Does one of the Connection fields name it (R73)? Ask only when names_hops is set. */
+bool http_is_named_hop(const struct http_field *fields, unsigned count, str name);
+/* Neither CR, LF, NUL nor another control byte: may stand in a header value. */
+bool http_value_is_safe(str value);
