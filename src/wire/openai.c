@@ -1,0 +1,227 @@
+/* openai.c - the OpenAI formats (chat completions and the small endpoints around it): the
+ * request's side, and how a failure is said.  What an answer means: openai_tap.c.
+ *
+ * Facts: wire-formats 2, 4 and 12.3 (OpenAI's OpenAPI document of 2026-08-21). */
+#include "wire/openai.h"
+
+#include "codec/json.h"
+#include "codec/json_write.h"
+
+enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
+
+/* What is read of a request's members; the rest passes as it is. */
+struct request_members {
+	struct json_value model, stream, stream_options, max_tokens, max_completion_tokens, n;
+};
+
+static void sort_member(struct request_members *to, const struct json_member *m)
+{
+	const struct {
+		str name;
+		struct json_value *value;
+	} read[] = {
+		{ STR("model"), &to->model },
+		{ STR("stream"), &to->stream },
+		{ STR("stream_options"), &to->stream_options },
+		{ STR("max_tokens"), &to->max_tokens },
+		{ STR("max_completion_tokens"), &to->max_completion_tokens },
+		{ STR("n"), &to->n },
+	};
+	struct json_value key = { JSON_STRING, str_of(m->key.ptr - 1, m->key.len + 2) };
+	bool is_plain = str_find(m->key, '\\') == m->key.len;
+
+	for (size_t i = 0; i < countof(read); i++) {
+		if (is_plain ? str_eq(m->key, read[i].name) : json_text_is(key, read[i].name))
+			*read[i].value = m->value;
+	}
+}
+
+static bool is_absent(struct json_value v)
+{
+	return v.type == JSON_NONE || v.type == JSON_NULL;
+}
+
+/* A count that may be absent; anything but a small positive integer is refused, because
+ * budgets are reserved from it. */
+static fault_t read_count(struct json_value v, const char *name, struct arena *keep,
+			  uint64_t *ret, str *ret_detail)
+{
+	uint64_t value;
+
+	if (is_absent(v))
+		return NULL;
+	if (!json_u64(v, &value) || value > TOKENS_MOST) {
+		*ret_detail = arena_printf(keep, "\"%s\" must be an integer from 0 to %d", name,
+					   TOKENS_MOST);
+		return FAULT_BAD_REQUEST;
+	}
+	*ret = value;
+	return NULL;
+}
+
+/* The smallest change that makes a stream report its usage. */
+static fault_t read_stream_options(str body, const struct request_members *m,
+				   struct skimmed *ret, str *ret_detail)
+{
+	struct json_value options = m->stream_options, asked;
+	struct json_member members[8];
+	size_t count;
+	fault_t why;
+
+	ret->ask_usage = (struct edit){ .at = ret->model_at + ret->model_len };
+	if (options.type == JSON_NONE) {
+		ret->ask_usage.with = STR(",\"stream_options\":{\"include_usage\":true}");
+		return NULL;
+	}
+	ret->ask_usage.at = (size_t)(options.raw.ptr - body.ptr);
+	if (options.type == JSON_NULL) {
+		ret->ask_usage.len = options.raw.len;
+		ret->ask_usage.with = STR("{\"include_usage\":true}");
+		return NULL;
+	}
+	if (options.type != JSON_OBJECT) {
+		*ret_detail = STR("\"stream_options\" must be an object");
+		return FAULT_BAD_REQUEST;
+	}
+	why = json_object_members(options, members, countof(members), &count);
+	if (why)
+		return why;
+	asked = json_get(options, STR("include_usage"));
+	ret->wants_usage = asked.type == JSON_TRUE;
+	if (asked.type == JSON_NONE) {
+		ret->ask_usage.at++; /* behind the brace */
+		ret->ask_usage.with = count ? STR("\"include_usage\":true,")
+					    : STR("\"include_usage\":true");
+	} else {
+		ret->ask_usage.at = (size_t)(asked.raw.ptr - body.ptr);
+		ret->ask_usage.len = asked.raw.len;
+		ret->ask_usage.with = STR("true");
+	}
+	return NULL;
+}
+
+static fault_t read_model(str body, struct json_value model, struct arena *keep,
+			  struct skimmed *ret, str *ret_detail)
+{
+	if (is_absent(model))
+		return FAULT_NO_MODEL;
+	if (model.type != JSON_STRING || model.raw.len > 512) {
+		*ret_detail = STR("\"model\" must be a string of at most 510 bytes");
+		return FAULT_BAD_REQUEST;
+	}
+	/* The body goes before the model's name is needed for the last time. */
+	ret->model = arena_copy(keep, json_text(model, arena_alloc(keep, model.raw.len)));
+	ret->model_at = (size_t)(model.raw.ptr - body.ptr);
+	ret->model_len = model.raw.len;
+	return ret->model.len ? NULL : FAULT_NO_MODEL;
+}
+
+static fault_t openai_skim(str body, enum operation op, struct arena *keep,
+			   struct skimmed *ret, str *ret_detail)
+{
+	struct json_member members[MEMBERS_MOST];
+	struct request_members m = { 0 };
+	uint64_t n = 1, most = 0;
+	size_t count;
+	fault_t why;
+
+	why = json_members(body, &json_limits_default, members, MEMBERS_MOST, &count);
+	if (why)
+		return why;
+	for (size_t i = 0; i < count; i++)
+		sort_member(&m, &members[i]);
+	*ret = (struct skimmed){ .choices = 1 };
+	if ((why = read_model(body, m.model, keep, ret, ret_detail)) ||
+	    (why = read_count(m.max_tokens, "max_tokens", keep, &most, ret_detail)) ||
+	    (why = read_count(m.max_completion_tokens, "max_completion_tokens", keep, &most,
+			      ret_detail)) ||
+	    (why = read_count(m.n, "n", keep, &n, ret_detail)))
+		return why;
+	ret->max_tokens = most;
+	ret->choices = (uint32_t)n;
+	if (!is_absent(m.stream) && m.stream.type != JSON_TRUE && m.stream.type != JSON_FALSE) {
+		*ret_detail = STR("\"stream\" must be true or false");
+		return FAULT_BAD_REQUEST;
+	}
+	ret->stream = m.stream.type == JSON_TRUE && operations[op].may_stream;
+	if (ret->stream && operations[op].is_chat)
+		return read_stream_options(body, &m, ret, ret_detail);
+	return NULL;
+}
+
+static void write_error_object(struct json_writer *w, fault_t why, str message, str param)
+{
+	json_open(w, '{');
+	json_key(w, STR("error"));
+	json_open(w, '{');
+	json_key_str(w, STR("message"), message.len ? message : why->text);
+	json_key_str(w, STR("type"), why->type);
+	json_key(w, STR("param"));
+	param.len ? json_str(w, param) : json_null(w);
+	json_key(w, STR("code"));
+	why->code.len ? json_str(w, why->code) : json_null(w);
+	json_close(w, '}');
+	json_close(w, '}');
+}
+
+static void openai_write_fault(struct buf *to, fault_t why, str message, str param)
+{
+	struct json_writer w = { .to = to };
+
+	write_error_object(&w, why, message, param);
+	buf_add_char(to, '\n');
+}
+
+static void openai_write_stream_fault(struct buf *to, fault_t why, str message)
+{
+	struct json_writer w = { .to = to };
+
+	buf_add(to, STR("data: "));
+	write_error_object(&w, why, message, STR_NONE);
+	buf_add(to, STR("\n\n"));
+}
+
+/* Error bodies of compatible providers come in half a dozen shapes (wire-formats 10). */
+static str openai_error_message(str body)
+{
+	static const char *const places[] = { "error.message", "message", "error", "detail",
+					      "fault.faultstring" };
+	struct json_value root, v;
+
+	if (json_check(body, &json_limits_default, &root))
+		return STR_NONE;
+	for (size_t i = 0; i < countof(places); i++) {
+		v = json_path(root, places[i]);
+		if (v.type == JSON_STRING && v.raw.len > 2)
+			return str_of(v.raw.ptr + 1, v.raw.len - 2);
+	}
+	return STR_NONE;
+}
+
+/* By code where there is one, else by the words of those who have none. */
+static bool openai_is_context_error(str body)
+{
+	static const str phrases[] = { STR_INIT("maximum context length"),
+				       STR_INIT("context_length_exceeded"),
+				       STR_INIT("prompt is too long"),
+				       STR_INIT("exceeds the context window"),
+				       STR_INIT("exceed context limit") };
+
+	for (size_t i = 0; i < countof(phrases); i++) {
+		if (str_has(body, phrases[i]))
+			return true;
+	}
+	return false;
+}
+
+const struct wire wire_openai_chat = {
+	.name = STR_INIT("openai-chat"),
+	.skim = openai_skim,
+	.tap_event = openai_tap_event,
+	.tap_answer = openai_tap_answer,
+	.is_complete = openai_is_complete,
+	.error_message = openai_error_message,
+	.is_context_error = openai_is_context_error,
+	.write_fault = openai_write_fault,
+	.write_stream_fault = openai_write_stream_fault,
+};

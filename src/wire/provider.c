@@ -1,0 +1,67 @@
+/* provider.c - the rows of providers.def and the names of formats.
+ *
+ * Which providers there are is the catalogue's business; here stands only what the
+ * catalogue cannot say. */
+#include "wire/provider.h"
+
+#define PROVIDER(id_, format_, url_, env_, auth_, quirks_)                               \
+	{ .id = STR_INIT(id_),                                                           \
+	  .format = (format_),                                                           \
+	  .url = STR_INIT(url_),                                                         \
+	  .env = STR_INIT(env_),                                                         \
+	  .auth = (auth_),                                                               \
+	  .quirks = (quirks_) },
+static const struct provider_row rows[] = {
+#include "wire/providers.def"
+};
+#undef PROVIDER
+
+static const struct {
+	str name;
+	enum auth_kind auth;
+} formats[WIRE_FORMATS] = {
+	[WIRE_NONE] = { STR_INIT("none"), AUTH_NONE },
+	[WIRE_OPENAI_CHAT] = { STR_INIT("openai-chat"), AUTH_BEARER },
+};
+
+const struct provider_row *provider_row_at(unsigned i)
+{
+	return i < countof(rows) ? &rows[i] : NULL;
+}
+
+const struct provider_row *provider_row_find(str id)
+{
+	size_t low = 0, high = countof(rows);
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = str_cmp(rows[middle].id, id);
+
+		if (order == 0)
+			return &rows[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+str wire_format_name(enum wire_format format)
+{
+	return formats[format].name;
+}
+
+enum wire_format wire_format_find(str name)
+{
+	for (unsigned i = WIRE_NONE + 1; i < WIRE_FORMATS; i++) {
+		if (str_eq(formats[i].name, name))
+			return (enum wire_format)i;
+	}
+	return WIRE_NONE;
+}
+
+enum auth_kind wire_format_auth(enum wire_format format)
+{
+	return formats[format].auth;
+}

@@ -1,0 +1,51 @@
+/* provider.h - how providers differ from what their format says, as rows. */
+#pragma once
+#include "base/str.h"
+
+enum wire_format {
+	WIRE_NONE,
+	WIRE_OPENAI_CHAT,
+	WIRE_FORMATS,
+};
+
+/* How the key travels upstream. */
+enum auth_kind {
+	AUTH_NONE,    /* none is needed; one that is written travels as a bearer */
+	AUTH_BEARER,  /* Authorization: Bearer KEY */
+	AUTH_API_KEY, /* api-key: KEY */
+};
+
+/* What a provider does not do as the format says; read in wire/ only. */
+enum provider_quirk {
+	/* refuses or ignores stream_options: never inject include_usage */
+	QUIRK_NO_STREAM_OPTIONS = 1 << 0,
+	/* usage stands beside choices in the last chunk without being asked for */
+	QUIRK_USAGE_UNASKED = 1 << 1,
+	/* completion_tokens do not include the reasoning tokens (xAI) */
+	QUIRK_REASONING_BESIDE = 1 << 2,
+	/* an end of stream without finish_reason is a proper end when [DONE] was seen */
+	QUIRK_NO_FINISH = 1 << 3,
+	/* white space may come before the JSON body */
+	QUIRK_LEADING_BLANKS = 1 << 4,
+	/* completion tokens are total - prompt (Gemini's compatible endpoint) */
+	QUIRK_TOTAL_MINUS_PROMPT = 1 << 5,
+};
+
+struct provider_row {
+	str id;
+	enum wire_format format;
+	str url; /* when the catalogue has none, or another one */
+	str env; /* the variable with its key; empty: as in the catalogue */
+	enum auth_kind auth;
+	unsigned quirks;
+};
+
+/* The row of that provider; NULL: it does as its format says. */
+const struct provider_row *provider_row_find(str id);
+/* All rows, in order of id; NULL past the end. */
+const struct provider_row *provider_row_at(unsigned i);
+str wire_format_name(enum wire_format format);
+/* WIRE_NONE when the name is not known. */
+enum wire_format wire_format_find(str name);
+/* The auth of a format when no row says otherwise. */
+enum auth_kind wire_format_auth(enum wire_format format);
