@@ -1,0 +1,204 @@
+/* access_line.c - see access_line.h.
+ *
+ * A line has a fixed shape and there is room for the longest, so it is put together from
+ * literals with a bare pointer.  A text is copied first and looked at in its new place,
+ * eight bytes at a time; only one with something to escape goes the long way. */
+#include "meter/access_line.h"
+
+#include "base/assert.h"
+#include "codec/json_write.h"
+#include "codec/text.h"
+
+static char *put(char *at, const char *bytes, size_t size)
+{
+	memcpy(at, bytes, size);
+	return at + size;
+}
+
+/* The size is known to the compiler: a few stores, no call. */
+#define LITERAL(at, text) put(at, text, sizeof(text) - 1)
+
+/* ---- values ---- */
+
+static char *put_number(char *at, uint64_t value)
+{
+	char digits[20];
+	size_t first = sizeof(digits);
+
+	do {
+		digits[--first] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	return put(at, digits + first, sizeof(digits) - first);
+}
+
+/* Spans and statuses are never negative; a lie among them must not look huge. */
+static char *put_signed(char *at, int64_t value)
+{
+	if (value < 0)
+		*at++ = '-';
+	return put_number(at, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+static char *put_hex(char *at, uint64_t value, int digits)
+{
+	for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[value >> shift & 15];
+	return at;
+}
+
+#define EACH_BYTE 0x0101010101010101u
+
+/* Bit 7 of each byte that is below n; of others only above such a one. */
+static uint64_t bytes_below(uint64_t word, uint64_t n)
+{
+	return (word - EACH_BYTE * n) & ~word & EACH_BYTE * 0x80;
+}
+
+/* Nothing to escape? There are eight more bytes behind, all blanks. */
+static bool is_plain(const char *bytes, size_t size)
+{
+	uint64_t special = 0, word;
+
+	for (size_t i = 0; i < size; i += sizeof(word)) {
+		memcpy(&word, bytes + i, sizeof(word));
+		special |= word & EACH_BYTE * 0x80;
+		special |= bytes_below(word, 0x20);
+		special |= bytes_below(word ^ EACH_BYTE * '"', 1);
+		special |= bytes_below(word ^ EACH_BYTE * '\\', 1);
+		special |= bytes_below(word ^ EACH_BYTE * 0x7f, 1);
+	}
+	return !special;
+}
+
+static char *put_escaped(char *at, str s)
+{
+	struct buf escaped = { .ptr = at, .cap = 6 * s.len, .limit = 6 * s.len };
+
+	json_escape(&escaped, s);
+	assert(escaped.ptr == at && !escaped.over);
+	return at + escaped.len;
+}
+
+static char *put_quoted(char *at, str s)
+{
+	s = str_first(s, ACCESS_TEXT_MOST);
+	*at++ = '"';
+	memcpy(at, s.ptr, s.len);
+	memset(at + s.len, ' ', 8);
+	at = likely(is_plain(at, s.len)) ? at + s.len : put_escaped(at, s);
+	*at++ = '"';
+	return at;
+}
+
+#define TEXT(at, name, value)                                                            \
+	((value).len ? put_quoted(LITERAL(at, ",\"" name "\":"), (value)) : (at))
+#define NUMBER(at, name, value)                                                          \
+	put_signed(LITERAL(at, ",\"" name "\":"), (int64_t)(value))
+#define NUMBER_IF_ANY(at, name, value) ((value) ? NUMBER(at, name, value) : (at))
+
+/* ---- the line ---- */
+
+static char *put_time(char *at, struct access_clock *clock, usec wall)
+{
+	usec second = wall / USEC_SEC, ms = wall % USEC_SEC / 1000;
+
+	if (second != clock->second || !clock->text[0]) {
+		struct buf text = BUF_LIMIT(64);
+
+		rfc3339_write(&text, second * USEC_SEC);
+		assert(text.len >= 19);
+		memcpy(clock->text, text.ptr, 19);
+		clock->second = second;
+		buf_free(&text);
+	}
+	at = put(at, clock->text, 19);
+	*at++ = '.';
+	*at++ = (char)('0' + ms / 100);
+	*at++ = (char)('0' + ms / 10 % 10);
+	*at++ = (char)('0' + ms % 10);
+	*at++ = 'Z';
+	return at;
+}
+
+static char *put_request(char *at, const struct attempt_row *row)
+{
+	at = LITERAL(at, "\",\"id\":\"");
+	at = put_hex(at, row->exchange, 16);
+	if (row->key) {
+		at = LITERAL(at, "\",\"key\":\"");
+		at = put_hex(at, row->key, 12);
+	}
+	*at++ = '"';
+	at = TEXT(at, "operation", row->operation);
+	at = TEXT(at, "asked", row->asked);
+	at = TEXT(at, "route", row->route);
+	at = TEXT(at, "provider", row->provider);
+	at = TEXT(at, "model", row->model);
+	return row->stream ? LITERAL(at, ",\"stream\":true")
+	                   : LITERAL(at, ",\"stream\":false");
+}
+
+static char *put_outcome(char *at, const struct attempt_row *row)
+{
+	at = NUMBER(at, "status", row->status);
+	at = NUMBER(at, "client_status", row->client_status);
+	at = TEXT(at, "fault", row->fault);
+	at = TEXT(at, "detail", row->detail);
+	at = TEXT(at, "finish", row->finish);
+	return TEXT(at, "answered_model", row->answered_model);
+}
+
+static char *put_usage(char *at, const struct attempt_row *row)
+{
+	static const str kinds[] = {
+		[USAGE_NONE] = STR_INIT("none"),
+		[USAGE_REPORTED] = STR_INIT("reported"),
+		[USAGE_ESTIMATED] = STR_INIT("estimated"),
+		[USAGE_UNKNOWN] = STR_INIT("unknown"),
+	};
+	const struct token_usage *usage = &row->usage;
+
+	at = TEXT(at, "usage_kind", kinds[row->usage_kind]);
+	at = NUMBER(at, "input_tokens", usage->input);
+	at = NUMBER(at, "output_tokens", usage->output);
+	at = NUMBER_IF_ANY(at, "cache_read_tokens", usage->cache_read);
+	at = NUMBER_IF_ANY(at, "cache_write_tokens", usage->cache_write);
+	at = NUMBER_IF_ANY(at, "reasoning_tokens", usage->reasoning);
+	at = NUMBER_IF_ANY(at, "audio_input_tokens", usage->audio_input);
+	at = NUMBER_IF_ANY(at, "audio_output_tokens", usage->audio_output);
+	return row->cost == COST_UNKNOWN ? LITERAL(at, ",\"cost_nano\":null")
+	                                 : NUMBER(at, "cost_nano", row->cost);
+}
+
+static char *put_course(char *at, const struct attempt_row *row)
+{
+	at = NUMBER_IF_ANY(at, "connect_us", row->connect);
+	at = NUMBER_IF_ANY(at, "first_byte_us", row->first_byte);
+	at = NUMBER_IF_ANY(at, "first_token_us", row->first_token);
+	at = NUMBER(at, "total_us", row->total);
+	at = NUMBER(at, "exchange_total_us", row->exchange_total);
+	at = NUMBER(at, "overhead_us", row->overhead);
+	at = NUMBER(at, "request_bytes", row->request_bytes);
+	at = NUMBER(at, "answer_bytes", row->answer_bytes);
+	at = NUMBER(at, "attempts", row->attempts);
+	at = TEXT(at, "client", row->client);
+	return TEXT(at, "agent", row->agent);
+}
+
+void access_line_add(struct buf *to, struct access_clock *clock,
+                     const struct attempt_row *row)
+{
+	char *begin = to->ptr + to->len, *at = LITERAL(begin, "{\"time\":\"");
+	usec took = row->number ? row->total : row->exchange_total;
+
+	assert(to->cap - to->len >= ACCESS_LINE_MOST);
+	at = put_time(at, clock, row->began_wall + took);
+	at = put_request(at, row);
+	at = put_outcome(at, row);
+	at = put_usage(at, row);
+	at = put_course(at, row);
+	at = LITERAL(at, "}\n");
+	to->len = (size_t)(at - to->ptr);
+	assert(at - begin <= ACCESS_LINE_MOST);
+}

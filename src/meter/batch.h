@@ -1,0 +1,49 @@
+/* batch.h - some thousand journal records on their way to the ledger and the access log.
+ *
+ * A batch is read from the journals, applied in one transaction, and only then may the
+ * journals retire what was read.  While it cannot be applied it is kept, and applied
+ * again as it is: nothing is read twice.  What stays open when a batch ends gets an open
+ * row, so that no record is needed any more once its batch was applied. */
+#pragma once
+#include "meter/open_table.h"
+#include "store/journal.h"
+#include "store/ledger.h"
+
+struct access_log;
+
+struct batch_row {
+	uint64_t id;
+	const char *open, *close; /* payloads; close NULL: an open row */
+	uint16_t open_len, close_len;
+	uint8_t kind;       /* of close: RECORD_CLOSE or RECORD_WHOLE */
+	bool open_is_owned; /* on the heap */
+	bool in_ledger;     /* as an open row */
+	bool is_logged;     /* its line is in the access log, and must not come again */
+};
+
+struct batch {
+	struct batch_row *rows;
+	unsigned count;
+	uint64_t *opened; /* ids of OPEN records read */
+	unsigned opened_count;
+	struct open_table open; /* longer than a batch */
+	uint64_t unreadable;    /* records of another version, ever */
+	/* Some rows may be in the ledger already: set by the owner while it replays, and
+	 * after a failure until the batch is through. */
+	bool is_replay, is_retry;
+};
+
+/* Reads until the journal has no more (true) or the batch is full. */
+bool batch_read(struct batch *b, struct journal *j);
+static inline bool batch_is_empty(const struct batch *b)
+{
+	return b->count == 0 && b->opened_count == 0;
+}
+/* Writes rows and lines (log may be NULL) and commits; then the batch is empty, and the
+ * journals may retire.  False: see ledger_error; the batch is as it was. */
+must_check bool batch_apply(struct batch *b, struct ledger *l, struct access_log *log);
+/* The open attempts are nobody's any more: the process that made them is gone. */
+void batch_forget_open(struct batch *b);
+/* Gives memory back; the batch is empty. */
+void batch_rest(struct batch *b);
+void batch_done(struct batch *b);

@@ -1,0 +1,298 @@
+/* record.c - attempt rows as journal records.
+ *
+ * A record is a fixed part, copied as it lies in memory, and its texts one after another;
+ * their lengths stand in the fixed part.  Nothing is put together first: the journal
+ * gathers the pieces into the segment.  The version byte stands first; a record of
+ * another version is refused, not guessed.  Journals never leave the machine, so byte
+ * order and layout are the compiler's, held still by the asserts below. */
+#include "meter/record.h"
+
+#include "base/assert.h"
+#include <limits.h>
+
+enum { VERSION = 1, TEXT_MOST = 512, TEXT_SHORT = 40, OPEN_TEXTS = 5, CLOSE_TEXTS = 6 };
+
+struct open_part {
+	uint8_t version;
+	uint8_t stream;
+	uint16_t lengths[OPEN_TEXTS];
+	uint32_t number;
+	uint64_t id, exchange, key;
+	int64_t began_wall;
+	uint64_t request_bytes;
+};
+
+struct close_part {
+	uint8_t version;
+	uint8_t usage_kind;
+	uint8_t closes;
+	uint8_t spare;
+	uint16_t lengths[CLOSE_TEXTS];
+	uint64_t id;
+	int64_t total, exchange_total;
+	uint64_t answer_bytes;
+	uint64_t input, output;
+	int64_t cost;
+	/* Parts of the whole: more than 4 G tokens, or 71 minutes, stay at the limit. */
+	uint32_t cache_read, cache_write, reasoning, audio_input, audio_output;
+	uint32_t connect, first_byte, first_token, overhead;
+	uint32_t attempts;
+	int32_t status, client_status;
+};
+
+/* No padding: what is not written would be some other memory's bytes. */
+_Static_assert(sizeof(struct open_part) == 56, "layout of version 1");
+_Static_assert(sizeof(struct close_part) == 120, "layout of version 1");
+_Static_assert(sizeof(struct close_part) + JOURNAL_OVERHEAD + 3 * TEXT_SHORT <=
+                       JOURNAL_PROMISE,
+               "a shortened CLOSE fits into what was promised");
+_Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
+                               (OPEN_TEXTS + CLOSE_TEXTS) * TEXT_MOST <=
+                       JOURNAL_RECORD_MOST,
+               "the longest record");
+
+/* ---- writing ---- */
+
+struct pieces {
+	struct iovec iov[2 + OPEN_TEXTS + CLOSE_TEXTS];
+	int count;
+};
+
+/* iovec is not const, but what is written is only read. */
+static void add(struct pieces *p, const void *bytes, size_t size)
+{
+	union {
+		const void *in;
+		void *out;
+	} unconst = { .in = bytes };
+
+	p->iov[p->count++] = (struct iovec){ .iov_base = unconst.out, .iov_len = size };
+}
+
+static void add_texts(struct pieces *p, uint16_t *lengths, const str *texts, int count,
+                      size_t most)
+{
+	for (int i = 0; i < count; i++) {
+		lengths[i] = (uint16_t)min_of(texts[i].len, most);
+		if (lengths[i])
+			add(p, texts[i].ptr, lengths[i]);
+	}
+}
+
+static uint32_t at_most_u32(uint64_t value)
+{
+	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
+static uint32_t span_u32(usec span)
+{
+	return span > 0 ? at_most_u32((uint64_t)span) : 0;
+}
+
+static void add_open(struct pieces *p, struct open_part *to,
+                     const struct attempt_row *row)
+{
+	const str texts[OPEN_TEXTS] = { row->operation, row->asked, row->route,
+		                        row->provider, row->model };
+
+	*to = (struct open_part){
+		.version = VERSION,
+		.stream = row->stream,
+		.number = row->number,
+		.id = row->id,
+		.exchange = row->exchange,
+		.key = row->key,
+		.began_wall = row->began_wall,
+		.request_bytes = row->request_bytes,
+	};
+	add(p, to, sizeof(*to));
+	add_texts(p, to->lengths, texts, OPEN_TEXTS, TEXT_MOST);
+}
+
+static void add_close(struct pieces *p, struct close_part *to,
+                      const struct attempt_row *row, bool shorten)
+{
+	const struct token_usage *usage = &row->usage;
+	const str none = STR_NONE;
+	const str texts[CLOSE_TEXTS] = {
+		row->fault,  shorten ? none : row->detail,
+		row->finish, shorten ? none : row->answered_model,
+		row->client, shorten ? none : row->agent,
+	};
+
+	*to = (struct close_part){
+		.version = VERSION,
+		.usage_kind = (uint8_t)row->usage_kind,
+		.closes = row->closes,
+		.id = row->id,
+		.total = row->total,
+		.exchange_total = row->exchange_total,
+		.answer_bytes = row->answer_bytes,
+		.input = usage->input,
+		.output = usage->output,
+		.cost = row->cost,
+		.cache_read = at_most_u32(usage->cache_read),
+		.cache_write = at_most_u32(usage->cache_write),
+		.reasoning = at_most_u32(usage->reasoning),
+		.audio_input = at_most_u32(usage->audio_input),
+		.audio_output = at_most_u32(usage->audio_output),
+		.connect = span_u32(row->connect),
+		.first_byte = span_u32(row->first_byte),
+		.first_token = span_u32(row->first_token),
+		.overhead = span_u32(row->overhead),
+		.attempts = row->attempts,
+		.status = row->status,
+		.client_status = row->client_status,
+	};
+	add(p, to, sizeof(*to));
+	add_texts(p, to->lengths, texts, CLOSE_TEXTS, shorten ? TEXT_SHORT : TEXT_MOST);
+}
+
+bool record_write(struct journal *j, enum record_kind kind, const struct attempt_row *row)
+{
+	struct pieces p = { .count = 0 };
+	struct open_part open;
+	struct close_part close;
+
+	if (kind != RECORD_CLOSE)
+		add_open(&p, &open, row);
+	if (kind == RECORD_CLOSE) {
+		/* With the last room a record without its long texts is better than none.
+		 */
+		bool shorten = !journal_has_room(j);
+
+		journal_keep_promise(j);
+		add_close(&p, &close, row, shorten);
+	} else if (kind == RECORD_WHOLE) {
+		add_close(&p, &close, row, false);
+	} else {
+		journal_promise(j);
+	}
+	if (journal_write(j, kind, p.iov, p.count))
+		return true;
+	if (kind == RECORD_OPEN)
+		journal_keep_promise(j);
+	return false;
+}
+
+/* ---- reading ---- */
+
+static bool take_part(str *rest, void *to, size_t size)
+{
+	str bytes = str_take(rest, size);
+
+	if (bytes.len < size || bytes.ptr[0] != VERSION)
+		return false;
+	memcpy(to, bytes.ptr, size);
+	return true;
+}
+
+static bool take_texts(str *rest, const uint16_t *lengths, str *const *to, int count)
+{
+	for (int i = 0; i < count; i++) {
+		*to[i] = str_take(rest, lengths[i]);
+		if (to[i]->len < lengths[i])
+			return false;
+	}
+	return true;
+}
+
+static bool read_open(str *rest, struct attempt_row *row)
+{
+	str *const texts[OPEN_TEXTS] = { &row->operation, &row->asked, &row->route,
+		                         &row->provider, &row->model };
+	struct open_part from;
+
+	if (!take_part(rest, &from, sizeof(from)))
+		return false;
+	row->id = from.id;
+	row->exchange = from.exchange;
+	row->number = from.number;
+	row->key = from.key;
+	row->began_wall = from.began_wall;
+	row->stream = from.stream != 0;
+	row->request_bytes = from.request_bytes;
+	row->state = ROW_OPEN;
+	return take_texts(rest, from.lengths, texts, OPEN_TEXTS);
+}
+
+static void read_usage(const struct close_part *from, struct attempt_row *row)
+{
+	row->usage_kind = from->usage_kind <= USAGE_UNKNOWN
+	                          ? (enum usage_kind)from->usage_kind
+	                          : USAGE_UNKNOWN;
+	row->usage = (struct token_usage){
+		.input = from->input,
+		.output = from->output,
+		.cache_read = from->cache_read,
+		.cache_write = from->cache_write,
+		.reasoning = from->reasoning,
+		.audio_input = from->audio_input,
+		.audio_output = from->audio_output,
+	};
+	row->cost = from->cost;
+}
+
+static bool read_close(str *rest, struct attempt_row *row)
+{
+	str *const texts[CLOSE_TEXTS] = { &row->fault,  &row->detail,
+		                          &row->finish, &row->answered_model,
+		                          &row->client, &row->agent };
+	struct close_part from;
+
+	if (!take_part(rest, &from, sizeof(from)))
+		return false;
+	row->id = from.id;
+	row->state = ROW_DONE;
+	row->status = from.status;
+	row->connect = from.connect;
+	row->first_byte = from.first_byte;
+	row->first_token = from.first_token;
+	row->total = from.total;
+	row->answer_bytes = from.answer_bytes;
+	read_usage(&from, row);
+	row->closes = from.closes != 0;
+	row->client_status = from.client_status;
+	row->exchange_total = from.exchange_total;
+	row->overhead = from.overhead;
+	row->attempts = from.attempts;
+	return take_texts(rest, from.lengths, texts, CLOSE_TEXTS);
+}
+
+bool record_read(const struct journal_record *record, struct attempt_row *ret)
+{
+	str rest = record->payload;
+	bool ok = false;
+
+	switch (record->kind) {
+	case RECORD_OPEN:
+		ok = read_open(&rest, ret);
+		break;
+	case RECORD_CLOSE:
+		ok = read_close(&rest, ret);
+		break;
+	case RECORD_WHOLE:
+		ok = read_open(&rest, ret) && read_close(&rest, ret);
+		break;
+	default:
+		break;
+	}
+	return ok && rest.len == 0;
+}
+
+uint64_t record_id(const struct journal_record *record)
+{
+	size_t least = record->kind == RECORD_OPEN ? sizeof(struct open_part)
+	               : record->kind == RECORD_CLOSE
+	                       ? sizeof(struct close_part)
+	                       : sizeof(struct open_part) + sizeof(struct close_part);
+	size_t at = record->kind == RECORD_CLOSE ? offsetof(struct close_part, id)
+	                                         : offsetof(struct open_part, id);
+	uint64_t id;
+
+	if (record->kind < RECORD_OPEN || record->kind > RECORD_WHOLE ||
+	    record->payload.len < least || record->payload.ptr[0] != VERSION)
+		return 0;
+	memcpy(&id, record->payload.ptr + at, sizeof(id));
+	return id;
+}

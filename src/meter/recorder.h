@@ -1,0 +1,55 @@
+/* recorder.h - the thread that turns journals into ledger rows and access-log lines.
+ *
+ * It polls every 100 ms (at once when nudged), reads what the workers committed, joins
+ * CLOSE to OPEN, writes rows and lines in batches, commits durably, retires segments and
+ * prepares new ones.  An attempt still open at the end of a batch gets an open row, so
+ * that its segment can go and a power cut cannot lose it.  It owns the ledger's only
+ * writer: changes of keys come as calls that wait for it. */
+#pragma once
+#include "base/buf.h"
+#include "meter/record.h"
+#include "store/ledger.h"
+
+struct recorder;
+
+struct recorder_options {
+	const char *dir; /* $data */
+	unsigned workers;
+	const char *access_log; /* a path, "stdout", or NULL: none */
+	/* What the gateway does when journals are full: refuse, or go on.  Records that
+	 * found no room are counted in a gap row (operation "gap") either way. */
+	bool strict;
+	/* Told of trouble and of its end, once each, on the recorder's thread (and by
+	 * recorder_new); may be NULL. */
+	void (*say)(const char *text);
+};
+
+/* Replays what an earlier process left, marks its open attempts unknown, and starts the
+ * thread. Keeps nothing of *options. NULL and a text in *why. */
+struct recorder *recorder_new(const struct recorder_options *options, struct buf *why);
+/* Drains the journals, commits, checkpoints, and joins. The workers have stopped. */
+void recorder_free(struct recorder **r);
+/* Worker n's journal; the recorder's, good until recorder_free. */
+struct journal *recorder_journal(struct recorder *r, unsigned worker);
+
+/* Wait until everything committed so far is in the ledger, and in the access log (or the
+ * recorder has tried and could not); from any other thread. */
+void recorder_flush(struct recorder *r);
+/* Key changes, written by the recorder's thread; the caller waits. False: *why. */
+bool recorder_key_put(struct recorder *r, const struct key_row *key, struct buf *why);
+bool recorder_key_revoke(struct recorder *r, uint64_t id, usec wall, bool *ret_found,
+                         struct buf *why);
+/* Closes and opens the access log again (after a rotation). */
+void recorder_reopen_log(struct recorder *r);
+
+struct recorder_stats {
+	uint64_t rows, batches;
+	uint64_t failures;   /* batches that could not be written; each is tried again */
+	uint64_t gaps;       /* records for which there was no room in the journal */
+	uint64_t lost_lines; /* of the access log */
+	uint64_t journal_bytes;
+	unsigned bad_segments; /* kept as NAME.bad in $data/journal */
+	bool disk_full; /* the last batch, or a segment, could not be written for lack of
+	                   space */
+};
+void recorder_stats(struct recorder *r, struct recorder_stats *ret);

@@ -1,0 +1,560 @@
+/* journal.c - one writer, one reader, no lock between them.
+ *
+ * The segments of a journal form a chain in the order of their sequence numbers, which
+ * only the recorder walks and changes:
+ *
+ *	first ... reading ... (the writer's) ... ready ... ready
+ *	retire -->|  next -->                    given to the writer through `ring`
+ *
+ * Two counters are all that is shared: `given`, of the recorder, and `taken`, of the
+ * writer; the segments between are ready.  The writer is in segment taken - 1, so all
+ * before it are finished.  What a segment's file goes through is segment.c's. */
+#include "store/journal.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "codec/crc32c.h"
+#include "store/segment.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/mman.h>
+
+enum { RING = 64, PROMISES_PER_SEGMENT = SEGMENT_ROOM / JOURNAL_PROMISE };
+
+struct journal {
+	/* the writer's */
+	struct segment *writing;
+	size_t at; /* of the next commit word in it */
+	usec last_id;
+	unsigned worker;
+	void (*nudge)(void *);
+	void *nudge_arg;
+	/* written by the writer */
+	_Alignas(64) _Atomic uint64_t taken;
+	_Atomic uint64_t promised;
+	_Atomic uint64_t refused;
+	/* written by the recorder */
+	_Alignas(64) _Atomic uint64_t given;
+	struct segment *ring[RING];
+	/* the recorder's */
+	_Alignas(64) struct segment_place place;
+	struct segment *first, *last; /* the chain: not retired yet, by sequence */
+	struct segment *reading;
+	size_t read_at;
+	struct segment *retired_in; /* how far journal_retire came */
+	size_t retired_at;
+	struct segment *retired, **retired_end; /* to be recycled, oldest first */
+	unsigned retired_count;
+	unsigned count; /* segments in all */
+	unsigned ahead;
+	unsigned bad;
+	uint64_t next_sequence;
+	uint64_t limit;
+};
+
+/* ---- writer ---- */
+
+static uint64_t ready_segments(const struct journal *j)
+{
+	return atomic_load_explicit(&j->given, memory_order_acquire) -
+	       atomic_load_explicit(&j->taken, memory_order_relaxed);
+}
+
+/* Is there room for `need` bytes and, behind them, for all promises? */
+static bool has_room(const struct journal *j, size_t need, bool *ret_here)
+{
+	size_t rest = j->writing ? JOURNAL_SEGMENT - SEGMENT_WORD - j->at : 0;
+	uint64_t ready = ready_segments(j);
+
+	*ret_here = need <= rest;
+	if (!*ret_here) {
+		if (ready == 0)
+			return false;
+		ready--;
+		rest = SEGMENT_ROOM;
+	}
+	return (rest - need) / JOURNAL_PROMISE + ready * PROMISES_PER_SEGMENT >=
+	       atomic_load_explicit(&j->promised, memory_order_relaxed);
+}
+
+/* Leaves the segment in use for the oldest ready one. */
+static void take_segment(struct journal *j)
+{
+	uint64_t taken = atomic_load_explicit(&j->taken, memory_order_relaxed);
+	struct segment *used = j->writing;
+
+	if (used)
+		atomic_store_explicit(segment_word(used, j->at),
+		                      (uint64_t)used->seed << 32 | SEGMENT_END,
+		                      memory_order_release);
+	j->writing = j->ring[taken % RING];
+	j->at = SEGMENT_HEADER;
+	atomic_store_explicit(&j->taken, taken + 1, memory_order_release);
+	if (used && j->nudge)
+		j->nudge(j->nudge_arg);
+}
+
+static size_t record_size(size_t payload)
+{
+	return (SEGMENT_WORD + SEGMENT_KIND + payload + 7) & ~(size_t)7;
+}
+
+bool journal_write(struct journal *j, uint32_t kind, const struct iovec *iov, int count)
+{
+	size_t payload = 0;
+	bool here;
+
+	for (int i = 0; i < count; i++)
+		payload += iov[i].iov_len;
+	assert(payload <= JOURNAL_RECORD_MOST);
+	if (unlikely(!has_room(j, record_size(payload), &here))) {
+		atomic_fetch_add_explicit(&j->refused, 1, memory_order_relaxed);
+		return false;
+	}
+	if (unlikely(!here))
+		take_segment(j);
+
+	unsigned char *body = j->writing->base + j->at + SEGMENT_WORD, *to = body;
+	memcpy(to, &kind, SEGMENT_KIND);
+	to += SEGMENT_KIND;
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len)
+			memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		to += iov[i].iov_len;
+	}
+	uint64_t crc = crc32c(j->writing->seed,
+	                      str_of((const char *)body, SEGMENT_KIND + payload));
+	size_t next = j->at + record_size(payload);
+
+	/* What stands behind may be of the segment's earlier life. */
+	atomic_store_explicit(segment_word(j->writing, next), 0, memory_order_relaxed);
+	atomic_store_explicit(segment_word(j->writing, j->at), crc << 32 | payload,
+	                      memory_order_release);
+	j->at = next;
+	return true;
+}
+
+void journal_promise(struct journal *j)
+{
+	atomic_store_explicit(&j->promised,
+	                      atomic_load_explicit(&j->promised, memory_order_relaxed) +
+	                              1,
+	                      memory_order_relaxed);
+}
+
+void journal_keep_promise(struct journal *j)
+{
+	uint64_t promised = atomic_load_explicit(&j->promised, memory_order_relaxed);
+
+	if (promised > 0)
+		atomic_store_explicit(&j->promised, promised - 1, memory_order_relaxed);
+}
+
+/* A clock that was set back, and two ids in one microsecond, both make ids that run ahead
+ * of the clock. */
+uint64_t journal_next_id(struct journal *j, usec wall)
+{
+	j->last_id = max_of(wall, j->last_id + 1);
+	return (uint64_t)j->last_id << 8 | j->worker;
+}
+
+bool journal_has_room(const struct journal *j)
+{
+	bool here;
+
+	return has_room(j, record_size(JOURNAL_RECORD_MOST), &here);
+}
+
+/* ---- reader ---- */
+
+/* Will nothing more be written into it? */
+static bool is_finished(const struct journal *j, const struct segment *s)
+{
+	return s->leftover ||
+	       s->order + 1 < atomic_load_explicit(&j->taken, memory_order_acquire);
+}
+
+static bool is_end(const struct segment *s, uint64_t word)
+{
+	return word == ((uint64_t)s->seed << 32 | SEGMENT_END);
+}
+
+static bool is_valid(const struct segment *s, size_t at, uint64_t word)
+{
+	size_t length = (uint32_t)word;
+	const char *body = (const char *)s->base + at + SEGMENT_WORD;
+
+	return length <= JOURNAL_RECORD_MOST &&
+	       at + record_size(length) <= JOURNAL_SEGMENT - SEGMENT_WORD &&
+	       crc32c(s->seed, str_of(body, SEGMENT_KIND + length)) == word >> 32;
+}
+
+/* Is there nothing more to come from the segment being read? */
+static bool is_read(struct journal *j, uint64_t word)
+{
+	struct segment *s = j->reading;
+
+	if (is_end(s, word))
+		return true;
+	if (word != 0 && !s->bad && !is_valid(s, j->read_at, word)) {
+		s->bad = true;
+		j->bad++;
+	}
+	if (s->bad)
+		return is_finished(j, s);
+	return word == 0 && s->leftover;
+}
+
+bool journal_next(struct journal *j, struct journal_record *ret)
+{
+	while (j->reading) {
+		struct segment *s = j->reading;
+		uint64_t word = atomic_load_explicit(segment_word(s, j->read_at),
+		                                     memory_order_acquire);
+
+		if (is_read(j, word)) {
+			if (!s->next)
+				return false;
+			j->reading = s->next;
+			j->read_at = SEGMENT_HEADER;
+			continue;
+		}
+		if (word == 0 || s->bad)
+			return false;
+		const unsigned char *body = s->base + j->read_at + SEGMENT_WORD;
+		memcpy(&ret->kind, body, SEGMENT_KIND);
+		ret->payload = str_of((const char *)body + SEGMENT_KIND, (uint32_t)word);
+		j->read_at += record_size((uint32_t)word);
+		return true;
+	}
+	return false;
+}
+
+void journal_retire(struct journal *j)
+{
+	while (j->first != j->reading) {
+		struct segment *s = j->first;
+
+		j->first = s->next;
+		if (s->bad) {
+			segment_set_aside(&j->place, &s);
+			j->count--;
+			continue;
+		}
+		s->next = NULL;
+		*j->retired_end = s;
+		j->retired_end = &s->next;
+		j->retired_count++;
+	}
+	j->retired_in = j->reading;
+	j->retired_at = j->read_at;
+}
+
+/* ---- segments ahead ---- */
+
+static struct segment *take_retired(struct journal *j)
+{
+	struct segment *s = j->retired;
+
+	if (s) {
+		j->retired = s->next;
+		if (!j->retired)
+			j->retired_end = &j->retired;
+		j->retired_count--;
+	}
+	return s;
+}
+
+static void chain(struct journal *j, struct segment *s)
+{
+	if (j->first)
+		j->last->next = s;
+	else
+		j->first = s;
+	j->last = s;
+	if (!j->reading) {
+		j->reading = j->first;
+		j->read_at = SEGMENT_HEADER;
+	}
+}
+
+static void hand_over(struct journal *j, struct segment *s)
+{
+	uint64_t given = atomic_load_explicit(&j->given, memory_order_relaxed);
+
+	s->order = given;
+	chain(j, s);
+	j->ring[given % RING] = s;
+	atomic_store_explicit(&j->given, given + 1, memory_order_release);
+}
+
+static int prepare_one(struct journal *j)
+{
+	struct segment *s = take_retired(j);
+	int error;
+
+	if (s) {
+		error = segment_recycle(&j->place, s, j->next_sequence);
+		if (error) {
+			segment_remove(&j->place, &s);
+			j->count--;
+			return error;
+		}
+	} else {
+		if (journal_bytes(j) + JOURNAL_SEGMENT > j->limit)
+			return -EDQUOT;
+		error = segment_create(&j->place, j->next_sequence, &s);
+		if (error)
+			return error;
+		j->count++;
+	}
+	j->next_sequence++;
+	hand_over(j, s);
+	return 0;
+}
+
+static int prepare_until(struct journal *j, uint64_t want)
+{
+	uint64_t taken = atomic_load_explicit(&j->taken, memory_order_acquire);
+	int error = 0;
+
+	while (!error &&
+	       atomic_load_explicit(&j->given, memory_order_relaxed) - taken < want)
+		error = prepare_one(j);
+	return error;
+}
+
+int journal_prepare_first(struct journal *j)
+{
+	return prepare_until(j, 1);
+}
+
+int journal_prepare(struct journal *j)
+{
+	uint64_t promised = atomic_load_explicit(&j->promised, memory_order_relaxed);
+	int error = prepare_until(
+	        j, min_of((uint64_t)RING, j->ahead + promised / PROMISES_PER_SEGMENT));
+
+	/* A few are kept for the next burst, the rest of an old one goes back to the
+	 * disk. */
+	while (j->place.dir && j->retired_count > j->ahead) {
+		struct segment *s = take_retired(j);
+
+		segment_remove(&j->place, &s);
+		j->count--;
+	}
+	return error;
+}
+
+int journal_sync(struct journal *j)
+{
+	if (!j->place.dir)
+		return 0;
+	for (struct segment *s = j->first; s; s = s->next) {
+		if (msync(s->base, JOURNAL_SEGMENT, MS_SYNC) < 0)
+			return -errno;
+		if (!is_finished(j, s))
+			break;
+	}
+	return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static struct journal *new_journal(unsigned number, unsigned ahead, uint64_t floor_id)
+{
+	struct journal *j = aligned_alloc(_Alignof(struct journal), sizeof(*j));
+
+	assert(j && number < 64);
+	memset(j, 0, sizeof(*j));
+	j->worker = j->place.worker = number;
+	j->ahead = min_of(max_of(ahead, 2u), (unsigned)RING);
+	j->limit = (uint64_t)1024 * MiB;
+	j->next_sequence = 1;
+	j->retired_end = &j->retired;
+	journal_raise_floor(j, floor_id);
+	return j;
+}
+
+/* Into the order of the sequence numbers. */
+static void insert(struct journal *j, struct segment *s)
+{
+	struct segment **at = &j->first;
+
+	while (*at && (*at)->sequence < s->sequence)
+		at = &(*at)->next;
+	s->next = *at;
+	*at = s;
+	if (!s->next)
+		j->last = s;
+	j->count++;
+	j->next_sequence = max_of(j->next_sequence, s->sequence + 1);
+}
+
+static int load(struct journal *j, const char *file)
+{
+	struct segment *s;
+	unsigned worker;
+	uint64_t name;
+	str suffix;
+	int error;
+
+	if (!segment_parse_name(file, &worker, &name, &suffix) || worker != j->worker)
+		return 0;
+	j->next_sequence = max_of(j->next_sequence, name + 1);
+	if (str_eq(suffix, STR(".new")))
+		segment_unlink(&j->place, name, ".new");
+	if (suffix.len)
+		return 0;
+	error = segment_load(&j->place, name, &s);
+	if (!error)
+		insert(j, s);
+	if (error == -EBADMSG)
+		j->bad++;
+	return error == -EBADMSG || error == -ENODATA ? 0 : error;
+}
+
+static int load_all(struct journal *j)
+{
+	DIR *d = opendir(j->place.dir);
+	struct dirent *entry;
+	int error = 0;
+
+	if (!d)
+		return -errno;
+	while (!error && (entry = readdir(d)))
+		error = load(j, entry->d_name);
+	closedir(d);
+	j->reading = j->retired_in = j->first;
+	j->read_at = j->retired_at = SEGMENT_HEADER;
+	return error;
+}
+
+struct journal *journal_open(const char *dir, unsigned number, unsigned ahead,
+                             uint64_t floor_id, void (*nudge)(void *), void *arg)
+{
+	struct journal *j = new_journal(number, ahead, floor_id);
+
+	j->place.dir = mem_copy_z(str_from_z(dir));
+	j->nudge = nudge;
+	j->nudge_arg = arg;
+	int error = load_all(j);
+	if (error) {
+		/* Nothing was read, so nothing is marked as retired. */
+		j->retired_in = NULL;
+		journal_close(&j);
+		errno = -error;
+	}
+	return j;
+}
+
+struct journal *journal_open_memory(unsigned segments)
+{
+	struct journal *j = new_journal(0, segments, 0);
+
+	j->limit = (uint64_t)segments * JOURNAL_SEGMENT;
+	int error = journal_prepare(j);
+	assert(!error || j->count == segments);
+	return j;
+}
+
+static void free_chain(struct journal *j, struct segment *s, bool remove)
+{
+	while (s) {
+		struct segment *next = s->next;
+
+		if (!remove)
+			segment_free(&s);
+		else if (s->bad)
+			segment_set_aside(&j->place, &s);
+		else
+			segment_remove(&j->place, &s);
+		s = next;
+	}
+}
+
+/* Has the ledger all of the segment being read?  A bad one keeps what it has. */
+static bool is_all_retired(const struct journal *j)
+{
+	struct segment *s = j->reading;
+
+	if (!s || s != j->retired_in || s->bad)
+		return false;
+	uint64_t word = atomic_load_explicit(segment_word(s, j->retired_at),
+	                                     memory_order_acquire);
+	return word == 0 || is_end(s, word);
+}
+
+static void close_journal(struct journal **at, bool remove)
+{
+	struct journal *j = *at;
+
+	if (!j)
+		return;
+	*at = NULL;
+	if (is_all_retired(j))
+		segment_reset(j->reading);
+	for (struct segment *s = j->retired; s; s = s->next)
+		segment_reset(s);
+	free_chain(j, j->first, remove);
+	free_chain(j, j->retired, remove);
+	free(j->place.dir);
+	free(j);
+}
+
+void journal_close(struct journal **j)
+{
+	close_journal(j, false);
+}
+
+void journal_remove(struct journal **j)
+{
+	close_journal(j, true);
+}
+
+void journal_raise_floor(struct journal *j, uint64_t floor_id)
+{
+	j->last_id = max_of(j->last_id, (usec)(floor_id >> 8));
+}
+
+void journal_set_limit(struct journal *j, uint64_t bytes)
+{
+	j->limit = bytes;
+}
+
+uint64_t journal_workers(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	uint64_t workers = 0;
+
+	if (!d)
+		return 0;
+	while ((entry = readdir(d))) {
+		unsigned worker;
+		uint64_t sequence;
+		str suffix;
+
+		if (segment_parse_name(entry->d_name, &worker, &sequence, &suffix) &&
+		    suffix.len == 0)
+			workers |= (uint64_t)1 << worker;
+	}
+	closedir(d);
+	return workers;
+}
+
+uint64_t journal_bytes(const struct journal *j)
+{
+	return (uint64_t)j->count * JOURNAL_SEGMENT;
+}
+
+uint64_t journal_refused(const struct journal *j)
+{
+	return atomic_load_explicit(&j->refused, memory_order_relaxed);
+}
+
+unsigned journal_bad(const struct journal *j)
+{
+	return j->bad;
+}

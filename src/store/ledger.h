@@ -1,0 +1,81 @@
+/* ledger.h - the database: attempts and keys, in SQLite ($data/ledger.db, WAL).
+ *
+ * One writer connection, owned by the recorder, which is also the only checkpointer (that
+ * avoids the WAL-reset fault of SQLite < 3.51.3).  Readers are read-only connections with
+ * checkpoint-on-close off.  Behind a small vtable later, for PostgreSQL; this folder is
+ * the only one with SQL.
+ *
+ * People read the view `attempts`.  Behind it lies a star: the table `attempt` holds what
+ * differs from row to row, and points to what repeats (who asked for what, what came of
+ * it, who called) in `request`, `outcome` and `caller`.  A row takes 80 bytes instead of
+ * 190 that way, and half the time. */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "store/row.h"
+
+struct ledger;
+
+/* Opens or creates, migrates forward. NULL and a text in *why. */
+struct ledger *ledger_open(const char *path, struct buf *why);
+/* Read-only; NULL also when there is no database yet. */
+struct ledger *ledger_open_reader(const char *path, struct buf *why);
+void ledger_close(struct ledger **l);
+
+/* ---- writing attempts; between begin and commit ---- */
+
+must_check bool ledger_begin(struct ledger *l);
+/* Inserts the row, or replaces an open one of that id; a settled row is left alone, so a
+ * repeated put changes nothing: *ret_changed (may be NULL) is false then. */
+must_check bool ledger_put(struct ledger *l, const struct attempt_row *row,
+                           bool *ret_changed);
+/* The same for a row that is certainly new, and cheaper; should it exist nevertheless,
+ * the transaction fails, here or at the commit. */
+must_check bool ledger_put_new(struct ledger *l, const struct attempt_row *row);
+must_check bool ledger_commit(struct ledger *l); /* durable: fdatasync of the WAL */
+void ledger_rollback(struct ledger *l);
+/* Marks the open rows unknown; after the journals were replayed at start. */
+must_check bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count);
+/* The highest id there is, 0 for an empty ledger. */
+uint64_t ledger_last_id(struct ledger *l);
+/* What a failed call said, and whether it was for lack of space. */
+const char *ledger_error(struct ledger *l, bool *ret_no_space);
+/* Passive checkpoint; called when the recorder is idle or the WAL has grown. False: it
+ * failed, and is tried again at the next call. */
+bool ledger_checkpoint(struct ledger *l);
+/* Bytes in the WAL that no checkpoint has moved yet. */
+uint64_t ledger_wal_bytes(const struct ledger *l);
+/* Gives cached pages back; when nothing is to be written for a while. */
+void ledger_rest(struct ledger *l);
+
+/* ---- reading attempts ---- */
+
+/* One row on loan until the next call. Of a row that is not done only the first half of
+ * the struct means something: its usage and cost are unknown. */
+typedef bool ledger_row_fn(void *arg, const struct attempt_row *row); /* false: enough */
+/* Rows that close an exchange, newest first when `newest`, with id > after and < before
+ * (0: no bound), at most `most`. */
+bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool newest,
+                      unsigned most, ledger_row_fn *each, void *arg);
+/* The row of that id, if there is one: calls `each` once or not at all. */
+bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *arg);
+/* All rows of one exchange, by id, which is by number. */
+bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg);
+
+/* ---- keys ---- */
+
+struct key_row {
+	uint64_t id; /* random, 48 bits; as text 12 hex digits */
+	str name;
+	uint8_t mac[32]; /* HMAC-SHA-256 of the whole key text, with the server's pepper
+	                  */
+	usec created_wall;
+	usec revoked_wall; /* 0: active */
+};
+
+/* A new key; an id that exists already is a failure. */
+must_check bool ledger_key_put(struct ledger *l, const struct key_row *key);
+must_check bool ledger_key_revoke(struct ledger *l, uint64_t id, usec wall,
+                                  bool *ret_found);
+typedef bool ledger_key_fn(void *arg, const struct key_row *key);
+bool ledger_keys(struct ledger *l, ledger_key_fn *each, void *arg);

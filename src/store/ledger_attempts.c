@@ -1,0 +1,371 @@
+/* ledger_attempts.c - attempt rows, into the database and out of it.
+ *
+ * Writing is idempotent by id: what is there is left alone, but for an open row that is
+ * settled.  Numbers that follow from the id are not stored: the exchange when it is the
+ * row's own id, and the beginning when the id was made from it.  New rows go eight to a
+ * statement, which spares a search in the table for each and the statement's own cost. */
+#include "store/ledger_private.h"
+
+#include "base/mem.h"
+
+enum { DETAIL_MOST = 512 };
+/* An exchange may last that long before its last attempt begins. */
+#define EXCHANGE_MOST (4 * USEC_HOUR)
+
+/* ---- rows as values ---- */
+
+enum {
+	AT_ID,
+	AT_EXCHANGE,
+	AT_NUMBER,
+	AT_STATE,
+	AT_BEGAN,
+	AT_REQUEST,
+	AT_REQUEST_BYTES,
+	OPEN_VALUES,
+	AT_OUTCOME = OPEN_VALUES,
+	AT_CALLER,
+	AT_DETAIL, /* the only text */
+	AT_CONNECT,
+	AT_FIRST_BYTE,
+	AT_FIRST_TOKEN,
+	AT_TOTAL,
+	AT_ANSWER_BYTES,
+	AT_INPUT,
+	AT_OUTPUT,
+	AT_CACHE_READ,
+	AT_CACHE_WRITE,
+	AT_REASONING,
+	AT_AUDIO_INPUT,
+	AT_AUDIO_OUTPUT,
+	AT_COST,
+	AT_EXCHANGE_TOTAL,
+	AT_OVERHEAD,
+	AT_ATTEMPTS,
+	VALUES,
+};
+_Static_assert((int)VALUES == (int)LEDGER_ROW_VALUES, "as many as the statements have");
+
+struct row_values {
+	int64_t number[VALUES];
+	uint32_t nulls; /* a bit each */
+};
+
+struct row_queue {
+	unsigned count;
+	struct row_values rows[LEDGER_ROWS_AT_ONCE];
+};
+
+static void set_null(struct row_values *v, int at, bool is_null)
+{
+	v->nulls |= (uint32_t)is_null << at;
+}
+
+static bool take_open(struct ledger *l, const struct attempt_row *row,
+                      struct row_values *v)
+{
+	v->nulls = 0;
+	v->number[AT_ID] = (int64_t)row->id;
+	v->number[AT_EXCHANGE] = (int64_t)row->exchange;
+	set_null(v, AT_EXCHANGE, row->exchange == row->id);
+	v->number[AT_NUMBER] = row->number;
+	v->number[AT_STATE] = row->state;
+	v->number[AT_BEGAN] = row->began_wall;
+	set_null(v, AT_BEGAN, row->began_wall == (usec)(row->id >> 8));
+	v->number[AT_REQUEST_BYTES] = (int64_t)row->request_bytes;
+	return label_get(l, LABEL_REQUEST, row, &v->number[AT_REQUEST]);
+}
+
+static bool take_close(struct ledger *l, const struct attempt_row *row,
+                       struct row_values *v)
+{
+	const struct token_usage *usage = &row->usage;
+
+	set_null(v, AT_CALLER, !row->closes);
+	set_null(v, AT_DETAIL, true);
+	v->number[AT_CONNECT] = row->connect;
+	v->number[AT_FIRST_BYTE] = row->first_byte;
+	v->number[AT_FIRST_TOKEN] = row->first_token;
+	v->number[AT_TOTAL] = row->total;
+	v->number[AT_ANSWER_BYTES] = (int64_t)row->answer_bytes;
+	v->number[AT_INPUT] = (int64_t)usage->input;
+	v->number[AT_OUTPUT] = (int64_t)usage->output;
+	v->number[AT_CACHE_READ] = (int64_t)usage->cache_read;
+	v->number[AT_CACHE_WRITE] = (int64_t)usage->cache_write;
+	v->number[AT_REASONING] = (int64_t)usage->reasoning;
+	v->number[AT_AUDIO_INPUT] = (int64_t)usage->audio_input;
+	v->number[AT_AUDIO_OUTPUT] = (int64_t)usage->audio_output;
+	v->number[AT_COST] = row->cost;
+	set_null(v, AT_COST, row->cost == COST_UNKNOWN);
+	v->number[AT_EXCHANGE_TOTAL] = row->exchange_total;
+	v->number[AT_OVERHEAD] = row->overhead;
+	v->number[AT_ATTEMPTS] = row->attempts;
+	return label_get(l, LABEL_OUTCOME, row, &v->number[AT_OUTCOME]) &&
+	       (!row->closes || label_get(l, LABEL_CALLER, row, &v->number[AT_CALLER]));
+}
+
+/* first: the parameter before the row's; [from, to): which of them. */
+static void bind(sqlite3_stmt *st, int first, const struct row_values *v, int from,
+                 int to)
+{
+	for (int i = from; i < to; i++) {
+		if (v->nulls >> i & 1)
+			sqlite3_bind_null(st, first + i + 1);
+		else
+			sqlite3_bind_int64(st, first + i + 1, v->number[i]);
+	}
+}
+
+/* ---- writing ---- */
+
+static bool put_open(struct ledger *l, const struct attempt_row *row)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_OPEN);
+	struct row_values v;
+
+	if (!st || !take_open(l, row, &v))
+		return false;
+	bind(st, 0, &v, 0, OPEN_VALUES);
+	return ledger_run(st);
+}
+
+/* The open row of that id, if there is one, gets its second half. */
+static bool settle(struct ledger *l, const struct row_values *v, str detail)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_SETTLE);
+
+	if (!st)
+		return false;
+	bind(st, 0, v, AT_ID, AT_ID + 1);
+	bind(st, 0, v, AT_STATE, AT_STATE + 1);
+	bind(st, 0, v, AT_OUTCOME, VALUES);
+	if (detail.len)
+		ledger_bind_str(st, AT_DETAIL + 1, detail);
+	return ledger_run(st);
+}
+
+static bool put_done(struct ledger *l, const struct attempt_row *row)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_DONE);
+	char room[DETAIL_MOST];
+	str detail = label_clean(str_first(row->detail, DETAIL_MOST), room);
+	struct row_values v;
+
+	if (!st || !take_open(l, row, &v) || !take_close(l, row, &v))
+		return false;
+	bind(st, 0, &v, 0, VALUES);
+	if (detail.len)
+		ledger_bind_str(st, AT_DETAIL + 1, detail);
+	if (!ledger_run(st))
+		return false;
+	return sqlite3_changes(l->db) > 0 || settle(l, &v, detail);
+}
+
+bool ledger_put(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
+{
+	if (!(row->state == ROW_OPEN ? put_open(l, row) : put_done(l, row)))
+		return false;
+	if (ret_changed)
+		*ret_changed = sqlite3_changes(l->db) > 0;
+	return true;
+}
+
+static bool put_queued(struct ledger *l, enum ledger_statement which, unsigned from,
+                       unsigned count)
+{
+	sqlite3_stmt *st = ledger_get(l, which);
+
+	if (!st)
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		bind(st, (int)i * VALUES, &l->queue->rows[from + i], 0, VALUES);
+	return ledger_run(st);
+}
+
+bool ledger_put_queue(struct ledger *l)
+{
+	unsigned count = l->queue ? l->queue->count : 0;
+
+	if (count == 0)
+		return true;
+	l->queue->count = 0;
+	if (count == LEDGER_ROWS_AT_ONCE)
+		return put_queued(l, LEDGER_PUT_NEW_ROWS, 0, count);
+	for (unsigned i = 0; i < count; i++) {
+		if (!put_queued(l, LEDGER_PUT_NEW, i, 1))
+			return false;
+	}
+	return true;
+}
+
+bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
+{
+	struct row_values *v;
+
+	if (row->state != ROW_DONE || row->detail.len)
+		return ledger_put(l, row, NULL);
+	if (!l->queue)
+		l->queue = new_of(struct row_queue);
+	v = &l->queue->rows[l->queue->count];
+	if (!take_open(l, row, v) || !take_close(l, row, v))
+		return false;
+	return ++l->queue->count < LEDGER_ROWS_AT_ONCE || ledger_put_queue(l);
+}
+
+void ledger_drop_queue(struct ledger *l)
+{
+	if (l->queue)
+		l->queue->count = 0;
+}
+
+bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count)
+{
+	if (!ledger_run(ledger_get(l, LEDGER_CLOSE_OPEN_ROWS)))
+		return false;
+	*ret_count = (uint64_t)sqlite3_changes64(l->db);
+	return true;
+}
+
+uint64_t ledger_last_id(struct ledger *l)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_LAST_ID);
+	uint64_t id = 0;
+
+	if (!st)
+		return 0;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		id = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return id;
+}
+
+/* ---- reading ---- */
+
+/* The columns of a row, one after another. */
+struct columns {
+	sqlite3_stmt *st;
+	int at;
+};
+
+static int64_t next_number(struct columns *c)
+{
+	return sqlite3_column_int64(c->st, c->at++);
+}
+
+static uint64_t next_count(struct columns *c)
+{
+	return (uint64_t)next_number(c);
+}
+
+static str next_text(struct columns *c)
+{
+	return ledger_str(c->st, c->at++);
+}
+
+static void read_open_half(struct columns *c, struct attempt_row *row)
+{
+	row->id = next_count(c);
+	row->exchange = next_count(c);
+	row->number = (uint32_t)next_number(c);
+	row->state = (enum row_state)next_number(c);
+	row->began_wall = next_number(c);
+	row->request_bytes = next_count(c);
+	row->key = next_count(c);
+	row->operation = next_text(c);
+	row->asked = next_text(c);
+	row->route = next_text(c);
+	row->stream = next_number(c) != 0;
+	row->provider = next_text(c);
+	row->model = next_text(c);
+}
+
+static void read_done_half(struct columns *c, struct attempt_row *row)
+{
+	row->status = (int32_t)next_number(c);
+	row->fault = next_text(c);
+	row->answered_model = next_text(c);
+	row->finish = next_text(c);
+	row->usage_kind = (enum usage_kind)next_number(c);
+	row->client_status = (int32_t)next_number(c);
+	row->detail = next_text(c);
+	row->connect = next_number(c);
+	row->first_byte = next_number(c);
+	row->first_token = next_number(c);
+	row->total = next_number(c);
+	row->answer_bytes = next_count(c);
+	row->usage.input = next_count(c);
+	row->usage.output = next_count(c);
+	row->usage.cache_read = next_count(c);
+	row->usage.cache_write = next_count(c);
+	row->usage.reasoning = next_count(c);
+	row->usage.audio_input = next_count(c);
+	row->usage.audio_output = next_count(c);
+	row->cost = sqlite3_column_type(c->st, c->at) == SQLITE_NULL
+	                    ? COST_UNKNOWN
+	                    : sqlite3_column_int64(c->st, c->at);
+	c->at++;
+	row->closes = next_number(c) != 0;
+	row->exchange_total = next_number(c);
+	row->overhead = next_number(c);
+	row->attempts = (uint32_t)next_number(c);
+	row->client = next_text(c);
+	row->agent = next_text(c);
+}
+
+static void read_row(sqlite3_stmt *st, struct attempt_row *row)
+{
+	struct columns c = { .st = st };
+
+	*row = (struct attempt_row){ .cost = COST_UNKNOWN, .usage_kind = USAGE_UNKNOWN };
+	read_open_half(&c, row);
+	if (row->state == ROW_DONE)
+		read_done_half(&c, row);
+}
+
+/* Steps through the rows until `each` has enough or, with `to_close`, one closes. */
+static bool read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg)
+{
+	struct attempt_row row;
+
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		read_row(st, &row);
+		if (!each(arg, &row) || (to_close && row.closes))
+			break;
+	}
+	return sqlite3_reset(st) == SQLITE_OK;
+}
+
+bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *arg)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_ATTEMPT);
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, (int64_t)id);
+	return read_rows(st, false, each, arg);
+}
+
+bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_EXCHANGE);
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, (int64_t)exchange);
+	sqlite3_bind_int64(st, 2, (int64_t)(exchange + ((uint64_t)EXCHANGE_MOST << 8)));
+	return read_rows(st, true, each, arg);
+}
+
+bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool newest,
+                      unsigned most, ledger_row_fn *each, void *arg)
+{
+	sqlite3_stmt *st =
+	        ledger_get(l, newest ? LEDGER_EXCHANGES_NEWEST : LEDGER_EXCHANGES);
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, (int64_t)after);
+	sqlite3_bind_int64(st, 2, before ? (int64_t)before : INT64_MAX);
+	sqlite3_bind_int64(st, 3, most);
+	return read_rows(st, false, each, arg);
+}

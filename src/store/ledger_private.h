@@ -1,0 +1,86 @@
+/* ledger_private.h - what the files of the ledger share: the connection, its prepared
+ * statements, and the schema. */
+#pragma once
+#include "store/ledger.h"
+
+#include <sqlite3.h>
+
+/* Prepared at first use and kept: rows are written by the million. */
+enum ledger_statement {
+	LEDGER_BEGIN,
+	LEDGER_COMMIT,
+	LEDGER_ROLLBACK,
+	LEDGER_PUT_OPEN,
+	LEDGER_PUT_DONE,
+	LEDGER_PUT_NEW,
+	LEDGER_PUT_NEW_ROWS,
+	LEDGER_SETTLE,
+	LEDGER_CLOSE_OPEN_ROWS,
+	LEDGER_LAST_ID,
+	LEDGER_ATTEMPT,
+	LEDGER_EXCHANGE,
+	LEDGER_EXCHANGES,
+	LEDGER_EXCHANGES_NEWEST,
+	LEDGER_FIND_REQUEST, /* find and add: in the order of enum label_kind */
+	LEDGER_FIND_OUTCOME,
+	LEDGER_FIND_CALLER,
+	LEDGER_ADD_REQUEST,
+	LEDGER_ADD_OUTCOME,
+	LEDGER_ADD_CALLER,
+	LEDGER_KEY_PUT,
+	LEDGER_KEY_REVOKE,
+	LEDGER_KEY_FIND,
+	LEDGER_KEYS,
+	LEDGER_STATEMENTS,
+};
+
+enum {
+	LEDGER_ROW_VALUES = 26, /* parameters of a whole row */
+	LEDGER_ROWS_AT_ONCE = 8,
+};
+
+/* By enum ledger_statement. */
+extern const char *const ledger_sql[LEDGER_STATEMENTS];
+
+/* What brings a database of version n to n + 1. */
+extern const char *const ledger_migrations[];
+extern const int ledger_version;
+
+struct label_cache;
+struct row_queue;
+
+struct ledger {
+	sqlite3 *db;
+	sqlite3_stmt *statements[LEDGER_STATEMENTS];
+	struct label_cache *labels; /* the writer's */
+	struct row_queue *queue;    /* new rows, until there are enough for a statement */
+	uint64_t wal_pages;
+	uint64_t page_size;
+};
+
+/* NULL: see ledger_error. Ready to be bound. */
+sqlite3_stmt *ledger_get(struct ledger *l, enum ledger_statement which);
+/* Steps a statement that returns no row, and resets it. */
+bool ledger_run(sqlite3_stmt *st);
+/* Binds text that stays where it is until the step; an empty one is '', not NULL. */
+void ledger_bind_str(sqlite3_stmt *st, int at, str text);
+str ledger_str(sqlite3_stmt *st, int column);
+
+/* What ledger_put_new took and did not write yet; before a commit. */
+bool ledger_put_queue(struct ledger *l);
+void ledger_drop_queue(struct ledger *l);
+
+/* ---- labels: what repeats from row to row ---- */
+
+enum label_kind { LABEL_REQUEST, LABEL_OUTCOME, LABEL_CALLER, LABEL_KINDS };
+
+struct label_cache *label_cache_new(void);
+void label_cache_free(struct label_cache **c);
+/* After a rollback: ids given since the begin are void. */
+void label_cache_clear(struct label_cache *c);
+/* The id of the label that says what the row says; it is added when it is new. */
+must_check bool label_get(struct ledger *l, enum label_kind kind,
+                          const struct attempt_row *row, int64_t *ret_id);
+/* At most `room` bytes of text: invalid UTF-8 and NUL, which other readers of the
+ * database choke on, become '?'. */
+str label_clean(str text, char *room);

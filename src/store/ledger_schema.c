@@ -1,0 +1,186 @@
+/* ledger_schema.c - every table and every statement.
+ *
+ * A migration is never changed once it was released; the next one is added below it.
+ * `PRAGMA user_version` says how many a database has seen. */
+#include "store/ledger_private.h"
+
+/* clang-format off */
+
+#define TEXT_OF_STATE \
+	"CASE a.state WHEN 0 THEN 'open' WHEN 1 THEN 'done' ELSE 'unknown' END"
+#define TEXT_OF_USAGE_KIND \
+	"CASE o.usage_kind WHEN 0 THEN 'none' WHEN 1 THEN 'reported' WHEN 2 THEN 'estimated' " \
+	"ELSE 'unknown' END"
+
+/* No secondary index: ids are times, so a span of time is a span of rows.  The one below
+ * holds only what is in flight; without it a start would look at every row there is. */
+static const char version_1[] =
+	/* Who asked for what; known when an attempt opens. */
+	"CREATE TABLE request ("
+	"  id INTEGER PRIMARY KEY,"
+	"  key INTEGER NOT NULL,"
+	"  operation TEXT NOT NULL,"
+	"  asked TEXT NOT NULL,"
+	"  route TEXT NOT NULL,"
+	"  stream INTEGER NOT NULL,"
+	"  provider TEXT NOT NULL,"
+	"  model TEXT NOT NULL"
+	") STRICT;"
+	/* What came of it; known when it closes. */
+	"CREATE TABLE outcome ("
+	"  id INTEGER PRIMARY KEY,"
+	"  status INTEGER NOT NULL,"
+	"  fault TEXT NOT NULL,"
+	"  answered_model TEXT NOT NULL,"
+	"  finish TEXT NOT NULL,"
+	"  usage_kind INTEGER NOT NULL,"     /* 0 none, 1 reported, 2 estimated, 3 unknown */
+	"  client_status INTEGER NOT NULL"
+	") STRICT;"
+	/* Who it was for; of the row that closes an exchange. */
+	"CREATE TABLE caller ("
+	"  id INTEGER PRIMARY KEY,"
+	"  client TEXT NOT NULL,"
+	"  agent TEXT NOT NULL"
+	") STRICT;"
+	"CREATE TABLE attempt ("
+	"  id INTEGER PRIMARY KEY,"          /* microseconds since 1970 << 8 | worker */
+	"  exchange INTEGER,"                /* NULL: the id itself */
+	"  number INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL,"          /* 0 open, 1 done, 2 unknown */
+	"  began INTEGER,"                   /* NULL: id >> 8 */
+	"  request INTEGER NOT NULL REFERENCES request,"
+	"  request_bytes INTEGER NOT NULL,"
+	"  outcome INTEGER REFERENCES outcome," /* NULL, as all below, until it is done */
+	"  caller INTEGER REFERENCES caller,"   /* NULL: it does not close the exchange */
+	"  detail TEXT,"
+	"  connect_us INTEGER,"
+	"  first_byte_us INTEGER,"
+	"  first_token_us INTEGER,"
+	"  total_us INTEGER,"
+	"  answer_bytes INTEGER,"
+	"  input_tokens INTEGER,"
+	"  output_tokens INTEGER,"
+	"  cache_read_tokens INTEGER,"
+	"  cache_write_tokens INTEGER,"
+	"  reasoning_tokens INTEGER,"
+	"  audio_input_tokens INTEGER,"
+	"  audio_output_tokens INTEGER,"
+	"  cost_nano INTEGER,"               /* NULL: unknown */
+	"  exchange_total_us INTEGER,"
+	"  overhead_us INTEGER,"
+	"  attempts INTEGER"
+	") STRICT;"
+	"CREATE INDEX attempt_open ON attempt (id) WHERE state = 0;"
+	"CREATE TABLE keys ("
+	"  id INTEGER PRIMARY KEY,"
+	"  name TEXT NOT NULL,"
+	"  mac BLOB NOT NULL,"
+	"  created INTEGER NOT NULL,"
+	"  revoked INTEGER NOT NULL"         /* 0: active */
+	") STRICT;"
+	"CREATE VIEW attempts AS SELECT"
+	"  a.id AS id, coalesce(a.exchange, a.id) AS exchange, a.number AS number,"
+	"  " TEXT_OF_STATE " AS state,"
+	"  r.key AS key, coalesce(a.began, a.id >> 8) AS began, r.operation AS operation,"
+	"  r.asked AS asked, r.route AS route, r.provider AS provider, r.model AS model,"
+	"  r.stream AS stream, a.request_bytes AS request_bytes,"
+	"  coalesce(o.status, 0) AS status, coalesce(o.fault, '') AS fault,"
+	"  coalesce(a.detail, '') AS detail,"
+	"  coalesce(o.answered_model, '') AS answered_model, coalesce(o.finish, '') AS finish,"
+	"  coalesce(a.connect_us, 0) AS connect_us,"
+	"  coalesce(a.first_byte_us, 0) AS first_byte_us,"
+	"  coalesce(a.first_token_us, 0) AS first_token_us,"
+	"  coalesce(a.total_us, 0) AS total_us, coalesce(a.answer_bytes, 0) AS answer_bytes,"
+	"  " TEXT_OF_USAGE_KIND " AS usage_kind,"
+	"  coalesce(a.input_tokens, 0) AS input_tokens,"
+	"  coalesce(a.output_tokens, 0) AS output_tokens,"
+	"  coalesce(a.cache_read_tokens, 0) AS cache_read_tokens,"
+	"  coalesce(a.cache_write_tokens, 0) AS cache_write_tokens,"
+	"  coalesce(a.reasoning_tokens, 0) AS reasoning_tokens,"
+	"  coalesce(a.audio_input_tokens, 0) AS audio_input_tokens,"
+	"  coalesce(a.audio_output_tokens, 0) AS audio_output_tokens,"
+	"  a.cost_nano AS cost_nano, a.caller IS NOT NULL AS closes,"
+	"  coalesce(o.client_status, 0) AS client_status,"
+	"  coalesce(a.exchange_total_us, 0) AS exchange_total_us,"
+	"  coalesce(a.overhead_us, 0) AS overhead_us, coalesce(a.attempts, 0) AS attempts,"
+	"  coalesce(c.client, '') AS client, coalesce(c.agent, '') AS agent"
+	"  FROM attempt a LEFT JOIN request r ON r.id = a.request"
+	"  LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller;";
+
+const char *const ledger_migrations[] = { version_1 };
+const int ledger_version = countof(ledger_migrations);
+
+/* The columns that read_row in ledger_attempts.c takes, in its order. */
+#define ROW \
+	"SELECT a.id, coalesce(a.exchange, a.id), a.number, a.state," \
+	" coalesce(a.began, a.id >> 8), a.request_bytes, r.key, r.operation, r.asked, r.route," \
+	" r.stream, r.provider, r.model," \
+	" o.status, o.fault, o.answered_model, o.finish, o.usage_kind, o.client_status," \
+	" a.detail, a.connect_us, a.first_byte_us, a.first_token_us, a.total_us," \
+	" a.answer_bytes, a.input_tokens, a.output_tokens, a.cache_read_tokens," \
+	" a.cache_write_tokens, a.reasoning_tokens, a.audio_input_tokens," \
+	" a.audio_output_tokens, a.cost_nano, a.caller IS NOT NULL, a.exchange_total_us," \
+	" a.overhead_us, a.attempts, c.client, c.agent" \
+	" FROM attempt a LEFT JOIN request r ON r.id = a.request" \
+	" LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller "
+
+/* In the order of the values in ledger_attempts.c: ?1 to ?7 when it opens, ?8 to ?26 when
+ * it closes. */
+#define OPEN_COLUMNS "id, exchange, number, state, began, request, request_bytes"
+#define CLOSE_COLUMNS \
+	"outcome, caller, detail, connect_us, first_byte_us, first_token_us, total_us," \
+	" answer_bytes, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens," \
+	" reasoning_tokens, audio_input_tokens, audio_output_tokens, cost_nano," \
+	" exchange_total_us, overhead_us, attempts"
+#define OPEN_VALUES "?1,?2,?3,?4,?5,?6,?7"
+#define CLOSE_VALUES \
+	"?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26"
+#define ROW_VALUES "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+/* A new row that is not new ends the transaction: no room is kept for a way back. */
+#define INSERT_NEW \
+	"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ") VALUES "
+
+const char *const ledger_sql[LEDGER_STATEMENTS] = {
+	[LEDGER_BEGIN] = "BEGIN IMMEDIATE",
+	[LEDGER_COMMIT] = "COMMIT",
+	[LEDGER_ROLLBACK] = "ROLLBACK",
+	[LEDGER_PUT_OPEN] =
+		"INSERT OR IGNORE INTO attempt (" OPEN_COLUMNS ") VALUES (" OPEN_VALUES ")",
+	[LEDGER_PUT_DONE] =
+		"INSERT OR IGNORE INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
+		" VALUES (" OPEN_VALUES "," CLOSE_VALUES ")",
+	[LEDGER_PUT_NEW] = INSERT_NEW ROW_VALUES,
+	[LEDGER_PUT_NEW_ROWS] =
+		INSERT_NEW ROW_VALUES "," ROW_VALUES "," ROW_VALUES "," ROW_VALUES
+		"," ROW_VALUES "," ROW_VALUES "," ROW_VALUES "," ROW_VALUES,
+	[LEDGER_SETTLE] =
+		"UPDATE attempt SET state = ?4, (" CLOSE_COLUMNS ") = (" CLOSE_VALUES ")"
+		" WHERE id = ?1 AND state = 0",
+	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2 WHERE state = 0",
+	[LEDGER_LAST_ID] = "SELECT coalesce(max(id), 0) FROM attempt",
+	[LEDGER_ATTEMPT] = ROW "WHERE a.id = ?1",
+	/* All later rows of an exchange are found between its first and its closing one. */
+	[LEDGER_EXCHANGE] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND (a.id = ?1 OR a.exchange = ?1)"
+		" ORDER BY a.id",
+	[LEDGER_EXCHANGES] =
+		ROW "WHERE a.id > ?1 AND a.id < ?2 AND a.caller IS NOT NULL"
+		" ORDER BY a.id LIMIT ?3",
+	[LEDGER_EXCHANGES_NEWEST] =
+		ROW "WHERE a.id > ?1 AND a.id < ?2 AND a.caller IS NOT NULL"
+		" ORDER BY a.id DESC LIMIT ?3",
+	[LEDGER_FIND_REQUEST] =
+		"SELECT key, operation, asked, route, stream, provider, model"
+		" FROM request WHERE id = ?1",
+	[LEDGER_FIND_OUTCOME] =
+		"SELECT status, fault, answered_model, finish, usage_kind, client_status"
+		" FROM outcome WHERE id = ?1",
+	[LEDGER_FIND_CALLER] = "SELECT client, agent FROM caller WHERE id = ?1",
+	[LEDGER_ADD_REQUEST] = "INSERT INTO request VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+	[LEDGER_ADD_OUTCOME] = "INSERT INTO outcome VALUES (?1,?2,?3,?4,?5,?6,?7)",
+	[LEDGER_ADD_CALLER] = "INSERT INTO caller VALUES (?1,?2,?3)",
+	[LEDGER_KEY_PUT] = "INSERT INTO keys (id, name, mac, created, revoked)"
+			   " VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_KEY_REVOKE] = "UPDATE keys SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
+	[LEDGER_KEY_FIND] = "SELECT 1 FROM keys WHERE id = ?1",
+	[LEDGER_KEYS] = "SELECT id, name, mac, created, revoked FROM keys ORDER BY created, id",
+};
