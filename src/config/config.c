@@ -1,0 +1,430 @@
+/* config.c - a whole reading: text, tree, table, providers, routes, and what must fit
+ * together; and the life of the result.
+ *
+ * Everything is read even after errors, so that one run tells all.  A config with an
+ * error is never returned. */
+#include "config/config.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "config/section.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	FILE_MOST = 1 * MiB,
+	WORK_MOST = 64 * MiB,
+	KEEP_MOST = 64 * MiB,
+	LISTEN_MOST = 16,
+	WORKERS_AUTO_MOST = 4,
+};
+
+/* ---- life ---- */
+
+struct config *config_ref(struct config *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+void config_unref(struct config **pc)
+{
+	struct config *c = move(*pc);
+
+	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	for (unsigned i = 0; i < c->provider_count; i++)
+		for (unsigned j = 0; j < c->providers[i].key_count; j++) {
+			str key = c->providers[i].keys[j].text;
+
+			mem_wipe((void *)(uintptr_t)key.ptr, key.len);
+		}
+	arena_done(&c->arena);
+	free(c);
+}
+
+/* ---- helpers of all parts ---- */
+
+const char *reader_env(const struct reader *r, const char *name)
+{
+	if (r->source->env)
+		return r->source->env(r->source->env_arg, name);
+	return getenv(name);
+}
+
+str reader_path(struct reader *r, str path)
+{
+	const char *home;
+
+	if (str_starts(path, STR("~/")) && (home = reader_env(r, "HOME")) && *home)
+		return arena_printf(r->keep, "%s/%.*s", home, STR_ARG(str_from(path, 2)));
+	if (str_starts(path, STR("/")) || r->dir.len == 0)
+		return arena_copy(r->keep, path);
+	return arena_printf(r->keep, "%.*s/%.*s", STR_ARG(r->dir), STR_ARG(path));
+}
+
+/* ---- addresses ---- */
+
+static void note_address(struct reader *r, const char *name, str text,
+                         const struct tree_node *at)
+{
+	uint64_t port;
+
+	note(r, NOTE_ADDRESS, at, "%s: \"%.*s\" is not an address with a port", name,
+	     STR_ARG(text));
+	if (str_to_u64(text, &port))
+		note_hint(r, "write 127.0.0.1:%.*s", STR_ARG(text));
+	else if (str_starts(text, STR(":")))
+		note_hint(r, "write 127.0.0.1%.*s, or 0.0.0.0%.*s for all", STR_ARG(text),
+		          STR_ARG(text));
+	else if (str_starts(text, STR("localhost:")))
+		note_hint(r, "write 127.0.0.1%.*s", STR_ARG(str_from(text, 9)));
+	else
+		note_hint(r, "an IP literal: 127.0.0.1:8080, [::1]:8080 or unix:/path");
+}
+
+static void add_listen(struct reader *r, str text, const struct tree_node *at)
+{
+	struct config *c = r->config;
+
+	if (c->listen_count == LISTEN_MOST)
+		note(r, NOTE_TOO_MANY, at, "more than %d addresses", LISTEN_MOST);
+	else if (net_parse(text, &c->listen[c->listen_count]))
+		c->listen_count++;
+	else
+		note_address(r, at ? "listen" : "--listen", text, at);
+}
+
+static void read_listen(struct reader *r, const struct tree_node *node)
+{
+	struct config *c = r->config;
+	str text;
+
+	c->listen = arena_array(r->keep, struct net_addr, LISTEN_MOST);
+	if (r->source->listen.len > 0) {
+		add_listen(r, r->source->listen, NULL);
+	} else if (!node) {
+		add_listen(r, STR("127.0.0.1:8080"), NULL);
+	} else if (node->kind != TREE_LIST) {
+		if (scalar_text(r, "listen", node, &text))
+			add_listen(r, text, node);
+	} else {
+		for (const struct tree_item *it = node->first; it; it = it->next)
+			if (scalar_text(r, "listen", it->value, &text))
+				add_listen(r, text, it->value);
+		if (!node->first)
+			note(r, NOTE_EMPTY, node, "listen has no address");
+	}
+}
+
+static void read_admin(struct reader *r, const struct tree_node *node)
+{
+	str text;
+
+	if (!node || !scalar_text(r, "admin", node, &text) || str_eq(text, STR("off")))
+		return;
+	if (!net_parse(text, &r->config->admin)) {
+		note_address(r, "admin", text, node);
+		return;
+	}
+	note(r, NOTE_ADMIN, node,
+	     "the admin API and the dashboard are not in this version");
+	note_hint(r, "nothing will listen there; write admin: off");
+}
+
+static bool is_local(const struct net_addr *a)
+{
+	return a->sa.sa_family == AF_UNIX || net_is_loopback(a);
+}
+
+/* Open means that everybody who can connect spends the owner's money. */
+static void check_open(struct reader *r, const struct found *found)
+{
+	const struct tree_node *at = found_value(found, "listen");
+	struct config *c = r->config;
+
+	c->insecure_open |= r->source->insecure_open;
+	if (c->auth != AUTH_MODE_OPEN || c->insecure_open)
+		return;
+	for (unsigned i = 0; i < c->listen_count; i++) {
+		struct buf text = BUF_LIMIT(160);
+
+		if (is_local(&c->listen[i]))
+			continue;
+		net_print(&c->listen[i], &text);
+		note(r, NOTE_OPEN, r->source->listen.len ? NULL : at,
+		     "auth: open on %.*s, which is not loopback", (int)text.len,
+		     text.ptr);
+		note_hint(r,
+		          "write auth: keys, or insecure_open: true if everybody may use "
+		          "your providers' keys");
+		buf_free(&text);
+		return;
+	}
+}
+
+/* ---- the rest of the top level ---- */
+
+static unsigned usable_cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+static void read_workers(struct reader *r, const struct tree_node *node)
+{
+	struct config_key row;
+	unsigned index, place;
+	str text;
+
+	r->config->workers = min_of(usable_cores(), (unsigned)WORKERS_AUTO_MOST);
+	if (!node || !scalar_text(r, "workers", node, &text) || str_eq(text, STR("auto")))
+		return;
+	row = *config_key_find(&config_sections[SECTION_ROOT], STR("workers"), &index,
+	                       &place);
+	row.kind = KIND_COUNT;
+	value_store(r, &row, node, &r->config->workers);
+}
+
+static void read_data(struct reader *r)
+{
+	struct config *c = r->config;
+	const char *dir = reader_env(r, "SLUICE_DATA");
+
+	if (r->source->data.len > 0)
+		c->data = arena_copy(r->keep, r->source->data);
+	else if (c->data.len > 0)
+		return;
+	else if (dir && *dir)
+		c->data = arena_copy(r->keep, str_from_z(dir));
+	else if ((dir = reader_env(r, "XDG_STATE_HOME")) && *dir == '/')
+		c->data = arena_printf(r->keep, "%s/sluice", dir);
+	else if ((dir = reader_env(r, "HOME")) && *dir)
+		c->data = arena_printf(r->keep, "%s/.local/state/sluice", dir);
+	else {
+		note(r, NOTE_NO_DATA, NULL,
+		     "there is no place for the data: HOME is not set");
+		note_hint(r, "write data: /path, or set SLUICE_DATA");
+	}
+}
+
+static void read_log(struct reader *r, const struct tree_node *node)
+{
+	struct config *c = r->config;
+	str text = STR_NONE;
+
+	if (node && !scalar_text(r, "access_log", node, &text))
+		return;
+	if (str_eq(text, STR("stdout")) || str_eq(text, STR("off")))
+		c->access_log = arena_copy(r->keep, text);
+	else if (text.len > 0)
+		c->access_log = reader_path(r, text);
+	else
+		c->access_log =
+		        arena_printf(r->keep, "%.*s/access.log", STR_ARG(c->data));
+}
+
+static void check_tls(struct reader *r, const struct tree_node *node)
+{
+	const struct tree_node *cert = tree_find(node, STR("cert"));
+	const struct tree_node *key = tree_find(node, STR("key"));
+
+	if (!node || node->kind != TREE_MAP || (cert && key))
+		return;
+	note(r, NOTE_TLS_PAIR, node, "tls needs both cert and key");
+	note_hint(r, "the key \"%s\" is missing", cert ? "key" : "cert");
+}
+
+static void check_providers(struct reader *r)
+{
+	const struct config *c = r->config;
+
+	for (unsigned i = 0; i < c->provider_count; i++)
+		if (c->providers[i].disabled.len == 0)
+			return;
+	note(r, NOTE_NOTHING, NULL,
+	     "no provider is usable: every request will be refused");
+	note_hint(r, "add one: providers: { openai: { key: \"${OPENAI_API_KEY}\" } }");
+}
+
+static void read_root(struct reader *r, const struct tree_node *root)
+{
+	struct config *c = r->config;
+	struct found found;
+
+	r->secrets = tree_find(root, STR("providers"));
+	section_defaults(r, SECTION_ROOT, c);
+	c->limits.body_rate = http_limits_default.body_rate;
+	section_read(r, SECTION_ROOT, root, c, NULL, &found);
+	if (root->kind != TREE_MAP)
+		return;
+	section_require(r, &found, root);
+	if (tree_find(found_value(&found, "defaults"), STR("total")) &&
+	    !tree_find(found_value(&found, "defaults"), STR("total_stream")))
+		c->defaults.total_stream = c->defaults.total;
+	read_listen(r, found_value(&found, "listen"));
+	read_admin(r, found_value(&found, "admin"));
+	read_workers(r, found_value(&found, "workers"));
+	read_data(r);
+	read_log(r, found_value(&found, "access_log"));
+	check_tls(r, found_value(&found, "tls"));
+	check_open(r, &found);
+	read_providers(r, found_value(&found, "providers"));
+	read_routes(r, found_value(&found, "routes"));
+	if (c->defaults.attempts == 0)
+		c->defaults.attempts = 3;
+	check_providers(r);
+}
+
+static void reader_init(struct reader *r, const struct config_source *source,
+                        struct config *c, struct config_notes *notes)
+{
+	size_t slash = str_find_last(source->path, '/');
+
+	assert(notes->arena);
+	atomic_init(&c->refs, 1);
+	c->arena.ceiling = KEEP_MOST;
+	*r = (struct reader){ .source = source,
+		              .notes = notes,
+		              .config = c,
+		              .keep = &c->arena,
+		              .work = { .ceiling = WORK_MOST } };
+	if (slash < source->path.len)
+		r->dir = str_first(source->path, slash);
+}
+
+struct config *config_read(const struct config_source *source, struct config_notes *notes)
+{
+	struct config *c = new_of(struct config);
+	struct tree_node *root;
+	struct reader r;
+
+	reader_init(&r, source, c, notes);
+	c->file = arena_printf(&c->arena, "%.*s", STR_ARG(source->path));
+	if (source->text.len > FILE_MOST) {
+		note(&r, NOTE_FILE, NULL, "the configuration is larger than %d bytes",
+		     FILE_MOST);
+	} else if ((root = tree_read(&r, source->text))) {
+		resolve_variables(&r, root);
+		read_root(&r, root);
+	}
+	arena_done(&r.work);
+	if (notes->errors > 0)
+		config_unref(&c);
+	return c;
+}
+
+/* ---- files ---- */
+
+/* At most one byte more than a configuration may have; -errno. */
+static int read_file(const char *path, struct buf *to)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (to->len <= FILE_MOST && buf_reserve(to, 16 * KiB)) {
+		n = read(fd, to->ptr + to->len, 16 * KiB);
+		if (n <= 0)
+			break;
+		to->len += (size_t)n;
+	}
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return (int)n;
+}
+
+/* The text of source->path; false (noted) when it cannot be read. */
+static bool load_text(const struct config_source *source, struct config_notes *notes,
+                      struct buf *ret)
+{
+	struct reader r = { .source = source, .notes = notes };
+	char path[PATH_MAX];
+	int failed = -ENAMETOOLONG;
+
+	*ret = BUF_LIMIT(FILE_MOST + 32 * KiB);
+	if (source->path.len < sizeof(path)) {
+		memcpy(path, source->path.ptr, source->path.len);
+		path[source->path.len] = 0;
+		failed = read_file(path, ret);
+	}
+	if (failed)
+		note(&r, NOTE_FILE, NULL, "the file cannot be read: %s",
+		     strerror(-failed));
+	return !failed;
+}
+
+struct config *config_load(const struct config_source *source, struct config_notes *notes)
+{
+	struct config_source with_text = *source;
+	struct config *c = NULL;
+	struct buf text;
+
+	if (load_text(source, notes, &text)) {
+		with_text.text = buf_str(&text);
+		c = config_read(&with_text, notes);
+		mem_wipe(text.ptr, text.len); /* there may be keys in it */
+	}
+	buf_free(&text);
+	return c;
+}
+
+/* `data` of the file alone; everything else is let pass. */
+static void find_data(struct reader *r, str text)
+{
+	struct tree_node *root = tree_read(r, text), *node;
+	unsigned index, place;
+	const struct config_key *key = config_key_find(&config_sections[SECTION_ROOT],
+	                                               STR("data"), &index, &place);
+
+	node = tree_find(root, STR("data"));
+	if (!node)
+		return;
+	resolve_variables(r, node);
+	value_store(r, key, node, &r->config->data);
+}
+
+bool config_find_data(const struct config_source *source, struct buf *ret,
+                      struct config_notes *notes)
+{
+	struct config_source with_text = *source;
+	struct buf text = { 0 };
+	struct config *c;
+	struct reader r;
+
+	if (source->path.len > 0 && source->data.len == 0) {
+		if (!load_text(source, notes, &text)) {
+			buf_free(&text);
+			return false;
+		}
+		with_text.text = buf_str(&text);
+	}
+	c = new_of(struct config);
+	reader_init(&r, &with_text, c, notes);
+	if (text.len > 0)
+		find_data(&r, with_text.text);
+	read_data(&r);
+	if (notes->errors == 0)
+		buf_set(ret, c->data);
+	arena_done(&r.work);
+	config_unref(&c);
+	buf_free(&text);
+	return notes->errors == 0 && !ret->over;
+}
+
+struct config *config_read_file(const char *path, struct config_notes *notes)
+{
+	struct config_source source = { .path = str_from_z(path) };
+
+	return config_load(&source, notes);
+}

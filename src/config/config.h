@@ -1,0 +1,172 @@
+/* config.h - one reading of the configuration: immutable, checked, counted.
+ *
+ * Everything in it lives in its arena and ends with the last reference.  Providers and
+ * targets are numbered; a worker keeps its pools beside these numbers.  Exchanges run to
+ * their end on the config they began with. */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/usec.h"
+#include "http/head.h"
+#include "loop/net.h"
+#include "wire/catalog.h"
+
+#include <stdatomic.h>
+
+/* A credential. There is no printer for it, and there shall be none. */
+struct secret {
+	str text;
+};
+
+struct provider {
+	str name;       /* as the configuration calls it */
+	unsigned index; /* its place in config->providers */
+	enum wire_format format;
+	enum auth_kind auth;
+	unsigned quirks;
+	struct secret *keys;
+	unsigned key_count; /* 0: no credential is sent */
+	str url;            /* as written, variables resolved */
+	bool tls;
+	str host; /* name or IP literal without brackets, or "unix:..." */
+	uint16_t port;
+	str authority;       /* for the Host header */
+	str base_path;       /* "/v1"; no slash at the end */
+	const char *ca_file; /* NULL: the machine's roots */
+	bool allow_private;  /* a literal private address is its own permission */
+	str region;
+	str disabled; /* why it is not usable (an empty variable); empty: usable */
+	bool is_mock; /* the one inside the process, at config_mock_host() */
+};
+
+struct target {
+	const struct provider *provider;
+	str model;
+	unsigned weight;            /* 1 when not written */
+	bool is_known;              /* the catalogue has it */
+	struct catalog_model facts; /* when is_known */
+};
+
+enum strategy { STRATEGY_ORDERED, STRATEGY_WEIGHTED };
+enum on_empty { ON_EMPTY_NEXT, ON_EMPTY_PASS };
+
+struct route_limits {
+	usec first_token;     /* before it: the next target is tried; 30 s */
+	usec idle;            /* longest gap between meaningful events; 30 s */
+	usec answer;          /* a unary answer; 5 min */
+	usec total;           /* 10 min unary */
+	usec total_stream;    /* 60 min */
+	unsigned same_target; /* retries on the same target; 1 */
+	unsigned attempts;    /* before the first token; max(3, targets) */
+	usec max_retry_after; /* longest wait for the last candidate; 5 s */
+};
+
+struct route {
+	str name;
+	struct target *targets; /* usable ones only; at least one */
+	unsigned target_count;
+	enum strategy strategy;
+	enum on_empty on_empty;
+	bool comments; /* our SSE comments */
+	bool resume;
+	struct route_limits limits;
+};
+
+enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
+enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
+
+struct config {
+	_Atomic unsigned refs;
+	struct arena arena;
+	str file; /* its path; empty: none, the defaults */
+	struct net_addr *listen;
+	unsigned listen_count;
+	struct net_addr admin; /* len 0: off */
+	str data;              /* a directory */
+	enum auth_mode auth;
+	bool insecure_open; /* open mode may listen beyond loopback */
+	unsigned workers;
+	const char *tls_cert, *tls_key; /* NULL: plain */
+	struct http_limits limits;
+	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */
+	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
+	enum ledger_mode ledger;
+	usec drain;     /* 120 s */
+	str access_log; /* path, "stdout" or "off" */
+	struct provider *providers;
+	unsigned provider_count;
+	struct route *routes; /* sorted by name */
+	unsigned route_count;
+	struct route_limits defaults; /* for targets named directly */
+};
+
+struct config *config_ref(struct config *c);
+void config_unref(struct config **c);
+
+/* One finding of a reading. */
+struct config_note {
+	bool is_error;
+	unsigned line, column; /* from 1; 0: the file as a whole */
+	const char *code;      /* "E104" */
+	str text;              /* "unknown key \"tiemout\"" */
+	str hint;              /* "did you mean \"timeout\"?", or empty */
+	str source;      /* the line as it stands (a part of a long one), or empty */
+	unsigned indent; /* columns of source before the first to underline */
+	unsigned width;  /* columns to underline */
+};
+
+struct config_notes {
+	struct arena *arena; /* texts are kept here */
+	struct config_note *list;
+	unsigned count, errors, warnings;
+};
+
+/* For reading: where ${NAME} comes from (NULL: getenv). */
+typedef const char *config_env_fn(void *arg, const char *name);
+struct config_source {
+	str path; /* for messages, and as the base of relative paths */
+	str text;
+	config_env_fn *env;
+	void *env_arg;
+	str mock_host; /* where a provider `mock` without url is; empty: config_mock_host
+	                */
+	str listen;    /* --listen: instead of the file's; empty: none */
+	str data;      /* --data: instead of the file's; empty: none */
+	bool insecure_open; /* --insecure-open: as if the file said so */
+	bool no_detect;     /* --no-detect: without a file, mock alone */
+};
+
+/* Reads and checks all of it, all errors in one run.  NULL when there are errors; notes
+ * are filled either way. */
+struct config *config_read(const struct config_source *source,
+                           struct config_notes *notes);
+/* The same with the text of source->path; source->text is ignored. */
+struct config *config_load(const struct config_source *source,
+                           struct config_notes *notes);
+struct config *config_read_file(const char *path, struct config_notes *notes);
+/* Where its data is, also when other parts of the file are wrong or their variables are
+ * not set; for commands that talk to a running gateway.  Without a path: as without a
+ * file.  False: see notes. */
+bool config_find_data(const struct config_source *source, struct buf *ret,
+                      struct config_notes *notes);
+/* What runs without a file: loopback, open, providers whose unambiguous variables are
+ * set, and mock at mock_host ("unix:@...").  found: one line of text for each variable
+ * found, enabled or not, for the greeting. The data is in $SLUICE_DATA, or
+ * ~/.local/state/sluice. */
+struct config *config_defaults(str mock_host, config_env_fn *env, void *env_arg,
+                               struct buf *found, struct config_notes *notes);
+/* The same with the other members of a source; path and text are ignored. */
+struct config *config_builtin(const struct config_source *source, struct buf *found,
+                              struct config_notes *notes);
+/* The abstract socket of this process's mock: "unix:@sluice-mock-PID". */
+str config_mock_host(void);
+/* The notes as people read them, with file:line:column, most important first, at most 20.
+ */
+void config_notes_print(const struct config_notes *notes, str path, struct buf *to);
+void config_notes_json(const struct config_notes *notes, str path, struct buf *to);
+/* JSON Schema and docs/config.md, from the same table as the parser. */
+void config_schema_write(struct buf *to);
+void config_docs_write(struct buf *to);
+
+const struct provider *config_find_provider(const struct config *c, str name);
+const struct route *config_find_route(const struct config *c, str name);

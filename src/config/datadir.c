@@ -1,0 +1,101 @@
+/* datadir.c - see datadir.h.  The lock is advisory and dies with its holder, so a killed
+ * gateway leaves nothing behind that has to be cleaned up. */
+#include "config/datadir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool datadir_path(str dir, const char *name, char *to, size_t room)
+{
+	int n = snprintf(to, room, "%.*s/%s", STR_ARG(dir), name);
+
+	return n >= 0 && (size_t)n < room && !memchr(dir.ptr ? dir.ptr : "", 0, dir.len);
+}
+
+static bool failed(struct buf *why, const char *what, const char *path)
+{
+	int error = errno;
+
+	buf_addf(why, "%s %s: %s", what, path, strerror(error));
+	return false;
+}
+
+/* mkdir -p. */
+static bool make_all(char *path, struct buf *why)
+{
+	for (char *at = path + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = 0;
+		if (mkdir(path, 0700) != 0 && errno != EEXIST)
+			return failed(why, "cannot make the directory", path);
+		*at = '/';
+	}
+	return true;
+}
+
+bool datadir_make(str dir, struct buf *why)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (dir.len == 0 || !datadir_path(dir, "", path, sizeof(path))) {
+		buf_addf(why, "the name of the data directory is empty or too long");
+		return false;
+	}
+	if (!make_all(path, why))
+		return false;
+	if (stat(path, &st) != 0)
+		return failed(why, "cannot use the data directory", path);
+	if (S_ISDIR(st.st_mode) && access(path, R_OK | W_OK | X_OK) == 0)
+		return true;
+	errno = S_ISDIR(st.st_mode) ? errno : ENOTDIR;
+	return failed(why, "cannot use the data directory", path);
+}
+
+bool datadir_lock(str dir, int *ret_fd, struct buf *why)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (!datadir_path(dir, "lock", path, sizeof(path))) {
+		buf_addf(why, "the name of the data directory is too long");
+		return false;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return failed(why, "cannot open", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EWOULDBLOCK)
+			buf_addf(why, "another sluice uses %.*s", STR_ARG(dir));
+		else
+			failed(why, "cannot lock", path);
+		close(fd);
+		return false;
+	}
+	*ret_fd = fd;
+	return true;
+}
+
+bool datadir_is_locked(str dir)
+{
+	char path[PATH_MAX];
+	bool is_locked = false;
+	int fd;
+
+	if (!datadir_path(dir, "lock", path, sizeof(path)))
+		return false;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+		is_locked = errno == EWOULDBLOCK;
+	close(fd);
+	return is_locked;
+}

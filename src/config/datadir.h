@@ -1,0 +1,18 @@
+/* datadir.h - $data: made private, and used by one gateway at a time.
+ *
+ *   lock          flock: who holds it may write the ledger
+ *   admin.sock    the running gateway's door for the command line
+ *   pepper        see config/key.h
+ *   ledger.db, journal/, access.log   the store's */
+#pragma once
+#include "base/buf.h"
+
+/* Makes the directory (0700) and those above it that are missing. False: *why. */
+must_check bool datadir_make(str dir, struct buf *why);
+/* Takes $data/lock, for as long as *ret_fd is open. False: *why; another one has it, or
+ * it cannot be made. */
+must_check bool datadir_lock(str dir, int *ret_fd, struct buf *why);
+/* Does a gateway (or a command that writes) hold the lock now? */
+bool datadir_is_locked(str dir);
+/* "dir/name", NUL-terminated, in to. False: too long. */
+must_check bool datadir_path(str dir, const char *name, char *to, size_t room);

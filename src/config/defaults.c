@@ -1,0 +1,142 @@
+/* defaults.c - what runs without a file: a configuration which nobody had to write.
+ *
+ * The environment is searched for the variables of the catalogue's providers, and the
+ * text of a configuration is made from what was found and read like any other.  A
+ * variable that several providers share, or that has other uses (GITHUB_TOKEN), is told
+ * but never enables anything; which these are is the catalogue's knowledge. */
+#include "config/reader.h"
+
+#include "base/assert.h"
+
+enum {
+	TEXT_MOST = 64 * KiB,
+	SHOWN = 3,        /* last characters of a key that are printed */
+	SHOWN_LEAST = 16, /* of keys with so many at least */
+	NAMED_MOST = 4,   /* providers listed for a shared variable */
+};
+
+struct detection {
+	const struct config_source *source;
+	struct buf *found;
+	struct buf text; /* of the configuration */
+};
+
+static const char *value_of(const struct detection *d, str name)
+{
+	struct reader r = { .source = d->source };
+	char z[128];
+	const char *value;
+
+	if (name.len == 0 || name.len >= sizeof(z))
+		return NULL;
+	memcpy(z, name.ptr, name.len);
+	z[name.len] = 0;
+	value = reader_env(&r, z);
+	return value && *value ? value : NULL;
+}
+
+/* The name of the variable and the last characters of its value. */
+static void print_variable(struct detection *d, str name, const char *value)
+{
+	size_t len = strlen(value);
+
+	buf_addf(d->found, "%.*s", STR_ARG(name));
+	if (len < SHOWN_LEAST)
+		return;
+	for (const char *at = value + len - SHOWN; *at; at++)
+		if (*at <= ' ' || *at >= 0x7f)
+			return;
+	buf_addf(d->found, " (...%s)", value + len - SHOWN);
+}
+
+static bool has_variable(const struct catalog_provider *p, str name)
+{
+	for (size_t i = 0; i < countof(p->env); i++)
+		if (str_eq(p->env[i], name))
+			return true;
+	return false;
+}
+
+/* A variable that enables nothing is told once, with the providers that want it. */
+static void tell(struct detection *d, str name, const char *value, unsigned first)
+{
+	struct catalog_provider p;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < first && catalog_provider_at(i, &p); i++)
+		if (p.env_is_shared && has_variable(&p, name))
+			return;
+	print_variable(d, name, value);
+	buf_add(d->found,
+	        STR(" found, not enabled: name in a configuration what it is for: "));
+	for (unsigned i = first; catalog_provider_at(i, &p); i++) {
+		if (!has_variable(&p, name) || count++ >= NAMED_MOST)
+			continue;
+		buf_addf(d->found, "%s%.*s", count > 1 ? ", " : "", STR_ARG(p.id));
+	}
+	buf_add(d->found, count > NAMED_MOST ? STR(" and others\n") : STR("\n"));
+}
+
+static void detect_provider(struct detection *d, unsigned index,
+                            const struct catalog_provider *p)
+{
+	const char *value = NULL;
+	str name = STR_NONE;
+
+	for (size_t i = 0; i < countof(p->env) && !value; i++)
+		value = value_of(d, name = p->env[i]);
+	if (!value)
+		return;
+	if (p->env_is_shared || str_has(p->url, STR("${"))) {
+		tell(d, name, value, index);
+		return;
+	}
+	buf_addf(d->found, "%-10.*s from ", STR_ARG(p->id));
+	print_variable(d, name, value);
+	if (p->format == WIRE_NONE || p->url.len == 0) {
+		buf_add(d->found,
+		        STR(" - not enabled: its format is not in this version\n"));
+	} else if (!credential_is_sendable(str_from_z(value))) {
+		buf_add(d->found,
+		        STR(" - not enabled: it has a blank or a line break in it\n"));
+	} else {
+		buf_add_char(d->found, '\n');
+		buf_addf(&d->text, "  %.*s: {}\n", STR_ARG(p->id));
+	}
+}
+
+static void detect(struct detection *d)
+{
+	struct catalog_provider p;
+
+	for (unsigned i = 0; catalog_provider_at(i, &p); i++)
+		detect_provider(d, i, &p);
+}
+
+struct config *config_builtin(const struct config_source *source, struct buf *found,
+                              struct config_notes *notes)
+{
+	struct config_source made = *source;
+	struct detection d = { source, found, BUF_LIMIT(TEXT_MOST) };
+	struct config *c;
+
+	buf_add(&d.text, STR("version: 1\nauth: open\nproviders:\n  mock: {}\n"));
+	if (!source->no_detect)
+		detect(&d);
+	assert(!d.text.over);
+	made.path = STR_NONE;
+	made.text = buf_str(&d.text);
+	c = config_read(&made, notes);
+	buf_free(&d.text);
+	return c;
+}
+
+struct config *config_defaults(str mock_host, config_env_fn *env, void *env_arg,
+                               struct buf *found, struct config_notes *notes)
+{
+	struct config_source source = { .env = env,
+		                        .env_arg = env_arg,
+		                        .mock_host = mock_host };
+
+	return config_builtin(&source, found, notes);
+}

@@ -1,0 +1,336 @@
+/* note.c - findings: kept while reading, printed for people and for programs.
+ *
+ * A note has its place, a code, a sentence, a hint, and the line it is about.  Notes are
+ * bounded in number and length whatever the file contains; beyond the bound they are only
+ * counted, and a warning gives its place to an error.  Literal credentials in the line
+ * shown are masked. */
+#include "codec/json_write.h"
+#include "config/reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum {
+	KEPT_MOST = 64,
+	SHOWN_MOST = 20,
+	TEXT_MOST = 480,
+	SOURCE_MOST = 110, /* characters of a line that are shown */
+	SOURCE_LEFT = 40,  /* of these before the place, in a long line */
+	TOKEN_LEAST = 12,  /* characters of what may be a credential */
+};
+
+const struct note_row note_rows[NOTE_IDS] = {
+#define NOTE(id, code, text) [NOTE_##id] = { code, text },
+#include "config/note.def"
+#undef NOTE
+};
+
+/* ---- collecting ---- */
+
+/* Room for one more note, NULL when it is only to be counted. */
+static struct config_note *place_for(struct config_notes *notes, bool is_error)
+{
+	if (!notes->list)
+		notes->list = arena_array(notes->arena, struct config_note, KEPT_MOST);
+	if (notes->count < KEPT_MOST)
+		return &notes->list[notes->count++];
+	for (unsigned i = KEPT_MOST; is_error && i > 0; i--)
+		if (!notes->list[i - 1].is_error)
+			return &notes->list[i - 1];
+	return NULL;
+}
+
+/* Nothing of the file may steer a terminal or begin a second line. */
+static void make_printable(char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = '?';
+}
+
+static printf_like(2, 0) str format_text(struct reader *r, const char *fmt, va_list args)
+{
+	char text[TEXT_MOST];
+	int n = vsnprintf(text, sizeof(text), fmt, args);
+	size_t len = n < 0 ? 0 : min_of((size_t)n, sizeof(text) - 1);
+
+	make_printable(text, len);
+	return arena_copy(r->notes->arena, str_of(text, len));
+}
+
+static str line_of_text(str text, unsigned line)
+{
+	while (line-- > 1 && text.len > 0)
+		str_cut(&text, '\n');
+	text = str_first(text, str_find(text, '\n'));
+	return str_ends(text, STR("\r")) ? str_first(text, text.len - 1) : text;
+}
+
+/* The offset of the n-th character (from 0). */
+static size_t offset_of_char(str s, size_t n)
+{
+	size_t at = 0;
+
+	for (; at < s.len && n > 0; n--)
+		do
+			at++;
+		while (at < s.len && (s.ptr[at] & 0xc0) == 0x80);
+	return at;
+}
+
+static bool is_token_char(char c)
+{
+	char low = char_lower(c);
+
+	return (low >= 'a' && low <= 'z') || char_is_digit(c) || c == '-' || c == '_';
+}
+
+static void mask(char *at, size_t n)
+{
+	memset(at, '*', n);
+}
+
+/* Behind the colon of the first "key:" or "keys:", or n. */
+static size_t behind_key(const char *line, size_t n)
+{
+	str rest = str_of(line, n);
+
+	for (size_t at; (at = str_find_str(rest, STR("key"))) < rest.len;) {
+		rest = str_from(rest, at + 3);
+		str_skip(&rest, STR("s"));
+		if (!str_skip(&rest, STR("\"")))
+			str_skip(&rest, STR("'"));
+		rest = str_trim(rest);
+		if (str_skip(&rest, STR(":")))
+			return (size_t)(rest.ptr - line);
+	}
+	return n;
+}
+
+/* What looks like a credential behind "key:"; there may be no tree yet to ask. */
+static void mask_by_look(char *line, size_t n)
+{
+	for (size_t at = behind_key(line, n), from; at < n; at = from) {
+		for (from = at; from < n && is_token_char(line[from]); from++)
+			;
+		if (from - at >= TOKEN_LEAST && (at < 2 || line[at - 2] != '$'))
+			mask(line + at, from - at);
+		from += from == at;
+	}
+}
+
+static void mask_text(char *line, size_t n, const struct tree_node *literal)
+{
+	str secret = literal->text;
+	size_t at;
+
+	if (literal->kind != TREE_SCALAR || literal->variable.len > 0 || secret.len < 8)
+		return;
+	while ((at = str_find_str(str_of(line, n), secret)) < n)
+		mask(line + at, secret.len);
+}
+
+/* Credentials which stand literally in the file. */
+static void mask_literals(const struct reader *r, char *line, size_t n)
+{
+	if (!r->secrets || r->secrets->kind != TREE_MAP)
+		return;
+	for (struct tree_item *it = r->secrets->first; it; it = it->next) {
+		const struct tree_node *key = tree_find(it->value, STR("key"));
+		const struct tree_node *keys = tree_find(it->value, STR("keys"));
+
+		if (key)
+			mask_text(line, n, key);
+		if (!keys || keys->kind != TREE_LIST)
+			continue;
+		for (struct tree_item *one = keys->first; one; one = one->next)
+			mask_text(line, n, one->value);
+	}
+}
+
+static void show_source(struct reader *r, struct config_note *n)
+{
+	str line = line_of_text(r->source->text, n->line);
+	size_t column = n->column - 1;
+	size_t skip = 0, from;
+	char *copy;
+
+	if (offset_of_char(line, SOURCE_MOST) < line.len && column > SOURCE_LEFT)
+		skip = column - SOURCE_LEFT;
+	from = offset_of_char(line, skip);
+	line = str_from(line, from);
+	line = str_first(line, offset_of_char(line, SOURCE_MOST));
+	if (line.len == 0)
+		return;
+	copy = arena_alloc(r->notes->arena, line.len);
+	memcpy(copy, line.ptr, line.len);
+	make_printable(copy, line.len);
+	mask_by_look(copy, line.len);
+	mask_literals(r, copy, line.len);
+	n->source = str_of(copy, line.len);
+	n->indent = (unsigned)(column - skip);
+	n->indent = min_of(n->indent, (unsigned)SOURCE_MOST);
+	n->width = min_of(n->width, SOURCE_MOST - n->indent);
+	n->width = max_of(n->width, 1u);
+}
+
+void note(struct reader *r, enum note_id id, const struct tree_node *at, const char *fmt,
+          ...)
+{
+	struct config_notes *notes = r->notes;
+	bool is_error = note_rows[id].code[0] == 'E';
+	struct config_note *n = place_for(notes, is_error);
+	va_list args;
+
+	if (is_error)
+		notes->errors++;
+	else
+		notes->warnings++;
+	r->last = n;
+	if (!n)
+		return;
+	*n = (struct config_note){ .is_error = is_error, .code = note_rows[id].code };
+	va_start(args, fmt);
+	n->text = format_text(r, fmt, args);
+	va_end(args);
+	if (!at || at->line == 0)
+		return;
+	n->line = at->line;
+	n->column = at->column;
+	n->width = at->width;
+	show_source(r, n);
+}
+
+void note_hint(struct reader *r, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!r->last)
+		return;
+	va_start(args, fmt);
+	r->last->hint = format_text(r, fmt, args);
+	va_end(args);
+}
+
+str nearest_name(str written, const str *names, unsigned count)
+{
+	unsigned most = written.len < 4 ? 1 : 2, best = most + 1;
+	str ret = STR_NONE;
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned distance = str_distance(written, names[i], most);
+
+		if (distance >= best)
+			continue;
+		best = distance;
+		ret = names[i];
+	}
+	return ret;
+}
+
+/* ---- printing ---- */
+
+/* Errors first, then by place. */
+static bool is_before(const struct config_note *a, const struct config_note *b)
+{
+	if (a->is_error != b->is_error)
+		return a->is_error;
+	if (a->line != b->line)
+		return a->line < b->line;
+	return a->column < b->column;
+}
+
+/* The order of the notes, as indices; an insertion sort keeps equal ones as found. */
+static unsigned sort_notes(const struct config_notes *notes, unsigned *order)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < notes->count; i++) {
+		unsigned at = count++;
+
+		for (; at > 0 && is_before(&notes->list[i], &notes->list[order[at - 1]]);
+		     at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+	}
+	return count;
+}
+
+static void print_note(const struct config_note *n, str path, struct buf *to)
+{
+	buf_add(to, path.len ? path : STR("(no file)"));
+	if (n->line)
+		buf_addf(to, ":%u:%u", n->line, n->column);
+	buf_addf(to, ": %s[%s]: %.*s\n", n->is_error ? "error" : "warning", n->code,
+	         STR_ARG(n->text));
+	if (n->source.len > 0) {
+		buf_addf(to, "%4u | %.*s\n     | %*s", n->line, STR_ARG(n->source),
+		         (int)n->indent, "");
+		for (unsigned i = 0; i < n->width; i++)
+			buf_add_char(to, '^');
+		if (n->hint.len > 0)
+			buf_addf(to, " %.*s", STR_ARG(n->hint));
+		buf_add_char(to, '\n');
+	} else if (n->hint.len > 0) {
+		buf_addf(to, "     = %.*s\n", STR_ARG(n->hint));
+	}
+}
+
+static void print_total(struct buf *to, unsigned count, const char *what)
+{
+	buf_addf(to, "%u %s%s", count, what, count == 1 ? "" : "s");
+}
+
+void config_notes_print(const struct config_notes *notes, str path, struct buf *to)
+{
+	unsigned order[KEPT_MOST], total = notes->errors + notes->warnings;
+	unsigned count = min_of(sort_notes(notes, order), (unsigned)SHOWN_MOST);
+
+	for (unsigned i = 0; i < count; i++)
+		print_note(&notes->list[order[i]], path, to);
+	if (total > count)
+		buf_addf(to, "... and %u more\n", total - count);
+	if (notes->errors)
+		print_total(to, notes->errors, "error");
+	if (notes->errors && notes->warnings)
+		buf_add(to, STR(", "));
+	if (notes->warnings)
+		print_total(to, notes->warnings, "warning");
+	if (total)
+		buf_add_char(to, '\n');
+}
+
+static void write_note(struct json_writer *w, const struct config_note *n)
+{
+	json_open(w, '{');
+	json_key_str(w, STR("severity"), n->is_error ? STR("error") : STR("warning"));
+	json_key_str(w, STR("code"), str_from_z(n->code));
+	if (n->line) {
+		json_key_int(w, STR("line"), n->line);
+		json_key_int(w, STR("column"), n->column);
+	}
+	json_key_str(w, STR("message"), n->text);
+	if (n->hint.len > 0)
+		json_key_str(w, STR("suggestion"), n->hint);
+	if (n->source.len > 0)
+		json_key_str(w, STR("source"), n->source);
+	json_close(w, '}');
+}
+
+void config_notes_json(const struct config_notes *notes, str path, struct buf *to)
+{
+	struct json_writer w = { .to = to };
+	unsigned order[KEPT_MOST], count = sort_notes(notes, order);
+
+	json_open(&w, '{');
+	json_key_str(&w, STR("file"), path);
+	json_key_int(&w, STR("errors"), notes->errors);
+	json_key_int(&w, STR("warnings"), notes->warnings);
+	json_key(&w, STR("notes"));
+	json_open(&w, '[');
+	for (unsigned i = 0; i < count; i++)
+		write_note(&w, &notes->list[order[i]]);
+	json_close(&w, ']');
+	json_close(&w, '}');
+	buf_add_char(to, '\n');
+}

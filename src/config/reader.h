@@ -1,0 +1,68 @@
+/* reader.h - private to config/: one reading under way, and how it says what it finds.
+ *
+ * A reading never stops at the first error: it notes it, marks the value as broken, and
+ * goes on.  Texts of the tree live in `work`, which ends with the reading; what stays
+ * goes into `keep`, the arena of the config. */
+#pragma once
+#include "config/config.h"
+#include "config/tree.h"
+
+enum { PROVIDERS_MOST = 256 };
+
+enum note_id {
+#define NOTE(id, code, text) NOTE_##id,
+#include "config/note.def"
+#undef NOTE
+	NOTE_IDS,
+};
+
+struct note_row {
+	const char *code, *text;
+};
+extern const struct note_row note_rows[NOTE_IDS];
+
+struct reader {
+	const struct config_source *source;
+	struct config_notes *notes;
+	struct config_note *last; /* what note_hint adds to; NULL: it was not kept */
+	struct config *config;
+	struct arena *keep;
+	struct arena work;
+	str dir; /* relative paths begin here; empty: the current one */
+	const struct tree_node
+	        *secrets; /* "providers": literal keys in it are not shown */
+	size_t expanded;  /* bytes that came out of variables */
+};
+
+/* at NULL: the file as a whole. */
+void note(struct reader *r, enum note_id id, const struct tree_node *at, const char *fmt,
+          ...) printf_like(4, 5);
+/* Was the note before kept? If not, a search for suggestions can be spared: a hostile
+ * file has tens of thousands of errors. */
+static inline bool note_wants_hint(const struct reader *r)
+{
+	return r->last != NULL;
+}
+/* More for the note before: what to do about it. */
+void note_hint(struct reader *r, const char *fmt, ...) printf_like(2, 3);
+
+/* The value of an environment variable, NULL when it is not set. */
+const char *reader_env(const struct reader *r, const char *name);
+/* An absolute or file-relative path, kept. */
+str reader_path(struct reader *r, str path);
+
+/* Can it stand in a header, and is it of a credential's size? */
+bool credential_is_sendable(str key);
+/* The name in names[] nearest to what was written, empty when none is near. */
+str nearest_name(str written, const str *names, unsigned count);
+
+/* ---- the parts of a reading, each in its file ---- */
+
+/* Replaces ${NAME} in all values of the tree (variable.c). */
+void resolve_variables(struct reader *r, struct tree_node *root);
+/* Fills config->providers from `providers:`; node may be NULL (config_provider.c). */
+void read_providers(struct reader *r, const struct tree_node *node);
+/* Fills config->routes from `routes:`; the providers are there (config_route.c). */
+void read_routes(struct reader *r, const struct tree_node *node);
+/* What holds for the config as a whole (config.c). */
+void finish_config(struct reader *r);

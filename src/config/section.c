@@ -1,0 +1,470 @@
+/* section.c - a mapping of the file, held against the rows of one section.
+ *
+ * Knows kinds, not keys: which keys there are and where their values go is in table.c.
+ * Whatever is wrong is noted at its place, with the nearest thing that would be right,
+ * and the reading goes on. */
+#include "config/section.h"
+
+#include "config/scalar.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- messages ---- */
+
+void note_value(struct reader *r, const struct config_key *key,
+                const struct tree_node *node, const char *what)
+{
+	note(r, NOTE_VALUE, node, "%s: \"%.*s\" is not %s", key->name,
+	     STR_ARG(node->text), what);
+	if (key->example)
+		note_hint(r, "write it like this: %s", key->example);
+}
+
+/* "a, b or c" */
+static void list_words(const char *words, char *to, size_t room)
+{
+	str rest = str_from_z(words);
+	size_t len = 0;
+
+	while (rest.len > 0) {
+		str word = str_cut(&rest, '|');
+		const char *after = rest.len == 0                     ? ""
+		                    : memchr(rest.ptr, '|', rest.len) ? ", "
+		                                                      : " or ";
+
+		len += (size_t)snprintf(to + len, room - len, "%.*s%s", STR_ARG(word),
+		                        after);
+	}
+}
+
+static void note_word(struct reader *r, const struct config_key *key,
+                      const struct tree_node *node, const char *words, bool is_bool)
+{
+	str names[16], rest = str_from_z(words), near;
+	unsigned count = 0;
+	char list[160];
+
+	while (rest.len > 0 && count < countof(names))
+		names[count++] = str_cut(&rest, '|');
+	list_words(words, list, sizeof(list));
+	note(r, is_bool ? NOTE_BOOL : NOTE_WORD, node, "%s: \"%.*s\" is not %s",
+	     key->name, STR_ARG(node->text), list);
+	near = nearest_name(node->text, names, count);
+	if (near.len > 0)
+		note_hint(r, "did you mean \"%.*s\"?", STR_ARG(near));
+	else if (is_bool)
+		note_hint(r, "write %s", list);
+}
+
+/* Does the key exist in another section? Then say where. */
+static bool hint_elsewhere(struct reader *r, str name)
+{
+	for (unsigned s = 0; s < SECTIONS; s++) {
+		const struct config_section *section = &config_sections[s];
+
+		for (unsigned i = 0; i < section->count; i++) {
+			if (section->keys[i].kind == KIND_LATER ||
+			    !str_eq(str_from_z(section->keys[i].name), name))
+				continue;
+			if (*section->path)
+				note_hint(r, "it belongs into %s", section->path);
+			else
+				note_hint(r, "it belongs to the top level");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What people call it elsewhere, typing errors included, if we have it here. */
+static str synonym_here(const struct config_section *section, str name)
+{
+	str names[64];
+	unsigned index, place, count = 0;
+	str near;
+
+	for (unsigned i = 0; i < config_synonym_count && count < countof(names); i++)
+		if (config_key_find(section, str_from_z(config_synonyms[i].ours), &index,
+		                    &place))
+			names[count++] = config_synonyms[i].theirs;
+	near = nearest_name(name, names, count);
+	for (unsigned i = 0; near.len > 0 && i < config_synonym_count; i++)
+		if (str_eq(config_synonyms[i].theirs, near))
+			return str_from_z(config_synonyms[i].ours);
+	return STR_NONE;
+}
+
+static void hint_all(struct reader *r, const str *names, unsigned count)
+{
+	struct buf list = BUF_LIMIT(400);
+
+	for (unsigned i = 0; i < count; i++)
+		buf_addf(&list, "%s%.*s", i ? ", " : "", STR_ARG(names[i]));
+	note_hint(r, "possible: %.*s", (int)list.len, list.ptr);
+	buf_free(&list);
+}
+
+static void note_unknown(struct reader *r, const struct config_section *section,
+                         const struct extra_keys *extra, const struct tree_node *key)
+{
+	str names[SECTION_KEYS_MOST + 8], near, name = key->text;
+	const struct config_key *row;
+	unsigned count = 0;
+
+	note(r, NOTE_UNKNOWN_KEY, key, "unknown key \"%.*s\"%s%s", STR_ARG(name),
+	     *section->path ? " in " : "", section->path);
+	if (!note_wants_hint(r))
+		return;
+	for (unsigned i = 0; (row = config_key_at(section, i)); i++)
+		if (row->kind != KIND_LATER)
+			names[count++] = str_from_z(row->name);
+	for (unsigned i = 0; extra && i < extra->count && count < countof(names); i++)
+		names[count++] = extra->list[i].name;
+	near = nearest_name(name, names, count);
+	if (near.len == 0)
+		near = synonym_here(section, name);
+	if (near.len > 0)
+		note_hint(r, "did you mean \"%.*s\"?", STR_ARG(near));
+	else if (str_eq(name, STR("<<")))
+		note_hint(r, "merge keys are not accepted; write the keys out");
+	else if (!hint_elsewhere(r, name))
+		hint_all(r, names, count);
+}
+
+/* ---- single values ---- */
+
+bool scalar_text(struct reader *r, const char *name, const struct tree_node *node,
+                 str *ret)
+{
+	if (node->kind != TREE_SCALAR) {
+		note(r, NOTE_SHAPE, node, "%s is %s, but must be a single value", name,
+		     tree_kind_name(node->kind));
+		return false;
+	}
+	if (node->is_broken)
+		return false;
+	if (tree_is_null(node) || node->text.len == 0) {
+		note(r, NOTE_EMPTY, node, "%s has no value", name);
+		if (node->variable.len > 0)
+			note_hint(r, "the variable %.*s is empty",
+			          STR_ARG(node->variable));
+		return false;
+	}
+	*ret = node->text;
+	return true;
+}
+
+struct number_kind {
+	enum scalar_result (*parse)(str s, uint64_t *ret);
+	const char *what, *units;
+};
+
+static const struct number_kind number_kinds[CONFIG_KINDS] = {
+	[KIND_COUNT] = { scalar_count, "a whole number", "none" },
+	[KIND_PERCENT] = { scalar_percent, "a whole number or a percentage", "%" },
+	[KIND_SIZE] = { scalar_size, "a size", "B, KiB, MiB, GiB and TiB" },
+	[KIND_TIME] = { scalar_time, "a time", "ms, s, m, h and d" },
+	[KIND_TIME_MS] = { scalar_time, "a time", "ms, s, m, h and d" },
+};
+
+static void note_number(struct reader *r, const struct config_key *key,
+                        const struct tree_node *node, enum scalar_result why)
+{
+	const struct number_kind *kind = &number_kinds[key->kind];
+
+	if (why == SCALAR_NO_UNIT)
+		note(r, NOTE_VALUE, node, "%s: \"%.*s\" has no unit", key->name,
+		     STR_ARG(node->text));
+	else if (why == SCALAR_LARGE)
+		note(r, NOTE_RANGE, node, "%s: \"%.*s\" is too large", key->name,
+		     STR_ARG(node->text));
+	else
+		note(r, NOTE_VALUE, node, "%s: \"%.*s\" is not %s", key->name,
+		     STR_ARG(node->text), kind->what);
+	if (why == SCALAR_NO_UNIT || why == SCALAR_NOT_A_UNIT)
+		note_hint(r, "write it like this: %s (units: %s)", key->example,
+		          kind->units);
+	else
+		note_hint(r, "write it like this: %s", key->example);
+}
+
+static bool is_in_range(const struct config_key *key, uint64_t value)
+{
+	enum scalar_result (*parse)(str, uint64_t *) = number_kinds[key->kind].parse;
+	uint64_t bound;
+
+	if (key->low && parse(str_from_z(key->low), &bound) == SCALAR_OK && value < bound)
+		return false;
+	return !(key->high && parse(str_from_z(key->high), &bound) == SCALAR_OK &&
+	         value > bound);
+}
+
+static bool store_number(struct reader *r, const struct config_key *key,
+                         const struct tree_node *node, void *to)
+{
+	enum scalar_result result;
+	uint64_t value;
+	str text;
+
+	if (!scalar_text(r, key->name, node, &text))
+		return false;
+	result = number_kinds[key->kind].parse(text, &value);
+	if (result != SCALAR_OK) {
+		note_number(r, key, node, result);
+		return false;
+	}
+	if (!is_in_range(key, value)) {
+		note(r, NOTE_RANGE, node, "%s: %.*s is out of range", key->name,
+		     STR_ARG(text));
+		if (str_eq(str_from_z(key->low), str_from_z(key->high)))
+			note_hint(r, "it must be %s", key->low);
+		else
+			note_hint(r, "from %s to %s", key->low, key->high);
+		return false;
+	}
+	if (!to)
+		return true;
+	if (key->kind == KIND_SIZE || key->kind == KIND_TIME)
+		memcpy(to, &value, sizeof(value));
+	else
+		*(unsigned *)to =
+		        (unsigned)(key->kind == KIND_TIME_MS ? value / 1000 : value);
+	return true;
+}
+
+/* Words in pairs, the false one first. */
+static bool store_bool(struct reader *r, const struct config_key *key,
+                       const struct tree_node *node, void *to)
+{
+	const char *words = key->kind == KIND_ON_OFF   ? "off|on|false|true"
+	                    : key->kind == KIND_YES_NO ? "no|yes|false|true"
+	                                               : "false|true";
+	str text;
+	int index;
+
+	if (!scalar_text(r, key->name, node, &text))
+		return false;
+	index = config_word_find(words, text);
+	if (index < 0) {
+		note_word(r, key, node, words, true);
+		return false;
+	}
+	if (to)
+		*(bool *)to = index & 1;
+	return true;
+}
+
+static bool store_word(struct reader *r, const struct config_key *key,
+                       const struct tree_node *node, void *to)
+{
+	str text;
+	int index;
+
+	if (!scalar_text(r, key->name, node, &text))
+		return false;
+	index = config_word_find(key->words, text);
+	if (index >= 0) {
+		if (to)
+			memcpy(to, &index, sizeof(index));
+		return true;
+	}
+	if (key->later && config_word_find(key->later, text) >= 0) {
+		char list[160];
+
+		list_words(key->words, list, sizeof(list));
+		note(r, NOTE_LATER, node, "%s: \"%.*s\" is not in this version",
+		     key->name, STR_ARG(text));
+		note_hint(r, "possible: %s", list);
+		return false;
+	}
+	note_word(r, key, node, key->words, false);
+	return false;
+}
+
+static bool store_text(struct reader *r, const struct config_key *key,
+                       const struct tree_node *node, void *to)
+{
+	str text;
+
+	if (!scalar_text(r, key->name, node, &text))
+		return false;
+	if (node->is_plain && node->variable.len == 0 && scalar_is_ambiguous(text)) {
+		note(r, NOTE_QUOTE, node, "%s: %.*s is not text", key->name,
+		     STR_ARG(text));
+		note_hint(r, "write it in quotes: \"%.*s\"", STR_ARG(text));
+		return false;
+	}
+	if (to)
+		*(str *)to = arena_copy(r->keep, text);
+	return true;
+}
+
+static bool store_dir(struct reader *r, const struct config_key *key,
+                      const struct tree_node *node, void *to)
+{
+	if (!store_text(r, key, node, to))
+		return false;
+	*(str *)to = reader_path(r, *(str *)to);
+	return true;
+}
+
+static bool store_file(struct reader *r, const struct config_key *key,
+                       const struct tree_node *node, void *to)
+{
+	const char *path;
+	str text;
+
+	if (!store_text(r, key, node, &text))
+		return false;
+	path = str_z(r->keep, reader_path(r, text));
+	if (access(path, R_OK) != 0) {
+		note(r, NOTE_PATH, node, "%s: %s cannot be read: %s", key->name, path,
+		     strerror(errno));
+		return false;
+	}
+	*(const char **)to = path;
+	return true;
+}
+
+bool value_store(struct reader *r, const struct config_key *key,
+                 const struct tree_node *node, void *to)
+{
+	switch (key->kind) {
+	case KIND_COUNT:
+	case KIND_PERCENT:
+	case KIND_SIZE:
+	case KIND_TIME:
+	case KIND_TIME_MS:
+		return store_number(r, key, node, to);
+	case KIND_BOOL:
+	case KIND_ON_OFF:
+	case KIND_YES_NO:
+		return store_bool(r, key, node, to);
+	case KIND_WORD:
+		return store_word(r, key, node, to);
+	case KIND_TEXT:
+		return store_text(r, key, node, to);
+	case KIND_DIR:
+		return store_dir(r, key, node, to);
+	case KIND_FILE:
+		return store_file(r, key, node, to);
+	case KIND_ADDRESS:
+	case KIND_ADDRESSES:
+	case KIND_WORKERS:
+	case KIND_LOG:
+	case KIND_URL:
+	case KIND_SECRET:
+	case KIND_SECRETS:
+	case KIND_TARGETS:
+	case KIND_SECTION:
+	case KIND_MAP:
+	case KIND_LATER:
+	case CONFIG_KINDS:
+		break; /* nodes: the files that build the things read them */
+	}
+	return true;
+}
+
+/* ---- sections ---- */
+
+static void *place_in(void *base, unsigned place)
+{
+	return place == NO_PLACE ? NULL : (char *)base + place;
+}
+
+void section_defaults(struct reader *r, enum section_id id, void *base)
+{
+	const struct config_section *section = &config_sections[id];
+
+	for (unsigned i = 0; i < section->count; i++) {
+		const struct config_key *key = &section->keys[i];
+		struct tree_node as_written = { .kind = TREE_SCALAR };
+
+		if (key->kind == KIND_SECTION) {
+			section_defaults(r, key->section, place_in(base, key->place));
+		} else if (key->fallback) {
+			as_written.text = str_from_z(key->fallback);
+			value_store(r, key, &as_written, place_in(base, key->place));
+		}
+	}
+}
+
+static bool take_extra(const struct extra_keys *extra, const struct tree_item *it)
+{
+	for (unsigned i = 0; extra && i < extra->count; i++) {
+		if (!str_eq(extra->list[i].name, it->key->text))
+			continue;
+		extra->list[i].value = it->value;
+		return true;
+	}
+	return false;
+}
+
+static void read_key(struct reader *r, const struct tree_item *it, void *base,
+                     struct extra_keys *extra, struct found *ret)
+{
+	unsigned index, place;
+	const struct config_key *key =
+	        config_key_find(ret->section, it->key->text, &index, &place);
+	struct found inner;
+
+	if (!key) {
+		if (!take_extra(extra, it))
+			note_unknown(r, ret->section, extra, it->key);
+		return;
+	}
+	ret->key[index] = it->key;
+	ret->value[index] = it->value;
+	if (key->kind == KIND_LATER) {
+		note(r, NOTE_LATER, it->key, "\"%s\" is not in this version", key->name);
+		note_hint(r, "planned: %s", key->help);
+	} else if (key->kind == KIND_SECTION) {
+		section_read(r, key->section, it->value, place_in(base, place), NULL,
+		             &inner);
+	} else {
+		value_store(r, key, it->value, place_in(base, place));
+	}
+}
+
+void section_read(struct reader *r, enum section_id id, const struct tree_node *node,
+                  void *base, struct extra_keys *extra, struct found *ret)
+{
+	const struct config_section *section = &config_sections[id];
+
+	*ret = (struct found){ .section = section };
+	if (!node || tree_is_null(node))
+		return;
+	if (node->kind != TREE_MAP) {
+		note(r, NOTE_SHAPE, node, "%s is %s, but must be a mapping",
+		     *section->path ? section->path : "the configuration",
+		     tree_kind_name(node->kind));
+		return;
+	}
+	for (struct tree_item *it = node->first; it; it = it->next)
+		read_key(r, it, base, extra, ret);
+}
+
+void section_require(struct reader *r, const struct found *found,
+                     const struct tree_node *at)
+{
+	const struct config_key *key;
+
+	for (unsigned i = 0; (key = config_key_at(found->section, i)); i++) {
+		if (!key->is_required || found->value[i])
+			continue;
+		note(r, NOTE_MISSING_KEY, at, "the key \"%s\" is missing", key->name);
+		note_hint(r, "write %s: %s", key->name, key->example);
+	}
+}
+
+const struct tree_node *found_value(const struct found *found, const char *name)
+{
+	unsigned index, place;
+
+	if (!config_key_find(found->section, str_from_z(name), &index, &place))
+		return NULL;
+	return found->value[index];
+}

@@ -1,0 +1,322 @@
+/* table.c - the rows. A key that is not here does not exist; a default that is not here
+ * is made where `otherwise` says. */
+#include "config/table.h"
+
+#include "base/compiler.h"
+#include "config/config.h"
+
+#define LATER(key, what)                                                                 \
+	{                                                                                \
+		.name = key, .kind = KIND_LATER, .place = NO_PLACE, .help = what         \
+	}
+#define AT(type, member) .place = offsetof(struct type, member)
+
+/* clang-format off */
+static const struct config_key root_keys[] = {
+	{ .name = "version", .kind = KIND_COUNT, .place = NO_PLACE, .low = "1",
+	  .high = "1", .example = "1", .is_required = true,
+	  .help = "The version of this format." },
+	{ .name = "listen", .kind = KIND_ADDRESSES, .place = NO_PLACE,
+	  .otherwise = "127.0.0.1:8080", .example = "127.0.0.1:8080",
+	  .help = "Where clients connect: one address or a list. An IP literal with a "
+	          "port, `unix:/path` or `unix:@name`. `--listen` wins." },
+	{ .name = "admin", .kind = KIND_ADDRESS, .place = NO_PLACE, .words = "off",
+	  .otherwise = "off", .example = "off",
+	  .help = "Address of the admin API and the dashboard, or `off`. Nothing "
+	          "listens there in this version." },
+	{ .name = "data", .kind = KIND_DIR, AT(config, data),
+	  .otherwise = "$SLUICE_DATA, else $XDG_STATE_HOME/sluice, else ~/.local/state/sluice",
+	  .example = "/var/lib/sluice",
+	  .help = "Directory of journal, ledger, access log and secrets." },
+	{ .name = "auth", .kind = KIND_WORD, AT(config, auth), .words = "keys|open",
+	  .fallback = "keys", .example = "keys",
+	  .help = "`keys`: clients show a virtual key (`sluice keys create`). `open`: "
+	          "no keys, on loopback only." },
+	{ .name = "insecure_open", .kind = KIND_BOOL, AT(config, insecure_open),
+	  .fallback = "false", .example = "false",
+	  .help = "Lets `auth: open` listen beyond loopback. Everyone who reaches the "
+	          "port spends your money." },
+	{ .name = "workers", .kind = KIND_WORKERS, .place = NO_PLACE, .low = "1",
+	  .high = "32", .words = "auto", .otherwise = "auto: as many as cores, at most 4",
+	  .example = "auto",
+	  .help = "Threads that serve requests." },
+	{ .name = "tls", .kind = KIND_SECTION, .place = 0, .section = SECTION_TLS,
+	  .help = "Serve HTTPS. The files are read again on reload." },
+	{ .name = "limits", .kind = KIND_SECTION, .place = 0, .section = SECTION_LIMITS,
+	  .help = "What a client may send, and how slowly." },
+	{ .name = "memory", .kind = KIND_SIZE, AT(config, memory), .low = "64KiB",
+	  .high = "1TiB", .fallback = "512MiB", .example = "512MiB",
+	  .help = "For request bodies kept until they are answered, all together." },
+	{ .name = "ledger", .kind = KIND_WORD, AT(config, ledger),
+	  .words = "strict|best-effort", .fallback = "strict", .example = "strict",
+	  .help = "When records cannot be written: `strict` answers 503, `best-effort` "
+	          "goes on and leaves a gap row." },
+	{ .name = "drain", .kind = KIND_TIME, AT(config, drain), .low = "0s",
+	  .high = "1d", .fallback = "120s", .example = "120s",
+	  .help = "How long running requests may take to end when the gateway stops." },
+	{ .name = "access_log", .kind = KIND_LOG, .place = NO_PLACE,
+	  .words = "stdout|off", .otherwise = "access.log in the data directory",
+	  .example = "stdout",
+	  .help = "One JSON line for each request: a path, `stdout` or `off`." },
+	{ .name = "defaults", .kind = KIND_SECTION, AT(config, defaults),
+	  .section = SECTION_DEFAULTS,
+	  .help = "Times and retries of routes which do not say otherwise, and of "
+	          "targets that clients name directly." },
+	{ .name = "providers", .kind = KIND_MAP, .place = NO_PLACE,
+	  .section = SECTION_PROVIDER,
+	  .help = "Accounts at vendors, by name. A name of the catalogue (`sluice "
+	          "providers`) brings format, URL and variable of the key." },
+	{ .name = "routes", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_ROUTE,
+	  .help = "Model names of your own, with the targets that answer them." },
+	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
+	LATER("timezone", "for days and months of budgets"),
+	LATER("log", "what is kept of requests"),
+	LATER("teams", "tenants with budgets"),
+	LATER("store", "PostgreSQL instead of the embedded ledger"),
+	LATER("cache", "answers that are given again"),
+	LATER("guards", "rules on what passes"),
+};
+
+static const struct config_key tls_keys[] = {
+	{ .name = "cert", .kind = KIND_FILE, AT(config, tls_cert),
+	  .example = "/etc/sluice/cert.pem",
+	  .help = "The certificate and its chain, PEM." },
+	{ .name = "key", .kind = KIND_FILE, AT(config, tls_key),
+	  .example = "/etc/sluice/key.pem",
+	  .help = "Its private key, PEM." },
+};
+
+#define LIMIT(member)                                                                    \
+	.place = offsetof(struct config, limits) + offsetof(struct http_limits, member)
+
+static const struct config_key limits_keys[] = {
+	{ .name = "target", .kind = KIND_SIZE, LIMIT(target), .low = "256B",
+	  .high = "64KiB", .fallback = "8KiB", .example = "8KiB",
+	  .help = "The request target (path and query); else 414." },
+	{ .name = "head", .kind = KIND_SIZE, LIMIT(head), .low = "1KiB", .high = "256KiB",
+	  .fallback = "32KiB", .example = "32KiB",
+	  .help = "All header lines together; else 431." },
+	{ .name = "fields", .kind = KIND_COUNT, LIMIT(fields), .low = "10", .high = "200",
+	  .fallback = "100", .example = "100",
+	  .help = "Number of header lines; else 431." },
+	{ .name = "body", .kind = KIND_SIZE, LIMIT(body), .low = "1KiB", .high = "1GiB",
+	  .fallback = "32MiB", .example = "32MiB",
+	  .help = "A JSON body; else 413." },
+	{ .name = "upload", .kind = KIND_SIZE, AT(config, upload_limit), .low = "1KiB",
+	  .high = "64GiB", .fallback = "512MiB", .example = "512MiB",
+	  .help = "A multipart body (images, audio); else 413." },
+	{ .name = "header_timeout", .kind = KIND_TIME_MS, LIMIT(header_timeout_ms),
+	  .low = "100ms", .high = "10m", .fallback = "10s", .example = "10s",
+	  .help = "A request's head must be whole by then; else 408." },
+	{ .name = "body_timeout", .kind = KIND_TIME_MS, LIMIT(body_timeout_ms),
+	  .low = "100ms", .high = "1h", .fallback = "30s", .example = "30s",
+	  .help = "Longest silence inside a body; else 408." },
+	{ .name = "idle_timeout", .kind = KIND_TIME_MS, LIMIT(idle_timeout_ms),
+	  .low = "100ms", .high = "1d", .fallback = "75s", .example = "75s",
+	  .help = "A connection without requests is closed after it." },
+	{ .name = "write_timeout", .kind = KIND_TIME_MS, LIMIT(write_timeout_ms),
+	  .low = "100ms", .high = "1d", .fallback = "60s", .example = "60s",
+	  .help = "A client that takes nothing for so long is cut off." },
+};
+
+static const struct config_key defaults_keys[] = {
+	{ .name = "first_token", .kind = KIND_TIME, AT(route_limits, first_token),
+	  .low = "10ms", .high = "1h", .fallback = "30s", .example = "30s",
+	  .help = "Before it the answer must begin, or the next target is tried." },
+	{ .name = "idle", .kind = KIND_TIME, AT(route_limits, idle), .low = "10ms",
+	  .high = "1h", .fallback = "30s", .example = "30s",
+	  .help = "Longest gap between meaningful events of a stream." },
+	{ .name = "answer", .kind = KIND_TIME, AT(route_limits, answer), .low = "10ms",
+	  .high = "1d", .fallback = "5m", .example = "5m",
+	  .help = "Longest wait for an answer that is not streamed, for each attempt." },
+	{ .name = "total", .kind = KIND_TIME, AT(route_limits, total), .low = "10ms",
+	  .high = "1d", .fallback = "10m", .example = "10m",
+	  .help = "Longest time for a request with all its attempts. Written, it holds "
+	          "for streams too, unless `total_stream` is written." },
+	{ .name = "total_stream", .kind = KIND_TIME, AT(route_limits, total_stream),
+	  .low = "10ms", .high = "1d", .fallback = "60m", .example = "60m",
+	  .help = "The same for streams." },
+	{ .name = "retry", .kind = KIND_SECTION, .place = 0, .section = SECTION_RETRY,
+	  .help = "How often it is tried before the first token." },
+};
+
+static const struct config_key retry_keys[] = {
+	{ .name = "same_target", .kind = KIND_COUNT, AT(route_limits, same_target),
+	  .low = "0", .high = "10", .fallback = "1", .example = "1",
+	  .help = "Retries at the same target after a passing failure." },
+	{ .name = "attempts", .kind = KIND_COUNT, AT(route_limits, attempts), .low = "1",
+	  .high = "32", .otherwise = "3, or the number of targets when that is more",
+	  .example = "3",
+	  .help = "Attempts in all." },
+	{ .name = "max_retry_after", .kind = KIND_TIME, AT(route_limits, max_retry_after),
+	  .low = "0s", .high = "10m", .fallback = "5s", .example = "5s",
+	  .help = "Longest wait a provider may ask for when no other target is left." },
+};
+
+static const struct config_key provider_keys[] = {
+	{ .name = "format", .kind = KIND_WORD, .place = NO_PLACE, .words = "openai-chat",
+	  .later = "openai-responses|anthropic|gemini|bedrock|cohere",
+	  .otherwise = "the catalogue's", .example = "openai-chat",
+	  .help = "The wire format it speaks. Required for a name that is not in the "
+	          "catalogue." },
+	{ .name = "url", .kind = KIND_URL, .place = NO_PLACE,
+	  .otherwise = "the catalogue's", .example = "http://127.0.0.1:9000/v1",
+	  .help = "Everything before the format's own path, version included; also "
+	          "`unix:/path:/v1`. Required for a name that is not in the catalogue." },
+	{ .name = "key", .kind = KIND_SECRET, .place = NO_PLACE,
+	  .otherwise = "the catalogue's variable", .example = "${OPENAI_API_KEY:-}",
+	  .help = "The credential, or `none`. An empty one disables the provider." },
+	{ .name = "keys", .kind = KIND_SECRETS, .place = NO_PLACE,
+	  .example = "${KEY_A:-}",
+	  .help = "Several credentials; the next is used when one is refused." },
+	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
+	  .words = "none|bearer|api-key", .otherwise = "the provider's",
+	  .example = "bearer",
+	  .help = "How the key travels: `Authorization: Bearer`, or `api-key`." },
+	{ .name = "region", .kind = KIND_TEXT, AT(provider, region), .example = "us",
+	  .help = "Where the account is; kept for rules on regions." },
+	{ .name = "private", .kind = KIND_YES_NO, AT(provider, allow_private),
+	  .fallback = "no", .example = "no",
+	  .help = "Lets its host name resolve to a private address. A literal private "
+	          "address needs no permission." },
+	{ .name = "tls", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_PROVIDER_TLS,
+	  .help = "How its certificate is verified." },
+	LATER("proxy", "a CONNECT proxy on the way to it"),
+	LATER("limits", "rpm, tpm and concurrent requests"),
+	LATER("retry", "retries of its own"),
+	LATER("queue", "how long a request may wait for room"),
+	LATER("probe", "checks of its health without tokens"),
+	LATER("phi", "whether it may see health data"),
+	LATER("weight", "its share; write weights at the targets of a route"),
+};
+
+static const struct config_key provider_tls_keys[] = {
+	{ .name = "ca", .kind = KIND_FILE, AT(provider, ca_file),
+	  .otherwise = "the machine's", .example = "/etc/sluice/ca.pem",
+	  .help = "Roots that are trusted for it, PEM." },
+};
+
+static const struct config_key route_keys[] = {
+	{ .name = "targets", .kind = KIND_TARGETS, .place = NO_PLACE,
+	  .section = SECTION_TARGET, .example = "[openai/gpt-5-mini]",
+	  .is_required = true,
+	  .help = "`provider/model`, best first; or `{target: provider/model, weight: "
+	          "3}`." },
+	{ .name = "strategy", .kind = KIND_WORD, AT(route, strategy),
+	  .words = "ordered|weighted", .later = "fastest|cheapest|least-busy|adaptive",
+	  .fallback = "ordered", .example = "ordered",
+	  .help = "`ordered`: the first that works. `weighted`: by chance, by weight." },
+	{ .name = "on_empty", .kind = KIND_WORD, AT(route, on_empty),
+	  .words = "next|pass", .fallback = "next", .example = "next",
+	  .help = "An answer without content: try the `next` target, or `pass` it on." },
+	{ .name = "resume", .kind = KIND_ON_OFF, AT(route, resume), .fallback = "off",
+	  .example = "off",
+	  .help = "Continue a stream that died after its first token. Not in this "
+	          "version: such a stream ends with an error event." },
+	{ .name = "comments", .kind = KIND_ON_OFF, AT(route, comments), .fallback = "on",
+	  .example = "on",
+	  .help = "SSE comments of ours in streams: signs of life, and what it cost." },
+	LATER("hedge", "a second attempt beside a slow first one"),
+	LATER("budget", "a bound on what it may cost"),
+	LATER("cache", "answers that are given again"),
+};
+
+static const struct config_key target_keys[] = {
+	{ .name = "target", .kind = KIND_TEXT, .place = NO_PLACE, .is_required = true,
+	  .example = "openai/gpt-5-mini",
+	  .help = "`provider/model`." },
+	{ .name = "weight", .kind = KIND_PERCENT, AT(target, weight), .low = "1",
+	  .high = "1000", .fallback = "1", .example = "3",
+	  .help = "Its share with `strategy: weighted`; also as a percentage." },
+};
+
+/* clang-format on */
+
+#define KEYS(array) .keys = array, .count = countof(array)
+_Static_assert(countof(root_keys) <= SECTION_KEYS_MOST, "found.value is too small");
+_Static_assert(countof(route_keys) + countof(defaults_keys) <= SECTION_KEYS_MOST,
+               "found.value is too small");
+
+const struct config_section config_sections[SECTIONS] = {
+	[SECTION_ROOT] = { .path = "", KEYS(root_keys), .help = "" },
+	[SECTION_TLS] = { .path = "tls", KEYS(tls_keys), .help = "Both are needed." },
+	[SECTION_LIMITS] = { .path = "limits", KEYS(limits_keys), .help = "" },
+	[SECTION_DEFAULTS] = { .path = "defaults",
+	                       KEYS(defaults_keys),
+	                       .help = "A route may have each of these keys as well." },
+	[SECTION_RETRY] = { .path = "defaults.retry, routes.NAME.retry",
+	                    KEYS(retry_keys),
+	                    .help = "" },
+	[SECTION_PROVIDER] = { .path = "providers.NAME",
+	                       KEYS(provider_keys),
+	                       .help = "A catalogue URL with a variable in it, such as "
+	                               "`${CLOUDFLARE_ACCOUNT_ID}`, makes a key of that "
+	                               "name "
+	                               "in lower case (`cloudflare_account_id`); without "
+	                               "it "
+	                               "the variable of the environment is taken." },
+	[SECTION_PROVIDER_TLS] = { .path = "providers.NAME.tls",
+	                           KEYS(provider_tls_keys),
+	                           .help = "" },
+	[SECTION_ROUTE] = { .path = "routes.NAME",
+	                    KEYS(route_keys),
+	                    .also = &config_sections[SECTION_DEFAULTS],
+	                    .also_place = offsetof(struct route, limits),
+	                    .help = "Also each key of `defaults`, with its value there "
+	                            "as "
+	                            "default." },
+	[SECTION_TARGET] = { .path = "routes.NAME.targets",
+	                     KEYS(target_keys),
+	                     .help = "" },
+};
+
+const struct config_synonym config_synonyms[] = {
+	{ STR_INIT("api_key"), "key" },       { STR_INIT("api_keys"), "keys" },
+	{ STR_INIT("base_url"), "url" },      { STR_INIT("api_base"), "url" },
+	{ STR_INIT("endpoint"), "url" },      { STR_INIT("type"), "format" },
+	{ STR_INIT("kind"), "format" },       { STR_INIT("models"), "routes" },
+	{ STR_INIT("model_list"), "routes" }, { STR_INIT("aliases"), "routes" },
+	{ STR_INIT("fallbacks"), "targets" }, { STR_INIT("backends"), "targets" },
+	{ STR_INIT("model"), "target" },      { STR_INIT("timeout"), "total" },
+	{ STR_INIT("retries"), "retry" },     { STR_INIT("port"), "listen" },
+	{ STR_INIT("host"), "listen" },       { STR_INIT("bind"), "listen" },
+	{ STR_INIT("address"), "listen" },    { STR_INIT("threads"), "workers" },
+	{ STR_INIT("data_dir"), "data" },     { STR_INIT("certificate"), "cert" },
+};
+const unsigned config_synonym_count = countof(config_synonyms);
+
+const struct config_key *config_key_at(const struct config_section *section, unsigned i)
+{
+	if (i < section->count)
+		return &section->keys[i];
+	i -= section->count;
+	return section->also && i < section->also->count ? &section->also->keys[i] : NULL;
+}
+
+const struct config_key *config_key_find(const struct config_section *section, str name,
+                                         unsigned *ret_index, unsigned *ret_place)
+{
+	const struct config_key *key;
+
+	for (unsigned i = 0; (key = config_key_at(section, i)); i++) {
+		if (!str_eq(str_from_z(key->name), name))
+			continue;
+		*ret_index = i;
+		*ret_place = key->place;
+		if (i >= section->count && key->place != NO_PLACE)
+			*ret_place += section->also_place;
+		return key;
+	}
+	return NULL;
+}
+
+int config_word_find(const char *words, str word)
+{
+	str rest = str_from_z(words);
+
+	for (int i = 0; rest.len > 0; i++)
+		if (str_eq(str_cut(&rest, '|'), word))
+			return i;
+	return -1;
+}

@@ -1,0 +1,131 @@
+/* variable.c - ${NAME}, ${NAME:-default}, ${NAME:?why} and $$ in values.
+ *
+ * Variables are resolved after parsing and inside scalars only, so a value can never
+ * inject structure.  Keys are left alone; a '$' before anything else stays as it is
+ * ("$500/month").  Every unset variable of the file is told in the same run. */
+#include "config/reader.h"
+
+enum { EXPANDED_MOST = 1024 * 1024 };
+
+struct variable {
+	str name;
+	char mode; /* 0, '-' or '?' */
+	str rest;  /* the default, or why it is needed */
+};
+
+static bool is_name(str s)
+{
+	if (s.len == 0 || s.len > 128 || char_is_digit(s.ptr[0]))
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char low = char_lower(s.ptr[i]);
+
+		if (!(low >= 'a' && low <= 'z') && !char_is_digit(low) && low != '_')
+			return false;
+	}
+	return true;
+}
+
+/* *text begins behind "${" and is moved behind the "}". */
+static bool parse_variable(str *text, struct variable *ret)
+{
+	size_t end = str_find(*text, '}');
+	struct variable v = { 0 };
+	str inner = str_first(*text, end);
+
+	if (end == text->len || str_has(inner, STR("${")))
+		return false;
+	*text = str_from(*text, end + 1);
+	v.name = str_cut(&inner, ':');
+	if (!is_name(v.name))
+		return false;
+	if (v.name.ptr[v.name.len] == ':') {
+		v.mode = inner.len ? inner.ptr[0] : ' ';
+		v.rest = str_from(inner, 1);
+		if (v.mode != '-' && v.mode != '?')
+			return false;
+	}
+	*ret = v;
+	return true;
+}
+
+/* The value, and false when there is none (which was noted). */
+static bool look_up(struct reader *r, struct tree_node *n, const struct variable *v,
+                    str *ret)
+{
+	char name[160];
+	const char *value;
+
+	memcpy(name, v->name.ptr, v->name.len);
+	name[v->name.len] = 0;
+	value = reader_env(r, name);
+	if (n->variable.len == 0)
+		n->variable = arena_copy(&r->work, v->name);
+	if (v->mode && (!value || !*value)) {
+		*ret = v->rest;
+		if (v->mode == '-')
+			return true;
+		note(r, NOTE_UNSET, n, "the variable %s is %s: %.*s", name,
+		     value ? "empty" : "not set", STR_ARG(v->rest));
+		return false;
+	}
+	if (!value) {
+		note(r, NOTE_UNSET, n, "the variable %s is not set", name);
+		note_hint(r, "set it, or write ${%s:-} if it may be missing", name);
+		return false;
+	}
+	*ret = str_from_z(value);
+	return true;
+}
+
+/* Adds the value of the variable behind "${" to `to`. */
+static bool expand_one(struct reader *r, struct tree_node *n, str *text, struct buf *to)
+{
+	struct variable v;
+	str value;
+
+	if (!parse_variable(text, &v)) {
+		note(r, NOTE_VARIABLE, n, "a malformed variable");
+		note_hint(r, "write ${NAME}, ${NAME:-default} or ${NAME:?why}; $$ is a "
+		             "dollar sign");
+		return false;
+	}
+	if (!look_up(r, n, &v, &value))
+		return false;
+	r->expanded += value.len;
+	if (r->expanded > EXPANDED_MOST ||
+	    memchr(value.ptr ? value.ptr : "", '\n', value.len)) {
+		note(r, NOTE_VARIABLE, n, "the value of %.*s %s", STR_ARG(v.name),
+		     r->expanded > EXPANDED_MOST ? "is too long" : "has a line break");
+		return false;
+	}
+	return buf_add(to, value);
+}
+
+static void resolve_scalar(struct reader *r, struct tree_node *n)
+{
+	struct buf out = BUF_LIMIT(EXPANDED_MOST + MiB);
+	str text = n->text;
+
+	while (text.len > 0 && !n->is_broken) {
+		buf_add(&out, str_take(&text, str_find(text, '$')));
+		if (str_skip(&text, STR("${")))
+			n->is_broken = !expand_one(r, n, &text, &out);
+		else if (str_skip(&text, STR("$$")) || str_skip(&text, STR("$")))
+			buf_add_char(&out, '$');
+	}
+	if (!n->is_broken)
+		n->text = arena_copy(&r->work, buf_str(&out));
+	buf_free(&out);
+}
+
+void resolve_variables(struct reader *r, struct tree_node *n)
+{
+	if (n->is_resolved)
+		return;
+	n->is_resolved = true;
+	if (n->kind == TREE_SCALAR && str_find(n->text, '$') < n->text.len)
+		resolve_scalar(r, n);
+	for (struct tree_item *it = n->first; it; it = it->next)
+		resolve_variables(r, it->value);
+}

@@ -1,0 +1,168 @@
+#include "tests/unit/config/helper.h"
+
+#include <unistd.h>
+
+/* pairs: name, value, ..., NULL */
+static const char *env_of_list(void *arg, const char *name)
+{
+	const char *const *pairs = arg;
+
+	for (; *pairs; pairs += 2)
+		if (strcmp(pairs[0], name) == 0)
+			return pairs[1];
+	return NULL;
+}
+
+struct result {
+	struct arena arena;
+	struct config_notes notes;
+	struct buf found;
+	struct config *config;
+};
+
+static void run(struct result *r, const char *const *env, bool no_detect)
+{
+	struct config_source source = { .env = env_of_list,
+		                        .env_arg = (void *)(uintptr_t)env,
+		                        .no_detect = no_detect,
+		                        .mock_host = STR("unix:@test") };
+
+	*r = (struct result){ .found = BUF_LIMIT(64 * KiB) };
+	r->notes.arena = &r->arena;
+	r->config = config_builtin(&source, &r->found, &r->notes);
+	CHECK(r->config != NULL);
+}
+
+static void done(struct result *r)
+{
+	config_unref(&r->config);
+	buf_free(&r->found);
+	arena_done(&r->arena);
+}
+
+TEST(without_anything_there_is_the_mock)
+{
+	static const char *const env[] = { "HOME", "/home/x", NULL };
+	struct result r;
+
+	run(&r, env, false);
+	CHECK_INT(r.config->provider_count, 1);
+	CHECK(r.config->providers[0].is_mock);
+	CHECK_STR(r.config->providers[0].host, "unix:@test");
+	CHECK_INT(r.config->auth, AUTH_MODE_OPEN);
+	CHECK_INT(r.config->listen_count, 1);
+	CHECK(net_is_loopback(&r.config->listen[0]));
+	CHECK_STR(r.config->file, "");
+	CHECK_STR(r.config->data, "/home/x/.local/state/sluice");
+	CHECK_INT(r.found.len, 0);
+	CHECK_INT(r.notes.errors + r.notes.warnings, 0);
+	done(&r);
+}
+
+TEST(the_data_is_where_the_environment_says)
+{
+	static const char *const xdg[] = { "HOME", "/h", "XDG_STATE_HOME", "/s", NULL };
+	static const char *const ours[] = { "HOME", "/h", "SLUICE_DATA", "/d", NULL };
+	struct result r;
+
+	run(&r, xdg, false);
+	CHECK_STR(r.config->data, "/s/sluice");
+	CHECK_STR(r.config->access_log, "/s/sluice/access.log");
+	done(&r);
+	run(&r, ours, false);
+	CHECK_STR(r.config->data, "/d");
+	done(&r);
+}
+
+TEST(unambiguous_variables_enable_their_providers)
+{
+	static const char *const env[] = { "HOME",
+		                           "/h",
+		                           "OPENAI_API_KEY",
+		                           "sk-proj-0123456789abcdefXYZ",
+		                           "DEEPSEEK_API_KEY",
+		                           "short",
+		                           "GROQ_API_KEY",
+		                           "",
+		                           NULL };
+	struct result r;
+
+	run(&r, env, false);
+	CHECK_INT(r.config->provider_count, 3);
+	CHECK(config_find_provider(r.config, STR("openai")) != NULL);
+	CHECK(config_find_provider(r.config, STR("deepseek")) != NULL);
+	CHECK(config_find_provider(r.config, STR("groq")) == NULL);
+	CHECK(str_has(buf_str(&r.found),
+	              STR("openai     from OPENAI_API_KEY (...XYZ)\n")));
+	CHECK(str_has(buf_str(&r.found), STR("deepseek   from DEEPSEEK_API_KEY\n")));
+	CHECK(!str_has(buf_str(&r.found), STR("0123")));
+	CHECK(!str_has(buf_str(&r.found), STR("short")));
+	done(&r);
+
+	run(&r, env, true);
+	CHECK_INT(r.config->provider_count, 1);
+	CHECK_INT(r.found.len, 0);
+	done(&r);
+}
+
+TEST(ambiguous_variables_are_told_and_enable_nothing)
+{
+	static const char *const env[] = { "HOME",
+		                           "/h",
+		                           "DASHSCOPE_API_KEY",
+		                           "sk-0123456789abcdef",
+		                           "GITHUB_TOKEN",
+		                           "ghp_0123456789abcdef",
+		                           "AWS_ACCESS_KEY_ID",
+		                           "AKIA0123456789abcdef",
+		                           NULL };
+	struct result r;
+
+	run(&r, env, false);
+	CHECK_INT(r.config->provider_count, 1);
+	CHECK(str_has(buf_str(&r.found),
+	              STR("DASHSCOPE_API_KEY (...def) found, not enabled: name in a "
+	                  "configuration what it is for: alibaba, alibaba-cn\n")));
+	CHECK(str_has(buf_str(&r.found),
+	              STR("GITHUB_TOKEN (...def) found, not enabled")));
+	/* each of them once */
+	size_t at = str_find_str(buf_str(&r.found), STR("DASHSCOPE"));
+	CHECK(!str_has(str_from(buf_str(&r.found), at + 1), STR("DASHSCOPE")));
+	done(&r);
+}
+
+TEST(what_cannot_be_used_yet_says_why)
+{
+	static const char *const env[] = { "HOME",
+		                           "/h",
+		                           "ANTHROPIC_API_KEY",
+		                           "sk-ant-0123456789abc",
+		                           "OPENAI_API_KEY",
+		                           "sk-0123456789abcdef\n",
+		                           "CLOUDFLARE_ACCOUNT_ID",
+		                           "acc",
+		                           "CLOUDFLARE_API_KEY",
+		                           "0123456789abcdefghi",
+		                           NULL };
+	struct result r;
+
+	run(&r, env, false);
+	CHECK_INT(r.config->provider_count, 1);
+	CHECK(str_has(buf_str(&r.found),
+	              STR("anthropic  from ANTHROPIC_API_KEY (...abc) - not "
+	                  "enabled: its format")));
+	CHECK(str_has(buf_str(&r.found),
+	              STR("OPENAI_API_KEY - not enabled: it has a blank")));
+	CHECK(str_has(buf_str(&r.found), STR("CLOUDFLARE_API_KEY (...ghi) found, not "
+	                                     "enabled: name in a configuration "
+	                                     "what it is for: cloudflare-workers-ai\n")));
+	done(&r);
+}
+
+TEST(the_mock_has_an_address_of_this_process)
+{
+	char want[40];
+
+	snprintf(want, sizeof(want), "unix:@sluice-mock-%d", (int)getpid());
+	CHECK_STR_EQ(config_mock_host(), str_from_z(want));
+}
