@@ -1,0 +1,547 @@
+/* attempt.c - one try at one target, in the order of its steps (attempt.h).
+ *
+ * Journalled before it is sent and again when it closes.  Failures before the client has
+ * been given anything go back to the exchange, which tries the next candidate. */
+#include "gateway/attempt.h"
+
+#include "base/assert.h"
+#include "codec/json_write.h"
+#include "codec/text.h"
+#include "policy/price.h"
+#include "policy/verdict.h"
+
+enum { UPLOAD_HIGH = 128 * KiB, REASONING_PATIENCE = 4 };
+/* After the client has its answer: how long the provider may take to end its own. */
+#define DRAIN_TIME (500 * USEC_MS)
+
+static void on_ready(struct http_up *u);
+static void on_head(struct http_up *u, const struct http_response *res);
+static size_t on_data(struct http_up *u, str bytes, bool end);
+static void on_room(struct http_up *u);
+static void on_fault(struct http_up *u, fault_t why);
+
+static const struct http_up_ops dialling = {
+	.on_ready = on_ready,
+	.on_head = on_head,
+	.on_data = on_data,
+	.on_room = on_room,
+	.on_fault = on_fault,
+};
+
+static struct loop *loop_of(const struct attempt *a)
+{
+	return &a->x->worker->loop;
+}
+
+/* The step's own name is the row in the flight recorder later; moves only go forward. */
+static void go(struct attempt *a, enum attempt_step step)
+{
+	assert(step > a->step || (step == ATTEMPT_DIAL && a->step <= ATTEMPT_AWAIT));
+	a->step = step;
+}
+
+static void fail(struct attempt *a, fault_t why, str detail)
+{
+	struct exchange *x = a->x;
+
+	attempt_end(a, why, detail);
+	if (x->step == STEP_TRY)
+		exchange_attempt_failed(x);
+	else if (x->step == STEP_RELAY) {
+		exchange_fail(x, why, detail);
+		exchange_run(x);
+	}
+}
+
+/* ---- RESERVE ---- */
+
+/* What is known of an attempt before it is sent. */
+static struct attempt_row open_row(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	return (struct attempt_row){
+		.id = a->id,
+		.exchange = x->id,
+		.number = a->number,
+		.key = x->key,
+		.began_wall = a->began_wall,
+		.operation = operations[x->endpoint->operation].name,
+		.asked = x->skim.model,
+		.route = x->candidates.route,
+		.provider = a->target->provider->name,
+		.model = a->target->model,
+		.stream = x->skim.stream,
+		.request_bytes = x->body_bytes,
+	};
+}
+
+static bool reserve(struct attempt *a)
+{
+	struct attempt_row row = open_row(a);
+
+	return record_write(a->x->worker->journal, RECORD_OPEN, &row);
+}
+
+static void dial(struct attempt *a);
+
+void attempt_start(struct exchange *x)
+{
+	struct worker *w = x->worker;
+	const struct target *target = &x->candidates.list[x->order[x->at]];
+	struct attempt *a = arena_new(&x->arena, struct attempt);
+
+	a->x = x;
+	a->target = target;
+	a->number = ++x->attempts;
+	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);
+	a->began = w->loop.now;
+	a->began_wall = w->loop.wall;
+	a->first_due = a->idle_due = USEC_NEVER;
+	a->held.gateway = w->gateway;
+	a->held.most_memory = x->plan->config->memory;
+	a->asked_usage = x->skim.stream && operations[x->endpoint->operation].is_chat &&
+			 !x->skim.wants_usage &&
+			 !(target->provider->quirks & QUIRK_NO_STREAM_OPTIONS);
+	a->tap = (struct tap){ .operation = x->endpoint->operation,
+			       .quirks = target->provider->quirks,
+			       .strip_usage = a->asked_usage,
+			       .choices = x->skim.choices };
+	if (x->attempt)
+		retained_free(&x->attempt->held);
+	x->attempt = a;
+	w->counts.attempts++;
+	if (!reserve(a)) {
+		a->step = ATTEMPT_CLOSE;
+		a->settled = true; /* never journalled: there is nothing to close */
+		exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
+		return;
+	}
+	dial(a);
+}
+
+/* ---- DIAL ---- */
+
+static void dial(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct origin *o = x->plan->origins[a->target->provider->index];
+	struct http_up *u;
+
+	go(a, ATTEMPT_DIAL);
+	if (!o || !o->usable) {
+		fail(a, FAULT_TLS_FAILED, STR("the provider's TLS settings are not usable"));
+		return;
+	}
+	exchange_arm(x);
+	u = http_lease(&o->pool, a->fresh, &dialling, a);
+	/* A pooled connection has called on_ready already, and may have failed since. */
+	if (a->step == ATTEMPT_DIAL)
+		a->up = u;
+}
+
+/* ---- SEND ---- */
+
+/* The model's name as this target calls it, in the way the body writes it. */
+static str model_value(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct buf quoted = BUF_LIMIT(4 * KiB);
+	struct json_writer w = { .to = &quoted };
+	str value;
+
+	if (operations[x->endpoint->operation].multipart)
+		return a->target->model;
+	json_str(&w, a->target->model);
+	value = arena_copy(&x->arena, buf_str(&quoted));
+	buf_free(&quoted);
+	return value;
+}
+
+static int by_place(const struct edit *a, const struct edit *b)
+{
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+/* What differs from the client's bytes: the model, and the wish for usage. */
+static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOST])
+{
+	struct exchange *x = a->x;
+	struct edit model = { .at = x->skim.model_at, .len = x->skim.model_len };
+	size_t count = 0;
+
+	model.with = model_value(a);
+	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
+		edits[count++] = model;
+	if (a->asked_usage && x->skim.ask_usage.with.len)
+		edits[count++] = x->skim.ask_usage;
+	if (count == 2 && by_place(&edits[0], &edits[1]) > 0) {
+		struct edit first = edits[1];
+
+		edits[1] = edits[0];
+		edits[0] = first;
+	}
+	return count;
+}
+
+static void add_credential(struct buf *to, const struct attempt *a)
+{
+	const struct provider *p = a->target->provider;
+
+	if (p->key_count == 0)
+		return;
+	str key = p->keys[min_of(a->x->key_at, p->key_count - 1)].text;
+	switch (p->auth) {
+	case AUTH_NONE:
+		return;
+	case AUTH_BEARER:
+		buf_add(to, STR("authorization: Bearer "));
+		break;
+	case AUTH_API_KEY:
+		buf_add(to, STR("api-key: "));
+		break;
+	}
+	buf_add(to, key);
+	buf_add(to, STR("\r\n"));
+}
+
+static str make_head(struct attempt *a, uint64_t length)
+{
+	struct exchange *x = a->x;
+	const struct provider *p = a->target->provider;
+	struct buf *to = &x->worker->head;
+
+	buf_clear(to);
+	buf_add(to, STR("POST "));
+	buf_add(to, p->base_path);
+	buf_add(to, operations[x->endpoint->operation].path);
+	if (x->query.len) {
+		buf_add_char(to, '?');
+		buf_add(to, x->query);
+	}
+	buf_add(to, STR(" HTTP/1.1\r\nhost: "));
+	buf_add(to, p->authority);
+	buf_add(to, STR("\r\n"));
+	add_credential(to, a);
+	buf_add(to, STR("x-client-request-id: "));
+	buf_add_hex(to, a->id, 16);
+	buf_add(to, STR("\r\naccept-encoding: identity\r\ncontent-type: "));
+	buf_add(to, x->content_type);
+	buf_add(to, STR("\r\ncontent-length: "));
+	buf_add_u64(to, length);
+	buf_add(to, STR("\r\n"));
+	buf_add(to, x->forward);
+	buf_add(to, STR("\r\n"));
+	return to->over ? STR_NONE : arena_copy(&x->arena, buf_str(to));
+}
+
+static void send_request(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	str body = retained_str(&x->body), head;
+	struct edit edits[EDIT_MOST];
+	struct iovec iov[EDIT_IOV + 1];
+	size_t count = make_edits(a, body, edits), length = edit_length(body, edits, count);
+	int pieces;
+
+	if (!x->body_whole) { /* a large upload goes through while it comes in */
+		x->body_dropped = true;
+		length += (size_t)x->body_length - body.len;
+	}
+	head = make_head(a, length);
+	if (!head.len) {
+		fail(a, FAULT_HTTP_HEAD_LARGE, STR_NONE);
+		return;
+	}
+	iov[0] = (struct iovec){ (void *)(uintptr_t)head.ptr, head.len };
+	pieces = 1 + edit_iov(body, edits, count, iov + 1);
+	a->sent = loop_of(a)->now;
+	if (x->whole_at)
+		x->overhead = sys_now() - x->whole_at;
+	http_up_send(a->up, iov, pieces, x->body_whole);
+}
+
+/* Pieces of a streamed upload are borrowed until they have gone out, so what comes in while
+ * some are pending waits in the buffer. */
+void attempt_send_more(struct attempt *a, str bytes, bool end)
+{
+	struct exchange *x = a->x;
+
+	if (!a->up || a->step == ATTEMPT_CLOSE)
+		return;
+	if (!buf_add(&x->upload, bytes)) {
+		fail(a, FAULT_NO_MEMORY, STR_NONE);
+		return;
+	}
+	if (!http_up_has_pending(a->up))
+		on_room(a->up);
+	if (!end && x->client && x->upload.len - x->upload_sent > UPLOAD_HIGH)
+		http_pause_body(x->client);
+}
+
+static void on_room(struct http_up *u)
+{
+	struct attempt *a = u->owner;
+	struct exchange *x = a->x;
+	bool end = x->body_whole;
+
+	if (!x->body_dropped || x->upload_ended)
+		return;
+	/* Everything handed over has gone out: the buffer may be used again. */
+	buf_drop(&x->upload, x->upload_sent);
+	x->upload_sent = 0;
+	if (x->upload.len == 0 && !end) {
+		if (x->client)
+			http_resume_body(x->client);
+		return;
+	}
+	x->upload_sent = x->upload.len;
+	x->upload_ended = end;
+	http_up_send(u, &(struct iovec){ x->upload.ptr, x->upload.len }, 1, end);
+	if (!end && x->client && !http_up_has_pending(u))
+		http_resume_body(x->client);
+}
+
+static void on_ready(struct http_up *u)
+{
+	struct attempt *a = u->owner;
+
+	a->up = u;
+	a->connected = loop_of(a)->now;
+	go(a, ATTEMPT_SEND);
+	send_request(a);
+	if (a->step != ATTEMPT_SEND)
+		return;
+	go(a, ATTEMPT_AWAIT);
+
+	struct exchange *x = a->x;
+	const struct route_limits *limits = x->candidates.limits;
+	bool is_last = x->at + 1 >= x->candidates.count || x->attempts >= limits->attempts;
+	bool reasons = a->target->is_known && (a->target->facts.bits & CATALOG_REASONING);
+	usec patience = is_last ? limits->idle : limits->first_token;
+
+	if (!x->skim.stream)
+		patience = limits->answer;
+	else if (reasons)
+		patience *= REASONING_PATIENCE;
+	a->first_due = loop_of(a)->now + patience;
+	exchange_arm(x);
+}
+
+/* ---- AWAIT and STREAM ---- */
+
+static void on_head(struct http_up *u, const struct http_response *res)
+{
+	struct attempt *a = u->owner;
+
+	a->status = res->status;
+	a->first_byte = loop_of(a)->now;
+	a->retry_after = verdict_retry_after(res, loop_of(a)->wall);
+	relay_head(a, res);
+}
+
+static size_t on_data(struct http_up *u, str bytes, bool end)
+{
+	struct attempt *a = u->owner;
+
+	return relay_data(a, bytes, end);
+}
+
+void attempt_progress(struct attempt *a)
+{
+	usec now = loop_of(a)->now;
+
+	if (a->first_token == 0) {
+		a->first_token = now;
+		a->first_due = USEC_NEVER;
+		if (a->step == ATTEMPT_AWAIT)
+			go(a, ATTEMPT_STREAM);
+	}
+	a->idle_due = now + a->x->candidates.limits->idle;
+}
+
+/* While the client does not take what we have, silence is not the provider's. */
+void attempt_pause(struct attempt *a, bool paused)
+{
+	if (!a->up)
+		return;
+	if (paused) {
+		a->idle_due = USEC_NEVER;
+		http_up_pause(a->up);
+		return;
+	}
+	if (a->first_token)
+		a->idle_due = loop_of(a)->now + a->x->candidates.limits->idle;
+	http_up_resume(a->up);
+	exchange_arm(a->x);
+}
+
+/* A pooled connection that died without a byte had gone stale: once more, on a new one,
+ * as the same attempt (G12). */
+static bool is_stale(const struct attempt *a, const struct http_up *u, fault_t why)
+{
+	return u->reused && !u->any_bytes && !a->fresh && a->step <= ATTEMPT_AWAIT &&
+	       !a->x->body_dropped && (why == FAULT_UPSTREAM_RESET || why == FAULT_UPSTREAM_CUT);
+}
+
+static void on_fault(struct http_up *u, fault_t why)
+{
+	struct attempt *a = u->owner;
+	struct exchange *x = a->x;
+
+	a->up = NULL; /* it is dead already */
+	if (a->step == ATTEMPT_CLOSE)
+		return;
+	if (is_stale(a, u, why)) {
+		a->fresh = true;
+		dial(a);
+		return;
+	}
+	if (x->step == STEP_RELAY && relay_is_whole(a))
+		return;
+	fail(a, why, STR_NONE);
+}
+
+usec attempt_due(const struct attempt *a)
+{
+	return a->step == ATTEMPT_CLOSE ? USEC_NEVER : min_of(a->first_due, a->idle_due);
+}
+
+void attempt_on_time(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	usec now = loop_of(a)->now;
+
+	if (a->step == ATTEMPT_CLOSE || attempt_due(a) > now)
+		return;
+	if (x->step == STEP_RELAY && !x->client) {
+		/* The client has all of it; the provider does not end its side. */
+		attempt_end(a, NULL, STR_NONE);
+		exchange_settle(x);
+		return;
+	}
+	/* Some send their last event and then nothing: the answer is there all the same. */
+	if (x->step == STEP_RELAY && relay_is_whole(a))
+		return;
+	fail(a, a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE, STR_NONE);
+}
+
+/* ---- CLOSE ---- */
+
+void attempt_end(struct attempt *a, fault_t why, str detail)
+{
+	if (a->step == ATTEMPT_CLOSE)
+		return;
+	a->step = ATTEMPT_CLOSE;
+	a->why = why;
+	a->detail = arena_copy(&a->x->arena, str_first(detail, 512));
+	a->closed = loop_of(a)->now;
+	if (a->up)
+		http_up_release(a->up);
+	a->up = NULL;
+}
+
+/* How the figures of usage came about; without a report they are counted from what was
+ * seen, at four bytes a token. */
+static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *ret)
+{
+	const struct tap *t = &a->tap;
+	uint64_t asked = (a->x->body_bytes + 3) / 4;
+
+	*ret = (struct token_usage){ 0 };
+	if (t->has_usage && !t->bad_usage) {
+		*ret = t->usage;
+		return USAGE_REPORTED;
+	}
+	if (a->sent == 0 || a->status >= 300)
+		return USAGE_NONE;
+	if (t->text_bytes || (a->ended && !a->why)) {
+		*ret = (struct token_usage){ .input = asked, .output = (t->text_bytes + 3) / 4 };
+		return USAGE_ESTIMATED;
+	}
+	return USAGE_UNKNOWN;
+}
+
+nanousd attempt_cost(const struct attempt *a)
+{
+	struct token_usage usage;
+	enum usage_kind kind = judge_usage(a, &usage);
+
+	if (kind == USAGE_NONE)
+		return 0;
+	if (kind == USAGE_UNKNOWN || !a->target->is_known)
+		return COST_UNKNOWN;
+	return price_cost(&a->target->facts, &usage);
+}
+
+static usec since(usec from, usec to)
+{
+	return to ? to - from : 0;
+}
+
+/* The exchange's own facts, on the row that closes it. */
+static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf *client)
+{
+	net_print_ip(&x->peer, client);
+	row->closes = true;
+	row->client_status = x->client_status;
+	row->exchange_total = since(x->began, x->finished_at);
+	row->overhead = x->overhead;
+	row->attempts = x->attempts;
+	row->client = buf_str(client);
+	row->agent = x->agent;
+}
+
+void attempt_settle(struct attempt *a, bool closes)
+{
+	struct buf client = BUF_LIMIT(128);
+	struct attempt_row row = open_row(a);
+
+	if (a->settled)
+		return;
+	a->settled = true;
+	row.state = ROW_DONE;
+	row.status = a->status;
+	row.fault = a->why ? a->why->name : STR_NONE;
+	row.detail = a->detail;
+	row.answered_model = tap_model(&a->tap);
+	row.finish = tap_finish(&a->tap);
+	row.connect = since(a->began, a->connected);
+	row.first_byte = since(a->began, a->first_byte);
+	row.first_token = since(a->began, a->first_token);
+	row.total = since(a->began, a->closed);
+	row.answer_bytes = a->answer_bytes;
+	row.usage_kind = judge_usage(a, &row.usage);
+	row.cost = attempt_cost(a);
+	if (closes)
+		add_exchange(&row, a->x, &client);
+	/* A full journal leaves the row open; the next start marks it unknown. */
+	if (!record_write(a->x->worker->journal, RECORD_CLOSE, &row))
+		a->x->worker->counts.lost_closes++;
+	buf_free(&client);
+}
+
+void attempt_record_none(struct exchange *x)
+{
+	struct buf client = BUF_LIMIT(128);
+	struct attempt_row row = {
+		.id = x->id,
+		.exchange = x->id,
+		.key = x->key,
+		.began_wall = x->began_wall,
+		.operation = operations[x->endpoint->operation].name,
+		.asked = x->skim.model,
+		.route = x->candidates.route,
+		.stream = x->skim.stream,
+		.request_bytes = x->body_bytes,
+		.state = ROW_DONE,
+		.fault = x->why ? x->why->name : STR_NONE,
+		.detail = x->detail,
+		.usage_kind = USAGE_NONE,
+	};
+
+	add_exchange(&row, x, &client);
+	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
+		x->worker->counts.lost_closes++;
+	buf_free(&client);
+}

@@ -1,0 +1,102 @@
+/* attempt.h - one try of an exchange at one target.
+ *
+ *   RESERVE -> DIAL -> SEND -> AWAIT -> STREAM -> CLOSE
+ *
+ * It is journalled before it is sent, and again when it closes.  Until the client has been
+ * given something, any failure sends the exchange back to TRY.  What the answer's bytes do
+ * stands in relay.c. */
+#pragma once
+#include "gateway/exchange.h"
+
+#define ATTEMPT_STEPS(STEP)                                                              \
+	STEP(RESERVE, reserve) /* journal the attempt                            */      \
+	STEP(DIAL, dial)       /* a pooled or new connection                     */      \
+	STEP(SEND, send)       /* patched bytes                                  */      \
+	STEP(AWAIT, await)     /* head, then the first meaningful event          */      \
+	STEP(STREAM, stream)   /* bytes for the client, until the terminal one   */      \
+	STEP(CLOSE, close)     /* settle in the journal, give back               */
+
+enum attempt_step {
+#define STEP(name, function) ATTEMPT_##name,
+	ATTEMPT_STEPS(STEP)
+#undef STEP
+};
+
+/* What kind of body the provider is sending. */
+enum answer_kind {
+	ANSWER_NONE,   /* no head yet */
+	ANSWER_UNARY,  /* JSON, held whole up to 8 MiB */
+	ANSWER_STREAM, /* server-sent events */
+	ANSWER_RAW,    /* audio, images, text: passed on as it comes */
+	ANSWER_ERROR,  /* a status that is none of success */
+};
+
+struct attempt {
+	struct exchange *x;
+	const struct target *target;
+	struct http_up *up;   /* NULL when it is given back or dead */
+	uint64_t id;
+	unsigned number;
+	enum attempt_step step;
+	bool fresh;           /* a pooled connection went stale: dial a new one */
+	bool settled;         /* its CLOSE record is written */
+	bool asked_usage;     /* include_usage is ours */
+	/* the answer */
+	enum answer_kind kind;
+	int status;
+	str content_type;
+	str back;             /* the provider's header lines for the client */
+	uint64_t length;      /* announced; 0: unknown */
+	bool has_length;
+	bool ended;           /* the provider's answer is complete */
+	bool in_long_event;   /* an event over the limit is passed on unseen */
+	uint8_t line_state;   /* of it: how much of a blank line was seen */
+	size_t scanned;       /* of the presented bytes: looked at, not yet consumed */
+	size_t strip_at, strip_len; /* of these: asked for by us alone */
+	struct sse_scan scan;
+	struct retained held; /* a unary answer or an error body */
+	struct tap tap;
+	uint64_t answer_bytes;
+	usec retry_after;     /* what the provider asked for; 0: nothing */
+	/* times, monotonic; 0 until then */
+	usec began, began_wall, connected, sent, first_byte, first_token, closed;
+	usec first_due, idle_due; /* deadlines; USEC_NEVER: none */
+	fault_t why;
+	str detail;
+};
+
+/* Makes the exchange's next attempt and runs it; NULL (and a failed exchange) when the
+ * journal has no room. */
+void attempt_start(struct exchange *x);
+/* Ends it: the connection is given back or destroyed, its times stand still. */
+void attempt_end(struct attempt *a, fault_t why, str detail);
+/* Writes its CLOSE record; `closes` with the exchange's own facts, on the last attempt. */
+void attempt_settle(struct attempt *a, bool closes);
+/* What it has cost so far, as far as is known; COST_UNKNOWN. */
+nanousd attempt_cost(const struct attempt *a);
+/* The nearest of its deadlines. */
+usec attempt_due(const struct attempt *a);
+/* A deadline may have passed. */
+void attempt_on_time(struct attempt *a);
+/* More of a streamed request body has come in. */
+void attempt_send_more(struct attempt *a, str bytes, bool end);
+/* Something meaningful came: the idle clock starts anew. */
+void attempt_progress(struct attempt *a);
+/* Does the answer count against the idle clock right now? */
+void attempt_pause(struct attempt *a, bool paused);
+/* A record of an exchange that never had an attempt. */
+void attempt_record_none(struct exchange *x);
+
+/* ---- relay.c ---- */
+
+/* The final head of the answer is known: a->kind and what follows from it. */
+void relay_head(struct attempt *a, const struct http_response *res);
+/* See http_up_ops.on_data. */
+size_t relay_data(struct attempt *a, str bytes, bool end);
+/* The connection died. True: the answer was complete all the same. */
+bool relay_is_whole(struct attempt *a);
+/* Ends the client's answer after a failure in its middle. */
+void relay_break(struct exchange *x, fault_t why, str detail);
+/* Writes the head for a stream before anything meaningful came. */
+void relay_commit_early(struct exchange *x);
+void relay_comment(struct exchange *x);

@@ -1,0 +1,605 @@
+/* exchange.c - the way of one request, in the order of its steps (exchange.h).
+ *
+ * Only this file decides where an exchange goes next.  What an attempt does with a
+ * provider stands in attempt.c, what happens to the answer's bytes in relay.c. */
+#include "gateway/exchange.h"
+
+#include "base/assert.h"
+#include "codec/multipart.h"
+#include "codec/text.h"
+#include "gateway/answer.h"
+#include "gateway/attempt.h"
+#include "gateway/headers.h"
+
+enum flow { WAIT, GO };
+
+enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128, DETAIL_MOST = 512 };
+
+static void on_timer(struct timer *t);
+
+static enum flow go(struct exchange *x, enum exchange_step step)
+{
+	assert(x->step <= step || (x->step == STEP_RELAY && step == STEP_TRY));
+	x->step = step;
+	return GO;
+}
+
+/* ---- OPEN ---- */
+
+static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
+				     const struct endpoint *e)
+{
+	struct arena arena = { .pool = &w->loop.blocks, .ceiling = ARENA_MOST };
+	struct exchange *x = arena_new(&arena, struct exchange);
+
+	x->arena = arena;
+	x->worker = w;
+	x->plan = plan_ref(w->plan);
+	x->client = c;
+	x->peer = c->peer;
+	x->endpoint = e;
+	x->timer = (struct timer){ .on_due = on_timer, .due = USEC_NEVER };
+	x->began = c->began_at;
+	x->began_wall = w->loop.wall - (w->loop.now - c->began_at);
+	x->id = journal_next_id(w->journal, w->loop.wall);
+	x->body.gateway = w->gateway;
+	x->body.most_memory = x->plan->config->memory;
+	x->upload.limit = 4 * MiB;
+	x->hold_until = x->comment_at = x->total_at = USEC_NEVER;
+	x->skim.choices = 1;
+	c->owner = x;
+	list_add_last(&w->exchanges, &x->link);
+	w->live++;
+	w->counts.exchanges++;
+	return x;
+}
+
+static fault_t check_content_type(const struct exchange *x)
+{
+	str type = x->content_type, media = str_trim(str_cut(&type, ';'));
+
+	if (operations[x->endpoint->operation].multipart)
+		return str_eq_nocase(media, STR("multipart/form-data")) ? NULL
+									: FAULT_HTTP_CONTENT_TYPE;
+	if (str_eq_nocase(media, STR("application/json")))
+		return NULL;
+	return FAULT_HTTP_CONTENT_TYPE;
+}
+
+/* Keeps of the head what later steps need: its bytes are on loan. */
+static void keep_head(struct exchange *x)
+{
+	struct buf *lines = &x->worker->head;
+	str key; /* a credential in a query never travels on */
+
+	buf_clear(lines);
+	headers_to_upstream(x->req, lines);
+	x->forward = arena_copy(&x->arena, buf_str(lines));
+	x->agent = arena_copy(&x->arena, str_first(http_request_get(x->req, STR("user-agent")),
+						   AGENT_MOST));
+	x->content_type =
+		arena_copy(&x->arena, http_request_get(x->req, STR("content-type")));
+	if (!url_query_get(x->req->query, STR("key"), &key, NULL))
+		x->query = arena_copy(&x->arena, x->req->query);
+	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
+}
+
+static enum flow step_open(struct exchange *x)
+{
+	fault_t why = answer_authorize(x->worker, x->req, &x->key);
+
+	if (!why && atomic_load_explicit(&x->worker->gateway->stopping, memory_order_relaxed))
+		why = FAULT_SHUTTING_DOWN;
+	keep_head(x);
+	if (!why)
+		why = check_content_type(x);
+	if (why) {
+		exchange_fail(x, why, STR_NONE);
+		return GO;
+	}
+	return go(x, STEP_BODY);
+}
+
+/* ---- BODY ---- */
+
+/* Looks for the model in what there is of a multipart body; searching again only after it
+ * has doubled keeps a slow upload linear. */
+static enum flow skim_multipart(struct exchange *x)
+{
+	str body = retained_str(&x->body), boundary, model;
+
+	if (!x->body_whole && body.len < x->look_at)
+		return WAIT;
+	x->look_at = body.len * 2;
+	if (!multipart_boundary(x->content_type, &boundary)) {
+		exchange_fail(x, FAULT_BAD_MULTIPART, STR("no boundary in the content type"));
+		return GO;
+	}
+	switch (multipart_find(body, boundary, STR("model"), &model)) {
+	case MULTIPART_FOUND:
+		/* Of unknown length it is held whole, because it could not be announced. */
+		if (!x->body_whole && x->body_length == 0 && body.len < x->plan->config->limits.body)
+			return WAIT;
+		x->skim.model = arena_copy(&x->arena, str_first(model, 512));
+		x->skim.model_at = (size_t)(model.ptr - body.ptr);
+		x->skim.model_len = model.len;
+		if (model.len == 0 || model.len > 512 || !http_value_is_safe(model))
+			exchange_fail(x, FAULT_BAD_REQUEST, STR("\"model\" is not usable"));
+		else
+			go(x, STEP_ADMIT);
+		return GO;
+	case MULTIPART_MORE:
+		if (!x->body_whole && body.len < x->plan->config->limits.body)
+			return WAIT;
+		exchange_fail(x, x->body_whole ? FAULT_BAD_MULTIPART : FAULT_HTTP_BODY_LARGE,
+			      STR_NONE);
+		return GO;
+	case MULTIPART_NONE:
+		exchange_fail(x, FAULT_NO_MODEL, STR_NONE);
+		return GO;
+	case MULTIPART_BAD:
+		exchange_fail(x, FAULT_BAD_MULTIPART, STR_NONE);
+		return GO;
+	case MULTIPART_TWICE:
+		exchange_fail(x, FAULT_BAD_MULTIPART, STR("\"model\" stands there twice"));
+		return GO;
+	}
+	return WAIT;
+}
+
+static enum flow skim_json(struct exchange *x)
+{
+	str detail = STR_NONE;
+	fault_t why;
+
+	if (!x->body_whole)
+		return WAIT;
+	why = x->endpoint->wire->skim(retained_str(&x->body), x->endpoint->operation, &x->arena,
+				      &x->skim, &detail);
+	if (why) {
+		exchange_fail(x, why, detail);
+		return GO;
+	}
+	return go(x, STEP_ADMIT);
+}
+
+static enum flow step_body(struct exchange *x)
+{
+	const struct config *c = x->plan->config;
+	bool multipart = operations[x->endpoint->operation].multipart;
+
+	if (!x->body_asked) {
+		x->body_asked = true;
+		http_take_body(x->client, multipart ? c->upload_limit : c->limits.body);
+		if (x->step != STEP_BODY) /* refused inside the call */
+			return GO;
+	}
+	return multipart ? skim_multipart(x) : skim_json(x);
+}
+
+static void on_body(struct http_conn *client, str bytes, bool end)
+{
+	struct exchange *x = client->owner;
+
+	if (!x)
+		return;
+	x->body_bytes += bytes.len;
+	if (end) {
+		x->body_whole = true;
+		x->whole_at = sys_now();
+	}
+	if (x->body_dropped) {
+		attempt_send_more(x->attempt, bytes, end);
+		return;
+	}
+	/* The first bytes tell how many there will be. */
+	size_t expected = x->body_length ? (size_t)min_of(x->body_length, (uint64_t)(32 * MiB))
+					 : bytes.len;
+	if ((x->body.cap == 0 && expected && !retained_reserve(&x->body, expected)) ||
+	    !retained_add(&x->body, bytes)) {
+		exchange_fail(x, FAULT_NO_MEMORY, STR_NONE);
+		exchange_run(x);
+		return;
+	}
+	if (x->step == STEP_BODY)
+		exchange_run(x);
+}
+
+/* ---- ADMIT, ROUTE ---- */
+
+static enum flow step_admit(struct exchange *x)
+{
+	return go(x, STEP_ROUTE);
+}
+
+static str nearest_names(struct exchange *x)
+{
+	str names[NEAREST];
+	unsigned n = resolve_nearest(x->plan->config, x->skim.model, &x->arena, names);
+	struct buf text = BUF_LIMIT(1024);
+	str kept;
+
+	buf_addf(&text, "\"%.*s\"", STR_ARG(str_first(x->skim.model, 128)));
+	for (unsigned i = 0; i < n; i++)
+		buf_addf(&text, "%s%.*s", i ? ", " : "; the nearest names are ",
+			 STR_ARG(names[i]));
+	kept = arena_copy(&x->arena, buf_str(&text));
+	buf_free(&text);
+	return kept;
+}
+
+static enum flow step_route(struct exchange *x)
+{
+	const struct route_limits *limits;
+	fault_t why = resolve_model(x->plan->config, x->skim.model, &x->arena, &x->candidates);
+
+	if (why) {
+		x->param = STR("model");
+		exchange_fail(x, why,
+			      why == FAULT_NO_SUCH_MODEL ? nearest_names(x) : STR_NONE);
+		return GO;
+	}
+	x->candidates.count = min_of(x->candidates.count, (unsigned)TARGETS_MOST);
+	resolve_order(&x->candidates, worker_random(x->worker), x->order);
+	limits = x->candidates.limits;
+	x->total_at = x->began + (x->skim.stream ? limits->total_stream : limits->total);
+	if (x->skim.stream)
+		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
+	return go(x, STEP_TRY);
+}
+
+/* ---- TRY ---- */
+
+static enum flow step_try(struct exchange *x)
+{
+	if (x->retry_at > x->worker->loop.now) {
+		exchange_arm(x);
+		return WAIT;
+	}
+	x->retry_at = 0;
+	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
+		return WAIT;
+	while (x->at < x->candidates.count &&
+	       x->candidates.list[x->order[x->at]].provider->disabled.len)
+		x->at++;
+	if (x->at >= x->candidates.count) {
+		exchange_fail(x, FAULT_NO_TARGET, STR_NONE);
+		return GO;
+	}
+	attempt_start(x);
+	return x->step == STEP_TRY ? WAIT : GO;
+}
+
+/* Sets at, key_at, same_tries and retry_at for another try; false: there is none. */
+static bool choose_next(struct exchange *x, const struct attempt *a)
+{
+	const struct route_limits *limits = x->candidates.limits;
+	bool is_last = x->at + 1 >= x->candidates.count;
+	usec wait = a->retry_after;
+
+	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
+	    x->attempts >= limits->attempts)
+		return false;
+	if (a->why == FAULT_UPSTREAM_AUTH && x->key_at + 1 < a->target->provider->key_count) {
+		x->key_at++;
+		return true;
+	}
+	if (a->why->next == FAULT_TRY_SAME && x->same_tries < limits->same_target &&
+	    (wait == 0 || (is_last && wait <= limits->max_retry_after))) {
+		x->same_tries++;
+		x->retry_at = wait ? x->worker->loop.now + wait : 0;
+		return true;
+	}
+	if (!is_last) {
+		x->at++;
+		x->same_tries = x->key_at = 0;
+		return true;
+	}
+	/* Nobody else is left: a provider that says when to come back may be waited for. */
+	if (wait == 0 || wait > limits->max_retry_after)
+		return false;
+	x->retry_at = x->worker->loop.now + wait;
+	return true;
+}
+
+void exchange_attempt_failed(struct exchange *x)
+{
+	struct attempt *a = x->attempt;
+
+	if (x->step == STEP_SETTLE)
+		return;
+	if (choose_next(x, a)) {
+		attempt_settle(a, false);
+		x->why = NULL;
+	} else {
+		exchange_fail(x, a->why, a->detail);
+	}
+	exchange_run(x);
+}
+
+/* ---- RELAY ---- */
+
+void exchange_commit(struct exchange *x)
+{
+	if (x->step == STEP_TRY)
+		go(x, STEP_RELAY);
+	x->hold_until = USEC_NEVER;
+	/* Without resume nothing will be sent again. */
+	if (x->body_whole)
+		retained_free(&x->body);
+}
+
+static enum flow step_relay(struct exchange *x)
+{
+	return WAIT;
+}
+
+void exchange_answered(struct exchange *x)
+{
+	struct http_conn *c = x->client;
+
+	x->client = NULL;
+	x->finished_at = x->worker->loop.now;
+	if (c) {
+		c->owner = NULL;
+		http_finish(c);
+	}
+}
+
+/* ---- failing ---- */
+
+static str fault_lines(struct exchange *x)
+{
+	struct buf *to = &x->worker->head;
+	const struct attempt *a = x->attempt;
+
+	buf_clear(to);
+	buf_add(to, STR("x-request-id: "));
+	buf_add_hex(to, x->id, 16);
+	buf_addf(to, "\r\nx-sluice-attempts: %u\r\n", x->attempts);
+	if (a) {
+		buf_addf(to, "x-sluice-provider: %.*s\r\n", STR_ARG(a->target->provider->name));
+		usec wait = max_of(a->retry_after, USEC_SEC);
+		if (x->why->again)
+			buf_addf(to, "retry-after: %lld\r\n",
+				 (long long)((wait + USEC_SEC - 1) / USEC_SEC));
+	}
+	return arena_copy(&x->arena, buf_str(to));
+}
+
+/* A provider that blames the request speaks the client's format: its words go through. */
+static bool answer_in_its_words(struct exchange *x)
+{
+	struct attempt *a = x->attempt;
+	struct buf lines = BUF_LIMIT(64 * KiB);
+	struct http_conn *c = x->client;
+
+	bool blames = x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_CONTEXT_TOO_LONG;
+
+	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len)
+		return false;
+	buf_add(&lines, fault_lines(x));
+	buf_add(&lines, STR("x-should-retry: false\r\n"));
+	buf_add(&lines, a->back);
+	x->client_status = a->status;
+	http_answer(c, a->status, a->content_type, buf_str(&lines), retained_str(&a->held));
+	buf_free(&lines);
+	return true;
+}
+
+void exchange_fail(struct exchange *x, fault_t why, str detail)
+{
+	struct http_conn *c = x->client;
+
+	assert(x->step != STEP_SETTLE && x->step != STEP_ENDED);
+	x->why = why;
+	x->detail = arena_copy(&x->arena, str_first(detail, DETAIL_MOST));
+	if (c && x->head_sent) {
+		relay_break(x, why, x->detail);
+	} else if (c) {
+		x->client = NULL;
+		c->owner = NULL;
+		x->client_status = why->status;
+		x->client = c;
+		if (!answer_in_its_words(x))
+			answer_fault(x->worker, c, x->endpoint, why, x->detail, x->param,
+				     fault_lines(x));
+		x->client = NULL;
+	}
+	if (x->finished_at == 0)
+		x->finished_at = x->worker->loop.now;
+	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
+		attempt_end(x->attempt, why, x->detail);
+	go(x, STEP_SETTLE);
+}
+
+static void on_gone(struct http_conn *client)
+{
+	struct exchange *x = client->owner;
+
+	if (!x)
+		return;
+	client->owner = NULL;
+	x->client = NULL;
+	if (x->client_status == 0 || !x->head_sent)
+		x->client_status = FAULT_CLIENT_GONE->status;
+	x->worker->counts.cancelled++;
+	exchange_fail(x, FAULT_CLIENT_GONE, STR_NONE);
+	exchange_run(x);
+}
+
+static void on_body_fault(struct http_conn *client, fault_t why)
+{
+	struct exchange *x = client->owner;
+
+	if (!x)
+		return;
+	exchange_fail(x, why, STR_NONE);
+	exchange_run(x);
+}
+
+/* ---- SETTLE ---- */
+
+static void bury(struct grave *g)
+{
+	struct exchange *x = container_of(g, struct exchange, grave);
+	struct arena arena = x->arena; /* x itself lies in it */
+
+	arena_done(&arena);
+}
+
+static enum flow step_settle(struct exchange *x)
+{
+	struct worker *w = x->worker;
+
+	if (x->why && x->why != FAULT_CLIENT_GONE)
+		w->counts.failed++;
+	if (x->attempt)
+		attempt_settle(x->attempt, true);
+	else
+		attempt_record_none(x);
+	x->step = STEP_ENDED;
+	retained_free(&x->body);
+	if (x->attempt)
+		retained_free(&x->attempt->held);
+	buf_free(&x->upload);
+	timer_done(&w->loop, &x->timer);
+	plan_unref(&x->plan);
+	list_remove(&x->link);
+	w->live--;
+	loop_bury(&w->loop, &x->grave, bury);
+	return WAIT;
+}
+
+void exchange_settle(struct exchange *x)
+{
+	if (x->step < STEP_SETTLE)
+		x->step = STEP_SETTLE;
+	exchange_run(x);
+}
+
+/* ---- the engine ---- */
+
+static const struct {
+	const char *name;
+	enum flow (*run)(struct exchange *x);
+} steps[] = {
+#define STEP(name, function) [STEP_##name] = { #name, step_##function },
+	EXCHANGE_STEPS(STEP)
+#undef STEP
+};
+
+const char *exchange_step_name(enum exchange_step step)
+{
+	return step < STEP_ENDED ? steps[step].name : "ENDED";
+}
+
+/* Steps never call steps: whoever moves an exchange on from inside one leaves the running
+ * to the loop below. */
+void exchange_run(struct exchange *x)
+{
+	if (x->in_run)
+		return;
+	x->in_run = true;
+	while (x->step != STEP_ENDED && steps[x->step].run(x) == GO)
+		;
+	x->in_run = false;
+}
+
+void exchange_arm(struct exchange *x)
+{
+	usec due = min_of(x->total_at, x->hold_until);
+
+	due = min_of(due, x->comment_at);
+	if (x->retry_at)
+		due = min_of(due, x->retry_at);
+	if (x->attempt)
+		due = min_of(due, attempt_due(x->attempt));
+	timer_set(&x->worker->loop, &x->timer, due);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct exchange *x = container_of(t, struct exchange, timer);
+	usec now = x->worker->loop.now;
+
+	if (now >= x->total_at) {
+		exchange_fail(x, FAULT_TOTAL_TIMEOUT, STR_NONE);
+		exchange_run(x);
+		return;
+	}
+	if (now >= x->hold_until && x->client && !x->head_sent)
+		relay_commit_early(x);
+	if (now >= x->comment_at)
+		relay_comment(x);
+	if (x->attempt)
+		attempt_on_time(x->attempt);
+	if (x->step == STEP_TRY && x->retry_at && now >= x->retry_at)
+		exchange_run(x);
+	if (x->step < STEP_SETTLE)
+		exchange_arm(x);
+}
+
+/* ---- the entrance ---- */
+
+static void on_request(struct http_conn *c, const struct http_request *req)
+{
+	struct worker *w = c->server->owner;
+	str rest = STR_NONE;
+	uint64_t key;
+	fault_t why;
+	const struct endpoint *e = endpoint_find(req->method, req->path, &rest, &why);
+
+	if (e && e->kind == ENDPOINT_WEBSOCKET && req->upgrades) {
+		answer_fault(w, c, e, FAULT_UPGRADE_REQUIRED, STR_NONE, STR_NONE, STR_NONE);
+	} else if (e && e->kind == ENDPOINT_EXCHANGE) {
+		struct exchange *x = exchange_new(w, c, e);
+
+		x->req = req;
+		x->in_run = true;
+		step_open(x);
+		x->req = NULL;
+		x->in_run = false;
+		exchange_run(x);
+	} else if (!e) {
+		answer_fault(w, c, NULL, why,
+			     why == FAULT_NO_SUCH_PATH ? str_from_z(endpoint_list) : STR_NONE,
+			     STR_NONE, STR_NONE);
+	} else if (e->auth == AUTH_CLASS_KEY && (why = answer_authorize(w, req, &key))) {
+		answer_fault(w, c, e, why, STR_NONE, STR_NONE, STR_NONE);
+	} else {
+		answer_own(w, c, e, rest);
+	}
+}
+
+static void on_room(struct http_conn *client)
+{
+	struct exchange *x = client->owner;
+
+	if (x && x->attempt && x->attempt->up)
+		attempt_pause(x->attempt, false);
+}
+
+static void on_refused(struct http_conn *c, fault_t why)
+{
+	struct worker *w = c->server->owner;
+	struct buf body = BUF_LIMIT(4 * KiB), lines = BUF_LIMIT(256);
+
+	buf_add(&lines, STR("x-should-retry: false\r\nx-request-id: "));
+	buf_add_hex(&lines, journal_next_id(w->journal, w->loop.wall), 16);
+	buf_add(&lines, STR("\r\n"));
+	wire_openai_chat.write_fault(&body, why, STR_NONE, STR_NONE);
+	http_refuse(c, why, STR("application/json"), buf_str(&lines), buf_str(&body));
+	buf_free(&lines);
+	w->counts.refused++;
+	buf_free(&body);
+}
+
+const struct http_ops exchange_ops = {
+	.on_request = on_request,
+	.on_body = on_body,
+	.on_body_fault = on_body_fault,
+	.on_room = on_room,
+	.on_gone = on_gone,
+	.on_refused = on_refused,
+};

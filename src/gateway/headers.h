@@ -1,0 +1,18 @@
+/* headers.h - which header fields cross the gateway, and which never do.
+ *
+ * A deny list (design, section 4): what is not on it is forwarded as it was written. */
+#pragma once
+#include "http/head.h"
+
+/* The client's fields for the provider, as "name: value\r\n" lines added to `to`. */
+void headers_to_upstream(const struct http_request *req, struct buf *to);
+/* The provider's fields for the client; its x-request-id becomes
+ * x-sluice-upstream-request-id. Framing and content-type are left out. */
+void headers_to_client(const struct http_response *res, struct buf *to);
+
+/* The credential of ours among the fields: Authorization: Bearer, x-api-key,
+ * x-goog-api-key, api-key. NO_KEY when there is none,
+ * KEYS_DIFFER when two differ; empty when one is there but cannot be read. */
+must_check fault_t headers_credential(const struct http_request *req, str *ret);
+/* In open mode: is the Host a loopback name, and the Origin, if any, too? */
+bool headers_are_local(const struct http_request *req);

@@ -1,0 +1,33 @@
+/* plan.h - one configuration as one worker uses it: a pool for each provider.
+ *
+ * A plan is counted by the exchanges that began with it.  Pools belong to origins (host,
+ * port, TLS, CA), which outlive a reload as long as some plan uses them, so that a reload
+ * closes no warm connection. */
+#pragma once
+#include "gateway/gateway.h"
+#include "http/client.h"
+
+struct origin {
+	struct list link;
+	unsigned users; /* plans */
+	str host;
+	uint16_t port;
+	bool tls, allow_private;
+	str ca_file;
+	struct http_pool pool;
+	struct tls_client tls_client;
+	bool usable;    /* else: why not, in the log */
+	char *texts;
+};
+
+struct plan {
+	struct config *config;  /* a reference */
+	struct tls_server *tls; /* a reference, or NULL */
+	struct origin **origins; /* by provider index */
+	unsigned users;          /* exchanges, and the worker while it is current */
+};
+
+/* origins: the worker's list, to which new ones are added. */
+struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origins);
+struct plan *plan_ref(struct plan *p);
+void plan_unref(struct plan **p);

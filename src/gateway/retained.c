@@ -1,0 +1,67 @@
+#include "gateway/retained.h"
+
+#include "base/mem.h"
+
+#include <sys/mman.h>
+
+enum { MAP_FROM = 256 * KiB, PAGE = 4 * KiB };
+
+static void release(struct retained *r)
+{
+	if (r->is_mapped)
+		munmap(r->ptr, r->cap);
+	else
+		free(r->ptr);
+	gateway_give_memory(r->gateway, r->cap);
+}
+
+bool retained_reserve(struct retained *r, size_t total)
+{
+	bool map = total >= MAP_FROM;
+	size_t cap = map ? (total + PAGE - 1) & ~(size_t)(PAGE - 1) : total;
+	char *ptr;
+
+	if (total <= r->cap)
+		return true;
+	if (!gateway_take_memory(r->gateway, cap, r->most_memory))
+		return false;
+	if (map) {
+		ptr = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			   0);
+		if (ptr == MAP_FAILED) {
+			gateway_give_memory(r->gateway, cap);
+			return false;
+		}
+	} else {
+		ptr = mem_new(cap);
+	}
+	if (r->len)
+		memcpy(ptr, r->ptr, r->len);
+	if (r->cap)
+		release(r);
+	r->ptr = ptr;
+	r->cap = cap;
+	r->is_mapped = map;
+	return true;
+}
+
+bool retained_add(struct retained *r, str bytes)
+{
+	size_t want = r->len + bytes.len;
+
+	if (want > r->cap && !retained_reserve(r, max_of(want, r->cap * 2)))
+		return false;
+	if (bytes.len)
+		memcpy(r->ptr + r->len, bytes.ptr, bytes.len);
+	r->len = want;
+	return true;
+}
+
+void retained_free(struct retained *r)
+{
+	if (r->cap)
+		release(r);
+	r->ptr = NULL;
+	r->len = r->cap = 0;
+	r->is_mapped = false;
+}

@@ -1,0 +1,60 @@
+/* worker.h - one thread with everything a request needs: loop, server, pools, journal.
+ *
+ * Workers share nothing hot.  New connections and new configurations reach them as
+ * letters; they leave by stop. */
+#pragma once
+#include "config/key.h"
+#include "gateway/plan.h"
+#include "http/server.h"
+#include "loop/mailbox.h"
+
+struct worker_counts {
+	uint64_t exchanges, attempts, refused, failed, cancelled, resumed;
+	uint64_t streams, events;
+	uint64_t lost_closes; /* the journal was full when an attempt closed */
+};
+
+struct worker {
+	struct loop loop;
+	struct http_io io;
+	struct http_server server;
+	struct gateway *gateway;
+	unsigned index;
+	struct journal *journal;   /* the recorder's */
+	struct key_hasher hasher;
+	struct plan *plan;         /* the current one */
+	struct list origins;
+	struct buf head;           /* scratch for answer heads; cleared by each user */
+	uint64_t chance;           /* state of a small random generator */
+	unsigned generation;       /* of the plan */
+	struct list exchanges;     /* live ones */
+	unsigned live;
+	struct worker_counts counts;
+	struct mailbox inbox;      /* new connections */
+	_Atomic unsigned load;     /* connections, for the acceptor */
+	_Atomic bool drain, stop;
+	_Atomic bool ended;        /* its thread has left the loop */
+	pthread_t thread;
+	bool has_thread;
+};
+
+/* The journal is recorder_journal(index). False: out of descriptors. */
+must_check bool worker_init(struct worker *w, struct gateway *g, unsigned index,
+			    struct journal *journal);
+/* After the loop has ended. */
+void worker_done(struct worker *w);
+bool worker_start(struct worker *w);
+
+/* ---- from other threads ---- */
+
+/* Hands a connection over; on false fd is still the caller's. */
+must_check bool worker_give(struct worker *w, int fd, const struct net_addr *peer);
+/* There is a new configuration. */
+void worker_reload(struct worker *w);
+/* No new requests; idle connections close; the loop ends when the last exchange has. */
+void worker_drain(struct worker *w);
+/* The loop ends now; answers that are under way end with an error. */
+void worker_stop(struct worker *w);
+void worker_join(struct worker *w);
+
+uint64_t worker_random(struct worker *w);

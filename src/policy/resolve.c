@@ -1,0 +1,195 @@
+#include "policy/resolve.h"
+
+static fault_t one_target(const struct config *c, const struct target *t, unsigned count,
+			  struct candidates *ret)
+{
+	*ret = (struct candidates){
+		.list = t,
+		.count = count,
+		.strategy = STRATEGY_ORDERED,
+		.on_empty = ON_EMPTY_NEXT,
+		.comments = true,
+		.limits = &c->defaults,
+	};
+	return NULL;
+}
+
+static void fill_target(struct target *t, const struct provider *p, str model)
+{
+	*t = (struct target){ .provider = p, .model = model, .weight = 1 };
+	t->is_known = catalog_find_model(p->name, model, &t->facts);
+}
+
+/* Is `name` written as provider, separator, model? */
+static const struct provider *split(const struct config *c, str name, str *ret_model)
+{
+	static const str separators[] = { STR_INIT("/"), STR_INIT("::"), STR_INIT(":") };
+
+	for (size_t i = 0; i < countof(separators); i++) {
+		size_t at = str_find_str(name, separators[i]);
+		const struct provider *p;
+
+		if (at == name.len || at == 0)
+			continue;
+		p = config_find_provider(c, str_first(name, at));
+		*ret_model = str_from(name, at + separators[i].len);
+		if (p && ret_model->len)
+			return p;
+	}
+	return NULL;
+}
+
+/* A bare id: every configured provider that has it, the model's home first. */
+static unsigned find_bare(const struct config *c, str id, struct arena *keep,
+			  struct target **ret)
+{
+	struct target *list = NULL;
+	struct catalog_model facts;
+	str home = catalog_home_of(id);
+	unsigned count = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < c->provider_count; i++) {
+			const struct provider *p = &c->providers[i];
+			bool is_home = str_eq(p->name, home);
+
+			if (p->disabled.len || is_home != (pass == 0) ||
+			    !catalog_find_model(p->name, id, &facts))
+				continue;
+			if (!list)
+				list = arena_array(keep, struct target, c->provider_count);
+			fill_target(&list[count++], p, id);
+		}
+	}
+	*ret = list;
+	return count;
+}
+
+static fault_t from_route(const struct route *r, struct candidates *ret)
+{
+	*ret = (struct candidates){
+		.route = r->name,
+		.list = r->targets,
+		.count = r->target_count,
+		.strategy = r->strategy,
+		.on_empty = r->on_empty,
+		.comments = r->comments,
+		.limits = &r->limits,
+	};
+	return NULL;
+}
+
+fault_t resolve_model(const struct config *c, str name, struct arena *keep,
+		      struct candidates *ret)
+{
+	const struct route *r = config_find_route(c, name);
+	const struct provider *p;
+	struct target *targets;
+	unsigned count;
+	str model;
+
+	if (r)
+		return from_route(r, ret);
+	p = split(c, name, &model);
+	if (p && p->disabled.len)
+		return FAULT_NO_TARGET;
+	if (p) {
+		targets = arena_new(keep, struct target);
+		fill_target(targets, p, model);
+		return one_target(c, targets, 1, ret);
+	}
+	count = find_bare(c, name, keep, &targets);
+	if (count == 0)
+		return FAULT_NO_SUCH_MODEL;
+	return one_target(c, targets, count, ret);
+}
+
+void resolve_order(const struct candidates *from, uint64_t chance, uint8_t *ret_order)
+{
+	uint64_t total = 0, at;
+
+	for (unsigned i = 0; i < from->count; i++) {
+		ret_order[i] = (uint8_t)i;
+		total += from->list[i].weight;
+	}
+	if (from->strategy != STRATEGY_WEIGHTED || total == 0)
+		return;
+	/* The first by weight; the rest stay in order as its fallbacks. */
+	at = chance % total;
+	for (unsigned i = 0; i < from->count; i++) {
+		if (at < from->list[i].weight) {
+			memmove(ret_order + 1, ret_order, i);
+			ret_order[0] = (uint8_t)i;
+			return;
+		}
+		at -= from->list[i].weight;
+	}
+}
+
+/* ---- did you mean ---- */
+
+struct nearest {
+	str names[NEAREST];
+	unsigned distance[NEAREST];
+	unsigned count;
+};
+
+static unsigned likeness(str wanted, str name)
+{
+	enum { FAR = 20 };
+	str model = name;
+
+	/* "gpt5-mini" is near "openai/gpt-5-mini", whatever the prefix adds. */
+	str_cut(&model, '/');
+	unsigned d = str_distance(wanted, name, FAR);
+	return model.len ? min_of(d, str_distance(wanted, model, FAR)) : d;
+}
+
+static void consider(struct nearest *n, str wanted, str name)
+{
+	unsigned d = likeness(wanted, name), at = n->count;
+
+	while (at > 0 && n->distance[at - 1] > d)
+		at--;
+	if (at == NEAREST)
+		return;
+	if (n->count < NEAREST)
+		n->count++;
+	for (unsigned i = n->count - 1; i > at; i--) {
+		n->names[i] = n->names[i - 1];
+		n->distance[i] = n->distance[i - 1];
+	}
+	n->names[at] = name;
+	n->distance[at] = d;
+}
+
+unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
+			 str ret[NEAREST])
+{
+	struct nearest n = { 0 };
+	struct catalog_model m;
+	char text[256];
+
+	for (unsigned i = 0; i < c->route_count; i++)
+		consider(&n, name, c->routes[i].name);
+	for (unsigned i = 0; i < c->provider_count; i++) {
+		const struct provider *p = &c->providers[i];
+
+		for (unsigned at = 0; !p->disabled.len &&
+				      catalog_next_of_provider(p->name, &at, &m);) {
+			str full = str_of(text, p->name.len + 1 + m.id.len);
+
+			if (full.len > sizeof(text))
+				continue;
+			memcpy(text, p->name.ptr, p->name.len);
+			text[p->name.len] = '/';
+			memcpy(text + p->name.len + 1, m.id.ptr, m.id.len);
+			if (n.count == NEAREST && likeness(name, full) >= n.distance[NEAREST - 1])
+				continue;
+			consider(&n, name, arena_copy(keep, full));
+		}
+	}
+	for (unsigned i = 0; i < n.count; i++)
+		ret[i] = n.names[i];
+	return n.count;
+}

@@ -1,0 +1,29 @@
+/* resolve.h - from the name a client writes to the targets that may answer.
+ *
+ * A route's name, `provider/model` (also with "::" or ":"), or a bare model id that the
+ * catalogue knows at a configured provider.  Pure: no I/O, the time is not needed. */
+#pragma once
+#include "base/arena.h"
+#include "config/config.h"
+
+struct candidates {
+	str route;                  /* empty: a target was named directly */
+	const struct target *list;  /* in the order of the file or of preference */
+	unsigned count;
+	enum strategy strategy;
+	enum on_empty on_empty;
+	bool comments;
+	const struct route_limits *limits;
+};
+
+/* NO_SUCH_MODEL when nothing fits, NO_TARGET when all that fits is disabled.  Targets that
+ * are not a route's are made in `keep`. */
+must_check fault_t resolve_model(const struct config *c, str name, struct arena *keep,
+				 struct candidates *ret);
+/* Puts the candidates into the order in which they are tried; `chance` is random. */
+void resolve_order(const struct candidates *from, uint64_t chance, uint8_t *ret_order);
+
+enum { NEAREST = 3 };
+/* The names most like `name` that a client could use; returns how many were found. */
+unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
+			 str ret[NEAREST]);

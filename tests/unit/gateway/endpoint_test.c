@@ -1,0 +1,69 @@
+#include "gateway/endpoint.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+
+static const struct endpoint *find(enum http_method method, const char *path)
+{
+	str rest;
+	fault_t why;
+
+	return endpoint_find(method, str_from_z(path), &rest, &why);
+}
+
+TEST(paths_are_found_under_the_prefixes_people_paste)
+{
+	static const char *const paths[] = {
+		"/v1/chat/completions",        "/chat/completions",
+		"/v1/v1/chat/completions",     "/openai/v1/chat/completions",
+		"/openai/chat/completions",    "/anthropic/v1/chat/completions",
+		"/gemini/v1/chat/completions", "/api/v1/chat/completions",
+	};
+
+	for (size_t i = 0; i < countof(paths); i++) {
+		const struct endpoint *e = find(HTTP_POST, paths[i]);
+
+		if (!CHECK(e && e->operation == OP_CHAT))
+			printf("at %s\n", paths[i]);
+	}
+}
+
+TEST(nothing_else_is_found)
+{
+	static const char *const paths[] = {
+		"/v1/chat/completions/",
+		"/v1//chat/completions",
+		"/v1/./chat/completions",
+		"/v1/chat/../chat/completions",
+		"/V1/chat/completions",
+		"/v1/chat%2fcompletions",
+		"/v1/chat/completions;x=1",
+		"//v1/chat/completions",
+		"/v1/v1/v1/chat/completions",
+		"/v1/chat/completionsx",
+		"/v1",
+		"/",
+		"",
+		"/admin",
+		"/v1/models/",
+		"/openaiv1/chat/completions",
+	};
+
+	for (size_t i = 0; i < countof(paths); i++) {
+		if (!CHECK(!find(HTTP_POST, paths[i])))
+			printf("at %s\n", paths[i]);
+	}
+}
+
+TEST(a_wrong_method_is_told_from_a_wrong_path)
+{
+	str rest;
+	fault_t why;
+
+	CHECK(!endpoint_find(HTTP_GET, STR("/v1/embeddings"), &rest, &why));
+	CHECK_FAULT(why, FAULT_HTTP_METHOD);
+	CHECK(!endpoint_find(HTTP_GET, STR("/v1/embedding"), &rest, &why));
+	CHECK_FAULT(why, FAULT_NO_SUCH_PATH);
+	CHECK(endpoint_find(HTTP_GET, STR("/v1/models/openai/gpt-5"), &rest, &why));
+	CHECK_STR(rest, "openai/gpt-5");
+}

@@ -1,0 +1,103 @@
+#include "gateway/headers.h"
+#include "tests/check.h"
+
+static struct http_request req;
+
+static const struct http_request *with(const char *lines)
+{
+	str rest = str_from_z(lines);
+
+	req.count = 0;
+	while (rest.len) {
+		str line = str_cut(&rest, '\n'), name = str_cut(&line, ':');
+
+		req.fields[req.count++] = (struct http_field){ name, str_trim(line) };
+		req.names_hops |= str_eq_nocase(name, STR("connection"));
+	}
+	return &req;
+}
+
+static str forwarded(const char *lines)
+{
+	static struct buf to = { .limit = 4096 };
+
+	buf_clear(&to);
+	headers_to_upstream(with(lines), &to);
+	return buf_str(&to);
+}
+
+TEST(what_is_not_denied_is_forwarded_as_written)
+{
+	CHECK_STR(
+	        forwarded("X-Stainless-Lang: js\nOpenAI-Beta: a=v1\nHTTP-Referer: "
+	                  "https://x\n"
+	                  "User-Agent: t/1"),
+	        "X-Stainless-Lang: js\r\nOpenAI-Beta: a=v1\r\nHTTP-Referer: https://x\r\n"
+	        "User-Agent: t/1\r\n");
+}
+
+TEST(what_is_denied_never_leaves)
+{
+	CHECK_STR(
+	        forwarded("Authorization: Bearer k\nX-API-Key: k\nCookie: a=b\nHost: x\n"
+	                  "Content-Length: 5\nTransfer-Encoding: chunked\nConnection: "
+	                  "x-mine\n"
+	                  "X-Mine: 1\nOpenAI-Organization: o\nopenai-project: p\n"
+	                  "X-Forwarded-For: 1.2.3.4\nForwarded: for=1\nAccept-Encoding: "
+	                  "gzip\n"
+	                  "anthropic-beta: b\nx-goog-api-key: k\nKeep-Alive: 5\nTE: "
+	                  "trailers\n"
+	                  "X-Request-Id: r\nx-sluice-strict: 1\nProxy-Authorization: p\n"
+	                  "content_length: 5\nUpgrade: h2c"),
+	        "");
+}
+
+TEST(one_credential_or_a_clear_refusal)
+{
+	str key;
+
+	CHECK_OK(headers_credential(with("authorization: bearer abc"), &key));
+	CHECK_STR(key, "abc");
+	CHECK_OK(headers_credential(with("x-api-key: abc\nAuthorization: Bearer abc"),
+	                            &key));
+	CHECK_OK(headers_credential(with("api-key: abc"), &key));
+	CHECK_OK(headers_credential(with("x-goog-api-key: abc"), &key));
+	CHECK_FAULT(headers_credential(with("x-api-key: abd\nAuthorization: Bearer abc"),
+	                               &key),
+	            FAULT_KEYS_DIFFER);
+	CHECK_FAULT(headers_credential(
+	                    with("Authorization: Bearer abc\nAuthorization: Bearer abc"),
+	                    &key),
+	            FAULT_KEYS_DIFFER);
+	CHECK_OK(headers_credential(with("authorization: Basic abc"), &key));
+	CHECK_INT(key.len, 0);
+	CHECK_OK(headers_credential(with("authorization: Bearer"), &key));
+	CHECK_INT(key.len, 0);
+	CHECK_FAULT(headers_credential(with("x: y"), &key), FAULT_NO_KEY);
+}
+
+TEST(open_mode_is_for_this_machine)
+{
+	static const struct {
+		str host;
+		const char *origin;
+		bool want;
+	} rows[] = {
+		{ STR_INIT("127.0.0.1:8080"), "", true },
+		{ STR_INIT("localhost"), "", true },
+		{ STR_INIT("[::1]:8080"), "", true },
+		{ STR_INIT("localhost:8080"), "origin: http://localhost:3000", true },
+		{ STR_INIT("example.com"), "", false },
+		{ STR_INIT("127.0.0.1.example.com"), "", false },
+		{ STR_INIT("localhost.example.com:8080"), "", false },
+		{ STR_INIT("127.0.0.1:8080"), "origin: https://example.com", false },
+		{ STR_INIT("127.0.0.1:8080"), "origin: null", false },
+		{ STR_INIT(""), "", false },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		with(rows[i].origin);
+		req.host = rows[i].host;
+		CHECK_INT(headers_are_local(&req), rows[i].want);
+	}
+}

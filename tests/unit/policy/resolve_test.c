@@ -1,0 +1,80 @@
+#include "policy/resolve.h"
+#include "tests/check.h"
+
+#include <string.h>
+
+static struct provider providers[] = {
+	{ .name = STR_INIT("openai"), .index = 0 },
+	{ .name = STR_INIT("local"), .index = 1 },
+	{ .name = STR_INIT("off"), .index = 2, .disabled = STR_INIT("no key") },
+};
+static struct target targets[] = {
+	{ .provider = &providers[1], .model = STR_INIT("a"), .weight = 1 },
+	{ .provider = &providers[1], .model = STR_INIT("b"), .weight = 3 },
+};
+static struct route routes[] = {
+	{ .name = STR_INIT("fast"), .targets = targets, .target_count = 2 },
+};
+static struct config config = {
+	.providers = providers,
+	.provider_count = 3,
+	.routes = routes,
+	.route_count = 1,
+};
+static struct arena keep;
+
+TEST(a_name_is_a_route_a_target_or_a_bare_id)
+{
+	struct candidates c;
+
+	CHECK_OK(resolve_model(&config, STR("fast"), &keep, &c));
+	CHECK_STR(c.route, "fast");
+	CHECK_INT(c.count, 2);
+	CHECK_OK(resolve_model(&config, STR("local/some/model"), &keep, &c));
+	CHECK_STR(c.list[0].model, "some/model");
+	CHECK_INT(c.route.len, 0);
+	CHECK_OK(resolve_model(&config, STR("local::m"), &keep, &c));
+	CHECK_STR(c.list[0].model, "m");
+	CHECK_OK(resolve_model(&config, STR("local:m"), &keep, &c));
+	CHECK_OK(resolve_model(&config, STR("gpt-4o-mini"), &keep, &c));
+	CHECK_STR(c.list[0].provider->name, "openai");
+	CHECK(c.list[0].is_known);
+	CHECK_FAULT(resolve_model(&config, STR("off/m"), &keep, &c), FAULT_NO_TARGET);
+	CHECK_FAULT(resolve_model(&config, STR("nobody/m"), &keep, &c),
+	            FAULT_NO_SUCH_MODEL);
+	CHECK_FAULT(resolve_model(&config, STR("local/"), &keep, &c),
+	            FAULT_NO_SUCH_MODEL);
+	arena_done(&keep);
+}
+
+TEST(nearest_names_are_near)
+{
+	str names[NEAREST];
+	unsigned n = resolve_nearest(&config, STR("fasst"), &keep, names);
+
+	CHECK_INT(n, NEAREST);
+	CHECK_STR(names[0], "fast");
+	n = resolve_nearest(&config, STR("gpt4o-mini"), &keep, names);
+	CHECK_INT(n, NEAREST);
+	CHECK(str_starts(names[0], STR("openai/gpt-4o-mini")));
+	arena_done(&keep);
+}
+
+TEST(weights_choose_the_first_and_keep_the_rest)
+{
+	struct candidates c = { .list = targets,
+		                .count = 2,
+		                .strategy = STRATEGY_WEIGHTED };
+	uint8_t order[2];
+	int first_b = 0;
+
+	for (uint64_t chance = 0; chance < 400; chance++) {
+		resolve_order(&c, chance, order);
+		CHECK_INT(order[0] + order[1], 1);
+		first_b += order[0] == 1;
+	}
+	CHECK_INT(first_b, 300);
+	c.strategy = STRATEGY_ORDERED;
+	resolve_order(&c, 3, order);
+	CHECK_INT(order[0], 0);
+}
