@@ -1,0 +1,327 @@
+/* call.c - one request to the mock provider: its head, its body, its model, its plan.
+ *
+ * Paths lead to operations, operations to plans, and either a plan succeeds or a row of
+ * refusals.def is the answer.  How an answer goes out is deliver.c's. */
+#include "mock/call.h"
+
+#include "base/mem.h"
+#include "codec/multipart.h"
+
+static const struct {
+	str path;
+	plan_fn *plan;
+} endpoints[OPERATIONS] = {
+	[OP_CHAT] = { STR_INIT("/chat/completions"), plan_text },
+	[OP_COMPLETIONS] = { STR_INIT("/completions"), plan_text },
+	[OP_EMBEDDINGS] = { STR_INIT("/embeddings"), plan_embeddings },
+	[OP_MODERATIONS] = { STR_INIT("/moderations"), plan_moderations },
+	[OP_IMAGES] = { STR_INIT("/images/generations"), plan_images },
+	[OP_IMAGE_EDITS] = { STR_INIT("/images/edits"), plan_image_edits },
+	[OP_IMAGE_VARIATIONS] = { STR_INIT("/images/variations"), plan_image_edits },
+	[OP_SPEECH] = { STR_INIT("/audio/speech"), plan_speech },
+	[OP_TRANSCRIPTIONS] = { STR_INIT("/audio/transcriptions"), plan_transcriptions },
+	[OP_TRANSLATIONS] = { STR_INIT("/audio/translations"), plan_transcriptions },
+	[OP_RERANK] = { STR_INIT("/rerank"), plan_rerank },
+};
+
+/* ---- answers ---- */
+
+/* OpenAI's shape: {"error":{"message","type","param","code"}}. */
+static void refusal_write(refusal_t why, str param, struct buf *to)
+{
+	struct json_writer w = { .to = to };
+
+	json_open(&w, '{');
+	json_key(&w, STR("error"));
+	json_open(&w, '{');
+	json_key_str(&w, STR("message"), why->text);
+	json_key_str(&w, STR("type"), why->type);
+	json_key(&w, STR("param"));
+	param.len ? json_str(&w, param) : json_null(&w);
+	json_key(&w, STR("code"));
+	why->code.len ? json_str(&w, why->code) : json_null(&w);
+	json_close(&w, '}');
+	json_close(&w, '}');
+}
+
+static void conn_refuse(struct http_conn *conn, refusal_t why, str param)
+{
+	struct buf body = BUF_LIMIT(4 * KiB);
+
+	refusal_write(why, param, &body);
+	http_answer(conn, why->status, STR("application/json"), why->headers,
+	            buf_str(&body));
+	buf_free(&body);
+}
+
+/* A fault of the HTTP layer, told in the same shape. */
+static void conn_fault(struct http_conn *conn, fault_t why)
+{
+	struct refusal row = { .status = why->status,
+		               .type = why->type,
+		               .text = why->text };
+	struct buf body = BUF_LIMIT(4 * KiB);
+
+	refusal_write(&row, STR_NONE, &body);
+	http_refuse(conn, why, STR("application/json"), STR_NONE, buf_str(&body));
+	buf_free(&body);
+}
+
+/* ---- birth and death ---- */
+
+static void bury(struct grave *g)
+{
+	struct call *c = container_of(g, struct call, grave);
+
+	arena_done(&c->arena);
+	buf_free(&c->out);
+	free(c);
+}
+
+static void drop_body(struct call *c)
+{
+	c->mock->bodies -= c->body.len;
+	buf_free(&c->body);
+	c->body.len = 0;
+}
+
+void call_end(struct call *c)
+{
+	drop_body(c);
+	timer_done(&c->mock->loop, &c->timer);
+	loop_bury(&c->mock->loop, &c->grave, bury);
+}
+
+/* ---- the request ---- */
+
+static bool is_multipart(const struct call *c)
+{
+	return operations[c->op].multipart;
+}
+
+static refusal_t read_body(struct call *c)
+{
+	if (is_multipart(c))
+		return c->boundary.len ? NULL : REFUSE_NOT_FORM;
+	if (json_check(buf_str(&c->body), &json_limits_default, &c->json) ||
+	    c->json.type != JSON_OBJECT)
+		return REFUSE_NOT_JSON;
+	return NULL;
+}
+
+static refusal_t find_model(struct call *c)
+{
+	str id = is_multipart(c) ? call_field(c, STR("model"))
+	                         : call_text(c, call_get(c, STR("model")));
+	const struct model *m = models_find(id);
+	unsigned asked;
+
+	if (!id.len)
+		return call_refuse(c, REFUSE_MISSING, STR("model"));
+	if (!m)
+		return call_refuse(c, REFUSE_NO_MODEL, STR("model"));
+	if (!(m->does & 1u << c->op))
+		return call_refuse(c, REFUSE_WRONG_MODEL, STR("model"));
+	c->model = m;
+	asked = ++c->mock->asked[models_index(m)];
+	return m->every && asked % m->every == 0 ? m->refuses : NULL;
+}
+
+static void answer(struct call *c)
+{
+	refusal_t why = read_body(c);
+
+	if (!why)
+		why = find_model(c);
+	if (!why)
+		why = endpoints[c->op].plan(c);
+	if (!why && c->out.over)
+		why = REFUSE_BUSY;
+	drop_body(c);
+	if (!why) {
+		deliver_begin(c);
+		return;
+	}
+	conn_refuse(c->conn, why, c->param);
+	call_end(c);
+}
+
+static uint64_t header_count(const struct http_request *req, str name, uint64_t most)
+{
+	uint64_t value;
+
+	if (!str_to_u64(http_request_get(req, name), &value))
+		return UINT64_MAX;
+	return min_of(value, most);
+}
+
+static void call_begin(struct mock *m, struct http_conn *conn, enum operation op,
+                       const struct http_request *req)
+{
+	struct call *c = new_of(struct call);
+	str type = http_request_get(req, STR("content-type")), boundary;
+
+	c->mock = m;
+	c->conn = conn;
+	c->op = op;
+	c->number = ++m->calls;
+	c->created = m->loop.wall / USEC_SEC;
+	c->delay_ms = header_count(req, STR("x-mock-delay-ms"), 600000);
+	c->tokens = header_count(req, STR("x-mock-tokens"), TOKENS_MOST);
+	c->arena = (struct arena){ .pool = &m->loop.blocks, .ceiling = 256 * MiB };
+	c->body.limit = BODY_MOST;
+	c->out.limit = ANSWER_MOST;
+	c->type = STR("application/json");
+	if (type.len && multipart_boundary(type, &boundary))
+		c->boundary = arena_copy(&c->arena, boundary);
+	conn->owner = c;
+	http_take_body(conn, BODY_MOST);
+}
+
+/* GET /models and GET /models/{id}; false: it is neither. */
+static bool answer_models(struct http_conn *conn, str path)
+{
+	const struct model *one = NULL;
+	struct buf body = BUF_LIMIT(16 * KiB);
+
+	if (!str_skip(&path, STR("/models")) || (path.len && *path.ptr != '/'))
+		return false;
+	if (path.len)
+		one = models_find(str_from(path, 1));
+	if (path.len && !one) {
+		conn_refuse(conn, REFUSE_NO_MODEL, STR("model"));
+		return true;
+	}
+	models_write(one, &body);
+	http_answer(conn, 200, STR("application/json"), STR_NONE, buf_str(&body));
+	buf_free(&body);
+	return true;
+}
+
+static void on_request(struct http_conn *conn, const struct http_request *req)
+{
+	bool is_read = req->method == HTTP_GET || req->method == HTTP_HEAD;
+	str path = req->path;
+
+	str_skip(&path, STR("/v1"));
+	if (is_read && answer_models(conn, path))
+		return;
+	for (unsigned op = 0; op < OPERATIONS; op++) {
+		if (!str_eq(path, endpoints[op].path))
+			continue;
+		if (req->method == HTTP_POST)
+			call_begin(conn->server->owner, conn, (enum operation)op, req);
+		else
+			conn_refuse(conn, REFUSE_NO_METHOD, STR_NONE);
+		return;
+	}
+	conn_refuse(conn, REFUSE_NO_PATH, STR_NONE);
+}
+
+static void on_body(struct http_conn *conn, str bytes, bool is_end)
+{
+	struct call *c = conn->owner;
+
+	if (c->mock->bodies + bytes.len > BODIES_MOST || !buf_add(&c->body, bytes)) {
+		conn->keep_alive = false;
+		conn_refuse(conn, REFUSE_BUSY, STR_NONE);
+		call_end(c);
+		return;
+	}
+	c->mock->bodies += bytes.len;
+	if (is_end)
+		answer(c);
+}
+
+static void on_body_fault(struct http_conn *conn, fault_t why)
+{
+	struct call *c = conn->owner;
+
+	conn_fault(conn, why);
+	call_end(c);
+}
+
+static void on_room(struct http_conn *conn)
+{
+	deliver(conn->owner);
+}
+
+static void on_gone(struct http_conn *conn)
+{
+	struct call *c = conn->owner;
+
+	if (c)
+		call_end(c);
+}
+
+const struct http_ops call_ops = {
+	.on_request = on_request,
+	.on_body = on_body,
+	.on_body_fault = on_body_fault,
+	.on_room = on_room,
+	.on_gone = on_gone,
+	.on_refused = conn_fault,
+};
+
+/* ---- what plans share ---- */
+
+refusal_t call_refuse(struct call *c, refusal_t why, str param)
+{
+	c->param = param;
+	return why;
+}
+
+str call_id(struct call *c, const char *prefix)
+{
+	return arena_printf(&c->arena, "%smock%08llu", prefix,
+	                    (unsigned long long)c->number);
+}
+
+str call_text(struct call *c, struct json_value v)
+{
+	return arena_copy(&c->arena, json_text(v, arena_alloc(&c->arena, v.raw.len + 1)));
+}
+
+struct json_value call_get(const struct call *c, str name)
+{
+	return json_get(c->json, name);
+}
+
+str call_field(const struct call *c, str name)
+{
+	str value = STR_NONE;
+
+	if (multipart_find(buf_str(&c->body), c->boundary, name, &value) !=
+	    MULTIPART_FOUND)
+		return STR_NONE;
+	return value;
+}
+
+/* Reads the number where it stands; `value` stays as it is when there is none. */
+static bool read_count(const struct call *c, str name, uint64_t *value)
+{
+	str field;
+	struct json_value v;
+
+	if (is_multipart(c)) {
+		field = call_field(c, name);
+		return !field.len || str_to_u64(field, value);
+	}
+	v = call_get(c, name);
+	return v.type == JSON_NONE || v.type == JSON_NULL || json_u64(v, value);
+}
+
+bool call_count(const struct call *c, str name, uint64_t least, uint64_t most,
+                uint64_t other, uint64_t *ret)
+{
+	uint64_t value = UINT64_MAX;
+
+	if (!read_count(c, name, &value))
+		return false;
+	if (value == UINT64_MAX)
+		value = other;
+	else if (value < least || value > most)
+		return false;
+	*ret = value;
+	return true;
+}

@@ -1,0 +1,172 @@
+/* deliver.c - how an answer of the mock provider goes out: when, how fast, how far.
+ *
+ * One function sends what is made, asks for more when it is time, and waits for whatever
+ * comes first: the timer, or room in the socket.  So pacing, cutting and stalling are the
+ * same for every plan, and no plan knows of them. */
+#include "mock/call.h"
+
+static bool is_over(const struct call *c)
+{
+	return !c->more && c->sent == c->out.len;
+}
+
+/* Does it go wrong here?  A stream after some tokens, all else after half its bytes. */
+static bool breaks_now(const struct call *c)
+{
+	const struct model *m = c->model;
+	uint64_t after = c->tokens == UINT64_MAX ? m->after : c->tokens;
+
+	if (m->ends == ENDS_WHOLE)
+		return false;
+	return c->is_stream ? c->told >= after : c->sent >= c->out.len / 2;
+}
+
+static void reset(struct call *c)
+{
+	http_abort(c->conn);
+	call_end(c);
+}
+
+static void stalled_long_enough(struct timer *t)
+{
+	reset(container_of(t, struct call, timer));
+}
+
+static void break_off(struct call *c)
+{
+	struct loop *loop = &c->mock->loop;
+
+	c->broken = true;
+	if (c->model->ends == ENDS_CUT) {
+		reset(c);
+		return;
+	}
+	c->timer.on_due = stalled_long_enough;
+	timer_set(loop, &c->timer, loop->now + 10 * USEC_MIN);
+}
+
+/* Sends what is made in slices, so that little is ever queued: all of it, or
+ * half of an answer that breaks and is no stream.  False: no room. */
+static bool send_out(struct call *c)
+{
+	size_t most = 64 * KiB, all = c->out.len;
+
+	if (c->model->ends != ENDS_WHOLE && !c->is_stream)
+		all /= 2;
+	while (c->sent < all) {
+		if (!http_has_room(c->conn))
+			return false;
+		str slice = str_of(c->out.ptr + c->sent, min_of(most, all - c->sent));
+		http_send_str(c->conn, slice);
+		c->sent += slice.len;
+	}
+	return true;
+}
+
+/* One more piece, framed as a chunk unless the body ends with the connection. */
+static void make_piece(struct call *c)
+{
+	struct buf piece = BUF_LIMIT(ANSWER_MOST);
+	bool is_chunked = c->conn->minor > 0;
+
+	buf_clear(&c->out);
+	c->sent = 0;
+	if (!c->more(c, &piece))
+		c->more = NULL;
+	if (!is_chunked) {
+		buf_add(&c->out, buf_str(&piece));
+	} else if (piece.len) {
+		buf_addf(&c->out, "%zx\r\n", piece.len);
+		buf_add(&c->out, buf_str(&piece));
+		buf_add(&c->out, STR("\r\n"));
+	}
+	if (is_chunked && !c->more && !breaks_now(c))
+		buf_add(&c->out, STR("0\r\n\r\n"));
+	buf_free(&piece);
+}
+
+void deliver(struct call *c)
+{
+	struct loop *loop = &c->mock->loop;
+	usec pace = c->model->pace_ms * USEC_MS;
+
+	while (!c->broken && send_out(c)) {
+		if (breaks_now(c)) {
+			break_off(c);
+		} else if (is_over(c)) {
+			http_finish(c->conn);
+			call_end(c);
+			return;
+		} else if (pace && c->due > loop->now) {
+			timer_set(loop, &c->timer, c->due);
+			return;
+		} else {
+			make_piece(c);
+			c->due = max_of(c->due + pace, loop->now);
+		}
+	}
+}
+
+static void add_head(struct call *c, struct buf *to)
+{
+	if (c->is_stream && c->conn->minor == 0)
+		c->conn->keep_alive = false;
+	http_head_begin(c->conn, to, 200);
+	http_head_add(to, STR("content-type"), c->type);
+	buf_addf(to, "x-request-id: req_mock%08llu\r\n", (unsigned long long)c->number);
+	if (!c->is_stream)
+		buf_addf(to, "content-length: %zu\r\n", c->out.len);
+	else if (c->conn->minor > 0)
+		http_head_add(to, STR("transfer-encoding"), STR("chunked"));
+	buf_add(to, STR("\r\n"));
+}
+
+static void begin_answer(struct timer *t)
+{
+	struct call *c = container_of(t, struct call, timer);
+	struct buf head = BUF_LIMIT(2 * KiB);
+
+	if (!c->begun) {
+		c->begun = true;
+		add_head(c, &head);
+		http_send_str(c->conn, buf_str(&head));
+		buf_free(&head);
+		c->due = c->mock->loop.now;
+	}
+	deliver(c);
+}
+
+/* An answer that is no stream takes as long as its stream would. */
+void deliver_begin(struct call *c)
+{
+	struct loop *loop = &c->mock->loop;
+	uint64_t ms = c->delay_ms == UINT64_MAX ? c->model->first_ms : c->delay_ms;
+
+	if (!c->is_stream)
+		ms += c->length * c->model->pace_ms;
+	c->timer.on_due = begin_answer;
+	if (ms == 0)
+		begin_answer(&c->timer);
+	else
+		timer_set(loop, &c->timer, loop->now + (usec)ms * USEC_MS);
+}
+
+static bool all_at_once(struct call *c, struct buf *to)
+{
+	buf_add(to, *(const str *)c->state);
+	c->told = TOKENS_MOST;
+	return false;
+}
+
+void call_streams(struct call *c)
+{
+	c->is_stream = true;
+	c->type = STR("text/event-stream");
+	if (c->more)
+		return;
+	str *all = arena_new(&c->arena, str);
+	*all = arena_copy(&c->arena, buf_str(&c->out));
+	buf_clear(&c->out);
+	c->state = all;
+	c->more = all_at_once;
+}

@@ -1,0 +1,73 @@
+/* words.c - tokens as the mock provider counts them, and text to fill an answer with. */
+#include "mock/call.h"
+
+enum { TOKEN_MOST = 32 };
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Not the first byte of a UTF-8 character. */
+static bool goes_on(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+bool words_next(str *text, str *ret)
+{
+	size_t n = 0, most = min_of(text->len, (size_t)TOKEN_MOST);
+
+	while (n < most && is_blank(text->ptr[n]))
+		n++;
+	while (n < text->len && !is_blank(text->ptr[n]) &&
+	       (n < TOKEN_MOST || goes_on(text->ptr[n])))
+		n++;
+	if (n == 0)
+		return false;
+	*ret = str_take(text, n);
+	return true;
+}
+
+uint64_t words_count(str text)
+{
+	uint64_t n = 0;
+	str token;
+
+	while (words_next(&text, &token))
+		n++;
+	return n;
+}
+
+str words_first(str text, uint64_t most)
+{
+	str rest = text, token;
+
+	while (most > 0 && words_next(&rest, &token))
+		most--;
+	return str_first(text, text.len - rest.len);
+}
+
+/* Any words will do; these are nobody's. */
+static const char *const latin[] = {
+	"Lorem",   "ipsum",  "dolor",    "sit",    "amet,",    "vox",   "clara",
+	"per",     "montes", "it",       "et",     "flumen",   "lente", "currit.",
+	"Nemo",    "scit",   "unde",     "venti",  "veniant,", "sed",   "omnes",
+	"audiunt", "ubi",    "noctu",    "silvas", "movent.",  "Tum",   "lux",
+	"parva",   "in",     "fenestra", "manet.",
+};
+
+str words_lorem(struct arena *keep, uint64_t tokens)
+{
+	struct buf b = BUF_LIMIT((size_t)tokens * 16);
+	str text;
+
+	for (uint64_t i = 0; i < tokens; i++) {
+		if (i > 0)
+			buf_add_char(&b, ' ');
+		buf_add(&b, str_from_z(latin[i % countof(latin)]));
+	}
+	text = arena_copy(keep, buf_str(&b));
+	buf_free(&b);
+	return text;
+}
