@@ -1,0 +1,43 @@
+/* clerk.h - the running gateway's ear for the command line: a thread at $data/admin.sock.
+ *
+ * One JSON object per line and one per answer, in order:
+ *
+ *	{"do":"status"} {"ok":true,"version":...,"pid":...,"listen":[...]}
+ *	{"do":"keys"}                       {"ok":true,"keys":[{"id":...,"name":...}]}
+ *	{"do":"key_create","name":"ci"} {"ok":true,"id":...,"name":"ci","key":"sk-sl-..."}
+ *	{"do":"key_revoke","id":"..."}      {"ok":true}
+ *	{"do":"flush"}                      {"ok":true}
+ *	{"do":"reload"}                     {"ok":true,"said":"..."}
+ *	anything else                       {"ok":false,"error":"..."}
+ *
+ * The clerk may block; workers never wait for it. */
+#pragma once
+#include "codec/json_write.h"
+#include "config/key.h"
+#include "meter/recorder.h"
+
+struct clerk;
+
+/* Called in the clerk's thread. */
+struct admin_ops {
+	/* Writes members into the open object: listen, uptime_s, config, workers, ... */
+	void (*status)(void *arg, struct json_writer *to);
+	/* A key was made or revoked (revoked_wall), and the ledger has it. */
+	void (*key_changed)(void *arg, const struct key_row *key);
+	/* Reads the configuration again. False: nothing changed, and *said says why; else
+	 * it may say what needs a restart. */
+	bool (*reload)(void *arg, struct buf *said);
+};
+
+struct clerk_options {
+	str dir; /* $data; locked by the caller */
+	struct recorder *recorder;
+	const uint8_t *pepper;       /* PEPPER bytes; must stay */
+	const struct admin_ops *ops; /* all set */
+	void *arg;
+};
+
+/* Listens and starts the thread. NULL: *why. */
+struct clerk *clerk_new(const struct clerk_options *options, struct buf *why);
+/* Ends the thread and removes the socket; before what the ops use goes. */
+void clerk_free(struct clerk **c);

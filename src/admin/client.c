@@ -1,0 +1,94 @@
+/* client.c - see client.h. */
+#include "admin/client.h"
+
+#include "admin/socket.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { PATIENCE_SECONDS = 60, ANSWER_MOST = 32 * MiB, READ = 64 * KiB };
+
+/* Our own gateway's answer; there may be tens of thousands of keys in it. */
+static const struct json_limits limits = { 16, 1024 * 1024, 256, 64 };
+
+static bool send_all(int fd, str s)
+{
+	while (s.len > 0) {
+		ssize_t n = send(fd, s.ptr, s.len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return false;
+		s = str_from(s, (size_t)n);
+	}
+	return true;
+}
+
+/* One line, without its end. */
+static bool read_line(int fd, struct buf *to)
+{
+	to->limit = ANSWER_MOST;
+	for (;;) {
+		ssize_t n;
+
+		if (!buf_reserve(to, READ))
+			return false;
+		n = recv(fd, to->ptr + to->len, READ, 0);
+		if (n <= 0)
+			return false;
+		to->len += (size_t)n;
+		if (to->ptr[to->len - 1] != '\n')
+			continue;
+		to->len--;
+		return true;
+	}
+}
+
+static bool ask(int fd, str request, struct buf *answer)
+{
+	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return send_all(fd, request) && send_all(fd, STR("\n")) && read_line(fd, answer);
+}
+
+bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
+               struct buf *why)
+{
+	int fd = admin_connect(dir);
+	struct json_value value;
+	bool is_answered;
+
+	if (fd < 0) {
+		buf_addf(why, "no gateway answers at %.*s/admin.sock: %s", STR_ARG(dir),
+		         strerror(-fd));
+		return false;
+	}
+	buf_clear(answer);
+	is_answered = ask(fd, request, answer);
+	close(fd);
+	if (!is_answered || json_check(buf_str(answer), &limits, &value) ||
+	    value.type != JSON_OBJECT) {
+		buf_addf(why, "the gateway at %.*s/admin.sock gave no answer",
+		         STR_ARG(dir));
+		return false;
+	}
+	*ret = value;
+	return true;
+}
+
+bool admin_is_ok(struct json_value answer, struct buf *why)
+{
+	struct json_value error = json_get(answer, STR("error"));
+	char room[KiB];
+
+	if (json_get(answer, STR("ok")).type == JSON_TRUE)
+		return true;
+	if (error.type == JSON_STRING && error.raw.len < sizeof(room))
+		buf_add(why, json_text(error, room));
+	else
+		buf_add(why, STR("the gateway refused"));
+	return false;
+}

@@ -1,0 +1,12 @@
+/* client.h - asking a running gateway; see clerk.h for what can be asked. */
+#pragma once
+#include "base/buf.h"
+#include "codec/json.h"
+
+/* One request (a JSON object without a line end) and its answer.  Blocks for at most a
+ * minute.  False: no gateway answers there, and *why says so; else *ret is the answer, an
+ * object in `answer`. */
+must_check bool admin_ask(str dir, str request, struct buf *answer,
+                          struct json_value *ret, struct buf *why);
+/* Does the answer say ok? Else its error is added to *why. */
+must_check bool admin_is_ok(struct json_value answer, struct buf *why);

@@ -1,0 +1,270 @@
+/* command.c - the way from argv to one row of a table of commands.
+ *
+ * `sluice` alone, or with options only, is `sluice serve`.  Options may stand before and
+ * after operands; `--` ends them.  What is not known is refused with the nearest thing
+ * that is. */
+#include "main/command.h"
+
+#include "main/help.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Every command has these. */
+const struct command_option command_common[] = {
+	{ "config", 'c', "FILE", "the configuration ($SLUICE_CONFIG)" },
+	{ "data", 0, "DIR", "the data directory, whatever the configuration says" },
+	{ "json", 0, NULL, "print JSON" },
+	{ "help", 'h', NULL, "explain the command" },
+	{ 0 },
+};
+
+/* ---- messages ---- */
+
+static printf_like(1, 0) void complain(const char *fmt, va_list args)
+{
+	fprintf(stderr, "sluice: ");
+	vfprintf(stderr, fmt, args);
+	fprintf(stderr, "\n");
+}
+
+int command_failed(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	complain(fmt, args);
+	va_end(args);
+	return EXIT_FAILED;
+}
+
+int command_misused(const struct command *c, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	complain(fmt, args);
+	va_end(args);
+	fprintf(stderr, "        see: sluice %s%s--help\n", c->row ? c->row->name : "",
+	        c->row ? " " : "");
+	return EXIT_USAGE;
+}
+
+const struct command_row *command_find(const struct command_row *rows, str name,
+                                       str *near)
+{
+	unsigned best = 3;
+
+	*near = STR_NONE;
+	for (const struct command_row *row = rows; row->name; row++) {
+		unsigned distance = str_distance(name, str_from_z(row->name), 2);
+
+		if (str_eq(name, str_from_z(row->name)))
+			return row;
+		if (distance >= best || row->is_hidden)
+			continue;
+		best = distance;
+		*near = str_from_z(row->name);
+	}
+	return NULL;
+}
+
+int command_unknown(const char *name, str near)
+{
+	if (near.len > 0)
+		fprintf(stderr,
+		        "sluice: unknown command \"%s\"; did you mean \"%.*s\"?\n", name,
+		        STR_ARG(near));
+	else
+		fprintf(stderr, "sluice: unknown command \"%s\"; see: sluice --help\n",
+		        name);
+	return EXIT_USAGE;
+}
+
+/* ---- options ---- */
+
+struct parser {
+	struct command *c;
+	int argc, at;
+	char **argv;
+	bool wants_help;
+};
+
+static const struct command_option *find_option(const struct command_option *list,
+                                                str name, char letter)
+{
+	for (; list && list->name; list++)
+		if (letter ? list->letter == letter
+		           : str_eq(str_from_z(list->name), name))
+			return list;
+	return NULL;
+}
+
+static void near_option(const struct command_option *list, str name, unsigned *best,
+                        str *near)
+{
+	for (; list && list->name; list++) {
+		unsigned distance = str_distance(name, str_from_z(list->name), 2);
+
+		if (distance >= *best)
+			continue;
+		*best = distance;
+		*near = str_from_z(list->name);
+	}
+}
+
+static int unknown_option(const struct command *c, const char *written, str name)
+{
+	unsigned best = 3;
+	str near = STR_NONE;
+
+	if (name.len > 1) {
+		near_option(c->row->options, name, &best, &near);
+		near_option(command_common, name, &best, &near);
+	}
+	if (near.len > 0)
+		return command_misused(c, "%s: unknown option %s; did you mean --%.*s?",
+		                       c->row->name, written, STR_ARG(near));
+	return command_misused(c, "%s: unknown option %s", c->row->name, written);
+}
+
+static void set_common(struct parser *p, const struct command_option *option,
+                       const char *value)
+{
+	if (option == &command_common[0])
+		p->c->config = value;
+	else if (option == &command_common[1])
+		p->c->data = value;
+	else if (option == &command_common[2])
+		p->c->json = true;
+	else
+		p->wants_help = true;
+}
+
+/* argv[at] begins with '-'. */
+static int parse_option(struct parser *p)
+{
+	const char *written = p->argv[p->at];
+	bool is_long = written[1] == '-';
+	str value = str_from_z(written + (is_long ? 2 : 1));
+	str name = is_long ? str_cut(&value, '=') : str_take(&value, 1);
+	char letter = is_long ? 0 : name.ptr[0];
+	bool has_value = is_long ? name.ptr[name.len] == '=' : value.len > 0;
+	const struct command_option *option =
+	        find_option(p->c->row->options, name, letter);
+	const struct command_option *common = find_option(command_common, name, letter);
+	const char *text = "";
+
+	if (!option && !common)
+		return unknown_option(p->c, written, name);
+	if (!(option ? option : common)->value) {
+		if (has_value)
+			return command_misused(p->c, "option %s takes no value", written);
+	} else if (has_value) {
+		text = value.ptr;
+	} else if (p->at + 1 < p->argc) {
+		text = p->argv[++p->at];
+	} else {
+		return command_misused(p->c, "option %s needs a value", written);
+	}
+	if (option)
+		p->c->values[option - p->c->row->options] = text;
+	else
+		set_common(p, common, text);
+	return EXIT_OK;
+}
+
+/* Options out, operands together at the front of argv. */
+static int parse(struct parser *p)
+{
+	bool is_over = false;
+	int count = 0, failed;
+
+	for (; p->at < p->argc; p->at++) {
+		char *word = p->argv[p->at];
+
+		if (is_over || word[0] != '-' || word[1] == 0) {
+			p->argv[count++] = word;
+		} else if (strcmp(word, "--") == 0) {
+			is_over = true;
+		} else {
+			failed = parse_option(p);
+			if (failed)
+				return failed;
+		}
+	}
+	p->c->argc = count;
+	p->c->argv = p->argv;
+	if (count > p->c->row->most && !p->wants_help)
+		return command_misused(p->c, "%s: \"%s\" is one word too many",
+		                       p->c->row->name, p->argv[p->c->row->most]);
+	return EXIT_OK;
+}
+
+int command_run(const struct command_row *rows, int argc, char **argv)
+{
+	struct command c = { .rows = rows };
+	struct parser p = { .c = &c, .argc = argc - 1, .argv = argv + 1 };
+	const char *config = getenv("SLUICE_CONFIG");
+	str near;
+	int failed;
+
+	c.config = config && *config ? config : NULL;
+	c.row = rows; /* the default */
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return help_program(stdout, rows);
+	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
+		return command_version(&c);
+	if (argc > 1 && argv[1][0] != '-') {
+		c.row = command_find(rows, str_from_z(argv[1]), &near);
+		if (!c.row)
+			return command_unknown(argv[1], near);
+		p.argc--;
+		p.argv++;
+	}
+	failed = parse(&p);
+	if (failed)
+		return failed;
+	failed = p.wants_help ? help_command_row(stdout, c.row) : c.row->run(&c);
+	if (fflush(stdout) != 0 && failed == EXIT_OK)
+		failed = command_failed("the output could not be written");
+	return failed;
+}
+
+/* ---- for the commands ---- */
+
+const char *command_value(const struct command *c, const char *name)
+{
+	const struct command_option *option =
+	        find_option(c->row->options, str_from_z(name), 0);
+
+	return option ? c->values[option - c->row->options] : NULL;
+}
+
+bool command_has(const struct command *c, const char *name)
+{
+	return command_value(c, name) != NULL;
+}
+
+bool command_number(const struct command *c, const char *name, uint64_t most,
+                    uint64_t fallback, uint64_t *ret)
+{
+	const char *text = command_value(c, name);
+
+	*ret = fallback;
+	if (!text || (str_to_u64(str_from_z(text), ret) && *ret <= most))
+		return true;
+	command_misused(c, "--%s: \"%s\" is not a number up to %llu", name, text,
+	                (unsigned long long)most);
+	return false;
+}
+
+int command_version(struct command *c)
+{
+	if (c->json)
+		printf("{\"version\":\"%s\"}\n", SLUICE_VERSION);
+	else
+		printf("sluice %s\n", SLUICE_VERSION);
+	return EXIT_OK;
+}

@@ -1,0 +1,64 @@
+/* command_config.c - the configuration as a command meets it: from -c or made up, with
+ * what the command line overrides, its findings told on stderr. */
+#include "main/command.h"
+
+#include <stdio.h>
+
+enum { PRINTED_MOST = 256 * KiB };
+
+static str option_text(const struct command *c, const char *name)
+{
+	return str_from_z(command_value(c, name));
+}
+
+static struct config_source source_of(const struct command *c)
+{
+	return (struct config_source){
+		.path = str_from_z(c->config),
+		.data = str_from_z(c->data),
+		.listen = option_text(c, "listen"),
+		.insecure_open = command_has(c, "insecure-open"),
+		.no_detect = command_has(c, "no-detect"),
+	};
+}
+
+static void print_notes(const struct config_notes *notes, str path)
+{
+	struct buf text = BUF_LIMIT(PRINTED_MOST);
+
+	config_notes_print(notes, path, &text);
+	fwrite(text.ptr, 1, text.len, stderr);
+	buf_free(&text);
+}
+
+struct config *command_config(const struct command *c, struct buf *found, bool quiet)
+{
+	struct config_source source = source_of(c);
+	struct arena arena = { 0 };
+	struct config_notes notes = { .arena = &arena };
+	struct buf ignored = BUF_LIMIT(64 * KiB);
+	struct config *config =
+	        c->config ? config_load(&source, &notes)
+	                  : config_builtin(&source, found ? found : &ignored, &notes);
+
+	if (notes.errors > 0 || (notes.warnings > 0 && !quiet))
+		print_notes(&notes, source.path);
+	arena_done(&arena);
+	buf_free(&ignored);
+	return config;
+}
+
+bool command_data(const struct command *c, struct buf *ret)
+{
+	struct config_source source = source_of(c);
+	struct arena arena = { 0 };
+	struct config_notes notes = { .arena = &arena };
+	bool is_found;
+
+	ret->limit = 4 * KiB;
+	is_found = config_find_data(&source, ret, &notes);
+	if (!is_found)
+		print_notes(&notes, source.path);
+	arena_done(&arena);
+	return is_found;
+}

@@ -1,0 +1,99 @@
+/* commands.c - the table of commands: one row is all that the program, its help and
+ * docs/cli.md know of a command. The first one is the default. */
+#include "main/help.h"
+
+static int help_command(struct command *c)
+{
+	const struct command_row *row;
+	str near;
+
+	if (c->argc == 0)
+		return help_program(stdout, c->rows);
+	row = command_find(c->rows, str_from_z(c->argv[0]), &near);
+	return row ? help_command_row(stdout, row) : command_unknown(c->argv[0], near);
+}
+
+static int docs_command(struct command *c)
+{
+	return help_docs(stdout, c->rows);
+}
+
+static const struct command_option serve_options[] = {
+	{ "listen", 'l', "ADDR", "listen there instead of where the configuration says" },
+	{ "insecure-open", 0, NULL, "let `auth: open` listen beyond loopback" },
+	{ "no-detect", 0, NULL,
+	  "without a configuration, do not look for keys in the environment" },
+	{ 0 },
+};
+static const struct command_option mock_options[] = {
+	{ "listen", 'l', "ADDR", "where (127.0.0.1:9000)" },
+	{ 0 },
+};
+static const struct command_option check_options[] = {
+	{ "strict", 0, NULL, "warnings are errors" },
+	{ 0 },
+};
+static const struct command_option keys_options[] = {
+	{ "name", 'n', "NAME", "create: what the key is called" },
+	{ 0 },
+};
+static const struct command_option tail_options[] = {
+	{ "lines", 'n', "N", "begin with the last N requests (10)" },
+	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
+	{ 0 },
+};
+static const struct command_option models_options[] = {
+	{ "price", 'p', NULL, "show prices in USD per million tokens" },
+	{ "provider", 0, "NAME", "only models of this provider" },
+	{ 0 },
+};
+static const struct command_option try_options[] = {
+	{ "model", 'm', "MODEL",
+	  "a route, provider/model or model (the first route, else mock/echo)" },
+	{ "stream", 0, NULL, "stream the answer (the default on a terminal)" },
+	{ "no-stream", 0, NULL, "take the answer as a whole" },
+	{ "key", 'k', "KEY", "the virtual key ($SLUICE_KEY)" },
+	{ 0 },
+};
+
+/* clang-format off */
+const struct command_row command_rows[] = {
+	{ "serve", "", "run the gateway (the default)",
+	  "Runs until it is told to stop: the first Ctrl-C (SIGINT, SIGTERM) lets running\n"
+	  "requests end, the second one stops at once. SIGHUP reads the configuration\n"
+	  "again. Without a configuration it serves loopback only, with the built-in\n"
+	  "provider `mock` and those whose keys are in the environment.",
+	  serve_command, serve_options, 0, false },
+	{ "check", "[FILE]", "check a configuration",
+	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
+	  "with it. Exits with 3 when there are errors.",
+	  check_command, check_options, 1, false },
+	{ "config", "schema|docs",
+	  "print the JSON Schema or the documentation of sluice.yaml", NULL,
+	  config_command, NULL, 1, false },
+	{ "keys", "create|list|revoke [ID]", "make, list and revoke virtual keys",
+	  "`create --name NAME` prints the new key, once: only a hash of it is kept.\n"
+	  "`revoke ID` takes effect with the next request. A running gateway is told;\n"
+	  "without one the ledger is changed directly.",
+	  keys_command, keys_options, 2, false },
+	{ "models", "[PATTERN]", "list the models of the catalogue",
+	  "PATTERN is a part of provider/model; `*` stands for anything.", models_command,
+	  models_options, 1, false },
+	{ "providers", "", "list configured providers and the catalogue", NULL,
+	  providers_command, NULL, 0, false },
+	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
+	  try_command, try_options, 1, false },
+	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,
+	  false },
+	{ "show", "ID", "show one request with its attempts",
+	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
+	  show_command, NULL, 1, false },
+	{ "mock", "", "run a stand-alone provider for tests and demos",
+	  "Speaks the OpenAI format and has the models of the built-in `mock`.",
+	  mock_command, mock_options, 0, false },
+	{ "version", "", "print the version", NULL, command_version, NULL, 0, false },
+	{ "help", "[COMMAND]", "explain a command", NULL, help_command, NULL, 1, false },
+	{ "cli-docs", "", "print docs/cli.md", NULL, docs_command, NULL, 0, true },
+	{ 0 },
+};
+/* clang-format on */

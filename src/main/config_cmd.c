@@ -1,0 +1,20 @@
+/* config_cmd.c - sluice config schema|docs: what the table of keys says of itself. */
+#include "main/command.h"
+
+#include <stdio.h>
+
+int config_command(struct command *c)
+{
+	struct buf text = BUF_LIMIT(MiB);
+	const char *what = c->argc > 0 ? c->argv[0] : "";
+
+	if (strcmp(what, "schema") == 0)
+		config_schema_write(&text);
+	else if (strcmp(what, "docs") == 0)
+		config_docs_write(&text);
+	else
+		return command_misused(c, "config: say schema or docs");
+	fwrite(text.ptr, 1, text.len, stdout);
+	buf_free(&text);
+	return EXIT_OK;
+}

@@ -1,0 +1,291 @@
+#include "main/process.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/datadir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, FIRST_INHERITED_FD = 3 };
+
+/* Every stream needs two descriptors: as many as the system allows. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("the limit of open files stays at %lu", (unsigned long)limit.rlim_cur);
+}
+
+/* Sockets that a supervisor opened for us (sd_listen_fds(3)). */
+static unsigned inherited_count(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t value;
+
+	if (!pid || !fds || !str_to_u64(str_from_z(pid), &value) || value != (uint64_t)getpid())
+		return 0;
+	return str_to_u64(str_from_z(fds), &value) && value <= LISTENERS_MOST ? (unsigned)value
+									      : 0;
+}
+
+static bool open_listeners(struct process *p, const struct config *c, struct buf *why)
+{
+	unsigned given = inherited_count();
+
+	for (unsigned i = 0; i < given; i++) {
+		int fd = FIRST_INHERITED_FD + (int)i, error = sys_adopt_listener(fd);
+
+		if (error < 0) {
+			buf_addf(why, "LISTEN_FDS: descriptor %d: %s", fd, strerror(-error));
+			return false;
+		}
+		p->listeners[p->listener_count++] = fd;
+	}
+	p->inherited = given > 0;
+	for (unsigned i = 0; !given && i < c->listen_count; i++) {
+		int fd = sys_listen(&c->listen[i], BACKLOG);
+
+		if (fd < 0) {
+			net_print(&c->listen[i], why);
+			buf_addf(why, ": %s%s", strerror(-fd),
+				 fd == -EADDRINUSE ? " (is another sluice running? see --listen)"
+						   : "");
+			return false;
+		}
+		p->listeners[p->listener_count++] = fd;
+	}
+	return true;
+}
+
+static bool load_key(void *arg, const struct key_row *key)
+{
+	struct process *p = arg;
+
+	if (!keyring_put(p->gateway.keys, key))
+		log_error("there are more than %d keys; the newest are not loaded", KEYRING_MOST);
+	return true;
+}
+
+static bool load_keys(struct process *p, const struct config *c, struct buf *why)
+{
+	struct buf path = BUF_LIMIT(4 * KiB);
+	struct ledger *l;
+
+	p->gateway.keys = keyring_new();
+	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
+	l = ledger_open_reader(buf_z(&path), why);
+	buf_free(&path);
+	if (!l)
+		return false;
+	bool read = ledger_keys(l, load_key, p);
+	ledger_close(&l);
+	if (!read)
+		buf_add(why, STR("the keys could not be read from the ledger"));
+	return read;
+}
+
+static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
+{
+	struct arena keep = { 0 };
+	struct recorder_options options = {
+		.dir = str_z(&keep, c->data),
+		.workers = c->workers,
+		.access_log = str_eq(c->access_log, STR("off")) ? NULL
+								: str_z(&keep, c->access_log),
+		.strict = c->ledger == LEDGER_STRICT,
+	};
+
+	p->gateway.recorder = recorder_new(&options, why);
+	arena_done(&keep);
+	return p->gateway.recorder != NULL;
+}
+
+static bool needs_tls(const struct config *c)
+{
+	for (unsigned i = 0; i < c->provider_count; i++) {
+		if (c->providers[i].tls && !c->providers[i].disabled.len)
+			return true;
+	}
+	return false;
+}
+
+/* The machine's certificates take a moment and some memory: only when somebody needs them,
+ * and once. */
+static bool load_roots(struct gateway *g, const struct config *c, struct buf *why)
+{
+	if (g->has_roots || !needs_tls(c))
+		return true;
+	g->has_roots = tls_roots_init(&g->roots, why);
+	return g->has_roots;
+}
+
+static bool load_certificate(const struct config *c, struct tls_server **ret, struct buf *why)
+{
+	*ret = NULL;
+	if (!c->tls_cert)
+		return true;
+	*ret = tls_server_new(c->tls_cert, c->tls_key, why);
+	return *ret != NULL;
+}
+
+/* New connections go to the worker with the fewest. */
+static void on_accepted(void *arg, int listener, int fd, const struct net_addr *peer)
+{
+	struct process *p = arg;
+	struct worker *best = &p->workers[0];
+
+	(void)listener;
+	for (unsigned i = 1; i < p->worker_count; i++) {
+		if (atomic_load(&p->workers[i].load) < atomic_load(&best->load))
+			best = &p->workers[i];
+	}
+	if (!worker_give(best, fd, peer))
+		sys_close(fd);
+}
+
+static bool start_workers(struct process *p, unsigned count, struct buf *why)
+{
+	p->workers = mem_new(count * sizeof(struct worker));
+	for (unsigned i = 0; i < count; i++) {
+		struct worker *w = &p->workers[i];
+
+		if (!worker_init(w, &p->gateway, i, recorder_journal(p->gateway.recorder, i))) {
+			buf_add(why, STR("out of file descriptors"));
+			return false;
+		}
+		p->worker_count++;
+		if (!worker_start(w)) {
+			buf_add(why, STR("a thread could not be started"));
+			return false;
+		}
+	}
+	return true;
+}
+
+bool process_start(struct process *p, struct config *config, struct buf *why)
+{
+	struct gateway *g = &p->gateway;
+
+	*p = (struct process){ .lock = -1, .started_wall = sys_wall(), .drain = config->drain };
+	pthread_mutex_init(&g->lock, NULL);
+	g->config = config;
+	raise_descriptor_limit();
+	if (datadir_make(config->data, why) && datadir_lock(config->data, &p->lock, why) &&
+	    pepper_load(config->data, g->pepper, why) && load_roots(g, config, why) &&
+	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
+	    start_recorder(p, config, why) && load_keys(p, config, why)) {
+		g->resolver = resolver_new();
+		if (!g->resolver)
+			buf_add(why, STR("c-ares could not be started"));
+		else if (start_workers(p, config->workers, why)) {
+			p->acceptor = acceptor_new(p->listeners, p->listener_count, on_accepted,
+						   p);
+			if (p->acceptor)
+				return true;
+			buf_add(why, STR("the acceptor could not be started"));
+		}
+	}
+	process_stop(p);
+	return false;
+}
+
+/* What cannot change while running is named; the rest applies. */
+static void compare(const struct config *old, const struct config *now, struct buf *note)
+{
+	bool same_listen = old->listen_count == now->listen_count;
+
+	for (unsigned i = 0; same_listen && i < now->listen_count; i++)
+		same_listen = old->listen[i].len == now->listen[i].len &&
+			      memcmp(&old->listen[i].sa, &now->listen[i].sa,
+				     now->listen[i].len) == 0;
+	if (!same_listen)
+		buf_add(note, STR(" listen"));
+	if (old->workers != now->workers)
+		buf_add(note, STR(" workers"));
+	if (!str_eq(old->data, now->data))
+		buf_add(note, STR(" data"));
+	if (!str_eq(old->access_log, now->access_log))
+		buf_add(note, STR(" access_log"));
+	if (old->ledger != now->ledger)
+		buf_add(note, STR(" ledger"));
+}
+
+bool process_reload(struct process *p, struct config *config, struct buf *why)
+{
+	struct gateway *g = &p->gateway;
+	struct tls_server *tls = NULL;
+
+	if (!load_roots(g, config, why) || !load_certificate(config, &tls, why)) {
+		config_unref(&config);
+		return false;
+	}
+	pthread_mutex_lock(&g->lock);
+	struct config *old = g->config;
+	struct tls_server *old_tls = g->tls;
+	compare(old, config, why);
+	g->config = config;
+	g->tls = tls;
+	p->drain = config->drain;
+	atomic_fetch_add(&g->generation, 1);
+	pthread_mutex_unlock(&g->lock);
+	config_unref(&old);
+	tls_server_unref(&old_tls);
+	for (unsigned i = 0; i < p->worker_count; i++)
+		worker_reload(&p->workers[i]);
+	return true;
+}
+
+void process_drain(struct process *p)
+{
+	atomic_store(&p->gateway.stopping, true);
+	acceptor_free(&p->acceptor);
+	for (unsigned i = 0; i < p->worker_count; i++)
+		worker_drain(&p->workers[i]);
+}
+
+bool process_is_idle(const struct process *p)
+{
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		if (!atomic_load(&p->workers[i].ended))
+			return false;
+	}
+	return true;
+}
+
+void process_stop(struct process *p)
+{
+	struct gateway *g = &p->gateway;
+
+	atomic_store(&g->stopping, true);
+	acceptor_free(&p->acceptor);
+	for (unsigned i = 0; i < p->worker_count; i++)
+		worker_stop(&p->workers[i]);
+	for (unsigned i = 0; i < p->worker_count; i++)
+		worker_join(&p->workers[i]);
+	for (unsigned i = 0; i < p->worker_count; i++)
+		worker_done(&p->workers[i]);
+	resolver_free(&g->resolver);
+	recorder_free(&g->recorder);
+	keyring_free(&g->keys);
+	for (unsigned i = 0; i < p->listener_count; i++)
+		sys_close(p->listeners[i]);
+	tls_server_unref(&g->tls);
+	if (g->has_roots)
+		tls_roots_done(&g->roots);
+	config_unref(&g->config);
+	free(p->workers);
+	p->workers = NULL;
+	p->worker_count = 0;
+	if (p->lock >= 0)
+		close(p->lock);
+	pthread_mutex_destroy(&g->lock);
+}

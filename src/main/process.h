@@ -1,0 +1,36 @@
+/* process.h - everything a running gateway consists of, from start to stop.
+ *
+ *   data directory (locked) -> recorder -> keys -> resolver -> workers -> acceptor
+ *
+ * Started in this order, stopped in the other.  Reload replaces the configuration in one
+ * step or not at all. */
+#pragma once
+#include "gateway/worker.h"
+#include "loop/acceptor.h"
+
+enum { WORKERS_MOST = 32, LISTENERS_MOST = 16 };
+
+struct process {
+	struct gateway gateway;
+	struct worker *workers;
+	unsigned worker_count;
+	struct acceptor *acceptor;
+	int listeners[LISTENERS_MOST];
+	unsigned listener_count;
+	bool inherited; /* the listeners came with LISTEN_FDS */
+	int lock;       /* of the data directory */
+	usec started_wall;
+	usec drain;
+};
+
+/* Takes the reference to config.  False: *why says what is wrong; nothing runs. */
+must_check bool process_start(struct process *p, struct config *config, struct buf *why);
+/* A new configuration, whose reference it takes.  False: it changes nothing. *why: what
+ * is wrong, or, on success, what needs a restart to take effect (may be empty). */
+must_check bool process_reload(struct process *p, struct config *config, struct buf *why);
+/* No new connections and requests; running ones go on. */
+void process_drain(struct process *p);
+/* Have all workers ended by themselves? */
+bool process_is_idle(const struct process *p);
+/* Ends what is left, writes all records. */
+void process_stop(struct process *p);

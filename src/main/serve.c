@@ -1,0 +1,308 @@
+/* serve.c - `sluice serve`: start, greet, wait for signals, reload, drain, stop.
+ *
+ *   SIGHUP            read the configuration again
+ *   SIGUSR1           open the access log again
+ *   SIGINT, SIGTERM   no new requests; running ones end (drain); a second one quits */
+#include "main/command.h"
+
+#include "admin/clerk.h"
+#include "base/log.h"
+#include "main/notify.h"
+#include "main/process.h"
+#include "mock/mock.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+struct serving {
+	const struct command *command;
+	struct process process;
+	struct mock *mock;
+	struct clerk *clerk;
+	pthread_mutex_t reloading;
+	usec began;
+};
+
+/* ---- configuration ---- */
+
+static bool wants_mock(const struct config *c)
+{
+	for (unsigned i = 0; i < c->provider_count; i++) {
+		if (c->providers[i].is_mock)
+			return true;
+	}
+	return false;
+}
+
+static bool start_mock(struct serving *s, const struct config *c, struct buf *why)
+{
+	struct net_addr at;
+
+	if (s->mock || !wants_mock(c))
+		return true;
+	if (!net_parse(config_mock_host(), &at)) {
+		buf_add(why, STR("the built-in mock has no address"));
+		return false;
+	}
+	s->mock = mock_start(&at, why);
+	return s->mock != NULL;
+}
+
+/* Called by SIGHUP and by the clerk, one at a time. */
+static bool reload(void *arg, struct buf *said)
+{
+	struct serving *s = arg;
+	struct buf found = BUF_LIMIT(64 * KiB);
+	struct config *c;
+	bool done = false;
+
+	pthread_mutex_lock(&s->reloading);
+	notify_supervisor("RELOADING=1");
+	c = command_config(s->command, &found, false);
+	if (!c)
+		buf_add(said, STR("the configuration has errors; nothing was changed"));
+	else if (start_mock(s, c, said))
+		done = process_reload(&s->process, c, said);
+	else
+		config_unref(&c);
+	if (done && said->len) {
+		struct buf text = BUF_LIMIT(1 * KiB);
+
+		buf_addf(&text, "needs a restart to take effect:%.*s", STR_ARG(buf_str(said)));
+		buf_set(said, buf_str(&text));
+		buf_free(&text);
+	}
+	notify_supervisor("READY=1");
+	pthread_mutex_unlock(&s->reloading);
+	buf_free(&found);
+	return done;
+}
+
+static void on_hangup(struct serving *s)
+{
+	struct buf said = BUF_LIMIT(4 * KiB);
+	bool done = reload(s, &said);
+
+	if (!done)
+		log_error("reload refused: %s", buf_z(&said));
+	else if (said.len)
+		log_warn("configuration reloaded; %s", buf_z(&said));
+	else
+		log_info("configuration reloaded");
+	buf_free(&said);
+}
+
+/* ---- what the clerk asks ---- */
+
+static void write_status(void *arg, struct json_writer *to)
+{
+	struct serving *s = arg;
+	struct gateway *g = &s->process.gateway;
+	struct buf address = BUF_LIMIT(256);
+	unsigned open = 0;
+
+	pthread_mutex_lock(&g->lock);
+	json_key(to, STR("listen"));
+	json_open(to, '[');
+	for (unsigned i = 0; i < s->process.listener_count; i++) {
+		struct net_addr at;
+
+		buf_clear(&address);
+		if (sys_local_addr(s->process.listeners[i], &at) == 0)
+			net_print(&at, &address);
+		json_str(to, buf_str(&address));
+	}
+	json_close(to, ']');
+	json_key_str(to, STR("config"), g->config->file);
+	json_key_bool(to, STR("tls"), g->tls != NULL);
+	json_key_str(to, STR("auth"),
+		     g->config->auth == AUTH_MODE_OPEN ? STR("open") : STR("keys"));
+	pthread_mutex_unlock(&g->lock);
+	for (unsigned i = 0; i < s->process.worker_count; i++)
+		open += atomic_load(&s->process.workers[i].load);
+	json_key_int(to, STR("uptime_s"), (sys_wall() - s->process.started_wall) / USEC_SEC);
+	json_key_int(to, STR("workers"), s->process.worker_count);
+	json_key_int(to, STR("connections"), open);
+	json_key_int(to, STR("generation"), atomic_load(&g->generation));
+	buf_free(&address);
+}
+
+static void key_changed(void *arg, const struct key_row *key)
+{
+	struct serving *s = arg;
+
+	if (key->revoked_wall)
+		keyring_revoke(s->process.gateway.keys, key->id);
+	else if (!keyring_put(s->process.gateway.keys, key))
+		log_error("there are more than %d keys; the new one is not active", KEYRING_MOST);
+}
+
+static const struct admin_ops admin_ops = {
+	.status = write_status,
+	.key_changed = key_changed,
+	.reload = reload,
+};
+
+static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)
+{
+	struct clerk_options options = {
+		.dir = c->data,
+		.recorder = s->process.gateway.recorder,
+		.pepper = s->process.gateway.pepper,
+		.ops = &admin_ops,
+		.arg = s,
+	};
+
+	s->clerk = clerk_new(&options, why);
+	return s->clerk != NULL;
+}
+
+/* ---- greeting ---- */
+
+static void print_found(const struct buf *found)
+{
+	str rest = buf_str(found);
+
+	while (rest.len) {
+		str line = str_cut(&rest, '\n');
+
+		fprintf(stderr, "             %.*s\n", STR_ARG(line));
+	}
+}
+
+static void greet(const struct serving *s, const struct buf *found)
+{
+	const struct config *c = s->process.gateway.config;
+	struct buf address = BUF_LIMIT(256);
+	struct net_addr at;
+
+	fprintf(stderr, "sluice %s  ready in %lld ms  (config: %s)\n", SLUICE_VERSION,
+		(long long)((sys_now() - s->began) / USEC_MS),
+		s->command->config ? s->command->config : "none, defaults");
+	for (unsigned i = 0; i < s->process.listener_count; i++) {
+		buf_clear(&address);
+		if (sys_local_addr(s->process.listeners[i], &at) == 0)
+			net_print(&at, &address);
+		fprintf(stderr, "  %-10s %s://%.*s/v1%s\n", i ? "" : "API",
+			s->process.gateway.tls ? "https" : "http", STR_ARG(buf_str(&address)),
+			c->auth == AUTH_MODE_OPEN ? "  no key needed on this machine" : "");
+	}
+	if (c->auth == AUTH_MODE_KEYS && keyring_count(s->process.gateway.keys) == 0)
+		fprintf(stderr, "  Key        none yet: sluice keys create --name NAME%s%s\n",
+			s->command->config ? " -c " : "", s->command->config ? s->command->config : "");
+	fprintf(stderr, "  Providers ");
+	for (unsigned i = 0; i < c->provider_count; i++)
+		fprintf(stderr, " %.*s%s", STR_ARG(c->providers[i].name),
+			c->providers[i].is_mock        ? " (built in)"
+			: c->providers[i].disabled.len ? " (disabled)"
+						       : "");
+	fprintf(stderr, "\n");
+	print_found(found);
+	fprintf(stderr, "  Storage    %.*s\n", STR_ARG(c->data));
+	if (!s->command->config)
+		fprintf(stderr, "  Try        sluice try \"hello\"\n");
+	buf_free(&address);
+}
+
+/* ---- running ---- */
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void drain(struct serving *s, const sigset_t *set)
+{
+	usec deadline = sys_now() + s->process.drain;
+	struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
+
+	notify_supervisor("STOPPING=1");
+	log_info("draining: running requests may end; once more to quit at once");
+	process_drain(&s->process);
+	while (!process_is_idle(&s->process) && sys_now() < deadline) {
+		int sig = sigtimedwait(set, NULL, &moment);
+
+		if (sig == SIGINT || sig == SIGTERM)
+			return;
+	}
+}
+
+static void wait_for_signals(struct serving *s, const sigset_t *set)
+{
+	for (;;) {
+		int sig;
+
+		if (sigwait(set, &sig) != 0)
+			continue;
+		if (sig == SIGHUP)
+			on_hangup(s);
+		else if (sig == SIGUSR1)
+			recorder_reopen_log(s->process.gateway.recorder);
+		else
+			break;
+	}
+	drain(s, set);
+}
+
+static void stop(struct serving *s)
+{
+	clerk_free(&s->clerk);
+	process_stop(&s->process);
+	mock_stop(&s->mock);
+}
+
+static int serve(struct serving *s)
+{
+	struct buf found = BUF_LIMIT(64 * KiB), why = BUF_LIMIT(4 * KiB);
+	struct config *c = command_config(s->command, &found, false);
+	sigset_t set;
+	int code = EXIT_OK;
+
+	if (!c) {
+		buf_free(&found);
+		return EXIT_CONFIG;
+	}
+	block_signals(&set);
+	if (!start_mock(s, c, &why)) {
+		config_unref(&c);
+		code = EXIT_FAILED;
+	} else if (!process_start(&s->process, c, &why)) {
+		code = EXIT_FAILED;
+	} else if (!start_clerk(s, c, &why)) {
+		code = EXIT_FAILED;
+		process_stop(&s->process);
+	}
+	if (code != EXIT_OK) {
+		fprintf(stderr, "sluice: %s\n", buf_z(&why));
+		mock_stop(&s->mock);
+	} else {
+		greet(s, &found);
+		buf_free(&found);
+		notify_supervisor("READY=1");
+		wait_for_signals(s, &set);
+		stop(s);
+	}
+	buf_free(&found);
+	buf_free(&why);
+	return code;
+}
+
+int serve_command(struct command *c)
+{
+	struct serving s = { .command = c, .began = sys_now() };
+	int code;
+
+	pthread_mutex_init(&s.reloading, NULL);
+	code = serve(&s);
+	pthread_mutex_destroy(&s.reloading);
+	return code;
+}

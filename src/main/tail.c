@@ -1,0 +1,140 @@
+/* tail.c - sluice tail: the last exchanges, and those that come.
+ *
+ * An exchange is known by the id of its last attempt, which is given when the attempt
+ * begins; a long stream therefore comes late, with a low id.  So following looks again
+ * and again at the newest rows, often at a few and now and then at many, and prints those
+ * not printed before. */
+#include "main/reading.h"
+#include "main/text.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum {
+	LINES_MOST = 10000,
+	NEAR = 1000,         /* rows looked at every time */
+	FAR = 20000,         /* and now and then */
+	FAR_EVERY = 20,      /* times */
+	SEEN_SLOTS = 131072, /* a power of two, more than twice FAR */
+};
+static const long look_every_ns = 250 * 1000 * 1000;
+
+/* Ids that were printed or passed over: a hash set that is begun anew when it is full. */
+struct seen {
+	uint64_t slot[SEEN_SLOTS];
+	unsigned count;
+};
+
+struct tail {
+	struct command *c;
+	struct seen *seen;
+	struct buf *lines;    /* texts of rows to print, newest first */
+	unsigned count, most; /* beyond `most` rows are only remembered */
+};
+
+/* False: it was there. */
+static bool seen_add(struct seen *s, uint64_t id)
+{
+	uint64_t at = (id * 0x9e3779b97f4a7c15u) >> 47;
+
+	while (s->slot[at] && s->slot[at] != id)
+		at = (at + 1) & (SEEN_SLOTS - 1);
+	if (s->slot[at] == id)
+		return false;
+	s->slot[at] = id;
+	s->count++;
+	return true;
+}
+
+static bool take_row(void *arg, const struct attempt_row *row)
+{
+	struct tail *t = arg;
+	struct json_writer w = { 0 };
+
+	if (!seen_add(t->seen, row->id) || t->count >= t->most)
+		return true;
+	w.to = &t->lines[t->count++];
+	w.to->limit = 64 * KiB;
+	if (t->c->json) {
+		row_json(&w, row);
+		buf_add_char(w.to, '\n');
+	} else {
+		row_line(w.to, row);
+	}
+	return true;
+}
+
+/* Oldest first. */
+static void print_lines(struct tail *t)
+{
+	while (t->count > 0) {
+		struct buf *line = &t->lines[--t->count];
+
+		fwrite(line->ptr, 1, line->len, stdout);
+		buf_free(line);
+	}
+	fflush(stdout);
+}
+
+/* Looks at the newest rows and prints the new ones among them, `most` at most; false when
+ * they cannot be read. */
+static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
+{
+	bool is_full = t->seen->count > SEEN_SLOTS / 2;
+	bool is_read;
+
+	if (is_full) { /* forget what is old; what is there now was printed already */
+		memset(t->seen, 0, sizeof(*t->seen));
+		rows = FAR;
+	}
+	t->most = is_full ? 0 : most;
+	is_read = ledger_exchanges(l, 0, 0, true, rows, take_row, t);
+	print_lines(t);
+	return is_read;
+}
+
+static bool follow(struct tail *t, struct reading *r)
+{
+	for (unsigned i = 1; !ferror(stdout); i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = look_every_ns }, NULL);
+		if (!r->ledger) { /* the gateway may come */
+			reading_done(r);
+			if (reading_begin(t->c, r) != EXIT_OK)
+				return false;
+		}
+		if (r->ledger && !look(t, r->ledger, i % FAR_EVERY ? NEAR : FAR, FAR))
+			return false;
+	}
+	return true;
+}
+
+int tail_command(struct command *c)
+{
+	struct tail t = { .c = c };
+	struct reading r;
+	uint64_t lines;
+	bool is_read = true, follows = command_has(c, "follow");
+	int result;
+
+	if (!command_number(c, "lines", LINES_MOST, 10, &lines))
+		return EXIT_USAGE;
+	result = reading_begin(c, &r);
+	if (result != EXIT_OK)
+		return result;
+	t.seen = mem_new(sizeof(*t.seen));
+	t.lines = mem_new(FAR * sizeof(*t.lines));
+	if (r.ledger)
+		is_read = look(&t, r.ledger, follows ? FAR : (unsigned)lines,
+		               (unsigned)lines);
+	if (is_read && follows)
+		is_read = follow(&t, &r);
+	else if (!r.ledger)
+		fprintf(stderr, "nothing was recorded yet in %.*s\n", (int)r.dir.len,
+		        r.dir.ptr);
+	reading_done(&r);
+	free(t.lines);
+	free(t.seen);
+	return is_read ? EXIT_OK : command_failed("the ledger could not be read");
+}

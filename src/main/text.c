@@ -1,0 +1,223 @@
+/* text.c - see text.h. */
+#include "main/text.h"
+
+#include "codec/text.h"
+
+#include <time.h>
+
+/* ---- figures ---- */
+
+/* value / 10^9 with `least` to 9 decimals. */
+static void add_decimal(struct buf *to, uint64_t value, unsigned least)
+{
+	char digits[16];
+	unsigned n = 9;
+
+	buf_addf(to, "%llu.", (unsigned long long)(value / 1000000000));
+	value %= 1000000000;
+	for (int i = 8; i >= 0; i--, value /= 10)
+		digits[i] = (char)('0' + value % 10);
+	while (n > least && digits[n - 1] == '0')
+		n--;
+	buf_add(to, str_of(digits, n));
+}
+
+void text_money(struct buf *to, nanousd amount)
+{
+	if (amount < 0) {
+		buf_add(to, STR("?"));
+		return;
+	}
+	buf_add_char(to, '$');
+	add_decimal(to, (uint64_t)amount, 6);
+}
+
+void text_price(struct buf *to, picousd per_token)
+{
+	if (per_token < 0)
+		buf_add(to, STR("-"));
+	else /* pico-dollars per token are micro-dollars per million */
+		add_decimal(to, (uint64_t)per_token * 1000, 2);
+}
+
+void text_span(struct buf *to, usec span)
+{
+	long long us = span;
+
+	if (us <= 0)
+		buf_add(to, STR("-"));
+	else if (us < 1000)
+		buf_addf(to, "%lld us", us);
+	else if (us < 10000)
+		buf_addf(to, "%lld.%lld ms", us / 1000, us % 1000 / 100);
+	else if (us < USEC_SEC)
+		buf_addf(to, "%lld ms", us / 1000);
+	else if (us < USEC_MIN)
+		buf_addf(to, "%lld.%02lld s", us / USEC_SEC, us % USEC_SEC / 10000);
+	else
+		buf_addf(to, "%lldm %02llds", us / USEC_MIN, us % USEC_MIN / USEC_SEC);
+}
+
+void text_time(struct buf *to, usec wall)
+{
+	time_t seconds = (time_t)(wall / USEC_SEC);
+	char text[32];
+	struct tm local;
+
+	localtime_r(&seconds, &local);
+	buf_add(to, str_of(text, strftime(text, sizeof(text), "%m-%d %H:%M:%S", &local)));
+}
+
+void text_safe(struct buf *to, str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		buf_add_char(to, (unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f
+		                         ? '?'
+		                         : s.ptr[i]);
+}
+
+/* ---- an attempt as JSON ---- */
+
+static void key_hex(struct json_writer *w, str key, uint64_t value, int digits)
+{
+	struct buf hex = BUF_LIMIT(32);
+
+	buf_add_hex(&hex, value, digits);
+	json_key(w, key);
+	if (value)
+		json_str(w, buf_str(&hex));
+	else
+		json_null(w);
+	buf_free(&hex);
+}
+
+static void key_text(struct json_writer *w, str key, str text)
+{
+	json_key(w, key);
+	if (text.len)
+		json_str(w, text);
+	else
+		json_null(w);
+}
+
+static void key_uint(struct json_writer *w, str key, uint64_t value)
+{
+	json_key(w, key);
+	json_uint(w, value);
+}
+
+static void write_request(struct json_writer *w, const struct attempt_row *row)
+{
+	static const str states[] = { STR_INIT("open"), STR_INIT("done"),
+		                      STR_INIT("unknown") };
+	struct buf time = BUF_LIMIT(64);
+
+	rfc3339_write(&time, row->began_wall);
+	json_key_str(w, STR("began"), buf_str(&time));
+	buf_free(&time);
+	key_hex(w, STR("id"), row->exchange, 16);
+	key_hex(w, STR("attempt"), row->id, 16);
+	json_key_int(w, STR("number"), row->number);
+	json_key_str(w, STR("state"), states[row->state]);
+	key_hex(w, STR("key"), row->key, 12);
+	key_text(w, STR("operation"), row->operation);
+	key_text(w, STR("asked"), row->asked);
+	key_text(w, STR("route"), row->route);
+	key_text(w, STR("provider"), row->provider);
+	key_text(w, STR("model"), row->model);
+	json_key_bool(w, STR("stream"), row->stream);
+	key_uint(w, STR("request_bytes"), row->request_bytes);
+}
+
+static void write_usage(struct json_writer *w, const struct attempt_row *row)
+{
+	static const str kinds[] = { STR_INIT("none"), STR_INIT("reported"),
+		                     STR_INIT("estimated"), STR_INIT("unknown") };
+
+	json_key_str(w, STR("usage_kind"), kinds[row->usage_kind]);
+	key_uint(w, STR("input_tokens"), row->usage.input);
+	key_uint(w, STR("output_tokens"), row->usage.output);
+	key_uint(w, STR("cache_read_tokens"), row->usage.cache_read);
+	key_uint(w, STR("cache_write_tokens"), row->usage.cache_write);
+	key_uint(w, STR("reasoning_tokens"), row->usage.reasoning);
+	key_uint(w, STR("audio_input_tokens"), row->usage.audio_input);
+	key_uint(w, STR("audio_output_tokens"), row->usage.audio_output);
+	json_key(w, STR("cost_nano"));
+	if (row->cost == COST_UNKNOWN)
+		json_null(w);
+	else
+		json_int(w, row->cost);
+}
+
+static void write_outcome(struct json_writer *w, const struct attempt_row *row)
+{
+	json_key_int(w, STR("status"), row->status);
+	key_text(w, STR("fault"), row->fault);
+	key_text(w, STR("detail"), row->detail);
+	key_text(w, STR("finish"), row->finish);
+	key_text(w, STR("answered_model"), row->answered_model);
+	write_usage(w, row);
+	json_key_int(w, STR("connect_us"), row->connect);
+	json_key_int(w, STR("first_byte_us"), row->first_byte);
+	json_key_int(w, STR("first_token_us"), row->first_token);
+	json_key_int(w, STR("total_us"), row->total);
+	key_uint(w, STR("answer_bytes"), row->answer_bytes);
+}
+
+void row_json(struct json_writer *w, const struct attempt_row *row)
+{
+	json_open(w, '{');
+	write_request(w, row);
+	if (row->state == ROW_DONE)
+		write_outcome(w, row);
+	if (row->closes) {
+		json_key_int(w, STR("client_status"), row->client_status);
+		json_key_int(w, STR("exchange_total_us"), row->exchange_total);
+		json_key_int(w, STR("overhead_us"), row->overhead);
+		json_key_int(w, STR("attempts"), row->attempts);
+		key_text(w, STR("client"), row->client);
+		key_text(w, STR("agent"), row->agent);
+	}
+	json_close(w, '}');
+}
+
+/* ---- an exchange as a line ---- */
+
+static void add_target(struct buf *to, const struct attempt_row *row)
+{
+	if (row->route.len) {
+		text_safe(to, row->route);
+		buf_add(to, STR(" -> "));
+	}
+	if (row->provider.len) {
+		text_safe(to, row->provider);
+		buf_add_char(to, '/');
+		text_safe(to, row->model);
+	} else {
+		text_safe(to, row->asked.len ? row->asked : STR("-"));
+	}
+}
+
+void row_line(struct buf *to, const struct attempt_row *row)
+{
+	text_time(to, row->began_wall);
+	buf_addf(to, "  %3d  %-10.*s  ", row->client_status, STR_ARG(row->operation));
+	add_target(to, row);
+	buf_addf(to, "  %llu/%llu tok%s  ", (unsigned long long)row->usage.input,
+	         (unsigned long long)row->usage.output,
+	         row->usage_kind == USAGE_ESTIMATED ? " (estimated)" : "");
+	text_money(to, row->usage_kind == USAGE_NONE ? 0 : row->cost);
+	buf_add(to, STR("  "));
+	text_span(to, row->exchange_total);
+	if (row->first_token) {
+		buf_add(to, STR("  first "));
+		text_span(to, row->first_token);
+	}
+	if (row->attempts > 1)
+		buf_addf(to, "  %u attempts", row->attempts);
+	if (row->fault.len)
+		buf_addf(to, "  %.*s", STR_ARG(row->fault));
+	buf_add(to, STR("  "));
+	buf_add_hex(to, row->exchange, 16);
+	buf_add_char(to, '\n');
+}

@@ -1,0 +1,20 @@
+/* text.h - figures and rows of the ledger as people and programs read them. */
+#pragma once
+#include "codec/json_write.h"
+#include "store/row.h"
+
+/* "$0.000123", exact, six decimals at least; "?" when unknown. */
+void text_money(struct buf *to, nanousd amount);
+/* "850 us", "12 ms", "2.10 s", "3m 05s"; "-" for 0. */
+void text_span(struct buf *to, usec span);
+/* The local time: "11-23 12:34:56". */
+void text_time(struct buf *to, usec wall);
+/* USD per million tokens: "0.25"; "-" when unknown. */
+void text_price(struct buf *to, picousd per_token);
+/* Bytes that would steer a terminal become '?'. */
+void text_safe(struct buf *to, str s);
+
+/* An attempt as an object, named as in the access log. */
+void row_json(struct json_writer *to, const struct attempt_row *row);
+/* One line for an exchange: the row that closes it. */
+void row_line(struct buf *to, const struct attempt_row *row);
