@@ -1,0 +1,391 @@
+"""The cases: what is done to the gateways, and which figures come out.
+
+A case is a function of the bench.  Those that compare CPU or latency run all gateways in
+turn, round by round, and another one begins each round: what disturbs the machine for a
+minute disturbs all of them, and a ratio is taken within a round.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+
+from harness import machine
+from harness.gateways import Direct, Nginx, Sluice, available
+from harness.tools import Load, Upstream
+
+
+class Measured:
+    """CPU of a gateway from its creation to done(), the recorder's remainder included."""
+
+    def __init__(self, bench, gateway):
+        self.bench, self.gateway = bench, gateway
+        self.at, self.busy = time.monotonic(), machine.core_busy(bench.gateway_core)
+        self.before, self.rows_before = gateway.cpu(), gateway.rows()
+
+    def so_far(self):
+        return machine.cpu_between(self.before, self.gateway.cpu())
+
+    def done(self, result):
+        """Nanoseconds.  Tells the bench of errors, and of strangers on our core."""
+        gateway = self.gateway
+        self.load_ns = self.so_far()
+        if problem := gateway.settle():
+            self.bench.problem(f"{gateway.name}: {problem}")
+        after = gateway.cpu()
+        used = machine.cpu_between(self.before, after)
+        self.recorder = machine.cpu_of_threads(self.before, after, "record")
+        check(self.bench, gateway, result)
+        if (rows := gateway.rows()) is not None:
+            missing = result["requests"] - (rows - self.rows_before)
+            if missing:
+                self.bench.problem(f"{gateway.name}: {missing} of {result['requests']} "
+                                   "exchanges are not in the ledger")
+        busy = machine.core_busy(self.bench.gateway_core) - self.busy
+        if gateway.name != "direct":
+            self.bench.measured_seconds += time.monotonic() - self.at
+            self.bench.foreign_seconds += max(0.0, busy - used / 1e9)
+        return used
+
+
+def check(bench, gateway, result):
+    """A gateway that made errors is a problem; one that died ends the case."""
+    if gateway.child and not gateway.child.alive():
+        raise RuntimeError(gateway.child.complaint())
+    if result["errors"]:
+        bench.problem(f"{gateway.name}: {result['errors']} errors: {result['why']}\n"
+                      f"    {result.get('complaint', '')}")
+
+
+def rotated(gateways, turn):
+    turn %= len(gateways)
+    return gateways[turn:] + gateways[:turn]
+
+
+def stream_options(bench, upstream, streams, rate=2000):
+    most = 30 + int(upstream.seconds() * 2 + streams / rate)
+    return ["--streams", streams, "--events", upstream.events, "--rate", rate,
+            "--seconds", most]
+
+
+# -- the tools themselves -------------------------------------------------------------
+
+def self_test(bench):
+    """The client finds nothing wrong with the upstream, and finds what is wrong."""
+    upstream = Upstream(bench, events=20, rate=50)
+    direct = Direct(bench, upstream)
+    streams = ["--streams", 50, "--rate", 1000, "--seconds", 10]
+    for options, errors in (
+            (["--requests", 2000], 0),
+            (["--requests", 500, "--rate", 2000, "--seconds", 5], 0),
+            ([*streams, "--events", 20], 0),
+            ([*streams, "--events", 20, "--include-usage"], 0),
+            ([*streams, "--events", 21], 50)):
+        result = Load(bench, direct, *options).result()
+        if result["errors"] != errors:
+            raise RuntimeError(f"self-test {options}: {result}")
+    upstream.stop()
+
+
+# -- unary requests -------------------------------------------------------------------
+
+def unary(bench):
+    """CPU per request and the highest rate, 64 connections in a closed loop; latency at
+    a moderate fixed rate."""
+    upstream = Upstream(bench, events=10, rate=40)
+    gateways = [kind(bench, upstream).start() for kind in available(bench)]
+    for gateway in gateways:
+        check(bench, gateway, Load(bench, gateway, "--requests", 2000).result())
+        gateway.settle()
+    # Many short rounds: a disturbance then spoils one pair and not a fifth of all.
+    for turn in range(bench.rounds * (1 if bench.quick else 2)):
+        for gateway in rotated(gateways, turn):
+            bench.say(f"unary, round {turn + 1}: {gateway.name}")
+            closed_loop(bench, gateway)
+            fixed_rate(bench, gateway)
+    for gateway in gateways:
+        gateway.stop()
+    upstream.stop()
+
+
+def closed_loop(bench, gateway):
+    measured = Measured(bench, gateway)
+    result = Load(bench, gateway, "--connections", 64, "--seconds",
+                  1 if bench.quick else 2).result()
+    used = measured.done(result)
+    done = max(1, result["requests"])
+    bench.add("rate", gateway, result["rate"])
+    if gateway.name == "direct":
+        return
+    bench.add("unary_cpu", gateway, used / 1000 / done)
+    bench.add("unary_p99", gateway, result["p99_us"])
+    bench.add("core_share", gateway, 100 * measured.load_ns / 1e9 / result["seconds"])
+    if measured.recorder:
+        bench.add("recorder_rate", gateway, done / (measured.recorder / 1e9))
+        bench.add("recorder_cpu", gateway, measured.recorder / 1000 / done)
+
+
+def fixed_rate(bench, gateway):
+    result = Load(bench, gateway, "--connections", 64, "--rate", bench.fixed_rate,
+                  "--seconds", 1).result()
+    gateway.settle()
+    check(bench, gateway, result)
+    bench.add("p50", gateway, result["p50_us"])
+    bench.add("p99", gateway, result["p99_us"])
+
+
+# -- streams --------------------------------------------------------------------------
+
+def streams(bench):
+    compare_streams(bench, tls=False, prefix="event", rounds=bench.rounds)
+
+
+def tls_streams(bench):
+    compare_streams(bench, tls=True, prefix="tls_event",
+                    rounds=1 if bench.quick else bench.rounds)
+
+
+def compare_streams(bench, tls, prefix, rounds):
+    upstream = Upstream(bench, events=80 if bench.quick else 240, rate=40, tls=tls)
+    gateways = [kind(bench, upstream).start() for kind in available(bench)
+                if kind is not Direct]
+    # With all streams, so that the connections to the upstream stand afterwards.
+    for gateway in gateways if tls or not bench.quick else ():
+        options = stream_options(bench, upstream, bench.streams)
+        bench.say(f"{prefix}, warm-up: {gateway.name}")
+        check(bench, gateway, Load(bench, gateway, *options).result())
+        gateway.settle()
+    for turn in range(rounds):
+        for gateway in rotated(gateways, turn):
+            bench.say(f"{prefix}, round {turn + 1}: {gateway.name}")
+            one_stream_run(bench, gateway, upstream, prefix)
+    for gateway in gateways:
+        gateway.stop()
+    upstream.stop()
+
+
+def one_stream_run(bench, gateway, upstream, prefix):
+    """Two figures: everything from the first connection to the last row in the ledger,
+    and a window in which all streams are open and nothing but events happens."""
+    measured = Measured(bench, gateway)
+    load = Load(bench, gateway, *stream_options(bench, upstream, bench.streams))
+    window = None
+    try:
+        machine.wait_for("stream", lambda: load.open_streams() == bench.streams
+                         or not load.child.alive(), 10)
+        events, used = load.progress()["events"], measured.so_far()
+        time.sleep(upstream.seconds() - bench.streams / 2000 - 0.4)
+        events, used = load.progress()["events"] - events, measured.so_far() - used
+        if load.open_streams() == bench.streams and events:
+            window = used / 1000 / events
+    except RuntimeError as error:
+        bench.problem(f"{gateway.name}: {error}")
+    result = load.result()
+    used = measured.done(result)
+    if result["events"]:
+        bench.add(prefix + "_cpu", gateway, used / 1000 / result["events"])
+        bench.add(prefix + "_first_p50", gateway, result["p50_us"])
+    if window:
+        bench.add(prefix + "_window_cpu", gateway, window)
+
+
+# -- memory ---------------------------------------------------------------------------
+
+def memory(bench):
+    for tls in (False, True):
+        upstream = Upstream(bench, events=25 if bench.quick else 50, rate=10, tls=tls)
+        for kind in available(bench):
+            if kind is not Direct and not (bench.quick and tls and kind is not Sluice):
+                memory_of_streams(bench, kind(bench, upstream).start(), upstream,
+                                  "tls_stream_memory" if tls else "stream_memory")
+        upstream.stop()
+
+
+def memory_of_streams(bench, gateway, upstream, figure):
+    """A fresh process: what an earlier run left behind would hide what streams take."""
+    bench.say(f"{figure}: {gateway.name}")
+    gateway.ask()
+    gateway.settle()
+    before, most = gateway.memory(), 0
+    load = Load(bench, gateway, *stream_options(bench, upstream, 1000))
+    try:
+        machine.wait_for("stream", lambda: load.open_streams() == 1000
+                         or not load.child.alive(), 15)
+        while load.open_streams() == 1000:
+            most = max(most, gateway.memory())
+            time.sleep(0.2)
+    except RuntimeError as error:
+        bench.problem(f"{gateway.name}: {error}")
+    check(bench, gateway, load.result())
+    gateway.stop()
+    if most:
+        bench.add(figure, gateway, (most - before) / 1000 / 1024)
+
+
+def idle_memory(bench):
+    """After the start and one answer.  Sluice with two workers, as the target says."""
+    upstream = Upstream(bench, events=10, rate=40)
+    for kind in available(bench):
+        if kind is Direct:
+            continue
+        gateway = kind(bench, upstream, workers=2).start()
+        time.sleep(0.5)
+        bench.add("idle_memory_unused", gateway, gateway.memory() / 1024 / 1024)
+        gateway.ask()
+        gateway.settle()
+        bench.add("idle_memory", gateway, gateway.memory() / 1024 / 1024)
+        gateway.stop()
+    upstream.stop()
+
+
+# -- many streams in one process ------------------------------------------------------
+
+def crowd(bench):
+    """As many streams as the limit of open files allows, 9,000 at most.  Several client
+    processes, all streams open at one moment or it does not count."""
+    clients, room = 3, machine.most_open_files() - 100
+    each = min(9000, (room - 400) // 2) // clients
+    wanted = each * clients
+    upstream = Upstream(bench, events=24, rate=1)
+    kind = Sluice if bench.sluice else Nginx
+    bench.say(f"{wanted} streams: {kind.name}")
+    gateway = kind(bench, upstream, room=room).start()
+    gateway.ask()
+    gateway.settle()
+    before, most, most_open = gateway.memory(), 0, 0
+    measured = Measured(bench, gateway)
+    loads = [Load(bench, gateway, *stream_options(bench, upstream, each, rate=500))
+             for _ in range(clients)]
+    while any(load.child.alive() for load in loads):
+        now_open = sum(load.open_streams() for load in loads)
+        most_open = max(most_open, now_open)
+        if now_open == wanted:
+            most = max(most, gateway.memory())
+        time.sleep(0.2)
+    results = [load.result() for load in loads]
+    total = {key: sum(result[key] for result in results)
+             for key in ("requests", "errors", "events")}
+    total["why"] = next((result["why"] for result in results if result["why"]), "")
+    total["complaint"] = next((r["complaint"] for r in results if r["errors"]), "")
+    used = measured.done(total)
+    gateway.stop()
+    upstream.stop()
+    bench.add("crowd_open", gateway, most_open)
+    bench.add("crowd_errors", gateway, total["errors"])
+    if most and total["events"]:
+        bench.add("crowd_memory", gateway, (most - before) / wanted / 1024)
+        bench.add("crowd_cpu", gateway, used / 1000 / total["events"])
+
+
+# -- start and size -------------------------------------------------------------------
+
+def start(bench):
+    """From fork and exec, Python's share included, to the last byte of a first answer."""
+    upstream = Upstream(bench, events=10, rate=40)
+    for kind in available(bench):
+        if kind is Direct:
+            continue
+        for _ in range(3 if bench.quick else 7):
+            gateway = kind(bench, upstream)
+            began = time.monotonic()
+            gateway.spawn()
+            while b" 200 OK" not in gateway.ask()[:16]:
+                if time.monotonic() - began > 10:
+                    raise RuntimeError("no first answer: " + gateway.child.complaint())
+                time.sleep(0.0002)
+            bench.add("start", gateway, (time.monotonic() - began) * 1000)
+            gateway.stop()
+    upstream.stop()
+
+
+def size(bench):
+    """Without debug information, which a package does not carry either."""
+    for kind in available(bench):
+        path = {"nginx": "/usr/sbin/nginx", "haproxy": "/usr/sbin/haproxy",
+                "sluice": bench.sluice}.get(kind.name)
+        if not path:
+            continue
+        bare = bench.path("stripped")
+        shutil.copyfile(path, bare)
+        subprocess.run(["strip", bare], check=False, capture_output=True)
+        bench.results.setdefault("size", {})[kind.name] = [os.path.getsize(bare) / 2**20]
+        bench.results.setdefault("size_with_debug", {})[kind.name] = [
+            os.path.getsize(path) / 2**20]
+
+
+# -- system calls ---------------------------------------------------------------------
+
+WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
+
+
+def system_calls(bench):
+    """Counted by strace over whole runs, set-up of the connections and the recorder's
+    calls included.  The runs are long enough to make those small."""
+    if not shutil.which("strace"):
+        bench.problem("no strace: system calls are not counted")
+        return
+    plain = Upstream(bench, events=10, rate=40)
+    slow = Upstream(bench, events=500, rate=100)
+    for kind in available(bench):
+        if kind is Direct:
+            continue
+        bench.say(f"system calls: {kind.name}")
+        gateway = kind(bench, plain).start()
+        gateway.ask()
+        count_calls(bench, gateway, "unary", "requests",
+                    ["--connections", 64, "--requests", 20000])
+        gateway.stop()
+        gateway = kind(bench, slow).start()
+        gateway.ask()
+        count_calls(bench, gateway, "event", "events", stream_options(bench, slow, 20))
+        gateway.stop()
+    plain.stop()
+    slow.stop()
+
+
+def traced(pid):
+    return "TracerPid:\t0" not in machine.read(f"/proc/{pid}/status")
+
+
+def count_calls(bench, gateway, figure, unit, options):
+    table = bench.path("strace")
+    command = ["strace", "-c", "-f", "-o", table]
+    for pid in gateway.child.pids():
+        command += ["-p", str(pid)]
+    strace = bench.start("strace-" + gateway.name, command, bench.gateway_core)
+    try:
+        machine.wait_for("trace", lambda: not strace.alive()
+                         or all(map(traced, gateway.child.pids())), 5)
+        result = Load(bench, gateway, *options).result()
+        gateway.settle()
+        check(bench, gateway, result)
+    finally:
+        strace.stop()
+    calls = {}
+    for line in machine.read(table).splitlines():
+        words = line.split()
+        if len(words) >= 5 and words[3].isdigit() and words[-1] != "total":
+            calls[words[-1]] = int(words[3])
+    if not calls or not result[unit]:
+        bench.problem(f"strace of {gateway.name} counted nothing: {strace.complaint()}")
+        return
+    per_unit = {name: n / result[unit] for name, n in calls.items()}
+    bench.calls[figure, gateway.name] = dict(
+        sorted(per_unit.items(), key=lambda item: -item[1]))
+    bench.add(figure + "_calls", gateway,
+              sum(n for name, n in per_unit.items() if name not in WAITS))
+
+
+# -- recorder -------------------------------------------------------------------------
+
+def recorder(bench):
+    """A hook: `build/bench_recorder FOLDER`, once it exists, prints one JSON line with
+    `exchanges_per_s`, and then replaces what `unary` found from the recorder thread."""
+    program = os.path.join(bench.build, "bench_recorder")
+    if not os.path.exists(program):
+        return
+    folder = bench.path("recorder")
+    os.mkdir(folder)
+    child = bench.start("bench_recorder", [program, folder], bench.gateway_core)
+    result = bench.parse(child.wait(60), child)
+    bench.results["recorder_rate"] = {"sluice": [result["exchanges_per_s"]]}

@@ -1,0 +1,196 @@
+"""From rounds to figures: medians, ratios within a round, targets, and the text."""
+
+import statistics
+
+NAMES = ("direct", "nginx", "haproxy", "sluice")
+
+# title, figure, digits, target: ("ratio" | "most" | "least", value) or None
+ROWS = (
+    ("CPU per unary request, us", "unary_cpu", 1, ("ratio", 0.80)),
+    ("CPU per streamed event, us", "event_cpu", 1, ("ratio", 0.90)),
+    ("- while all streams are open, us", "event_window_cpu", 1, None),
+    ("CPU per event, TLS to the upstream, us", "tls_event_cpu", 1, ("ratio", 0.95)),
+    ("- while all streams are open, us", "tls_event_window_cpu", 1, None),
+    ("added latency p50, us", "added_p50", 0, ("ratio", 1.0)),
+    ("added latency p99, us", "added_p99", 0, None),
+    ("first event of a stream p50, us", "event_first_p50", 0, None),
+    ("highest rate, requests/s", "rate", 0, None),
+    ("- latency p99 at that rate, us", "unary_p99", 0, None),
+    ("- share of its core in use, %", "core_share", 0, None),
+    ("idle memory after one answer, MiB", "idle_memory", 2, ("most", 6)),
+    ("- before any request, MiB", "idle_memory_unused", 2, None),
+    ("memory per open stream, KiB", "stream_memory", 2, ("most", 6)),
+    ("memory per open stream with TLS, KiB", "tls_stream_memory", 2, ("most", 32)),
+    ("streams open at once in one process", "crowd_open", 0, ("least", 9000)),
+    ("- errors among them", "crowd_errors", 0, ("most", 0)),
+    ("- memory per stream, KiB", "crowd_memory", 2, None),
+    ("- CPU per event, us", "crowd_cpu", 1, None),
+    ("start to first answer, ms", "start", 1, ("most", 50)),
+    ("binary without debug information, MiB", "size", 2, ("most", 6)),
+    ("system calls per unary request", "unary_calls", 1, ("most", 4)),
+    ("system calls per event", "event_calls", 1, ("most", 2)),
+    ("recorder, exchanges per s of CPU", "recorder_rate", 0, ("least", 20000)),
+    ("- its share of a unary request, us", "recorder_cpu", 2, None),
+)
+
+HEADINGS = ("", "direct", "nginx", "HAProxy", "Sluice", "HAProxy / nginx",
+            "Sluice / nginx", "target", "")
+
+
+def add_differences(results):
+    """What a gateway adds to the latency of its own round without one."""
+    for part in ("p50", "p99"):
+        rounds = results.get(part, {})
+        results["added_" + part] = {
+            name: [with_it - without for with_it, without in
+                   zip(rounds[name], rounds["direct"])]
+            for name in rounds if name != "direct" and "direct" in rounds}
+
+
+def ratio(values, name):
+    """(median, least, most) of the per-round ratios to nginx, or None."""
+    pairs = zip(values.get(name, ()), values.get("nginx", ()))
+    ratios = [mine / other for mine, other in pairs if other > 0]
+    return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
+
+
+def verdict(target, value, to_nginx, digits):
+    if target is None:
+        return ""
+    kind, bound = target
+    if kind == "ratio":
+        if to_nginx is None:
+            return "not measured"
+        return "PASS" if round(to_nginx[0], 2) <= bound else "MISS"
+    if value is None:
+        return "not measured"
+    value = round(value, digits)
+    return "PASS" if (value <= bound if kind == "most" else value >= bound) else "MISS"
+
+
+def target_text(target):
+    if target is None:
+        return ""
+    kind, bound = target
+    return {"ratio": f"ratio <= {bound:.2f}", "most": f"<= {bound}",
+            "least": f">= {bound}"}[kind]
+
+
+def rows(results):
+    """The table as text cells, one list per row that has at least one figure."""
+    table = []
+    for title, figure, digits, target in ROWS:
+        values = results.get(figure, {})
+        if not any(values.values()):
+            continue
+        medians = {name: statistics.median(values[name]) for name in NAMES
+                   if values.get(name)}
+        ratios = {name: ratio(values, name) for name in ("haproxy", "sluice")}
+        if figure == "added_p99":
+            ratios = {}  # differences of tails: often negative, never a ratio
+        cells = [f"{medians[name]:,.{digits}f}" if name in medians else "-"
+                 for name in NAMES]
+        cells += [f"{ratios[name][0]:.2f} ({ratios[name][1]:.2f}-{ratios[name][2]:.2f})"
+                  if ratios.get(name) else "-" for name in ("haproxy", "sluice")]
+        table.append([title, *cells, target_text(target),
+                      verdict(target, medians.get("sluice"), ratios.get("sluice"),
+                              digits)])
+    return table
+
+
+def as_text(table):
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *table)]
+    lines = []
+    for row in [HEADINGS, *table]:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def as_markdown(table):
+    lines = ["| " + " | ".join(HEADINGS) + " |",
+             "|---|" + "---:|" * 6 + "---|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in table]
+    return "\n".join(lines)
+
+
+def calls_lines(calls, least=0.005):
+    """`gateway: name n, name n` for what happens at least once in 200 units."""
+    for (figure, name), counted in calls.items():
+        shown = ", ".join(f"{call} {n:.2f}" for call, n in counted.items() if n >= least)
+        yield figure, name, shown
+
+
+def misses(table):
+    return [row[0] for row in table if row[-1] == "MISS"]
+
+
+DOCUMENT = """\
+# Performance
+
+Written by `bench/run --write`; do not edit it by hand. Measured on {date}: Linux
+{kernel}, {cpu}, {cores} cores, {rounds} rounds.
+
+{table}
+
+Direct is the load client talking to the mock provider. Figures are medians over the
+rounds; a ratio is the median of the ratios within each round, with the least and the
+greatest in brackets, because the machine is not equally quiet in all of them.
+{foreign}{problems}
+
+## What is measured
+
+- The gateway runs on core {gateway_core}, load client and mock provider share core
+  {client_core}; all of it on loopback and, where permitted, at nice -10. {versions}.
+- nginx and HAProxy are plain proxies: one worker or thread, upstream connections kept
+  alive, no buffering of answers, no logs. Sluice has one worker and does its whole work:
+  it checks a key, meters, prices, journals, and writes ledger and access log.
+- CPU is the time of all threads and processes of the gateway, from
+  `/proc/PID/task/TID/schedstat`, divided by the requests or events the client received.
+  For Sluice the end is taken when its recorder has caught up.
+- Unary: {connections} connections ask again at once, a body of 1.5 KB, an answer of
+  0.6 KB. Added latency: {fixed_rate:,} requests per second on a fixed schedule, less what
+  direct takes in the same round. Unary rounds are short, and there are twice as many.
+- Streams: {streams} at once, 40 events per second each, 0.2 KB an event. The first CPU
+  figure has everything in it, from the first connection to the last row of the ledger;
+  the second is a window in which all streams are open and none begins or ends.
+- With TLS the gateway checks the provider's certificate; connections are kept alive.
+- Memory is RssAnon + RssShmem of all processes. Idle: Sluice with two workers. Per
+  stream: the growth of a fresh process under 1,000 open streams, divided by 1,000.
+- The client checks every stream: each event in its place, the finish reason, `[DONE]`.
+
+## System calls
+
+Counted with `strace -c -f` over whole runs (20,000 requests on 64 connections; 20 streams
+of 500 events), so the set-up of connections and the recorder are in it. `epoll_wait` is
+left out of the sums in the table. Under strace a gateway is slower than in life and finds
+more to do each time it wakes, so the real share of `epoll_wait` is higher.
+
+{calls}
+
+## To see it yourself
+
+```
+apt-get install nginx-light haproxy strace openssl
+make bench                # builds, then bench/run --write: some seven minutes
+bench/run --quick         # under a minute: fewer and shorter rounds, no HAProxy
+bench/run --only streams  # one case; --list names them
+```
+"""
+
+
+def document(bench, table):
+    lines = {"unary": [], "event": []}
+    for figure, name, shown in calls_lines(bench.calls):
+        lines[figure].append(f"| {name} | {shown} |")
+    calls = "\n\n".join(
+        f"| per {unit} | calls |\n|---|---|\n" + "\n".join(lines[figure])
+        for figure, unit in (("unary", "unary request"), ("event", "streamed event"))
+        if lines[figure]) or "Not counted in this run."
+    problems = "".join(f"\n\n**{text.splitlines()[0]}**" for text in bench.problems)
+    return DOCUMENT.format(
+        table=as_markdown(table), rounds=bench.rounds, foreign=bench.foreign_text(),
+        problems=problems, gateway_core=bench.gateway_core, client_core=bench.client_core,
+        versions=bench.versions(), connections=64, fixed_rate=bench.fixed_rate,
+        streams=bench.streams, calls=calls, **bench.machine)
