@@ -153,6 +153,7 @@ fault_t http_head_end(str bytes, const struct http_limits *limits, bool is_reque
 	size_t end = 0;
 	fault_t why = is_request ? NULL : check_status_line(bytes);
 
+	assert(limits->head <= HTTP_HEAD_MOST);
 	if (!why)
 		why = find_end(str_first(bytes, limits->head), limits, is_request, seen,
 		               &end);

@@ -7,7 +7,10 @@
 #include "base/buf.h"
 #include "base/fault.h"
 
-enum { HTTP_FIELDS_MOST = 200 }; /* requests are held to limits.fields */
+enum {
+	HTTP_FIELDS_MOST = 200,     /* requests are held to limits.fields, up to this */
+	HTTP_HEAD_MOST = 256 * KiB, /* and to limits.head, up to this */
+};
 
 struct http_limits {
 	size_t target;              /* bytes of a request target; 8 KiB, 414 */

@@ -7,7 +7,7 @@ void http_io_init(struct http_io *io, struct loop *loop)
 {
 	*io = (struct http_io){
 		.loop = loop,
-		.buffer = mem_new(HTTP_KEEP_MOST + HTTP_READ_SIZE),
+		.buffer = mem_new(HTTP_BUFFER_SIZE),
 		.request = new_of(struct http_request),
 		.response = new_of(struct http_response),
 	};
@@ -54,7 +54,7 @@ void kept_free(struct http_kept *k)
 
 ssize_t bytes_read(struct bytes *in, struct http_io *io, struct sock *s, size_t most)
 {
-	if (in->at + in->len + most > io->buffer + HTTP_KEEP_MOST + HTTP_READ_SIZE) {
+	if (in->at + in->len + most > io->buffer + HTTP_BUFFER_SIZE) {
 		memmove(io->buffer, in->at, in->len);
 		in->at = io->buffer;
 	}

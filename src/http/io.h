@@ -15,11 +15,12 @@ enum {
 	HTTP_OUT_HIGH = 128 * KiB, /* above this no room is reported */
 	HTTP_OUT_MOST = 256 * KiB, /* G17: most bytes queued for a peer, but for one
 	                              answer that is sent whole */
+	HTTP_BUFFER_SIZE = HTTP_HEAD_MOST + HTTP_READ_SIZE,
 };
 
 struct http_io {
 	struct loop *loop;
-	char *buffer; /* HTTP_KEEP_MOST + HTTP_READ_SIZE bytes */
+	char *buffer; /* HTTP_BUFFER_SIZE bytes */
 	/* The head being handed out: too large to stand in each connection, or to be
 	 * cleared each time. */
 	struct http_request *request;

@@ -136,7 +136,7 @@ static void enter(struct http_conn *c, enum conn_state state)
 static bool refuse(struct http_conn *c, fault_t why)
 {
 	c->state = CONN_REFUSED;
-	c->keep_alive = c->is_head = c->body.done = false;
+	c->keep_alive = c->body.done = false;
 	c->minor = 1;
 	c->server->refused++;
 	c->server->ops->on_refused(c, why);
@@ -165,8 +165,10 @@ static bool end_early(struct http_conn *c, const struct bytes *in)
 
 static bool read_more(struct http_conn *c, struct bytes *in)
 {
-	/* What is kept must fit HTTP_KEEP_MOST; heads are limited to less. */
-	size_t most = min_of((size_t)HTTP_READ_SIZE, HTTP_KEEP_MOST - in->len);
+	/* What is kept stays below HTTP_KEEP_MOST, but for a head that may be longer; one
+	 * byte more than it may be is enough to refuse it. */
+	size_t room = max_of((size_t)HTTP_KEEP_MOST, c->server->limits->head + 1);
+	size_t most = min_of((size_t)HTTP_READ_SIZE, room - in->len);
 	ssize_t n = bytes_read(in, c->server->io, &c->sock, most);
 
 	if (n == SOCK_END)
@@ -208,6 +210,8 @@ static bool read_head(struct http_conn *c, struct bytes *in)
 		enter(c, CONN_HEAD);
 		c->seen = 0;
 	}
+	/* A refusal of a HEAD has no body either. */
+	c->is_head = str_starts(str_of(in->at, in->len), STR("HEAD "));
 	why = http_head_end(str_of(in->at, in->len), limits, true, &c->seen, &end);
 	if (!why && end == 0)
 		return read_more(c, in);
@@ -263,7 +267,8 @@ static bool end_answer(struct http_conn *c, struct bytes *in)
 		enter(c, CONN_IDLE);
 		return true;
 	}
-	bool is_quiet = in->len == 0 && c->body.done && !c->sock.may_read;
+	/* With TLS the end has to be said: an EOF alone is a cut. */
+	bool is_quiet = in->len == 0 && c->body.done && !c->sock.may_read && !c->sock.ssl;
 	in->len = 0;
 	if (is_quiet) {
 		conn_close(c);
@@ -446,7 +451,7 @@ void http_resume_body(struct http_conn *c)
 
 void http_server_init(struct http_server *s)
 {
-	assert(s->io && s->ops && s->limits && s->limits->head < HTTP_KEEP_MOST);
+	assert(s->io && s->ops && s->limits);
 	list_init(&s->conns);
 }
 

@@ -1,118 +1,8 @@
 /* Upstreams, good and bad: a raw peer plays each case of guarantees 4.3 that concerns
  * framing, connections and pooling, whole and cut at every byte. */
-#include "tests/unit/http/rig.h"
+#include "tests/unit/http/heard.h"
 
 #include <stdio.h>
-
-/* What an owner heard. */
-struct heard {
-	struct buf log; /* "ready head:200 room fault:NAME" */
-	struct buf body;
-	size_t most; /* consume no more at a time; 0: all */
-	size_t chew; /* consume only whole pieces of that size; 0: all */
-	bool pause_in_head, pause_in_data, release_in_head, release_at_end, ended, over;
-	bool release_when_ready;
-	bool reused, any_bytes, has_up;
-	struct http_up *up;
-	str request; /* sent in on_ready */
-	bool hold_end;
-};
-
-static void note(struct heard *h, const char *fmt, ...) printf_like(2, 3);
-static void note(struct heard *h, const char *fmt, ...)
-{
-	va_list args;
-
-	if (h->log.len)
-		buf_add_char(&h->log, ' ');
-	va_start(args, fmt);
-	buf_vaddf(&h->log, fmt, args);
-	va_end(args);
-}
-
-static void on_ready(struct http_up *u)
-{
-	struct heard *h = u->owner;
-	struct iovec iov = http_iov(h->request);
-
-	h->up = u;
-	note(h, u->reused ? "reused" : "ready");
-	if (h->request.len)
-		http_up_send(u, &iov, 1, !h->hold_end);
-	if (h->release_when_ready)
-		http_up_release(u);
-}
-
-static void on_head(struct http_up *u, const struct http_response *res)
-{
-	struct heard *h = u->owner;
-
-	note(h, "head:%d", res->status);
-	if (h->pause_in_head)
-		http_up_pause(u);
-	if (h->release_in_head) {
-		h->over = true;
-		http_up_release(u);
-	}
-}
-
-static size_t on_data(struct http_up *u, str bytes, bool end)
-{
-	struct heard *h = u->owner;
-	size_t take = bytes.len;
-
-	CHECK(!h->ended && !h->over);
-	if (h->chew && !end)
-		take -= take % h->chew;
-	if (h->most)
-		take = min_of(take, h->most);
-	buf_add(&h->body, str_first(bytes, take));
-	if (h->pause_in_data)
-		http_up_pause(u);
-	if (end && take == bytes.len) {
-		note(h, "end");
-		h->ended = true;
-		if (h->release_at_end) {
-			h->over = true;
-			http_up_release(u);
-		}
-	}
-	return take;
-}
-
-static void on_room(struct http_up *u)
-{
-	note(u->owner, "room");
-}
-
-static void on_fault(struct http_up *u, fault_t why)
-{
-	struct heard *h = u->owner;
-
-	CHECK(!h->over);
-	note(h, "fault:%.*s", STR_ARG(why->name));
-	h->over = true;
-	h->reused = u->reused;
-	h->any_bytes = u->any_bytes;
-}
-
-static const struct http_up_ops ops = { on_ready, on_head, on_data, on_room, on_fault };
-
-#define REQUEST "POST /v1 HTTP/1.1\r\nhost: up\r\ncontent-length: 2\r\n\r\n{}"
-
-static struct heard heard_new(void)
-{
-	return (struct heard){ .log = BUF_LIMIT(64 * KiB),
-		               .body = BUF_LIMIT(64 * MiB),
-		               .request = STR(REQUEST),
-		               .release_at_end = true };
-}
-
-static void heard_done(struct heard *h)
-{
-	buf_free(&h->log);
-	buf_free(&h->body);
-}
 
 TEST(an_exchange_goes_through_and_its_connection_is_used_again)
 {
@@ -120,7 +10,7 @@ TEST(an_exchange_goes_through_and_its_connection_is_used_again)
 	struct heard a = heard_new(), b = heard_new();
 
 	rig_init(&r, NULL);
-	http_lease(&r.pool, false, &ops, &a);
+	http_lease(&r.pool, false, &heard_ops, &a);
 	struct raw up = raw_accept(&r);
 	CHECK(raw_await(&r, &up, sizeof(REQUEST) - 1));
 	raw_send(&r, &up, STR("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"));
@@ -130,7 +20,7 @@ TEST(an_exchange_goes_through_and_its_connection_is_used_again)
 	CHECK_INT(r.pool.idle_count, 1);
 
 	uint64_t reads = r.io.read_calls, writes = r.io.write_calls;
-	http_lease(&r.pool, false, &ops, &b);
+	http_lease(&r.pool, false, &heard_ops, &b);
 	CHECK_STR(buf_str(&b.log), "reused");
 	CHECK(raw_await(&r, &up, 2 * (sizeof(REQUEST) - 1)));
 	raw_send(&r, &up,
@@ -171,7 +61,7 @@ static void play(struct rig *r, const struct answer *a, size_t first, size_t ste
 	str rest = a->bytes;
 	bool good;
 
-	http_lease(&r->pool, false, &ops, &h);
+	http_lease(&r->pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(r);
 	CHECK(raw_await(r, &up, sizeof(REQUEST) - 1));
 	for (size_t n = first; rest.len > 0; n = step) {
@@ -212,322 +102,6 @@ TEST(answers_are_judged_alike_however_they_are_cut)
 	rig_done(&r);
 }
 
-/* ---- connections: bad ones, used ones, unwanted ones ---- */
-
-#define SENT (sizeof(REQUEST) - 1)
-#define HELLO "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
-
-/* One clean exchange; its connection is idle then. */
-static struct raw make_idle(struct rig *r)
-{
-	struct heard h = heard_new();
-
-	http_lease(&r->pool, true, &ops, &h);
-	struct raw up = raw_accept(r);
-	CHECK(raw_await(r, &up, SENT));
-	raw_send(r, &up, STR(HELLO));
-	AWAIT(r, h.over);
-	CHECK_STR(buf_str(&h.log), "ready head:200 end");
-	buf_clear(&up.got);
-	heard_done(&h);
-	return up;
-}
-
-TEST(an_upstream_that_is_not_there_is_a_fault_of_a_later_turn)
-{
-	struct rig r;
-	struct heard h = heard_new();
-
-	rig_init(&r, NULL);
-	sys_close(r.listener);
-	r.listener = -1;
-	http_lease(&r.pool, false, &ops, &h);
-	CHECK_INT(h.log.len, 0);
-	AWAIT(&r, h.over);
-	CHECK_STR(buf_str(&h.log), "fault:CONNECT_FAILED");
-	CHECK_INT(r.pool.busy_count, 0);
-	heard_done(&h);
-	rig_done(&r);
-}
-
-TEST(an_upstream_that_does_not_accept_is_given_up_in_time)
-{
-	struct rig r;
-	struct heard h = heard_new();
-	struct net_addr at;
-	int fds[8];
-
-	/* A full backlog answers no SYN. */
-	rig_init(&r, NULL);
-	sys_close(r.listener);
-	CHECK(net_parse(STR("127.0.0.1:0"), &at));
-	r.listener = sys_listen(&at, 0);
-	CHECK_INT(sys_local_addr(r.listener, &at), 0);
-	for (size_t i = 0; i < countof(fds); i++)
-		fds[i] = sys_connect(&at);
-	rig_wait(&r, 20);
-	r.pool.origin.name =
-	        resolver_watch(r.resolver, STR("127.0.0.1"), net_port(&at), true);
-	r.pool.origin.connect_timeout = 60 * USEC_MS;
-	usec began = sys_now();
-	http_lease(&r.pool, false, &ops, &h);
-	AWAIT(&r, h.over);
-	CHECK_STR(buf_str(&h.log), "fault:CONNECT_TIMEOUT");
-	CHECK(sys_now() - began >= 60 * USEC_MS && sys_now() - began < 500 * USEC_MS);
-	for (size_t i = 0; i < countof(fds); i++)
-		sys_close(fds[i]);
-	heard_done(&h);
-	rig_done(&r);
-}
-
-TEST(a_reset_before_and_inside_the_answer)
-{
-	struct rig r;
-	struct heard a = heard_new(), b = heard_new();
-
-	rig_init(&r, NULL);
-	http_lease(&r.pool, false, &ops, &a);
-	struct raw up = raw_accept(&r);
-	CHECK(raw_await(&r, &up, SENT));
-	raw_rst(&up);
-	AWAIT(&r, a.over);
-	CHECK_STR(buf_str(&a.log), "ready fault:UPSTREAM_RESET");
-	CHECK(!a.reused && !a.any_bytes);
-
-	http_lease(&r.pool, false, &ops, &b);
-	up = raw_accept(&r);
-	CHECK(raw_await(&r, &up, SENT));
-	raw_send(&r, &up, STR("HTTP/1.1 200 OK\r\n\r\npart"));
-	AWAIT(&r, b.body.len == 4);
-	raw_rst(&up);
-	AWAIT(&r, b.over);
-	CHECK_STR(buf_str(&b.log), "ready head:200 fault:UPSTREAM_CUT");
-	heard_done(&a);
-	heard_done(&b);
-	rig_done(&r);
-}
-
-TEST(a_pooled_connection_that_died_says_so)
-{
-	static void (*const ways[])(struct raw *) = { raw_close, raw_rst };
-
-	for (size_t i = 0; i < countof(ways); i++) {
-		struct rig r;
-		struct heard h = heard_new();
-
-		rig_init(&r, NULL);
-		struct raw up = make_idle(&r);
-		ways[i](&up);
-		/* The loop has not heard of it yet. */
-		http_lease(&r.pool, false, &ops, &h);
-		CHECK_STR(buf_str(&h.log), "reused");
-		AWAIT(&r, h.over);
-		CHECK_STR(buf_str(&h.log), "reused fault:UPSTREAM_RESET");
-		CHECK(h.reused && !h.any_bytes);
-		heard_done(&h);
-		rig_done(&r);
-	}
-}
-
-TEST(bytes_on_an_idle_connection_destroy_it)
-{
-	struct rig r;
-
-	rig_init(&r, NULL);
-	struct raw up = make_idle(&r);
-	raw_send(&r, &up, STR(HELLO));
-	AWAIT(&r, r.pool.idle_count == 0);
-	CHECK(raw_await_end(&r, &up));
-	raw_close(&up);
-	rig_done(&r);
-}
-
-/* Leases from a task, so that the event of the stale connection is fetched, but not
- * delivered, when it is leased. */
-struct late_lease {
-	struct task task;
-	struct timer timer;
-	struct rig *rig;
-	struct heard *heard;
-};
-
-static void lease_now(struct io *io, unsigned what);
-static struct late_lease late;
-static struct io late_io = { .fd = -1, .on_event = lease_now };
-
-static void lease_now(struct io *io, unsigned what)
-{
-	if (what & SYS_READABLE)
-		http_lease(&late.rig->pool, false, &ops, late.heard);
-}
-
-TEST(an_answer_that_came_before_its_request_is_none)
-{
-	struct rig r;
-	struct heard h = heard_new();
-	struct net_addr at;
-
-	rig_init(&r, NULL);
-	late = (struct late_lease){ .rig = &r, .heard = &h };
-	struct raw up = make_idle(&r);
-	CHECK(net_parse(STR("127.0.0.1:0"), &at));
-	int door = sys_listen(&at, 1);
-	CHECK_INT(sys_local_addr(door, &at), 0);
-	int knock = sys_connect(&at);
-	struct net_addr peer;
-	late_io.fd = sys_accept(door, &peer);
-	CHECK(late_io.fd >= 0);
-	CHECK_INT(loop_watch(&r.loop, &late_io), 0);
-	rig_wait(&r, 2);
-	/* Both are readable in one batch, the door first. */
-	CHECK_INT(send(knock, "x", 1, MSG_NOSIGNAL), 1);
-	CHECK(send(up.fd, HELLO, sizeof(HELLO) - 1, MSG_NOSIGNAL) > 0);
-	AWAIT(&r, h.over);
-	CHECK_STR(buf_str(&h.log), "reused fault:UPSTREAM_RESET");
-	CHECK(!h.any_bytes);
-	loop_unwatch(&r.loop, &late_io);
-	sys_close(late_io.fd);
-	sys_close(door);
-	sys_close(knock);
-	raw_close(&up);
-	heard_done(&h);
-	rig_done(&r);
-}
-
-TEST(idle_connections_grow_old_and_the_newest_is_taken_first)
-{
-	struct rig r;
-	struct heard h = heard_new();
-
-	rig_init(&r, NULL);
-	r.pool.origin.idle_timeout = 80 * USEC_MS;
-	struct raw old = make_idle(&r);
-	rig_wait(&r, 40);
-	struct raw young = make_idle(&r);
-	CHECK_INT(r.pool.idle_count, 2);
-	rig_wait(&r, 50);
-	CHECK_INT(r.pool.idle_count, 1);
-	CHECK(raw_await_end(&r, &old));
-	struct raw youngest = make_idle(&r);
-	http_lease(&r.pool, false, &ops, &h);
-	CHECK(raw_await(&r, &youngest, SENT));
-	CHECK_INT(young.got.len, 0);
-	http_up_release(h.up);
-	CHECK(raw_await_end(&r, &youngest));
-	raw_close(&old);
-	raw_close(&young);
-	raw_close(&youngest);
-	heard_done(&h);
-	rig_done(&r);
-}
-
-TEST(a_pool_keeps_no_more_than_it_may)
-{
-	struct rig r;
-	struct raw ups[4];
-
-	rig_init(&r, NULL);
-	r.pool.keep = 2;
-	for (size_t i = 0; i < countof(ups); i++)
-		ups[i] = make_idle(&r);
-	CHECK_INT(r.pool.idle_count, 2);
-	CHECK(raw_await_end(&r, &ups[0]) && raw_await_end(&r, &ups[1]));
-	CHECK(!ups[2].ended && !ups[3].ended);
-	for (size_t i = 0; i < countof(ups); i++)
-		raw_close(&ups[i]);
-	rig_done(&r);
-}
-
-TEST(a_warm_connection_waits_in_the_pool)
-{
-	struct rig r;
-	struct heard h = heard_new();
-
-	rig_init(&r, NULL);
-	http_pool_warm(&r.pool);
-	struct raw up = raw_accept(&r);
-	AWAIT(&r, r.pool.idle_count == 1);
-	CHECK_INT(r.pool.busy_count, 0);
-	http_lease(&r.pool, false, &ops, &h);
-	CHECK(raw_await(&r, &up, SENT));
-	raw_send(&r, &up, STR(HELLO));
-	AWAIT(&r, h.over);
-	CHECK_STR(buf_str(&h.log), "reused head:200 end");
-	sys_close(r.listener);
-	r.listener = -1;
-	http_pool_warm(&r.pool);
-	AWAIT(&r, r.pool.busy_count == 0);
-	CHECK_INT(r.pool.idle_count, 1);
-	raw_close(&up);
-	heard_done(&h);
-	rig_done(&r);
-}
-
-TEST(a_pool_that_ends_lets_the_busy_finish)
-{
-	struct rig r;
-	struct heard h = heard_new();
-
-	rig_init(&r, NULL);
-	struct raw idle = make_idle(&r);
-	http_lease(&r.pool, true, &ops, &h);
-	struct raw up = raw_accept(&r);
-	CHECK(raw_await(&r, &up, SENT));
-	http_pool_done(&r.pool);
-	CHECK(raw_await_end(&r, &idle));
-	raw_send(&r, &up, STR(HELLO));
-	AWAIT(&r, h.over);
-	CHECK_STR(buf_str(&h.log), "ready head:200 end");
-	CHECK(raw_await_end(&r, &up));
-	raw_close(&up);
-	raw_close(&idle);
-	heard_done(&h);
-	rig_done(&r);
-}
-
-TEST(released_early_a_connection_is_closed)
-{
-	struct rig r;
-	struct heard a = heard_new(), b = heard_new(), c = heard_new(), d = heard_new();
-
-	rig_init(&r, NULL);
-	struct http_up *u = http_lease(&r.pool, true, &ops, &a);
-	http_up_release(u); /* while dialling */
-	struct raw up = raw_accept(&r);
-	CHECK(raw_await_end(&r, &up));
-	CHECK_INT(a.log.len, 0);
-	raw_close(&up);
-
-	u = http_lease(&r.pool, true, &ops, &b);
-	up = raw_accept(&r);
-	CHECK(raw_await(&r, &up, SENT));
-	http_up_release(u); /* while waiting */
-	CHECK(raw_await_end(&r, &up));
-	raw_close(&up);
-
-	c.release_in_head = true;
-	http_lease(&r.pool, true, &ops, &c);
-	up = raw_accept(&r);
-	raw_send(&r, &up, STR(HELLO));
-	AWAIT(&r, c.over);
-	CHECK_STR(buf_str(&c.log), "ready head:200");
-	CHECK(raw_await_end(&r, &up));
-	CHECK_INT(r.pool.idle_count + r.pool.busy_count, 0);
-	raw_close(&up);
-
-	up = make_idle(&r);
-	d.release_when_ready = true;
-	http_lease(&r.pool, false, &ops, &d);
-	CHECK_STR(buf_str(&d.log), "reused");
-	CHECK(raw_await_end(&r, &up));
-	raw_close(&up);
-	heard_done(&a);
-	heard_done(&b);
-	heard_done(&c);
-	heard_done(&d);
-	rig_done(&r);
-}
-
 /* ---- sending ---- */
 
 TEST(a_slow_upstream_gets_the_whole_request)
@@ -540,7 +114,7 @@ TEST(a_slow_upstream_gets_the_whole_request)
 	while (request.len < request.limit)
 		buf_add(&request, STR("0123456789abcdef"));
 	h.request = STR("");
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	AWAIT(&r, h.up != NULL);
 	struct iovec iov[3] = {
@@ -573,7 +147,7 @@ TEST(an_early_answer_stops_the_request)
 
 		rig_init(&r, NULL);
 		h.request = str_of(bytes, sizeof(bytes));
-		http_lease(&r.pool, false, &ops, &h);
+		http_lease(&r.pool, false, &heard_ops, &h);
 		struct raw up = raw_accept(&r);
 		AWAIT(&r, h.up != NULL);
 		CHECK(http_up_has_pending(h.up));
@@ -597,7 +171,7 @@ TEST(a_request_not_ended_is_stopped_by_its_answer)
 	rig_init(&r, NULL);
 	h.hold_end = true;
 	h.release_at_end = false;
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	CHECK(raw_await(&r, &up, SENT));
 	raw_send(&r, &up, STR(HELLO));
@@ -623,7 +197,7 @@ TEST(an_upstream_that_takes_nothing_is_given_up)
 	rig_init(&r, NULL);
 	r.pool.origin.write_timeout = 40 * USEC_MS;
 	h.request = str_of(bytes, sizeof(bytes));
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	AWAIT(&r, h.over);
 	CHECK_STR(buf_str(&h.log), "ready fault:WRITE_STALLED");
@@ -643,7 +217,7 @@ TEST(what_is_not_consumed_comes_again)
 
 	rig_init(&r, NULL);
 	h.chew = 4;
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	CHECK(raw_await(&r, &up, SENT));
 	while (answer.len) {
@@ -670,7 +244,7 @@ TEST(what_is_never_consumed_is_too_much)
 	while (body.len < 300 * KiB)
 		buf_add(&body, STR("x"));
 	h.chew = 1 * MiB;
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	raw_send(&r, &up, buf_str(&body));
 	AWAIT(&r, h.over);
@@ -696,7 +270,7 @@ TEST(a_paused_answer_is_not_read)
 
 		rig_init(&r, NULL);
 		h.pause_in_head = true;
-		http_lease(&r.pool, false, &ops, &h);
+		http_lease(&r.pool, false, &heard_ops, &h);
 		struct raw up = raw_accept(&r);
 		raw_send(&r, &up, answers_paused[i]);
 		rig_wait(&r, 5);
@@ -723,7 +297,7 @@ TEST(a_stalled_relay_holds_the_upstream_back)
 	while (body.len < body.limit)
 		buf_add(&body, STR("0123456789abcdef"));
 	h.pause_in_data = true;
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	raw_send(&r, &up, STR("HTTP/1.1 200 OK\r\n\r\n"));
 	ssize_t sent = send(up.fd, body.ptr, body.len, MSG_NOSIGNAL);
@@ -760,7 +334,7 @@ TEST(what_a_pause_left_comes_without_new_bytes)
 	rig_init(&r, NULL);
 	h.chew = 3;
 	h.pause_in_data = true;
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	raw_send(&r, &up, STR("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabcd"));
 	AWAIT(&r, h.body.len == 3);
@@ -787,7 +361,7 @@ TEST(a_pause_at_the_end_keeps_the_rest)
 	rig_init(&r, NULL);
 	h.pause_in_data = true;
 	h.most = 2;
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	raw_send(&r, &up, STR(HELLO));
 	for (size_t got = 2; got < 5; got += 2) {
@@ -814,7 +388,7 @@ TEST(a_late_byte_or_end_is_seen_at_the_release)
 
 		rig_init(&r, NULL);
 		h.release_at_end = false;
-		http_lease(&r.pool, false, &ops, &h);
+		http_lease(&r.pool, false, &heard_ops, &h);
 		struct raw up = raw_accept(&r);
 		raw_send(&r, &up, STR(HELLO));
 		AWAIT(&r, h.ended);
@@ -838,7 +412,7 @@ TEST(an_answer_to_head_ends_with_its_head)
 	struct heard h = heard_new();
 
 	rig_init(&r, NULL);
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	AWAIT(&r, h.up != NULL);
 	h.up->is_head = true;
@@ -858,7 +432,7 @@ TEST(ten_interim_answers_are_enough)
 		struct heard h = heard_new();
 
 		rig_init(&r, NULL);
-		http_lease(&r.pool, false, &ops, &h);
+		http_lease(&r.pool, false, &heard_ops, &h);
 		struct raw up = raw_accept(&r);
 		for (int i = 0; i < count; i++)
 			raw_send(&r, &up, STR("HTTP/1.1 102 Processing\r\n\r\n"));
@@ -889,7 +463,7 @@ static void play_head(size_t size, unsigned fields, const char *want)
 	while (head.len + 4 < size)
 		buf_add(&head, STR("x"));
 	buf_add(&head, STR("\r\n\r\n"));
-	http_lease(&r.pool, false, &ops, &h);
+	http_lease(&r.pool, false, &heard_ops, &h);
 	struct raw up = raw_accept(&r);
 	raw_send(&r, &up, buf_str(&head));
 	AWAIT(&r, h.over);
