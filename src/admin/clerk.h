@@ -40,4 +40,4 @@ struct clerk_options {
 /* Listens and starts the thread. NULL: *why. */
 struct clerk *clerk_new(const struct clerk_options *options, struct buf *why);
 /* Ends the thread and removes the socket; before what the ops use goes. */
-void clerk_free(struct clerk **c);
+void clerk_free(struct clerk **pk);

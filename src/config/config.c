@@ -33,6 +33,17 @@ struct config *config_ref(struct config *c)
 	return c;
 }
 
+/* Our own arena's bytes, which everybody else may only read. */
+static char *writable(const char *bytes)
+{
+	union {
+		const char *in;
+		char *out;
+	} u = { .in = bytes };
+
+	return u.out;
+}
+
 void config_unref(struct config **pc)
 {
 	struct config *c = move(*pc);
@@ -43,7 +54,7 @@ void config_unref(struct config **pc)
 		for (unsigned j = 0; j < c->providers[i].key_count; j++) {
 			str key = c->providers[i].keys[j].text;
 
-			mem_wipe((void *)(uintptr_t)key.ptr, key.len);
+			mem_wipe(writable(key.ptr), key.len);
 		}
 	arena_done(&c->arena);
 	free(c);

@@ -11,7 +11,9 @@ enum { URL_MOST = 2048, HOST_MOST = 253, LABEL_MOST = 63 };
 
 static bool is_path_char(char c)
 {
-	return c > ' ' && c < 0x7f && !memchr("?#\\\"<>^`{|}%", c, 12);
+	static const str refused = STR_INIT("?#\\\"<>^`{|}%");
+
+	return c > ' ' && c < 0x7f && str_find(refused, c) == refused.len;
 }
 
 /* "/v1/": what stands behind the authority, without the slashes at its end. */
@@ -158,7 +160,8 @@ static bool parse_unix(str url, struct arena *keep, struct endpoint *e, const ch
 	e->authority = STR("localhost");
 	e->is_literal = e->is_private_literal = true;
 	*why = "its socket is not unix:/path or unix:@name";
-	if (url.len < 6 || !memchr("/@", url.ptr[5], 2) || !net_parse(e->host, &addr))
+	if (url.len < 6 || (url.ptr[5] != '/' && url.ptr[5] != '@') ||
+	    !net_parse(e->host, &addr))
 		return false;
 	if (colon < url.len && !str_starts(str_from(url, colon + 1), STR("/"))) {
 		*why = "its path does not begin with a slash";

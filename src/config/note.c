@@ -48,11 +48,10 @@ static void make_printable(char *text, size_t n)
 			text[i] = '?';
 }
 
-static printf_like(2, 0) str format_text(struct reader *r, const char *fmt, va_list args)
+/* n is what vsnprintf said; more than there is room for is cut. */
+static str keep_text(struct reader *r, char text[TEXT_MOST], int n)
 {
-	char text[TEXT_MOST];
-	int n = vsnprintf(text, sizeof(text), fmt, args);
-	size_t len = n < 0 ? 0 : min_of((size_t)n, sizeof(text) - 1);
+	size_t len = n < 0 ? 0 : min_of((size_t)n, (size_t)TEXT_MOST - 1);
 
 	make_printable(text, len);
 	return arena_copy(r->notes->arena, str_of(text, len));
@@ -180,7 +179,9 @@ void note(struct reader *r, enum note_id id, const struct tree_node *at, const c
 	struct config_notes *notes = r->notes;
 	bool is_error = note_rows[id].code[0] == 'E';
 	struct config_note *n = place_for(notes, is_error);
+	char text[TEXT_MOST];
 	va_list args;
+	int len;
 
 	if (is_error)
 		notes->errors++;
@@ -191,8 +192,9 @@ void note(struct reader *r, enum note_id id, const struct tree_node *at, const c
 		return;
 	*n = (struct config_note){ .is_error = is_error, .code = note_rows[id].code };
 	va_start(args, fmt);
-	n->text = format_text(r, fmt, args);
+	len = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	n->text = keep_text(r, text, len);
 	if (!at || at->line == 0)
 		return;
 	n->line = at->line;
@@ -203,13 +205,16 @@ void note(struct reader *r, enum note_id id, const struct tree_node *at, const c
 
 void note_hint(struct reader *r, const char *fmt, ...)
 {
+	char text[TEXT_MOST];
 	va_list args;
+	int len;
 
 	if (!r->last)
 		return;
 	va_start(args, fmt);
-	r->last->hint = format_text(r, fmt, args);
+	len = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	r->last->hint = keep_text(r, text, len);
 }
 
 str nearest_name(str written, const str *names, unsigned count)

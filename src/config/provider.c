@@ -398,7 +398,7 @@ static bool is_provider_name(str name)
 		char low = char_lower(name.ptr[i]);
 		bool is_plain = (low >= 'a' && low <= 'z') || char_is_digit(low);
 
-		if (!is_plain && (i == 0 || !memchr("._-", low, 3)))
+		if (!is_plain && (i == 0 || str_find(STR("._-"), low) == 3))
 			return false;
 	}
 	return name.len > 0 && name.len <= NAME_MOST;

@@ -59,7 +59,7 @@ str nearest_name(str written, const str *names, unsigned count);
 /* ---- the parts of a reading, each in its file ---- */
 
 /* Replaces ${NAME} in all values of the tree (variable.c). */
-void resolve_variables(struct reader *r, struct tree_node *root);
+void resolve_variables(struct reader *r, struct tree_node *n);
 /* Fills config->providers from `providers:`; node may be NULL (config_provider.c). */
 void read_providers(struct reader *r, const struct tree_node *node);
 /* Fills config->routes from `routes:`; the providers are there (config_route.c). */

@@ -84,7 +84,7 @@ static bool looks_numeric(str s)
 	if (s.len == 0 || (!char_is_digit(s.ptr[0]) && s.ptr[0] != '.'))
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (!char_is_digit(s.ptr[i]) && !memchr("._eE+-", s.ptr[i], 6))
+		if (!char_is_digit(s.ptr[i]) && str_find(STR("._eE+-"), s.ptr[i]) == 6)
 			return false;
 	return true;
 }

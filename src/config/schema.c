@@ -133,10 +133,12 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 	case KIND_TEXT:
 	case KIND_DIR:
 	case KIND_FILE:
-	case KIND_ADDRESS:
-	case KIND_LOG:
 	case KIND_SECRET:
 		json_key_str(w, STR("type"), STR("string"));
+		break;
+	case KIND_ADDRESS: /* `off`, too */
+	case KIND_LOG:
+		write_any(w, "{\"type\":\"string\"},{\"const\":false}");
 		break;
 	case KIND_URL:
 		write_any(w,

@@ -53,9 +53,6 @@ enum { NO_PLACE = 0xffff, SECTION_KEYS_MOST = 32 };
 
 struct config_key {
 	const char *name;
-	enum config_kind kind;
-	uint16_t place; /* offset in the section's struct, or NO_PLACE */
-	enum section_id section;
 	const char *low, *high; /* the range, as text; NULL: none */
 	const char *words;      /* "keys|open" */
 	const char *later;      /* words which are planned */
@@ -63,16 +60,19 @@ struct config_key {
 	const char *otherwise;  /* the default in words, for the documentation */
 	const char *example;
 	const char *help;
+	enum config_kind kind;
+	enum section_id section;
+	uint16_t place; /* offset in the section's struct, or NO_PLACE */
 	bool is_required;
 };
 
-/* Sections share the struct of the section around them unless place says otherwise. */
+/* A section within another one shares its struct, from the place its row says. */
 struct config_section {
 	const char *path; /* "routes.NAME.retry"; empty for the root */
 	const char *help;
 	const struct config_key *keys;
-	unsigned count;
 	const struct config_section *also; /* its keys are possible here too */
+	unsigned count;
 	uint16_t also_place;
 };
 

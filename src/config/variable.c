@@ -40,7 +40,7 @@ static bool parse_variable(str *text, struct variable *ret)
 	if (!is_name(v.name))
 		return false;
 	if (v.name.ptr[v.name.len] == ':') {
-		v.mode = inner.len ? inner.ptr[0] : ' ';
+		v.mode = (char)(inner.len ? inner.ptr[0] : ' ');
 		v.rest = str_from(inner, 1);
 		if (v.mode != '-' && v.mode != '?')
 			return false;

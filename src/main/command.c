@@ -22,20 +22,15 @@ const struct command_option command_common[] = {
 
 /* ---- messages ---- */
 
-static printf_like(1, 0) void complain(const char *fmt, va_list args)
-{
-	fprintf(stderr, "sluice: ");
-	vfprintf(stderr, fmt, args);
-	fprintf(stderr, "\n");
-}
-
 int command_failed(const char *fmt, ...)
 {
 	va_list args;
 
+	fprintf(stderr, "sluice: ");
 	va_start(args, fmt);
-	complain(fmt, args);
+	vfprintf(stderr, fmt, args);
 	va_end(args);
+	fprintf(stderr, "\n");
 	return EXIT_FAILED;
 }
 
@@ -43,11 +38,11 @@ int command_misused(const struct command *c, const char *fmt, ...)
 {
 	va_list args;
 
+	fprintf(stderr, "sluice: ");
 	va_start(args, fmt);
-	complain(fmt, args);
+	vfprintf(stderr, fmt, args);
 	va_end(args);
-	fprintf(stderr, "        see: sluice %s%s--help\n", c->row ? c->row->name : "",
-	        c->row ? " " : "");
+	fprintf(stderr, "\n        see: sluice %s --help\n", c->row->name);
 	return EXIT_USAGE;
 }
 
@@ -149,7 +144,7 @@ static int parse_option(struct parser *p)
 	bool is_long = written[1] == '-';
 	str value = str_from_z(written + (is_long ? 2 : 1));
 	str name = is_long ? str_cut(&value, '=') : str_take(&value, 1);
-	char letter = is_long ? 0 : name.ptr[0];
+	char letter = (char)(is_long ? 0 : name.ptr[0]);
 	bool has_value = is_long ? name.ptr[name.len] == '=' : value.len > 0;
 	const struct command_option *option =
 	        find_option(p->c->row->options, name, letter);

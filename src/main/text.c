@@ -70,10 +70,11 @@ void text_time(struct buf *to, usec wall)
 
 void text_safe(struct buf *to, str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		buf_add_char(to, (unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f
-		                         ? '?'
-		                         : s.ptr[i]);
+	for (size_t i = 0; i < s.len; i++) {
+		bool steers = (unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f;
+
+		buf_add_char(to, (char)(steers ? '?' : s.ptr[i]));
+	}
 }
 
 /* ---- an attempt as JSON ---- */

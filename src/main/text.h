@@ -15,6 +15,6 @@ void text_price(struct buf *to, picousd per_token);
 void text_safe(struct buf *to, str s);
 
 /* An attempt as an object, named as in the access log. */
-void row_json(struct json_writer *to, const struct attempt_row *row);
+void row_json(struct json_writer *w, const struct attempt_row *row);
 /* One line for an exchange: the row that closes it. */
 void row_line(struct buf *to, const struct attempt_row *row);

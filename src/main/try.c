@@ -46,10 +46,9 @@ static void say(struct try *t, str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
+		bool steers = (c < ' ' && c != '\n' && c != '\t') || c == 0x7f;
 
-		buf_add_char(&t->text, (c < ' ' && c != '\n' && c != '\t') || c == 0x7f
-		                               ? '?'
-		                               : s.ptr[i]);
+		buf_add_char(&t->text, (char)(steers ? '?' : s.ptr[i]));
 	}
 	if (s.len > 0 && !t->first_at)
 		t->first_at = sys_now();

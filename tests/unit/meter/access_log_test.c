@@ -43,11 +43,11 @@ static struct attempt_row typical(void)
 
 static str line_of(const struct attempt_row *row)
 {
-	static struct buf line = BUF_LIMIT(64 * KiB);
+	static struct buf line = BUF_LIMIT(128 * KiB);
 	struct access_clock clock = { .second = 0 };
 
 	buf_clear(&line);
-	buf_reserve(&line, ACCESS_LINE_MOST);
+	buf_reserve(&line, 2 * ACCESS_LINE_MOST);
 	access_line_add(&line, &clock, row);
 	access_line_add(&line, &clock, row); /* the clock's memory says the same */
 	CHECK(str_eq(str_first(buf_str(&line), line.len / 2),
@@ -91,7 +91,8 @@ TEST(access_line_escapes_whatever_comes)
 			row.agent = str_of(text, 12);
 			str line = line_of(&row);
 			bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-			CHECK(str_has(line, row.agent) == plain || c == 0x7f);
+			CHECK(!plain || str_has(line, row.agent));
+			CHECK(c >= 0x20 || !str_has(line, row.agent));
 			CHECK(str_find(line, '\n') == line.len - 1);
 			for (size_t i = 0; i + 1 < line.len; i++)
 				CHECK((unsigned char)line.ptr[i] >= 0x20);
@@ -178,7 +179,7 @@ TEST(access_log_appends_and_mends_half_a_line)
 
 TEST(access_log_keeps_three_old_files)
 {
-	char path[512], old[520];
+	char path[512], old[544];
 	struct attempt_row row = typical();
 	struct stat st;
 
