@@ -10,7 +10,7 @@ MESON  = tools/configure
 .PHONY: all unit check e2e asan tsan fuzz tidy floors format bench night run docs clean
 
 all:
-	@$(MESON) $(BUILD)
+	@$(MESON) $(BUILD) -Db_lto=true
 	@ninja -C $(BUILD) -j $(JOBS)
 
 unit: all
@@ -25,34 +25,33 @@ check: unit e2e
 
 # The same tests with AddressSanitizer and UndefinedBehaviorSanitizer.
 asan:
-	@$(MESON) build-asan -Db_sanitize=address,undefined -Db_lundef=false
+	@$(MESON) build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim
 	@tools/sanitized build-asan/tests/unit
 	@tools/sanitized build-asan/tests/sim
-	@SLUICE=build-asan/sluice tools/sanitized $(E2E)
+	@SLUICE=build-asan/sluice tools/sanitized $(E2E) --few
 
 # Threads only meet end to end and in a few unit tests.
 tsan:
-	@$(MESON) build-tsan -Db_sanitize=thread -Db_lundef=false
+	@$(MESON) build-tsan -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
 	@ninja -C build-tsan -j $(JOBS) sluice tests/unit
 	@tools/sanitized build-tsan/tests/unit loop store meter
 	@SLUICE=build-tsan/sluice tools/sanitized $(E2E) --few
 
 fuzz:
-	@CC=clang-14 $(MESON) build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+	@CC=clang-14 $(MESON) build-fuzz -Dfuzz=true -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-fuzz -j $(JOBS) fuzz/all
-	@tools/fuzz build-fuzz $(or $(SECONDS),20)
+	@JOBS=$(JOBS) tools/fuzz build-fuzz $(or $(SECONDS),20)
 
 tidy:
 	@CC=clang-14 $(MESON) build-clang
-	@ninja -C build-clang -j $(JOBS)
-	@tools/tidy build-clang
+	@JOBS=$(JOBS) tools/tidy build-clang
 
 floors:
 	@tools/floors
 
 format:
-	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'fuzz/*.c' | xargs clang-format-14 -i
+	@git ls-files -co --exclude-standard 'src/*.[ch]' 'tests/*.[ch]' 'fuzz/*.[ch]' | xargs clang-format-14 -i
 
 bench: all
 	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load

@@ -1,9 +1,9 @@
 /* check.h - our test framework.
  *
  *	TEST(names_are_trimmed) { CHECK_STR(str_trim(STR(" a ")), "a"); }
- * Every TEST registers itself; tests/main.c runs them all, or those whose name contains an
- * argument, and ends with "N passed, N failed".  A failed CHECK says where and what, and
- * the test goes on to its end. */
+ * Every TEST registers itself; tests/main.c runs them all, or those whose name contains
+ *an argument, and ends with "N passed, N failed".  A failed CHECK says where and what,
+ *and the test goes on to its end. */
 #pragma once
 #include "base/fault.h"
 #include "base/str.h"
@@ -28,7 +28,7 @@ const char *test_dir(void);
 	static void test_##test_name(void);                                              \
 	__attribute__((constructor)) static void register_##test_name(void)              \
 	{                                                                                \
-		static struct test t = { #test_name, __FILE__, test_##test_name, NULL };  \
+		static struct test t = { #test_name, __FILE__, test_##test_name, NULL }; \
 		test_register(&t);                                                       \
 	}                                                                                \
 	static void test_##test_name(void)

@@ -35,7 +35,7 @@ bool check_str(const char *file, int line, const char *what, str got, str want)
 	if (str_eq(got, want))
 		return true;
 	check_failed(file, line, "%s is \"%.*s\", not \"%.*s\"", what, STR_ARG(got),
-		     STR_ARG(want));
+	             STR_ARG(want));
 	return false;
 }
 
@@ -57,7 +57,7 @@ bool check_fault(const char *file, int line, const char *what, fault_t got, faul
 	if (got == want)
 		return true;
 	check_failed(file, line, "%s is %.*s, not %.*s", what, STR_ARG(fault_name(got)),
-		     STR_ARG(fault_name(want)));
+	             STR_ARG(fault_name(want)));
 	return false;
 }
 

@@ -88,7 +88,8 @@ void *arena_try(struct arena *a, size_t size)
 
 	if (rounded < size || rounded > ceiling || a->used > ceiling - rounded)
 		return NULL;
-	if (rounded > (size_t)(a->end - a->at)) {
+	/* A fresh arena has no block: of it even nothing needs one, to point into. */
+	if (!a->at || rounded > (size_t)(a->end - a->at)) {
 		bool own = rounded > STANDARD / 2;
 		struct arena_block *b = block_get(a->pool, own ? rounded : STANDARD);
 

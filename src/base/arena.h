@@ -30,11 +30,11 @@ void arena_pool_done(struct arena_pool *p);
 void arena_done(struct arena *a);
 /* Uninitialised, aligned for any object; never NULL: beyond the ceiling it aborts. */
 void *arena_alloc(struct arena *a, size_t size)
-	__attribute__((malloc, returns_nonnull, alloc_size(2)));
+        __attribute__((malloc, returns_nonnull, alloc_size(2)));
 /* The same, NULL beyond the ceiling. */
 void *arena_try(struct arena *a, size_t size) __attribute__((malloc));
 void *arena_zero(struct arena *a, size_t size)
-	__attribute__((malloc, returns_nonnull, alloc_size(2)));
+        __attribute__((malloc, returns_nonnull, alloc_size(2)));
 str arena_copy(struct arena *a, str s);
 /* A NUL-terminated copy, for a library's door. */
 const char *str_z(struct arena *a, str s) __attribute__((returns_nonnull));

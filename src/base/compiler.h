@@ -19,7 +19,9 @@
 		moved_;                                                                  \
 	})
 
+/* clang-format off */
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+/* clang-format on */
 #define countof(array) (sizeof(array) / sizeof((array)[0]))
 #define min_of(a, b)                                                                     \
 	({                                                                               \

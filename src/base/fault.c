@@ -9,15 +9,15 @@
 #define AGAIN true
 #define NEVER false
 
-#define FAULT(name, status, type, code, owner, next, again, text)                               \
-	const struct fault FAULT_##name[1] = { { STR_INIT(#name), status, STR_INIT(type), \
-						 STR_INIT(code), owner, next, again,     \
-						 STR_INIT(text) } };
+#define FAULT(name, status, type, code, owner, next, again, text)                        \
+	const struct fault FAULT_##name[1] = { { STR_INIT(#name), status,                \
+		                                 STR_INIT(type), STR_INIT(code), owner,  \
+		                                 next, again, STR_INIT(text) } };
 #include "base/fault.def"
 #undef FAULT
 
 static const fault_t rows[FAULT_IDS] = {
-#define FAULT(name, status, type, code, owner, next, again, text)                               \
+#define FAULT(name, status, type, code, owner, next, again, text)                        \
 	[FAULT_ID_##name] = FAULT_##name,
 #include "base/fault.def"
 #undef FAULT

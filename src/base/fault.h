@@ -23,7 +23,7 @@ struct fault {
 typedef const struct fault *fault_t;
 
 /* One-row arrays, so that FAULT_NO_KEY is a fault_t. */
-#define FAULT(name, status, type, code, owner, next, again, text)                               \
+#define FAULT(name, status, type, code, owner, next, again, text)                        \
 	extern const struct fault FAULT_##name[1];
 #include "base/fault.def"
 #undef FAULT

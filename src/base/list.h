@@ -60,8 +60,9 @@ static inline struct list *list_take_first(struct list *head)
 	return item;
 }
 
-#define list_each(head, it) for (struct list *it = (head)->next; it != (head); it = it->next)
+#define list_each(head, it)                                                              \
+	for (struct list *it = (head)->next; it != (head); it = it->next)
 /* Survives the removal of `it` from inside the loop. */
 #define list_each_safe(head, it)                                                         \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);       \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);        \
 	     it = it##_next, it##_next = it->next)

@@ -44,7 +44,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 		return;
 	len = (size_t)snprintf(line, sizeof(line), "sluice: %s", names[level]);
 	len += escape(line + len, sizeof(line) - len - 1, text,
-		      min_of((size_t)n, sizeof(text) - 1));
+	              min_of((size_t)n, sizeof(text) - 1));
 	line[len++] = '\n';
 	/* One write per line keeps lines of several threads apart; a full or closed
 	 * stderr must not stop the service. */

@@ -18,9 +18,9 @@ size_t str_find_any(str s, str set)
 
 size_t str_find_str(str haystack, str needle)
 {
-	const char *at = haystack.len ? memmem(haystack.ptr, haystack.len, needle.ptr,
-					       needle.len)
-				      : NULL;
+	const char *at =
+	        haystack.len ? memmem(haystack.ptr, haystack.len, needle.ptr, needle.len)
+	                     : NULL;
 
 	return at ? (size_t)(at - haystack.ptr) : haystack.len;
 }

@@ -105,8 +105,8 @@ str str_cut(str *rest, char c);
 /* Without blanks and tabs at both ends. */
 str str_trim(str s);
 
-/* ASCII only; bytes above 127 are compared as they are.  Lengths differ far more often than
- * letters do, so they are compared in place. */
+/* ASCII only; bytes above 127 are compared as they are.  Lengths differ far more often
+ * than letters do, so they are compared in place. */
 bool str_eq_nocase_bytes(const char *a, const char *b, size_t len);
 static inline bool str_eq_nocase(str a, str b)
 {

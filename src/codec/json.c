@@ -46,20 +46,21 @@ const uint8_t json_bytes[256] = {
 
 enum { TAPE_DEPTH = 8 };
 
+/* What is kept of the text beside the verdict. The walk is compiled once for each. */
+enum keep { KEEP_NOTHING, KEEP_MEMBERS, KEEP_TAPE };
+
 struct check {
 	const char *end;
 	const struct json_limits *limits;
-	uint64_t is_object; /* one bit per open container, the innermost lowest */
-	unsigned depth;     /* how many are open */
-	unsigned nodes;
 	fault_t why;
-	struct json_member *members; /* room for the root's, or NULL */
+	struct json_member *members; /* KEEP_MEMBERS: room for the root's */
 	size_t count, most;
-	struct json_tape *tape; /* or NULL */
+	struct json_tape *tape; /* KEEP_TAPE */
 	unsigned tape_depth;
-	str name;              /* of the value that begins next */
 	uint32_t open[TAPE_DEPTH + 1]; /* the tape's nodes of the open containers */
 };
+
+#define inlined static inline __attribute__((always_inline))
 
 static const char *refuse(struct check *c, fault_t why)
 {
@@ -97,11 +98,10 @@ static const char *check_utf8(struct check *c, const char *at)
 	return at;
 }
 
-/* From the opening quote. */
-static const char *check_string(struct check *c, const char *at)
+/* From the first byte of a string that is not plain. */
+static const char *check_string_rest(struct check *c, const char *at)
 {
-	for (at++;;) {
-		at = json_plain_end(at, c->end);
+	for (;; at = json_plain_end(at, c->end)) {
 		if (at == c->end)
 			return refuse(c, FAULT_BAD_JSON);
 		if (*at == '"')
@@ -115,6 +115,15 @@ static const char *check_string(struct check *c, const char *at)
 		if (!at)
 			return NULL;
 	}
+}
+
+/* From the opening quote. */
+inlined const char *check_string(struct check *c, const char *at)
+{
+	at = json_plain_end(at + 1, c->end);
+	if (likely(at < c->end && *at == '"'))
+		return at + 1;
+	return check_string_rest(c, at);
 }
 
 /* At least one digit. */
@@ -155,78 +164,75 @@ static const char *check_word(struct check *c, const char *at, str word)
 	return at + word.len;
 }
 
+/* Neither string nor container. */
 static const char *check_scalar(struct check *c, const char *at)
 {
-	switch (json_type_at(*at)) {
-	case JSON_STRING:
-		return check_string(c, at);
-	case JSON_NUMBER:
-		return check_number(c, at);
-	case JSON_TRUE:
+	switch (*at) {
+	case 't':
 		return check_word(c, at, STR("true"));
-	case JSON_FALSE:
+	case 'f':
 		return check_word(c, at, STR("false"));
-	case JSON_NULL:
+	case 'n':
 		return check_word(c, at, STR("null"));
-	case JSON_OBJECT:
-	case JSON_ARRAY:
-	case JSON_NONE:
-		break;
+	default:
+		if (json_type_at(*at) != JSON_NUMBER)
+			return refuse(c, FAULT_BAD_JSON);
+		return check_number(c, at);
 	}
-	return refuse(c, FAULT_BAD_JSON);
 }
 
 /* A member's name, to where its value begins. */
-static const char *check_name(struct check *c, const char *at)
+inlined const char *check_name(struct check *c, const char *at, str *ret_name)
 {
 	const char *name = at + 1;
-	size_t length;
 
 	if (at == c->end || *at != '"')
 		return refuse(c, FAULT_BAD_JSON);
 	at = check_string(c, at);
 	if (!at)
 		return NULL;
-	length = (size_t)(at - 1 - name);
-	if (length > c->limits->key || ++c->nodes > c->limits->nodes)
+	*ret_name = str_of(name, (size_t)(at - 1 - name));
+	if (ret_name->len > c->limits->key)
 		return refuse(c, FAULT_JSON_LIMIT);
 	at = json_skip_space(at, c->end);
 	if (at == c->end || *at != ':')
 		return refuse(c, FAULT_BAD_JSON);
-	at = json_skip_space(at + 1, c->end);
-	if (c->members && c->depth == 1) {
-		if (c->count == c->most)
-			return refuse(c, FAULT_JSON_LIMIT);
-		c->members[c->count++] =
-		        (struct json_member){ .key = str_of(name, length),
-			                      .value.raw.ptr = at };
-	}
-	c->name = str_of(name, length);
-	return at;
+	return json_skip_space(at + 1, c->end);
 }
 
-/* The value that begins at `at` goes onto the tape, if it belongs there. */
-static bool tape_begin(struct check *c, const char *at)
+/* The value that begins at `at` becomes a member of the root; its end comes later. */
+static bool member_begin(struct check *c, str name, const char *at)
+{
+	if (c->count == c->most)
+		return false;
+	c->members[c->count++] =
+	        (struct json_member){ .key = name,
+		                      .value = { json_type_at(*at), { at, 0 } } };
+	return true;
+}
+
+inlined void member_end(struct check *c, const char *at)
+{
+	str *raw = &c->members[c->count - 1].value.raw;
+
+	raw->len = (size_t)(at - raw->ptr);
+}
+
+/* The same for the tape. */
+inlined bool tape_begin(struct check *c, str name, const char *at)
 {
 	struct json_tape *t = c->tape;
-	bool in_object = c->is_object & 1, is_container = *at == '{' || *at == '[';
 
-	if (c->depth > c->tape_depth || (!in_object && !is_container && c->depth > 0))
-		return true;
 	if (t->count == t->most)
 		return false;
-	if (is_container && c->depth <= TAPE_DEPTH)
-		c->open[c->depth] = t->count;
 	t->nodes[t->count++] = (struct json_node){
-		.m = { .key = in_object ? c->name : STR(""),
-		       .value = { json_type_at(*at), { at, 0 } } },
+		.m = { .key = name, .value = { json_type_at(*at), { at, 0 } } },
 		.next = t->count,
 	};
 	return true;
 }
 
-/* A scalar is the newest node, a container the one that was opened at its depth. */
-static void tape_end(struct check *c, uint32_t node, const char *at)
+inlined void tape_end(struct check *c, uint32_t node, const char *at)
 {
 	struct json_node *n = &c->tape->nodes[node];
 
@@ -234,81 +240,97 @@ static void tape_end(struct check *c, uint32_t node, const char *at)
 	n->next = c->tape->count;
 }
 
-static const char *open_container(struct check *c, const char *at)
+/* The root, with all that is in it: one turn for each value.  What the walk knows (how
+ * deep it is, which containers are objects) stays in registers, for this is where a
+ * request's user time goes. */
+inlined const char *check_root(struct check *c, const char *at, enum keep keep)
 {
-	if (++c->depth > c->limits->depth || ++c->nodes > c->limits->nodes)
-		return refuse(c, FAULT_JSON_LIMIT);
-	c->is_object = c->is_object << 1 | (*at == '{');
-	return json_skip_space(at + 1, c->end);
-}
+	const struct json_limits limits = *c->limits;
+	uint64_t is_object = 0; /* one bit per open container, the innermost lowest */
+	unsigned depth = 0, nodes = 0;
+	str name = STR("");
 
-static void end_member(struct check *c, const char *at)
-{
-	struct json_value *v = &c->members[c->count - 1].value;
-
-	v->raw.len = (size_t)(at - v->raw.ptr);
-	v->type = json_type_at(v->raw.ptr[0]);
-}
-
-/* Behind a value: closes the containers that end here as well, and steps over the comma
- * to what comes next. */
-static const char *step_on(struct check *c, const char *at)
-{
 	for (;;) {
-		if (c->depth == 1 && c->count > 0)
-			end_member(c, at);
-		if (c->depth == 0)
-			return at;
-		at = json_skip_space(at, c->end);
+		uint32_t node = keep == KEEP_TAPE ? c->tape->count : 0;
+		bool taped = false;
+
+		if (is_object & 1) {
+			at = check_name(c, at, &name);
+			if (!at)
+				return NULL;
+			if (++nodes > limits.nodes)
+				return refuse(c, FAULT_JSON_LIMIT);
+		}
 		if (at == c->end)
 			return refuse(c, FAULT_BAD_JSON);
-		if (*at == ',')
-			return json_skip_space(at + 1, c->end);
-		if (*at != (c->is_object & 1 ? '}' : ']'))
-			return refuse(c, FAULT_BAD_JSON);
-		at++;
-		c->depth--;
-		c->is_object >>= 1;
-		if (c->tape && c->depth <= c->tape_depth)
-			tape_end(c, c->open[c->depth], at);
+		bool opens = *at == '{' || *at == '[';
+		if (keep == KEEP_MEMBERS && depth == 1 && (is_object & 1) &&
+		    !member_begin(c, name, at))
+			return refuse(c, FAULT_JSON_LIMIT);
+		if (keep == KEEP_TAPE && depth <= c->tape_depth) {
+			taped = (is_object & 1) || opens || depth == 0;
+			if (taped && !tape_begin(c, is_object & 1 ? name : STR(""), at))
+				return refuse(c, FAULT_JSON_LIMIT);
+			c->open[depth] = node; /* means something when it opens */
+		}
+		if (opens) {
+			if (++depth > limits.depth || ++nodes > limits.nodes)
+				return refuse(c, FAULT_JSON_LIMIT);
+			is_object = is_object << 1 | (*at == '{');
+			at = json_skip_space(at + 1, c->end);
+			if (at == c->end || (*at != '}' && *at != ']'))
+				continue; /* with its first value */
+		} else {
+			at = *at == '"' ? check_string(c, at) : check_scalar(c, at);
+			if (!at)
+				return NULL;
+			if (keep == KEEP_TAPE && taped)
+				tape_end(c, node, at);
+			if (keep == KEEP_MEMBERS && depth == 1 && (is_object & 1))
+				member_end(c, at);
+		}
+		/* Behind a value: what ends here as well, and the comma. */
+		for (;;) {
+			if (depth == 0)
+				return at;
+			at = json_skip_space(at, c->end);
+			if (at == c->end)
+				return refuse(c, FAULT_BAD_JSON);
+			if (*at == ',')
+				break;
+			if (*at != (is_object & 1 ? '}' : ']'))
+				return refuse(c, FAULT_BAD_JSON);
+			at++;
+			depth--;
+			is_object >>= 1;
+			if (keep == KEEP_TAPE && depth <= c->tape_depth)
+				tape_end(c, c->open[depth], at);
+			if (keep == KEEP_MEMBERS && depth == 1 && (is_object & 1))
+				member_end(c, at);
+		}
+		at = json_skip_space(at + 1, c->end);
 	}
 }
 
-/* The root, with all that is in it. */
-static const char *check_root(struct check *c, const char *at)
+static const char *check_alone(struct check *c, const char *at)
 {
-	do {
-		if (c->is_object & 1) {
-			at = check_name(c, at);
-			if (!at)
-				return NULL;
-		}
-		if (at == c->end)
-			return refuse(c, FAULT_BAD_JSON);
-		if (c->tape && !tape_begin(c, at))
-			return refuse(c, FAULT_JSON_LIMIT);
-		uint32_t node = c->tape ? c->tape->count - 1 : 0;
-		bool on_tape = c->tape && c->depth <= c->tape_depth &&
-			       (c->is_object & 1 || c->depth == 0);
-		if (*at == '{' || *at == '[') {
-			at = open_container(c, at);
-			if (!at)
-				return NULL;
-			if (at == c->end || (*at != '}' && *at != ']'))
-				continue; /* depth is not 0: on with its first item */
-		} else {
-			at = check_scalar(c, at);
-			if (!at)
-				return NULL;
-			if (on_tape)
-				tape_end(c, node, at);
-		}
-		at = step_on(c, at);
-	} while (at && c->depth > 0);
-	return at;
+	return check_root(c, at, KEEP_NOTHING);
 }
 
-static fault_t check_text(struct check *c, str text, struct json_value *ret)
+static const char *check_members(struct check *c, const char *at)
+{
+	return check_root(c, at, KEEP_MEMBERS);
+}
+
+static const char *check_taped(struct check *c, const char *at)
+{
+	return check_root(c, at, KEEP_TAPE);
+}
+
+typedef const char *check_fn(struct check *c, const char *at);
+
+static fault_t check_text(struct check *c, str text, check_fn *check,
+                          struct json_value *ret)
 {
 	assert(c->limits->depth <= 64);
 	if (text.len == 0)
@@ -316,7 +338,7 @@ static fault_t check_text(struct check *c, str text, struct json_value *ret)
 	c->end = text.ptr + text.len;
 
 	const char *root = json_skip_space(text.ptr, c->end);
-	const char *at = check_root(c, root);
+	const char *at = check(c, root);
 	if (!at)
 		return c->why;
 	if (json_skip_space(at, c->end) != c->end)
@@ -330,7 +352,7 @@ fault_t json_check(str text, const struct json_limits *limits, struct json_value
 {
 	struct check c = { .limits = limits };
 	struct json_value root = { .type = JSON_NONE };
-	fault_t why = check_text(&c, text, &root);
+	fault_t why = check_text(&c, text, check_alone, &root);
 
 	if (!why && ret)
 		*ret = root;
@@ -342,7 +364,7 @@ fault_t json_members(str text, const struct json_limits *limits, struct json_mem
 {
 	struct check c = { .limits = limits, .members = ret, .most = most };
 	struct json_value root = { .type = JSON_NONE };
-	fault_t why = check_text(&c, text, &root);
+	fault_t why = check_text(&c, text, check_members, &root);
 
 	if (!why && root.type != JSON_OBJECT)
 		why = FAULT_BAD_JSON;
@@ -354,12 +376,12 @@ fault_t json_members(str text, const struct json_limits *limits, struct json_mem
 }
 
 fault_t json_tape_read(str text, const struct json_limits *limits, unsigned depth,
-		       struct json_tape *tape)
+                       struct json_tape *tape)
 {
 	struct check c = { .limits = limits, .tape = tape, .tape_depth = depth };
 	struct json_value root;
 
 	assert(depth <= TAPE_DEPTH);
 	tape->count = 0;
-	return check_text(&c, text, &root);
+	return check_text(&c, text, check_taped, &root);
 }

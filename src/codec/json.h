@@ -58,7 +58,7 @@ must_check fault_t json_members(str text, const struct json_limits *limits,
 must_check fault_t json_object_members(struct json_value object, struct json_member *ret,
                                        size_t most, size_t *ret_count);
 
-/* What json_tape has found: a value, and where the walk goes on behind all that is in it. */
+/* What json_tape has found: a value, and where the walk goes on behind all in it. */
 struct json_node {
 	struct json_member m; /* key empty for items of an array */
 	uint32_t next;        /* index of what follows this value and its contents */
@@ -67,7 +67,7 @@ struct json_node {
 /* A checked text as a flat list of its values down to a depth, in their order, so that a
  * reader visits each place once.  Scalars in arrays and what lies deeper are left out;
  * they are inside their container's raw.
- *	for (uint32_t i = 1; i < t.nodes[0].next; i = t.nodes[i].next)  ... members of root */
+ *	for (i = 1; i < t.nodes[0].next; i = t.nodes[i].next)  ... members of root */
 struct json_tape {
 	struct json_node *nodes; /* set by the owner */
 	uint32_t most;           /* room for so many; set by the owner */
@@ -77,7 +77,7 @@ struct json_tape {
 /* json_check, filling the tape down to `depth` (1: the root's members, 8 at most).
  * JSON_LIMIT also when the tape is full. */
 must_check fault_t json_tape_read(str text, const struct json_limits *limits,
-				  unsigned depth, struct json_tape *tape);
+                                  unsigned depth, struct json_tape *tape);
 
 /* Walks the members of an object or the items of an array in checked text; a value of
  * another type has none.

@@ -23,6 +23,9 @@ static inline bool json_byte_is(char c, enum byte_class of)
 
 static inline const char *json_skip_space(const char *at, const char *end)
 {
+	/* Mostly there is none. */
+	if (likely(at < end && (unsigned char)*at > ' '))
+		return at;
 	while (at < end && json_byte_is(*at, BYTE_SPACE))
 		at++;
 	return at;

@@ -7,7 +7,7 @@
 static const str json_type = STR_INIT("application/json");
 
 fault_t answer_authorize(struct worker *w, const struct http_request *req,
-			 uint64_t *ret_key)
+                         uint64_t *ret_key)
 {
 	const struct config *c = w->plan->config;
 	uint8_t mac[32];
@@ -51,7 +51,7 @@ static void answer_json(struct worker *w, struct http_conn *c, int status, str b
 }
 
 void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *e,
-		  fault_t why, str detail, str param, str extra)
+                  fault_t why, str detail, str param, str extra)
 {
 	const struct wire *wire = e ? e->wire : &wire_openai_chat;
 	struct buf body = BUF_LIMIT(64 * KiB), lines = BUF_LIMIT(16 * KiB);
@@ -88,7 +88,8 @@ static void write_model(struct json_writer *to, str id, str owner, uint32_t rele
 	/* yyyymmdd to seconds, near enough for sorting: the day in a year of 365.25. */
 	int64_t days = 0;
 	if (released) {
-		int64_t y = released / 10000, m = released / 100 % 100, d = released % 100;
+		int64_t y = released / 10000, m = released / 100 % 100,
+		        d = released % 100;
 		days = (y - 1970) * 1461 / 4 + (m > 0 ? (m - 1) * 3044 / 100 : 0) + d;
 	}
 	json_key_int(to, STR("created"), days * 86400);
@@ -106,8 +107,8 @@ static void list_models(const struct config *c, struct json_writer *to)
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 
-		for (unsigned at = 0; !p->disabled.len &&
-				      catalog_next_of_provider(p->name, &at, &m);) {
+		for (unsigned at = 0;
+		     !p->disabled.len && catalog_next_of_provider(p->name, &at, &m);) {
 			buf_set(&name, p->name);
 			buf_add_char(&name, '/');
 			buf_add(&name, m.id);
@@ -134,7 +135,7 @@ static void answer_models(struct worker *w, struct http_conn *c)
 }
 
 static void answer_model(struct worker *w, struct http_conn *c, const struct endpoint *e,
-			 str raw_id)
+                         str raw_id)
 {
 	struct arena *keep = &w->loop.scratch;
 	struct buf body = BUF_LIMIT(4 * KiB);
@@ -151,7 +152,7 @@ static void answer_model(struct worker *w, struct http_conn *c, const struct end
 	}
 	const struct target *first = &found.list[0];
 	write_model(&to, id, found.route.len ? STR("sluice") : first->provider->name,
-		    first->is_known && !found.route.len ? first->facts.released : 0);
+	            first->is_known && !found.route.len ? first->facts.released : 0);
 	answer_json(w, c, 200, buf_str(&body));
 	buf_free(&body);
 }
@@ -161,7 +162,8 @@ static void answer_model(struct worker *w, struct http_conn *c, const struct end
 static void answer_alive(struct worker *w, struct http_conn *c)
 {
 	bool stopping = atomic_load(&w->gateway->stopping);
-	str body = stopping ? STR("{\"status\":\"stopping\"}\n") : STR("{\"status\":\"ok\"}\n");
+	str body = stopping ? STR("{\"status\":\"stopping\"}\n")
+	                    : STR("{\"status\":\"ok\"}\n");
 
 	answer_json(w, c, stopping ? 503 : 200, body);
 }
@@ -179,8 +181,8 @@ void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,
 		answer_alive(w, c);
 		return;
 	case ENDPOINT_WEBSOCKET:
-		answer_fault(w, c, e, FAULT_NO_SUCH_PATH, str_from_z(endpoint_list), STR_NONE,
-			     STR_NONE);
+		answer_fault(w, c, e, FAULT_NO_SUCH_PATH, str_from_z(endpoint_list),
+		             STR_NONE, STR_NONE);
 		return;
 	case ENDPOINT_EXCHANGE:
 		break;

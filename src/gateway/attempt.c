@@ -101,12 +101,12 @@ void attempt_start(struct exchange *x)
 	a->held.gateway = w->gateway;
 	a->held.most_memory = x->plan->config->memory;
 	a->asked_usage = x->skim.stream && operations[x->endpoint->operation].is_chat &&
-			 !x->skim.wants_usage &&
-			 !(target->provider->quirks & QUIRK_NO_STREAM_OPTIONS);
+	                 !x->skim.wants_usage &&
+	                 !(target->provider->quirks & QUIRK_NO_STREAM_OPTIONS);
 	a->tap = (struct tap){ .operation = x->endpoint->operation,
-			       .quirks = target->provider->quirks,
-			       .strip_usage = a->asked_usage,
-			       .choices = x->skim.choices };
+		               .quirks = target->provider->quirks,
+		               .strip_usage = a->asked_usage,
+		               .choices = x->skim.choices };
 	if (x->attempt)
 		retained_free(&x->attempt->held);
 	x->attempt = a;
@@ -130,7 +130,8 @@ static void dial(struct attempt *a)
 
 	go(a, ATTEMPT_DIAL);
 	if (!o || !o->usable) {
-		fail(a, FAULT_TLS_FAILED, STR("the provider's TLS settings are not usable"));
+		fail(a, FAULT_TLS_FAILED,
+		     STR("the provider's TLS settings are not usable"));
 		return;
 	}
 	exchange_arm(x);
@@ -241,7 +242,8 @@ static void send_request(struct attempt *a)
 	str body = retained_str(&x->body), head;
 	struct edit edits[EDIT_MOST];
 	struct iovec iov[EDIT_IOV + 1];
-	size_t count = make_edits(a, body, edits), length = edit_length(body, edits, count);
+	size_t count = make_edits(a, body, edits),
+	       length = edit_length(body, edits, count);
 	int pieces;
 
 	if (!x->body_whole) { /* a large upload goes through while it comes in */
@@ -261,8 +263,8 @@ static void send_request(struct attempt *a)
 	http_up_send(a->up, iov, pieces, x->body_whole);
 }
 
-/* Pieces of a streamed upload are borrowed until they have gone out, so what comes in while
- * some are pending waits in the buffer. */
+/* Pieces of a streamed upload are borrowed until they have gone out, so what comes in
+ * while some are pending waits in the buffer. */
 void attempt_send_more(struct attempt *a, str bytes, bool end)
 {
 	struct exchange *x = a->x;
@@ -316,7 +318,8 @@ static void on_ready(struct http_up *u)
 
 	struct exchange *x = a->x;
 	const struct route_limits *limits = x->candidates.limits;
-	bool is_last = x->at + 1 >= x->candidates.count || x->attempts >= limits->attempts;
+	bool is_last =
+	        x->at + 1 >= x->candidates.count || x->attempts >= limits->attempts;
 	bool reasons = a->target->is_known && (a->target->facts.bits & CATALOG_REASONING);
 	usec patience = is_last ? limits->idle : limits->first_token;
 
@@ -381,7 +384,8 @@ void attempt_pause(struct attempt *a, bool paused)
 static bool is_stale(const struct attempt *a, const struct http_up *u, fault_t why)
 {
 	return u->reused && !u->any_bytes && !a->fresh && a->step <= ATTEMPT_AWAIT &&
-	       !a->x->body_dropped && (why == FAULT_UPSTREAM_RESET || why == FAULT_UPSTREAM_CUT);
+	       !a->x->body_dropped &&
+	       (why == FAULT_UPSTREAM_RESET || why == FAULT_UPSTREAM_CUT);
 }
 
 static void on_fault(struct http_up *u, fault_t why)
@@ -420,7 +424,8 @@ void attempt_on_time(struct attempt *a)
 		exchange_settle(x);
 		return;
 	}
-	/* Some send their last event and then nothing: the answer is there all the same. */
+	/* Some send their last event and then nothing: the answer is there all the same.
+	 */
 	if (x->step == STEP_RELAY && relay_is_whole(a))
 		return;
 	fail(a, a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE, STR_NONE);
@@ -456,7 +461,8 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	if (a->sent == 0 || a->status >= 300)
 		return USAGE_NONE;
 	if (t->text_bytes || (a->ended && !a->why)) {
-		*ret = (struct token_usage){ .input = asked, .output = (t->text_bytes + 3) / 4 };
+		*ret = (struct token_usage){ .input = asked,
+			                     .output = (t->text_bytes + 3) / 4 };
 		return USAGE_ESTIMATED;
 	}
 	return USAGE_UNKNOWN;

@@ -2,9 +2,9 @@
  *
  *   RESERVE -> DIAL -> SEND -> AWAIT -> STREAM -> CLOSE
  *
- * It is journalled before it is sent, and again when it closes.  Until the client has been
- * given something, any failure sends the exchange back to TRY.  What the answer's bytes do
- * stands in relay.c. */
+ * It is journalled before it is sent, and again when it closes.  Until the client has
+ * been given something, any failure sends the exchange back to TRY.  What the answer's
+ * bytes do stands in relay.c. */
 #pragma once
 #include "gateway/exchange.h"
 
@@ -27,6 +27,7 @@ enum answer_kind {
 	ANSWER_NONE,   /* no head yet */
 	ANSWER_UNARY,  /* JSON, held whole up to 8 MiB */
 	ANSWER_STREAM, /* server-sent events */
+	ANSWER_FOLD,   /* a stream nobody asked for: held whole, made one answer */
 	ANSWER_RAW,    /* audio, images, text: passed on as it comes */
 	ANSWER_ERROR,  /* a status that is none of success */
 };
@@ -34,30 +35,30 @@ enum answer_kind {
 struct attempt {
 	struct exchange *x;
 	const struct target *target;
-	struct http_up *up;   /* NULL when it is given back or dead */
+	struct http_up *up; /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
 	enum attempt_step step;
-	bool fresh;           /* a pooled connection went stale: dial a new one */
-	bool settled;         /* its CLOSE record is written */
-	bool asked_usage;     /* include_usage is ours */
+	bool fresh;       /* a pooled connection went stale: dial a new one */
+	bool settled;     /* its CLOSE record is written */
+	bool asked_usage; /* include_usage is ours */
 	/* the answer */
 	enum answer_kind kind;
 	int status;
 	str content_type;
-	str back;             /* the provider's header lines for the client */
-	uint64_t length;      /* announced; 0: unknown */
+	str back;        /* the provider's header lines for the client */
+	uint64_t length; /* announced; 0: unknown */
 	bool has_length;
-	bool ended;           /* the provider's answer is complete */
-	bool in_long_event;   /* an event over the limit is passed on unseen */
-	uint8_t line_state;   /* of it: how much of a blank line was seen */
-	size_t scanned;       /* of the presented bytes: looked at, not yet consumed */
+	bool ended;         /* the provider's answer is complete */
+	bool in_long_event; /* an event over the limit is passed on unseen */
+	uint8_t line_state; /* of it: how much of a blank line was seen */
+	size_t scanned;     /* of the presented bytes: looked at, not yet consumed */
 	size_t strip_at, strip_len; /* of these: asked for by us alone */
 	struct sse_scan scan;
 	struct retained held; /* a unary answer or an error body */
 	struct tap tap;
 	uint64_t answer_bytes;
-	usec retry_after;     /* what the provider asked for; 0: nothing */
+	usec retry_after; /* what the provider asked for; 0: nothing */
 	/* times, monotonic; 0 until then */
 	usec began, began_wall, connected, sent, first_byte, first_token, closed;
 	usec first_due, idle_due; /* deadlines; USEC_NEVER: none */
@@ -70,7 +71,8 @@ struct attempt {
 void attempt_start(struct exchange *x);
 /* Ends it: the connection is given back or destroyed, its times stand still. */
 void attempt_end(struct attempt *a, fault_t why, str detail);
-/* Writes its CLOSE record; `closes` with the exchange's own facts, on the last attempt. */
+/* Writes its CLOSE record; `closes` with the exchange's own facts, on the last attempt.
+ */
 void attempt_settle(struct attempt *a, bool closes);
 /* What it has cost so far, as far as is known; COST_UNKNOWN. */
 nanousd attempt_cost(const struct attempt *a);

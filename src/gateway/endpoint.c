@@ -3,7 +3,7 @@
 #define EXCHANGE(text, op)                                                               \
 	{                                                                                \
 		STR_INIT(text), HTTP_POST, ENDPOINT_EXCHANGE, AUTH_CLASS_KEY, op,        \
-			&wire_openai_chat                                                \
+		        &wire_openai_chat                                                \
 	}
 #define OWN(text, method, kind, auth)                                                    \
 	{                                                                                \
@@ -38,13 +38,13 @@ static const struct endpoint own_endpoints[] = {
 };
 
 const char endpoint_list[] =
-	"POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/moderations, "
-	"/v1/images/*, /v1/audio/*, /v1/rerank; GET /v1/models, /health";
+        "POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/moderations, "
+        "/v1/images/*, /v1/audio/*, /v1/rerank; GET /v1/models, /health";
 
 static str without_prefix(str path)
 {
 	static const str prefixes[] = { STR_INIT("/openai"), STR_INIT("/anthropic"),
-					STR_INIT("/gemini"), STR_INIT("/api") };
+		                        STR_INIT("/gemini"), STR_INIT("/api") };
 
 	for (size_t i = 0; i < countof(prefixes); i++) {
 		if (str_starts(path, prefixes[i]) && path.len > prefixes[i].len &&
@@ -70,8 +70,8 @@ static bool is_at(const struct endpoint *e, str path, str *ret_rest)
 }
 
 static const struct endpoint *find(const struct endpoint *list, size_t count,
-				   enum http_method method, str path, str *ret_rest,
-				   fault_t *ret_why)
+                                   enum http_method method, str path, str *ret_rest,
+                                   fault_t *ret_why)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!is_at(&list[i], path, ret_rest))
@@ -84,7 +84,7 @@ static const struct endpoint *find(const struct endpoint *list, size_t count,
 }
 
 const struct endpoint *endpoint_find(enum http_method method, str path, str *ret_rest,
-				     fault_t *ret_why)
+                                     fault_t *ret_why)
 {
 	const struct endpoint *e;
 
@@ -93,5 +93,5 @@ const struct endpoint *endpoint_find(enum http_method method, str path, str *ret
 	if (e)
 		return e;
 	return find(endpoints, countof(endpoints), method, without_prefix(path), ret_rest,
-		    ret_why);
+	            ret_why);
 }

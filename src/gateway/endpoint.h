@@ -8,10 +8,10 @@
 #include "wire/wire.h"
 
 enum endpoint_kind {
-	ENDPOINT_EXCHANGE, /* goes to a provider */
-	ENDPOINT_MODELS,   /* the list, answered by us */
-	ENDPOINT_MODEL,    /* one of it; the id is the rest of the path */
-	ENDPOINT_ALIVE,    /* 200 without a key, not counted as traffic */
+	ENDPOINT_EXCHANGE,  /* goes to a provider */
+	ENDPOINT_MODELS,    /* the list, answered by us */
+	ENDPOINT_MODEL,     /* one of it; the id is the rest of the path */
+	ENDPOINT_ALIVE,     /* 200 without a key, not counted as traffic */
 	ENDPOINT_WEBSOCKET, /* 426 to an upgrade, else there is no such path */
 };
 
@@ -21,13 +21,14 @@ struct endpoint {
 	str path;
 	enum http_method method;
 	enum endpoint_kind kind;
-	enum endpoint_auth auth; /* mandatory: 0 fails the build */
+	enum endpoint_auth auth;  /* mandatory: 0 fails the build */
 	enum operation operation; /* of ENDPOINT_EXCHANGE */
 	const struct wire *wire;  /* whose words errors are said in */
 };
 
-/* NULL and NO_SUCH_PATH or HTTP_METHOD. *ret_rest: the model id of ENDPOINT_MODEL, raw. */
+/* NULL and NO_SUCH_PATH or HTTP_METHOD. *ret_rest: the model id of ENDPOINT_MODEL, raw.
+ */
 const struct endpoint *endpoint_find(enum http_method method, str path, str *ret_rest,
-				     fault_t *ret_why);
+                                     fault_t *ret_why);
 /* The paths there are, for the text of a 404. */
 extern const char endpoint_list[];

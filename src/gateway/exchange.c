@@ -27,7 +27,7 @@ static enum flow go(struct exchange *x, enum exchange_step step)
 /* ---- OPEN ---- */
 
 static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
-				     const struct endpoint *e)
+                                     const struct endpoint *e)
 {
 	struct arena arena = { .pool = &w->loop.blocks, .ceiling = ARENA_MOST };
 	struct exchange *x = arena_new(&arena, struct exchange);
@@ -59,8 +59,9 @@ static fault_t check_content_type(const struct exchange *x)
 	str type = x->content_type, media = str_trim(str_cut(&type, ';'));
 
 	if (operations[x->endpoint->operation].multipart)
-		return str_eq_nocase(media, STR("multipart/form-data")) ? NULL
-									: FAULT_HTTP_CONTENT_TYPE;
+		return str_eq_nocase(media, STR("multipart/form-data"))
+		               ? NULL
+		               : FAULT_HTTP_CONTENT_TYPE;
 	if (str_eq_nocase(media, STR("application/json")))
 		return NULL;
 	return FAULT_HTTP_CONTENT_TYPE;
@@ -75,10 +76,11 @@ static void keep_head(struct exchange *x)
 	buf_clear(lines);
 	headers_to_upstream(x->req, lines);
 	x->forward = arena_copy(&x->arena, buf_str(lines));
-	x->agent = arena_copy(&x->arena, str_first(http_request_get(x->req, STR("user-agent")),
-						   AGENT_MOST));
+	x->agent = arena_copy(
+	        &x->arena,
+	        str_first(http_request_get(x->req, STR("user-agent")), AGENT_MOST));
 	x->content_type =
-		arena_copy(&x->arena, http_request_get(x->req, STR("content-type")));
+	        arena_copy(&x->arena, http_request_get(x->req, STR("content-type")));
 	if (!url_query_get(x->req->query, STR("key"), &key, NULL))
 		x->query = arena_copy(&x->arena, x->req->query);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
@@ -88,7 +90,8 @@ static enum flow step_open(struct exchange *x)
 {
 	fault_t why = answer_authorize(x->worker, x->req, &x->key);
 
-	if (!why && atomic_load_explicit(&x->worker->gateway->stopping, memory_order_relaxed))
+	if (!why &&
+	    atomic_load_explicit(&x->worker->gateway->stopping, memory_order_relaxed))
 		why = FAULT_SHUTTING_DOWN;
 	keep_head(x);
 	if (!why)
@@ -112,27 +115,32 @@ static enum flow skim_multipart(struct exchange *x)
 		return WAIT;
 	x->look_at = body.len * 2;
 	if (!multipart_boundary(x->content_type, &boundary)) {
-		exchange_fail(x, FAULT_BAD_MULTIPART, STR("no boundary in the content type"));
+		exchange_fail(x, FAULT_BAD_MULTIPART,
+		              STR("no boundary in the content type"));
 		return GO;
 	}
 	switch (multipart_find(body, boundary, STR("model"), &model)) {
 	case MULTIPART_FOUND:
-		/* Of unknown length it is held whole, because it could not be announced. */
-		if (!x->body_whole && x->body_length == 0 && body.len < x->plan->config->limits.body)
+		/* Of unknown length it is held whole, because it could not be announced.
+		 */
+		if (!x->body_whole && x->body_length == 0 &&
+		    body.len < x->plan->config->limits.body)
 			return WAIT;
 		x->skim.model = arena_copy(&x->arena, str_first(model, 512));
 		x->skim.model_at = (size_t)(model.ptr - body.ptr);
 		x->skim.model_len = model.len;
 		if (model.len == 0 || model.len > 512 || !http_value_is_safe(model))
-			exchange_fail(x, FAULT_BAD_REQUEST, STR("\"model\" is not usable"));
+			exchange_fail(x, FAULT_BAD_REQUEST,
+			              STR("\"model\" is not usable"));
 		else
 			go(x, STEP_ADMIT);
 		return GO;
 	case MULTIPART_MORE:
 		if (!x->body_whole && body.len < x->plan->config->limits.body)
 			return WAIT;
-		exchange_fail(x, x->body_whole ? FAULT_BAD_MULTIPART : FAULT_HTTP_BODY_LARGE,
-			      STR_NONE);
+		exchange_fail(x,
+		              x->body_whole ? FAULT_BAD_MULTIPART : FAULT_HTTP_BODY_LARGE,
+		              STR_NONE);
 		return GO;
 	case MULTIPART_NONE:
 		exchange_fail(x, FAULT_NO_MODEL, STR_NONE);
@@ -141,7 +149,8 @@ static enum flow skim_multipart(struct exchange *x)
 		exchange_fail(x, FAULT_BAD_MULTIPART, STR_NONE);
 		return GO;
 	case MULTIPART_TWICE:
-		exchange_fail(x, FAULT_BAD_MULTIPART, STR("\"model\" stands there twice"));
+		exchange_fail(x, FAULT_BAD_MULTIPART,
+		              STR("\"model\" stands there twice"));
 		return GO;
 	}
 	return WAIT;
@@ -154,8 +163,8 @@ static enum flow skim_json(struct exchange *x)
 
 	if (!x->body_whole)
 		return WAIT;
-	why = x->endpoint->wire->skim(retained_str(&x->body), x->endpoint->operation, &x->arena,
-				      &x->skim, &detail);
+	why = x->endpoint->wire->skim(retained_str(&x->body), x->endpoint->operation,
+	                              &x->arena, &x->skim, &detail);
 	if (why) {
 		exchange_fail(x, why, detail);
 		return GO;
@@ -193,8 +202,9 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 		return;
 	}
 	/* The first bytes tell how many there will be. */
-	size_t expected = x->body_length ? (size_t)min_of(x->body_length, (uint64_t)(32 * MiB))
-					 : bytes.len;
+	size_t expected = x->body_length
+	                          ? (size_t)min_of(x->body_length, (uint64_t)(32 * MiB))
+	                          : bytes.len;
 	if ((x->body.cap == 0 && expected && !retained_reserve(&x->body, expected)) ||
 	    !retained_add(&x->body, bytes)) {
 		exchange_fail(x, FAULT_NO_MEMORY, STR_NONE);
@@ -222,7 +232,7 @@ static str nearest_names(struct exchange *x)
 	buf_addf(&text, "\"%.*s\"", STR_ARG(str_first(x->skim.model, 128)));
 	for (unsigned i = 0; i < n; i++)
 		buf_addf(&text, "%s%.*s", i ? ", " : "; the nearest names are ",
-			 STR_ARG(names[i]));
+		         STR_ARG(names[i]));
 	kept = arena_copy(&x->arena, buf_str(&text));
 	buf_free(&text);
 	return kept;
@@ -231,12 +241,13 @@ static str nearest_names(struct exchange *x)
 static enum flow step_route(struct exchange *x)
 {
 	const struct route_limits *limits;
-	fault_t why = resolve_model(x->plan->config, x->skim.model, &x->arena, &x->candidates);
+	fault_t why =
+	        resolve_model(x->plan->config, x->skim.model, &x->arena, &x->candidates);
 
 	if (why) {
 		x->param = STR("model");
 		exchange_fail(x, why,
-			      why == FAULT_NO_SUCH_MODEL ? nearest_names(x) : STR_NONE);
+		              why == FAULT_NO_SUCH_MODEL ? nearest_names(x) : STR_NONE);
 		return GO;
 	}
 	x->candidates.count = min_of(x->candidates.count, (unsigned)TARGETS_MOST);
@@ -280,7 +291,8 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
 	    x->attempts >= limits->attempts)
 		return false;
-	if (a->why == FAULT_UPSTREAM_AUTH && x->key_at + 1 < a->target->provider->key_count) {
+	if (a->why == FAULT_UPSTREAM_AUTH &&
+	    x->key_at + 1 < a->target->provider->key_count) {
 		x->key_at++;
 		return true;
 	}
@@ -295,7 +307,8 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 		x->same_tries = x->key_at = 0;
 		return true;
 	}
-	/* Nobody else is left: a provider that says when to come back may be waited for. */
+	/* Nobody else is left: a provider that says when to come back may be waited for.
+	 */
 	if (wait == 0 || wait > limits->max_retry_after)
 		return false;
 	x->retry_at = x->worker->loop.now + wait;
@@ -358,11 +371,12 @@ static str fault_lines(struct exchange *x)
 	buf_add_hex(to, x->id, 16);
 	buf_addf(to, "\r\nx-sluice-attempts: %u\r\n", x->attempts);
 	if (a) {
-		buf_addf(to, "x-sluice-provider: %.*s\r\n", STR_ARG(a->target->provider->name));
+		buf_addf(to, "x-sluice-provider: %.*s\r\n",
+		         STR_ARG(a->target->provider->name));
 		usec wait = max_of(a->retry_after, USEC_SEC);
 		if (x->why->again)
 			buf_addf(to, "retry-after: %lld\r\n",
-				 (long long)((wait + USEC_SEC - 1) / USEC_SEC));
+			         (long long)((wait + USEC_SEC - 1) / USEC_SEC));
 	}
 	return arena_copy(&x->arena, buf_str(to));
 }
@@ -374,7 +388,8 @@ static bool answer_in_its_words(struct exchange *x)
 	struct buf lines = BUF_LIMIT(64 * KiB);
 	struct http_conn *c = x->client;
 
-	bool blames = x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_CONTEXT_TOO_LONG;
+	bool blames =
+	        x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_CONTEXT_TOO_LONG;
 
 	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len)
 		return false;
@@ -382,7 +397,8 @@ static bool answer_in_its_words(struct exchange *x)
 	buf_add(&lines, STR("x-should-retry: false\r\n"));
 	buf_add(&lines, a->back);
 	x->client_status = a->status;
-	http_answer(c, a->status, a->content_type, buf_str(&lines), retained_str(&a->held));
+	http_answer(c, a->status, a->content_type, buf_str(&lines),
+	            retained_str(&a->held));
 	buf_free(&lines);
 	return true;
 }
@@ -403,7 +419,7 @@ void exchange_fail(struct exchange *x, fault_t why, str detail)
 		x->client = c;
 		if (!answer_in_its_words(x))
 			answer_fault(x->worker, c, x->endpoint, why, x->detail, x->param,
-				     fault_lines(x));
+			             fault_lines(x));
 		x->client = NULL;
 	}
 	if (x->finished_at == 0)
@@ -551,7 +567,8 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 	const struct endpoint *e = endpoint_find(req->method, req->path, &rest, &why);
 
 	if (e && e->kind == ENDPOINT_WEBSOCKET && req->upgrades) {
-		answer_fault(w, c, e, FAULT_UPGRADE_REQUIRED, STR_NONE, STR_NONE, STR_NONE);
+		answer_fault(w, c, e, FAULT_UPGRADE_REQUIRED, STR_NONE, STR_NONE,
+		             STR_NONE);
 	} else if (e && e->kind == ENDPOINT_EXCHANGE) {
 		struct exchange *x = exchange_new(w, c, e);
 
@@ -563,8 +580,9 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 		exchange_run(x);
 	} else if (!e) {
 		answer_fault(w, c, NULL, why,
-			     why == FAULT_NO_SUCH_PATH ? str_from_z(endpoint_list) : STR_NONE,
-			     STR_NONE, STR_NONE);
+		             why == FAULT_NO_SUCH_PATH ? str_from_z(endpoint_list)
+		                                       : STR_NONE,
+		             STR_NONE, STR_NONE);
 	} else if (e->auth == AUTH_CLASS_KEY && (why = answer_authorize(w, req, &key))) {
 		answer_fault(w, c, e, why, STR_NONE, STR_NONE, STR_NONE);
 	} else {

@@ -28,7 +28,7 @@ enum exchange_step {
 #define STEP(name, function) STEP_##name,
 	EXCHANGE_STEPS(STEP)
 #undef STEP
-	STEP_ENDED,
+	        STEP_ENDED,
 };
 
 enum { TARGETS_MOST = 32 };
@@ -38,62 +38,62 @@ struct exchange {
 	struct plan *plan;        /* counted: it ends on the config it began with */
 	struct http_conn *client; /* NULL when it is gone, or has its whole answer */
 	struct arena arena;
-	struct list link;         /* worker->exchanges */
+	struct list link; /* worker->exchanges */
 	struct grave grave;
-	struct timer timer;       /* for the nearest of the deadlines here and of the attempt */
+	struct timer timer; /* for the nearest of the deadlines here and of the attempt */
 	enum exchange_step step;
-	bool in_run;              /* exchange_run is on the stack */
-	uint64_t id;              /* also that of its first attempt */
-	uint64_t key;             /* id of the virtual key, 0 in open mode */
+	bool in_run;                    /* exchange_run is on the stack */
+	uint64_t id;                    /* also that of its first attempt */
+	uint64_t key;                   /* id of the virtual key, 0 in open mode */
 	const struct http_request *req; /* during OPEN only */
 	const struct endpoint *endpoint;
 	usec began, began_wall;
-	usec whole_at;            /* the request's last byte came, by the precise clock */
+	usec whole_at; /* the request's last byte came, by the precise clock */
 	struct net_addr peer;
 	str agent, content_type, query;
-	str forward;              /* the client's header lines for providers */
+	str forward; /* the client's header lines for providers */
 	/* the request's body */
 	struct retained body;
-	uint64_t body_bytes;      /* all of it, also what was streamed through */
-	uint64_t body_length;     /* as announced; 0: chunked */
+	uint64_t body_bytes;  /* all of it, also what was streamed through */
+	uint64_t body_length; /* as announced; 0: chunked */
 	bool body_asked, body_whole;
-	size_t look_at;           /* a multipart body is searched for its model from here */
-	bool body_ready;          /* what is needed of it is there */
-	bool body_dropped;        /* streamed through in part: no other attempt possible */
-	struct buf upload;        /* body bytes on their way, while it is streamed through */
-	size_t upload_sent;       /* of it, handed to the connection */
+	size_t look_at;     /* a multipart body is searched for its model from here */
+	bool body_ready;    /* what is needed of it is there */
+	bool body_dropped;  /* streamed through in part: no other attempt possible */
+	struct buf upload;  /* body bytes on their way, while it is streamed through */
+	size_t upload_sent; /* of it, handed to the connection */
 	bool upload_ended;
 	struct skimmed skim;
 	/* where it may go */
 	struct candidates candidates;
 	uint8_t order[TARGETS_MOST];
-	unsigned at;              /* of order: the candidate being tried */
-	unsigned same_tries;      /* retries of this candidate so far */
-	unsigned key_at;          /* which of the provider's keys */
-	unsigned attempts;        /* begun */
-	usec retry_at;            /* the next try waits until then; 0: no wait */
-	struct attempt *attempt;  /* the live one, or the last */
+	unsigned at;             /* of order: the candidate being tried */
+	unsigned same_tries;     /* retries of this candidate so far */
+	unsigned key_at;         /* which of the provider's keys */
+	unsigned attempts;       /* begun */
+	usec retry_at;           /* the next try waits until then; 0: no wait */
+	struct attempt *attempt; /* the live one, or the last */
 	/* the answer */
-	bool head_sent;           /* the client has its status line */
+	bool head_sent; /* the client has its status line */
 	bool is_chunked;
-	bool is_stream;           /* the answer is an event stream */
-	usec hold_until;          /* when the head is committed although nothing came */
-	usec comment_at;          /* when a comment keeps the client's connection alive */
-	usec total_at;            /* when the exchange ends, whatever happens */
-	usec finished_at;         /* the client has its whole answer */
-	usec overhead;            /* ours, on the way there and back */
+	bool is_stream;   /* the answer is an event stream */
+	usec hold_until;  /* when the head is committed although nothing came */
+	usec comment_at;  /* when a comment keeps the client's connection alive */
+	usec total_at;    /* when the exchange ends, whatever happens */
+	usec finished_at; /* the client has its whole answer */
+	usec overhead;    /* ours, on the way there and back */
 	int client_status;
-	fault_t why;              /* of the last failure; NULL: success */
+	fault_t why; /* of the last failure; NULL: success */
 	str detail;
-	str param;                /* the request's member that is at fault, or empty */
+	str param; /* the request's member that is at fault, or empty */
 };
 
 extern const struct http_ops exchange_ops;
 
 /* Runs steps until one waits. */
 void exchange_run(struct exchange *x);
-/* To SETTLE with a reason: the client gets an error if it has no status line yet, an error
- * event inside a stream, or a reset. Detail (may be empty) is kept in the arena. */
+/* To SETTLE with a reason: the client gets an error if it has no status line yet, an
+ * error event inside a stream, or a reset. Detail (may be empty) is kept in the arena. */
 void exchange_fail(struct exchange *x, fault_t why, str detail);
 /* The attempt has a meaningful event or a whole answer: no other will be tried. */
 void exchange_commit(struct exchange *x);

@@ -12,9 +12,9 @@
 #include <stdatomic.h>
 
 struct gateway {
-	pthread_mutex_t lock;     /* over the next three */
-	struct config *config;    /* the current one; a reference */
-	struct tls_server *tls;   /* for client connections; NULL: plain */
+	pthread_mutex_t lock;        /* over the next three */
+	struct config *config;       /* the current one; a reference */
+	struct tls_server *tls;      /* for client connections; NULL: plain */
 	_Atomic unsigned generation; /* rises with each reload */
 	struct keyring *keys;
 	struct recorder *recorder;
@@ -22,7 +22,7 @@ struct gateway {
 	struct tls_roots roots;
 	bool has_roots;
 	uint8_t pepper[32];
-	_Atomic uint64_t memory;  /* bytes of retained bodies and held answers */
+	_Atomic uint64_t memory; /* bytes of retained bodies and held answers */
 	_Atomic bool stopping;
 };
 

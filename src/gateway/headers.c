@@ -4,17 +4,11 @@
 #include "loop/net.h"
 
 /* Of the connection itself (RFC 9110 7.6.1). */
-#define HOP_BY_HOP \
-	STR_INIT("connection"), \
-	STR_INIT("http2-settings"), \
-	STR_INIT("keep-alive"), \
-	STR_INIT("proxy-authenticate"), \
-	STR_INIT("proxy-authorization"), \
-	STR_INIT("proxy-connection"), \
-	STR_INIT("te"), \
-	STR_INIT("trailer"), \
-	STR_INIT("transfer-encoding"), \
-	STR_INIT("upgrade")
+#define HOP_BY_HOP                                                                       \
+	STR_INIT("connection"), STR_INIT("http2-settings"), STR_INIT("keep-alive"),      \
+	        STR_INIT("proxy-authenticate"), STR_INIT("proxy-authorization"),         \
+	        STR_INIT("proxy-connection"), STR_INIT("te"), STR_INIT("trailer"),       \
+	        STR_INIT("transfer-encoding"), STR_INIT("upgrade")
 
 /* Lower case; a name ending in '-' stands for all that begin so. */
 static const str never_upstream[] = {
@@ -68,12 +62,12 @@ static const str never_to_client[] = {
 	STR_INIT("x-sluice-"),
 };
 
-/* Names as a small hash set, prefixes by their first four letters: most names of a request
- * are on no list, and this tells so without comparing. */
+/* Names as a small hash set, prefixes by their first four letters: most names of a
+ * request are on no list, and this tells so without comparing. */
 enum { SET = 128, PREFIX = 4 };
 
 struct name_set {
-	uint8_t names[SET];  /* 1 + index into the list; open addressing */
+	uint8_t names[SET];   /* 1 + index into the list; open addressing */
 	uint32_t prefixes[8]; /* 1 + index of those, by their first letters */
 	unsigned prefix_count;
 };
@@ -81,7 +75,8 @@ struct name_set {
 static unsigned hash_of(str name)
 {
 	return ((unsigned)char_lower(name.ptr[0]) * 7 +
-		(unsigned)char_lower(name.ptr[name.len - 1]) * 3 + (unsigned)name.len * 5);
+	        (unsigned)char_lower(name.ptr[name.len - 1]) * 3 +
+	        (unsigned)name.len * 5);
 }
 
 static void set_make(struct name_set *set, const str *list, size_t count)
@@ -90,7 +85,8 @@ static void set_make(struct name_set *set, const str *list, size_t count)
 		unsigned at = hash_of(list[i]) % SET;
 
 		if (list[i].ptr[list[i].len - 1] == '-') {
-			assert(set->prefix_count < countof(set->prefixes) && list[i].len >= PREFIX);
+			assert(set->prefix_count < countof(set->prefixes) &&
+			       list[i].len >= PREFIX);
 			set->prefixes[set->prefix_count++] = (uint32_t)i;
 			continue;
 		}
@@ -178,7 +174,7 @@ static str bearer(str value)
 fault_t headers_credential(const struct http_request *req, str *ret)
 {
 	static const str places[] = { STR_INIT("authorization"), STR_INIT("x-api-key"),
-				      STR_INIT("x-goog-api-key"), STR_INIT("api-key") };
+		                      STR_INIT("x-goog-api-key"), STR_INIT("api-key") };
 	unsigned found[countof(places)] = { 0 };
 	bool any = false;
 	str key = STR_NONE;
@@ -191,7 +187,8 @@ fault_t headers_credential(const struct http_request *req, str *ret)
 				continue;
 			if (p == 0)
 				value = bearer(value);
-			/* Two lines of one name are ambiguous even when they agree (R75). */
+			/* Two lines of one name are ambiguous even when they agree (R75).
+			 */
 			if (found[p]++ || (key.len && value.len && !str_eq(key, value)))
 				return FAULT_KEYS_DIFFER;
 			any = true;
@@ -228,6 +225,7 @@ bool headers_are_local(const struct http_request *req)
 		return false;
 	if (origin.len == 0)
 		return true;
-	return (str_skip(&origin, STR("http://")) || str_skip(&origin, STR("https://"))) &&
+	return (str_skip(&origin, STR("http://")) ||
+	        str_skip(&origin, STR("https://"))) &&
 	       is_local_host(origin);
 }

@@ -8,12 +8,13 @@ enum { POOL_KEEP = 1024 };
 
 static bool is_same(const struct origin *o, const struct provider *p)
 {
-	return o->port == p->port && o->tls == p->tls && o->allow_private == p->allow_private &&
-	       str_eq(o->host, p->host) && str_eq(o->ca_file, str_from_z(p->ca_file));
+	return o->port == p->port && o->tls == p->tls &&
+	       o->allow_private == p->allow_private && str_eq(o->host, p->host) &&
+	       str_eq(o->ca_file, str_from_z(p->ca_file));
 }
 
 static struct origin *origin_new(struct gateway *g, struct http_io *io,
-				 const struct provider *p)
+                                 const struct provider *p)
 {
 	struct origin *o = new_of(struct origin);
 	str ca = str_from_z(p->ca_file);
@@ -29,8 +30,8 @@ static struct origin *origin_new(struct gateway *g, struct http_io *io,
 	o->tls = p->tls;
 	o->allow_private = p->allow_private;
 	o->usable = !p->tls ||
-		    tls_client_init(&o->tls_client, &g->roots, ca.len ? o->ca_file.ptr : NULL,
-				    o->texts, &why);
+	            tls_client_init(&o->tls_client, &g->roots,
+	                            ca.len ? o->ca_file.ptr : NULL, o->texts, &why);
 	if (!o->usable)
 		log_warn("provider %.*s: %s", STR_ARG(p->name), buf_z(&why));
 	buf_free(&why);
@@ -74,7 +75,7 @@ struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origin
 
 		if (provider->disabled.len)
 			continue;
-		list_each(origins, it) {
+		list_each (origins, it) {
 			struct origin *o = container_of(it, struct origin, link);
 
 			if (is_same(o, provider))

@@ -16,13 +16,13 @@ struct origin {
 	str ca_file;
 	struct http_pool pool;
 	struct tls_client tls_client;
-	bool usable;    /* else: why not, in the log */
+	bool usable; /* else: why not, in the log */
 	char *texts;
 };
 
 struct plan {
-	struct config *config;  /* a reference */
-	struct tls_server *tls; /* a reference, or NULL */
+	struct config *config;   /* a reference */
+	struct tls_server *tls;  /* a reference, or NULL */
 	struct origin **origins; /* by provider index */
 	unsigned users;          /* exchanges, and the worker while it is current */
 };

@@ -1,7 +1,7 @@
 /* relay.c - what happens to the bytes of an answer on their way to the client.
  *
  * Four kinds.  STREAM: whole events are passed on as they are; none before the first that
- * says something, so that whatever fails earlier can still become another attempt.  UNARY:
+ * says something, so that whatever fails earlier can still become another attempt. UNARY:
  * held whole up to 8 MiB, looked at, passed on.  RAW: audio and images pass as they come.
  * ERROR: a few KiB are kept to say why.  The client's head is made here, and so is the
  * honest end of an answer that breaks off. */
@@ -44,7 +44,8 @@ static void fail(struct attempt *a, fault_t why, str detail)
 
 static bool is_json(str type)
 {
-	return str_starts_nocase(type, STR("application/json")) || str_has(type, STR("+json"));
+	return str_starts_nocase(type, STR("application/json")) ||
+	       str_has(type, STR("+json"));
 }
 
 static enum answer_kind kind_of(const struct attempt *a)
@@ -53,7 +54,8 @@ static enum answer_kind kind_of(const struct attempt *a)
 		return ANSWER_ERROR;
 	if (str_starts_nocase(a->content_type, STR("text/event-stream")))
 		return ANSWER_STREAM;
-	/* Some say octet-stream or nothing about their JSON: a chat answer is looked at. */
+	/* Some say octet-stream or nothing about their JSON: a chat answer is looked at.
+	 */
 	if (is_json(a->content_type) || operations[a->tap.operation].is_chat)
 		return ANSWER_UNARY;
 	return ANSWER_RAW;
@@ -65,7 +67,8 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	struct buf *lines = &x->worker->head;
 	str coding = http_response_get(res, STR("content-encoding"));
 
-	a->content_type = arena_copy(&x->arena, http_response_get(res, STR("content-type")));
+	a->content_type =
+	        arena_copy(&x->arena, http_response_get(res, STR("content-type")));
 	a->kind = kind_of(a);
 	a->has_length = res->body == HTTP_BODY_LENGTH;
 	a->length = res->length;
@@ -73,13 +76,14 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	headers_to_client(res, lines);
 	a->back = arena_copy(&x->arena, buf_str(lines));
 	if (coding.len && !str_eq_nocase(coding, STR("identity")))
-		fail(a, FAULT_UPSTREAM_MALFORMED, STR("a content coding nobody asked for"));
+		fail(a, FAULT_UPSTREAM_MALFORMED,
+		     STR("a content coding nobody asked for"));
 	else if (a->kind != ANSWER_ERROR &&
-		 str_starts_nocase(a->content_type, STR("text/html")))
+	         str_starts_nocase(a->content_type, STR("text/html")))
 		fail(a, FAULT_UPSTREAM_HTML, STR_NONE);
 	else if (a->kind == ANSWER_STREAM && !x->skim.stream &&
-		 operations[a->tap.operation].is_chat)
-		fail(a, FAULT_UPSTREAM_MALFORMED, STR("a stream nobody asked for"));
+	         operations[a->tap.operation].is_chat)
+		a->kind = ANSWER_FOLD;
 }
 
 /* Status line and fields up to the ones that frame the body. */
@@ -112,7 +116,7 @@ static void add_cost(struct buf *to, nanousd cost)
 		buf_add(to, STR("unknown"));
 	else
 		buf_addf(to, "%lld.%09lld", (long long)(cost / 1000000000),
-			 (long long)(cost % 1000000000));
+		         (long long)(cost % 1000000000));
 }
 
 /* Chunked where the client knows it; else the end of the connection is the end. */
@@ -160,7 +164,7 @@ static void add_slice(struct outgoing *out, str bytes)
 		last->iov_len += bytes.len;
 	else
 		out->iov[out->count++] =
-			(struct iovec){ (void *)(uintptr_t)bytes.ptr, bytes.len };
+		        (struct iovec){ (void *)(uintptr_t)bytes.ptr, bytes.len };
 	out->bytes += bytes.len;
 }
 
@@ -179,15 +183,17 @@ static void send_out(struct exchange *x, struct outgoing *out, bool last)
 	int n = 0;
 
 	add_slice(out, buf_str(&out->text));
-	out->iov[0] = out->has_head ? (struct iovec){ x->worker->head.ptr, x->worker->head.len }
-				    : (struct iovec){ 0 };
+	out->iov[0] = out->has_head
+	                      ? (struct iovec){ x->worker->head.ptr, x->worker->head.len }
+	                      : (struct iovec){ 0 };
 	if (x->is_chunked && out->bytes)
 		n = snprintf(size, sizeof(size), "%zx\r\n", out->bytes);
 	out->iov[1] = (struct iovec){ size, (size_t)n };
 	if (x->is_chunked && out->bytes)
 		out->iov[out->count++] = (struct iovec){ (void *)(uintptr_t) "\r\n", 2 };
 	if (x->is_chunked && last)
-		out->iov[out->count++] = (struct iovec){ (void *)(uintptr_t) "0\r\n\r\n", 5 };
+		out->iov[out->count++] =
+		        (struct iovec){ (void *)(uintptr_t) "0\r\n\r\n", 5 };
 	int from = out->has_head ? 0 : n ? 1 : 2;
 	/* Without a head and a size the first two places are empty. */
 	if (out->has_head && n == 0) {
@@ -208,7 +214,8 @@ static void add_summary(struct exchange *x, struct buf *to)
 	if (!x->candidates.comments || !x->is_stream)
 		return;
 	buf_addf(to, ": sluice provider=%.*s model=%.*s attempts=%u cost_usd=",
-		 STR_ARG(a->target->provider->name), STR_ARG(a->target->model), x->attempts);
+	         STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
+	         x->attempts);
 	add_cost(to, attempt_cost(a));
 	buf_add(to, STR("\n\n"));
 }
@@ -282,15 +289,15 @@ static void pass_on(struct attempt *a, struct outgoing *out, str seen)
 
 /* What looking at the events of a turn came to. */
 struct looked {
-	size_t upto;   /* whole events end here */
-	bool ended;    /* the end mark was seen */
+	size_t upto; /* whole events end here */
+	bool ended;  /* the end mark was seen */
 	fault_t why;
 	str detail;
 	bool pass_error; /* the provider's own error event goes to the client as it is */
 };
 
 static bool look_at_event(struct attempt *a, const struct sse_found *event, size_t at,
-			  struct looked *ret)
+                          struct looked *ret)
 {
 	struct tap_event found;
 	struct buf joined = BUF_LIMIT(EVENT_SEEN_MOST);
@@ -319,7 +326,8 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	}
 	ret->ended = found.is_end;
 	/* An end mark without a finish is no end, if there was a beginning (U27). */
-	if (found.is_end && a->first_token && !a->x->endpoint->wire->is_complete(&a->tap)) {
+	if (found.is_end && a->first_token &&
+	    !a->x->endpoint->wire->is_complete(&a->tap)) {
 		ret->why = FAULT_UPSTREAM_CUT;
 		ret->detail = STR("the stream ended before its finish");
 	}
@@ -391,7 +399,7 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 static bool is_bare_end(str rest)
 {
 	return str_eq(str_trim(str_first(rest, str_find_any(rest, STR("\r\n")))),
-		      STR("data: [DONE]"));
+	              STR("data: [DONE]"));
 }
 
 static void stream_over(struct attempt *a, struct outgoing *out)
@@ -404,7 +412,8 @@ static void stream_over(struct attempt *a, struct outgoing *out)
 }
 
 /* A failure inside the stream.  Before anything was given to the client it is the
- * attempt's; after that the client is told, in its own words where the provider has some. */
+ * attempt's; after that the client is told, in its own words where the provider has some.
+ */
 static size_t stream_failed(struct attempt *a, str bytes, const struct looked *found)
 {
 	struct exchange *x = a->x;
@@ -453,7 +462,8 @@ static size_t not_yet(struct attempt *a, str bytes, const struct looked *found, 
 	if (found->ended || x->endpoint->wire->is_complete(&a->tap))
 		fail(a, FAULT_EMPTY_ANSWER, STR_NONE);
 	else
-		fail(a, FAULT_UPSTREAM_CUT, STR("the stream ended before its first token"));
+		fail(a, FAULT_UPSTREAM_CUT,
+		     STR("the stream ended before its first token"));
 	return bytes.len;
 }
 
@@ -533,6 +543,31 @@ static void unary_send(struct attempt *a, str body)
 	finish(a);
 }
 
+/* The client asked for a stream, the provider gave it all at once (U18). */
+static void unary_as_stream(struct attempt *a, str body)
+{
+	struct exchange *x = a->x;
+	struct buf stream = BUF_LIMIT(4 * UNARY_MOST);
+	fault_t why = x->endpoint->wire->unfold(body, x->skim.wants_usage, &stream);
+	struct outgoing out;
+
+	if (why || stream.over) {
+		buf_free(&stream);
+		fail(a, why ? why : FAULT_UPSTREAM_LARGE, STR_NONE);
+		return;
+	}
+	exchange_commit(x);
+	outgoing_init(&out);
+	if (!x->head_sent) {
+		stream_head(x, &x->worker->head, STR("text/event-stream"), a->back);
+		out.has_head = true;
+	}
+	add_slice(&out, buf_str(&stream));
+	a->answer_bytes = body.len;
+	stream_over(a, &out);
+	buf_free(&stream);
+}
+
 static void unary_whole(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
@@ -550,6 +585,8 @@ static void unary_whole(struct attempt *a, str body)
 		why = NULL;
 	if (why)
 		fail(a, why, message);
+	else if (x->skim.stream && operations[a->tap.operation].is_chat)
+		unary_as_stream(a, body);
 	else
 		unary_send(a, body);
 }
@@ -563,7 +600,8 @@ static void raw_begin(struct attempt *a)
 	attempt_progress(a);
 	begin_head(x, to, a->status);
 	buf_add(to, STR("content-type: "));
-	buf_add(to, a->content_type.len ? a->content_type : STR("application/octet-stream"));
+	buf_add(to,
+	        a->content_type.len ? a->content_type : STR("application/octet-stream"));
 	buf_add(to, STR("\r\n"));
 	buf_add(to, a->back);
 	if (a->has_length) {
@@ -624,6 +662,30 @@ static size_t unary_data(struct attempt *a, str bytes, bool end)
 	}
 	if (end)
 		unary_whole(a, retained_str(&a->held));
+	return bytes.len;
+}
+
+/* ---- FOLD ---- */
+
+/* A stream where one answer was asked for (U19): held to its end and put together. */
+static size_t fold_data(struct attempt *a, str bytes, bool end)
+{
+	struct buf answer = BUF_LIMIT(UNARY_MOST);
+	fault_t why;
+
+	if (a->held.len + bytes.len > UNARY_MOST)
+		fail(a, FAULT_UPSTREAM_LARGE, STR_NONE);
+	else if (!retained_add(&a->held, bytes))
+		fail(a, FAULT_NO_MEMORY, STR_NONE);
+	if (!end || a->step == ATTEMPT_CLOSE)
+		return bytes.len;
+	why = a->x->endpoint->wire->fold(retained_str(&a->held), &answer);
+	a->content_type = STR("application/json");
+	if (why || answer.over)
+		fail(a, why ? why : FAULT_UPSTREAM_LARGE, STR_NONE);
+	else
+		unary_whole(a, buf_str(&answer));
+	buf_free(&answer);
 	return bytes.len;
 }
 
@@ -691,6 +753,8 @@ size_t relay_data(struct attempt *a, str bytes, bool end)
 		return stream_data(a, bytes, end);
 	case ANSWER_UNARY:
 		return unary_data(a, bytes, end);
+	case ANSWER_FOLD:
+		return fold_data(a, bytes, end);
 	case ANSWER_RAW:
 		return raw_data(a, bytes, end);
 	case ANSWER_ERROR:
@@ -706,13 +770,15 @@ bool relay_is_whole(struct attempt *a)
 	struct exchange *x = a->x;
 	struct outgoing out;
 
-	if (!x->client) { /* the client has its answer; how the provider left does not matter */
+	if (!x->client) { /* the client has its answer; how the provider left does not
+		             matter */
 		attempt_end(a, NULL, STR_NONE);
 		exchange_settle(x);
 		return true;
 	}
 	if (a->kind != ANSWER_STREAM || a->in_long_event ||
-	    !operations[a->tap.operation].is_chat || !x->endpoint->wire->is_complete(&a->tap))
+	    !operations[a->tap.operation].is_chat ||
+	    !x->endpoint->wire->is_complete(&a->tap))
 		return false;
 	outgoing_init(&out);
 	a->ended = true;

@@ -26,8 +26,8 @@ bool retained_reserve(struct retained *r, size_t total)
 	if (!gateway_take_memory(r->gateway, cap, r->most_memory))
 		return false;
 	if (map) {
-		ptr = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			   0);
+		ptr = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		           -1, 0);
 		if (ptr == MAP_FAILED) {
 			gateway_give_memory(r->gateway, cap);
 			return false;

@@ -57,7 +57,7 @@ static void wake(void *arg)
 }
 
 bool worker_init(struct worker *w, struct gateway *g, unsigned index,
-		 struct journal *journal)
+                 struct journal *journal)
 {
 	*w = (struct worker){ .gateway = g, .index = index, .journal = journal };
 	if (!loop_init(&w->loop, on_wake))
@@ -85,7 +85,7 @@ void worker_done(struct worker *w)
 {
 	struct letter *l;
 
-	list_each_safe(&w->exchanges, it) {
+	list_each_safe (&w->exchanges, it) {
 		struct exchange *x = container_of(it, struct exchange, link);
 
 		exchange_fail(x, FAULT_SHUTTING_DOWN, STR_NONE);

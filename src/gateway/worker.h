@@ -20,27 +20,27 @@ struct worker {
 	struct http_server server;
 	struct gateway *gateway;
 	unsigned index;
-	struct journal *journal;   /* the recorder's */
+	struct journal *journal; /* the recorder's */
 	struct key_hasher hasher;
-	struct plan *plan;         /* the current one */
+	struct plan *plan; /* the current one */
 	struct list origins;
-	struct buf head;           /* scratch for answer heads; cleared by each user */
-	uint64_t chance;           /* state of a small random generator */
-	unsigned generation;       /* of the plan */
-	struct list exchanges;     /* live ones */
+	struct buf head;       /* scratch for answer heads; cleared by each user */
+	uint64_t chance;       /* state of a small random generator */
+	unsigned generation;   /* of the plan */
+	struct list exchanges; /* live ones */
 	unsigned live;
 	struct worker_counts counts;
-	struct mailbox inbox;      /* new connections */
-	_Atomic unsigned load;     /* connections, for the acceptor */
+	struct mailbox inbox;  /* new connections */
+	_Atomic unsigned load; /* connections, for the acceptor */
 	_Atomic bool drain, stop;
-	_Atomic bool ended;        /* its thread has left the loop */
+	_Atomic bool ended; /* its thread has left the loop */
 	pthread_t thread;
 	bool has_thread;
 };
 
 /* The journal is recorder_journal(index). False: out of descriptors. */
 must_check bool worker_init(struct worker *w, struct gateway *g, unsigned index,
-			    struct journal *journal);
+                            struct journal *journal);
 /* After the loop has ended. */
 void worker_done(struct worker *w);
 bool worker_start(struct worker *w);

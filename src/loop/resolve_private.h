@@ -56,4 +56,4 @@ void resolved_publish(struct resolved *e, const struct net_addr *from, unsigned 
 void resolved_tell(struct resolved *e);
 
 /* resolve_thread.c: asks for what is due, until r->stop. */
-void *resolver_run(void *r);
+void *resolver_run(void *arg);

@@ -10,13 +10,12 @@ static void print(struct command *c, const struct config_notes *notes, str path)
 {
 	struct buf text = BUF_LIMIT(PRINTED_MOST);
 
-	if (c->json) {
+	if (c->json)
 		config_notes_json(notes, path, &text);
-		fwrite(text.ptr, 1, text.len, stdout);
-	} else {
+	else
 		config_notes_print(notes, path, &text);
-		fwrite(text.ptr, 1, text.len, stderr);
-	}
+	if (text.len)
+		fwrite(text.ptr, 1, text.len, c->json ? stdout : stderr);
 	buf_free(&text);
 }
 

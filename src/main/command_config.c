@@ -27,7 +27,8 @@ static void print_notes(const struct config_notes *notes, str path)
 	struct buf text = BUF_LIMIT(PRINTED_MOST);
 
 	config_notes_print(notes, path, &text);
-	fwrite(text.ptr, 1, text.len, stderr);
+	if (text.len)
+		fwrite(text.ptr, 1, text.len, stderr);
 	buf_free(&text);
 }
 

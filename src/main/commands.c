@@ -68,8 +68,8 @@ const struct command_row command_rows[] = {
 	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
 	  "with it. Exits with 3 when there are errors.",
 	  check_command, check_options, 1, false },
-	{ "config", "schema|docs",
-	  "print the JSON Schema or the documentation of sluice.yaml", NULL,
+	{ "config", "schema|docs|errors",
+	  "print the JSON Schema or the documentation of sluice.yaml, or all errors", NULL,
 	  config_command, NULL, 1, false },
 	{ "keys", "create|list|revoke [ID]", "make, list and revoke virtual keys",
 	  "`create --name NAME` prints the new key, once: only a hash of it is kept.\n"

@@ -1,5 +1,6 @@
-/* config_cmd.c - sluice config schema|docs: what the table of keys says of itself. */
+/* config_cmd.c - sluice config schema|docs|errors: what the tables say of themselves. */
 #include "main/command.h"
+#include "main/errors_doc.h"
 
 #include <stdio.h>
 
@@ -12,8 +13,10 @@ int config_command(struct command *c)
 		config_schema_write(&text);
 	else if (strcmp(what, "docs") == 0)
 		config_docs_write(&text);
+	else if (strcmp(what, "errors") == 0)
+		errors_doc_write(&text);
 	else
-		return command_misused(c, "config: say schema or docs");
+		return command_misused(c, "config: say schema, docs or errors");
 	fwrite(text.ptr, 1, text.len, stdout);
 	buf_free(&text);
 	return EXIT_OK;

@@ -24,6 +24,6 @@ void notify_supervisor(const char *state)
 		return;
 	/* A supervisor that does not listen is its own problem. */
 	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
-		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);
 }

@@ -22,7 +22,8 @@ static void raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_warn("the limit of open files stays at %lu", (unsigned long)limit.rlim_cur);
+		log_warn("the limit of open files stays at %lu",
+		         (unsigned long)limit.rlim_cur);
 }
 
 /* Sockets that a supervisor opened for us (sd_listen_fds(3)). */
@@ -31,10 +32,12 @@ static unsigned inherited_count(void)
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	uint64_t value;
 
-	if (!pid || !fds || !str_to_u64(str_from_z(pid), &value) || value != (uint64_t)getpid())
+	if (!pid || !fds || !str_to_u64(str_from_z(pid), &value) ||
+	    value != (uint64_t)getpid())
 		return 0;
-	return str_to_u64(str_from_z(fds), &value) && value <= LISTENERS_MOST ? (unsigned)value
-									      : 0;
+	return str_to_u64(str_from_z(fds), &value) && value <= LISTENERS_MOST
+	               ? (unsigned)value
+	               : 0;
 }
 
 static bool open_listeners(struct process *p, const struct config *c, struct buf *why)
@@ -45,7 +48,8 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 		int fd = FIRST_INHERITED_FD + (int)i, error = sys_adopt_listener(fd);
 
 		if (error < 0) {
-			buf_addf(why, "LISTEN_FDS: descriptor %d: %s", fd, strerror(-error));
+			buf_addf(why, "LISTEN_FDS: descriptor %d: %s", fd,
+			         strerror(-error));
 			return false;
 		}
 		p->listeners[p->listener_count++] = fd;
@@ -57,8 +61,9 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 		if (fd < 0) {
 			net_print(&c->listen[i], why);
 			buf_addf(why, ": %s%s", strerror(-fd),
-				 fd == -EADDRINUSE ? " (is another sluice running? see --listen)"
-						   : "");
+			         fd == -EADDRINUSE
+			                 ? " (is another sluice running? see --listen)"
+			                 : "");
 			return false;
 		}
 		p->listeners[p->listener_count++] = fd;
@@ -71,7 +76,8 @@ static bool load_key(void *arg, const struct key_row *key)
 	struct process *p = arg;
 
 	if (!keyring_put(p->gateway.keys, key))
-		log_error("there are more than %d keys; the newest are not loaded", KEYRING_MOST);
+		log_error("there are more than %d keys; the newest are not loaded",
+		          KEYRING_MOST);
 	return true;
 }
 
@@ -99,8 +105,9 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 	struct recorder_options options = {
 		.dir = str_z(&keep, c->data),
 		.workers = c->workers,
-		.access_log = str_eq(c->access_log, STR("off")) ? NULL
-								: str_z(&keep, c->access_log),
+		.access_log = str_eq(c->access_log, STR("off"))
+		                      ? NULL
+		                      : str_z(&keep, c->access_log),
 		.strict = c->ledger == LEDGER_STRICT,
 	};
 
@@ -118,8 +125,8 @@ static bool needs_tls(const struct config *c)
 	return false;
 }
 
-/* The machine's certificates take a moment and some memory: only when somebody needs them,
- * and once. */
+/* The machine's certificates take a moment and some memory: only when somebody needs
+ * them, and once. */
 static bool load_roots(struct gateway *g, const struct config *c, struct buf *why)
 {
 	if (g->has_roots || !needs_tls(c))
@@ -128,7 +135,8 @@ static bool load_roots(struct gateway *g, const struct config *c, struct buf *wh
 	return g->has_roots;
 }
 
-static bool load_certificate(const struct config *c, struct tls_server **ret, struct buf *why)
+static bool load_certificate(const struct config *c, struct tls_server **ret,
+                             struct buf *why)
 {
 	*ret = NULL;
 	if (!c->tls_cert)
@@ -158,7 +166,8 @@ static bool start_workers(struct process *p, unsigned count, struct buf *why)
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = &p->workers[i];
 
-		if (!worker_init(w, &p->gateway, i, recorder_journal(p->gateway.recorder, i))) {
+		if (!worker_init(w, &p->gateway, i,
+		                 recorder_journal(p->gateway.recorder, i))) {
 			buf_add(why, STR("out of file descriptors"));
 			return false;
 		}
@@ -175,11 +184,14 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
-	*p = (struct process){ .lock = -1, .started_wall = sys_wall(), .drain = config->drain };
+	*p = (struct process){ .lock = -1,
+		               .started_wall = sys_wall(),
+		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
 	g->config = config;
 	raise_descriptor_limit();
-	if (datadir_make(config->data, why) && datadir_lock(config->data, &p->lock, why) &&
+	if (datadir_make(config->data, why) &&
+	    datadir_lock(config->data, &p->lock, why) &&
 	    pepper_load(config->data, g->pepper, why) && load_roots(g, config, why) &&
 	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
 	    start_recorder(p, config, why) && load_keys(p, config, why)) {
@@ -187,8 +199,8 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		if (!g->resolver)
 			buf_add(why, STR("c-ares could not be started"));
 		else if (start_workers(p, config->workers, why)) {
-			p->acceptor = acceptor_new(p->listeners, p->listener_count, on_accepted,
-						   p);
+			p->acceptor = acceptor_new(p->listeners, p->listener_count,
+			                           on_accepted, p);
 			if (p->acceptor)
 				return true;
 			buf_add(why, STR("the acceptor could not be started"));
@@ -205,8 +217,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 
 	for (unsigned i = 0; same_listen && i < now->listen_count; i++)
 		same_listen = old->listen[i].len == now->listen[i].len &&
-			      memcmp(&old->listen[i].sa, &now->listen[i].sa,
-				     now->listen[i].len) == 0;
+		              memcmp(&old->listen[i].sa, &now->listen[i].sa,
+		                     now->listen[i].len) == 0;
 	if (!same_listen)
 		buf_add(note, STR(" listen"));
 	if (old->workers != now->workers)

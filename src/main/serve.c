@@ -71,7 +71,8 @@ static bool reload(void *arg, struct buf *said)
 	if (done && said->len) {
 		struct buf text = BUF_LIMIT(1 * KiB);
 
-		buf_addf(&text, "needs a restart to take effect:%.*s", STR_ARG(buf_str(said)));
+		buf_addf(&text, "needs a restart to take effect:%.*s",
+		         STR_ARG(buf_str(said)));
 		buf_set(said, buf_str(&text));
 		buf_free(&text);
 	}
@@ -119,11 +120,12 @@ static void write_status(void *arg, struct json_writer *to)
 	json_key_str(to, STR("config"), g->config->file);
 	json_key_bool(to, STR("tls"), g->tls != NULL);
 	json_key_str(to, STR("auth"),
-		     g->config->auth == AUTH_MODE_OPEN ? STR("open") : STR("keys"));
+	             g->config->auth == AUTH_MODE_OPEN ? STR("open") : STR("keys"));
 	pthread_mutex_unlock(&g->lock);
 	for (unsigned i = 0; i < s->process.worker_count; i++)
 		open += atomic_load(&s->process.workers[i].load);
-	json_key_int(to, STR("uptime_s"), (sys_wall() - s->process.started_wall) / USEC_SEC);
+	json_key_int(to, STR("uptime_s"),
+	             (sys_wall() - s->process.started_wall) / USEC_SEC);
 	json_key_int(to, STR("workers"), s->process.worker_count);
 	json_key_int(to, STR("connections"), open);
 	json_key_int(to, STR("generation"), atomic_load(&g->generation));
@@ -137,7 +139,8 @@ static void key_changed(void *arg, const struct key_row *key)
 	if (key->revoked_wall)
 		keyring_revoke(s->process.gateway.keys, key->id);
 	else if (!keyring_put(s->process.gateway.keys, key))
-		log_error("there are more than %d keys; the new one is not active", KEYRING_MOST);
+		log_error("there are more than %d keys; the new one is not active",
+		          KEYRING_MOST);
 }
 
 static const struct admin_ops admin_ops = {
@@ -180,25 +183,29 @@ static void greet(const struct serving *s, const struct buf *found)
 	struct net_addr at;
 
 	fprintf(stderr, "sluice %s  ready in %lld ms  (config: %s)\n", SLUICE_VERSION,
-		(long long)((sys_now() - s->began) / USEC_MS),
-		s->command->config ? s->command->config : "none, defaults");
+	        (long long)((sys_now() - s->began) / USEC_MS),
+	        s->command->config ? s->command->config : "none, defaults");
 	for (unsigned i = 0; i < s->process.listener_count; i++) {
 		buf_clear(&address);
 		if (sys_local_addr(s->process.listeners[i], &at) == 0)
 			net_print(&at, &address);
 		fprintf(stderr, "  %-10s %s://%.*s/v1%s\n", i ? "" : "API",
-			s->process.gateway.tls ? "https" : "http", STR_ARG(buf_str(&address)),
-			c->auth == AUTH_MODE_OPEN ? "  no key needed on this machine" : "");
+		        s->process.gateway.tls ? "https" : "http",
+		        STR_ARG(buf_str(&address)),
+		        c->auth == AUTH_MODE_OPEN ? "  no key needed on this machine"
+		                                  : "");
 	}
 	if (c->auth == AUTH_MODE_KEYS && keyring_count(s->process.gateway.keys) == 0)
-		fprintf(stderr, "  Key        none yet: sluice keys create --name NAME%s%s\n",
-			s->command->config ? " -c " : "", s->command->config ? s->command->config : "");
+		fprintf(stderr,
+		        "  Key        none yet: sluice keys create --name NAME%s%s\n",
+		        s->command->config ? " -c " : "",
+		        s->command->config ? s->command->config : "");
 	fprintf(stderr, "  Providers ");
 	for (unsigned i = 0; i < c->provider_count; i++)
 		fprintf(stderr, " %.*s%s", STR_ARG(c->providers[i].name),
-			c->providers[i].is_mock        ? " (built in)"
-			: c->providers[i].disabled.len ? " (disabled)"
-						       : "");
+		        c->providers[i].is_mock        ? " (built in)"
+		        : c->providers[i].disabled.len ? " (disabled)"
+		                                       : "");
 	fprintf(stderr, "\n");
 	print_found(found);
 	fprintf(stderr, "  Storage    %.*s\n", STR_ARG(c->data));

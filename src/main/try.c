@@ -126,7 +126,7 @@ static void read_events(struct try *t)
 			read_summary(t, event.raw);
 		buf_drop(&t->body, event.raw.len);
 	}
-	if (!t->c->json) {
+	if (!t->c->json && t->text.len > printed) {
 		fwrite(t->text.ptr + printed, 1, t->text.len - printed, stdout);
 		fflush(stdout);
 	}
@@ -323,7 +323,7 @@ static int finish(struct try *t, bool is_whole, const struct buf *why)
 	if (t->c->json) {
 		print_json(t, total);
 	} else {
-		if (!t->is_stream)
+		if (!t->is_stream && t->text.len > 0)
 			fwrite(t->text.ptr, 1, t->text.len, stdout);
 		if (t->text.len > 0)
 			printf("\n");

@@ -11,7 +11,7 @@ struct access_log;
 
 /* path: a file, or "stdout". NULL and a text in *why. */
 struct access_log *access_log_open(const char *path, struct buf *why);
-void access_log_close(struct access_log **log);
+void access_log_close(struct access_log **at);
 /* Adds the line of a row that closes an exchange. */
 void access_log_add(struct access_log *log, const struct attempt_row *row);
 /* Writes what waits, as far as it goes. False: something is left, see errno. */

@@ -28,7 +28,7 @@ struct recorder_options {
  * thread. Keeps nothing of *options. NULL and a text in *why. */
 struct recorder *recorder_new(const struct recorder_options *options, struct buf *why);
 /* Drains the journals, commits, checkpoints, and joins. The workers have stopped. */
-void recorder_free(struct recorder **r);
+void recorder_free(struct recorder **at);
 /* Worker n's journal; the recorder's, good until recorder_free. */
 struct journal *recorder_journal(struct recorder *r, unsigned worker);
 

@@ -29,7 +29,7 @@ struct keyring *keyring_new(void)
 	struct keyring *k = new_of(struct keyring);
 
 	k->slots = mmap(NULL, SLOTS * sizeof(struct entry), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert(k->slots != MAP_FAILED);
 	pthread_mutex_init(&k->writing, NULL);
 	return k;
@@ -52,7 +52,8 @@ static struct entry *place_of(const struct keyring *k, uint64_t id)
 	size_t at = (size_t)(id % SLOTS);
 
 	for (;;) {
-		uint64_t there = atomic_load_explicit(&k->slots[at].id, memory_order_acquire);
+		uint64_t there =
+		        atomic_load_explicit(&k->slots[at].id, memory_order_acquire);
 
 		if (there == id || there == 0)
 			return &k->slots[at];
@@ -102,7 +103,8 @@ bool keyring_check(const struct keyring *k, uint64_t id, const uint8_t mac[32])
 {
 	/* A free entry has a mac of zeros: the comparison is made all the same. */
 	const struct entry *e = place_of(k, id);
-	bool same = str_eq_secret(str_of((const char *)e->mac, 32), str_of((const char *)mac, 32));
+	bool same = str_eq_secret(str_of((const char *)e->mac, 32),
+	                          str_of((const char *)mac, 32));
 	bool known = atomic_load(&e->id) == id && id != 0;
 
 	return same & known & atomic_load(&e->active);

@@ -1,7 +1,7 @@
 #include "policy/resolve.h"
 
 static fault_t one_target(const struct config *c, const struct target *t, unsigned count,
-			  struct candidates *ret)
+                          struct candidates *ret)
 {
 	*ret = (struct candidates){
 		.list = t,
@@ -41,7 +41,7 @@ static const struct provider *split(const struct config *c, str name, str *ret_m
 
 /* A bare id: every configured provider that has it, the model's home first. */
 static unsigned find_bare(const struct config *c, str id, struct arena *keep,
-			  struct target **ret)
+                          struct target **ret)
 {
 	struct target *list = NULL;
 	struct catalog_model facts;
@@ -57,7 +57,8 @@ static unsigned find_bare(const struct config *c, str id, struct arena *keep,
 			    !catalog_find_model(p->name, id, &facts))
 				continue;
 			if (!list)
-				list = arena_array(keep, struct target, c->provider_count);
+				list = arena_array(keep, struct target,
+				                   c->provider_count);
 			fill_target(&list[count++], p, id);
 		}
 	}
@@ -80,7 +81,7 @@ static fault_t from_route(const struct route *r, struct candidates *ret)
 }
 
 fault_t resolve_model(const struct config *c, str name, struct arena *keep,
-		      struct candidates *ret)
+                      struct candidates *ret)
 {
 	const struct route *r = config_find_route(c, name);
 	const struct provider *p;
@@ -164,7 +165,7 @@ static void consider(struct nearest *n, str wanted, str name)
 }
 
 unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
-			 str ret[NEAREST])
+                         str ret[NEAREST])
 {
 	struct nearest n = { 0 };
 	struct catalog_model m;
@@ -175,8 +176,8 @@ unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 
-		for (unsigned at = 0; !p->disabled.len &&
-				      catalog_next_of_provider(p->name, &at, &m);) {
+		for (unsigned at = 0;
+		     !p->disabled.len && catalog_next_of_provider(p->name, &at, &m);) {
 			str full = str_of(text, p->name.len + 1 + m.id.len);
 
 			if (full.len > sizeof(text))
@@ -184,7 +185,8 @@ unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
 			memcpy(text, p->name.ptr, p->name.len);
 			text[p->name.len] = '/';
 			memcpy(text + p->name.len + 1, m.id.ptr, m.id.len);
-			if (n.count == NEAREST && likeness(name, full) >= n.distance[NEAREST - 1])
+			if (n.count == NEAREST &&
+			    likeness(name, full) >= n.distance[NEAREST - 1])
 				continue;
 			consider(&n, name, arena_copy(keep, full));
 		}

@@ -7,8 +7,8 @@
 #include "config/config.h"
 
 struct candidates {
-	str route;                  /* empty: a target was named directly */
-	const struct target *list;  /* in the order of the file or of preference */
+	str route;                 /* empty: a target was named directly */
+	const struct target *list; /* in the order of the file or of preference */
 	unsigned count;
 	enum strategy strategy;
 	enum on_empty on_empty;
@@ -16,14 +16,14 @@ struct candidates {
 	const struct route_limits *limits;
 };
 
-/* NO_SUCH_MODEL when nothing fits, NO_TARGET when all that fits is disabled.  Targets that
- * are not a route's are made in `keep`. */
+/* NO_SUCH_MODEL when nothing fits, NO_TARGET when all that fits is disabled.  Targets
+ * that are not a route's are made in `keep`. */
 must_check fault_t resolve_model(const struct config *c, str name, struct arena *keep,
-				 struct candidates *ret);
+                                 struct candidates *ret);
 /* Puts the candidates into the order in which they are tried; `chance` is random. */
 void resolve_order(const struct candidates *from, uint64_t chance, uint8_t *ret_order);
 
 enum { NEAREST = 3 };
 /* The names most like `name` that a client could use; returns how many were found. */
 unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
-			 str ret[NEAREST]);
+                         str ret[NEAREST]);

@@ -20,7 +20,7 @@ struct ledger;
 struct ledger *ledger_open(const char *path, struct buf *why);
 /* Read-only; NULL also when there is no database yet. */
 struct ledger *ledger_open_reader(const char *path, struct buf *why);
-void ledger_close(struct ledger **l);
+void ledger_close(struct ledger **at);
 
 /* ---- writing attempts; between begin and commit ---- */
 

@@ -59,9 +59,11 @@ void label_cache_free(struct label_cache **c)
 
 str label_clean(str text, char *room)
 {
-	const char *end = text.ptr + text.len;
 	size_t len = 0;
 
+	if (text.len == 0)
+		return str_of(room, 0);
+	const char *end = text.ptr + text.len;
 	for (const char *at = text.ptr; at < end;) {
 		size_t n = *at ? utf8_length(at, end) : 0;
 

@@ -22,29 +22,30 @@ struct attempt_row {
 	uint32_t number;   /* 1 for the first attempt; 0: refused before any */
 	uint64_t key;      /* the virtual key's id, 0: none */
 	usec began_wall;
-	str operation;     /* "chat", "embeddings", ... */
-	str asked;         /* the model as the client wrote it */
-	str route;         /* empty when a target was named directly */
+	str operation;       /* "chat", "embeddings", ... */
+	str asked;           /* the model as the client wrote it */
+	str route;           /* empty when a target was named directly */
 	str provider, model; /* the target */
 	bool stream;
 	uint64_t request_bytes;
 	/* known when it closes */
 	enum row_state state;
-	int32_t status;    /* the provider's HTTP status, 0: no answer */
-	str fault;         /* name of the fault row, empty: success */
-	str detail;        /* for people, at most 512 bytes */
+	int32_t status;     /* the provider's HTTP status, 0: no answer */
+	str fault;          /* name of the fault row, empty: success */
+	str detail;         /* for people, at most 512 bytes */
 	str answered_model; /* as the provider named it */
-	str finish;        /* finish reason as the provider wrote it */
-	usec connect, first_byte, first_token, total; /* after began_wall; 0: never came */
+	str finish;         /* finish reason as the provider wrote it */
+	usec connect, first_byte, first_token,
+	        total; /* after began_wall; 0: never came */
 	uint64_t answer_bytes;
 	enum usage_kind usage_kind;
 	struct token_usage usage;
-	nanousd cost;      /* COST_UNKNOWN when a price or the usage is unknown */
+	nanousd cost; /* COST_UNKNOWN when a price or the usage is unknown */
 	/* the exchange's, when this row closes it */
 	bool closes;
 	int32_t client_status; /* what the client got; 499: gone before */
 	usec exchange_total, overhead;
 	uint32_t attempts;
-	str client;        /* the client's address */
-	str agent;         /* User-Agent, at most 128 bytes */
+	str client; /* the client's address */
+	str agent;  /* User-Agent, at most 128 bytes */
 };

@@ -121,15 +121,17 @@ static int sync_dir(const char *dir)
 
 /* ---- mapping ---- */
 
-static int map(int fd, int flags, struct segment **ret)
+/* NULL: see errno. */
+static struct segment *map(int fd, int flags)
 {
 	void *base = mmap(NULL, JOURNAL_SEGMENT, PROT_READ | PROT_WRITE, flags, fd, 0);
+	struct segment *s;
 
 	if (base == MAP_FAILED)
-		return -errno;
-	*ret = new_of(struct segment);
-	(*ret)->base = base;
-	return 0;
+		return NULL;
+	s = new_of(struct segment);
+	s->base = base;
+	return s;
 }
 
 /* Makes each page present and writable, so that the writer's stores do not fault. */
@@ -187,8 +189,8 @@ static int fill(int fd, unsigned worker, uint64_t sequence)
 	return error;
 }
 
-static int create_file(const struct segment_place *place, uint64_t sequence,
-                       struct segment **ret)
+/* A whole file under its name, and open. */
+static int create_file(const struct segment_place *place, uint64_t sequence, int *ret_fd)
 {
 	char fresh[PATH_MOST], path[PATH_MOST];
 	int error, fd;
@@ -202,28 +204,35 @@ static int create_file(const struct segment_place *place, uint64_t sequence,
 	error = fill(fd, place->worker, sequence);
 	if (!error && rename(fresh, path) < 0)
 		error = -errno;
-	if (error) {
+	if (error)
 		unlink(fresh);
-	} else {
+	else
 		error = sync_dir(place->dir);
-		if (!error)
-			error = map(fd, MAP_SHARED | MAP_POPULATE, ret);
-		if (error)
-			unlink(path);
-	}
-	close(fd);
+	if (error)
+		close(fd);
+	else
+		*ret_fd = fd;
 	return error;
 }
 
 int segment_create(const struct segment_place *place, uint64_t sequence,
                    struct segment **ret)
 {
-	struct segment *s;
-	int error = place->dir ? create_file(place, sequence, &s)
-	                       : map(-1, MAP_PRIVATE | MAP_ANONYMOUS, &s);
+	int fd = -1, error = place->dir ? create_file(place, sequence, &fd) : 0;
 
 	if (error)
 		return error;
+	struct segment *s = map(fd, place->dir ? MAP_SHARED | MAP_POPULATE
+	                                       : MAP_PRIVATE | MAP_ANONYMOUS);
+	if (!s)
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (!s) {
+		if (place->dir)
+			segment_unlink(place, sequence, "");
+		return error;
+	}
 	put_header(s, place->worker, sequence);
 	s->name = sequence;
 	if (place->dir)
@@ -272,24 +281,23 @@ static void rename_bad(const struct segment_place *place, uint64_t name)
 int segment_load(const struct segment_place *place, uint64_t name, struct segment **ret)
 {
 	struct segment_header h;
-	struct segment *s = NULL;
-	int error, fd = -1;
+	int fd = -1, error = open_file(place, name, &fd);
 
-	error = open_file(place, name, &fd);
 	if (error == -EBADMSG)
 		rename_bad(place, name);
 	if (error)
 		return error;
-	error = map(fd, MAP_SHARED, &s);
+	struct segment *s = map(fd, MAP_SHARED);
+	if (!s)
+		error = -errno;
 	close(fd);
-	if (error)
+	if (!s)
 		return error;
 	s->name = name;
 	s->leftover = true;
 	memcpy(&h, s->base, sizeof(h));
 	if (!header_is_valid(&h, place->worker)) {
-		/* Killed while it was given a new header: the records were gone before.
-		 */
+		/* Killed while it got a new header? Then the records were gone before. */
 		bool empty = is_empty(s);
 
 		empty ? segment_remove(place, &s) : segment_set_aside(place, &s);

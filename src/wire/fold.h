@@ -26,8 +26,8 @@ struct fold_object;
 struct fold_rule {
 	str name;
 	enum fold_how how;
-	const struct fold_rule *inside; /* of MERGE and LIST */
 	unsigned most;                  /* of LIST: objects, and the end of indexes */
+	const struct fold_rule *inside; /* of MERGE and LIST */
 	/* Is item, with the index of held, another object all the same?  May be NULL. */
 	bool (*begins_anew)(const struct fold_object *held, struct json_value item);
 	str as;   /* its name in the result, when it is another one */

@@ -3,6 +3,7 @@
  *
  * Facts: wire-formats 2, 4 and 12.3 (OpenAI's OpenAPI document of 2026-08-21). */
 #include "wire/openai.h"
+#include "wire/openai_fold.h"
 
 #include "codec/json.h"
 #include "codec/json_write.h"
@@ -11,7 +12,8 @@ enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 
 /* What is read of a request's members; the rest passes as it is. */
 struct request_members {
-	struct json_value model, stream, stream_options, max_tokens, max_completion_tokens, n;
+	struct json_value model, stream, stream_options, max_tokens,
+	        max_completion_tokens, n;
 };
 
 static void sort_member(struct request_members *to, const struct json_member *m)
@@ -31,7 +33,8 @@ static void sort_member(struct request_members *to, const struct json_member *m)
 	bool is_plain = str_find(m->key, '\\') == m->key.len;
 
 	for (size_t i = 0; i < countof(read); i++) {
-		if (is_plain ? str_eq(m->key, read[i].name) : json_text_is(key, read[i].name))
+		if (is_plain ? str_eq(m->key, read[i].name)
+		             : json_text_is(key, read[i].name))
 			*read[i].value = m->value;
 	}
 }
@@ -44,15 +47,15 @@ static bool is_absent(struct json_value v)
 /* A count that may be absent; anything but a small positive integer is refused, because
  * budgets are reserved from it. */
 static fault_t read_count(struct json_value v, const char *name, struct arena *keep,
-			  uint64_t *ret, str *ret_detail)
+                          uint64_t *ret, str *ret_detail)
 {
 	uint64_t value;
 
 	if (is_absent(v))
 		return NULL;
 	if (!json_u64(v, &value) || value > TOKENS_MOST) {
-		*ret_detail = arena_printf(keep, "\"%s\" must be an integer from 0 to %d", name,
-					   TOKENS_MOST);
+		*ret_detail = arena_printf(keep, "\"%s\" must be an integer from 0 to %d",
+		                           name, TOKENS_MOST);
 		return FAULT_BAD_REQUEST;
 	}
 	*ret = value;
@@ -61,7 +64,7 @@ static fault_t read_count(struct json_value v, const char *name, struct arena *k
 
 /* The smallest change that makes a stream report its usage. */
 static fault_t read_stream_options(str body, const struct request_members *m,
-				   struct skimmed *ret, str *ret_detail)
+                                   struct skimmed *ret, str *ret_detail)
 {
 	struct json_value options = m->stream_options, asked;
 	struct json_member members[8];
@@ -91,7 +94,7 @@ static fault_t read_stream_options(str body, const struct request_members *m,
 	if (asked.type == JSON_NONE) {
 		ret->ask_usage.at++; /* behind the brace */
 		ret->ask_usage.with = count ? STR("\"include_usage\":true,")
-					    : STR("\"include_usage\":true");
+		                            : STR("\"include_usage\":true");
 	} else {
 		ret->ask_usage.at = (size_t)(asked.raw.ptr - body.ptr);
 		ret->ask_usage.len = asked.raw.len;
@@ -101,7 +104,7 @@ static fault_t read_stream_options(str body, const struct request_members *m,
 }
 
 static fault_t read_model(str body, struct json_value model, struct arena *keep,
-			  struct skimmed *ret, str *ret_detail)
+                          struct skimmed *ret, str *ret_detail)
 {
 	if (is_absent(model))
 		return FAULT_NO_MODEL;
@@ -117,7 +120,7 @@ static fault_t read_model(str body, struct json_value model, struct arena *keep,
 }
 
 static fault_t openai_skim(str body, enum operation op, struct arena *keep,
-			   struct skimmed *ret, str *ret_detail)
+                           struct skimmed *ret, str *ret_detail)
 {
 	struct json_member members[MEMBERS_MOST];
 	struct request_members m = { 0 };
@@ -133,13 +136,14 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 	*ret = (struct skimmed){ .choices = 1 };
 	if ((why = read_model(body, m.model, keep, ret, ret_detail)) ||
 	    (why = read_count(m.max_tokens, "max_tokens", keep, &most, ret_detail)) ||
-	    (why = read_count(m.max_completion_tokens, "max_completion_tokens", keep, &most,
-			      ret_detail)) ||
+	    (why = read_count(m.max_completion_tokens, "max_completion_tokens", keep,
+	                      &most, ret_detail)) ||
 	    (why = read_count(m.n, "n", keep, &n, ret_detail)))
 		return why;
 	ret->max_tokens = most;
 	ret->choices = (uint32_t)n;
-	if (!is_absent(m.stream) && m.stream.type != JSON_TRUE && m.stream.type != JSON_FALSE) {
+	if (!is_absent(m.stream) && m.stream.type != JSON_TRUE &&
+	    m.stream.type != JSON_FALSE) {
 		*ret_detail = STR("\"stream\" must be true or false");
 		return FAULT_BAD_REQUEST;
 	}
@@ -184,8 +188,8 @@ static void openai_write_stream_fault(struct buf *to, fault_t why, str message)
 /* Error bodies of compatible providers come in half a dozen shapes (wire-formats 10). */
 static str openai_error_message(str body)
 {
-	static const char *const places[] = { "error.message", "message", "error", "detail",
-					      "fault.faultstring" };
+	static const char *const places[] = { "error.message", "message", "error",
+		                              "detail", "fault.faultstring" };
 	struct json_value root, v;
 
 	if (json_check(body, &json_limits_default, &root))
@@ -202,10 +206,10 @@ static str openai_error_message(str body)
 static bool openai_is_context_error(str body)
 {
 	static const str phrases[] = { STR_INIT("maximum context length"),
-				       STR_INIT("context_length_exceeded"),
-				       STR_INIT("prompt is too long"),
-				       STR_INIT("exceeds the context window"),
-				       STR_INIT("exceed context limit") };
+		                       STR_INIT("context_length_exceeded"),
+		                       STR_INIT("prompt is too long"),
+		                       STR_INIT("exceeds the context window"),
+		                       STR_INIT("exceed context limit") };
 
 	for (size_t i = 0; i < countof(phrases); i++) {
 		if (str_has(body, phrases[i]))
@@ -220,6 +224,8 @@ const struct wire wire_openai_chat = {
 	.tap_event = openai_tap_event,
 	.tap_answer = openai_tap_answer,
 	.is_complete = openai_is_complete,
+	.unfold = openai_unfold,
+	.fold = openai_fold,
 	.error_message = openai_error_message,
 	.is_context_error = openai_is_context_error,
 	.write_fault = openai_write_fault,

@@ -62,8 +62,8 @@ static const struct fold_rule call_rules[] = {
 	{ NAME("index"), FOLD_DROP },
 	{ NAME("id"), FOLD_FIRST },
 	{ NAME("type"), FOLD_FIRST },
-	{ NAME("function"), FOLD_MERGE, function_rules },
-	{ NAME("custom"), FOLD_MERGE, function_rules },
+	{ NAME("function"), FOLD_MERGE, .inside = function_rules },
+	{ NAME("custom"), FOLD_MERGE, .inside = function_rules },
 	{ .how = FOLD_LAST },
 };
 
@@ -86,28 +86,32 @@ static const struct fold_rule message_rules[] = {
 	{ NAME("refusal"), FOLD_JOIN },
 	{ NAME("reasoning_content"), FOLD_JOIN },
 	{ NAME("reasoning"), FOLD_JOIN },
-	{ NAME("reasoning_details"), FOLD_LIST, detail_rules, CALLS_MOST, begins_anew },
-	{ NAME("tool_calls"), FOLD_LIST, call_rules, CALLS_MOST, begins_anew },
-	{ NAME("function_call"), FOLD_MERGE, function_rules },
+	{ NAME("reasoning_details"), FOLD_LIST, CALLS_MOST, detail_rules, begins_anew },
+	{ NAME("tool_calls"), FOLD_LIST, CALLS_MOST, call_rules, begins_anew },
+	{ NAME("function_call"), FOLD_MERGE, .inside = function_rules },
 	{ NAME("annotations"), FOLD_JOIN },
-	{ NAME("audio"), FOLD_MERGE, audio_rules },
-	{ NAME("executed_tools"), FOLD_LIST, no_rules, CALLS_MOST },
+	{ NAME("audio"), FOLD_MERGE, .inside = audio_rules },
+	{ NAME("executed_tools"), FOLD_LIST, CALLS_MOST, no_rules },
 	{ .how = FOLD_LAST },
 };
 
+/* Of chat completions, and from "tokens" on of text completions. */
 static const struct fold_rule logprobs_rules[] = {
-	{ NAME("content"), FOLD_JOIN },        { NAME("refusal"), FOLD_JOIN },
-	{ NAME("tokens"), FOLD_JOIN }, /* these four of text completions */
-	{ NAME("token_logprobs"), FOLD_JOIN }, { NAME("top_logprobs"), FOLD_JOIN },
-	{ NAME("text_offset"), FOLD_JOIN },    { .how = FOLD_LAST },
+	{ NAME("content"), FOLD_JOIN },
+	{ NAME("refusal"), FOLD_JOIN },
+	{ NAME("tokens"), FOLD_JOIN },
+	{ NAME("token_logprobs"), FOLD_JOIN },
+	{ NAME("top_logprobs"), FOLD_JOIN },
+	{ NAME("text_offset"), FOLD_JOIN },
+	{ .how = FOLD_LAST },
 };
 
 static const struct fold_rule choice_rules[] = {
 	{ NAME("index"), FOLD_FIRST, .fill = STR_INIT("0") },
-	{ NAME("delta"), FOLD_MERGE, message_rules, .as = STR_INIT("message") },
-	{ NAME("message"), FOLD_MERGE, message_rules },
+	{ NAME("delta"), FOLD_MERGE, .inside = message_rules, .as = STR_INIT("message") },
+	{ NAME("message"), FOLD_MERGE, .inside = message_rules },
 	{ NAME("text"), FOLD_JOIN },
-	{ NAME("logprobs"), FOLD_MERGE, logprobs_rules },
+	{ NAME("logprobs"), FOLD_MERGE, .inside = logprobs_rules },
 	{ NAME("token_ids"), FOLD_JOIN },
 	{ .how = FOLD_LAST },
 };
@@ -119,7 +123,7 @@ static const struct fold_rule root_rules[] = {
 	{ NAME("model"), FOLD_FIRST },
 	{ NAME("system_fingerprint"), FOLD_FIRST },
 	{ NAME("service_tier"), FOLD_FIRST },
-	{ NAME("choices"), FOLD_LIST, choice_rules, CHOICES_MOST },
+	{ NAME("choices"), FOLD_LIST, CHOICES_MOST, choice_rules },
 	{ NAME("obfuscation"), FOLD_DROP }, /* padding of single events */
 	{ .how = FOLD_LAST },
 };
@@ -167,13 +171,12 @@ static bool take_event(struct fold *f, const struct sse_found *event)
 		return true;
 	if (str_starts(data, STR("[DONE]")))
 		return false;
-	if (str_eq(event->name, STR("error")))
+	bool is_object = !json_check(data, &json_limits_default, &root) &&
+	                 root.type == JSON_OBJECT;
+	if (str_eq(event->name, STR("error")) || (is_object && is_error(root)))
 		f->why = FAULT_STREAM_ERROR;
-	else if (json_check(data, &json_limits_default, &root) ||
-	         root.type != JSON_OBJECT)
+	else if (!is_object)
 		f->why = FAULT_UPSTREAM_MALFORMED;
-	else if (is_error(root))
-		f->why = FAULT_STREAM_ERROR;
 	else
 		fold_take(f, root);
 	return true;

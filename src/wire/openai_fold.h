@@ -17,6 +17,5 @@ must_check fault_t openai_unfold(str body, bool with_usage, struct buf *to);
  *	UPSTREAM_CUT        a choice has no finish reason, or nothing came at all
  *	EMPTY_ANSWER        it ends properly and has no choices
  *	UPSTREAM_MALFORMED  no JSON, or more choices or tool calls than can be
- * How many choices were wanted only the caller knows: one that never began is no fault.
-*/
+ * Only the caller knows how many choices it wants; one that never began is no fault. */
 must_check fault_t openai_fold(str stream, struct buf *to);

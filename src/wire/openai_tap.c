@@ -2,7 +2,8 @@
  * says something, is it an error, how many tokens were used, has it properly ended?
  *
  * The bytes are only looked at.  Usage figures that cannot be (negative, fractions, above
- * 2^31) are refused and remembered as bad, so that an estimate is made and shown as one. */
+ * 2^31) are refused and remembered as bad, so that an estimate is made and shown as one.
+ */
 #include "wire/openai.h"
 
 #include "base/mem.h"
@@ -12,7 +13,8 @@ enum { COUNT_MOST = INT32_MAX };
 
 static void keep_text(char *to, uint8_t *len, size_t room, struct json_value v)
 {
-	str text = v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
+	str text =
+	        v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
 
 	if (text.len == 0 || text.len > room)
 		return;
@@ -38,10 +40,13 @@ static const struct usage_name {
 	{ STR_INIT(""), STR_INIT("num_cached_tokens"), AT(cache_read) },
 	{ STR_INIT(""), STR_INIT("cached_tokens"), AT(cache_read) },
 	{ STR_INIT("prompt_tokens_details"), STR_INIT("cached_tokens"), AT(cache_read) },
-	{ STR_INIT("prompt_tokens_details"), STR_INIT("cache_write_tokens"), AT(cache_write) },
+	{ STR_INIT("prompt_tokens_details"), STR_INIT("cache_write_tokens"),
+	  AT(cache_write) },
 	{ STR_INIT("prompt_tokens_details"), STR_INIT("audio_tokens"), AT(audio_input) },
-	{ STR_INIT("completion_tokens_details"), STR_INIT("reasoning_tokens"), AT(reasoning) },
-	{ STR_INIT("completion_tokens_details"), STR_INIT("audio_tokens"), AT(audio_output) },
+	{ STR_INIT("completion_tokens_details"), STR_INIT("reasoning_tokens"),
+	  AT(reasoning) },
+	{ STR_INIT("completion_tokens_details"), STR_INIT("audio_tokens"),
+	  AT(audio_output) },
 #undef AT
 };
 
@@ -61,7 +66,7 @@ static bool take_count(const struct json_member *m, str inside, struct token_usa
 /* Reads the counts of a usage object and of its detail objects; false: one of them cannot
  * be. */
 static bool read_counts(const struct json_node *nodes, uint32_t at, str inside,
-			struct token_usage *found, uint64_t *total)
+                        struct token_usage *found, uint64_t *total)
 {
 	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next) {
 		const struct json_member *m = &nodes[i].m;
@@ -82,7 +87,7 @@ static bool read_counts(const struct json_node *nodes, uint32_t at, str inside,
 }
 
 static bool read_usage(const struct json_node *nodes, uint32_t at, unsigned quirks,
-		       struct token_usage *ret)
+                       struct token_usage *ret)
 {
 	struct token_usage found = { 0 };
 	uint64_t total = 0;
@@ -160,7 +165,7 @@ static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t
 }
 
 static void take_finish(struct tap *t, uint64_t bit, struct json_value finish,
-			struct tap_event *ret)
+                        struct tap_event *ret)
 {
 	str reason = str_of(finish.raw.ptr + 1, finish.raw.len - 2);
 
@@ -171,11 +176,12 @@ static void take_finish(struct tap *t, uint64_t bit, struct json_value finish,
 	if (str_eq(reason, STR("error")))
 		ret->is_error = true;
 	else if (!str_eq(reason, STR("stop")))
-		ret->is_meaningful = true; /* cut by length, filtered: an answer of its kind */
+		ret->is_meaningful =
+		        true; /* cut by length, filtered: an answer of its kind */
 }
 
 static void look_at_choice(struct tap *t, const struct json_node *nodes, uint32_t at,
-			   struct tap_event *ret)
+                           struct tap_event *ret)
 {
 	struct json_value finish = { 0 };
 	uint64_t index = 0;
@@ -202,7 +208,7 @@ static void look_at_choice(struct tap *t, const struct json_node *nodes, uint32_
 }
 
 static unsigned look_at_choices(struct tap *t, const struct json_node *nodes, uint32_t at,
-				struct tap_event *ret)
+                                struct tap_event *ret)
 {
 	unsigned count = 0;
 
@@ -221,7 +227,8 @@ static str message_of(struct json_value root)
 }
 
 /* What the members of a chunk or of a whole answer say. */
-static void look_at_root(struct tap *t, const struct json_node *nodes, struct tap_event *ret)
+static void look_at_root(struct tap *t, const struct json_node *nodes,
+                         struct tap_event *ret)
 {
 	bool has_choices = false, has_usage = false, has_error = false;
 	unsigned choices = 0;
@@ -241,7 +248,8 @@ static void look_at_root(struct tap *t, const struct json_node *nodes, struct ta
 					take_usage(t, nodes, u);
 			}
 		} else if (str_eq(m->key, STR("error"))) {
-			has_error = m->value.type == JSON_OBJECT || json_has_text(m->value);
+			has_error =
+			        m->value.type == JSON_OBJECT || json_has_text(m->value);
 		} else if (str_eq(m->key, STR("object"))) {
 			has_error |= json_text_is(m->value, STR("error"));
 		} else if (str_eq(m->key, STR("model")) && t->model_len == 0) {
@@ -314,8 +322,8 @@ fault_t openai_tap_answer(struct tap *t, str body, str *ret_message)
 	return NULL;
 }
 
-/* Every choice that began has its finish reason.  Without the end mark all the choices that
- * the client wants must have finished: one of them may not have begun yet. */
+/* Every choice that began has its finish reason.  Without the end mark all the choices
+ * that the client wants must have finished: one of them may not have begun yet. */
 bool openai_is_complete(const struct tap *t)
 {
 	if (!operations[t->operation].is_chat)

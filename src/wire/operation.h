@@ -7,8 +7,8 @@ enum operation {
 	OP_COMPLETIONS,
 	OP_EMBEDDINGS,
 	OP_MODERATIONS,
-	OP_IMAGES,         /* generations */
-	OP_IMAGE_EDITS,    /* multipart */
+	OP_IMAGES,           /* generations */
+	OP_IMAGE_EDITS,      /* multipart */
 	OP_IMAGE_VARIATIONS, /* multipart */
 	OP_SPEECH,
 	OP_TRANSCRIPTIONS, /* multipart */
@@ -18,10 +18,10 @@ enum operation {
 };
 
 struct operation_row {
-	str name;         /* in records, logs and metrics */
-	str path;         /* behind the provider's url in the openai formats */
-	bool multipart;   /* the body is multipart/form-data, else JSON */
-	bool may_stream;  /* the answer may be an event stream */
-	bool is_chat;     /* meaningful events, empty answers and finish reasons are known */
+	str name;        /* in records, logs and metrics */
+	str path;        /* behind the provider's url in the openai formats */
+	bool multipart;  /* the body is multipart/form-data, else JSON */
+	bool may_stream; /* the answer may be an event stream */
+	bool is_chat; /* meaningful events, empty answers and finish reasons are known */
 };
 extern const struct operation_row operations[OPERATIONS];

@@ -15,14 +15,14 @@
 
 /* What every route needs to know of a request, and where it stands in the body. */
 struct skimmed {
-	str model;         /* unescaped */
-	size_t model_at;   /* where the value stands, quotes included; 0 length: none */
+	str model;       /* unescaped */
+	size_t model_at; /* where the value stands, quotes included; 0 length: none */
 	size_t model_len;
 	bool stream;
-	bool wants_usage;  /* the client asked for usage in its stream */
-	struct edit ask_usage; /* the edit that asks for it instead; len and with may be 0 */
+	bool wants_usage; /* the client asked for usage in its stream */
+	struct edit ask_usage; /* asks for it instead; len and with may be 0 */
 	uint64_t max_tokens; /* 0: not said */
-	uint32_t choices;  /* n; 1 when not said */
+	uint32_t choices;    /* n; 1 when not said */
 };
 
 enum { TAP_TEXT = 64 };
@@ -30,17 +30,17 @@ enum { TAP_TEXT = 64 };
 /* What has been seen of one answer. */
 struct tap {
 	enum operation operation;
-	unsigned quirks;      /* enum provider_quirk */
-	bool strip_usage;     /* we asked for usage; the client did not */
-	uint32_t choices;     /* how many the client wants */
+	unsigned quirks;  /* enum provider_quirk */
+	bool strip_usage; /* we asked for usage; the client did not */
+	uint32_t choices; /* how many the client wants */
 	/* found so far */
 	bool has_usage, bad_usage;
-	bool done;            /* the format's own end mark */
-	uint32_t finished;    /* choices with a finish reason */
+	bool done;              /* the format's own end mark */
+	uint32_t finished;      /* choices with a finish reason */
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
-	uint64_t text_bytes;  /* of generated text, for estimates */
-	uint64_t unknown;     /* events that are not of this format */
+	uint64_t text_bytes;    /* of generated text, for estimates */
+	uint64_t unknown;       /* events that are not of this format */
 	struct token_usage usage;
 	char finish[TAP_TEXT], model[TAP_TEXT * 2];
 	uint8_t finish_len, model_len;
@@ -50,17 +50,17 @@ struct tap {
 struct tap_event {
 	bool is_meaningful; /* text, a tool call, a refusal, an unusual finish */
 	bool is_error;      /* the provider reports a failure inside its stream */
-	bool is_broken;     /* not JSON, or doubly keyed: never to be passed on in silence */
-	bool is_end;        /* nothing of the format follows */
-	bool strip;         /* asked for by us alone: not for the client */
-	str message;        /* of an error, raw JSON text without quotes */
+	bool is_broken; /* not JSON, or doubly keyed: never to be passed on in silence */
+	bool is_end;    /* nothing of the format follows */
+	bool strip;     /* asked for by us alone: not for the client */
+	str message;    /* of an error, raw JSON text without quotes */
 };
 
 struct wire {
 	str name;
 	/* The request.  *ret_detail: what is wrong, for people. */
 	fault_t (*skim)(str body, enum operation op, struct arena *keep,
-			struct skimmed *ret, str *ret_detail);
+	                struct skimmed *ret, str *ret_detail);
 	/* One event of a stream; data on loan. */
 	void (*tap_event)(struct tap *t, str name, str data, struct tap_event *ret);
 	/* A whole unary answer of status 200. EMPTY_ANSWER, STREAM_ERROR (an error in a
@@ -68,6 +68,10 @@ struct wire {
 	fault_t (*tap_answer)(struct tap *t, str body, str *ret_message);
 	/* Is a stream that ends here a whole answer? */
 	bool (*is_complete)(const struct tap *t);
+	/* A whole answer as the stream a client asked for, and a whole stream as the answer:
+	 * for providers that do the other of the two (U18, U19). */
+	fault_t (*unfold)(str body, bool with_usage, struct buf *to);
+	fault_t (*fold)(str stream, struct buf *to);
 	/* The provider's own words in an error body; empty when there are none. */
 	str (*error_message)(str body);
 	/* Does an error body say that the prompt is longer than the model's context? */

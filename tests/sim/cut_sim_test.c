@@ -1,9 +1,10 @@
 /* cut_sim_test.c - a provider dies at every byte of its answer; what does the client see?
  *
- * The whole worker runs on the simulated machine.  Provider `a` sends the first n bytes of
- * its answer and dies, by FIN or RST; provider `b` answers in full.  Whatever n is, the
- * client sees one of three things: b's whole answer, a's whole answer, or a beginning of
- * a's answer with an error event behind it and no end mark.  Never a short "success". */
+ * The whole worker runs on the simulated machine.  Provider `a` sends the first n bytes
+ * of its answer and dies, by FIN or RST; provider `b` answers in full.  Whatever n is,
+ * the client sees one of three things: b's whole answer, a's whole answer, or a beginning
+ * of a's answer with an error event behind it and no end mark.  Never a short "success".
+ */
 #include "codec/sse.h"
 #include "gateway/worker.h"
 #include "http/body.h"
@@ -23,15 +24,15 @@ struct world {
 };
 
 static const char config_text[] =
-	"version: 1\n"
-	"auth: open\n"
-	"workers: 1\n"
-	"data: /nonexistent\n"
-	"providers:\n"
-	"  a: { format: openai-chat, url: \"http://10.0.0.1:80/v1\", key: none }\n"
-	"  b: { format: openai-chat, url: \"http://10.0.0.2:80/v1\", key: none }\n"
-	"routes:\n"
-	"  r: { targets: [a/m, b/m], retry: { same_target: 0 }, comments: off }\n";
+        "version: 1\n"
+        "auth: open\n"
+        "workers: 1\n"
+        "data: /nonexistent\n"
+        "providers:\n"
+        "  a: { format: openai-chat, url: \"http://10.0.0.1:80/v1\", key: none }\n"
+        "  b: { format: openai-chat, url: \"http://10.0.0.2:80/v1\", key: none }\n"
+        "routes:\n"
+        "  r: { targets: [a/m, b/m], retry: { same_target: 0 }, comments: off }\n";
 
 static struct net_addr address(const char *text)
 {
@@ -46,7 +47,7 @@ static bool world_begin(struct world *w, uint64_t seed)
 	struct arena keep = { .ceiling = 4 * MiB };
 	struct config_notes notes = { .arena = &keep };
 	struct config_source source = { .path = STR("test"),
-					.text = str_from_z(config_text) };
+		                        .text = str_from_z(config_text) };
 	struct net_addr at;
 
 	sim_begin(seed);
@@ -96,11 +97,12 @@ static void send_request(struct world *w, bool stream)
 {
 	char text[512];
 	const char *body = stream ? "{\"model\":\"r\",\"stream\":true,\"messages\":[]}"
-				  : "{\"model\":\"r\",\"messages\":[]}";
-	int n = snprintf(text, sizeof(text),
-			 "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-			 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-			 strlen(body), body);
+	                          : "{\"model\":\"r\",\"messages\":[]}";
+	int n = snprintf(
+	        text, sizeof(text),
+	        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+	        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	        strlen(body), body);
 
 	sim_send(w->client, str_of(text, (size_t)n));
 	run(w, 0);
@@ -124,17 +126,20 @@ static void drain_journal(struct world *w)
 #define FINISH "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}"
 
 static const char *const events_a[] = {
-	EVENT(CHUNK("\"role\":\"assistant\",\"content\":\"\"")), EVENT(CHUNK("\"content\":\"AB\"")),
-	EVENT(CHUNK("\"content\":\"C\\u00e9\"")), EVENT(CHUNK("\"content\":\"DE\"")),
-	EVENT(FINISH), EVENT("[DONE]"),
+	EVENT(CHUNK("\"role\":\"assistant\",\"content\":\"\"")),
+	EVENT(CHUNK("\"content\":\"AB\"")),
+	EVENT(CHUNK("\"content\":\"C\\u00e9\"")),
+	EVENT(CHUNK("\"content\":\"DE\"")),
+	EVENT(FINISH),
+	EVENT("[DONE]"),
 };
-static const char *const events_b[] = { EVENT(CHUNK("\"content\":\"xyz\"")), EVENT(FINISH),
-					EVENT("[DONE]") };
+static const char *const events_b[] = { EVENT(CHUNK("\"content\":\"xyz\"")),
+	                                EVENT(FINISH), EVENT("[DONE]") };
 
 static void add_stream(struct buf *to, const char *const *events, size_t count)
 {
 	buf_add(to, STR("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-			"Transfer-Encoding: chunked\r\n\r\n"));
+	                "Transfer-Encoding: chunked\r\n\r\n"));
 	for (size_t i = 0; i < count; i++)
 		buf_addf(to, "%zx\r\n%s\r\n", strlen(events[i]), events[i]);
 	buf_add(to, STR("0\r\n\r\n"));
@@ -154,16 +159,19 @@ static void fold_event(struct message *m, const struct sse_found *e)
 		str mark;
 		const char *text;
 	} contents[] = {
-		{ STR_INIT("\"AB\""), "AB" },	{ STR_INIT("\"C\\u00e9\""), "C" },
-		{ STR_INIT("\"DE\""), "DE" },	{ STR_INIT("\"xyz\""), "xyz" },
+		{ STR_INIT("\"AB\""), "AB" },
+		{ STR_INIT("\"C\\u00e9\""), "C" },
+		{ STR_INIT("\"DE\""), "DE" },
+		{ STR_INIT("\"xyz\""), "xyz" },
 	};
 
 	m->has_end |= str_eq(e->data, STR("[DONE]"));
 	m->has_error |= str_has(e->data, STR("\"error\""));
 	for (size_t i = 0; i < countof(contents); i++) {
 		if (str_has(e->data, contents[i].mark))
-			m->len += (size_t)snprintf(m->text + m->len, sizeof(m->text) - m->len,
-						   "%s", contents[i].text);
+			m->len += (size_t)snprintf(m->text + m->len,
+			                           sizeof(m->text) - m->len, "%s",
+			                           contents[i].text);
 	}
 }
 
@@ -178,13 +186,13 @@ static struct message fold(struct world *w)
 	char *bytes = w->seen.ptr;
 
 	if (!CHECK_OK(http_head_end(buf_str(&w->seen), &http_limits_default, false, &seen,
-				    &head)) ||
+	                            &head)) ||
 	    !head || !CHECK_OK(http_response_parse(str_of(bytes, head), &res)))
 		return m;
 	m.is_200 = res.status == 200;
 	http_body_init(&body, res.body, res.length, false);
-	CHECK_OK(http_body_take(&body, bytes + head, bytes + head, w->seen.len - head, &len,
-				&used));
+	CHECK_OK(http_body_take(&body, bytes + head, bytes + head, w->seen.len - head,
+	                        &len, &used));
 	m.is_whole = body.done;
 	for (str rest = str_of(bytes + head, len); sse_scan(&scan, rest, &event);) {
 		fold_event(&m, &event);
@@ -214,12 +222,11 @@ static void die(struct sim_peer *p, bool by_rst)
 {
 	if (by_rst)
 		sim_rst(p);
-	else
-		sim_close(p);
+	sim_close(p);
 }
 
 static void try_cut(struct world *w, str answer, str other, size_t cut, bool by_rst,
-		    struct message *ret)
+                    struct message *ret)
 {
 	struct buf request = BUF_LIMIT(64 * KiB);
 	struct sim_peer *a, *b;
@@ -269,7 +276,8 @@ static void enumerate(bool by_rst, size_t read_most)
 		try_cut(&w, buf_str(&answer), buf_str(&other), cut, by_rst, &m);
 		if (!is_honest(&m)) {
 			check_failed(__FILE__, __LINE__, "cut %zu of %zu (%s): %.*s", cut,
-				     answer.len, by_rst ? "RST" : "FIN", STR_ARG(buf_str(&w.seen)));
+			             answer.len, by_rst ? "RST" : "FIN",
+			             STR_ARG(buf_str(&w.seen)));
 			break;
 		}
 		from_b += text_is(&m, "xyz");
@@ -300,9 +308,9 @@ TEST(a_stream_that_is_reset_at_any_byte_is_replaced_whole_or_honest)
 TEST(a_unary_answer_that_dies_at_any_byte_is_replaced)
 {
 	str answer = STR("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-			 "Content-Length: 71\r\n\r\n"
-			 "{\"choices\":[{\"message\":{\"content\":\"whole a\"},"
-			 "\"finish_reason\":\"stop\"}]} ");
+	                 "Content-Length: 71\r\n\r\n"
+	                 "{\"choices\":[{\"message\":{\"content\":\"whole a\"},"
+	                 "\"finish_reason\":\"stop\"}]} ");
 	struct world w;
 
 	if (!world_begin(&w, 1))
@@ -358,7 +366,8 @@ TEST(a_silent_provider_is_replaced_when_its_first_token_is_late)
 	run(&w, 29 * USEC_SEC);
 	struct sim_peer *a = sim_accept(w.a);
 	CHECK(a && !sim_accept(w.b));
-	/* After eight seconds the client has its head and comments, nothing of the format. */
+	/* After eight seconds the client has its head and comments, nothing of the
+	 * format. */
 	sim_recv(w.client, &w.seen);
 	CHECK(str_starts(buf_str(&w.seen), STR("HTTP/1.1 200 OK\r\n")));
 	CHECK(!str_has(buf_str(&w.seen), STR("data:")));
@@ -427,7 +436,8 @@ TEST(a_client_that_goes_cancels_its_provider)
 		struct sim_peer *a = sim_accept(w.a);
 		sim_recv(a, &request);
 		if (phase > 0)
-			sim_send(a, STR("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"));
+			sim_send(a, STR("HTTP/1.1 200 OK\r\nContent-Type: "
+			                "text/event-stream\r\n\r\n"));
 		if (phase > 1)
 			sim_send(a, str_from_z(events_a[1]));
 		run(&w, USEC_SEC);

@@ -39,6 +39,7 @@ TEST(str_search)
 	CHECK(str_eq_nocase(STR("abcdefghIJ"), STR("ABCDEFGHij")));
 	CHECK(!str_eq_nocase(STR("abcdefgh@J"), STR("abcdefgh`j")));
 	CHECK(!str_eq_nocase(STR("[bcdefgh"), STR("{bcdefgh")));
-	CHECK(!str_eq_nocase(STR("\xc1\xc1\xc1\xc1\xc1\xc1\xc1\xc1"), STR("\xe1\xc1\xc1\xc1\xc1\xc1\xc1\xc1")));
+	CHECK(!str_eq_nocase(STR("\xc1\xc1\xc1\xc1\xc1\xc1\xc1\xc1"),
+	                     STR("\xe1\xc1\xc1\xc1\xc1\xc1\xc1\xc1")));
 	CHECK(str_cmp(STR("a"), STR("ab")) < 0 && str_cmp(STR("b"), STR("ab")) > 0);
 }

@@ -91,6 +91,16 @@ TEST(config_prints_what_the_table_says)
 	CHECK(json_get(json_of(&c), STR("properties")).type == JSON_OBJECT);
 	run(&c, "config docs");
 	CHECK(str_starts(buf_str(&c.out), STR("# Configuration\n")));
+	run(&c, "config errors");
+	CHECK_INT(c.code, 0);
+	CHECK(str_starts(buf_str(&c.out), STR("# Errors\n")));
+	for (unsigned id = 1; id < FAULT_IDS; id++) {
+		struct buf cell = BUF_LIMIT(KiB);
+
+		buf_addf(&cell, "\n| `%.*s` | ", STR_ARG(fault_by_id(id)->name));
+		CHECK(str_has(buf_str(&c.out), buf_str(&cell)));
+		buf_free(&cell);
+	}
 	run(&c, "config");
 	CHECK_INT(c.code, EXIT_USAGE);
 	captured_done(&c);
@@ -119,6 +129,8 @@ TEST(the_documentation_in_docs_is_what_the_program_says)
 	compare_file(&c, "docs/config.md", "sluice config docs");
 	run(&c, "cli-docs");
 	compare_file(&c, "docs/cli.md", "sluice cli-docs");
+	run(&c, "config errors");
+	compare_file(&c, "docs/errors.md", "sluice config errors");
 	captured_done(&c);
 }
 
