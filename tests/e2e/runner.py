@@ -1,0 +1,177 @@
+"""The test runner: suites are files NAME_test.py with functions test_*.
+
+The idea: a test is a function that raises, or a generator of (name, function) rows for a table.
+`setup()` and `teardown()` of a suite run once. After each test everything that lives is looked
+at: a gateway that died, a sanitizer report, or a request that the fake provider found malformed
+fails the test in which it came up, also when nobody asked.
+"""
+
+import faulthandler
+import importlib
+import inspect
+import os
+import signal
+import sys
+import time
+import traceback
+
+import harness
+from fake_provider import Fake
+from raw import SLOW
+
+TEST_SECONDS = 120
+
+
+class Skip(Exception):
+    """This test cannot run here, and why."""
+
+
+class TooLong(BaseException):
+    """The test's own deadline; not an Exception, so that no `except` of a test swallows it."""
+
+
+class Runner:
+    def __init__(self, wanted=(), verbose=False):
+        self.wanted, self.verbose = wanted, verbose
+        self.passed = self.skipped = 0
+        self.failed = []
+        self.suite = ""
+
+    def line(self, verdict, name, why=""):
+        print(f"{verdict} {self.suite}/{name}" + (f": {why}" if why else ""), flush=True)
+
+    def run_suite(self, suite):
+        self.suite = suite
+        began = time.monotonic()
+        try:
+            module = importlib.import_module(f"{suite}_test")
+            getattr(module, "setup", lambda: None)()
+        except Skip as why:
+            self.skipped += 1
+            self.line("SKIP", "setup", why)
+            self.clean(None)
+            return
+        except BaseException as why:
+            self.fail("setup", why)
+            self.clean(None)
+            return
+        tests = [(name, each) for name, each in vars(module).items()
+                 if name.startswith("test_") and callable(each)]
+        for name, test in tests:
+            name = name[5:]
+            if inspect.isgeneratorfunction(test):
+                try:
+                    for row, function in test():
+                        if self.chosen(f"{name}/{row}"):
+                            self.run_test(f"{name}/{row}", function)
+                except Exception as why:
+                    self.fail(name, why)
+            elif self.chosen(name):
+                self.run_test(name, test)
+        self.clean(module)
+        print(f"# {suite}: {time.monotonic() - began:.1f} s", flush=True)
+
+    def chosen(self, name):
+        return not self.wanted or any(part in name for part in self.wanted)
+
+    def run_test(self, name, function):
+        def too_long(*_):
+            raise TooLong(f"test still running after {seconds:.0f} s, at "
+                          + "".join(traceback.format_stack(limit=6)))
+        seconds = getattr(function, "seconds", TEST_SECONDS) * SLOW
+        signal.signal(signal.SIGALRM, too_long)
+        signal.alarm(int(seconds) + 1)
+        try:
+            function()
+            signal.alarm(0)
+            why = self.complaints()
+            if why:
+                raise AssertionError(why)
+        except Skip as why:
+            signal.alarm(0)
+            self.skipped += 1
+            self.line("SKIP", name, why)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as why:
+            signal.alarm(0)
+            more = self.complaints()
+            self.fail(name, why, more)
+        else:
+            self.passed += 1
+            self.line("ok", name)
+        self.revive()
+
+    def fail(self, name, why, more=None):
+        text = f"{why}" if isinstance(why, AssertionError) and str(why) else \
+            f"{type(why).__name__}: {why}"
+        place = traceback.extract_tb(why.__traceback__)
+        lines = [f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in place
+                 if frame.filename.endswith("_test.py")]
+        self.failed.append(f"{self.suite}/{name}")
+        self.line("FAIL", name, text.replace("\n", "\n    ")
+                  + (f" [{' < '.join(reversed(lines[-2:]))}]" if lines else "")
+                  + (f"\n    {more}" if more else ""))
+        if self.verbose:
+            traceback.print_exception(why, file=sys.stdout)
+
+    def complaints(self):
+        found = [each for each in (gateway.complaint() for gateway in harness.Gateway.everyone)
+                 if each]
+        for fake in Fake.everyone:
+            if fake.violations:
+                found.append("provider got: " + "; ".join(fake.violations[:3]))
+                fake.violations.clear()
+        return "\n    ".join(found)
+
+    def revive(self):
+        """A gateway that a test lost is started again for the next one."""
+        for gateway in harness.Gateway.everyone:
+            if gateway.process and gateway.process.poll() is not None:
+                try:
+                    gateway.start()
+                except Exception as why:
+                    self.line("#", "revive", why)
+
+    def clean(self, module):
+        if module:
+            try:
+                getattr(module, "teardown", lambda: None)()
+            except Exception as why:
+                self.fail("teardown", why)
+        for fake in list(Fake.everyone):
+            fake.stop()
+        for gateway in list(harness.Gateway.everyone):
+            gateway.stop(5)
+            why = gateway.complaint()
+            if why:
+                self.fail("after the last test", AssertionError(why))
+            gateway.remove()
+
+    def finish(self):
+        for name in self.failed:
+            print(f"# failed: {name}")
+        if self.skipped:
+            print(f"# {self.skipped} skipped")
+        print(f"{self.passed} passed, {len(self.failed)} failed", flush=True)
+        return 1 if self.failed else 0
+
+
+def main(arguments):
+    faulthandler.enable()
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    harness.NIGHT, harness.FEW = "--night" in arguments, "--few" in arguments
+    verbose = "-v" in arguments
+    names = [each for each in arguments if not each.startswith("-")]
+    every = ["self", "requests", "pass", "endpoints", "failover", "upstream", "content", "crash", "reload",
+             "sdk", "limits", "cli"]
+    suites = [each for each in every if each in names] or every
+    wanted = [each for each in names if each not in every]
+    runner = Runner(wanted, verbose)
+    if not os.access(harness.SLUICE, os.X_OK):
+        print(f"# no gateway at {harness.SLUICE} (set SLUICE): only the self-check can run")
+        suites = ["self"]
+        runner.failed.append(f"no gateway at {harness.SLUICE}")
+    for suite in suites:
+        runner.run_suite(suite)
+    return runner.finish()
