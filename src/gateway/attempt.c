@@ -111,7 +111,8 @@ void attempt_start(struct exchange *x)
 		retained_free(&x->attempt->held);
 	x->attempt = a;
 	w->counts.attempts++;
-	if (!reserve(a)) {
+	a->unjournalled = !reserve(a);
+	if (a->unjournalled && x->plan->config->ledger == LEDGER_STRICT) {
 		a->step = ATTEMPT_CLOSE;
 		a->settled = true; /* never journalled: there is nothing to close */
 		exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
@@ -521,8 +522,10 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.cost = attempt_cost(a);
 	if (closes)
 		add_exchange(&row, a->x, &client);
-	/* A full journal leaves the row open; the next start marks it unknown. */
-	if (!record_write(a->x->worker->journal, RECORD_CLOSE, &row))
+	/* An OPEN has room for its CLOSE set aside.  Without one (best-effort) all of it
+	 * is tried now; the recorder tells of the gap. */
+	if (!record_write(a->x->worker->journal,
+	                  a->unjournalled ? RECORD_WHOLE : RECORD_CLOSE, &row))
 		a->x->worker->counts.lost_closes++;
 	buf_free(&client);
 }

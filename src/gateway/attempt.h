@@ -39,9 +39,10 @@ struct attempt {
 	uint64_t id;
 	unsigned number;
 	enum attempt_step step;
-	bool fresh;       /* a pooled connection went stale: dial a new one */
-	bool settled;     /* its CLOSE record is written */
-	bool asked_usage; /* include_usage is ours */
+	bool fresh;        /* a pooled connection went stale: dial a new one */
+	bool settled;      /* its CLOSE record is written */
+	bool unjournalled; /* the journal was full; ledger: best-effort goes on */
+	bool asked_usage;  /* include_usage is ours */
 	/* the answer */
 	enum answer_kind kind;
 	int status;

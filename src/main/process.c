@@ -99,6 +99,11 @@ static bool load_keys(struct process *p, const struct config *c, struct buf *why
 	return read;
 }
 
+static void warn(const char *text)
+{
+	log_warn("%s", text);
+}
+
 static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
 {
 	struct arena keep = { 0 };
@@ -109,6 +114,7 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 		                      ? NULL
 		                      : str_z(&keep, c->access_log),
 		.strict = c->ledger == LEDGER_STRICT,
+		.say = warn,
 	};
 
 	p->gateway.recorder = recorder_new(&options, why);

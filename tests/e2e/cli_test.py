@@ -14,7 +14,7 @@ import time
 
 import answers
 from fake_provider import Fake
-from harness import (CHAT, SLUICE, Gateway, check, cli, in_netns, openai_error, provider, route, same,
+from harness import (CHAT, REPORT, SLUICE, Gateway, check, cli, in_netns, openai_error, provider, route, same,
                      shown_id, split_comment)
 from raw import SLOW, Raw, request, until
 
@@ -62,6 +62,7 @@ class Bare:
     def cli(self, *args):
         done = subprocess.run([SLUICE, *args], env=self.env, cwd=self.home, capture_output=True,
                               text=True, timeout=20 * SLOW, stdin=subprocess.DEVNULL)
+        check(not REPORT.search(done.stderr), done.stderr)
         return done.returncode, done.stdout, done.stderr
 
     def ask(self, model, text="hello", port=8080, host="127.0.0.1:8080", headers=(), **more):
@@ -72,8 +73,13 @@ class Bare:
             return raw.reply()
 
     def end(self):
-        self.process.kill()
-        self.process.wait()
+        self.process.terminate()
+        try:
+            self.process.wait(10 * SLOW)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        check(not REPORT.search(self.said()), self.said())
         shutil.rmtree(self.home, ignore_errors=True)
 
 

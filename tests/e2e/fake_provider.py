@@ -111,7 +111,9 @@ class Exchange:
 
     def peer_is_gone(self, seconds=0.0):
         """True when the gateway closed or reset; waits for it at most `seconds`."""
-        if not select.select([self.conn], [], [], seconds)[0]:
+        watch = select.poll()
+        watch.register(self.conn, select.POLLIN)
+        if not watch.poll(seconds * 1000):
             return False
         try:
             data = self.conn.recv(65536)

@@ -68,6 +68,17 @@ class Died(Exception):
     """The gateway is not running although it should."""
 
 
+REPORT = re.compile(r"(?m)^.*(AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|"
+                    r"[Aa]ssertion|assert failed).*$")
+reports = []                    # of processes nobody asks any more: commands, removed gateways
+
+
+def look_for_report(text):
+    """Remembers a sanitizer's or an assert's report in what some process said."""
+    if found := REPORT.search(text):
+        reports.append(f"stderr: {text[found.start():found.start() + 3000]}")
+
+
 class Gateway:
     """One gateway. `body` is the config below the lines about addresses and data."""
 
@@ -149,7 +160,11 @@ class Gateway:
             return -signal.SIGKILL
 
     def remove(self):
-        self.stop()
+        code = self.stop()
+        if code not in (0, None, -signal.SIGKILL, -signal.SIGTERM):
+            reports.append(f"gateway ended with {code}")
+        if why := self.complaint():
+            reports.append(why)
         if self in Gateway.everyone:
             Gateway.everyone.remove(self)
         if os.environ.get("E2E_KEEP"):
@@ -164,8 +179,7 @@ class Gateway:
         """Why the run must fail although no test said so: death, a sanitizer, an assert."""
         fresh = self.stderr()[self.reported:]
         self.reported += len(fresh)
-        found = re.search(r"(?m)^.*(AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|"
-                          r"[Aa]ssertion|assert failed).*$", fresh)
+        found = REPORT.search(fresh)
         if found:
             at = found.start()
             return f"stderr: {fresh[at:at + 3000]}"
@@ -282,6 +296,7 @@ def cli(*args, stdin=None, home=None, seconds=20, env=None, cwd=None):
                           text=True, errors="replace", env=environment,
                           timeout=seconds * SLOW, cwd=cwd,
                           **({} if stdin is not None else {"stdin": subprocess.DEVNULL}))
+    look_for_report(done.stderr)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -118,6 +118,8 @@ class Runner:
     def complaints(self):
         found = [each for each in (gateway.complaint() for gateway in harness.Gateway.everyone)
                  if each]
+        found += harness.reports
+        harness.reports.clear()
         for fake in Fake.everyone:
             if fake.violations:
                 found.append("provider got: " + "; ".join(fake.violations[:3]))
@@ -147,6 +149,9 @@ class Runner:
             if why:
                 self.fail("after the last test", AssertionError(why))
             gateway.remove()
+        for why in harness.reports:
+            self.fail("after the last test", AssertionError(why))
+        harness.reports.clear()
 
     def finish(self):
         for name in self.failed:
