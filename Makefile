@@ -11,7 +11,7 @@ MESON  = tools/configure
 
 all:
 	@$(MESON) $(BUILD) -Db_lto=true
-	@ninja -C $(BUILD) -j $(JOBS)
+	@ninja --quiet -C $(BUILD) -j $(JOBS)
 
 unit: all
 	@ninja -C $(BUILD) -j $(JOBS) tests/unit tests/sim

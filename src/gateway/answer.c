@@ -67,8 +67,6 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 		add_request_id(w, &lines);
 	if (!why->again)
 		buf_add(&lines, STR("x-should-retry: false\r\n"));
-	if (why == FAULT_HTTP_METHOD)
-		buf_add(&lines, STR("allow: GET, HEAD, POST\r\n"));
 	if (why == FAULT_NO_KEY || why == FAULT_BAD_KEY)
 		buf_add(&lines, STR("www-authenticate: Bearer\r\n"));
 	http_answer(c, why->status, json_type, buf_str(&lines), buf_str(&body));

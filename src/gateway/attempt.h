@@ -100,6 +100,6 @@ size_t relay_data(struct attempt *a, str bytes, bool end);
 bool relay_is_whole(struct attempt *a);
 /* Ends the client's answer after a failure in its middle. */
 void relay_break(struct exchange *x, fault_t why, str detail);
-/* Writes the head for a stream before anything meaningful came. */
+/* Writes the head for a chat's stream before anything meaningful came. */
 void relay_commit_early(struct exchange *x);
 void relay_comment(struct exchange *x);

@@ -95,3 +95,23 @@ const struct endpoint *endpoint_find(enum http_method method, str path, str *ret
 	return find(endpoints, countof(endpoints), method, without_prefix(path), ret_rest,
 	            ret_why);
 }
+
+static void add_methods(const struct endpoint *list, size_t count, str path,
+                        struct buf *to)
+{
+	static const char *const names[] = {
+		[HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD", [HTTP_POST] = "POST"
+	};
+	str rest;
+
+	for (size_t i = 0; i < count; i++) {
+		if (is_at(&list[i], path, &rest))
+			buf_addf(to, "%s%s", to->len ? ", " : "", names[list[i].method]);
+	}
+}
+
+void endpoint_methods(str path, struct buf *to)
+{
+	add_methods(own_endpoints, countof(own_endpoints), path, to);
+	add_methods(endpoints, countof(endpoints), without_prefix(path), to);
+}

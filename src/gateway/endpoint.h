@@ -30,5 +30,7 @@ struct endpoint {
  */
 const struct endpoint *endpoint_find(enum http_method method, str path, str *ret_rest,
                                      fault_t *ret_why);
+/* The methods that path has, for an Allow header: "GET, HEAD". */
+void endpoint_methods(str path, struct buf *to);
 /* The paths there are, for the text of a 404. */
 extern const char endpoint_list[];

@@ -111,7 +111,8 @@ static enum flow skim_multipart(struct exchange *x)
 {
 	str body = retained_str(&x->body), boundary, model;
 
-	if (!x->body_whole && body.len < x->look_at)
+	if (!x->body_whole && body.len < x->look_at &&
+	    body.len < x->plan->config->limits.body)
 		return WAIT;
 	x->look_at = body.len * 2;
 	if (!multipart_boundary(x->content_type, &boundary)) {
@@ -123,9 +124,14 @@ static enum flow skim_multipart(struct exchange *x)
 	case MULTIPART_FOUND:
 		/* Of unknown length it is held whole, because it could not be announced.
 		 */
-		if (!x->body_whole && x->body_length == 0 &&
-		    body.len < x->plan->config->limits.body)
-			return WAIT;
+		if (!x->body_whole && x->body_length == 0) {
+			if (body.len < x->plan->config->limits.body)
+				return WAIT;
+			exchange_fail(
+			        x, FAULT_HTTP_BODY_LARGE,
+			        STR("an upload this large must announce its length"));
+			return GO;
+		}
 		x->skim.model = arena_copy(&x->arena, str_first(model, 512));
 		x->skim.model_at = (size_t)(model.ptr - body.ptr);
 		x->skim.model_len = model.len;
@@ -254,7 +260,7 @@ static enum flow step_route(struct exchange *x)
 	resolve_order(&x->candidates, worker_random(x->worker), x->order);
 	limits = x->candidates.limits;
 	x->total_at = x->began + (x->skim.stream ? limits->total_stream : limits->total);
-	if (x->skim.stream)
+	if (x->skim.stream && operations[x->endpoint->operation].is_chat)
 		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
 	return go(x, STEP_TRY);
 }
@@ -558,6 +564,24 @@ static void on_timer(struct timer *t)
 
 /* ---- the entrance ---- */
 
+/* No such path, or not with this method: a client is told what there is. */
+static void refuse_path(struct worker *w, struct http_conn *c, str path, fault_t why)
+{
+	struct buf lines = BUF_LIMIT(512), methods = BUF_LIMIT(128);
+	bool known = why == FAULT_HTTP_METHOD;
+
+	if (known) {
+		endpoint_methods(path, &methods);
+		buf_addf(&lines, "x-request-id: %016llx\r\nallow: %.*s\r\n",
+		         (unsigned long long)journal_next_id(w->journal, w->loop.wall),
+		         STR_ARG(buf_str(&methods)));
+	}
+	answer_fault(w, c, NULL, why, known ? STR_NONE : str_from_z(endpoint_list),
+	             STR_NONE, buf_str(&lines));
+	buf_free(&lines);
+	buf_free(&methods);
+}
+
 static void on_request(struct http_conn *c, const struct http_request *req)
 {
 	struct worker *w = c->server->owner;
@@ -579,10 +603,7 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 		x->in_run = false;
 		exchange_run(x);
 	} else if (!e) {
-		answer_fault(w, c, NULL, why,
-		             why == FAULT_NO_SUCH_PATH ? str_from_z(endpoint_list)
-		                                       : STR_NONE,
-		             STR_NONE, STR_NONE);
+		refuse_path(w, c, req->path, why);
 	} else if (e->auth == AUTH_CLASS_KEY && (why = answer_authorize(w, req, &key))) {
 		answer_fault(w, c, e, why, STR_NONE, STR_NONE, STR_NONE);
 	} else {
@@ -603,7 +624,9 @@ static void on_refused(struct http_conn *c, fault_t why)
 	struct worker *w = c->server->owner;
 	struct buf body = BUF_LIMIT(4 * KiB), lines = BUF_LIMIT(256);
 
-	buf_add(&lines, STR("x-should-retry: false\r\nx-request-id: "));
+	if (!why->again)
+		buf_add(&lines, STR("x-should-retry: false\r\n"));
+	buf_add(&lines, STR("x-request-id: "));
 	buf_add_hex(&lines, journal_next_id(w->journal, w->loop.wall), 16);
 	buf_add(&lines, STR("\r\n"));
 	wire_openai_chat.write_fault(&body, why, STR_NONE, STR_NONE);

@@ -224,12 +224,11 @@ void relay_commit_early(struct exchange *x)
 {
 	struct outgoing out;
 
-	if (!x->skim.stream || !operations[x->endpoint->operation].is_chat)
-		return;
 	outgoing_init(&out);
 	stream_head(x, &x->worker->head, STR("text/event-stream"), STR_NONE);
 	out.has_head = true;
-	buf_add(&out.text, STR(": sluice is waiting for the provider\n\n"));
+	if (x->candidates.comments)
+		buf_add(&out.text, STR(": sluice is waiting for the provider\n\n"));
 	send_out(x, &out, false);
 	x->hold_until = USEC_NEVER;
 }

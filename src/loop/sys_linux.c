@@ -120,7 +120,7 @@ int sys_listen(const struct net_addr *at, int backlog)
 
 int sys_adopt_listener(int fd)
 {
-	struct net_addr at;
+	struct net_addr at = { 0 };
 	int error = sys_local_addr(fd, &at);
 
 	if (error)

@@ -262,10 +262,24 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	return true;
 }
 
+static void close_listeners(struct process *p)
+{
+	while (p->listener_count > 0)
+		sys_close(p->listeners[--p->listener_count]);
+}
+
 void process_drain(struct process *p)
 {
 	atomic_store(&p->gateway.stopping, true);
 	acceptor_free(&p->acceptor);
+	/* Who connects now is refused at once instead of waiting in a queue nobody
+	 * serves. Inherited sockets are the supervisor's: the next process will serve
+	 * them. */
+	if (!p->inherited) {
+		pthread_mutex_lock(&p->gateway.lock); /* the clerk may be listing them */
+		close_listeners(p);
+		pthread_mutex_unlock(&p->gateway.lock);
+	}
 	for (unsigned i = 0; i < p->worker_count; i++)
 		worker_drain(&p->workers[i]);
 }
@@ -294,8 +308,7 @@ void process_stop(struct process *p)
 	resolver_free(&g->resolver);
 	recorder_free(&g->recorder);
 	keyring_free(&g->keys);
-	for (unsigned i = 0; i < p->listener_count; i++)
-		sys_close(p->listeners[i]);
+	close_listeners(p);
 	tls_server_unref(&g->tls);
 	if (g->has_roots)
 		tls_roots_done(&g->roots);

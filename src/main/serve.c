@@ -265,6 +265,7 @@ static void stop(struct serving *s)
 	clerk_free(&s->clerk);
 	process_stop(&s->process);
 	mock_stop(&s->mock);
+	log_info("stopped; every record is in the ledger");
 }
 
 static int serve(struct serving *s)

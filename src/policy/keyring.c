@@ -20,7 +20,7 @@ struct entry {
 
 struct keyring {
 	pthread_mutex_t writing;
-	unsigned count;
+	_Atomic unsigned count;
 	struct entry *slots; /* mapped: pages that hold no key cost nothing */
 };
 
@@ -96,16 +96,18 @@ void keyring_revoke(struct keyring *k, uint64_t id)
 
 unsigned keyring_count(const struct keyring *k)
 {
-	return k->count;
+	return atomic_load(&k->count);
 }
 
 bool keyring_check(const struct keyring *k, uint64_t id, const uint8_t mac[32])
 {
-	/* A free entry has a mac of zeros: the comparison is made all the same. */
+	/* For an unknown key the comparison is made all the same. A free entry's mac is
+	 * not looked at: it may be on its way in. */
+	static const uint8_t nobody[32];
 	const struct entry *e = place_of(k, id);
-	bool same = str_eq_secret(str_of((const char *)e->mac, 32),
-	                          str_of((const char *)mac, 32));
 	bool known = atomic_load(&e->id) == id && id != 0;
+	bool same = str_eq_secret(str_of((const char *)(known ? e->mac : nobody), 32),
+	                          str_of((const char *)mac, 32));
 
 	return same & known & atomic_load(&e->active);
 }

@@ -97,6 +97,8 @@ fault_t resolve_model(const struct config *c, str name, struct arena *keep,
 	if (p) {
 		targets = arena_new(keep, struct target);
 		fill_target(targets, p, model);
+		if (p->is_mock && !targets->is_known)
+			return FAULT_NO_SUCH_MODEL; /* we know all it has */
 		return one_target(c, targets, 1, ret);
 	}
 	count = find_bare(c, name, keep, &targets);

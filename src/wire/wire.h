@@ -19,10 +19,10 @@ struct skimmed {
 	size_t model_at; /* where the value stands, quotes included; 0 length: none */
 	size_t model_len;
 	bool stream;
-	bool wants_usage; /* the client asked for usage in its stream */
+	bool wants_usage;      /* the client asked for usage in its stream */
 	struct edit ask_usage; /* asks for it instead; len and with may be 0 */
-	uint64_t max_tokens; /* 0: not said */
-	uint32_t choices;    /* n; 1 when not said */
+	uint64_t max_tokens;   /* 0: not said */
+	uint32_t choices;      /* n; 1 when not said */
 };
 
 enum { TAP_TEXT = 64 };
@@ -68,8 +68,8 @@ struct wire {
 	fault_t (*tap_answer)(struct tap *t, str body, str *ret_message);
 	/* Is a stream that ends here a whole answer? */
 	bool (*is_complete)(const struct tap *t);
-	/* A whole answer as the stream a client asked for, and a whole stream as the answer:
-	 * for providers that do the other of the two (U18, U19). */
+	/* A whole answer as the stream a client asked for, and a whole stream as the
+	 * answer: for providers that do the other of the two (U18, U19). */
 	fault_t (*unfold)(str body, bool with_usage, struct buf *to);
 	fault_t (*fold)(str stream, struct buf *to);
 	/* The provider's own words in an error body; empty when there are none. */
