@@ -323,6 +323,23 @@ def test_over_the_limit_is_413():
     same(len(site.requests), before, "requests at the provider")
 
 
+def test_upload_without_a_length_over_the_limit_is_413():
+    """It could be sent on only with a length, which nobody knows: it is held, up to the limit."""
+    before = len(site.requests)
+    start = multipart([(b"model", b"m", None), (b"file", b"", b"a")])[:-len(EDGE) - 8]
+    with gateway.open() as raw:
+        raw.send(request("POST", "/v1/audio/transcriptions",
+                         [gateway.bearer(), ("Transfer-Encoding", "chunked"),
+                          ("Content-Type", "multipart/form-data; boundary=" + EDGE.decode())]))
+        raw.send(chunked(start, last=b""))
+        piece = chunked(b"x" * 2 ** 20, last=b"")
+        for _ in range(34):
+            if not raw.send(piece):
+                break
+        openai_error(raw.reply(), 413)
+    same(len(site.requests), before, "requests at the provider")
+
+
 def test_just_below_the_limit_passes():
     body = answers.dumps(gateway.chat("m", "x"))
     body = body + b" " * (32 * 2 ** 20 - len(body))
