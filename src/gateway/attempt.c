@@ -40,7 +40,7 @@ static void go(struct attempt *a, enum attempt_step step)
 	a->step = step;
 }
 
-static void fail(struct attempt *a, fault_t why, str detail)
+void attempt_fail(struct attempt *a, fault_t why, str detail)
 {
 	struct exchange *x = a->x;
 
@@ -131,8 +131,8 @@ static void dial(struct attempt *a)
 
 	go(a, ATTEMPT_DIAL);
 	if (!o || !o->usable) {
-		fail(a, FAULT_TLS_FAILED,
-		     STR("the provider's TLS settings are not usable"));
+		attempt_fail(a, FAULT_TLS_FAILED,
+		             STR("the provider's TLS settings are not usable"));
 		return;
 	}
 	exchange_arm(x);
@@ -253,7 +253,7 @@ static void send_request(struct attempt *a)
 	}
 	head = make_head(a, length);
 	if (!head.len) {
-		fail(a, FAULT_HTTP_HEAD_LARGE, STR_NONE);
+		attempt_fail(a, FAULT_HTTP_HEAD_LARGE, STR_NONE);
 		return;
 	}
 	iov[0] = (struct iovec){ (void *)(uintptr_t)head.ptr, head.len };
@@ -273,7 +273,7 @@ void attempt_send_more(struct attempt *a, str bytes, bool end)
 	if (!a->up || a->step == ATTEMPT_CLOSE)
 		return;
 	if (!buf_add(&x->upload, bytes)) {
-		fail(a, FAULT_NO_MEMORY, STR_NONE);
+		attempt_fail(a, FAULT_NO_MEMORY, STR_NONE);
 		return;
 	}
 	if (!http_up_has_pending(a->up))
@@ -404,7 +404,7 @@ static void on_fault(struct http_up *u, fault_t why)
 	}
 	if (x->step == STEP_RELAY && relay_is_whole(a))
 		return;
-	fail(a, why, STR_NONE);
+	attempt_fail(a, why, STR_NONE);
 }
 
 usec attempt_due(const struct attempt *a)
@@ -429,7 +429,8 @@ void attempt_on_time(struct attempt *a)
 	 */
 	if (x->step == STEP_RELAY && relay_is_whole(a))
 		return;
-	fail(a, a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE, STR_NONE);
+	attempt_fail(a, a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE,
+	             STR_NONE);
 }
 
 /* ---- CLOSE ---- */

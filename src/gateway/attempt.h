@@ -72,6 +72,9 @@ struct attempt {
 void attempt_start(struct exchange *x);
 /* Ends it: the connection is given back or destroyed, its times stand still. */
 void attempt_end(struct attempt *a, fault_t why, str detail);
+/* attempt_end, and what follows from a failure: another attempt when the client has
+ * nothing yet, else the end of its answer. */
+void attempt_fail(struct attempt *a, fault_t why, str detail);
 /* Writes its CLOSE record; `closes` with the exchange's own facts, on the last attempt.
  */
 void attempt_settle(struct attempt *a, bool closes);
@@ -90,7 +93,7 @@ void attempt_pause(struct attempt *a, bool paused);
 /* A record of an exchange that never had an attempt. */
 void attempt_record_none(struct exchange *x);
 
-/* ---- relay.c ---- */
+/* ---- relay.c, stream.c, outgoing.c ---- */
 
 /* The final head of the answer is known: a->kind and what follows from it. */
 void relay_head(struct attempt *a, const struct http_response *res);

