@@ -72,7 +72,8 @@ static void print_lines(struct tail *t)
 	while (t->count > 0) {
 		struct buf *line = &t->lines[--t->count];
 
-		fwrite(line->ptr, 1, line->len, stdout);
+		if (line->len)
+			fwrite(line->ptr, 1, line->len, stdout);
 		buf_free(line);
 	}
 	fflush(stdout);

@@ -73,7 +73,8 @@ bool keyring_put(struct keyring *k, const struct key_row *key)
 		fits = k->count < KEYRING_MOST;
 		if (fits) {
 			memcpy(e->mac, key->mac, sizeof(e->mac));
-			memcpy(e->name, name.ptr, name.len);
+			if (name.len)
+				memcpy(e->name, name.ptr, name.len);
 			e->name_len = (uint8_t)name.len;
 			atomic_store(&e->active, key->revoked_wall == 0);
 			atomic_store_explicit(&e->id, key->id, memory_order_release);
