@@ -81,6 +81,8 @@ class Bare:
             self.process.wait()
         check(not REPORT.search(self.said()), self.said())
         shutil.rmtree(self.home, ignore_errors=True)
+        self.out.close()
+        os.unlink(self.out.name)
 
 
 def bare(work, *args, **env):
