@@ -13,7 +13,7 @@ enum { PATIENCE_SECONDS = 60, ANSWER_MOST = 32 * MiB, READ = 64 * KiB };
 /* Our own gateway's answer; there may be tens of thousands of keys in it. */
 static const struct json_limits limits = { 16, 1024 * 1024, 256, 64 };
 
-static bool send_all(int fd, str s)
+bool admin_send_all(int fd, str s)
 {
 	while (s.len > 0) {
 		ssize_t n = send(fd, s.ptr, s.len, MSG_NOSIGNAL);
@@ -51,7 +51,8 @@ static bool ask(int fd, str request, struct buf *answer)
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	return send_all(fd, request) && send_all(fd, STR("\n")) && read_line(fd, answer);
+	return admin_send_all(fd, request) && admin_send_all(fd, STR("\n")) &&
+	       read_line(fd, answer);
 }
 
 bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,

@@ -10,3 +10,5 @@ must_check bool admin_ask(str dir, str request, struct buf *answer,
                           struct json_value *ret, struct buf *why);
 /* Does the answer say ok? Else its error is added to *why. */
 must_check bool admin_is_ok(struct json_value answer, struct buf *why);
+/* All of s on a blocking socket, ours or another; false: the peer is gone. */
+must_check bool admin_send_all(int fd, str s);

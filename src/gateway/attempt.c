@@ -11,8 +11,6 @@
 #include "policy/verdict.h"
 
 enum { UPLOAD_HIGH = 128 * KiB, REASONING_PATIENCE = 4 };
-/* After the client has its answer: how long the provider may take to end its own. */
-#define DRAIN_TIME (500 * USEC_MS)
 
 static void on_ready(struct http_up *u);
 static void on_head(struct http_up *u, const struct http_response *res);

@@ -12,6 +12,7 @@ enum {
 	UNARY_MOST = 8 * MiB,
 	ERROR_KEPT = 64 * KiB,
 };
+/* After the client has its answer: how long the provider may take to end its own. */
 #define DRAIN_TIME (500 * USEC_MS)
 
 static struct loop *loop_of(const struct attempt *a)

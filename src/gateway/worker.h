@@ -9,8 +9,8 @@
 #include "loop/mailbox.h"
 
 struct worker_counts {
-	uint64_t exchanges, attempts, refused, failed, cancelled, resumed;
-	uint64_t streams, events;
+	uint64_t exchanges, attempts, refused, failed, cancelled;
+	uint64_t events;
 	uint64_t lost_closes; /* the journal was full when an attempt closed */
 };
 

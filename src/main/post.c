@@ -2,6 +2,7 @@
  */
 #include "main/post.h"
 
+#include "admin/client.h"
 #include "http/body.h"
 
 #include <errno.h>
@@ -41,18 +42,6 @@ static void write_request(const struct post *p, struct buf *to)
 		buf_addf(to, "authorization: Bearer %.*s\r\n", STR_ARG(p->key));
 	buf_addf(to, "connection: close\r\ncontent-length: %zu\r\n\r\n", p->body.len);
 	buf_add(to, p->body);
-}
-
-static bool send_all(int fd, str s)
-{
-	while (s.len > 0) {
-		ssize_t n = send(fd, s.ptr, s.len, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			return false;
-		s = str_from(s, (size_t)n);
-	}
-	return true;
 }
 
 /* More bytes at the end of *to; 0 at the end, -1 on a failure. */
@@ -129,7 +118,7 @@ bool post_run(const struct post *p, struct buf *why)
 	if (fd < 0)
 		return false;
 	write_request(p, &request);
-	if (!request.over && send_all(fd, buf_str(&request)))
+	if (!request.over && admin_send_all(fd, buf_str(&request)))
 		is_whole = read_answer(fd, p);
 	if (!is_whole)
 		buf_add(why, STR("the answer broke off"));
