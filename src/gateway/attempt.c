@@ -262,8 +262,8 @@ static void send_request(struct attempt *a)
 	http_up_send(a->up, iov, pieces, x->body_whole);
 }
 
-/* Pieces of a streamed upload are borrowed until they have gone out, so what comes in
- * while some are pending waits in the buffer. */
+/* What the connection was given stays where it is until it has gone out (`sending`), so
+ * what comes in meanwhile waits in a buffer of its own, which may grow and move. */
 void attempt_send_more(struct attempt *a, str bytes, bool end)
 {
 	struct exchange *x = a->x;
@@ -276,7 +276,7 @@ void attempt_send_more(struct attempt *a, str bytes, bool end)
 	}
 	if (!http_up_has_pending(a->up))
 		on_room(a->up);
-	if (!end && x->client && x->upload.len - x->upload_sent > UPLOAD_HIGH)
+	if (!end && x->client && x->upload.len > UPLOAD_HIGH)
 		http_pause_body(x->client);
 }
 
@@ -288,17 +288,19 @@ static void on_room(struct http_up *u)
 
 	if (!x->body_dropped || x->upload_ended)
 		return;
-	/* Everything handed over has gone out: the buffer may be used again. */
-	buf_drop(&x->upload, x->upload_sent);
-	x->upload_sent = 0;
-	if (x->upload.len == 0 && !end) {
+	/* Everything handed over has gone out: its buffer takes in what comes next. */
+	struct buf gone = x->sending;
+
+	x->sending = x->upload;
+	x->upload = gone;
+	buf_clear(&x->upload);
+	if (x->sending.len == 0 && !end) {
 		if (x->client)
 			http_resume_body(x->client);
 		return;
 	}
-	x->upload_sent = x->upload.len;
 	x->upload_ended = end;
-	http_up_send(u, &(struct iovec){ x->upload.ptr, x->upload.len }, 1, end);
+	http_up_send(u, &(struct iovec){ x->sending.ptr, x->sending.len }, 1, end);
 	if (!end && x->client && !http_up_has_pending(u))
 		http_resume_body(x->client);
 }

@@ -44,7 +44,7 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
 	x->id = journal_next_id(w->journal, w->loop.wall);
 	x->body.gateway = w->gateway;
 	x->body.most_memory = x->plan->config->memory;
-	x->upload.limit = 4 * MiB;
+	x->upload.limit = x->sending.limit = 4 * MiB;
 	x->hold_until = x->comment_at = x->total_at = USEC_NEVER;
 	x->skim.choices = 1;
 	c->owner = x;
@@ -485,6 +485,7 @@ static enum flow step_settle(struct exchange *x)
 	if (x->attempt)
 		retained_free(&x->attempt->held);
 	buf_free(&x->upload);
+	buf_free(&x->sending);
 	timer_done(&w->loop, &x->timer);
 	plan_unref(&x->plan);
 	list_remove(&x->link);

@@ -60,8 +60,8 @@ struct exchange {
 	size_t look_at;     /* a multipart body is searched for its model from here */
 	bool body_ready;    /* what is needed of it is there */
 	bool body_dropped;  /* streamed through in part: no other attempt possible */
-	struct buf upload;  /* body bytes on their way, while it is streamed through */
-	size_t upload_sent; /* of it, handed to the connection */
+	struct buf upload;  /* body bytes that came in while it is streamed through */
+	struct buf sending; /* such bytes lent to the connection: they must not move */
 	bool upload_ended;
 	struct skimmed skim;
 	/* where it may go */

@@ -1,0 +1,21 @@
+/* gate.h - a whole worker on the simulated machine, with a configuration of the test's.
+ */
+#pragma once
+#include "gateway/worker.h"
+#include "tests/check.h"
+#include "tests/sim/sim.h"
+
+struct gate {
+	struct gateway gateway;
+	struct worker worker;
+	struct journal *journal; /* memory: nobody reads it */
+};
+
+/* Begins a world; false when something failed that a CHECK has told. */
+bool gate_begin(struct gate *g, uint64_t seed, const char *config);
+void gate_end(struct gate *g);
+/* A client, connected to the worker. */
+struct sim_peer *gate_client(struct gate *g);
+/* Listens at an address, "10.0.0.1:80". */
+struct sim_port *gate_listen(const char *at);
+void gate_run(struct gate *g, usec span);
