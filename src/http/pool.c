@@ -52,6 +52,7 @@ static void make_idle(struct http_up *u)
 	u->state = UP_IDLE;
 	u->owner = NULL;
 	u->ops = NULL;
+	u->released = false; /* what happens from now on is no lease's end */
 	u->since = p->io->loop->now;
 	kept_free(&u->kept);
 	p->busy_count--;

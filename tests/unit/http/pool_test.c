@@ -110,6 +110,23 @@ TEST(bytes_on_an_idle_connection_destroy_it)
 	rig_done(&r);
 }
 
+/* TLS has things to say that are no bytes of an answer: a ticket, say. */
+TEST(an_event_without_bytes_leaves_an_idle_connection_alone)
+{
+	struct rig r;
+
+	rig_init(&r, NULL);
+	struct raw up = raw_idle(&r);
+	struct http_up *u = container_of(r.pool.idle.next, struct http_up, link);
+	u->sock.may_read = true;
+	u->sock.on_event(&u->sock);
+	CHECK_INT(r.pool.idle_count, 1);
+	CHECK_INT(r.pool.broken, 0);
+	raw_close(&up);
+	AWAIT(&r, r.pool.idle_count == 0);
+	rig_done(&r);
+}
+
 /* Leases from an event, so that the event of the stale connection is fetched, but not
  * delivered, when it is leased. */
 static struct {
