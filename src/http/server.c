@@ -218,6 +218,9 @@ static bool read_head(struct http_conn *c, struct bytes *in)
 	if (!why)
 		why = http_request_parse(str_of(in->at, end), limits,
 		                         c->server->io->request);
+	/* HTTP/1.0 allows it; R63 does not. */
+	if (!why && c->server->io->request->host.len == 0)
+		why = FAULT_HTTP_HOST;
 	return why ? refuse(c, why) : take_request(c, in, end);
 }
 

@@ -286,6 +286,7 @@ class Table:
                        b"/v1/models?a=\xff", b"v1/models"):
             self.rej("R62", f"target {target!r}", self.get(target))
         self.rej("R63", "no host", self.request(host=None))
+        self.rej("R63", "no host in 1.0", self.request(host=None, line=LINE[:-1] + b"0"))
         for value in (b"", b"h, h", b"u@h", b"u:p@h", b"h/x", b"h#x", b"h?x", b"h:99999", b"h:x",
                       b"h:-1", b"h h", b"[::1", b"localhost/#@x"):
             self.rej("R63", f"host {value!r}", self.request(host=b"Host: " + value))

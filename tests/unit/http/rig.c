@@ -27,7 +27,7 @@ void rig_init(struct rig *r, const struct http_ops *ops)
 		.io = &r->io,
 		.origin = { .name = resolver_watch(r->resolver, STR("127.0.0.1"),
 		                                   net_port(&r->address), true),
-		            .connect_timeout = 300 * USEC_MS,
+		            .connect_timeout = 3 * USEC_SEC,
 		            .idle_timeout = 50 * USEC_SEC,
 		            .write_timeout = 60 * USEC_SEC },
 		.keep = 8,

@@ -175,15 +175,30 @@ TEST(a_closing_client_is_answered_and_closed)
 	CHECK(str_has(buf_str(&p.got), STR("connection: close\r\n")));
 	raw_close(&p);
 	p = raw_client(&r);
-	raw_send(&r, &p, STR("GET /1 HTTP/1.0\r\n\r\n"));
+	raw_send(&r, &p, STR("GET /1 HTTP/1.0\r\nHost: h\r\n\r\n"));
 	CHECK(raw_await_end(&r, &p) && p.ended);
 	CHECK(str_has(buf_str(&p.got), STR("connection: close\r\n")));
 	raw_close(&p);
 	p = raw_client(&r);
-	raw_send(&r, &p, STR("GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+	raw_send(&r, &p,
+	         STR("GET /1 HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n"));
 	desk_await(&r, &p, "GET /1{}");
 	CHECK(str_has(buf_str(&p.got), STR("connection: keep-alive\r\n")));
 	CHECK(!p.ended);
+	raw_close(&p);
+	desk_end(&r);
+}
+
+/* R63: HTTP/1.0 could do without, our clients cannot. */
+TEST(an_old_client_without_a_host_is_refused)
+{
+	struct rig r;
+
+	desk_begin(&r);
+	struct raw p = raw_client(&r);
+	raw_send(&r, &p, STR("GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+	desk_await(&r, &p, "HTTP_HOST");
+	CHECK(raw_await_end(&r, &p));
 	raw_close(&p);
 	desk_end(&r);
 }

@@ -58,8 +58,8 @@ TEST(mock_speaks_to_old_clients_without_chunks)
 	talk_begin(&t, "127.0.0.1:0");
 	fd = talk_dial(&t);
 	n = snprintf(text, sizeof(text),
-	             "POST " CHAT " HTTP/1.0\r\ncontent-length: %zu\r\n\r\n%s", ask.len,
-	             ask.ptr);
+	             "POST " CHAT " HTTP/1.0\r\nhost: h\r\ncontent-length: %zu\r\n\r\n%s",
+	             ask.len, ask.ptr);
 	CHECK_INT(write(fd, text, (size_t)n), n);
 	talk_listen(&t, fd, NULL);
 	talk_parse(&t);
