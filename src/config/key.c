@@ -145,10 +145,8 @@ void key_mac(const uint8_t pepper[PEPPER], str text, uint8_t ret[KEY_MAC])
 
 /* ---- the pepper ---- */
 
-enum read_result { READ_OK, READ_MISSING, READ_BAD };
-
-static enum read_result read_pepper(const char *path, uint8_t ret[PEPPER],
-                                    struct buf *why)
+static enum pepper_found read_pepper(const char *path, uint8_t ret[PEPPER],
+                                     struct buf *why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char beyond;
@@ -156,12 +154,12 @@ static enum read_result read_pepper(const char *path, uint8_t ret[PEPPER],
 	bool is_good;
 
 	if (fd < 0 && errno == ENOENT)
-		return READ_MISSING;
+		return PEPPER_MISSING;
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		buf_addf(why, "cannot read %s: %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
-		return READ_BAD;
+		return PEPPER_BAD;
 	}
 	is_good = read(fd, ret, PEPPER) == PEPPER && read(fd, &beyond, 1) == 0;
 	close(fd);
@@ -174,8 +172,8 @@ static enum read_result read_pepper(const char *path, uint8_t ret[PEPPER],
 	else if (st.st_mode & 077)
 		buf_addf(why, "%s may be read by others; chmod 600 it", path);
 	else
-		return READ_OK;
-	return READ_BAD;
+		return PEPPER_FOUND;
+	return PEPPER_BAD;
 }
 
 static bool write_whole(int fd, const uint8_t pepper[PEPPER])
@@ -216,22 +214,32 @@ static bool make_pepper(const char *path, struct buf *why)
 	return is_good;
 }
 
-bool pepper_load(str dir, uint8_t ret[PEPPER], struct buf *why)
+static bool pepper_path(str dir, char path[PATH_MAX], struct buf *why)
+{
+	if (datadir_path(dir, "pepper", path, PATH_MAX))
+		return true;
+	buf_addf(why, "the name of the data directory is too long");
+	return false;
+}
+
+enum pepper_found pepper_find(str dir, uint8_t ret[PEPPER], struct buf *why)
 {
 	char path[PATH_MAX];
-	enum read_result result;
 
-	if (!datadir_path(dir, "pepper", path, sizeof(path))) {
-		buf_addf(why, "the name of the data directory is too long");
-		return false;
-	}
-	result = read_pepper(path, ret, why);
-	if (result == READ_MISSING) {
-		if (!make_pepper(path, why))
+	return pepper_path(dir, path, why) ? read_pepper(path, ret, why) : PEPPER_BAD;
+}
+
+bool pepper_load(str dir, uint8_t ret[PEPPER], struct buf *why)
+{
+	enum pepper_found found = pepper_find(dir, ret, why);
+	char path[PATH_MAX];
+
+	if (found == PEPPER_MISSING) {
+		if (!pepper_path(dir, path, why) || !make_pepper(path, why))
 			return false;
-		result = read_pepper(path, ret, why);
+		found = read_pepper(path, ret, why);
+		if (found == PEPPER_MISSING)
+			buf_addf(why, "%s is gone", path);
 	}
-	if (result == READ_MISSING)
-		buf_addf(why, "%s is gone", path);
-	return result == READ_OK;
+	return found == PEPPER_FOUND;
 }

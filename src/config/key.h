@@ -16,7 +16,10 @@ void key_generate(char text[KEY_TEXT], uint64_t *ret_id);
 must_check bool key_parse_id(str text, uint64_t *ret_id);
 void key_mac(const uint8_t pepper[PEPPER], str text, uint8_t ret[KEY_MAC]);
 
-/* $dir/pepper; made (0600, random) when there is none. False: *why. */
+enum pepper_found { PEPPER_FOUND, PEPPER_MISSING, PEPPER_BAD /* *why says it */ };
+/* Reads $dir/pepper. */
+must_check enum pepper_found pepper_find(str dir, uint8_t ret[PEPPER], struct buf *why);
+/* The same; made (0600, random) when there is none. False: *why. */
 must_check bool pepper_load(str dir, uint8_t ret[PEPPER], struct buf *why);
 
 /* key_mac for the hot path: the pepper's two blocks are hashed once.  Not thread-safe;

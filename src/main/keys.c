@@ -67,8 +67,13 @@ static bool put_directly(struct keys *k, str name, struct key_row *key,
 	struct ledger *l;
 	int lock;
 
-	if (!pepper_load(k->dir, pepper, &k->why) || !(l = open_ledger(k, &lock)))
+	if (!(l = open_ledger(k, &lock)))
 		return false;
+	if (!keys_pepper(k->dir, pepper, &k->why)) {
+		ledger_close(&l);
+		close(lock);
+		return false;
+	}
 	key_make(pepper, name, sys_wall(), key, text);
 	mem_wipe(pepper, sizeof(pepper));
 	return end_change(k, l, lock, ledger_begin(l) && ledger_key_put(l, key));

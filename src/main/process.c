@@ -1,5 +1,6 @@
 #include "main/process.h"
 
+#include "admin/keys.h"
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -198,7 +199,7 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	raise_descriptor_limit();
 	if (datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
-	    pepper_load(config->data, g->pepper, why) && load_roots(g, config, why) &&
+	    keys_pepper(config->data, g->pepper, why) && load_roots(g, config, why) &&
 	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
 	    start_recorder(p, config, why) && load_keys(p, config, why)) {
 		g->resolver = resolver_new();

@@ -247,6 +247,31 @@ def test_keys_without_a_running_gateway():
     offline.remove()
 
 
+def test_a_lost_pepper_refuses_to_start():
+    """No silent new one: every key would be wrong, and nobody would know why."""
+    lost = Gateway(gateway.body)
+    lost.key("early")
+    same(lost.post(lost.chat("m"), key="early").status, 200, "before")
+    lost.stop()
+    pepper = lost.data / "pepper"
+    kept = pepper.read_bytes()
+    pepper.unlink()
+    code, out, err = lost.cli("serve")
+    check(code == 1 and str(pepper) in err and "1 active key" in err and "backup" in err,
+          "serve without a pepper:", code, err)
+    check(not pepper.exists(), "a pepper was made")
+    pepper.touch(0o600)
+    pepper.write_bytes(kept)
+    lost.start()
+    same(lost.post(lost.chat("m"), key="early").status, 200, "with the pepper restored")
+    lost.stop()
+    pepper.unlink()
+    same(lost.cli("keys", "revoke", lost.key_ids["early"])[0], 0, "exit of revoke")
+    lost.start()
+    same(lost.post(lost.chat("m"), key="late").status, 200, "with a new key")
+    lost.remove()
+
+
 def test_data_directory_is_private():
     check(gateway.data.stat().st_mode & 0o077 == 0, f"data has mode {gateway.data.stat().st_mode:o}")
     for path in gateway.data.rglob("*"):

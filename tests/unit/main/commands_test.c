@@ -218,6 +218,40 @@ static bool no_reload(void *arg, struct buf *said)
 	return false;
 }
 
+/* A new pepper would be made in silence, and every key be wrong from then on. */
+TEST(a_lost_pepper_is_not_replaced_while_keys_need_it)
+{
+	struct captured c = { 0 };
+	char dir[600], path[620], kept[620];
+	struct made one, two;
+
+	snprintf(dir, sizeof(dir), "%s/lost", test_dir());
+	snprintf(path, sizeof(path), "%s/pepper", dir);
+	snprintf(kept, sizeof(kept), "%s/kept", dir);
+	one = create(&c, dir, "one");
+	CHECK(rename(path, kept) == 0);
+	run(&c, "keys create --name two --data %s", dir);
+	CHECK_INT(c.code, EXIT_FAILED);
+	CHECK(str_has(buf_str(&c.err), str_from_z(path)));
+	CHECK(str_has(buf_str(&c.err), STR("the 1 active key in the ledger")));
+	CHECK(str_has(buf_str(&c.err), STR("Restore that file from a backup")));
+	CHECK(access(path, F_OK) != 0);
+
+	CHECK(rename(kept, path) == 0); /* a backup */
+	two = create(&c, dir, "two");
+	unlink(path); /* no backup: what it says can be done */
+	run(&c, "keys revoke %s --data %s", one.id, dir);
+	CHECK_INT(c.code, 0);
+	run(&c, "keys create --name three --data %s", dir);
+	CHECK_INT(c.code, EXIT_FAILED);
+	run(&c, "keys revoke %s --data %s", two.id, dir);
+	CHECK_INT(c.code, 0);
+	create(&c, dir, "three");
+	CHECK(access(path, F_OK) == 0);
+	check_keys(&c, dir, 3, 2);
+	captured_done(&c);
+}
+
 TEST(a_running_gateway_is_asked_for_keys)
 {
 	static const struct admin_ops ops = { no_status, count_change, no_reload };
