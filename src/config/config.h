@@ -61,6 +61,8 @@ struct route_limits {
 	usec max_retry_after; /* longest wait for the last candidate; 5 s */
 };
 
+enum { TARGETS_MOST = 32 }; /* of one route, and tried for one name */
+
 struct route {
 	str name;
 	struct target *targets; /* usable ones only; at least one */

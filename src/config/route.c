@@ -9,7 +9,6 @@
 
 enum {
 	ROUTES_MOST = 4096,
-	TARGETS_MOST = 64, /* of one route */
 	TARGETS_IN_ALL = 16384,
 	NAME_MOST = 128,
 	NEAR_MOST = 3, /* models that are suggested */
@@ -202,6 +201,18 @@ static void add_target(struct reader *r, struct draft *d, const struct tree_node
 	route->target_count++;
 }
 
+/* More would never be tried. The first one too many is pointed at. */
+static void note_too_many(struct reader *r, const struct draft *d,
+                          const struct tree_node *list)
+{
+	const struct tree_item *it = list->first;
+
+	for (unsigned i = 0; i < TARGETS_MOST; i++)
+		it = it->next;
+	note(r, NOTE_TOO_MANY, it->value, "route \"%.*s\" has %u targets; %d is the most",
+	     STR_ARG(d->route->name), list->count, TARGETS_MOST);
+}
+
 static void read_targets(struct reader *r, struct draft *d, const struct tree_node *list)
 {
 	if (list->kind != TREE_LIST) {
@@ -213,7 +224,7 @@ static void read_targets(struct reader *r, struct draft *d, const struct tree_no
 		return;
 	}
 	if (list->count > TARGETS_MOST) {
-		note(r, NOTE_TOO_MANY, list, "more than %d targets", TARGETS_MOST);
+		note_too_many(r, d, list);
 		return;
 	}
 	d->route->targets = arena_array(r->keep, struct target, list->count + 1);

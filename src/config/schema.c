@@ -88,6 +88,7 @@ static void write_targets(struct json_writer *w, const struct config_section *se
 {
 	json_key_str(w, STR("type"), STR("array"));
 	json_key_int(w, STR("minItems"), 1);
+	json_key_int(w, STR("maxItems"), TARGETS_MOST);
 	json_key(w, STR("items"));
 	json_open(w, '{');
 	json_key(w, STR("anyOf"));

@@ -201,8 +201,8 @@ static const struct config_key route_keys[] = {
 	{ .name = "targets", .kind = KIND_TARGETS, .place = NO_PLACE,
 	  .section = SECTION_TARGET, .example = "[openai/gpt-5-mini]",
 	  .is_required = true,
-	  .help = "`provider/model`, best first; or `{target: provider/model, weight: "
-	          "3}`." },
+	  .help = "`provider/model`, best first, at most 32; or `{target: "
+	          "provider/model, weight: 3}`." },
 	{ .name = "strategy", .kind = KIND_WORD, AT(route, strategy),
 	  .words = "ordered|weighted", .later = "fastest|cheapest|least-busy|adaptive",
 	  .fallback = "ordered", .example = "ordered",

@@ -256,7 +256,7 @@ static enum flow step_route(struct exchange *x)
 		              why == FAULT_NO_SUCH_MODEL ? nearest_names(x) : STR_NONE);
 		return GO;
 	}
-	x->candidates.count = min_of(x->candidates.count, (unsigned)TARGETS_MOST);
+	assert(x->candidates.count <= TARGETS_MOST);
 	resolve_order(&x->candidates, worker_random(x->worker), x->order);
 	limits = x->candidates.limits;
 	x->total_at = x->began + (x->skim.stream ? limits->total_stream : limits->total);

@@ -31,8 +31,6 @@ enum exchange_step {
 	        STEP_ENDED,
 };
 
-enum { TARGETS_MOST = 32 };
-
 struct exchange {
 	struct worker *worker;
 	struct plan *plan;        /* counted: it ends on the config it began with */

@@ -39,7 +39,8 @@ static const struct provider *split(const struct config *c, str name, str *ret_m
 	return NULL;
 }
 
-/* A bare id: every configured provider that has it, the model's home first. */
+/* A bare id: the configured providers that have it, the model's home first, then in the
+ * order of their names; more than TARGETS_MOST would never be tried. */
 static unsigned find_bare(const struct config *c, str id, struct arena *keep,
                           struct target **ret)
 {
@@ -53,12 +54,12 @@ static unsigned find_bare(const struct config *c, str id, struct arena *keep,
 			const struct provider *p = &c->providers[i];
 			bool is_home = str_eq(p->name, home);
 
-			if (p->disabled.len || is_home != (pass == 0) ||
+			if (count == TARGETS_MOST || p->disabled.len ||
+			    is_home != (pass == 0) ||
 			    !catalog_find_model(p->name, id, &facts))
 				continue;
 			if (!list)
-				list = arena_array(keep, struct target,
-				                   c->provider_count);
+				list = arena_array(keep, struct target, TARGETS_MOST);
 			fill_target(&list[count++], p, id);
 		}
 	}

@@ -17,7 +17,8 @@ struct candidates {
 };
 
 /* NO_SUCH_MODEL when nothing fits, NO_TARGET when all that fits is disabled.  Targets
- * that are not a route's are made in `keep`. */
+ * that are not a route's are made in `keep`.  At most TARGETS_MOST: a route has no more,
+ * and of the providers that have a bare id the first so many are taken. */
 must_check fault_t resolve_model(const struct config *c, str name, struct arena *keep,
                                  struct candidates *ret);
 /* Puts the candidates into the order in which they are tried; `chance` is random. */

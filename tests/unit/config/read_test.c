@@ -208,6 +208,37 @@ TEST(broken_configurations_are_refused_where_they_are_broken)
 		check_row(&rows[i]);
 }
 
+static void read_targets(struct reading *r, unsigned count)
+{
+	struct buf text = BUF_LIMIT(4 * KiB);
+
+	buf_add(&text, STR("version: 1\nproviders: { mock: {} }\nroutes:\n  many:\n"
+	                   "    targets:\n"));
+	for (unsigned i = 0; i < count; i++)
+		buf_addf(&text, "      - { target: mock/echo, weight: %u }\n", i + 1);
+	read_text(r, buf_str(&text));
+	buf_free(&text);
+}
+
+/* What would never be tried is not cut off in silence. */
+TEST(a_route_has_at_most_32_targets)
+{
+	const struct config_note *n;
+	struct reading r;
+
+	read_targets(&r, TARGETS_MOST);
+	CHECK(r.config && r.config->routes[0].target_count == 32);
+	reading_done(&r);
+	read_targets(&r, TARGETS_MOST + 8);
+	n = find(&r.notes, "E108");
+	if (CHECK(!r.config && n)) {
+		CHECK_INT(n->line, 5 + 33);
+		CHECK_INT(n->column, 9);
+		CHECK_STR(n->text, "route \"many\" has 40 targets; 32 is the most");
+	}
+	reading_done(&r);
+}
+
 TEST(all_errors_come_in_one_run_errors_first)
 {
 	struct buf text = BUF_LIMIT(64 * KiB);

@@ -47,6 +47,20 @@ TEST(a_name_is_a_route_a_target_or_a_bare_id)
 	arena_done(&keep);
 }
 
+TEST(a_bare_id_has_at_most_as_many_candidates_as_a_route)
+{
+	struct provider many[TARGETS_MOST + 8];
+	struct config wide = { .providers = many, .provider_count = countof(many) };
+	struct candidates c;
+
+	for (unsigned i = 0; i < countof(many); i++)
+		many[i] = (struct provider){ .name = STR("openai"), .index = i };
+	CHECK_OK(resolve_model(&wide, STR("gpt-4o-mini"), &keep, &c));
+	CHECK_INT(c.count, TARGETS_MOST);
+	CHECK_INT(c.list[TARGETS_MOST - 1].provider->index, TARGETS_MOST - 1);
+	arena_done(&keep);
+}
+
 TEST(nearest_names_are_near)
 {
 	str names[NEAREST];
