@@ -1,9 +1,10 @@
 /* tail.c - sluice tail: the last exchanges, and those that come.
  *
- * An exchange is known by the id of its last attempt, which is given when the attempt
- * begins; a long stream therefore comes late, with a low id.  So following looks again
- * and again at the newest rows, often at a few and now and then at many, and prints those
- * not printed before. */
+ * An exchange is known by the id of its last attempt, which is given when it begins; a
+ * long stream therefore comes late, with a low id.  So following does two things, again
+ * and again.  It looks at the newest rows, often at a few and now and then at many, and
+ * prints those not printed before.  And it knows the attempts that are under way: one
+ * that is no longer among them has ended, and is printed however many came behind it. */
 #include "main/reading.h"
 #include "main/text.h"
 
@@ -18,6 +19,7 @@ enum {
 	FAR = 20000,         /* and now and then */
 	FAR_EVERY = 20,      /* times */
 	SEEN_SLOTS = 131072, /* a power of two, more than twice FAR */
+	OPEN_MOST = 65536,   /* attempts under way */
 };
 static const long look_every_ns = 250 * 1000 * 1000;
 
@@ -27,11 +29,18 @@ struct seen {
 	unsigned count;
 };
 
+/* Attempts under way at one look, ascending. */
+struct open {
+	uint64_t ids[OPEN_MOST];
+	unsigned count;
+};
+
 struct tail {
 	struct command *c;
 	struct seen *seen;
-	struct buf *lines;    /* texts of rows to print, newest first */
-	unsigned count, most; /* beyond `most` rows are only remembered */
+	struct open *open, *before; /* now, and one look earlier */
+	struct buf *lines;          /* texts of rows to print, newest first */
+	unsigned count, most;       /* beyond `most` rows are only remembered */
 };
 
 /* False: it was there. */
@@ -53,7 +62,7 @@ static bool take_row(void *arg, const struct attempt_row *row)
 	struct tail *t = arg;
 	struct json_writer w = { 0 };
 
-	if (!seen_add(t->seen, row->id) || t->count >= t->most)
+	if (!row->closes || !seen_add(t->seen, row->id) || t->count >= t->most)
 		return true;
 	w.to = &t->lines[t->count++];
 	w.to->limit = 64 * KiB;
@@ -79,6 +88,34 @@ static void print_lines(struct tail *t)
 	fflush(stdout);
 }
 
+/* Who was under way at the last look and is not any more? */
+static bool take_ended(struct tail *t, struct ledger *l)
+{
+	const struct open *now = t->open;
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < t->before->count; i++) {
+		uint64_t id = t->before->ids[i];
+
+		while (at < now->count && now->ids[at] < id)
+			at++;
+		if (at < now->count && now->ids[at] == id)
+			continue;
+		if (!ledger_attempt(l, id, take_row, t))
+			return false;
+	}
+	return true;
+}
+
+static bool look_at_open(struct tail *t, struct ledger *l)
+{
+	struct open *before = t->before;
+
+	t->before = t->open;
+	t->open = before;
+	return ledger_open_ids(l, t->open->ids, OPEN_MOST, &t->open->count);
+}
+
 /* Looks at the newest rows and prints the new ones among them, `most` at most; false when
  * they cannot be read. */
 static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
@@ -90,8 +127,12 @@ static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
 		memset(t->seen, 0, sizeof(*t->seen));
 		rows = FAR;
 	}
+	/* First who is under way, so that nobody can end unseen between the two. */
+	is_read = look_at_open(t, l);
 	t->most = is_full ? 0 : most;
-	is_read = ledger_exchanges(l, 0, 0, true, rows, take_row, t);
+	is_read = is_read && ledger_exchanges(l, 0, 0, true, rows, take_row, t);
+	t->most = FAR + OPEN_MOST;
+	is_read = is_read && take_ended(t, l);
 	print_lines(t);
 	return is_read;
 }
@@ -125,7 +166,9 @@ int tail_command(struct command *c)
 	if (result != EXIT_OK)
 		return result;
 	t.seen = mem_new(sizeof(*t.seen));
-	t.lines = mem_new(FAR * sizeof(*t.lines));
+	t.open = mem_new(sizeof(*t.open));
+	t.before = mem_new(sizeof(*t.before));
+	t.lines = mem_new((FAR + OPEN_MOST) * sizeof(*t.lines));
 	if (r.ledger)
 		is_read = look(&t, r.ledger, follows ? FAR : (unsigned)lines,
 		               (unsigned)lines);
@@ -137,5 +180,7 @@ int tail_command(struct command *c)
 	reading_done(&r);
 	free(t.lines);
 	free(t.seen);
+	free(t.open);
+	free(t.before);
 	return is_read ? EXIT_OK : command_failed("the ledger could not be read");
 }

@@ -57,6 +57,9 @@ typedef bool ledger_row_fn(void *arg, const struct attempt_row *row); /* false: 
  * (0: no bound), at most `most`. */
 bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool newest,
                       unsigned most, ledger_row_fn *each, void *arg);
+/* The ids of attempts that are under way, ascending, at most `most`. */
+bool ledger_open_ids(struct ledger *l, uint64_t *ret_ids, unsigned most,
+                     unsigned *ret_count);
 /* The row of that id, if there is one: calls `each` once or not at all. */
 bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *arg);
 /* All rows of one exchange, by id, which is by number. */

@@ -335,6 +335,21 @@ static bool read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void
 	return sqlite3_reset(st) == SQLITE_OK;
 }
 
+bool ledger_open_ids(struct ledger *l, uint64_t *ret_ids, unsigned most,
+                     unsigned *ret_count)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_OPEN_IDS);
+	unsigned count = 0;
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, most);
+	while (count < most && sqlite3_step(st) == SQLITE_ROW)
+		ret_ids[count++] = (uint64_t)sqlite3_column_int64(st, 0);
+	*ret_count = count;
+	return sqlite3_reset(st) == SQLITE_OK;
+}
+
 bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *arg)
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_ATTEMPT);

@@ -158,6 +158,7 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" WHERE id = ?1 AND state = 0",
 	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2 WHERE state = 0",
 	[LEDGER_LAST_ID] = "SELECT coalesce(max(id), 0) FROM attempt",
+	[LEDGER_OPEN_IDS] = "SELECT id FROM attempt WHERE state = 0 ORDER BY id LIMIT ?1",
 	[LEDGER_ATTEMPT] = ROW "WHERE a.id = ?1",
 	/* All later rows of an exchange are found between its first and its closing one. */
 	[LEDGER_EXCHANGE] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND (a.id = ?1 OR a.exchange = ?1)"

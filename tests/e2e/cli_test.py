@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -303,6 +304,56 @@ def test_tail_and_show():
     code, out, err = gateway.cli("show", "987654321987654321")
     check(code not in (0, 3) and out + err, "show of nothing:", code, out, err)
     same(gateway.cli("show")[0], 2, "exit of show without an id")
+
+
+def test_tail_follows_a_stream_that_ends_late():
+    """More requests have ended since it began than tail looks back at: it is shown all the same."""
+    first, last = threading.Event(), threading.Event()
+    parts = answers.events()
+    busy = Gateway(gateway.body)
+    site.queue(answers.gated(parts, [None, first, *[None] * (len(parts) - 3), last]))
+    with busy.open() as raw, open(busy.dir / "tail", "w+b") as out:
+        raw.send(request("POST", CHAT, [busy.bearer(), ("Content-Type", "application/json")],
+                         json.dumps(busy.chat("m", stream=True)).encode()))
+        slow = until(lambda: busy.rows("state = 'open'"), "the stream to be in the ledger")[0]["id"]
+        busy.post(busy.chat("m"))
+        done = until(lambda: busy.rows("state = 'done'"), "a request to be in the ledger")[0]["id"]
+        copy = (f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 21000) "
+                f"INSERT INTO attempt SELECT {slow} + i, {', '.join(columns(busy)[1:])} "
+                f"FROM attempt, n WHERE id = {done}")
+        execute(busy, copy)
+        environment = {"PATH": os.environ["PATH"], "HOME": str(busy.dir)}
+        tail = subprocess.Popen([SLUICE, "tail", "-f", "--json", "-c", str(busy.file)], stdout=out,
+                                stdin=subprocess.DEVNULL, env=environment)
+        try:
+            seen = pathlib.Path(out.name)
+            until(lambda: seen.stat().st_size > 0, "tail to print something")
+            check(shown_id(slow) not in seen.read_text(), "the stream is shown before it ended")
+            first.set()
+            last.set()
+            same(raw.reply().status, 200, "status of the stream")
+            until(lambda: shown_id(slow) in seen.read_text(), "tail to show the stream")
+            same(len([line for line in seen.read_text().splitlines() if shown_id(slow) in line]), 1,
+                 "lines of the stream")
+        finally:
+            tail.terminate()
+            tail.wait()
+    busy.remove()
+
+
+def columns(of):
+    return [row[1] for row in execute(of, "PRAGMA table_info(attempt)")]
+
+
+def execute(of, statement):
+    """Writes to the ledger beside the gateway, which stays the only one to checkpoint."""
+    link = sqlite3.connect(of.data / "ledger.db", timeout=5 * SLOW)
+    try:
+        link.execute("PRAGMA wal_autocheckpoint = 0")
+        with link:
+            return link.execute(statement).fetchall()
+    finally:
+        link.close()
 
 
 def test_show_by_request_id():

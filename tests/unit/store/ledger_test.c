@@ -394,6 +394,25 @@ static void put_exchange(struct ledger *l, uint64_t id, unsigned attempts)
 	}
 }
 
+TEST(ledger_tells_who_is_under_way)
+{
+	struct ledger *l = ledger_open(path_in(test_dir()), &why);
+	uint64_t ids[3] = { 0 };
+	unsigned count = 7;
+
+	CHECK(ledger_open_ids(l, ids, countof(ids), &count));
+	CHECK_INT(count, 0);
+	for (uint64_t id = 5; id > 1; id--)
+		CHECK(put(l, row_of(id)));
+	CHECK(put(l, done_of(3)));
+	CHECK(ledger_open_ids(l, ids, countof(ids), &count));
+	CHECK_INT(count, 3);
+	CHECK(ids[0] == 2 << 8 && ids[1] == 4 << 8 && ids[2] == 5 << 8);
+	CHECK(ledger_open_ids(l, ids, 2, &count));
+	CHECK_INT(count, 2);
+	ledger_close(&l);
+}
+
 TEST(ledger_finds_exchanges)
 {
 	const char *path = path_in(test_dir());
