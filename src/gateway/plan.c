@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 enum { POOL_KEEP = 1024 };
+#define WARM_FOR (300 * USEC_SEC)
 
 static bool is_same(const struct origin *o, const struct provider *p)
 {
@@ -38,6 +39,7 @@ static struct origin *origin_new(struct gateway *g, struct http_io *io,
 	o->pool = (struct http_pool){
 		.io = io,
 		.keep = POOL_KEEP,
+		.warm_for = WARM_FOR,
 		.origin = {
 			.name = resolver_watch(g->resolver, p->host, p->port, p->allow_private),
 			.tls = p->tls && o->usable ? &o->tls_client : NULL,

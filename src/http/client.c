@@ -238,16 +238,24 @@ static usec deadline(const struct http_up *u)
 	return USEC_NEVER;
 }
 
+/* It has aged, or the peer closed it. */
+static bool leave_pool(struct http_up *u)
+{
+	struct http_pool *p = u->pool;
+
+	up_destroy(u);
+	pool_stay_warm(p);
+	return false;
+}
+
 /* The deadline has passed, unless it was moved since. Dialling looks for itself. */
 static bool time_out(struct http_up *u)
 {
 	u->timed_out = false;
 	if (deadline(u) > now_of(u) || u->state <= UP_DIALLING)
 		return true;
-	if (u->state == UP_IDLE) {
-		up_destroy(u);
-		return false;
-	}
+	if (u->state == UP_IDLE)
+		return leave_pool(u);
 	if (!u->stopped)
 		return give_up(u, FAULT_WRITE_STALLED);
 	return give_up(u, u->any_bytes ? FAULT_UPSTREAM_CUT : FAULT_UPSTREAM_RESET);
@@ -286,9 +294,7 @@ static bool step(struct http_up *u, struct view *v)
 	case UP_BODY:
 		return read_body(u, v);
 	case UP_IDLE:
-		if (is_stale(u))
-			up_destroy(u);
-		return false;
+		return is_stale(u) && leave_pool(u);
 	case UP_DONE:
 	case UP_DEAD:
 		break;

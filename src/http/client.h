@@ -45,7 +45,11 @@ struct http_pool {
 	struct http_io *io;
 	struct http_origin origin;
 	unsigned keep;    /* most idle connections; 512 */
+	usec warm_for;    /* so long after a lease one is dialled ahead when the last
+	                   * idle one has gone; 0: never */
 	struct list idle; /* -- private from here -- newest first */
+	struct http_up *warming; /* being dialled ahead, or NULL */
+	usec leased_at, warmed_at;
 	unsigned idle_count, busy_count;
 	bool closing;
 	uint64_t dialled, reused, broken; /* counted */
@@ -107,5 +111,6 @@ void http_up_resume(struct http_up *u);
 /* The lease ends; no more calls to ops.  Pooled only when the answer ended cleanly, the
  * request was sent whole, and nothing is left over; else destroyed. */
 void http_up_release(struct http_up *u);
-/* Dials one connection ahead; it becomes idle when it stands. */
+/* Dials one connection ahead, unless that is under way; it becomes idle when it stands.
+ * If it fails nobody is told, and it is not tried again. */
 void http_pool_warm(struct http_pool *p);

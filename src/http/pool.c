@@ -2,10 +2,19 @@
  *
  * A connection is kept only when there is no doubt that the next byte on it will belong
  * to the next answer (G15).  Where there is doubt it is destroyed: that costs one
- * handshake, the other mistake costs somebody's secret. */
+ * handshake, the other mistake costs somebody's secret.
+ *
+ * An origin that is in use should not be without a connection, or the next request pays
+ * for the handshake.  So when the last idle one is closed for its age, by either side,
+ * one is dialled ahead: never more than one at a time, not often, and not for an origin
+ * that was not used for a while.  A dial that fails is not repeated: the next request
+ * will see. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/private.h"
+
+#define WARM_EVERY                                                                       \
+	(10 * USEC_SEC) /* a peer that closes at once is not dialled on and on */
 
 void http_pool_init(struct http_pool *p)
 {
@@ -28,6 +37,8 @@ void up_destroy(struct http_up *u)
 		u->pool->idle_count--;
 	else
 		u->pool->busy_count--;
+	if (u->pool->warming == u)
+		u->pool->warming = NULL;
 	u->state = UP_DEAD;
 	list_remove(&u->link);
 	sock_close(&u->sock);
@@ -85,6 +96,8 @@ void up_connected(struct http_up *u)
 {
 	u->connected_at = u->pool->io->loop->now;
 	u->state = UP_READY;
+	if (u->pool->warming == u)
+		u->pool->warming = NULL;
 	if (u->ops)
 		u->ops->on_ready(u);
 	else if (u->pool->closing)
@@ -161,6 +174,7 @@ struct http_up *http_lease(struct http_pool *p, bool fresh, const struct http_up
 {
 	struct http_up *u = fresh ? NULL : take_idle(p);
 
+	p->leased_at = p->io->loop->now;
 	if (u) {
 		reset(u);
 		p->reused++;
@@ -185,7 +199,21 @@ struct http_up *http_lease(struct http_pool *p, bool fresh, const struct http_up
 
 void http_pool_warm(struct http_pool *p)
 {
-	up_dial(up_new(p));
+	if (p->warming || p->closing)
+		return;
+	p->warming = up_new(p);
+	p->warmed_at = p->io->loop->now;
+	up_dial(p->warming);
+}
+
+void pool_stay_warm(struct http_pool *p)
+{
+	usec now = p->io->loop->now;
+	bool is_used = p->leased_at && now - p->leased_at < p->warm_for;
+	bool was_warmed = p->warmed_at && now - p->warmed_at < WARM_EVERY;
+
+	if (is_used && !was_warmed && p->idle_count == 0)
+		http_pool_warm(p);
 }
 
 void http_pool_done(struct http_pool *p)
@@ -195,4 +223,6 @@ void http_pool_done(struct http_pool *p)
 	p->closing = true;
 	while ((link = list_take_first(&p->idle)))
 		up_destroy(container_of(link, struct http_up, link));
+	if (p->warming)
+		up_destroy(p->warming);
 }

@@ -74,5 +74,7 @@ void up_end_dial(struct http_up *u);
 void up_connected(struct http_up *u);
 void up_give_back(struct http_up *u);
 void up_destroy(struct http_up *u);
+/* An idle connection has gone that nobody wanted to go: perhaps another is dialled. */
+void pool_stay_warm(struct http_pool *p);
 /* Nothing may come before it is asked for: SOCK_AGAIN means that nothing did. */
 ssize_t up_probe(struct http_up *u);
