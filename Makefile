@@ -7,7 +7,8 @@ CC    ?= cc
 E2E   ?= tests/e2e/run
 MESON  = tools/configure
 
-.PHONY: all unit check e2e asan tsan fuzz tidy floors format bench night run docs clean
+.PHONY: all unit check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy floors \
+	format bench night run docs clean
 
 all:
 	@$(MESON) $(BUILD) -Db_lto=true
@@ -24,23 +25,29 @@ e2e: all
 check: unit e2e
 
 # The same tests with AddressSanitizer and UndefinedBehaviorSanitizer.
-asan:
+asan-build:
 	@$(MESON) build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim
+
+asan: asan-build
 	@tools/sanitized build-asan/tests/unit
 	@tools/sanitized build-asan/tests/sim
 	@SLUICE=build-asan/sluice tools/sanitized $(E2E) --few
 
 # Threads only meet end to end and in a few unit tests.
-tsan:
+tsan-build:
 	@$(MESON) build-tsan -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
 	@ninja -C build-tsan -j $(JOBS) sluice tests/unit
+
+tsan: tsan-build
 	@tools/sanitized build-tsan/tests/unit loop store meter
 	@SLUICE=build-tsan/sluice tools/sanitized $(E2E) --few
 
-fuzz:
+fuzz-build:
 	@CC=clang-14 $(MESON) build-fuzz -Dfuzz=true -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-fuzz -j $(JOBS) fuzz/all
+
+fuzz: fuzz-build
 	@JOBS=$(JOBS) tools/fuzz build-fuzz $(or $(SECONDS),20)
 
 tidy:

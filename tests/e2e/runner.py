@@ -10,8 +10,11 @@ import faulthandler
 import importlib
 import inspect
 import os
+import re
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -66,7 +69,7 @@ class Runner:
                             self.run_test(f"{name}/{row}", function)
                 except Exception as why:
                     self.fail(name, why)
-            elif self.chosen(name):
+            elif self.chosen(name) and harness.SHARD == 0:
                 self.run_test(name, test)
         self.clean(module)
         print(f"# {suite}: {time.monotonic() - began:.1f} s", flush=True)
@@ -162,6 +165,76 @@ class Runner:
         return 1 if self.failed else 0
 
 
+SLOTS = 12                      # harness.free_port has so many ranges
+CLOSING = re.compile(r"(?m)^(\d+) passed, (\d+) failed\n\Z")
+# The longest come first, so that none is left over at the end.
+LONGEST = ["requests", "limits", "failover", "pass", "sdk", "cli", "endpoints", "content", "upstream"]
+SPREAD = {"requests": 3}        # a long table in so many runs
+
+
+class SideBySide:
+    """Suites wait most of the time, so several run at once, each in a process of its own. What a
+    suite says is printed in one piece when it has ended."""
+
+    def __init__(self, suites, options, jobs):
+        order = sorted(suites, key=lambda name: LONGEST.index(name) if name in LONGEST else 99)
+        self.waiting = [(suite, f"{shard}/{shards}") for suite in order
+                        for shards in [1 if harness.FEW else SPREAD.get(suite, 1)]
+                        for shard in range(shards)]
+        self.options, self.free = options, list(range(min(jobs, SLOTS)))
+        self.running = []               # (process, slot, suite, output)
+        self.passed = self.skipped = 0
+        self.failed = []
+
+    def start(self):
+        suite, shard = self.waiting.pop(0)
+        slot = self.free.pop(0)
+        output = tempfile.TemporaryFile("w+", errors="replace")
+        process = subprocess.Popen(
+            [sys.executable, sys.argv[0], *self.options, suite], stdout=output,
+            stderr=subprocess.STDOUT, env={**os.environ, "E2E_JOBS": "1", "E2E_SLOT": str(slot),
+                                     "E2E_SHARD": shard})
+        self.running.append((process, slot, suite, output))
+
+    def end(self, process, slot, suite, output):
+        output.seek(0)
+        said = output.read()
+        output.close()
+        self.free.append(slot)
+        closing = CLOSING.search(said)
+        ours = said[:closing.start() if closing else None].splitlines()
+        failed = [line[10:] for line in ours if line.startswith("# failed: ")]
+        skipped = [int(line.split()[1]) for line in ours if re.fullmatch(r"# \d+ skipped", line)]
+        if closing:
+            self.passed += int(closing[1])
+        if not closing or bool(process.returncode) != bool(failed):
+            failed.append(f"{suite} (ended with {process.returncode})")
+        self.failed += failed
+        self.skipped += sum(skipped)
+        print("\n".join(line for line in ours if not line.startswith("# failed: ")
+                        and not re.fullmatch(r"# \d+ skipped", line)), flush=True)
+
+    def run(self):
+        try:
+            while self.waiting or self.running:
+                while self.waiting and self.free:
+                    self.start()
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)     # one of them has ended
+                for each in list(self.running):
+                    if each[0].poll() is not None:
+                        self.running.remove(each)
+                        self.end(*each)
+        finally:
+            for process, *_ in self.running:
+                process.terminate()
+        for name in self.failed:
+            print(f"# failed: {name}")
+        if self.skipped:
+            print(f"# {self.skipped} skipped")
+        print(f"{self.passed} passed, {len(self.failed)} failed", flush=True)
+        return 1 if self.failed else 0
+
+
 def main(arguments):
     faulthandler.enable()
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
@@ -172,6 +245,10 @@ def main(arguments):
              "sdk", "limits", "cli"]
     suites = [each for each in every if each in names] or every
     wanted = [each for each in names if each not in every]
+    jobs = int(os.environ.get("E2E_JOBS", 2 * (os.cpu_count() or 1)))
+    if jobs > 1 and len(suites) > 1 and os.access(harness.SLUICE, os.X_OK):
+        options = [each for each in arguments if each not in suites]
+        return SideBySide(suites, options, jobs).run()
     runner = Runner(wanted, verbose)
     if not os.access(harness.SLUICE, os.X_OK):
         print(f"# no gateway at {harness.SLUICE} (set SLUICE): only the self-check can run")
