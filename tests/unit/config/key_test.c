@@ -77,11 +77,11 @@ TEST(the_mac_is_hmac_sha256)
 	key_hasher_done(&h);
 }
 
-/* On the hot path of every request with a key. */
-TEST(the_hasher_is_fast)
+/* On the hot path of every request with a key; SLUICE_TIMES says how long it takes. */
+TEST(the_hasher_may_be_used_again_and_again)
 {
 	enum { ROUNDS = 100000 };
-	uint8_t pepper[PEPPER] = { 1 }, mac[KEY_MAC];
+	uint8_t pepper[PEPPER] = { 1 }, mac[KEY_MAC], first[KEY_MAC];
 	char text[KEY_TEXT];
 	struct key_hasher h;
 	uint64_t id;
@@ -95,7 +95,8 @@ TEST(the_hasher_is_fast)
 	began = sys_now() - began;
 	if (getenv("SLUICE_TIMES"))
 		printf("key_hasher_mac: %.3f us\n", (double)began / ROUNDS);
-	CHECK(began < 20 * (usec)ROUNDS); /* far off: tests run on busy machines */
+	key_mac(pepper, str_of(text, KEY_TEXT), first);
+	CHECK(memcmp(mac, first, KEY_MAC) == 0);
 	key_hasher_done(&h);
 }
 

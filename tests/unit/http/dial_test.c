@@ -150,29 +150,3 @@ TEST(an_address_that_cannot_be_tried_is_followed_by_the_next)
 	CHECK_FAULT(failed, FAULT_CONNECT_FAILED);
 	rig_done(&r);
 }
-
-TEST(a_silent_address_gets_its_share_of_the_time)
-{
-	struct rig r;
-	struct net_addr at = addr("127.0.0.2");
-	int fds[8];
-
-	begin(&r);
-	at.in.sin_port = r.address.in.sin_port;
-	int silent = sys_listen(&at, 0);
-	CHECK(silent >= 0);
-	for (size_t i = 0; i < countof(fds); i++)
-		fds[i] = sys_connect(&at);
-	rig_wait(&r, 10);
-	r.pool.origin.connect_timeout = 100 * USEC_MS;
-	publish("127.0.0.2", "127.0.0.1");
-	usec began = sys_now();
-	struct http_up *u = http_lease(&r.pool, false, &ops, NULL);
-	AWAIT(&r, ready == 1);
-	CHECK(sys_now() - began >= 50 * USEC_MS && sys_now() - began < 100 * USEC_MS);
-	http_up_release(u);
-	for (size_t i = 0; i < countof(fds); i++)
-		sys_close(fds[i]);
-	sys_close(silent);
-	rig_done(&r);
-}

@@ -41,7 +41,7 @@ TEST(an_upstream_that_does_not_accept_is_given_up_in_time)
 	http_lease(&r.pool, false, &heard_ops, &h);
 	AWAIT(&r, h.over);
 	CHECK_STR(buf_str(&h.log), "fault:CONNECT_TIMEOUT");
-	CHECK(sys_now() - began >= 60 * USEC_MS && sys_now() - began < 500 * USEC_MS);
+	CHECK(sys_now() - began >= 60 * USEC_MS); /* and no longer: dial_sim_test.c */
 	for (size_t i = 0; i < countof(fds); i++)
 		sys_close(fds[i]);
 	heard_done(&h);

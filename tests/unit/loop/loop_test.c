@@ -261,8 +261,8 @@ TEST(another_thread_wakes_the_loop)
 TEST(the_clocks_stand_still_within_a_turn_and_agree_with_the_machine)
 {
 	begin();
-	CHECK(sys_now() - loop.now < USEC_SEC);
-	CHECK(sys_wall() - loop.wall < USEC_SEC && sys_wall() >= loop.wall);
+	CHECK(loop.now <= sys_now());
+	CHECK(loop.wall <= sys_wall());
 	usec before = loop.now;
 	usleep(2000);
 	CHECK_INT(loop.now, before);

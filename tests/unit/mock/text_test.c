@@ -94,7 +94,7 @@ TEST(mock_lorem_is_as_long_as_it_is_told_and_paced)
 	          "{\"model\":\"lorem\",\"stream\":true,\"max_completion_tokens\":10,"
 	          "\"stream_options\":{\"include_usage\":true}," USER("x") "}");
 	took = sys_now() - before;
-	CHECK(took > 200 * USEC_MS && took < 5 * USEC_SEC);
+	CHECK(took > 200 * USEC_MS);
 	CHECK_INT(talk_count(&t, "\"completion_tokens\":10,"), 1);
 	CHECK_INT(talk_count(&t, "\"finish_reason\":\"length\""), 1);
 	talk_with(&t, "POST", CHAT, "x-mock-tokens: 4\r\nx-mock-delay-ms: 0\r\n",

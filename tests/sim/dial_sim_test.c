@@ -1,0 +1,120 @@
+/* dial_sim_test.c - dialling in virtual time: what a silent address may take. */
+#include "http/client.h"
+#include "loop/resolve_private.h"
+#include "tests/check.h"
+#include "tests/sim/sim.h"
+
+static int ready;
+static fault_t failed;
+
+static void on_ready(struct http_up *u)
+{
+	ready++;
+}
+
+static void on_head(struct http_up *u, const struct http_response *res)
+{
+}
+
+static size_t on_data(struct http_up *u, str bytes, bool end)
+{
+	return bytes.len;
+}
+
+static void on_room(struct http_up *u)
+{
+}
+
+static void on_fault(struct http_up *u, fault_t why)
+{
+	failed = why;
+}
+
+static const struct http_up_ops ops = { on_ready, on_head, on_data, on_room, on_fault };
+
+static struct net_addr address(const char *text)
+{
+	struct net_addr a = { 0 };
+
+	CHECK(net_parse(str_from_z(text), &a));
+	return a;
+}
+
+struct dialler {
+	struct loop loop;
+	struct http_io io;
+	struct resolved name;
+	struct http_pool pool;
+	struct sim_port *one, *two;
+};
+
+/* A name with two addresses; all of it may take 100 ms. */
+static void begin(struct dialler *d)
+{
+	struct net_addr addrs[2] = { address("10.0.0.1:80"), address("10.0.0.2:80") };
+
+	sim_begin(1);
+	CHECK(loop_init(&d->loop, NULL));
+	http_io_init(&d->io, &d->loop);
+	d->one = sim_listen(&addrs[0]);
+	d->two = sim_listen(&addrs[1]);
+	d->name = (struct resolved){ .port = 80 };
+	resolved_publish(&d->name, addrs, 2, NULL);
+	d->pool = (struct http_pool){
+		.io = &d->io,
+		.origin = { .name = &d->name,
+		            .connect_timeout = 100 * USEC_MS,
+		            .idle_timeout = 50 * USEC_SEC,
+		            .write_timeout = 60 * USEC_SEC },
+		.keep = 8,
+	};
+	http_pool_init(&d->pool);
+	ready = 0;
+	failed = NULL;
+}
+
+static void end(struct dialler *d)
+{
+	http_pool_done(&d->pool);
+	CHECK_INT(d->pool.busy_count, 0);
+	loop_turn(&d->loop, 0);
+	loop_done(&d->loop);
+	http_io_done(&d->io);
+	CHECK_INT(sim_finish(), 0);
+}
+
+TEST(a_silent_address_gets_its_share_of_the_time)
+{
+	struct dialler d;
+
+	begin(&d);
+	sim_port_set(d.one, SIM_DROPS);
+	struct http_up *u = http_lease(&d.pool, false, &ops, NULL);
+	sim_run(&d.loop, 49 * USEC_MS);
+	CHECK_INT(ready, 0);
+	CHECK(!sim_accept(d.two));
+	sim_run(&d.loop, 2 * USEC_MS);
+	CHECK_INT(ready, 1);
+	struct sim_peer *peer = sim_accept(d.two);
+	http_up_release(u);
+	sim_run(&d.loop, 0);
+	if (CHECK(peer))
+		sim_close(peer);
+	end(&d);
+}
+
+TEST(silent_addresses_take_no_more_than_the_time_there_is)
+{
+	struct dialler d;
+
+	begin(&d);
+	sim_port_set(d.one, SIM_DROPS);
+	sim_port_set(d.two, SIM_DROPS);
+	http_lease(&d.pool, false, &ops, NULL);
+	sim_run(&d.loop, 99 * USEC_MS);
+	CHECK(!failed);
+	sim_run(&d.loop, 2 * USEC_MS);
+	CHECK_FAULT(failed, FAULT_CONNECT_TIMEOUT);
+	CHECK_INT(ready, 0);
+	end(&d);
+}
