@@ -30,7 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 NIGHT = FEW = False             # set by the runner before it loads a suite
 # A long table may be spread over several runs side by side: this is one of so many.
 SHARD, SHARDS = (int(n) for n in os.environ.get("E2E_SHARD", "0/1").split("/"))
-SLOT = int(os.environ.get("E2E_SLOT", "0"))             # which of the runs side by side this is
+SLOT = os.environ.get("E2E_SLOT")                       # which of the runs side by side this is
 SANITIZED = SANITIZER is not None                       # memory figures mean nothing then
 
 # Config keys below `limits:` (guarantees.md G20, G21). The one place that knows their names.
@@ -58,9 +58,9 @@ def route(name, *targets, more=""):
 def free_port():
     """A port outside the range from which the kernel takes client ports. Suites that run side by
     side have a range each: between this look and the gateway's bind nobody else may take it."""
-    first = 20000 + 1000 * SLOT
+    first = 20000 + 1000 * int(SLOT or 0)
     while True:
-        port = random.randrange(first, first + 1000)
+        port = random.randrange(first, first + 1000 if SLOT else 32000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
