@@ -54,6 +54,12 @@ must_check fault_t json_check(str text, const struct json_limits *limits,
 must_check fault_t json_members(str text, const struct json_limits *limits,
                                 struct json_member *ret, size_t most, size_t *ret_count);
 
+/* json_members; *ret_are_plain: all names are of ASCII and stand for themselves, so that
+ * they can be compared as they are. */
+must_check fault_t json_plain_members(str text, const struct json_limits *limits,
+                                      struct json_member *ret, size_t most,
+                                      size_t *ret_count, bool *ret_are_plain);
+
 /* The same for an object inside text that was checked: JSON_DUPLICATE or JSON_LIMIT. */
 must_check fault_t json_object_members(struct json_value object, struct json_member *ret,
                                        size_t most, size_t *ret_count);
@@ -96,8 +102,25 @@ struct json_value json_get(struct json_value object, str key);
 /* json_get along a path: json_path(v, "usage.prompt_tokens_details.cached_tokens"). */
 struct json_value json_path(struct json_value v, const char *dotted);
 
+/* json_u64 for what may not fit. */
+bool json_long_u64(str digits, uint64_t *ret);
 /* A non-negative integer without fraction or exponent, up to 2^63 - 1. */
-bool json_u64(struct json_value v, uint64_t *ret);
+static inline bool json_u64(struct json_value v, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (v.type != JSON_NUMBER || v.raw.len - 1 >= 18) /* so many never overflow */
+		return v.type == JSON_NUMBER && json_long_u64(v.raw, ret);
+	for (size_t i = 0; i < v.raw.len; i++) {
+		unsigned digit = (unsigned char)v.raw.ptr[i] - (unsigned)'0';
+
+		if (digit > 9)
+			return false;
+		value = value * 10 + digit;
+	}
+	*ret = value;
+	return true;
+}
 bool json_i64(struct json_value v, int64_t *ret);
 
 /* The text of a string.  Without escapes it is returned where it stands; else it is
@@ -106,5 +129,9 @@ bool json_i64(struct json_value v, int64_t *ret);
 str json_text(struct json_value v, char *room);
 /* json_text compared with s, without room. */
 bool json_text_is(struct json_value v, str s);
+/* Takes the inside of a string, from behind its opening quote up to the closing one, off
+ * the front of *text, and checks it as json_check does.  False: it has no end, or is not
+ * valid; then *text is as it was. */
+bool json_take_inside(str *text, str *ret);
 /* Is v a string with at least one character? */
 bool json_has_text(struct json_value v);

@@ -7,6 +7,9 @@
 #include <emmintrin.h>
 #endif
 
+/* Kept out of a loop that needs its registers. */
+#define apart __attribute__((noinline))
+
 enum byte_class {
 	BYTE_SPACE = 1,  /* between tokens */
 	BYTE_DIGIT = 2,  /* of a number */
@@ -119,6 +122,8 @@ static inline const char *json_quote_end(const char *at, const char *end)
 
 /* The inside of a string (what stands between its quotes) compared with plain text. */
 bool json_inside_is(str inside, str s);
-/* JSON_DUPLICATE when two of the members have the same name in the sense of R78.
+/* Names that stand between their quotes; are_plain: all are of ASCII without escapes.
+ * JSON_DUPLICATE when two of the members have the same name in the sense of R78.
  * JSON_LIMIT when names are so long and so alike that telling costs too much. */
-must_check fault_t json_distinct(const struct json_member *members, size_t count);
+must_check fault_t json_distinct(const struct json_member *members, size_t count,
+                                 bool are_plain);

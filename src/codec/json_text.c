@@ -110,6 +110,8 @@ bool json_inside_is(str inside, str s)
 		return str_find(s, '\\') == s.len;
 	if (inside.len <= s.len) /* an escape is longer than what it stands for */
 		return false;
+	if (inside.ptr[0] != '\\' && (s.len == 0 || inside.ptr[0] != s.ptr[0]))
+		return false;
 	while ((piece = next_piece(&inside, small)).len > 0) {
 		if (!str_skip(&s, piece))
 			return false;
@@ -170,13 +172,12 @@ static bool are_alike(str a, str b, size_t *budget)
  * and begin and end alike; one of 64 bits for that tells most of them apart at once. */
 static uint64_t plain_mark(str name)
 {
-	size_t first, last;
+	/* The quotes stand around it, so even an empty one has these.  A set bit 0x20
+	 * makes letters small, and others alike that are not, which does no harm. */
+	unsigned first = (unsigned char)name.ptr[0] | 0x20u;
+	unsigned last = (unsigned char)name.ptr[(ptrdiff_t)name.len - 1] | 0x20u;
 
-	if (name.len == 0)
-		return 1;
-	first = (unsigned char)char_lower(name.ptr[0]);
-	last = (unsigned char)char_lower(name.ptr[name.len - 1]);
-	return (uint64_t)1 << ((name.len * 7 + first * 5 + last * 3) & 63);
+	return (uint64_t)1 << (((unsigned)name.len * 7 + first * 5 + last * 3) & 63);
 }
 
 static bool is_plain(str name)
@@ -186,23 +187,36 @@ static bool is_plain(str name)
 	return json_plain_end(name.ptr, end) == end;
 }
 
-fault_t json_distinct(const struct json_member *members, size_t count)
+/* Is the name of the last of the members among those before? */
+static apart bool is_repeated(const struct json_member *members, size_t last,
+                              bool are_plain, size_t *budget)
+{
+	str name = members[last].key;
+
+	for (size_t i = 0; i < last; i++) {
+		if (are_plain && members[i].key.len != name.len)
+			continue;
+		if (are_alike(name, members[i].key, budget))
+			return true;
+	}
+	return false;
+}
+
+fault_t json_distinct(const struct json_member *members, size_t count, bool are_plain)
 {
 	size_t budget = COMPARE_MOST;
 	uint64_t marks = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		str name = members[i].key;
-		uint64_t mark = is_plain(name) ? plain_mark(name) : ~(uint64_t)0;
-		bool may_repeat = marks & mark;
+		bool has_mark = are_plain || is_plain(name);
+		uint64_t mark = has_mark ? plain_mark(name) : ~(uint64_t)0;
 
-		marks |= mark;
-		for (size_t j = 0; may_repeat && j < i; j++) {
-			if (are_alike(name, members[j].key, &budget))
-				return FAULT_JSON_DUPLICATE;
-		}
+		if ((marks & mark) && is_repeated(members, i, are_plain, &budget))
+			return FAULT_JSON_DUPLICATE;
 		if (budget == 0)
 			return FAULT_JSON_LIMIT;
+		marks |= mark;
 	}
 	return NULL;
 }

@@ -134,7 +134,7 @@ fault_t json_object_members(struct json_value object, struct json_member *ret,
 			return FAULT_JSON_LIMIT;
 		ret[count++] = m;
 	}
-	why = json_distinct(ret, count);
+	why = json_distinct(ret, count, false);
 	if (!why)
 		*ret_count = count;
 	return why;
@@ -162,11 +162,11 @@ struct json_value json_path(struct json_value v, const char *dotted)
 	return v;
 }
 
-bool json_u64(struct json_value v, uint64_t *ret)
+bool json_long_u64(str digits, uint64_t *ret)
 {
 	uint64_t value;
 
-	if (v.type != JSON_NUMBER || !str_to_u64(v.raw, &value) || value > INT64_MAX)
+	if (!str_to_u64(digits, &value) || value > INT64_MAX)
 		return false;
 	*ret = value;
 	return true;

@@ -34,6 +34,27 @@ static inline size_t utf8_length(const char *at, const char *end)
 	return n;
 }
 
+/* The same for a character beyond ASCII, quick for those of two and three bytes: most of
+ * what people write. */
+static inline size_t utf8_quick_length(const char *at, const char *end)
+{
+	uint32_t b = 0;
+
+	if (end - at < 4)
+		return utf8_length(at, end);
+	memcpy(&b, at, 4);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	b = __builtin_bswap32(b);
+#endif
+	/* 110xxxxx 10xxxxxx, of the first five bits not only the last */
+	if ((b & 0xc0e0) == 0x80c0 && (b & 0x1e) != 0)
+		return 2;
+	/* 1110xxxx 10xxxxxx 10xxxxxx; not below U+0800, no surrogate */
+	if ((b & 0xc0c0f0) == 0x8080e0 && (b & 0x200f) != 0 && (b & 0x200f) != 0x200d)
+		return 3;
+	return utf8_length(at, end);
+}
+
 /* The character of n = utf8_length bytes. */
 static inline uint32_t utf8_get(const char *at, size_t n)
 {

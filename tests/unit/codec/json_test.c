@@ -510,6 +510,67 @@ TEST(json_members_of_a_real_request_are_distinct)
 	CHECK_INT(n, 23);
 }
 
+TEST(json_members_say_whether_their_names_are_plain)
+{
+	static const struct {
+		str text;
+		bool are_plain;
+	} rows[] = {
+		{ STR_INIT("{}"), true },
+		{ STR_INIT("{\"a\":{\"\\u0061\":1},\"\":\"\xc3\xa9\"}"), true },
+		{ STR_INIT("{\"a\":1,\"\\u0062\":1}"), false },
+		{ STR_INIT("{\"\xc3\xa9\":1}"), false },
+	};
+	struct json_member m[8];
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		bool are_plain = !rows[i].are_plain;
+		size_t n;
+
+		CHECK_OK(json_plain_members(rows[i].text, usual, m, countof(m), &n,
+		                            &are_plain));
+		CHECK_INT(are_plain, rows[i].are_plain);
+	}
+}
+
+/* Texts that end with a bracket are read without a look at the end; so none of them may
+ * be read beyond it (ASan sees it), whatever stands before. */
+TEST(json_check_stays_before_the_end)
+{
+	static const str beginnings[] = {
+		STR_INIT("{"),           STR_INIT("["),
+		STR_INIT("{\""),         STR_INIT("{\"a"),
+		STR_INIT("{\"a\""),      STR_INIT("{\"a\":"),
+		STR_INIT("{\"a\":1"),    STR_INIT("{\"a\":\"b\""),
+		STR_INIT("{\"a\":1,"),   STR_INIT("[1"),
+		STR_INIT("[-"),          STR_INIT("[1."),
+		STR_INIT("[1e"),         STR_INIT("[tru"),
+		STR_INIT("[nul"),        STR_INIT("[fals"),
+		STR_INIT("[\"\\"),       STR_INIT("[\"\\u12"),
+		STR_INIT("[\"\xe2\x82"), STR_INIT("[\"\xf0"),
+		STR_INIT("[[1]"),        STR_INIT("{\"a\":[1]"),
+		STR_INIT("[1,"),         STR_INIT("[1 "),
+		STR_INIT("[{} "),        STR_INIT("{\"a\" "),
+		STR_INIT("{\"a\": "),
+	};
+	static const char *const ends[] = { "]", "}", "]]", "}}", "]}" };
+	unsigned passed = 0;
+
+	for (size_t i = 0; i < countof(beginnings); i++) {
+		for (size_t j = 0; j < countof(ends); j++) {
+			size_t before = beginnings[i].len, behind = strlen(ends[j]);
+			char *text = malloc(before + behind);
+
+			memcpy(text, beginnings[i].ptr, before);
+			memcpy(text + before, ends[j], behind);
+			passed += !check(str_of(text, before + behind));
+			free(text);
+		}
+	}
+	/* {} {"a":1} {"a":"b"} [] [1] [1 ] [{} ] [[1]] {"a":[1]} */
+	CHECK_INT(passed, 9);
+}
+
 /* ---- texts made to cost time (R79): 50 ms of CPU are allowed ---- */
 
 static int64_t cpu_ms(void)

@@ -94,3 +94,30 @@ TEST(json_text_of_unchecked_text_stays_in_its_room)
 		free(room);
 	}
 }
+
+TEST(json_take_inside_ends_at_the_quote)
+{
+	static const struct {
+		str text, inside; /* none: there is no valid inside */
+		bool is_valid;
+	} rows[] = {
+		{ STR_INIT("abc\",\"d\""), STR_INIT("abc"), true },
+		{ STR_INIT("\""), STR_INIT(""), true },
+		{ STR_INIT("a\\\"b\\n\\u00e9\xc3\xa9\"}"),
+		  STR_INIT("a\\\"b\\n\\u00e9\xc3\xa9"), true },
+		{ STR_INIT(""), STR_INIT(""), false },
+		{ STR_INIT("abc"), STR_INIT(""), false },
+		{ STR_INIT("abc\\\""), STR_INIT(""), false },
+		{ STR_INIT("a\nb\""), STR_INIT(""), false },
+		{ STR_INIT("a\\x\""), STR_INIT(""), false },
+		{ STR_INIT("a\xc3\""), STR_INIT(""), false },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		str text = rows[i].text, inside = STR("?");
+
+		CHECK_INT(json_take_inside(&text, &inside), rows[i].is_valid);
+		CHECK_STR_EQ(inside, rows[i].is_valid ? rows[i].inside : STR("?"));
+		CHECK_INT(text.len, rows[i].text.len - rows[i].inside.len);
+	}
+}

@@ -41,3 +41,21 @@ TEST(utf8_takes_nothing_else)
 	CHECK_INT(length(STR("\xe2\x82(")), 0);
 	CHECK_INT(length(STR("\xf0\x9f\x98(")), 0);
 }
+
+/* Every first three bytes, before ASCII and before what goes on. */
+TEST(utf8_is_the_same_when_quick)
+{
+	for (uint32_t i = 0x800000; i < 0x1000000; i++) {
+		char bytes[4] = { (char)(i >> 16), (char)(i >> 8), (char)i, 'x' };
+		const char *end = bytes + 4;
+
+		if (utf8_quick_length(bytes, end) != utf8_length(bytes, end))
+			check_failed(__FILE__, __LINE__, "%06x", i);
+		bytes[3] = '\x80';
+		if (utf8_quick_length(bytes, end) != utf8_length(bytes, end))
+			check_failed(__FILE__, __LINE__, "%06x80", i);
+		for (size_t n = 1; n < 4; n++)
+			CHECK(utf8_quick_length(bytes, bytes + n) ==
+			      utf8_length(bytes, bytes + n));
+	}
+}
