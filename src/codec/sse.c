@@ -7,8 +7,64 @@
 
 #include "base/assert.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define BOM STR("\xef\xbb\xbf")
 
+#ifdef __SSE2__
+static __m128i load16(const char *at)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+
+/* Bit i: byte i of the 16 at `at` is a CR or LF. */
+static unsigned line_ends(const char *at)
+{
+	__m128i bytes = load16(at);
+	__m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')),
+	                             _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r')));
+
+	return (unsigned)_mm_movemask_epi8(found);
+}
+
+/* Has one of 64 bytes a value up to that of CR?  In JSON few have. */
+static bool has_low_byte(const char *at)
+{
+	__m128i least = _mm_min_epu8(_mm_min_epu8(load16(at), load16(at + 16)),
+	                             _mm_min_epu8(load16(at + 32), load16(at + 48)));
+	__m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(least, _mm_set1_epi8('\r')), least);
+
+	return _mm_movemask_epi8(is_low);
+}
+
+/* The first CR or LF; NULL when there is none. */
+static const char *line_end(const char *at, const char *end)
+{
+	const char *begin = at;
+	unsigned found;
+
+	if (at < end && (*at == '\n' || *at == '\r'))
+		return at;
+	while (end - at >= 64 && !has_low_byte(at))
+		at += 64;
+	for (; end - at >= 16; at += 16) {
+		if ((found = line_ends(at)))
+			return at + __builtin_ctz(found);
+	}
+	if (at < end && end - begin >= 16) { /* the rest, with bytes already seen */
+		at = end - 16;
+		found = line_ends(at);
+		return found ? at + __builtin_ctz(found) : NULL;
+	}
+	for (; at < end; at++) {
+		if (*at == '\n' || *at == '\r')
+			return at;
+	}
+	return NULL;
+}
+#else
 /* The first CR or LF; NULL when there is none.  Looking through windows keeps a line end
  * of one kind from being searched for, behind one of the other, to the end of all. */
 static const char *line_end(const char *at, const char *end)
@@ -26,6 +82,7 @@ static const char *line_end(const char *at, const char *end)
 	}
 	return NULL;
 }
+#endif
 
 /* Is line the field of that name?  Then *ret is its value, which is empty in a line
  * without colon. */
