@@ -8,35 +8,41 @@
 #include "codec/json.h"
 #include "codec/json_write.h"
 
-enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
+enum { MEMBERS_MOST = 128, MODEL_MOST = 512, TOKENS_MOST = INT32_MAX };
 
 /* What is read of a request's members; the rest passes as it is. */
+#define REQUEST_MEMBERS(MEMBER)                                                          \
+	MEMBER(model)                                                                    \
+	MEMBER(stream)                                                                   \
+	MEMBER(stream_options)                                                           \
+	MEMBER(max_tokens)                                                               \
+	MEMBER(max_completion_tokens)                                                    \
+	MEMBER(n)
+
 struct request_members {
-	struct json_value model, stream, stream_options, max_tokens,
-	        max_completion_tokens, n;
+#define MEMBER(name) struct json_value name;
+	REQUEST_MEMBERS(MEMBER)
+#undef MEMBER
 };
 
-static void sort_member(struct request_members *to, const struct json_member *m)
+/* A member's name as a string. */
+static struct json_value key_of(const struct json_member *m)
 {
-	const struct {
-		str name;
-		struct json_value *value;
-	} read[] = {
-		{ STR("model"), &to->model },
-		{ STR("stream"), &to->stream },
-		{ STR("stream_options"), &to->stream_options },
-		{ STR("max_tokens"), &to->max_tokens },
-		{ STR("max_completion_tokens"), &to->max_completion_tokens },
-		{ STR("n"), &to->n },
-	};
-	struct json_value key = { JSON_STRING, str_of(m->key.ptr - 1, m->key.len + 2) };
-	bool is_plain = str_find(m->key, '\\') == m->key.len;
+	return (struct json_value){ JSON_STRING, str_of(m->key.ptr - 1, m->key.len + 2) };
+}
 
-	for (size_t i = 0; i < countof(read); i++) {
-		if (is_plain ? str_eq(m->key, read[i].name)
-		             : json_text_is(key, read[i].name))
-			*read[i].value = m->value;
+/* Nearly all names are plain, and then nearly all differ from these by their length. */
+static void sort_member(struct request_members *to, const struct json_member *m,
+                        bool is_plain)
+{
+#define MEMBER(name)                                                                     \
+	if (is_plain ? str_eq(m->key, STR(#name))                                        \
+	             : json_text_is(key_of(m), STR(#name))) {                            \
+		to->name = m->value;                                                     \
+		return;                                                                  \
 	}
+	REQUEST_MEMBERS(MEMBER)
+#undef MEMBER
 }
 
 static bool is_absent(struct json_value v)
@@ -108,12 +114,13 @@ static fault_t read_model(str body, struct json_value model, struct arena *keep,
 {
 	if (is_absent(model))
 		return FAULT_NO_MODEL;
-	if (model.type != JSON_STRING || model.raw.len > 512) {
+	if (model.type != JSON_STRING || model.raw.len > MODEL_MOST) {
 		*ret_detail = STR("\"model\" must be a string of at most 510 bytes");
 		return FAULT_BAD_REQUEST;
 	}
+	char room[MODEL_MOST];
 	/* The body goes before the model's name is needed for the last time. */
-	ret->model = arena_copy(keep, json_text(model, arena_alloc(keep, model.raw.len)));
+	ret->model = arena_copy(keep, json_text(model, room));
 	ret->model_at = (size_t)(model.raw.ptr - body.ptr);
 	ret->model_len = model.raw.len;
 	return ret->model.len ? NULL : FAULT_NO_MODEL;
@@ -125,14 +132,16 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 	struct json_member members[MEMBERS_MOST];
 	struct request_members m = { 0 };
 	uint64_t n = 1, most = 0;
+	bool are_plain;
 	size_t count;
 	fault_t why;
 
-	why = json_members(body, &json_limits_default, members, MEMBERS_MOST, &count);
+	why = json_plain_members(body, &json_limits_default, members, MEMBERS_MOST,
+	                         &count, &are_plain);
 	if (why)
 		return why;
 	for (size_t i = 0; i < count; i++)
-		sort_member(&m, &members[i]);
+		sort_member(&m, &members[i], are_plain);
 	*ret = (struct skimmed){ .choices = 1 };
 	if ((why = read_model(body, m.model, keep, ret, ret_detail)) ||
 	    (why = read_count(m.max_tokens, "max_tokens", keep, &most, ret_detail)) ||
