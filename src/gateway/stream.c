@@ -71,7 +71,8 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		ret->why = FAULT_UPSTREAM_CUT;
 		ret->detail = STR("the stream ended before its finish");
 	}
-	buf_free(&joined);
+	if (event->several)
+		buf_free(&joined);
 	return !ret->why && !ret->ended;
 }
 

@@ -26,41 +26,38 @@ static void keep_text(char *to, uint8_t *len, size_t room, struct json_value v)
 
 /* Where the counts stand (wire-formats 12.2): a member of usage, or of one of its detail
  * objects.  Of several names for one count the first that comes wins. */
-static const struct usage_name {
-	str inside; /* the detail object, empty: usage itself */
-	str name;
-	size_t offset; /* in struct token_usage */
-} usage_names[] = {
-#define AT(member) offsetof(struct token_usage, member)
-	{ STR_INIT(""), STR_INIT("prompt_tokens"), AT(input) },
-	{ STR_INIT(""), STR_INIT("input_tokens"), AT(input) },
-	{ STR_INIT(""), STR_INIT("completion_tokens"), AT(output) },
-	{ STR_INIT(""), STR_INIT("output_tokens"), AT(output) },
-	{ STR_INIT(""), STR_INIT("prompt_cache_hit_tokens"), AT(cache_read) },
-	{ STR_INIT(""), STR_INIT("num_cached_tokens"), AT(cache_read) },
-	{ STR_INIT(""), STR_INIT("cached_tokens"), AT(cache_read) },
-	{ STR_INIT("prompt_tokens_details"), STR_INIT("cached_tokens"), AT(cache_read) },
-	{ STR_INIT("prompt_tokens_details"), STR_INIT("cache_write_tokens"),
-	  AT(cache_write) },
-	{ STR_INIT("prompt_tokens_details"), STR_INIT("audio_tokens"), AT(audio_input) },
-	{ STR_INIT("completion_tokens_details"), STR_INIT("reasoning_tokens"),
-	  AT(reasoning) },
-	{ STR_INIT("completion_tokens_details"), STR_INIT("audio_tokens"),
-	  AT(audio_output) },
-#undef AT
-};
+#define USAGE_COUNTS(COUNT)                                                              \
+	COUNT(prompt_tokens, input)                                                      \
+	COUNT(completion_tokens, output)                                                 \
+	COUNT(input_tokens, input)                                                       \
+	COUNT(output_tokens, output)                                                     \
+	COUNT(prompt_cache_hit_tokens, cache_read)                                       \
+	COUNT(num_cached_tokens, cache_read)                                             \
+	COUNT(cached_tokens, cache_read)
+#define PROMPT_COUNTS(COUNT)                                                             \
+	COUNT(cached_tokens, cache_read)                                                 \
+	COUNT(cache_write_tokens, cache_write)                                           \
+	COUNT(audio_tokens, audio_input)
+#define COMPLETION_COUNTS(COUNT)                                                         \
+	COUNT(reasoning_tokens, reasoning)                                               \
+	COUNT(audio_tokens, audio_output)
 
-static bool take_count(const struct json_member *m, str inside, struct token_usage *found)
+/* Where a count goes, or NULL when it is none.  `inside` is the name of its detail
+ * object, empty for usage itself. */
+static uint64_t *find_count(struct token_usage *found, str inside, str name)
 {
-	for (size_t i = 0; i < countof(usage_names); i++) {
-		const struct usage_name *n = &usage_names[i];
-		uint64_t *to = (uint64_t *)(void *)((char *)found + n->offset);
-
-		if (!str_eq(m->key, n->name) || !str_eq(inside, n->inside))
-			continue;
-		return *to != 0 || (json_u64(m->value, to) && *to <= COUNT_MOST);
+#define COUNT(from, to)                                                                  \
+	if (str_eq(name, STR(#from)))                                                    \
+		return &found->to;
+	if (inside.len == 0) {
+		USAGE_COUNTS(COUNT)
+	} else if (str_eq(inside, STR("prompt_tokens_details"))) {
+		PROMPT_COUNTS(COUNT)
+	} else if (str_eq(inside, STR("completion_tokens_details"))) {
+		COMPLETION_COUNTS(COUNT)
 	}
-	return true;
+#undef COUNT
+	return NULL;
 }
 
 /* Reads the counts of a usage object and of its detail objects; false: one of them cannot
@@ -70,6 +67,7 @@ static bool read_counts(const struct json_node *nodes, uint32_t at, str inside,
 {
 	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next) {
 		const struct json_member *m = &nodes[i].m;
+		uint64_t *to;
 
 		if (m->value.type == JSON_NULL)
 			continue;
@@ -80,7 +78,8 @@ static bool read_counts(const struct json_node *nodes, uint32_t at, str inside,
 		}
 		if (inside.len == 0 && str_eq(m->key, STR("total_tokens")))
 			json_u64(m->value, total);
-		if (!take_count(m, inside, found))
+		to = find_count(found, inside, m->key);
+		if (to && *to == 0 && !(json_u64(m->value, to) && *to <= COUNT_MOST))
 			return false;
 	}
 	return true;
@@ -126,6 +125,14 @@ static void take_usage(struct tap *t, const struct json_node *nodes, uint32_t at
 
 /* ---- choices ---- */
 
+static bool has_items(struct json_value container)
+{
+	struct json_iter it = json_iter(container);
+	struct json_member m;
+
+	return json_next(&it, &m);
+}
+
 /* Members of a delta or message that are the answer itself, not its frame. */
 static bool is_content(const struct json_value *v)
 {
@@ -133,11 +140,8 @@ static bool is_content(const struct json_value *v)
 	case JSON_STRING:
 		return v->raw.len > 2;
 	case JSON_ARRAY:
-	case JSON_OBJECT: {
-		struct json_iter it = json_iter(*v);
-		struct json_member m;
-		return json_next(&it, &m);
-	}
+	case JSON_OBJECT:
+		return v->raw.len > 2 && has_items(*v);
 	case JSON_NONE:
 	case JSON_NUMBER:
 	case JSON_TRUE:
@@ -148,8 +152,32 @@ static bool is_content(const struct json_value *v)
 	return false;
 }
 
+/* What an event says in pieces of text, and whether it says anything else. */
+struct said {
+	str text, padding; /* insides of strings */
+	unsigned texts;
+	bool has_more;
+};
+
+static str inside_of(struct json_value string)
+{
+	return str_of(string.raw.ptr + 1, string.raw.len - 2);
+}
+
+static void say_text(struct tap *t, struct json_value v, struct said *said)
+{
+	t->text_bytes += v.raw.len;
+	if (v.type == JSON_STRING) {
+		said->text = inside_of(v);
+		said->texts++;
+	} else {
+		said->has_more = true;
+	}
+}
+
 /* The role alone says nothing; every other member that is not empty does. */
-static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t at)
+static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t at,
+                          struct said *said)
 {
 	bool found = false;
 
@@ -159,7 +187,7 @@ static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t
 		if (str_eq(m->key, STR("role")) || !is_content(&m->value))
 			continue;
 		found = true;
-		t->text_bytes += m->value.raw.len;
+		say_text(t, m->value, said);
 	}
 	return found;
 }
@@ -181,7 +209,7 @@ static void take_finish(struct tap *t, uint64_t bit, struct json_value finish,
 }
 
 static void look_at_choice(struct tap *t, const struct json_node *nodes, uint32_t at,
-                           struct tap_event *ret)
+                           struct tap_event *ret, struct said *said)
 {
 	struct json_value finish = { 0 };
 	uint64_t index = 0;
@@ -190,10 +218,10 @@ static void look_at_choice(struct tap *t, const struct json_node *nodes, uint32_
 		const struct json_member *m = &nodes[i].m;
 
 		if (str_eq(m->key, STR("delta")) || str_eq(m->key, STR("message"))) {
-			if (look_at_delta(t, nodes, i))
+			if (look_at_delta(t, nodes, i, said))
 				ret->is_meaningful = true;
 		} else if (str_eq(m->key, STR("text")) && json_has_text(m->value)) {
-			t->text_bytes += m->value.raw.len;
+			say_text(t, m->value, said);
 			ret->is_meaningful = true;
 		} else if (str_eq(m->key, STR("finish_reason"))) {
 			finish = m->value;
@@ -203,17 +231,19 @@ static void look_at_choice(struct tap *t, const struct json_node *nodes, uint32_
 	}
 	uint64_t bit = index < 64 ? (uint64_t)1 << index : 0;
 	t->seen_bits |= bit;
-	if (json_has_text(finish))
+	if (json_has_text(finish)) {
+		said->has_more = true;
 		take_finish(t, bit, finish, ret);
+	}
 }
 
 static unsigned look_at_choices(struct tap *t, const struct json_node *nodes, uint32_t at,
-                                struct tap_event *ret)
+                                struct tap_event *ret, struct said *said)
 {
 	unsigned count = 0;
 
 	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next, count++)
-		look_at_choice(t, nodes, i, ret);
+		look_at_choice(t, nodes, i, ret, said);
 	return count;
 }
 
@@ -228,7 +258,7 @@ static str message_of(struct json_value root)
 
 /* What the members of a chunk or of a whole answer say. */
 static void look_at_root(struct tap *t, const struct json_node *nodes,
-                         struct tap_event *ret)
+                         struct tap_event *ret, struct said *said)
 {
 	bool has_choices = false, has_usage = false, has_error = false;
 	unsigned choices = 0;
@@ -238,11 +268,13 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 
 		if (str_eq(m->key, STR("choices"))) {
 			has_choices = m->value.type == JSON_ARRAY;
-			choices = has_choices ? look_at_choices(t, nodes, i, ret) : 0;
+			choices =
+			        has_choices ? look_at_choices(t, nodes, i, ret, said) : 0;
 		} else if (str_eq(m->key, STR("usage"))) {
 			has_usage = m->value.type == JSON_OBJECT;
 			take_usage(t, nodes, i);
 		} else if (str_eq(m->key, STR("x_groq"))) {
+			said->has_more = true;
 			for (uint32_t u = i + 1; u < nodes[i].next; u = nodes[u].next) {
 				if (str_eq(nodes[u].m.key, STR("usage")))
 					take_usage(t, nodes, u);
@@ -254,6 +286,9 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 			has_error |= json_text_is(m->value, STR("error"));
 		} else if (str_eq(m->key, STR("model")) && t->model_len == 0) {
 			keep_text(t->model, &t->model_len, sizeof(t->model), m->value);
+		} else if (str_eq(m->key, STR("obfuscation")) &&
+		           m->value.type == JSON_STRING) {
+			said->padding = inside_of(m->value);
 		}
 	}
 	if (has_error && choices == 0)
@@ -262,12 +297,13 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 		ret->message = message_of(nodes[0].m.value);
 	if (!has_choices && !has_usage && !has_error)
 		t->unknown++;
+	said->has_more |= has_usage || has_error || ret->is_error || choices != 1;
 	ret->strip = t->strip_usage && has_usage && has_choices && choices == 0;
 }
 
 /* Root, choices, a choice, its delta, what that says: down to depth 4.  Nearly every text
  * fits the small tape; one that does not gets one as long as it could need. */
-static bool look_at(struct tap *t, str text, struct tap_event *ret)
+static bool look_at(struct tap *t, str text, struct tap_event *ret, struct said *said)
 {
 	enum { DEPTH = 4, SMALL = 160, LARGE = 100000 };
 	struct json_node nodes[SMALL];
@@ -281,23 +317,52 @@ static bool look_at(struct tap *t, str text, struct tap_event *ret)
 	}
 	bool is_object = !why && tape.nodes[0].m.value.type == JSON_OBJECT;
 	if (is_object)
-		look_at_root(t, tape.nodes, ret);
+		look_at_root(t, tape.nodes, ret, said);
 	if (tape.nodes != nodes)
 		free(tape.nodes);
 	return is_object;
 }
 
+/* Does the event only say another piece of text than the last that did only that?  (What
+ * it says beside is the same, and was noted then.) */
+static bool is_like_the_last(struct tap *t, str name, str data, struct tap_event *ret)
+{
+	str text;
+
+	if (name.len > 0 || !frame_holds(&t->frame, data, &text))
+		return false;
+	ret->is_meaningful = text.len > 0;
+	if (text.len > 0)
+		t->text_bytes += text.len + 2;
+	return true;
+}
+
+/* OpenAI hides the lengths of its events with a member of random letters at their end. */
+static void keep_frame(struct tap *t, str data, const struct said *said)
+{
+	str holes[FRAME_HOLES] = { said->text, said->padding };
+	bool is_padded = said->padding.ptr > said->text.ptr;
+
+	if (said->texts == 1 && !said->has_more && operations[t->operation].is_chat)
+		frame_keep(&t->frame, data, holes, is_padded ? 2 : 1);
+}
+
 void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
 {
+	struct said said = { .texts = 0 };
+
 	*ret = (struct tap_event){ 0 };
 	if (str_starts(data, STR("[DONE]"))) {
 		t->done = ret->is_end = true;
 		return;
 	}
-	if (!look_at(t, data, ret)) {
+	if (is_like_the_last(t, name, data, ret))
+		return;
+	if (!look_at(t, data, ret, &said)) {
 		ret->is_broken = true;
 		return;
 	}
+	keep_frame(t, data, &said);
 	if (str_eq(name, STR("error")))
 		ret->is_error = true;
 	/* Images and audio have no choices: whatever comes is the answer. */
@@ -310,8 +375,9 @@ void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
 fault_t openai_tap_answer(struct tap *t, str body, str *ret_message)
 {
 	struct tap_event found = { 0 };
+	struct said said = { .texts = 0 };
 
-	if (!look_at(t, body, &found))
+	if (!look_at(t, body, &found, &said))
 		return FAULT_UPSTREAM_MALFORMED;
 	if (found.is_error) {
 		*ret_message = found.message;

@@ -10,6 +10,7 @@
 #include "codec/edit.h"
 #include "codec/sse.h"
 #include "base/usage.h"
+#include "wire/frame.h"
 #include "wire/operation.h"
 #include "wire/provider.h"
 
@@ -44,6 +45,7 @@ struct tap {
 	struct token_usage usage;
 	char finish[TAP_TEXT], model[TAP_TEXT * 2];
 	uint8_t finish_len, model_len;
+	struct frame frame; /* of the last event that was a piece of text and no more */
 };
 
 /* What one event of a stream is. */

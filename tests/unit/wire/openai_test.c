@@ -142,6 +142,69 @@ TEST(tap_knows_the_first_event_that_says_something)
 	CHECK(tap(&t, "{\"choices\":").is_broken);
 }
 
+/* A stream tapped with and without what is remembered of the event before. */
+TEST(tap_takes_an_event_like_the_last_for_what_it_is)
+{
+#define CHUNK(delta, rest)                                                               \
+	"{\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{" delta "}" rest
+#define TEXT(text, rest)                                                                 \
+	CHUNK("\"content\":\"" text "\"", ",\"finish_reason\":null}]" rest)
+	static const char *const events[] = {
+		CHUNK("\"role\":\"assistant\",\"content\":\"\"", "}]}"),
+		TEXT("a", "}"),
+		TEXT("", "}"),
+		TEXT("more of it, \\\"quoted\\\" \xc3\xa9", "}"),
+		TEXT("b", ",\"obfuscation\":\"xyz\"}"),
+		TEXT("cd", ",\"obfuscation\":\"x\"}"),
+		TEXT("e", ",\"obfuscation\":\"\"}"),
+		TEXT("e", ",\"obfuscation\":1}"),
+		TEXT("broken \x01", "}"),
+		TEXT("broken \\x", "}"),
+		TEXT("broken \xc3", "}"),
+		TEXT("f", "} "),
+		TEXT("f", "}x"),
+		TEXT("\",\"tool_calls\":[{}],\"x\":\"", "}"),
+		TEXT("g", ",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}"),
+		TEXT("h", ",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}"),
+		TEXT("i", ",\"error\":{\"message\":\"m\"}}"),
+		CHUNK("\"content\":\"j\"", ",\"finish_reason\":\"length\"}]}"),
+		CHUNK("\"content\":\"k\"", ",\"finish_reason\":\"stop\"}]}"),
+		CHUNK("\"content\":\"k\"",
+		      "},{\"index\":1,\"delta\":{\"content\":\"l\"}}]}"),
+		CHUNK("\"content\":\"k\"", "},{\"index\":1,\"delta\":{}}]}"),
+		"{\"choices\":[{\"text\":\"m\"}]}",
+		"{\"choices\":[{\"text\":\"no\"}]}",
+	};
+#undef TEXT
+#undef CHUNK
+	struct tap t = { .operation = OP_CHAT, .choices = 1 }, plain = t;
+	unsigned framed = 0;
+
+	for (size_t i = 0; i < 4 * countof(events); i++) {
+		const char *event =
+		        events[i < 2 * countof(events) ? i / 2 % countof(events)
+		                                       : i % countof(events)];
+		struct tap_event got = tap(&t, event), want;
+
+		plain.frame.pieces = 0;
+		want = tap(&plain, event);
+		CHECK_INT(got.is_meaningful, want.is_meaningful);
+		CHECK_INT(got.is_error, want.is_error);
+		CHECK_INT(got.is_broken, want.is_broken);
+		CHECK_INT(got.strip, want.strip);
+		CHECK_STR_EQ(got.message, want.message);
+		CHECK_INT(t.text_bytes, plain.text_bytes);
+		CHECK_INT(t.finished_bits, plain.finished_bits);
+		CHECK_INT(t.finished, plain.finished);
+		CHECK_INT(t.seen_bits, plain.seen_bits);
+		CHECK_INT(t.unknown, plain.unknown);
+		CHECK_INT(t.usage.output, plain.usage.output);
+		CHECK_INT(t.bad_usage, plain.bad_usage);
+		framed += t.frame.pieces > 0;
+	}
+	CHECK(framed > countof(events));
+}
+
 TEST(tap_strips_only_the_chunk_we_asked_for)
 {
 	struct tap t = { .operation = OP_CHAT, .choices = 1, .strip_usage = true };
