@@ -257,8 +257,6 @@ static void send_request(struct attempt *a)
 	iov[0] = (struct iovec){ (void *)(uintptr_t)head.ptr, head.len };
 	pieces = 1 + edit_iov(body, edits, count, iov + 1);
 	a->sent = loop_of(a)->now;
-	if (x->whole_at)
-		x->overhead = sys_now() - x->whole_at;
 	http_up_send(a->up, iov, pieces, x->body_whole);
 }
 
@@ -305,6 +303,13 @@ static void on_room(struct http_up *u)
 		http_resume_body(x->client);
 }
 
+/* Ours on the way there: from the request's last byte until it left for the provider. */
+static void note_overhead(struct attempt *a, const struct http_up *u)
+{
+	if (a->sent && a->x->whole_at)
+		a->x->overhead = max_of(http_up_gone_at(u) - a->x->whole_at, (usec)0);
+}
+
 static void on_ready(struct http_up *u)
 {
 	struct attempt *a = u->owner;
@@ -338,6 +343,7 @@ static void on_head(struct http_up *u, const struct http_response *res)
 {
 	struct attempt *a = u->owner;
 
+	note_overhead(a, u);
 	a->status = res->status;
 	a->first_byte = loop_of(a)->now;
 	a->retry_after = verdict_retry_after(res, loop_of(a)->wall);
@@ -397,6 +403,8 @@ static void on_fault(struct http_up *u, fault_t why)
 	a->up = NULL; /* it is dead already */
 	if (a->step == ATTEMPT_CLOSE)
 		return;
+	if (a->status == 0)
+		note_overhead(a, u);
 	if (is_stale(a, u, why)) {
 		a->fresh = true;
 		dial(a);
@@ -443,6 +451,8 @@ void attempt_end(struct attempt *a, fault_t why, str detail)
 	a->why = why;
 	a->detail = arena_copy(&a->x->arena, str_first(detail, 512));
 	a->closed = loop_of(a)->now;
+	if (a->up && a->status == 0)
+		note_overhead(a, a->up);
 	if (a->up)
 		http_up_release(a->up);
 	a->up = NULL;

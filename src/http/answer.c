@@ -93,7 +93,7 @@ void http_send(struct http_conn *c, const struct iovec *iov, int count)
 		total += iov[i].iov_len;
 	if (conn_queued(c) == 0 && c->sock.may_write && total > 0) {
 		c->server->io->write_calls++;
-		ssize_t n = sock_writev(&c->sock, iov, count);
+		ssize_t n = sock_post(&c->sock, iov, count);
 
 		if (n < 0) {
 			fail(c);
@@ -103,6 +103,8 @@ void http_send(struct http_conn *c, const struct iovec *iov, int count)
 	}
 	if (sent < total) {
 		queue(c, iov, count, sent);
+	} else if (c->sock.posted) {
+		c->write_at = c->server->io->loop->now;
 	} else if (!sock_is_sent(&c->sock)) {
 		c->write_at = c->server->io->loop->now;
 		conn_arm(c);

@@ -55,7 +55,9 @@ static void flush(struct http_up *u)
 	if (u->pending_count == 0 || !u->sock.may_write || u->state < UP_READY)
 		return;
 	u->pool->io->write_calls++;
-	ssize_t n = sock_writev(&u->sock, u->pending, u->pending_count);
+	ssize_t n = sock_post(&u->sock, u->pending, u->pending_count);
+	if (!u->sock.posted)
+		u->sock.sent_at = sys_now();
 	if (n < 0) {
 		stop_sending(u);
 		u->sent_any = true;

@@ -104,6 +104,12 @@ struct http_up *http_lease(struct http_pool *p, bool fresh, const struct http_up
  * the sending: what is given later is ignored, and the connection is not pooled (U50). */
 void http_up_send(struct http_up *u, const struct iovec *iov, int count, bool end);
 bool http_up_has_pending(const struct http_up *u);
+/* When the last bytes went out, by the clock itself: they may have waited for the end of
+ * the turn.  Good once an answer has come. */
+static inline usec http_up_gone_at(const struct http_up *u)
+{
+	return u->sock.sent_at;
+}
 /* Stops and goes on reading the answer (back-pressure); goes on after the caller has
  * returned. */
 void http_up_pause(struct http_up *u);

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "loop/private.h"
 
 enum { EVENTS_MOST = 256, POOL_KEEP = 1024 };
 
@@ -42,6 +43,7 @@ bool loop_init(struct loop *loop, void (*on_wake)(struct loop *loop))
 	loop->scratch.pool = &loop->blocks;
 	loop->graves_end = &loop->graves;
 	list_init(&loop->tasks);
+	list_init(&loop->troubled);
 	loop->poller = sys_poller_new();
 	if (loop->poller < 0)
 		return false;
@@ -78,6 +80,7 @@ void loop_done(struct loop *loop)
 	arena_done(&loop->scratch);
 	arena_pool_done(&loop->blocks);
 	buf_free(&loop->sealed);
+	outbox_done(loop);
 	free(loop->clear);
 	free(loop->heap);
 	*loop = (struct loop){ .poller = -1 };
@@ -247,6 +250,21 @@ static void run_tasks(struct loop *loop)
 	}
 }
 
+/* What their owners do then may be posted again. */
+static void send_posts(struct loop *loop)
+{
+	struct list *link;
+
+	outbox_send(loop);
+	while ((link = list_take_first(&loop->troubled))) {
+		struct sock *s = container_of(link, struct sock, trouble);
+
+		s->on_event(s);
+		empty_scratch(loop);
+		outbox_send(loop);
+	}
+}
+
 static void deliver(struct loop *loop, struct sys_event *events, int count)
 {
 	loop->batch = events;
@@ -265,7 +283,8 @@ static void deliver(struct loop *loop, struct sys_event *events, int count)
 
 usec loop_next(const struct loop *loop)
 {
-	if (!list_is_empty(&loop->tasks) || loop->graves)
+	if (!list_is_empty(&loop->tasks) || !list_is_empty(&loop->troubled) ||
+	    loop->graves)
 		return loop->now;
 	return loop->heap_len ? loop->heap[0]->placed : USEC_NEVER;
 }
@@ -284,14 +303,18 @@ static usec how_long(const struct loop *loop, usec longest)
 void loop_turn(struct loop *loop, usec longest)
 {
 	struct sys_event events[EVENTS_MOST];
-	int count = sys_poller_wait(loop->poller, events, EVENTS_MOST,
-	                            how_long(loop, longest));
+	int count;
+
+	outbox_send(loop); /* posted between two turns */
+	count = sys_poller_wait(loop->poller, events, EVENTS_MOST,
+	                        how_long(loop, longest));
 
 	ask_clocks(loop);
 	loop->turns++;
 	deliver(loop, events, count);
 	fire_timers(loop);
 	run_tasks(loop);
+	send_posts(loop);
 	bury_all(loop);
 }
 

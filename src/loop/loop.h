@@ -64,6 +64,8 @@ struct loop {
 	unsigned heap_len, heap_cap;
 	struct grave *graves, **graves_end;
 	struct list tasks;
+	struct outbox *outbox; /* for outbox.c: what goes out at the end of the turn */
+	struct list troubled;  /* for outbox.c: socks whose owners are to be told */
 	struct buf sealed; /* for sock_tls.c: records on their way out */
 	char *clear;       /* for sock_tls.c: small pieces becoming one record */
 };

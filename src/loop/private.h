@@ -9,14 +9,19 @@ ssize_t sock_io_writev(struct sock *s, const struct iovec *iov, int count);
 /* Returns SOCK_FAILED. The first reason stays. */
 int sock_fail(struct sock *s, fault_t why, int error);
 
+/* Sends what is unsent, behind it what TLS has sealed; false: failed. */
+bool sock_flush(struct sock *s);
+
+/* outbox.c: sends what was posted so far. */
+void outbox_send(struct loop *loop);
+void outbox_done(struct loop *loop);
+
 /* sock_tls.c: the same through TLS. `client` is NULL on the server's side. */
 bool sock_tls_start(struct sock *s, struct ssl_ctx_st *ctx,
                     const struct tls_client *client);
 bool sock_tls_handshake(struct sock *s);
 ssize_t sock_tls_read(struct sock *s, void *to, size_t size);
 ssize_t sock_tls_writev(struct sock *s, const struct iovec *iov, int count);
-/* Sends what is unsent; false: failed. */
-bool sock_tls_flush(struct sock *s);
 void sock_tls_end(struct sock *s);
 void sock_tls_free(struct sock *s);
 const char *sock_tls_explain(const struct sock *s);

@@ -34,7 +34,7 @@ static void on_io(struct io *io, unsigned what)
 	if (what & SYS_HANGUP)
 		s->hangup = true;
 	if (s->unsent.len && s->may_write)
-		sock_tls_flush(s);
+		sock_flush(s);
 	if (is_news) /* a new descriptor is writable; nobody waits for that */
 		s->on_event(s);
 }
@@ -190,27 +190,70 @@ ssize_t sock_io_writev(struct sock *s, const struct iovec *iov, int count)
 
 ssize_t sock_writev(struct sock *s, const struct iovec *iov, int count)
 {
+	if (s->posted)
+		outbox_send(s->loop);
 	return s->ssl ? sock_tls_writev(s, iov, count) : sock_io_writev(s, iov, count);
+}
+
+/* The FIN goes when everything before it has gone. */
+static void end_if_sent(struct sock *s)
+{
+	if (s->ending && s->unsent.len == 0)
+		sys_shutdown_write(s->io.fd);
+}
+
+bool sock_flush(struct sock *s)
+{
+	struct buf *sealed = &s->loop->sealed;
+	struct iovec iov[2] = { { s->unsent.ptr, s->unsent.len },
+		                { sealed->ptr, sealed->len } };
+	int first = s->unsent.len ? 0 : 1;
+	ssize_t n = sock_io_writev(s, iov + first, 2 - first);
+
+	if (n >= 0) {
+		size_t old = min_of((size_t)n, s->unsent.len);
+
+		buf_drop(&s->unsent, old);
+		if (!buf_add(&s->unsent, str_from(buf_str(sealed), (size_t)n - old)))
+			n = sock_fail(s, FAULT_UPSTREAM_RESET, ENOBUFS);
+	}
+	buf_clear(sealed);
+	if (n < 0)
+		buf_clear(&s->unsent);
+	if (s->unsent.len == 0) { /* an idle connection holds no buffer */
+		size_t limit = s->unsent.limit;
+
+		buf_free(&s->unsent);
+		s->unsent.limit = limit;
+		end_if_sent(s);
+	}
+	return n >= 0;
 }
 
 void sock_end(struct sock *s)
 {
 	if (!sock_is_open(s) || s->ending)
 		return;
+	if (s->posted)
+		outbox_send(s->loop);
 	s->ending = true;
 	if (s->ssl)
 		sock_tls_end(s);
 	else
-		sys_shutdown_write(s->io.fd);
+		end_if_sent(s);
 }
 
 void sock_close(struct sock *s)
 {
 	if (!sock_is_open(s))
 		return;
+	if (s->posted)
+		outbox_send(s->loop);
 	loop_forget(s->loop, &s->io);
+	list_remove(&s->trouble);
 	if (s->ssl)
 		sock_tls_free(s);
+	buf_free(&s->unsent);
 	sys_close(s->io.fd);
 	s->io.fd = -1;
 	s->connecting = s->dialling = s->may_read = s->may_write = false;

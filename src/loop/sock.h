@@ -27,12 +27,15 @@ struct sock {
 	int error;          /* the errno behind `why`, 0: none */
 	int tls_verify;     /* OpenSSL's reason for not trusting a certificate, 0: none */
 	unsigned tls_error; /* OpenSSL's error code behind `why`, 0: none */
+	usec sent_at;       /* when what was posted last went out, by the clock itself */
 	bool dialling;      /* -- private from here -- the TCP handshake is under way */
 	bool io_readable;  /* the descriptor may have more; may_read counts TLS's stock */
 	bool io_ended;     /* FIN was read */
 	bool ending;       /* FIN is wanted, behind what is unsent */
 	int over;          /* how reading has ended: SOCK_END, SOCK_FAILED, 0: not yet */
-	struct buf unsent; /* TLS: records the kernel had no room for */
+	bool posted;         /* something waits in the outbox */
+	struct list trouble; /* the owner is to be told at the end of the turn */
+	struct buf unsent;   /* what was taken and the kernel had no room for */
 };
 
 enum {
@@ -62,8 +65,12 @@ bool sock_handshake(struct sock *s);
 ssize_t sock_read(struct sock *s, void *to, size_t size);
 /* >= 0 bytes taken (fewer than given: full, on_event follows), or SOCK_FAILED. */
 ssize_t sock_writev(struct sock *s, const struct iovec *iov, int count);
-/* Everything that was taken is in the kernel's hands, so that closing loses nothing; with
- * TLS up to two records may wait, and go by themselves before the next on_event. */
+/* The same for what need not go at once: short pieces of all socks go out together when
+ * the turn is over, and count as taken until then.  Closing sends them first; a failure
+ * is told by on_event. */
+ssize_t sock_post(struct sock *s, const struct iovec *iov, int count);
+/* Everything that was taken is in the kernel's hands or in the outbox, so that closing
+ * loses nothing; else the rest goes by itself before the next on_event. */
 static inline bool sock_is_sent(const struct sock *s)
 {
 	return s->unsent.len == 0;

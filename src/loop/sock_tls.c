@@ -118,41 +118,6 @@ static int outcome(struct sock *s, int result)
 	return sock_fail(s, FAULT_UPSTREAM_CUT, 0);
 }
 
-/* The FIN goes when everything before it has gone. */
-static void end_if_sent(struct sock *s)
-{
-	if (s->ending && s->unsent.len == 0)
-		sys_shutdown_write(s->io.fd);
-}
-
-bool sock_tls_flush(struct sock *s)
-{
-	struct buf *sealed = &s->loop->sealed;
-	struct iovec iov[2] = { { s->unsent.ptr, s->unsent.len },
-		                { sealed->ptr, sealed->len } };
-	int first = s->unsent.len ? 0 : 1;
-	ssize_t n = sock_io_writev(s, iov + first, 2 - first);
-
-	if (n >= 0) {
-		size_t old = min_of((size_t)n, s->unsent.len);
-
-		buf_drop(&s->unsent, old);
-		if (!buf_add(&s->unsent, str_from(buf_str(sealed), (size_t)n - old)))
-			n = sock_fail(s, FAULT_UPSTREAM_RESET, ENOBUFS);
-	}
-	buf_clear(sealed);
-	if (n < 0)
-		buf_clear(&s->unsent);
-	if (s->unsent.len == 0) { /* an idle connection holds no buffer */
-		size_t limit = s->unsent.limit;
-
-		buf_free(&s->unsent);
-		s->unsent.limit = limit;
-		end_if_sent(s);
-	}
-	return n >= 0;
-}
-
 /* A server that speaks no ALPN speaks HTTP/1.1; one that chose otherwise is not ours. */
 static bool speaks_http(SSL *ssl)
 {
@@ -179,7 +144,7 @@ bool sock_tls_handshake(struct sock *s)
 	if (result != 1)
 		outcome(s, result);
 	if (s->loop->sealed.len) /* also the alert that says why we refuse */
-		sock_tls_flush(s);
+		sock_flush(s);
 	if (s->why)
 		return handshake_failed(s);
 	if (result != 1)
@@ -215,7 +180,7 @@ ssize_t sock_tls_read(struct sock *s, void *to, size_t size)
 	if (!s->may_read) /* a ticket makes OpenSSL take buffers that nobody gives back */
 		SSL_free_buffers(s->ssl);
 	if (s->loop->sealed.len) /* the peer wanted new keys */
-		sock_tls_flush(s);
+		sock_flush(s);
 	return got ? (ssize_t)got : end;
 }
 
@@ -278,7 +243,7 @@ static ssize_t write_records(struct sock *s, struct place *at)
 		}
 		taken += text.len;
 	}
-	return sock_tls_flush(s) ? (ssize_t)taken : SOCK_FAILED;
+	return sock_flush(s) ? (ssize_t)taken : SOCK_FAILED;
 }
 
 ssize_t sock_tls_writev(struct sock *s, const struct iovec *iov, int count)
@@ -286,7 +251,7 @@ ssize_t sock_tls_writev(struct sock *s, const struct iovec *iov, int count)
 	struct place at = { .iov = iov, .count = count };
 	ssize_t taken = 0;
 
-	if (s->unsent.len && s->may_write && !sock_tls_flush(s))
+	if (s->unsent.len && s->may_write && !sock_flush(s))
 		return SOCK_FAILED;
 	ERR_clear_error();
 	while (s->may_write && rest_of_piece(&at).len > 0) {
@@ -304,10 +269,8 @@ void sock_tls_end(struct sock *s)
 	ERR_clear_error();
 	if (!s->connecting && !s->why)
 		SSL_shutdown(s->ssl);
-	if (s->loop->sealed.len)
-		sock_tls_flush(s);
-	else
-		end_if_sent(s);
+	if (s->loop->sealed.len || s->unsent.len == 0)
+		sock_flush(s);
 }
 
 void sock_tls_free(struct sock *s)
@@ -318,7 +281,6 @@ void sock_tls_free(struct sock *s)
 		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
-	buf_free(&s->unsent);
 }
 
 const char *sock_tls_explain(const struct sock *s)
