@@ -78,9 +78,9 @@ static void keep_head(struct exchange *x)
 	x->forward = arena_copy(&x->arena, buf_str(lines));
 	x->agent = arena_copy(
 	        &x->arena,
-	        str_first(http_request_get(x->req, STR("user-agent")), AGENT_MOST));
+	        str_first(http_request_find(x->req, HTTP_NAME_USER_AGENT), AGENT_MOST));
 	x->content_type =
-	        arena_copy(&x->arena, http_request_get(x->req, STR("content-type")));
+	        arena_copy(&x->arena, http_request_find(x->req, HTTP_NAME_CONTENT_TYPE));
 	if (!url_query_get(x->req->query, STR("key"), &key, NULL))
 		x->query = arena_copy(&x->arena, x->req->query);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;

@@ -5,121 +5,63 @@
 
 /* Of the connection itself (RFC 9110 7.6.1). */
 #define HOP_BY_HOP                                                                       \
-	STR_INIT("connection"), STR_INIT("http2-settings"), STR_INIT("keep-alive"),      \
-	        STR_INIT("proxy-authenticate"), STR_INIT("proxy-authorization"),         \
-	        STR_INIT("proxy-connection"), STR_INIT("te"), STR_INIT("trailer"),       \
-	        STR_INIT("transfer-encoding"), STR_INIT("upgrade")
+	[HTTP_NAME_CONNECTION] = true, [HTTP_NAME_HTTP2_SETTINGS] = true,                \
+	[HTTP_NAME_KEEP_ALIVE] = true, [HTTP_NAME_PROXY_AUTHENTICATE] = true,            \
+	[HTTP_NAME_PROXY_AUTHORIZATION] = true, [HTTP_NAME_PROXY_CONNECTION] = true,     \
+	[HTTP_NAME_TE] = true, [HTTP_NAME_TRAILER] = true,                               \
+	[HTTP_NAME_TRANSFER_ENCODING] = true, [HTTP_NAME_UPGRADE] = true
 
-/* Lower case; a name ending in '-' stands for all that begin so. */
-static const str never_upstream[] = {
+static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	HOP_BY_HOP,
-	STR_INIT("accept-encoding"), /* identity is ours to say */
-	STR_INIT("api-key"),
-	STR_INIT("authorization"),
-	STR_INIT("cf-connecting-"),
-	STR_INIT("cf-ipcountry"),
-	STR_INIT("cf-visitor"),
-	STR_INIT("client-ip"),
-	STR_INIT("content-length"),
-	STR_INIT("content-type"), /* said by us, with its value */
-	STR_INIT("cookie"),
-	STR_INIT("cookie2"),
-	STR_INIT("expect"),
-	STR_INIT("forwarded"),
-	STR_INIT("host"),
-	STR_INIT("openai-organization"),
-	STR_INIT("openai-project"),
-	STR_INIT("true-client-ip"),
-	STR_INIT("x-api-key"),
-	STR_INIT("x-client-ip"),
-	STR_INIT("x-client-request-id"),
-	STR_INIT("x-forwarded-"),
-	STR_INIT("x-goog-api-key"),
-	STR_INIT("x-original-"),
-	STR_INIT("x-real-ip"),
-	STR_INIT("x-request-id"),
-	STR_INIT("x-rewrite-"),
-	STR_INIT("x-sluice-"),
+	[HTTP_NAME_UNDERSCORED] = true,
+	[HTTP_NAME_ACCEPT_ENCODING] = true, /* identity is ours to say */
+	[HTTP_NAME_API_KEY] = true,
+	[HTTP_NAME_AUTHORIZATION] = true,
+	[HTTP_NAME_CF_CONNECTING_] = true,
+	[HTTP_NAME_CF_IPCOUNTRY] = true,
+	[HTTP_NAME_CF_VISITOR] = true,
+	[HTTP_NAME_CLIENT_IP] = true,
+	[HTTP_NAME_CONTENT_LENGTH] = true,
+	[HTTP_NAME_CONTENT_TYPE] = true, /* said by us, with its value */
+	[HTTP_NAME_COOKIE] = true,
+	[HTTP_NAME_COOKIE2] = true,
+	[HTTP_NAME_EXPECT] = true,
+	[HTTP_NAME_FORWARDED] = true,
+	[HTTP_NAME_HOST] = true,
+	[HTTP_NAME_OPENAI_ORGANIZATION] = true,
+	[HTTP_NAME_OPENAI_PROJECT] = true,
+	[HTTP_NAME_TRUE_CLIENT_IP] = true,
+	[HTTP_NAME_X_API_KEY] = true,
+	[HTTP_NAME_X_CLIENT_IP] = true,
+	[HTTP_NAME_X_CLIENT_REQUEST_ID] = true,
+	[HTTP_NAME_X_FORWARDED_] = true,
+	[HTTP_NAME_X_GOOG_API_KEY] = true,
+	[HTTP_NAME_X_ORIGINAL_] = true,
+	[HTTP_NAME_X_REAL_IP] = true,
+	[HTTP_NAME_X_REQUEST_ID] = true,
+	[HTTP_NAME_X_REWRITE_] = true,
+	[HTTP_NAME_X_SLUICE_] = true,
 	/* feature headers of other formats than the target's */
-	STR_INIT("anthropic-"),
-	STR_INIT("x-goog-"),
+	[HTTP_NAME_ANTHROPIC_] = true,
+	[HTTP_NAME_X_GOOG_] = true,
 };
 
-static const str never_to_client[] = {
+static const bool never_to_client[HTTP_NAMES_COUNT] = {
 	HOP_BY_HOP,
-	STR_INIT("access-control-"),
-	STR_INIT("alt-svc"),
-	STR_INIT("content-encoding"),
-	STR_INIT("content-length"),
-	STR_INIT("content-security-"),
-	STR_INIT("content-type"), /* said by us, with its value */
-	STR_INIT("openai-organization"),
-	STR_INIT("openai-project"),
-	STR_INIT("set-cookie"),
-	STR_INIT("strict-transport-security"),
-	STR_INIT("x-accel-"),
-	STR_INIT("x-ratelimit-"),
-	STR_INIT("x-sluice-"),
+	[HTTP_NAME_ACCESS_CONTROL_] = true,
+	[HTTP_NAME_ALT_SVC] = true,
+	[HTTP_NAME_CONTENT_ENCODING] = true,
+	[HTTP_NAME_CONTENT_LENGTH] = true,
+	[HTTP_NAME_CONTENT_SECURITY_] = true,
+	[HTTP_NAME_CONTENT_TYPE] = true, /* said by us, with its value */
+	[HTTP_NAME_OPENAI_ORGANIZATION] = true,
+	[HTTP_NAME_OPENAI_PROJECT] = true,
+	[HTTP_NAME_SET_COOKIE] = true,
+	[HTTP_NAME_STRICT_TRANSPORT_SECURITY] = true,
+	[HTTP_NAME_X_ACCEL_] = true,
+	[HTTP_NAME_X_RATELIMIT_] = true,
+	[HTTP_NAME_X_SLUICE_] = true,
 };
-
-/* Names as a small hash set, prefixes by their first four letters: most names of a
- * request are on no list, and this tells so without comparing. */
-enum { SET = 128, PREFIX = 4 };
-
-struct name_set {
-	uint8_t names[SET];   /* 1 + index into the list; open addressing */
-	uint32_t prefixes[8]; /* 1 + index of those, by their first letters */
-	unsigned prefix_count;
-};
-
-static unsigned hash_of(str name)
-{
-	return ((unsigned)char_lower(name.ptr[0]) * 7 +
-	        (unsigned)char_lower(name.ptr[name.len - 1]) * 3 +
-	        (unsigned)name.len * 5);
-}
-
-static void set_make(struct name_set *set, const str *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		unsigned at = hash_of(list[i]) % SET;
-
-		if (list[i].ptr[list[i].len - 1] == '-') {
-			assert(set->prefix_count < countof(set->prefixes) &&
-			       list[i].len >= PREFIX);
-			set->prefixes[set->prefix_count++] = (uint32_t)i;
-			continue;
-		}
-		while (set->names[at])
-			at = (at + 1) % SET;
-		set->names[at] = (uint8_t)(i + 1);
-	}
-}
-
-static struct name_set upstream_set, client_set;
-
-__attribute__((constructor)) static void make_sets(void)
-{
-	set_make(&upstream_set, never_upstream, countof(never_upstream));
-	set_make(&client_set, never_to_client, countof(never_to_client));
-}
-
-static bool is_listed(const struct name_set *set, const str *list, str name)
-{
-	for (unsigned at = hash_of(name) % SET; set->names[at]; at = (at + 1) % SET) {
-		if (str_eq_nocase(name, list[set->names[at] - 1]))
-			return true;
-	}
-	for (unsigned i = 0; i < set->prefix_count; i++) {
-		str prefix = list[set->prefixes[i]];
-
-		if (name.len > prefix.len && char_lower(name.ptr[0]) == prefix.ptr[0] &&
-		    char_lower(name.ptr[2]) == prefix.ptr[2] &&
-		    str_eq_nocase_bytes(name.ptr, prefix.ptr, prefix.len))
-			return true;
-	}
-	return false;
-}
 
 static void add(struct buf *to, str name, str value)
 {
@@ -135,32 +77,92 @@ static void add(struct buf *to, str name, str value)
 	to->ptr[to->len++] = '\n';
 }
 
+static const char *end_of(str s)
+{
+	return s.ptr + s.len;
+}
+
+/* Is it written as we would write it: "name: value"? */
+static bool is_plain(const struct http_field *f)
+{
+	return f->value.ptr == end_of(f->name) + 2 &&
+	       memcmp(f->value.ptr - 2, ": ", 2) == 0;
+}
+
+static bool follows(const struct http_field *f, const struct http_field *before)
+{
+	return f->name.ptr == end_of(before->value) + 2 &&
+	       memcmp(f->name.ptr - 2, "\r\n", 2) == 0 && is_plain(f);
+}
+
+/* The lines [from, to) of a head.  Those that stand together are copied together. */
+static void add_lines(struct buf *lines, const struct http_field *from,
+                      const struct http_field *to)
+{
+	while (from < to) {
+		const struct http_field *last = from;
+
+		if (!is_plain(from)) {
+			add(lines, from->name, from->value);
+			from++;
+			continue;
+		}
+		while (last + 1 < to && follows(last + 1, last))
+			last++;
+		const char *begin = from->name.ptr;
+		buf_add(lines, str_of(begin, (size_t)(end_of(last->value) - begin)));
+		buf_add(lines, STR("\r\n"));
+		from = last + 1;
+	}
+}
+
+/* A '_' is a '-' to some: such a name is not sent on, not even one of a family. */
+static bool goes_upstream(const struct http_field *f)
+{
+	enum http_name name = http_field_name(f);
+
+	if (never_upstream[name])
+		return false;
+	return name < HTTP_FAMILIES_FROM || !memchr(f->name.ptr, '_', f->name.len);
+}
+
 void headers_to_upstream(const struct http_request *req, struct buf *to)
 {
-	for (unsigned i = 0; i < req->count; i++) {
-		str name = req->fields[i].name;
+	const struct http_field *begin = req->fields; /* of those to be copied together */
+	const struct http_field *end = begin + req->count;
 
-		if (is_listed(&upstream_set, never_upstream, name) ||
-		    memchr(name.ptr, '_', name.len) ||
-		    (req->names_hops && http_is_named_hop(req->fields, req->count, name)))
+	for (const struct http_field *f = begin; f < end; f++) {
+		if (likely(goes_upstream(f)) &&
+		    !(req->names_hops &&
+		      http_is_named_hop(req->fields, req->count, f->name)))
 			continue;
-		add(to, name, req->fields[i].value);
+		add_lines(to, begin, f);
+		begin = f + 1;
 	}
+	add_lines(to, begin, end);
 }
 
 void headers_to_client(const struct http_response *res, struct buf *to)
 {
-	/* The parser has refused values with control bytes. */
-	for (unsigned i = 0; i < res->count; i++) {
-		str name = res->fields[i].name;
+	const struct http_field *begin = res->fields;
+	const struct http_field *end = begin + res->count;
 
-		if (is_listed(&client_set, never_to_client, name) ||
-		    (res->names_hops && http_is_named_hop(res->fields, res->count, name)))
+	/* The parser has refused values with control bytes. */
+	for (const struct http_field *f = begin; f < end; f++) {
+		enum http_name name = http_field_name(f);
+		bool is_id = name == HTTP_NAME_X_REQUEST_ID;
+		bool is_out = never_to_client[name] ||
+		              (res->names_hops &&
+		               http_is_named_hop(res->fields, res->count, f->name));
+
+		if (likely(!is_out && !is_id))
 			continue;
-		if (str_eq_nocase(name, STR("x-request-id")))
-			name = STR("x-sluice-upstream-request-id");
-		add(to, name, res->fields[i].value);
+		add_lines(to, begin, f);
+		begin = f + 1;
+		if (!is_out)
+			add(to, STR("x-sluice-upstream-request-id"), f->value);
 	}
+	add_lines(to, begin, end);
 }
 
 /* "Bearer KEY", the scheme in any letter case. */
@@ -171,30 +173,42 @@ static str bearer(str value)
 	return str_eq_nocase(scheme, STR("bearer")) ? str_trim(value) : STR_NONE;
 }
 
+/* Where a credential may stand; 0: not there. */
+static unsigned place_of(enum http_name name)
+{
+	switch ((unsigned)name) {
+	case HTTP_NAME_AUTHORIZATION:
+		return 1;
+	case HTTP_NAME_X_API_KEY:
+		return 2;
+	case HTTP_NAME_X_GOOG_API_KEY:
+		return 3;
+	case HTTP_NAME_API_KEY:
+		return 4;
+	}
+	return 0;
+}
+
 fault_t headers_credential(const struct http_request *req, str *ret)
 {
-	static const str places[] = { STR_INIT("authorization"), STR_INIT("x-api-key"),
-		                      STR_INIT("x-goog-api-key"), STR_INIT("api-key") };
-	unsigned found[countof(places)] = { 0 };
+	unsigned found[5] = { 0 };
 	bool any = false;
 	str key = STR_NONE;
 
 	for (unsigned i = 0; i < req->count; i++) {
-		for (size_t p = 0; p < countof(places); p++) {
-			str value = req->fields[i].value;
+		unsigned place = place_of(http_field_name(&req->fields[i]));
+		str value = req->fields[i].value;
 
-			if (!str_eq_nocase(req->fields[i].name, places[p]))
-				continue;
-			if (p == 0)
-				value = bearer(value);
-			/* Two lines of one name are ambiguous even when they agree (R75).
-			 */
-			if (found[p]++ || (key.len && value.len && !str_eq(key, value)))
-				return FAULT_KEYS_DIFFER;
-			any = true;
-			if (value.len)
-				key = value;
-		}
+		if (place == 0)
+			continue;
+		if (place == 1)
+			value = bearer(value);
+		/* Two lines of one name are ambiguous even when they agree (R75). */
+		if (found[place]++ || (key.len && value.len && !str_eq(key, value)))
+			return FAULT_KEYS_DIFFER;
+		any = true;
+		if (value.len)
+			key = value;
 	}
 	/* One that cannot be read is a wrong one: it gets the same answer (R76). */
 	*ret = key;
@@ -219,7 +233,7 @@ static bool is_local_host(str host)
 
 bool headers_are_local(const struct http_request *req)
 {
-	str origin = http_request_get(req, STR("origin"));
+	str origin = http_request_find(req, HTTP_NAME_ORIGIN);
 
 	if (!is_local_host(req->host))
 		return false;

@@ -64,10 +64,10 @@ void relay_head(struct attempt *a, const struct http_response *res)
 {
 	struct exchange *x = a->x;
 	struct buf *lines = &x->worker->head;
-	str coding = http_response_get(res, STR("content-encoding"));
+	str coding = http_response_find(res, HTTP_NAME_CONTENT_ENCODING);
 
 	a->content_type =
-	        arena_copy(&x->arena, http_response_get(res, STR("content-type")));
+	        arena_copy(&x->arena, http_response_find(res, HTTP_NAME_CONTENT_TYPE));
 	a->kind = kind_of(a);
 	a->has_length = res->body == HTTP_BODY_LENGTH;
 	a->length = res->length;

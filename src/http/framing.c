@@ -36,7 +36,7 @@ static bool is_framing_misspelt(str name)
 {
 	char fixed[17];
 
-	if (str_find(name, '_') == name.len)
+	if (name.len != 14 && name.len != 17)
 		return false;
 	memcpy(fixed, name.ptr, name.len);
 	for (size_t i = 0; i < name.len; i++)
@@ -46,45 +46,36 @@ static bool is_framing_misspelt(str name)
 	          name.len == 14 ? STR("content-length") : STR("transfer-encoding"));
 }
 
-bool notes_take(struct notes *n, str name, str value)
+bool notes_take(struct notes *n, const struct http_field *f)
 {
-	switch (name.len) {
-	case 4:
-		if (is(name, STR("host"))) {
-			n->hosts++;
-			n->host = value;
-		}
+	switch ((unsigned)f->known) {
+	case HTTP_NAME_HOST:
+		n->hosts++;
+		n->host = f->value;
 		break;
-	case 6:
-		if (is(name, STR("expect"))) {
-			n->expects++;
-			n->expect = value;
-		}
+	case HTTP_NAME_EXPECT:
+		n->expects++;
+		n->expect = f->value;
 		break;
-	case 7:
-		if (is(name, STR("upgrade")))
-			n->websocket |= is(value, STR("websocket"));
+	case HTTP_NAME_UPGRADE:
+		n->websocket |= is(f->value, STR("websocket"));
 		break;
-	case 10:
-		if (is(name, STR("connection")))
-			note_connection(n, value);
+	case HTTP_NAME_CONNECTION:
+		note_connection(n, f->value);
 		break;
-	case 14:
-		if (is(name, STR("content-length"))) {
-			n->lengths++;
-			n->length = value;
-		}
-		return !is_framing_misspelt(name);
-	case 16:
-		if (is(name, STR("content-encoding")))
-			n->content_coded |= !is(value, STR("identity"));
+	case HTTP_NAME_CONTENT_LENGTH:
+		n->lengths++;
+		n->length = f->value;
 		break;
-	case 17:
-		if (is(name, STR("transfer-encoding"))) {
-			n->codings++;
-			n->coding = value;
-		}
-		return !is_framing_misspelt(name);
+	case HTTP_NAME_CONTENT_ENCODING:
+		n->content_coded |= !is(f->value, STR("identity"));
+		break;
+	case HTTP_NAME_TRANSFER_ENCODING:
+		n->codings++;
+		n->coding = f->value;
+		break;
+	case HTTP_NAME_UNDERSCORED:
+		return !is_framing_misspelt(f->name);
 	}
 	return true;
 }

@@ -13,8 +13,8 @@ struct notes {
 	bool content_coded; /* Content-Encoding is not identity */
 };
 
-/* One field of a head. False: it is to be dropped (R29). */
-bool notes_take(struct notes *n, str name, str value);
+/* One field of a head, its name looked up. False: it is to be dropped (R29). */
+bool notes_take(struct notes *n, const struct http_field *f);
 /* How far the body goes.  HTTP_FRAMING, HTTP_CODING. */
 must_check fault_t notes_body(const struct notes *n, unsigned minor,
                               enum http_body_kind *ret_kind, uint64_t *ret_length);

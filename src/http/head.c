@@ -11,6 +11,8 @@
 #include "http/chars.h"
 #include "http/framing.h"
 
+#include <emmintrin.h>
+
 const struct http_limits http_limits_default = {
 	.target = 8 * KiB,
 	.head = 32 * KiB,
@@ -147,6 +149,52 @@ static fault_t find_end(str bytes, const struct http_limits *limits, bool is_req
 	return NULL;
 }
 
+/* The way of nearly every head: it is here as a whole, and no CR or LF stands alone in it
+ * up to its end.  Sixteen bytes at a time; whatever is unusual is left to find_end. */
+static size_t find_plain_end(str bytes, size_t *ret_first)
+{
+	const __m128i crs = _mm_set1_epi8('\r'), lfs = _mm_set1_epi8('\n');
+	uint64_t lf = 0, cr = 0; /* a bit each; those of this piece from bit 16 on */
+
+	*ret_first = 0;
+	for (size_t at = 0; at + 16 <= bytes.len; at += 16) {
+		const __m128i *p = (const __m128i *)(const void *)(bytes.ptr + at);
+		__m128i piece = _mm_loadu_si128(p);
+
+		cr = cr >> 16 | (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(piece, crs))
+		                        << 16;
+		lf = lf >> 16 | (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(piece, lfs))
+		                        << 16;
+		if (((cr | lf) & 0xffff0000) == 0 && !(cr & 0x8000))
+			continue;
+		uint64_t blank = lf & lf << 2 & 0xffff0000;
+		/* Up to the end of the head, or of the piece, each LF has its CR before.
+		 */
+		uint64_t here = blank ? (blank ^ (blank - 1)) & 0xffff0000 : 0xffff0000;
+		if (((cr << 1 ^ lf) & here) != 0)
+			return 0;
+		if (*ret_first == 0 && (cr & 0xffff0000))
+			*ret_first = at + (size_t)__builtin_ctzll(cr & 0xffff0000) - 16;
+		if (blank)
+			return at + (size_t)__builtin_ctzll(blank) - 16 + 1;
+	}
+	return 0;
+}
+
+static fault_t find_end_fast(str bytes, const struct http_limits *limits, bool is_request,
+                             size_t *seen, size_t *ret_end)
+{
+	size_t first, end = 0;
+
+	if (*seen == 0 && bytes.len > 0 && bytes.ptr[0] != '\r')
+		end = find_plain_end(bytes, &first);
+	if (end == 0)
+		return find_end(bytes, limits, is_request, seen, ret_end);
+	*ret_end = end;
+	return is_request ? check_first_line(str_first(bytes, first), true, limits)
+	                  : NULL;
+}
+
 fault_t http_head_end(str bytes, const struct http_limits *limits, bool is_request,
                       size_t *seen, size_t *ret_end)
 {
@@ -155,8 +203,8 @@ fault_t http_head_end(str bytes, const struct http_limits *limits, bool is_reque
 
 	assert(limits->head <= HTTP_HEAD_MOST);
 	if (!why)
-		why = find_end(str_first(bytes, limits->head), limits, is_request, seen,
-		               &end);
+		why = find_end_fast(str_first(bytes, limits->head), limits, is_request,
+		                    seen, &end);
 	if (why)
 		return why;
 	if (end == 0 && bytes.len > limits->head)
@@ -167,28 +215,59 @@ fault_t http_head_end(str bytes, const struct http_limits *limits, bool is_reque
 
 /* ---- fields ---- */
 
-/* The end of a value: the first byte that may not stand in one.  Eight bytes without a
- * control byte among them, DEL included, are passed in one go. */
+static inline __m128i load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline __m128i at_most(__m128i x, char most)
+{
+	return _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(most)), x);
+}
+
+/* The end of a value: the first byte that may not stand in one.  Sixteen bytes at a time
+ * are looked at for control bytes, DEL included. */
 static const char *skip_value(const char *p, const char *end)
 {
-	const uint64_t ones = 0x0101010101010101, high = ones << 7;
-	uint64_t x, del;
+	while (end - p >= 16) {
+		__m128i x = load(p);
+		__m128i bad = _mm_or_si128(at_most(x, 0x1f),
+		                           _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f)));
+		unsigned bits = (unsigned)_mm_movemask_epi8(bad);
 
-	for (; end - p >= 8; p += 8) {
-		memcpy(&x, p, 8);
-		del = x ^ ones * 0x7f;
-		if ((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & high)
-			break;
+		p += bits ? __builtin_ctz(bits) : 16;
+		if (bits && *p++ != '\t')
+			return p - 1;
 	}
 	while (p < end && http_char_is(*p, HTTP_VALUE))
 		p++;
 	return p;
 }
 
+/* The end of a name, or any place before it: letters, digits and '-' are passed sixteen
+ * at a time. */
+static const char *skip_letters(const char *p, const char *end)
+{
+	while (end - p >= 16) {
+		__m128i x = load(p);
+		__m128i small = _mm_or_si128(x, _mm_set1_epi8(0x20));
+		__m128i letter = at_most(_mm_sub_epi8(small, _mm_set1_epi8('a')), 25);
+		__m128i digit = at_most(_mm_sub_epi8(x, _mm_set1_epi8('0')), 9);
+		__m128i good = _mm_or_si128(_mm_or_si128(letter, digit),
+		                            _mm_cmpeq_epi8(x, _mm_set1_epi8('-')));
+		unsigned bits = (unsigned)_mm_movemask_epi8(good) ^ 0xffff;
+
+		if (bits)
+			return p + __builtin_ctz(bits);
+		p += 16;
+	}
+	return p;
+}
+
 /* One line, from *at to behind its end: "name:value CR LF".  False: malformed. */
 static bool read_field(const char **at, const char *end, struct http_field *ret)
 {
-	const char *p = *at, *name = p, *value, *cr;
+	const char *name = *at, *p = skip_letters(name, end), *value, *cr;
 
 	while (p < end && http_char_is(*p, HTTP_TOKEN))
 		p++;
@@ -204,6 +283,7 @@ static bool read_field(const char **at, const char *end, struct http_field *ret)
 	while (p > value && (p[-1] == ' ' || p[-1] == '\t'))
 		p--;
 	ret->value = str_of(value, (size_t)(p - value));
+	ret->known = http_name_of(ret->name);
 	*at = cr + 2;
 	return true;
 }
@@ -222,7 +302,7 @@ static enum fields read_fields(str text, unsigned most, struct http_field *field
 			return FIELDS_TOO_MANY;
 		if (!read_field(&at, end, &fields[count]))
 			return FIELDS_MALFORMED;
-		if (notes_take(n, fields[count].name, fields[count].value))
+		if (notes_take(n, &fields[count]))
 			count++;
 	}
 	if (!str_eq(str_of(at, (size_t)(end - at)), STR("\r\n")))

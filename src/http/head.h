@@ -36,9 +36,78 @@ enum http_method {
 	HTTP_OTHER, /* a token we do not know: 405 */
 };
 
+/* The names that mean something to us: looked up once, when a head is read, so that
+ * every later question about a field is one about a number.  One that ends in '-' stands
+ * for all that begin so and have no row of their own. */
+#define HTTP_NAMES(NAME)                                                                 \
+	NAME(ACCEPT_ENCODING, "accept-encoding")                                         \
+	NAME(ALT_SVC, "alt-svc")                                                         \
+	NAME(API_KEY, "api-key")                                                         \
+	NAME(AUTHORIZATION, "authorization")                                             \
+	NAME(CF_IPCOUNTRY, "cf-ipcountry")                                               \
+	NAME(CF_VISITOR, "cf-visitor")                                                   \
+	NAME(CLIENT_IP, "client-ip")                                                     \
+	NAME(CONNECTION, "connection")                                                   \
+	NAME(CONTENT_ENCODING, "content-encoding")                                       \
+	NAME(CONTENT_LENGTH, "content-length")                                           \
+	NAME(CONTENT_TYPE, "content-type")                                               \
+	NAME(COOKIE, "cookie")                                                           \
+	NAME(COOKIE2, "cookie2")                                                         \
+	NAME(EXPECT, "expect")                                                           \
+	NAME(FORWARDED, "forwarded")                                                     \
+	NAME(HOST, "host")                                                               \
+	NAME(HTTP2_SETTINGS, "http2-settings")                                           \
+	NAME(KEEP_ALIVE, "keep-alive")                                                   \
+	NAME(OPENAI_ORGANIZATION, "openai-organization")                                 \
+	NAME(OPENAI_PROJECT, "openai-project")                                           \
+	NAME(ORIGIN, "origin")                                                           \
+	NAME(PROXY_AUTHENTICATE, "proxy-authenticate")                                   \
+	NAME(PROXY_AUTHORIZATION, "proxy-authorization")                                 \
+	NAME(PROXY_CONNECTION, "proxy-connection")                                       \
+	NAME(RETRY_AFTER, "retry-after")                                                 \
+	NAME(RETRY_AFTER_MS, "retry-after-ms")                                           \
+	NAME(SET_COOKIE, "set-cookie")                                                   \
+	NAME(STRICT_TRANSPORT_SECURITY, "strict-transport-security")                     \
+	NAME(TE, "te")                                                                   \
+	NAME(TRAILER, "trailer")                                                         \
+	NAME(TRANSFER_ENCODING, "transfer-encoding")                                     \
+	NAME(TRUE_CLIENT_IP, "true-client-ip")                                           \
+	NAME(UPGRADE, "upgrade")                                                         \
+	NAME(USER_AGENT, "user-agent")                                                   \
+	NAME(X_API_KEY, "x-api-key")                                                     \
+	NAME(X_CLIENT_IP, "x-client-ip")                                                 \
+	NAME(X_CLIENT_REQUEST_ID, "x-client-request-id")                                 \
+	NAME(X_GOOG_API_KEY, "x-goog-api-key")                                           \
+	NAME(X_MS_RETRY_AFTER_MS, "x-ms-retry-after-ms")                                 \
+	NAME(X_REAL_IP, "x-real-ip")                                                     \
+	NAME(X_REQUEST_ID, "x-request-id")                                               \
+	NAME(ACCESS_CONTROL_, "access-control-")                                         \
+	NAME(ANTHROPIC_, "anthropic-")                                                   \
+	NAME(CF_CONNECTING_, "cf-connecting-")                                           \
+	NAME(CONTENT_SECURITY_, "content-security-")                                     \
+	NAME(X_ACCEL_, "x-accel-")                                                       \
+	NAME(X_FORWARDED_, "x-forwarded-")                                               \
+	NAME(X_GOOG_, "x-goog-")                                                         \
+	NAME(X_ORIGINAL_, "x-original-")                                                 \
+	NAME(X_RATELIMIT_, "x-ratelimit-")                                               \
+	NAME(X_REWRITE_, "x-rewrite-")                                                   \
+	NAME(X_SLUICE_, "x-sluice-")
+
+enum http_name {
+	HTTP_NAME_UNREAD, /* nobody has looked yet: a field not made by the parser */
+	HTTP_NAME_OTHER,
+	HTTP_NAME_UNDERSCORED, /* any with a '_', which some take for a '-' */
+#define NAME(id, text) HTTP_NAME_##id,
+	HTTP_NAMES(NAME)
+#undef NAME
+	        HTTP_NAMES_COUNT,
+	HTTP_FAMILIES_FROM = HTTP_NAME_ACCESS_CONTROL_, /* the rows that end in '-' */
+};
+
 struct http_field {
-	str name;  /* as written; compare with str_eq_nocase */
-	str value; /* without blanks around it */
+	str name;             /* as written; compare with str_eq_nocase */
+	str value;            /* without blanks around it */
+	enum http_name known; /* see http_field_name */
 };
 
 enum http_body_kind {
@@ -92,6 +161,16 @@ must_check fault_t http_response_parse(str head, struct http_response *ret);
 /* The value of the first field of that (lower-case) name; ptr NULL when there is none. */
 str http_request_get(const struct http_request *r, str name);
 str http_response_get(const struct http_response *r, str name);
+
+/* The same for a name that has a row; much cheaper. */
+str http_request_find(const struct http_request *r, enum http_name name);
+str http_response_find(const struct http_response *r, enum http_name name);
+/* Which of the names it is; never UNREAD. */
+enum http_name http_name_of(str name);
+static inline enum http_name http_field_name(const struct http_field *f)
+{
+	return likely(f->known) ? f->known : http_name_of(f->name);
+}
 
 /* "OK" for 200, and so on; "Unknown" for what has no name. */
 str http_reason(int status);

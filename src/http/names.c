@@ -1,5 +1,6 @@
-/* names.c - the names of HTTP: which bytes make one, the fields that belong to a
- * connection, the reason phrases.  Tables, and the questions asked of them. */
+/* names.c - the names of HTTP: which bytes make one, the fields that mean something, the
+ * reason phrases.  Tables, and the questions asked of them. */
+#include "base/assert.h"
 #include "http/chars.h"
 #include "http/head.h"
 
@@ -50,6 +51,156 @@ bool http_value_is_safe(str value)
 	return true;
 }
 
+/* ---- field names ---- */
+
+static const str names[HTTP_NAMES_COUNT] = {
+#define NAME(id, text) [HTTP_NAME_##id] = STR_INIT(text),
+	HTTP_NAMES(NAME)
+#undef NAME
+};
+
+/* Whole names in a small hash table with open addressing, beginnings in another by their
+ * first four letters: most fields have no row, and this tells so without comparing. */
+enum { SLOTS = 256, FAMILY = 4, FAMILY_SLOTS = 64 };
+
+static struct {
+	uint8_t slots[SLOTS]; /* an enum http_name, 0: free */
+	uint8_t families[FAMILY_SLOTS];
+	uint32_t letters[FAMILY_SLOTS];
+} table;
+
+/* A letter in lower case; '-' and digits stay what they are, and of what else may stand
+ * in a name nothing becomes a byte that stands in ours. */
+static uint64_t small(uint64_t bytes)
+{
+	return bytes | 0x2020202020202020;
+}
+
+static unsigned hash_of(str name)
+{
+	unsigned first = (uint8_t)name.ptr[0] | 0x20,
+	         last = name.ptr[name.len - 1] | 0x20;
+
+	return (first * 7 + last * 37 + (unsigned)name.len * 61) % SLOTS;
+}
+
+static uint32_t letters_of(str name)
+{
+	uint32_t letters;
+
+	memcpy(&letters, name.ptr, FAMILY);
+	return (uint32_t)small(letters);
+}
+
+static unsigned family_hash(uint32_t letters)
+{
+	return letters * 0x9e3779b1u >> 26;
+}
+
+static uint64_t bytes_at(const char *at, size_t count)
+{
+	uint64_t bytes = 0;
+
+	memcpy(&bytes, at, count);
+	return small(bytes);
+}
+
+/* Of len bytes; lower is one of ours. */
+static bool is_same(const char *name, const char *lower, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8) {
+		if (bytes_at(name + i, 8) != bytes_at(lower + i, 8))
+			return false;
+	}
+	if (i == len)
+		return true;
+	if (i > 0) /* the last eight once more: they overlap */
+		return bytes_at(name + len - 8, 8) == bytes_at(lower + len - 8, 8);
+	if (len >= 4)
+		return bytes_at(name, 4) == bytes_at(lower, 4) &&
+		       bytes_at(name + len - 4, 4) == bytes_at(lower + len - 4, 4);
+	for (; i < len; i++) {
+		if (char_lower(name[i]) != lower[i])
+			return false;
+	}
+	return true;
+}
+
+__attribute__((constructor)) static void make_table(void)
+{
+	for (unsigned i = HTTP_NAME_UNDERSCORED + 1; i < HTTP_FAMILIES_FROM; i++) {
+		unsigned at = hash_of(names[i]);
+
+		while (table.slots[at])
+			at = (at + 1) % SLOTS;
+		table.slots[at] = (uint8_t)i;
+	}
+	for (unsigned i = HTTP_FAMILIES_FROM; i < HTTP_NAMES_COUNT; i++) {
+		unsigned at = family_hash(letters_of(names[i]));
+
+		assert(names[i].ptr[names[i].len - 1] == '-');
+		while (table.families[at])
+			at = (at + 1) % FAMILY_SLOTS;
+		table.letters[at] = letters_of(names[i]);
+		table.families[at] = (uint8_t)i;
+	}
+}
+
+static enum http_name family_of(str name)
+{
+	uint32_t letters = letters_of(name);
+	unsigned at = family_hash(letters);
+
+	for (; table.families[at]; at = (at + 1) % FAMILY_SLOTS) {
+		str family = names[table.families[at]];
+
+		if (letters == table.letters[at] && name.len > family.len &&
+		    is_same(name.ptr, family.ptr, family.len))
+			return (enum http_name)table.families[at];
+	}
+	return HTTP_NAME_UNREAD;
+}
+
+enum http_name http_name_of(str name)
+{
+	enum http_name family = HTTP_NAME_UNREAD;
+
+	if (name.len == 0)
+		return HTTP_NAME_OTHER;
+	for (unsigned at = hash_of(name); table.slots[at]; at = (at + 1) % SLOTS) {
+		str known = names[table.slots[at]];
+
+		if (name.len == known.len && is_same(name.ptr, known.ptr, name.len))
+			return (enum http_name)table.slots[at];
+	}
+	if (name.len > FAMILY)
+		family = family_of(name);
+	if (family)
+		return family;
+	return memchr(name.ptr, '_', name.len) ? HTTP_NAME_UNDERSCORED : HTTP_NAME_OTHER;
+}
+
+static str find_known(const struct http_field *fields, unsigned count,
+                      enum http_name name)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (http_field_name(&fields[i]) == name)
+			return fields[i].value;
+	return STR_NONE;
+}
+
+str http_request_find(const struct http_request *r, enum http_name name)
+{
+	return find_known(r->fields, r->count, name);
+}
+
+str http_response_find(const struct http_response *r, enum http_name name)
+{
+	return find_known(r->fields, r->count, name);
+}
+
 static str find(const struct http_field *fields, unsigned count, str name)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -70,18 +221,20 @@ str http_response_get(const struct http_response *r, str name)
 
 bool http_is_hop_by_hop(str name)
 {
-	static const str names[] = {
-		STR_INIT("connection"),        STR_INIT("keep-alive"),
-		STR_INIT("transfer-encoding"), STR_INIT("te"),
-		STR_INIT("trailer"),           STR_INIT("upgrade"),
-		STR_INIT("proxy-connection"),  STR_INIT("proxy-authenticate"),
-		STR_INIT("http2-settings"),    STR_INIT("proxy-authorization"),
+	static const bool is[HTTP_NAMES_COUNT] = {
+		[HTTP_NAME_CONNECTION] = true,
+		[HTTP_NAME_HTTP2_SETTINGS] = true,
+		[HTTP_NAME_KEEP_ALIVE] = true,
+		[HTTP_NAME_PROXY_AUTHENTICATE] = true,
+		[HTTP_NAME_PROXY_AUTHORIZATION] = true,
+		[HTTP_NAME_PROXY_CONNECTION] = true,
+		[HTTP_NAME_TE] = true,
+		[HTTP_NAME_TRAILER] = true,
+		[HTTP_NAME_TRANSFER_ENCODING] = true,
+		[HTTP_NAME_UPGRADE] = true,
 	};
 
-	for (size_t i = 0; i < countof(names); i++)
-		if (str_eq_nocase(name, names[i]))
-			return true;
-	return false;
+	return is[http_name_of(name)];
 }
 
 bool http_is_named_hop(const struct http_field *fields, unsigned count, str name)
@@ -89,7 +242,7 @@ bool http_is_named_hop(const struct http_field *fields, unsigned count, str name
 	for (unsigned i = 0; i < count; i++) {
 		str list = fields[i].value;
 
-		if (!str_eq_nocase(fields[i].name, STR("connection")))
+		if (http_field_name(&fields[i]) != HTTP_NAME_CONNECTION)
 			continue;
 		while (list.len > 0)
 			if (str_eq_nocase(str_trim(str_cut(&list, ',')), name))

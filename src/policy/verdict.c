@@ -31,9 +31,9 @@ fault_t verdict_of_status(int status)
 
 usec verdict_retry_after(const struct http_response *res, usec wall_now)
 {
-	str ms = http_response_get(res, STR("retry-after-ms"));
-	str azure = http_response_get(res, STR("x-ms-retry-after-ms"));
-	str s = http_response_get(res, STR("retry-after"));
+	str ms = http_response_find(res, HTTP_NAME_RETRY_AFTER_MS);
+	str azure = http_response_find(res, HTTP_NAME_X_MS_RETRY_AFTER_MS);
+	str s = http_response_find(res, HTTP_NAME_RETRY_AFTER);
 	usec wait = 0;
 
 	if (ms.ptr && retry_after_ms_parse(ms, &wait))

@@ -52,6 +52,28 @@ TEST(what_is_denied_never_leaves)
 	        "");
 }
 
+/* A line that is not written as we write it stands alone; runs end at what is denied. */
+TEST(lines_are_put_together_as_written_and_otherwise_made_anew)
+{
+	static const char head[] =
+	        "POST / HTTP/1.1\r\nA: 1\r\nB:2\r\nC:   3\r\n"
+	        "D: 4 \r\nE: 5\r\nHost: h\r\nF:\r\nG: \r\nH: 8\r\n\r\n";
+	struct buf to = { .limit = 4096 };
+
+	CHECK_OK(http_request_parse(str_from_z(head), &http_limits_default, &req));
+	headers_to_upstream(&req, &to);
+	CHECK_STR(buf_str(&to), "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: \r\nG: \r\n"
+	                        "H: 8\r\n");
+	buf_free(&to);
+}
+
+TEST(an_underscore_never_leaves_also_in_a_family)
+{
+	CHECK_STR(forwarded("x_a: 1\nX-RateLimit-a_b: 2\naccess-control-_: 3\n"
+	                    "X-RateLimit-a: 4\nx-accel-: 5"),
+	          "X-RateLimit-a: 4\r\nx-accel-: 5\r\n");
+}
+
 TEST(one_credential_or_a_clear_refusal)
 {
 	str key;

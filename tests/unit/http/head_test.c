@@ -203,3 +203,82 @@ TEST(names_and_values_are_known)
 	CHECK(!http_value_is_safe(STR("\0")));
 	CHECK(!http_value_is_safe(STR("\x7f")));
 }
+
+static const struct {
+	enum http_name name;
+	str text;
+} known_names[] = {
+#define NAME(id, text) { HTTP_NAME_##id, STR_INIT(text) },
+	HTTP_NAMES(NAME)
+#undef NAME
+};
+
+TEST(every_known_name_is_found_in_any_case_and_nothing_like_it)
+{
+	char text[64];
+
+	for (size_t i = 0; i < countof(known_names); i++) {
+		str name = known_names[i].text;
+		bool is_family = known_names[i].name >= HTTP_FAMILIES_FROM;
+		enum http_name want = is_family ? HTTP_NAME_OTHER : known_names[i].name;
+
+		CHECK_INT(http_name_of(name), want);
+		for (size_t at = 0; at < name.len; at++) {
+			memcpy(text, name.ptr, name.len);
+			if (text[at] >= 'a' && text[at] <= 'z')
+				text[at] = (char)(text[at] - 32);
+			CHECK_INT(http_name_of(str_of(text, name.len)), want);
+			text[at] = '_';
+			enum http_name odd = http_name_of(str_of(text, name.len));
+			CHECK(odd == HTTP_NAME_UNDERSCORED ||
+			      (odd == HTTP_NAME_X_GOOG_ && at >= 7));
+			text[at] = '~';
+			CHECK(http_name_of(str_of(text, name.len)) !=
+			      known_names[i].name);
+		}
+		memcpy(text, name.ptr, name.len);
+		text[name.len] = 'x';
+		CHECK_INT(http_name_of(str_of(text, name.len + 1)),
+		          known_names[i].name == HTTP_NAME_X_GOOG_API_KEY
+		                  ? HTTP_NAME_X_GOOG_
+		          : is_family ? known_names[i].name
+		                      : HTTP_NAME_OTHER);
+	}
+	CHECK_INT(http_name_of(STR("")), HTTP_NAME_OTHER);
+	CHECK_INT(http_name_of(STR("X-Stainless-Lang")), HTTP_NAME_OTHER);
+}
+
+/* Names and values of every length up to three times sixteen, with each byte at each
+ * place, are judged as the table says. */
+TEST(sixteen_bytes_at_a_time_are_judged_like_one)
+{
+	char head[128];
+
+	for (size_t len = 1; len <= 40; len++) {
+		for (unsigned c = 0; c < 256; c++) {
+			size_t place = (len * 7 + c) % len;
+			int n = snprintf(head, sizeof(head),
+			                 "GET / HTTP/1.1\r\nHost: h\r\nN");
+			memset(head + n, 'a', len);
+			head[n + (int)place] = (char)c;
+			n += (int)len;
+			n += snprintf(head + n, sizeof(head) - (size_t)n, ": x\r\n\r\n");
+			fault_t why = http_request_parse(str_of(head, (size_t)n),
+			                                 &http_limits_default, &req);
+			bool token = c > ' ' && c < 127 &&
+			             !strchr("\"(),/:;<=>?@[\\]{}", (int)c);
+			CHECK(token || c == ':' ? !why : why != NULL);
+
+			n = snprintf(head, sizeof(head),
+			             "GET / HTTP/1.1\r\nHost: h\r\nN: y");
+			memset(head + n, 'a', len);
+			head[n + (int)place] = (char)c;
+			n += (int)len;
+			n += snprintf(head + n, sizeof(head) - (size_t)n, "\r\n\r\n");
+			why = http_request_parse(str_of(head, (size_t)n),
+			                         &http_limits_default, &req);
+			bool good = c == '\t' || (c >= ' ' && c != 127);
+			CHECK(good ? !why : why != NULL);
+		}
+	}
+}
