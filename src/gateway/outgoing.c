@@ -5,8 +5,6 @@
  * chunk's size, the slices, and what ends them. */
 #include "gateway/relay.h"
 
-#include <stdio.h>
-
 #define COMMENT_EVERY (10 * USEC_SEC)
 
 /* Status line and fields up to the ones that frame the body. */
@@ -33,13 +31,26 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 	x->client_status = status;
 }
 
+/* Nine decimals; once per answer, so without printf. */
+static void add_dollars(struct buf *to, uint64_t nano)
+{
+	char decimals[10] = { '.' };
+	uint64_t rest = nano % 1000000000;
+
+	for (int i = 9; i > 0; i--) {
+		decimals[i] = (char)('0' + rest % 10);
+		rest /= 10;
+	}
+	buf_add_u64(to, nano / 1000000000);
+	buf_add(to, str_of(decimals, sizeof(decimals)));
+}
+
 void relay_add_cost(struct buf *to, nanousd cost)
 {
 	if (cost == COST_UNKNOWN)
 		buf_add(to, STR("unknown"));
 	else
-		buf_addf(to, "%lld.%09lld", (long long)(cost / 1000000000),
-		         (long long)(cost % 1000000000));
+		add_dollars(to, (uint64_t)cost);
 }
 
 /* Chunked where the client knows it; else the end of the connection is the end. */
@@ -87,19 +98,35 @@ void outgoing_init(struct outgoing *out)
 	out->text = BUF_LIMIT(8 * KiB);
 }
 
+enum { SIZE_LINE_MOST = 18 }; /* sixteen digits, CR LF */
+
+/* The size of a chunk, for every event of a stream; returns where it begins in `line`. */
+static char *size_line(char line[SIZE_LINE_MOST], size_t size)
+{
+	char *at = line + SIZE_LINE_MOST;
+
+	*--at = '\n';
+	*--at = '\r';
+	do {
+		*--at = "0123456789abcdef"[size % 16];
+		size /= 16;
+	} while (size > 0);
+	return at;
+}
+
 /* Frames and sends it all in one call; `last` ends the body. */
 void outgoing_send(struct exchange *x, struct outgoing *out, bool last)
 {
-	char size[24];
-	int n = 0;
+	char size[SIZE_LINE_MOST], *line = size + sizeof(size);
 
 	outgoing_add(out, buf_str(&out->text));
 	out->iov[0] = out->has_head
 	                      ? (struct iovec){ x->worker->head.ptr, x->worker->head.len }
 	                      : (struct iovec){ 0 };
 	if (x->is_chunked && out->bytes)
-		n = snprintf(size, sizeof(size), "%zx\r\n", out->bytes);
-	out->iov[1] = (struct iovec){ size, (size_t)n };
+		line = size_line(size, out->bytes);
+	size_t n = (size_t)(size + sizeof(size) - line);
+	out->iov[1] = (struct iovec){ line, n };
 	if (x->is_chunked && out->bytes)
 		out->iov[out->count++] = (struct iovec){ (void *)(uintptr_t) "\r\n", 2 };
 	if (x->is_chunked && last)

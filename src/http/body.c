@@ -243,6 +243,34 @@ static fault_t take_framing(struct http_body *b, char c)
 	return good ? NULL : malformed(b);
 }
 
+/* The way of nearly every chunk: its size line is here as a whole, hex digits and CR LF,
+ * or the CR LF behind its content.  Returns how many bytes it was; 0: go on byte by byte.
+ */
+static size_t take_plain_framing(struct http_body *b, const char *at, size_t size,
+                                 fault_t *ret_why)
+{
+	enum { DIGITS_MOST = 8 };
+	uint64_t value = 0;
+	size_t n = 0;
+	int digit;
+
+	if (b->state == DATA_CR && size >= 2 && at[0] == '\r' && at[1] == '\n') {
+		b->state = SIZE;
+		b->overhead += 2;
+		return 2;
+	}
+	if (b->state != SIZE || b->digits > 0)
+		return 0;
+	for (; n < size && n < DIGITS_MOST && (digit = hex_of(at[n])) >= 0; n++)
+		value = value << 4 | (unsigned)digit;
+	if (n == 0 || size - n < 2 || at[n] != '\r' || at[n + 1] != '\n')
+		return 0;
+	b->left = value;
+	b->overhead += n + 2;
+	*ret_why = end_size_line(b);
+	return n + 2;
+}
+
 /* Moves what there is of the running chunk or body; returns how much. */
 static size_t take_content(struct http_body *b, char *to, const char *at, size_t size)
 {
@@ -264,6 +292,12 @@ fault_t http_body_take(struct http_body *b, char *to, char *at, size_t size,
 
 	while (at < end && !b->done && !why) {
 		if (b->kind == HTTP_BODY_CHUNKED && b->state != DATA) {
+			size_t plain =
+			        take_plain_framing(b, at, (size_t)(end - at), &why);
+
+			at += plain;
+			if (plain > 0)
+				continue;
 			b->overhead++;
 			why = take_framing(b, *at++);
 			continue;

@@ -66,8 +66,8 @@ struct loop {
 	struct list tasks;
 	struct outbox *outbox; /* for outbox.c: what goes out at the end of the turn */
 	struct list troubled;  /* for outbox.c: socks whose owners are to be told */
-	struct buf sealed; /* for sock_tls.c: records on their way out */
-	char *clear;       /* for sock_tls.c: small pieces becoming one record */
+	struct buf sealed;     /* for sock_tls.c: records on their way out */
+	char *clear;           /* for sock_tls.c: small pieces becoming one record */
 };
 
 /* False when the machine has no descriptors left.  on_wake (may be NULL) is called in the

@@ -29,11 +29,11 @@ struct sock {
 	unsigned tls_error; /* OpenSSL's error code behind `why`, 0: none */
 	usec sent_at;       /* when what was posted last went out, by the clock itself */
 	bool dialling;      /* -- private from here -- the TCP handshake is under way */
-	bool io_readable;  /* the descriptor may have more; may_read counts TLS's stock */
-	bool io_ended;     /* FIN was read */
-	bool ending;       /* FIN is wanted, behind what is unsent */
-	int over;          /* how reading has ended: SOCK_END, SOCK_FAILED, 0: not yet */
-	bool posted;         /* something waits in the outbox */
+	bool io_readable; /* the descriptor may have more; may_read counts TLS's stock */
+	bool io_ended;    /* FIN was read */
+	bool ending;      /* FIN is wanted, behind what is unsent */
+	int over;         /* how reading has ended: SOCK_END, SOCK_FAILED, 0: not yet */
+	bool posted;      /* something waits in the outbox */
 	struct list trouble; /* the owner is to be told at the end of the turn */
 	struct buf unsent;   /* what was taken and the kernel had no room for */
 };
