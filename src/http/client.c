@@ -372,7 +372,7 @@ void http_up_resume(struct http_up *u)
 
 void http_up_release(struct http_up *u)
 {
-	if (u->state == UP_DEAD || u->released)
+	if (u->state >= UP_IDLE || u->released)
 		return;
 	u->released = true;
 	u->ops = NULL;

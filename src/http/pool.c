@@ -61,6 +61,7 @@ static void make_idle(struct http_up *u)
 	struct http_pool *p = u->pool;
 
 	u->state = UP_IDLE;
+	u->released = false; /* an event may find it, and look whether it is stale */
 	u->owner = NULL;
 	u->ops = NULL;
 	u->released = false; /* what happens from now on is no lease's end */

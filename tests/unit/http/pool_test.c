@@ -309,3 +309,25 @@ TEST(released_early_a_connection_is_closed)
 	heard_done(&d);
 	rig_done(&r);
 }
+
+/* The kernel has room again, or a ticket of TLS has come: nothing against it. */
+TEST(an_event_without_bytes_leaves_an_idle_connection_in_the_pool)
+{
+	struct rig r;
+
+	rig_init(&r, NULL);
+	struct raw up = raw_idle(&r);
+	CHECK_INT(r.pool.idle_count, 1);
+	struct http_up *u = container_of(r.pool.idle.next, struct http_up, link);
+	u->sock.may_write = false;
+	u->sock.io.on_event(&u->sock.io, SYS_WRITABLE);
+	rig_turn(&r);
+	CHECK_INT(r.pool.idle_count, 1);
+	u->sock.io.on_event(&u->sock.io, SYS_READABLE);
+	rig_turn(&r);
+	CHECK_INT(r.pool.idle_count, 1);
+	raw_send(&r, &up, STR("unasked"));
+	AWAIT(&r, r.pool.idle_count == 0);
+	raw_close(&up);
+	rig_done(&r);
+}
