@@ -10,11 +10,13 @@ enum usage_kind {
 };
 
 struct token_usage {
-	uint64_t input;        /* all prompt tokens, cached ones included */
-	uint64_t cache_read;   /* of input */
-	uint64_t cache_write;  /* of input */
-	uint64_t output;       /* all completion tokens, reasoning included */
-	uint64_t reasoning;    /* of output */
-	uint64_t audio_input;  /* of input */
-	uint64_t audio_output; /* of output */
+	uint64_t input;          /* all prompt tokens, cached ones included */
+	uint64_t cache_read;     /* of input */
+	uint64_t cache_write;    /* of input, for five minutes or longer */
+	uint64_t cache_write_1h; /* of cache_write: for an hour */
+	uint64_t output;         /* all completion tokens, reasoning included */
+	uint64_t reasoning;      /* of output */
+	uint64_t audio_input;    /* of input */
+	uint64_t audio_output;   /* of output */
+	uint64_t searches; /* calls of the vendor's web search, billed by the piece */
 };

@@ -14,5 +14,6 @@ const struct operation_row operations[OPERATIONS] = {
 	[OP_TRANSCRIPTIONS]   = { STR_INIT("transcriptions"),   STR_INIT("/audio/transcriptions"), true,     true,  false },
 	[OP_TRANSLATIONS]     = { STR_INIT("translations"),     STR_INIT("/audio/translations"),   true,     false, false },
 	[OP_RERANK]           = { STR_INIT("rerank"),           STR_INIT("/rerank"),               false,    false, false },
+	[OP_COUNT]            = { STR_INIT("count_tokens"),     STR_INIT(""),                      false,    false, false },
 };
 /* clang-format on */

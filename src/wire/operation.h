@@ -14,6 +14,7 @@ enum operation {
 	OP_TRANSCRIPTIONS, /* multipart */
 	OP_TRANSLATIONS,   /* multipart */
 	OP_RERANK,
+	OP_COUNT, /* tokens of a chat's request; in the formats that have it */
 	OPERATIONS,
 };
 

@@ -22,6 +22,11 @@ static const struct {
 } formats[WIRE_FORMATS] = {
 	[WIRE_NONE] = { STR_INIT("none"), AUTH_NONE },
 	[WIRE_OPENAI_CHAT] = { STR_INIT("openai-chat"), AUTH_BEARER },
+	[WIRE_OPENAI_RESPONSES] = { STR_INIT("openai-responses"), AUTH_BEARER },
+	[WIRE_ANTHROPIC] = { STR_INIT("anthropic"), AUTH_BEARER },
+	[WIRE_GEMINI] = { STR_INIT("gemini"), AUTH_BEARER },
+	[WIRE_BEDROCK] = { STR_INIT("bedrock"), AUTH_BEARER },
+	[WIRE_COHERE] = { STR_INIT("cohere"), AUTH_BEARER },
 };
 
 const struct provider_row *provider_row_at(unsigned i)

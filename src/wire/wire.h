@@ -2,14 +2,16 @@
  *
  * The pass lane needs five things of a format, all on bytes that stay as they are: what
  * the request asks for and where it says so (skim), what an answer or a stream's event
- * means (tap), and how a failure is said (fault).  No I/O, no allocation beyond the arena
- * that is handed in. */
+ * means (tap), and how a failure is said (fault).  The translate lane reads into the
+ * neutral form and writes out of it (chat.h, chat_event.h, emit.h).  No I/O, no
+ * allocation beyond the arena or buf that is handed in. */
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
 #include "codec/edit.h"
 #include "codec/sse.h"
 #include "base/usage.h"
+#include "wire/chat_event.h"
 #include "wire/frame.h"
 #include "wire/operation.h"
 #include "wire/provider.h"
@@ -31,9 +33,10 @@ enum { TAP_TEXT = 64 };
 /* What has been seen of one answer. */
 struct tap {
 	enum operation operation;
-	unsigned quirks;  /* enum provider_quirk */
-	bool strip_usage; /* we asked for usage; the client did not */
-	uint32_t choices; /* how many the client wants */
+	unsigned quirks;            /* enum provider_quirk */
+	bool strip_usage;           /* we asked for usage; the client did not */
+	uint32_t choices;           /* how many the client wants */
+	struct chat_reader *reader; /* of neutral events; NULL: the format's own tap */
 	/* found so far */
 	bool has_usage, bad_usage;
 	bool done;              /* the format's own end mark */
@@ -58,8 +61,22 @@ struct tap_event {
 	str message;    /* of an error, raw JSON text without quotes */
 };
 
+/* How the events of a stream are told apart on the wire. */
+enum wire_frames {
+	FRAMES_SSE,
+	FRAMES_AWS, /* application/vnd.amazon.eventstream; an event's name is its
+	               :event-type or :exception-type */
+};
+
+struct emitter;
+struct emit_ops;
+
 struct wire {
 	str name;
+	enum wire_format format;
+	enum wire_frames frames;
+	bool model_in_path; /* model and stream stand in the URL, not in the body */
+	str needed_header;  /* "name: value" that providers insist on; or empty */
 	/* The request.  *ret_detail: what is wrong, for people. */
 	fault_t (*skim)(str body, enum operation op, struct arena *keep,
 	                struct skimmed *ret, str *ret_detail);
@@ -81,9 +98,40 @@ struct wire {
 	/* An error body, and an error event for an open stream. */
 	void (*write_fault)(struct buf *to, fault_t why, str message, str param);
 	void (*write_stream_fault)(struct buf *to, fault_t why, str message);
+
+	/* ---- the neutral form ---- */
+
+	/* The path behind the provider's base URL, query included. */
+	void (*write_path)(enum operation op, str model, bool stream, struct buf *to);
+	/* A body that skim has accepted, into r, whose keep, from (and model and stream,
+	 * where they stand in the URL) are set. */
+	fault_t (*read_request)(str body, struct chat_request *r, str *ret_detail);
+	/* chat_cross has been asked.  NOT_OFFERED, with *ret_detail naming what cannot be
+	 * said; else the body is in `to`. */
+	fault_t (*write_request)(struct chat_request *r, const struct chat_target *t,
+	                         struct buf *to, str *ret_detail);
+	/* A whole answer of status 200, pushed as events, CHAT_END included.
+	 * UPSTREAM_MALFORMED; a failure reported inside it is a CHAT_FAULT. */
+	fault_t (*read_reply)(struct chat_reader *rd, str body, struct chat_sink *to);
+	/* One event of a stream; name as in the frame, data its payload.
+	 * UPSTREAM_MALFORMED: no JSON, or not of this format. */
+	fault_t (*read_event)(struct chat_reader *rd, str name, str data,
+	                      struct chat_sink *to);
+	/* The provider has ended its side: is the answer whole?  May push what was held
+	 * back for that moment (a finish, usage, CHAT_END). */
+	bool (*read_eof)(struct chat_reader *rd, struct chat_sink *to);
+	/* e->choices as one whole answer, into e->to. */
+	void (*write_reply)(struct emitter *e);
+	const struct emit_ops *emit;
+	/* The answer to OP_COUNT.  NULL: the format has no such operation. */
+	void (*write_count)(struct buf *to, uint64_t tokens);
 };
 
-extern const struct wire wire_openai_chat;
+extern const struct wire wire_openai_chat, wire_openai_responses, wire_anthropic,
+        wire_gemini, wire_bedrock, wire_cohere;
+
+/* NULL for WIRE_NONE. */
+const struct wire *wire_of(enum wire_format format);
 
 static inline str tap_finish(const struct tap *t)
 {

@@ -1,0 +1,292 @@
+/* chat.h - a conversation in the neutral form, where the formats meet.
+ *
+ * A format's reader turns its request into this, another format's writer turns this into
+ * its own.  Nobody converts a pair.  What a reader does not understand, or what a writer
+ * cannot say, is named with chat_drop: nothing vanishes in silence.
+ *
+ * Texts are `jstr`: as JSON writes them between the quotes, escapes as they came.  All
+ * formats are JSON, so text crosses without being unescaped and escaped again. A jstr
+ * borrows from the body that was read, or lies in the request's arena.
+ *
+ * Facts: wire-formats 13 (every mapping), 12 (cross tables). */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/usage.h"
+#include "codec/json.h"
+#include "codec/json_write.h"
+#include "wire/catalog.h"
+#include "wire/concept.h"
+#include "wire/provider.h"
+
+typedef str jstr;
+
+enum chat_role {
+	CHAT_SYSTEM,
+	CHAT_USER,
+	CHAT_ASSISTANT,
+	CHAT_TOOL, /* results of calls, and nothing else */
+};
+
+enum chat_kind {
+	CHAT_TEXT,
+	CHAT_REFUSAL,
+	CHAT_REASONING, /* text may be empty: then the seal is all there is */
+	CHAT_IMAGE,
+	CHAT_AUDIO,
+	CHAT_VIDEO,
+	CHAT_FILE,
+	CHAT_CALL,    /* the assistant calls a tool */
+	CHAT_RESULT,  /* what a tool answered */
+	CHAT_FOREIGN, /* a block that only its own format knows, as raw JSON */
+};
+
+enum chat_source { SOURCE_NONE, SOURCE_BASE64, SOURCE_URL, SOURCE_ID, SOURCE_TEXT };
+enum chat_cache { CACHE_NONE, CACHE_5M, CACHE_1H };
+enum chat_tri { TRI_UNSET, TRI_NO, TRI_YES };
+
+/* What a vendor wants back unchanged: a signature of its thinking, encrypted reasoning, a
+ * thought signature.  It is only ever given back to the vendor that made it. */
+struct chat_seal {
+	enum wire_format origin; /* WIRE_NONE: there is no seal */
+	bool redacted;           /* reasoning that has no text but the blob (Anthropic) */
+	jstr blob;
+	jstr id; /* of a Responses reasoning item */
+};
+
+struct chat_citation {
+	struct chat_citation *next;
+	jstr url, title, cited;
+	uint64_t start, end; /* characters of the block's text; both 0: unknown */
+};
+
+struct chat_part {
+	struct chat_part *next;
+	enum chat_kind kind;
+	enum chat_cache cache; /* a cache mark stands behind this part */
+	jstr text;             /* TEXT, REFUSAL, REASONING */
+	/* IMAGE, AUDIO, VIDEO, FILE */
+	enum chat_source source;
+	jstr data;       /* base64 without prefix, the URL, the id, or the plain text */
+	jstr media_type; /* "image/png"; empty: unknown */
+	jstr detail;     /* of an image: low, high, auto */
+	/* CALL: name of the function; FILE: filename or title */
+	jstr name;
+	/* CALL, RESULT */
+	jstr id;         /* the call's, as the client knows it */
+	str args;        /* CALL: JSON text of an object (is_custom: a jstr, free text) */
+	bool is_custom;  /* a custom tool, whose input is text */
+	bool was_custom; /* said as a function for this target (chat_custom.c) */
+	bool is_error;   /* RESULT: the tool failed */
+	struct chat_part *parts, *last_part; /* RESULT: TEXT, IMAGE, FILE */
+	struct chat_seal seal;               /* REASONING */
+	struct chat_citation *citations;     /* TEXT */
+	struct json_value raw;               /* FOREIGN */
+};
+
+struct chat_message {
+	struct chat_message *next;
+	enum chat_role role;
+	bool is_developer; /* of SYSTEM: it was said with that word */
+	struct chat_part *parts, *last_part;
+};
+
+enum chat_tool_kind {
+	TOOL_FUNCTION,
+	TOOL_CUSTOM, /* free text, perhaps with a grammar */
+	TOOL_WEB_SEARCH,
+	TOOL_CODE,  /* code execution at the vendor */
+	TOOL_FETCH, /* reading URLs at the vendor */
+	TOOL_HOSTED /* any other that only its vendor can run */
+};
+
+struct chat_tool {
+	struct chat_tool *next;
+	enum chat_tool_kind kind;
+	jstr name, description;
+	struct json_value
+	        schema; /* of the parameters, an object; JSON_NONE: none given */
+	enum chat_tri strict;
+	enum chat_cache cache;
+	struct json_value raw;  /* the whole tool in its own format */
+	bool was_custom;        /* said as a function for this target (chat_custom.c) */
+	jstr plain_description; /* then: what it was before */
+};
+
+enum chat_choose { CHOOSE_UNSET, CHOOSE_AUTO, CHOOSE_ANY, CHOOSE_NONE, CHOOSE_ONE };
+enum chat_answer_form { FORM_TEXT, FORM_JSON, FORM_SCHEMA };
+/* In this order; names as OpenAI writes them (chat_effort_name). */
+enum chat_effort {
+	EFFORT_UNSET,
+	EFFORT_NONE,
+	EFFORT_MINIMAL,
+	EFFORT_LOW,
+	EFFORT_MEDIUM,
+	EFFORT_HIGH,
+	EFFORT_XHIGH,
+	EFFORT_MAX,
+};
+
+enum { CHAT_STOPS = 16, CHAT_NAMES = 64, CHAT_DROPS = 48 };
+
+struct chat_request {
+	struct arena *keep;    /* where everything lies; set by the owner */
+	enum wire_format from; /* set by the owner */
+	/* Formats that have these two in the URL get them from the owner. */
+	jstr model;
+	bool stream;
+	bool stream_usage; /* the client asked for usage in its stream */
+	struct chat_message *messages, *last_message; /* SYSTEM ones where they stood */
+	struct chat_tool *tools, *last_tool;
+	enum chat_choose choose;
+	jstr choose_name;         /* CHOOSE_ONE */
+	jstr allowed[CHAT_NAMES]; /* only these tools may be called; 0: all */
+	unsigned allowed_count;
+	enum chat_tri parallel; /* several calls in one turn */
+	uint64_t max_tokens;    /* 0: not said */
+	jstr stops[CHAT_STOPS];
+	unsigned stop_count;
+	/* Scalar options as they were written, by concept; type JSON_NONE: not said. */
+	struct json_value options[CONCEPTS];
+	/* structured output */
+	enum chat_answer_form form;
+	struct json_value schema;
+	jstr schema_name, schema_description;
+	enum chat_tri schema_strict;
+	/* reasoning */
+	enum chat_effort effort;
+	uint64_t budget;              /* tokens; 0: not said */
+	enum chat_tri show_reasoning; /* does the client want to see it? */
+	/* what is lost */
+	uint64_t marked[(CONCEPTS + 63) / 64]; /* concepts that occur in the request */
+	str dropped[CHAT_DROPS];
+	unsigned dropped_count;
+	unsigned dropped_more; /* that did not fit into the list */
+	fault_t why; /* the first failure while reading: JSON_DUPLICATE, JSON_LIMIT */
+	/* written to when the arena is full */
+	struct chat_part spare;
+	struct chat_message spare_message;
+	struct chat_tool spare_tool;
+};
+
+/* For whom a request is written. */
+struct chat_target {
+	str model;                         /* as the provider calls it, plain text */
+	const struct catalog_model *facts; /* NULL: unknown */
+	str provider;                      /* its catalogue id; dialects go by it */
+	unsigned quirks;
+	bool stream;    /* ask for a stream */
+	bool ask_usage; /* with usage in it */
+};
+
+/* ---- building (readers) ---- */
+
+/* Never NULL: when the arena is full r->why is set and a spare is returned. */
+struct chat_message *chat_add_message(struct chat_request *r, enum chat_role role);
+struct chat_part *chat_add_part(struct chat_request *r, struct chat_message *m,
+                                enum chat_kind kind);
+/* A TEXT part; nothing (NULL) for an empty text. */
+struct chat_part *chat_add_text(struct chat_request *r, struct chat_message *m,
+                                jstr text);
+/* A part inside a RESULT. */
+struct chat_part *chat_add_inner(struct chat_request *r, struct chat_part *result,
+                                 enum chat_kind kind);
+struct chat_tool *chat_add_tool(struct chat_request *r, enum chat_tool_kind kind);
+
+/* The members of object sorted into values[i] by names[i] (count of them, at most 64).
+ * Others are named as dropped, with `where` (may be empty) in front: "where.name".  The
+ * same name twice: r->why.  JSON null counts as absent. */
+void chat_pick(struct chat_request *r, struct json_value object, str where,
+               const str *names, unsigned count, struct json_value *values);
+/* chat_pick that says nothing of other members: for what is carried anyway. */
+void chat_pick_some(struct chat_request *r, struct json_value object, const str *names,
+                    unsigned count, struct json_value *values);
+
+/* Is path a scalar option of format (concept.def)?  Then it is remembered. */
+bool chat_read_option(struct chat_request *r, enum wire_format format, str path,
+                      struct json_value value);
+/* The concept occurs in the request; chat_cross looks whether the target knows it. */
+void chat_mark(struct chat_request *r, enum concept concept);
+bool chat_is_marked(const struct chat_request *r, enum concept concept);
+/* Names what cannot cross (copied, once each). */
+void chat_drop(struct chat_request *r, str name);
+void chat_dropf(struct chat_request *r, const char *fmt, ...) printf_like(2, 3);
+
+/* The text of a JSON string; lone surrogates become \ufffd.  Empty for other values. */
+jstr chat_text(struct chat_request *r, struct json_value v);
+/* The same without a request: keep is used only where something has to be mended. */
+jstr chat_text_in(struct arena *keep, struct json_value v);
+/* Plain UTF-8 to a jstr, and back; in place where nothing has to change. */
+jstr chat_escape(struct arena *keep, str plain);
+str chat_plain(struct arena *keep, jstr text);
+/* A jstr that holds JSON text (arguments of a call): the JSON text of an object.  Empty
+ * text is {}; what is no JSON object becomes {"_raw": "..."} . */
+str chat_args(struct chat_request *r, jstr text);
+/* "data:image/png;base64,AAAA" -> type and data; false: it is no such URL. */
+bool chat_split_data_url(jstr url, jstr *ret_media_type, jstr *ret_data);
+/* Source, data and media type of a part from a URL of either kind. */
+void chat_set_url(struct chat_part *p, jstr url);
+
+/* ---- saying it (writers) ---- */
+
+/* What occurs in r and has no place in `to`: named as dropped, or refused (NOT_OFFERED,
+ * with *ret_detail naming it). */
+must_check fault_t chat_cross(struct chat_request *r, enum wire_format to,
+                              str *ret_detail);
+/* Custom tools take free text.  For formats without them they become functions with one
+ * member, "input", and back again for formats that have them; chat_cross does it.  */
+void chat_wrap_custom(struct chat_request *r, bool wrapped);
+/* Is that a custom tool which was offered as a function? */
+bool chat_is_wrapped(const struct chat_request *r, jstr name);
+/* The input out of the arguments of a call of such a tool; the arguments themselves where
+ * they have none. */
+jstr chat_unwrap(struct arena *keep, jstr args);
+/* Writes the scalar options of r which stand in that object of the format: prefix is ""
+ * for the root, "generationConfig." or the like.  Temperatures above the format's range
+ * are cut, and named.  Those in `except` (ends with CONCEPTS; may be NULL) are left to
+ * the caller. */
+void chat_write_options(struct chat_request *r, enum wire_format to, const char *prefix,
+                        const enum concept *except, struct json_writer *w);
+bool chat_has_options(const struct chat_request *r, enum wire_format to,
+                      const char *prefix);
+/* A jstr as a JSON string. */
+void json_jstr(struct json_writer *w, jstr text);
+void json_key_jstr(struct json_writer *w, str key, jstr text);
+/* JSON text as a JSON string: arguments for formats that want them so. */
+void json_args_str(struct json_writer *w, const struct chat_part *call);
+
+/* The name of the call with that id in the history; empty: there is none. */
+jstr chat_call_name(const struct chat_request *r, jstr id);
+bool chat_has_calls(const struct chat_request *r); /* CALL or RESULT in the history */
+/* May that tool be called (allowed, CHOOSE_NONE and CHOOSE_ONE are not looked at)? */
+bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t);
+/* The output cap for formats that need one: what the client said, else what the model
+ * can, else 32,000. */
+uint64_t chat_output_cap(const struct chat_request *r, const struct chat_target *t);
+/* All TEXT of a list of parts, joined by `between` (a jstr). */
+jstr chat_join_text(struct chat_request *r, const struct chat_part *parts, jstr between);
+
+str chat_effort_name(enum chat_effort e); /* empty for UNSET */
+enum chat_effort chat_effort_find(str name);
+/* Tokens to think, as one level or the other (wire-formats 13.6). */
+uint64_t chat_effort_budget(enum chat_effort e);
+enum chat_effort chat_budget_effort(uint64_t budget);
+/* What the request asks for, from whichever of the two it has. */
+enum chat_effort chat_wanted_effort(const struct chat_request *r);
+uint64_t chat_wanted_budget(const struct chat_request *r);
+
+/* ---- seals ---- */
+
+/* Would a provider of that format accept the seal?  Its own, and Anthropic's models at
+ * Bedrock theirs. */
+bool chat_seal_fits(const struct chat_seal *s, enum wire_format to);
+/* The seal's text for a client of format `to`: bare where it is that format's own, else
+ * with a mark of ours ("sluice1.<format>.<blob>") which clients echo. A seal without blob
+ * (reasoning that nobody signed) is marked too. Characters: A-Z a-z 0-9 + / = . _ -
+ * Empty when keep is full. */
+jstr chat_seal_show(struct arena *keep, const struct chat_seal *s, enum wire_format to);
+/* Does a body carry such a mark?  Then it must not go to a provider as it is. */
+bool chat_has_marked_seal(str body);
+/* Back again: what a client of format `from` sent. */
+struct chat_seal chat_seal_read(jstr shown, enum wire_format from);

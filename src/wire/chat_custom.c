@@ -1,0 +1,113 @@
+/* chat_custom.c - custom tools for formats that have none: a function with one text
+ * member.
+ *
+ * Codex edits files through such a tool, so without this it could only ever talk to
+ * OpenAI. The grammar that the text has to follow is said in the description; nobody
+ * enforces it, and that is named as lost. */
+#include "wire/chat.h"
+
+static const char schema[] = "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+                             "\"string\"}},\"required\":[\"input\"],"
+                             "\"additionalProperties\":false}";
+
+static jstr grammar_of(struct chat_request *r, const struct chat_tool *t)
+{
+	struct json_value v = json_path(t->raw, "format.definition");
+
+	if (v.type != JSON_STRING)
+		v = json_path(t->raw, "custom.format.grammar.definition");
+	return chat_text(r, v);
+}
+
+static void wrap_tool(struct chat_request *r, struct chat_tool *t)
+{
+	jstr grammar = grammar_of(r, t);
+	struct buf text = BUF_LIMIT(t->description.len + grammar.len + 256);
+	char *room;
+
+	t->kind = TOOL_FUNCTION;
+	t->was_custom = true;
+	t->plain_description = t->description;
+	t->schema = (struct json_value){ JSON_OBJECT, str_from_z(schema) };
+	if (!grammar.len)
+		return;
+	chat_drop(r, STR("tools[].format"));
+	buf_add(&text, t->description);
+	buf_add(&text,
+	        STR("\\n\\nThe member \\\"input\\\" must follow this grammar:\\n"));
+	buf_add(&text, grammar);
+	room = arena_try(r->keep, text.len);
+	if (room) {
+		memcpy(room, text.ptr, text.len);
+		t->description = str_of(room, text.len);
+	}
+	buf_free(&text);
+}
+
+static void unwrap_tool(struct chat_tool *t)
+{
+	t->kind = TOOL_CUSTOM;
+	t->was_custom = false;
+	t->description = t->plain_description;
+	t->schema = (struct json_value){ 0 };
+}
+
+static void wrap_call(struct chat_request *r, struct chat_part *p)
+{
+	char *room = arena_try(r->keep, p->args.len + 16);
+
+	if (!room)
+		return;
+	memcpy(room, "{\"input\":\"", 10);
+	if (p->args.len)
+		memcpy(room + 10, p->args.ptr, p->args.len);
+	memcpy(room + 10 + p->args.len, "\"}", 2);
+	p->args = str_of(room, p->args.len + 12);
+	p->is_custom = false;
+	p->was_custom = true;
+}
+
+static void unwrap_call(struct chat_part *p)
+{
+	p->args = str_of(p->args.ptr + 10, p->args.len - 12);
+	p->is_custom = true;
+	p->was_custom = false;
+}
+
+void chat_wrap_custom(struct chat_request *r, bool wrapped)
+{
+	for (struct chat_tool *t = r->tools; t; t = t->next) {
+		if (wrapped && t->kind == TOOL_CUSTOM)
+			wrap_tool(r, t);
+		else if (!wrapped && t->was_custom)
+			unwrap_tool(t);
+	}
+	for (struct chat_message *m = r->messages; m; m = m->next) {
+		for (struct chat_part *p = m->parts; p; p = p->next) {
+			if (wrapped && p->kind == CHAT_CALL && p->is_custom)
+				wrap_call(r, p);
+			else if (!wrapped && p->was_custom)
+				unwrap_call(p);
+		}
+	}
+}
+
+bool chat_is_wrapped(const struct chat_request *r, jstr name)
+{
+	for (const struct chat_tool *t = r ? r->tools : NULL; t; t = t->next) {
+		if (t->was_custom && str_eq(t->name, name))
+			return true;
+	}
+	return false;
+}
+
+jstr chat_unwrap(struct arena *keep, jstr args)
+{
+	str plain = chat_plain(keep, args);
+	struct json_value root, input;
+
+	if (json_check(plain, &json_limits_default, &root))
+		return args;
+	input = json_get(root, STR("input"));
+	return input.type == JSON_STRING ? chat_text_in(keep, input) : args;
+}

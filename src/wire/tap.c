@@ -1,0 +1,163 @@
+#include "wire/tap.h"
+
+enum { COUNT_MOST = INT32_MAX };
+
+static const str finish_names[] = {
+	[FINISH_NONE] = STR_INIT(""),
+	[FINISH_STOP] = STR_INIT("stop"),
+	[FINISH_SEQUENCE] = STR_INIT("stop_sequence"),
+	[FINISH_LENGTH] = STR_INIT("length"),
+	[FINISH_CONTEXT] = STR_INIT("context"),
+	[FINISH_CALLS] = STR_INIT("tool_calls"),
+	[FINISH_FILTER] = STR_INIT("content_filter"),
+	[FINISH_REFUSAL] = STR_INIT("refusal"),
+	[FINISH_PAUSE] = STR_INIT("pause"),
+	[FINISH_ERROR] = STR_INIT("error"),
+};
+
+static void keep_text(char *to, uint8_t *len, size_t room, str text)
+{
+	if (text.len == 0 || text.len > room)
+		return;
+	memcpy(to, text.ptr, text.len);
+	*len = (uint8_t)text.len;
+}
+
+static void take_usage(struct tap *t, const struct token_usage *u)
+{
+	if (u->input > COUNT_MOST || u->output > COUNT_MOST ||
+	    (t->has_usage && u->output < t->usage.output)) {
+		t->bad_usage = true;
+		return;
+	}
+	t->usage = *u;
+	t->has_usage = true;
+}
+
+static void take_finish(struct tap *t, const struct chat_event *e, struct tap_event *ret)
+{
+	uint64_t bit = e->choice < 64 ? (uint64_t)1 << e->choice : 0;
+
+	if (!bit || !(t->finished_bits & bit))
+		t->finished++;
+	t->finished_bits |= bit;
+	keep_text(t->finish, &t->finish_len, sizeof(t->finish), finish_names[e->finish]);
+	if (e->finish == FINISH_ERROR)
+		ret->is_error = true;
+	else if (e->finish != FINISH_STOP && e->finish != FINISH_NONE)
+		ret->is_meaningful =
+		        true; /* cut by length, filtered: an answer of its kind */
+}
+
+static void take(struct chat_sink *sink, const struct chat_event *e)
+{
+	struct tap_sink *s = container_of(sink, struct tap_sink, sink);
+	struct tap *t = s->tap;
+
+	switch (e->kind) {
+	case CHAT_BEGIN:
+		if (t->model_len == 0)
+			keep_text(t->model, &t->model_len, sizeof(t->model), e->name);
+		break;
+	case CHAT_OPEN:
+		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
+		t->text_bytes += e->text.len;
+		if (e->what == CHAT_CALL || e->what == CHAT_IMAGE ||
+		    e->what == CHAT_AUDIO || e->what == CHAT_FOREIGN)
+			s->found->is_meaningful = true;
+		break;
+	case CHAT_PIECE:
+		t->text_bytes += e->text.len;
+		if (e->text.len)
+			s->found->is_meaningful = true;
+		break;
+	case CHAT_SEALED:
+		t->text_bytes += e->seal.blob.len;
+		s->found->is_meaningful = true;
+		break;
+	case CHAT_FINISH:
+		take_finish(t, e, s->found);
+		break;
+	case CHAT_USAGE:
+		take_usage(t, &e->usage);
+		break;
+	case CHAT_FAULT:
+		s->found->is_error = true;
+		s->found->message = e->text;
+		break;
+	case CHAT_END:
+		t->done = s->found->is_end = true;
+		break;
+	case CHAT_ODD:
+		t->unknown++;
+		break;
+	case CHAT_CITE:
+	case CHAT_CLOSE:
+		break;
+	}
+	if (s->next)
+		chat_push(s->next, e);
+}
+
+void tap_sink_init(struct tap_sink *s, struct tap *t, struct tap_event *ret,
+                   struct chat_sink *next)
+{
+	*s = (struct tap_sink){
+		.sink = { .take = take }, .tap = t, .found = ret, .next = next
+	};
+}
+
+void wire_tap_event(const struct wire *wire, struct tap *t, str name, str data,
+                    struct tap_event *ret, struct chat_sink *next)
+{
+	struct tap_sink s;
+
+	if (wire->tap_event && !next) {
+		wire->tap_event(t, name, data, ret);
+		return;
+	}
+	*ret = (struct tap_event){ 0 };
+	tap_sink_init(&s, t, ret, next);
+	if (wire->read_event(t->reader, name, data, &s.sink))
+		ret->is_broken = true;
+}
+
+fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
+                        str *ret_message, struct chat_sink *next)
+{
+	struct tap_event found = { 0 };
+	struct tap_sink s;
+	fault_t why;
+
+	if (wire->tap_answer && (!next || !operations[t->operation].is_chat))
+		return wire->tap_answer(t, body, ret_message);
+	if (!operations[t->operation].is_chat)
+		return json_check(body, &json_limits_default, NULL)
+		               ? FAULT_UPSTREAM_MALFORMED
+		               : NULL;
+	tap_sink_init(&s, t, &found, next);
+	why = wire->read_reply(t->reader, body, &s.sink);
+	if (why)
+		return why;
+	if (found.is_error) {
+		*ret_message = found.message;
+		return FAULT_STREAM_ERROR;
+	}
+	return found.is_meaningful ? NULL : FAULT_EMPTY_ANSWER;
+}
+
+bool wire_is_complete(const struct wire *wire, const struct tap *t)
+{
+	return wire->is_complete && !t->reader ? wire->is_complete(t) : t->done;
+}
+
+bool wire_tap_eof(const struct wire *wire, struct tap *t, struct chat_sink *next)
+{
+	struct tap_event found = { 0 };
+	struct tap_sink s;
+
+	if (!t->reader || !wire->read_eof)
+		return wire_is_complete(wire, t);
+	tap_sink_init(&s, t, &found, next);
+	return wire->read_eof(t->reader, &s.sink) && !found.is_error;
+}
