@@ -3,6 +3,7 @@
  *
  * Facts: wire-formats 2, 4 and 12.3 (OpenAI's OpenAPI document of 2026-08-21). */
 #include "wire/openai.h"
+#include "wire/openai_chat.h"
 #include "wire/openai_fold.h"
 
 #include "codec/json.h"
@@ -229,6 +230,7 @@ static bool openai_is_context_error(str body)
 
 const struct wire wire_openai_chat = {
 	.name = STR_INIT("openai-chat"),
+	.format = WIRE_OPENAI_CHAT,
 	.skim = openai_skim,
 	.tap_event = openai_tap_event,
 	.tap_answer = openai_tap_answer,
@@ -239,4 +241,12 @@ const struct wire wire_openai_chat = {
 	.is_context_error = openai_is_context_error,
 	.write_fault = openai_write_fault,
 	.write_stream_fault = openai_write_stream_fault,
+	.write_path = openai_write_path,
+	.read_request = openai_read_request,
+	.write_request = openai_write_request,
+	.read_reply = openai_read_reply,
+	.read_event = openai_read_event,
+	.read_eof = openai_read_eof,
+	.write_reply = openai_write_reply,
+	.emit = &openai_emit,
 };
