@@ -1,0 +1,326 @@
+/* gemini_write.c - the neutral form as a generateContent body.
+ *
+ * What depends on the model's generation is asked of gemini_model.c.  Facts: wire-formats
+ * 6.2, 13.1, 13.4-13.6. */
+#include "wire/gemini.h"
+
+struct tools_in {
+	unsigned functions, strict, servers;
+};
+
+static struct tools_in count_tools(const struct chat_request *r)
+{
+	struct tools_in n = { 0 };
+
+	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+		if (t->kind == TOOL_FUNCTION) {
+			n.functions++;
+			n.strict += t->strict == TRI_YES;
+		} else {
+			n.servers++;
+		}
+	}
+	return n;
+}
+
+/* ---- tools ---- */
+
+static void write_declaration(struct json_writer *w, const struct chat_tool *t)
+{
+	json_open(w, '{');
+	json_key_jstr(w, STR("name"), t->name);
+	if (t->description.len)
+		json_key_jstr(w, STR("description"), t->description);
+	if (t->schema.type == JSON_OBJECT && t->schema.raw.len > 2) {
+		json_key(w, STR("parametersJsonSchema"));
+		gemini_schema_write(w, t->schema, STR_NONE);
+	}
+	json_close(w, '}');
+}
+
+/* Where the model may choose freely, a subset means leaving out the others. */
+static bool is_offered(const struct chat_request *r, const struct chat_tool *t)
+{
+	bool is_free = r->choose == CHOOSE_UNSET || r->choose == CHOOSE_AUTO;
+
+	return t->kind == TOOL_FUNCTION && (!is_free || chat_is_allowed(r, t));
+}
+
+static void write_server_tool(struct chat_request *r, struct json_writer *w,
+                              const struct chat_tool *t)
+{
+	static const str names[] = {
+		[TOOL_WEB_SEARCH] = STR_INIT("googleSearch"),
+		[TOOL_CODE] = STR_INIT("codeExecution"),
+		[TOOL_FETCH] = STR_INIT("urlContext"),
+		[TOOL_HOSTED] = STR_INIT(""),
+	};
+	struct json_member m;
+
+	if (r->from == WIRE_GEMINI) {
+		json_raw(w, t->raw.raw);
+		return;
+	}
+	if (!names[t->kind].len) /* refused by chat_cross */
+		return;
+	for (struct json_iter it = json_iter(t->raw); json_next(&it, &m);) {
+		if (!str_eq(m.key, STR("type")) && !str_eq(m.key, STR("name")))
+			chat_dropf(r, "tools[].%.*s.%.*s", STR_ARG(names[t->kind]),
+			           STR_ARG(str_first(m.key, 40)));
+	}
+	json_open(w, '{');
+	json_key(w, names[t->kind]);
+	json_raw(w, STR("{}"));
+	json_close(w, '}');
+}
+
+static void write_tools(struct chat_request *r, struct json_writer *w)
+{
+	bool any = false;
+
+	json_key(w, STR("tools"));
+	json_open(w, '[');
+	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+		if (!is_offered(r, t))
+			continue;
+		if (!any) {
+			json_open(w, '{');
+			json_key(w, STR("functionDeclarations"));
+			json_open(w, '[');
+		}
+		any = true;
+		write_declaration(w, t);
+	}
+	if (any) {
+		json_close(w, ']');
+		json_close(w, '}');
+	}
+	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+		if (t->kind != TOOL_FUNCTION && t->kind != TOOL_CUSTOM)
+			write_server_tool(r, w, t);
+	}
+	json_close(w, ']');
+}
+
+static str mode_of(const struct chat_request *r, const struct tools_in *n)
+{
+	switch (r->choose) {
+	case CHOOSE_NONE:
+		return STR("NONE");
+	case CHOOSE_ANY:
+	case CHOOSE_ONE:
+		return STR("ANY");
+	case CHOOSE_AUTO:
+	case CHOOSE_UNSET:
+		break;
+	}
+	if (n->strict == n->functions)
+		return STR("VALIDATED");
+	return r->choose == CHOOSE_AUTO ? STR("AUTO") : STR_NONE;
+}
+
+static void write_allowed(const struct chat_request *r, struct json_writer *w)
+{
+	if (r->choose != CHOOSE_ONE && !(r->choose == CHOOSE_ANY && r->allowed_count))
+		return;
+	json_key(w, STR("allowedFunctionNames"));
+	json_open(w, '[');
+	if (r->choose == CHOOSE_ONE)
+		json_jstr(w, r->choose_name);
+	for (unsigned i = 0; r->choose == CHOOSE_ANY && i < r->allowed_count; i++)
+		json_jstr(w, r->allowed[i]);
+	json_close(w, ']');
+}
+
+/* A functionCallingConfig without functions is refused by Google. */
+static void write_choice(struct chat_request *r, const struct chat_target *t,
+                         const struct tools_in *n, struct json_writer *w)
+{
+	str mode = n->functions ? mode_of(r, n) : STR_NONE;
+	bool is_vertex = str_starts(t->provider, STR("google-vertex"));
+	bool is_mixed = n->functions && n->servers && !is_vertex;
+
+	if (n->strict && n->functions && !str_eq(mode, STR("VALIDATED")))
+		chat_drop(r, STR("tools[].strict"));
+	if (!mode.len && !is_mixed)
+		return;
+	json_key(w, STR("toolConfig"));
+	json_open(w, '{');
+	if (mode.len) {
+		json_key(w, STR("functionCallingConfig"));
+		json_open(w, '{');
+		json_key_str(w, STR("mode"), mode);
+		write_allowed(r, w);
+		json_close(w, '}');
+	}
+	if (is_mixed)
+		json_key_bool(w, STR("includeServerSideToolInvocations"), true);
+	json_close(w, '}');
+}
+
+/* ---- generationConfig ---- */
+
+static bool may_think(const struct gemini_model *m, const struct chat_target *t)
+{
+	return m->thinking != THINKS_NOT &&
+	       !(t->facts && !(t->facts->bits & CATALOG_REASONING));
+}
+
+static void write_thinking(struct chat_request *r, const struct gemini_model *m,
+                           const struct chat_target *t, struct json_writer *w)
+{
+	bool is_asked = r->effort != EFFORT_UNSET || r->budget;
+
+	if (!is_asked && r->show_reasoning == TRI_UNSET)
+		return;
+	if (!may_think(m, t)) {
+		if (is_asked && chat_wanted_effort(r) != EFFORT_NONE)
+			chat_drop(r, r->budget ? concepts[CONCEPT_BUDGET].path[r->from]
+			                       : concepts[CONCEPT_EFFORT].path[r->from]);
+		return;
+	}
+	json_key(w, STR("thinkingConfig"));
+	json_open(w, '{');
+	if (r->show_reasoning != TRI_UNSET)
+		json_key_bool(w, STR("includeThoughts"), r->show_reasoning == TRI_YES);
+	if (is_asked && m->thinking == THINKS_LEVEL) {
+		json_key_str(w, STR("thinkingLevel"),
+		             gemini_level(m, chat_wanted_effort(r)));
+	} else if (is_asked) {
+		json_key(w, STR("thinkingBudget"));
+		json_uint(w, gemini_budget(m, r));
+	}
+	json_close(w, '}');
+}
+
+static void write_form(const struct chat_request *r, struct json_writer *w)
+{
+	if (r->form == FORM_TEXT)
+		return;
+	json_key_str(w, STR("responseMimeType"), STR("application/json"));
+	if (r->form != FORM_SCHEMA || r->schema.type != JSON_OBJECT)
+		return;
+	json_key(w, STR("responseJsonSchema"));
+	gemini_schema_write(w, r->schema, r->schema_name);
+}
+
+static void write_stops(const struct chat_request *r, struct json_writer *w)
+{
+	if (!r->stop_count)
+		return;
+	json_key(w, STR("stopSequences"));
+	json_open(w, '[');
+	for (unsigned i = 0; i < r->stop_count; i++)
+		json_jstr(w, r->stops[i]);
+	json_close(w, ']');
+}
+
+static void write_option(const struct chat_request *r, enum concept concept, str name,
+                         struct json_writer *w)
+{
+	if (r->options[concept].type == JSON_NONE)
+		return;
+	json_key(w, name);
+	json_raw(w, r->options[concept].raw);
+}
+
+static void write_config(struct chat_request *r, const struct gemini_model *m,
+                         const struct chat_target *t, struct json_writer *w)
+{
+	json_key(w, STR("generationConfig"));
+	json_open(w, '{');
+	chat_write_options(r, WIRE_GEMINI, "generationConfig.", NULL, w);
+	if (r->max_tokens) {
+		json_key(w, STR("maxOutputTokens"));
+		json_uint(w, r->max_tokens);
+	}
+	write_stops(r, w);
+	write_option(r, CONCEPT_CHOICES, STR("candidateCount"), w);
+	if (r->options[CONCEPT_LOGPROBS].type == JSON_TRUE) {
+		write_option(r, CONCEPT_LOGPROBS, STR("responseLogprobs"), w);
+		write_option(r, CONCEPT_TOP_LOGPROBS, STR("logprobs"), w);
+	} else if (r->options[CONCEPT_TOP_LOGPROBS].type != JSON_NONE) {
+		chat_drop(r, concepts[CONCEPT_TOP_LOGPROBS].path[r->from]);
+	}
+	if (r->from == WIRE_GEMINI) {
+		write_option(r, CONCEPT_IMAGE_OUT, STR("responseModalities"), w);
+		write_option(r, CONCEPT_AUDIO_OUT, STR("responseModalities"), w);
+	}
+	write_form(r, w);
+	write_thinking(r, m, t, w);
+	json_close(w, '}');
+}
+
+/* ---- the root ---- */
+
+static fault_t look(struct chat_request *r, const struct gemini_model *m,
+                    const struct tools_in *n, str *ret_detail)
+{
+	enum { STOPS_MOST = 5 };
+
+	if (r->stop_count > STOPS_MOST) {
+		*ret_detail = STR("Gemini takes at most 5 stop sequences");
+		return FAULT_NOT_OFFERED;
+	}
+	if (n->functions && r->form == FORM_SCHEMA && m->generation < 3) {
+		*ret_detail = STR("a response schema together with tools needs Gemini 3");
+		return FAULT_NOT_OFFERED;
+	}
+	if (n->functions && n->servers && m->generation < 3) {
+		*ret_detail =
+		        STR("functions together with Google's own tools need Gemini 3");
+		return FAULT_NOT_OFFERED;
+	}
+	if (n->functions && r->form == FORM_JSON && m->generation < 3) {
+		chat_drop(r, concepts[CONCEPT_JSON_MODE].path[r->from]);
+		r->form = FORM_TEXT;
+	}
+	return NULL;
+}
+
+/* Google knows standard, flex and priority; auto is what it does unasked. */
+static void write_tier(struct chat_request *r, struct json_writer *w)
+{
+	struct json_value tier = r->options[CONCEPT_SERVICE_TIER];
+	str name = tier.type == JSON_STRING ? str_of(tier.raw.ptr + 1, tier.raw.len - 2)
+	                                    : STR_NONE;
+
+	if (!name.len || str_eq(name, STR("auto")))
+		return;
+	if (str_eq(name, STR("default")))
+		name = STR("standard");
+	else if (!str_eq(name, STR("flex")) && !str_eq(name, STR("priority"))) {
+		chat_drop(r, STR("service_tier"));
+		return;
+	}
+	json_key_str(w, STR("serviceTier"), name);
+}
+
+fault_t gemini_write_request(struct chat_request *r, const struct chat_target *t,
+                             struct buf *to, str *ret_detail)
+{
+	const struct gemini_model *m = gemini_model_of(t->model);
+	struct tools_in n = count_tools(r);
+	struct json_writer w = { .to = to };
+	fault_t why = look(r, m, &n, ret_detail);
+
+	if (why)
+		return why;
+	json_open(&w, '{');
+	why = gemini_write_contents(r, m, &w, ret_detail);
+	if (why)
+		return why;
+	if (r->tools)
+		write_tools(r, &w);
+	write_choice(r, t, &n, &w);
+	chat_write_options(r, WIRE_GEMINI, "", NULL, &w);
+	write_tier(r, &w);
+	write_option(r, CONCEPT_CACHED_CONTENT, STR("cachedContent"), &w);
+	write_config(r, m, t, &w);
+	json_close(&w, '}');
+	if (to->over) {
+		*ret_detail = STR("the translated request is too large or too deep");
+		return FAULT_JSON_LIMIT;
+	}
+	return r->why;
+}
