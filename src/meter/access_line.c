@@ -167,6 +167,8 @@ static char *put_usage(char *at, const struct attempt_row *row)
 	at = NUMBER_IF_ANY(at, "reasoning_tokens", usage->reasoning);
 	at = NUMBER_IF_ANY(at, "audio_input_tokens", usage->audio_input);
 	at = NUMBER_IF_ANY(at, "audio_output_tokens", usage->audio_output);
+	at = NUMBER_IF_ANY(at, "cache_write_1h_tokens", usage->cache_write_1h);
+	at = NUMBER_IF_ANY(at, "searches", usage->searches);
 	return row->cost == COST_UNKNOWN ? LITERAL(at, ",\"cost_nano\":null")
 	                                 : NUMBER(at, "cost_nano", row->cost);
 }

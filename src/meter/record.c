@@ -10,7 +10,7 @@
 #include "base/assert.h"
 #include <limits.h>
 
-enum { VERSION = 1, TEXT_MOST = 512, TEXT_SHORT = 40, OPEN_TEXTS = 5, CLOSE_TEXTS = 6 };
+enum { VERSION = 1, TEXT_MOST = 512, TEXT_SHORT = 36, OPEN_TEXTS = 5, CLOSE_TEXTS = 6 };
 
 struct open_part {
 	uint8_t version;
@@ -35,6 +35,7 @@ struct close_part {
 	int64_t cost;
 	/* Parts of the whole: more than 4 G tokens, or 71 minutes, stay at the limit. */
 	uint32_t cache_read, cache_write, reasoning, audio_input, audio_output;
+	uint32_t cache_write_1h, searches;
 	uint32_t connect, first_byte, first_token, overhead;
 	uint32_t attempts;
 	int32_t status, client_status;
@@ -42,7 +43,7 @@ struct close_part {
 
 /* No padding: what is not written would be some other memory's bytes. */
 _Static_assert(sizeof(struct open_part) == 56, "layout of version 1");
-_Static_assert(sizeof(struct close_part) == 120, "layout of version 1");
+_Static_assert(sizeof(struct close_part) == 128, "layout of version 1");
 _Static_assert(sizeof(struct close_part) + JOURNAL_OVERHEAD + 3 * TEXT_SHORT <=
                        JOURNAL_PROMISE,
                "a shortened CLOSE fits into what was promised");
@@ -136,6 +137,8 @@ static void add_close(struct pieces *p, struct close_part *to,
 		.reasoning = at_most_u32(usage->reasoning),
 		.audio_input = at_most_u32(usage->audio_input),
 		.audio_output = at_most_u32(usage->audio_output),
+		.cache_write_1h = at_most_u32(usage->cache_write_1h),
+		.searches = at_most_u32(usage->searches),
 		.connect = span_u32(row->connect),
 		.first_byte = span_u32(row->first_byte),
 		.first_token = span_u32(row->first_token),
@@ -229,6 +232,8 @@ static void read_usage(const struct close_part *from, struct attempt_row *row)
 		.reasoning = from->reasoning,
 		.audio_input = from->audio_input,
 		.audio_output = from->audio_output,
+		.cache_write_1h = from->cache_write_1h,
+		.searches = from->searches,
 	};
 	row->cost = from->cost;
 }

@@ -38,6 +38,8 @@ enum {
 	AT_REASONING,
 	AT_AUDIO_INPUT,
 	AT_AUDIO_OUTPUT,
+	AT_CACHE_WRITE_1H,
+	AT_SEARCHES,
 	AT_COST,
 	AT_EXCHANGE_TOTAL,
 	AT_OVERHEAD,
@@ -95,6 +97,8 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_REASONING] = (int64_t)usage->reasoning;
 	v->number[AT_AUDIO_INPUT] = (int64_t)usage->audio_input;
 	v->number[AT_AUDIO_OUTPUT] = (int64_t)usage->audio_output;
+	v->number[AT_CACHE_WRITE_1H] = (int64_t)usage->cache_write_1h;
+	v->number[AT_SEARCHES] = (int64_t)usage->searches;
 	v->number[AT_COST] = row->cost;
 	set_null(v, AT_COST, row->cost == COST_UNKNOWN);
 	v->number[AT_EXCHANGE_TOTAL] = row->exchange_total;
@@ -300,6 +304,8 @@ static void read_done_half(struct columns *c, struct attempt_row *row)
 	row->usage.reasoning = next_count(c);
 	row->usage.audio_input = next_count(c);
 	row->usage.audio_output = next_count(c);
+	row->usage.cache_write_1h = next_count(c);
+	row->usage.searches = next_count(c);
 	row->cost = sqlite3_column_type(c->st, c->at) == SQLITE_NULL
 	                    ? COST_UNKNOWN
 	                    : sqlite3_column_int64(c->st, c->at);

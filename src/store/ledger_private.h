@@ -36,7 +36,7 @@ enum ledger_statement {
 };
 
 enum {
-	LEDGER_ROW_VALUES = 26, /* parameters of a whole row */
+	LEDGER_ROW_VALUES = 28, /* parameters of a whole row */
 	LEDGER_ROWS_AT_ONCE = 8,
 };
 

@@ -65,6 +65,8 @@ static const char version_1[] =
 	"  reasoning_tokens INTEGER,"
 	"  audio_input_tokens INTEGER,"
 	"  audio_output_tokens INTEGER,"
+	"  cache_write_1h_tokens INTEGER," /* of cache_write_tokens */
+	"  searches INTEGER,"
 	"  cost_nano INTEGER,"               /* NULL: unknown */
 	"  exchange_total_us INTEGER,"
 	"  overhead_us INTEGER,"
@@ -99,6 +101,8 @@ static const char version_1[] =
 	"  coalesce(a.reasoning_tokens, 0) AS reasoning_tokens,"
 	"  coalesce(a.audio_input_tokens, 0) AS audio_input_tokens,"
 	"  coalesce(a.audio_output_tokens, 0) AS audio_output_tokens,"
+	"  coalesce(a.cache_write_1h_tokens, 0) AS cache_write_1h_tokens,"
+	"  coalesce(a.searches, 0) AS searches,"
 	"  a.cost_nano AS cost_nano, a.caller IS NOT NULL AS closes,"
 	"  coalesce(o.client_status, 0) AS client_status,"
 	"  coalesce(a.exchange_total_us, 0) AS exchange_total_us,"
@@ -119,23 +123,24 @@ const int ledger_version = countof(ledger_migrations);
 	" a.detail, a.connect_us, a.first_byte_us, a.first_token_us, a.total_us," \
 	" a.answer_bytes, a.input_tokens, a.output_tokens, a.cache_read_tokens," \
 	" a.cache_write_tokens, a.reasoning_tokens, a.audio_input_tokens," \
-	" a.audio_output_tokens, a.cost_nano, a.caller IS NOT NULL, a.exchange_total_us," \
+	" a.audio_output_tokens, a.cache_write_1h_tokens, a.searches, a.cost_nano, a.caller IS NOT NULL, a.exchange_total_us," \
 	" a.overhead_us, a.attempts, c.client, c.agent" \
 	" FROM attempt a LEFT JOIN request r ON r.id = a.request" \
 	" LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller "
 
-/* In the order of the values in ledger_attempts.c: ?1 to ?7 when it opens, ?8 to ?26 when
+/* In the order of the values in ledger_attempts.c: ?1 to ?7 when it opens, ?8 to ?28 when
  * it closes. */
 #define OPEN_COLUMNS "id, exchange, number, state, began, request, request_bytes"
 #define CLOSE_COLUMNS \
 	"outcome, caller, detail, connect_us, first_byte_us, first_token_us, total_us," \
 	" answer_bytes, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens," \
-	" reasoning_tokens, audio_input_tokens, audio_output_tokens, cost_nano," \
+	" reasoning_tokens, audio_input_tokens, audio_output_tokens," \
+	" cache_write_1h_tokens, searches, cost_nano," \
 	" exchange_total_us, overhead_us, attempts"
 #define OPEN_VALUES "?1,?2,?3,?4,?5,?6,?7"
 #define CLOSE_VALUES \
-	"?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26"
-#define ROW_VALUES "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	"?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28"
+#define ROW_VALUES "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 /* A new row that is not new ends the transaction: no room is kept for a way back. */
 #define INSERT_NEW \
 	"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ") VALUES "
