@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "codec/multipart.h"
+#include "codec/text.h"
 
 static const struct {
 	str path;
@@ -73,6 +74,7 @@ static void bury(struct grave *g)
 {
 	struct call *c = container_of(g, struct call, grave);
 
+	format_free(c);
 	arena_done(&c->arena);
 	buf_free(&c->out);
 	free(c);
@@ -127,14 +129,32 @@ static refusal_t find_model(struct call *c)
 	return m->every && asked % m->every == 0 ? m->refuses : NULL;
 }
 
+static void call_answer_refusal(struct call *c, refusal_t why)
+{
+	struct buf body = BUF_LIMIT(4 * KiB);
+
+	if (c->wire == &wire_openai_chat)
+		refusal_write(why, c->param, &body);
+	else
+		format_refusal(c, why, &body);
+	http_answer(c->conn, why->status, STR("application/json"), why->headers,
+	            buf_str(&body));
+	buf_free(&body);
+}
+
 static void answer(struct call *c)
 {
-	refusal_t why = read_body(c);
+	refusal_t why = format_request(c);
+
+	if (!why)
+		why = read_body(c);
 
 	if (!why)
 		why = find_model(c);
 	if (!why)
 		why = endpoints[c->op].plan(c);
+	if (!why)
+		format_answer(c);
 	if (!why && c->out.over)
 		why = REFUSE_BUSY;
 	drop_body(c);
@@ -142,7 +162,7 @@ static void answer(struct call *c)
 		deliver_begin(c);
 		return;
 	}
-	conn_refuse(c->conn, why, c->param);
+	call_answer_refusal(c, why);
 	call_end(c);
 }
 
@@ -155,8 +175,8 @@ static uint64_t header_count(const struct http_request *req, str name, uint64_t 
 	return min_of(value, most);
 }
 
-static void call_begin(struct mock *m, struct http_conn *conn, enum operation op,
-                       const struct http_request *req)
+static struct call *call_begin(struct mock *m, struct http_conn *conn, enum operation op,
+                               const struct http_request *req)
 {
 	struct call *c = new_of(struct call);
 	str type = http_request_get(req, STR("content-type")), boundary;
@@ -164,6 +184,7 @@ static void call_begin(struct mock *m, struct http_conn *conn, enum operation op
 	c->mock = m;
 	c->conn = conn;
 	c->op = op;
+	c->wire = &wire_openai_chat;
 	c->number = ++m->calls;
 	c->created = m->loop.wall / USEC_SEC;
 	c->delay_ms = header_count(req, STR("x-mock-delay-ms"), 600000);
@@ -175,7 +196,30 @@ static void call_begin(struct mock *m, struct http_conn *conn, enum operation op
 	if (type.len && multipart_boundary(type, &boundary))
 		c->boundary = arena_copy(&c->arena, boundary);
 	conn->owner = c;
+	return c;
+}
+
+/* A chat in one of the other formats; false: the path is none of theirs. */
+static bool begin_foreign(struct http_conn *conn, const struct http_request *req,
+                          str path)
+{
+	str model, alt;
+	bool stream;
+	const struct wire *wire = format_find(path, &model, &stream);
+	struct call *c;
+
+	if (!wire || req->method != HTTP_POST)
+		return false;
+	c = call_begin(conn->server->owner, conn, OP_CHAT, req);
+	c->wire = wire;
+	c->path_stream = stream;
+	if (!url_decode(model, arena_alloc(&c->arena, model.len + 1), &c->path_model))
+		c->path_model = STR_NONE;
+	c->as_array = wire == &wire_gemini && stream &&
+	              !(url_query_get(req->query, STR("alt"), &alt, NULL) &&
+	                str_eq(alt, STR("sse")));
 	http_take_body(conn, BODY_MOST);
+	return true;
 }
 
 /* GET /models and GET /models/{id}; false: it is neither. */
@@ -203,16 +247,21 @@ static void on_request(struct http_conn *conn, const struct http_request *req)
 	bool is_read = req->method == HTTP_GET || req->method == HTTP_HEAD;
 	str path = req->path;
 
-	str_skip(&path, STR("/v1"));
+	if (!str_skip(&path, STR("/v1beta")) && !str_skip(&path, STR("/v1")))
+		str_skip(&path, STR("/v2"));
+	if (begin_foreign(conn, req, path))
+		return;
 	if (is_read && answer_models(conn, path))
 		return;
 	for (unsigned op = 0; op < OPERATIONS; op++) {
-		if (!str_eq(path, endpoints[op].path))
+		if (!endpoints[op].plan || !str_eq(path, endpoints[op].path))
 			continue;
-		if (req->method == HTTP_POST)
+		if (req->method == HTTP_POST) {
 			call_begin(conn->server->owner, conn, (enum operation)op, req);
-		else
+			http_take_body(conn, BODY_MOST);
+		} else {
 			conn_refuse(conn, REFUSE_NO_METHOD, STR_NONE);
+		}
 		return;
 	}
 	conn_refuse(conn, REFUSE_NO_PATH, STR_NONE);

@@ -12,7 +12,7 @@
 #include "codec/json_write.h"
 #include "http/server.h"
 #include "mock/mock.h"
-#include "wire/operation.h"
+#include "wire/wire.h"
 
 enum {
 	BODY_MOST = 32 * MiB,    /* of a request */
@@ -36,7 +36,7 @@ typedef const struct refusal *refusal_t;
 #include "mock/refusals.def"
 #undef REFUSAL
 
-enum model_says { SAYS_ECHO, SAYS_LOREM, SAYS_CALL, SAYS_JSON };
+enum model_says { SAYS_ECHO, SAYS_LOREM, SAYS_CALL, SAYS_JSON, SAYS_THOUGHT };
 enum model_ends { ENDS_WHOLE, ENDS_CUT, ENDS_STALL };
 
 struct model {
@@ -89,6 +89,11 @@ struct call {
 	str boundary;              /* of multipart bodies */
 	struct json_value json;    /* the root of JSON bodies */
 	str param;                 /* which one is refused */
+	str detail;                /* what is wrong, instead of the refusal's text */
+	const struct wire *wire;   /* the format it is asked in */
+	str path_model;            /* of formats that have it in the path */
+	bool path_stream, as_array;
+	struct turning *turning; /* into that format; NULL: it is OpenAI's */
 	/* the answer */
 	str type;        /* content type */
 	struct buf out;  /* bytes on their way out */
@@ -106,6 +111,15 @@ struct call {
 extern const struct http_ops call_ops;
 /* It is over; what is left of it is buried. */
 void call_end(struct call *c);
+
+/* format.c: what is asked in another format than OpenAI's. */
+const struct wire *format_find(str path, str *ret_model, bool *ret_stream);
+/* The body becomes a chat request. */
+refusal_t format_request(struct call *c);
+/* The answer becomes one of its format. */
+void format_answer(struct call *c);
+void format_refusal(const struct call *c, refusal_t why, struct buf *to);
+void format_free(struct call *c);
 
 /* deliver.c: sends what the plan has made, or goes on doing so. */
 void deliver_begin(struct call *c);

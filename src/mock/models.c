@@ -17,7 +17,7 @@
 #define TEXT (ONLY(OP_CHAT) | ONLY(OP_COMPLETIONS))
 #define IMAGES (ONLY(OP_IMAGES) | ONLY(OP_IMAGE_EDITS) | ONLY(OP_IMAGE_VARIATIONS))
 #define HEARS (ONLY(OP_TRANSCRIPTIONS) | ONLY(OP_TRANSLATIONS))
-#define ANY ((1u << OPERATIONS) - 1)
+#define ANY ((1u << OP_COUNT) - 1)
 
 #define MODEL(id_, does_, says_, first_, pace_, refuses_, every_, ends_, after_)         \
 	{ .id = STR_INIT(id_),                                                           \

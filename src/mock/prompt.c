@@ -210,6 +210,10 @@ static refusal_t say(struct call *c, const struct conversation *talk, uint64_t a
 		return say_call(c, talk, ret);
 	case SAYS_JSON:
 		return say_json(c, talk, ret);
+	case SAYS_THOUGHT:
+		ret->thinks = say_back(c, STR("I am asked: "), talk->last_user);
+		ret->says = echo(c, talk);
+		return NULL;
 	}
 	return NULL;
 }
@@ -249,11 +253,13 @@ refusal_t prompt_read(struct call *c, struct text *ret)
 	if (why)
 		return why;
 	ret->prompt = talk.tokens;
+	ret->thought = words_count(ret->thinks);
 	ret->completion = words_count(ret->says);
 	if (!ret->tool.len && ret->completion >= allowed) {
 		ret->says = words_first(ret->says, allowed);
 		ret->completion = allowed;
 		ret->finish = STR("length");
 	}
+	ret->completion += ret->thought;
 	return NULL;
 }

@@ -37,7 +37,8 @@ static void write_usage(const struct text *t, struct json_writer *w)
 	json_close(w, '}');
 	json_key(w, STR("completion_tokens_details"));
 	json_open(w, '{');
-	json_key_int(w, STR("reasoning_tokens"), 0);
+	json_key(w, STR("reasoning_tokens"));
+	json_uint(w, t->thought * t->choices);
 	json_close(w, '}');
 	json_close(w, '}');
 }
@@ -79,6 +80,8 @@ static void write_message(struct call *c, const struct text *t, struct json_writ
 	json_key(w, STR("message"));
 	json_open(w, '{');
 	json_key_str(w, STR("role"), STR("assistant"));
+	if (t->thinks.len)
+		json_key_str(w, STR("reasoning_content"), t->thinks);
 	json_key(w, STR("content"));
 	if (t->tool.len) {
 		json_null(w);
@@ -126,6 +129,8 @@ static void write_delta(struct call *c, const struct text *t, struct json_writer
 		t->tool.len ? json_null(w) : json_str(w, STR(""));
 		if (t->tool.len)
 			write_call(c, t, w, true);
+	} else if (t->phase == TEXT_THINKS) {
+		json_key_str(w, STR("reasoning_content"), t->thinks);
 	} else if (token.len && !t->tool.len) {
 		json_key_str(w, STR("content"), token);
 	} else if (token.len) {
@@ -189,6 +194,10 @@ static bool more(struct call *c, struct buf *to)
 	case TEXT_BEGINS:
 		if (t->is_chat)
 			write_chunks(c, t, STR_NONE, to);
+		t->phase = t->is_chat && t->thinks.len ? TEXT_THINKS : TEXT_GOES_ON;
+		return true;
+	case TEXT_THINKS:
+		write_chunks(c, t, STR_NONE, to);
 		t->phase = TEXT_GOES_ON;
 		return true;
 	case TEXT_GOES_ON:

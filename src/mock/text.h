@@ -3,7 +3,14 @@
 #pragma once
 #include "mock/call.h"
 
-enum text_phase { TEXT_BEGINS, TEXT_GOES_ON, TEXT_ENDS, TEXT_USAGE, TEXT_DONE };
+enum text_phase {
+	TEXT_BEGINS,
+	TEXT_THINKS,
+	TEXT_GOES_ON,
+	TEXT_ENDS,
+	TEXT_USAGE,
+	TEXT_DONE
+};
 
 struct text {
 	bool is_chat; /* else it is OP_COMPLETIONS */
@@ -11,6 +18,8 @@ struct text {
 	bool with_usage;     /* the stream ends with a chunk of usage */
 	uint64_t choices;    /* all alike */
 	uint64_t prompt;     /* tokens */
+	str thinks;          /* before it says anything; empty: nothing */
+	uint64_t thought;    /* tokens of that, a part of completion */
 	str says;            /* the text, or the arguments of a call */
 	str tool;            /* the name of the function called; empty: none */
 	str finish;          /* finish_reason */
