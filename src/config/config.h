@@ -22,6 +22,7 @@ struct provider {
 	str name;       /* as the configuration calls it */
 	unsigned index; /* its place in config->providers */
 	enum wire_format format;
+	unsigned also; /* 1 << wire_format: what it speaks besides */
 	enum auth_kind auth;
 	unsigned quirks;
 	struct secret *keys;
@@ -70,6 +71,7 @@ struct route {
 	enum strategy strategy;
 	enum on_empty on_empty;
 	bool comments; /* our SSE comments */
+	bool strict;   /* what cannot cross between formats refuses the request */
 	bool resume;
 	struct route_limits limits;
 };

@@ -222,8 +222,10 @@ static void read_format(struct reader *r, struct draft *d)
 		     "the URL of provider \"%.*s\" is not known", STR_ARG(p->name));
 		note_hint(r, "write url: \"https://...\"");
 	}
-	if (d->known.row && p->format == usual)
+	if (d->known.row && p->format == usual) {
 		p->quirks = d->known.row->quirks;
+		p->also = d->known.row->also;
+	}
 }
 
 /* ---- its credentials ---- */
@@ -350,7 +352,8 @@ static void read_auth(struct draft *d)
 	if (word >= 0)
 		p->auth = (enum auth_kind)word;
 }
-_Static_assert(AUTH_NONE == 0 && AUTH_BEARER == 1 && AUTH_API_KEY == 2,
+_Static_assert(AUTH_NONE == 0 && AUTH_BEARER == 1 && AUTH_API_KEY == 2 &&
+                       AUTH_X_API_KEY == 3 && AUTH_X_GOOG_API_KEY == 4,
                "the words of providers.NAME.auth are in this order");
 
 static void read_credentials(struct reader *r, struct draft *d)

@@ -154,8 +154,8 @@ static const struct config_key retry_keys[] = {
 };
 
 static const struct config_key provider_keys[] = {
-	{ .name = "format", .kind = KIND_WORD, .place = NO_PLACE, .words = "openai-chat",
-	  .later = "openai-responses|anthropic|gemini|bedrock|cohere",
+	{ .name = "format", .kind = KIND_WORD, .place = NO_PLACE,
+	  .words = "openai-chat|openai-responses|anthropic|gemini|bedrock|cohere",
 	  .otherwise = "the catalogue's", .example = "openai-chat",
 	  .help = "The wire format it speaks. Required for a name that is not in the "
 	          "catalogue." },
@@ -170,9 +170,10 @@ static const struct config_key provider_keys[] = {
 	  .example = "${KEY_A:-}",
 	  .help = "Several credentials; the next is used when one is refused." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
-	  .words = "none|bearer|api-key", .otherwise = "the provider's",
-	  .example = "bearer",
-	  .help = "How the key travels: `Authorization: Bearer`, or `api-key`." },
+	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key",
+	  .otherwise = "the provider's", .example = "bearer",
+	  .help = "How the key travels: `Authorization: Bearer`, or the header of that "
+	          "name." },
 	{ .name = "region", .kind = KIND_TEXT, AT(provider, region), .example = "us",
 	  .help = "Where the account is; kept for rules on regions." },
 	{ .name = "private", .kind = KIND_YES_NO, AT(provider, allow_private),
@@ -217,6 +218,10 @@ static const struct config_key route_keys[] = {
 	{ .name = "comments", .kind = KIND_ON_OFF, AT(route, comments), .fallback = "on",
 	  .example = "on",
 	  .help = "SSE comments of ours in streams: signs of life, and what it cost." },
+	{ .name = "strict", .kind = KIND_ON_OFF, AT(route, strict), .fallback = "off",
+	  .example = "off",
+	  .help = "Between two formats: refuse a request some of which cannot be said to "
+	          "the provider, instead of naming it in `x-sluice-dropped`." },
 	LATER("hedge", "a second attempt beside a slow first one"),
 	LATER("budget", "a bound on what it may cost"),
 	LATER("cache", "answers that are given again"),

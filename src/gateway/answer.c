@@ -3,11 +3,32 @@
 #include "codec/json_write.h"
 #include "codec/text.h"
 #include "gateway/headers.h"
+#include "gateway/models.h"
 
 static const str json_type = STR_INIT("application/json");
 
+/* Where the format allows it, the key may stand in the query: Gemini's ?key=. */
+static fault_t find_credential(struct worker *w, const struct http_request *req,
+                               const struct endpoint *e, str *ret)
+{
+	struct arena *keep = &w->loop.scratch;
+	fault_t why = headers_credential(req, ret);
+	unsigned count = 0;
+	str raw, key;
+
+	if (e->wire->format != WIRE_GEMINI ||
+	    !url_query_get(req->query, STR("key"), &raw, &count))
+		return why;
+	if (raw.len > 512 || !url_decode(raw, arena_alloc(keep, raw.len), &key))
+		key = STR_NONE;
+	if (count > 1 || (why && why != FAULT_NO_KEY) || (!why && !str_eq(*ret, key)))
+		return FAULT_KEYS_DIFFER;
+	*ret = key;
+	return NULL;
+}
+
 fault_t answer_authorize(struct worker *w, const struct http_request *req,
-                         uint64_t *ret_key)
+                         const struct endpoint *e, uint64_t *ret_key)
 {
 	const struct config *c = w->plan->config;
 	uint8_t mac[32];
@@ -20,7 +41,7 @@ fault_t answer_authorize(struct worker *w, const struct http_request *req,
 			return FAULT_OPEN_MODE_HOST;
 		return NULL;
 	}
-	why = headers_credential(req, &key);
+	why = find_credential(w, req, e, &key);
 	if (why)
 		return why;
 	/* The same work for a key of the wrong form, a wrong and an unknown one. */
@@ -41,7 +62,7 @@ static void add_request_id(struct worker *w, struct buf *to)
 	buf_add(to, STR("\r\n"));
 }
 
-static void answer_json(struct worker *w, struct http_conn *c, int status, str body)
+void answer_json(struct worker *w, struct http_conn *c, int status, str body)
 {
 	struct buf lines = BUF_LIMIT(128);
 
@@ -76,87 +97,6 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 	buf_free(&text);
 }
 
-/* ---- models ---- */
-
-static void write_model(struct json_writer *to, str id, str owner, uint32_t released)
-{
-	json_open(to, '{');
-	json_key_str(to, STR("id"), id);
-	json_key_str(to, STR("object"), STR("model"));
-	/* yyyymmdd to seconds, near enough for sorting: the day in a year of 365.25. */
-	int64_t days = 0;
-	if (released) {
-		int64_t y = released / 10000, m = released / 100 % 100,
-		        d = released % 100;
-		days = (y - 1970) * 1461 / 4 + (m > 0 ? (m - 1) * 3044 / 100 : 0) + d;
-	}
-	json_key_int(to, STR("created"), days * 86400);
-	json_key_str(to, STR("owned_by"), owner);
-	json_close(to, '}');
-}
-
-static void list_models(const struct config *c, struct json_writer *to)
-{
-	struct buf name = BUF_LIMIT(1024);
-	struct catalog_model m;
-
-	for (unsigned i = 0; i < c->route_count; i++)
-		write_model(to, c->routes[i].name, STR("sluice"), 0);
-	for (unsigned i = 0; i < c->provider_count; i++) {
-		const struct provider *p = &c->providers[i];
-
-		for (unsigned at = 0;
-		     !p->disabled.len && catalog_next_of_provider(p->name, &at, &m);) {
-			buf_set(&name, p->name);
-			buf_add_char(&name, '/');
-			buf_add(&name, m.id);
-			write_model(to, buf_str(&name), p->name, m.released);
-		}
-	}
-	buf_free(&name);
-}
-
-static void answer_models(struct worker *w, struct http_conn *c)
-{
-	struct buf body = BUF_LIMIT(8 * MiB);
-	struct json_writer to = { .to = &body };
-
-	json_open(&to, '{');
-	json_key_str(&to, STR("object"), STR("list"));
-	json_key(&to, STR("data"));
-	json_open(&to, '[');
-	list_models(w->plan->config, &to);
-	json_close(&to, ']');
-	json_close(&to, '}');
-	answer_json(w, c, 200, buf_str(&body));
-	buf_free(&body);
-}
-
-static void answer_model(struct worker *w, struct http_conn *c, const struct endpoint *e,
-                         str raw_id)
-{
-	struct arena *keep = &w->loop.scratch;
-	struct buf body = BUF_LIMIT(4 * KiB);
-	struct json_writer to = { .to = &body };
-	struct candidates found;
-	fault_t why = FAULT_NO_SUCH_MODEL;
-	str id = STR_NONE;
-
-	if (raw_id.len <= 512 && url_decode(raw_id, arena_alloc(keep, raw_id.len), &id))
-		why = resolve_model(w->plan->config, id, keep, &found);
-	if (why) {
-		answer_fault(w, c, e, why, STR_NONE, STR("model"), STR_NONE);
-		return;
-	}
-	const struct target *first = &found.list[0];
-	write_model(&to, id, found.route.len ? STR("sluice") : first->provider->name,
-	            first->is_known && !found.route.len ? first->facts.released : 0);
-	answer_json(w, c, 200, buf_str(&body));
-	buf_free(&body);
-}
-
-/* ---- */
-
 static void answer_alive(struct worker *w, struct http_conn *c)
 {
 	bool stopping = atomic_load(&w->gateway->stopping);
@@ -166,14 +106,15 @@ static void answer_alive(struct worker *w, struct http_conn *c)
 	answer_json(w, c, stopping ? 503 : 200, body);
 }
 
-void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e, str rest)
+void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,
+                const struct http_request *req, str rest)
 {
 	switch (e->kind) {
 	case ENDPOINT_MODELS:
-		answer_models(w, c);
+		models_answer(w, c, req);
 		return;
 	case ENDPOINT_MODEL:
-		answer_model(w, c, e, rest);
+		models_answer_one(w, c, e, rest);
 		return;
 	case ENDPOINT_ALIVE:
 		answer_alive(w, c);

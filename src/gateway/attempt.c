@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "codec/json_write.h"
 #include "codec/text.h"
+#include "gateway/lane.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
 
@@ -98,15 +99,19 @@ void attempt_start(struct exchange *x)
 	a->first_due = a->idle_due = USEC_NEVER;
 	a->held.gateway = w->gateway;
 	a->held.most_memory = x->plan->config->memory;
+	a->wire = lane_wire(x, target->provider);
 	a->asked_usage = x->skim.stream && operations[x->endpoint->operation].is_chat &&
-	                 !x->skim.wants_usage &&
+	                 !x->skim.wants_usage && a->wire == x->endpoint->wire &&
 	                 !(target->provider->quirks & QUIRK_NO_STREAM_OPTIONS);
 	a->tap = (struct tap){ .operation = x->endpoint->operation,
 		               .quirks = target->provider->quirks,
 		               .strip_usage = a->asked_usage,
 		               .choices = x->skim.choices };
-	if (x->attempt)
+	if (x->attempt) {
 		retained_free(&x->attempt->held);
+		lane_free(x->attempt);
+	}
+	lane_init(a);
 	x->attempt = a;
 	w->counts.attempts++;
 	a->unjournalled = !reserve(a);
@@ -116,7 +121,8 @@ void attempt_start(struct exchange *x)
 		exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
 		return;
 	}
-	dial(a);
+	if (!a->lane || !a->lane->translates || lane_request(a))
+		dial(a);
 }
 
 /* ---- DIAL ---- */
@@ -170,6 +176,8 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 	struct edit model = { .at = x->skim.model_at, .len = x->skim.model_len };
 	size_t count = 0;
 
+	if (a->wire->model_in_path)
+		return 0;
 	model.with = model_value(a);
 	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
 		edits[count++] = model;
@@ -200,9 +208,44 @@ static void add_credential(struct buf *to, const struct attempt *a)
 	case AUTH_API_KEY:
 		buf_add(to, STR("api-key: "));
 		break;
+	case AUTH_X_API_KEY:
+		buf_add(to, STR("x-api-key: "));
+		break;
+	case AUTH_X_GOOG_API_KEY:
+		buf_add(to, STR("x-goog-api-key: "));
+		break;
 	}
 	buf_add(to, key);
 	buf_add(to, STR("\r\n"));
+}
+
+/* Does one of the lines begin with that name? */
+static bool has_line(str lines, str name)
+{
+	while (lines.len) {
+		str line = str_cut(&lines, '\n');
+
+		if (str_starts_nocase(line, name) && line.len > name.len &&
+		    line.ptr[name.len] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* What the format's own headers say: the client's, where it speaks the same format, and
+ * those that the format cannot be without. */
+static void add_features(const struct attempt *a, struct buf *to)
+{
+	const struct exchange *x = a->x;
+	str needed = a->wire->needed_header, name = str_cut(&needed, ':');
+	bool is_same = a->wire == x->endpoint->wire;
+
+	if (is_same)
+		buf_add(to, x->features);
+	if (name.len && !(is_same && has_line(x->features, name))) {
+		buf_add(to, a->wire->needed_header);
+		buf_add(to, STR("\r\n"));
+	}
 }
 
 static str make_head(struct attempt *a, uint64_t length)
@@ -214,8 +257,12 @@ static str make_head(struct attempt *a, uint64_t length)
 	buf_clear(to);
 	buf_add(to, STR("POST "));
 	buf_add(to, p->base_path);
-	buf_add(to, operations[x->endpoint->operation].path);
-	if (x->query.len) {
+	if (a->wire->write_path)
+		a->wire->write_path(x->endpoint->operation, a->target->model,
+		                    x->skim.stream, to);
+	else
+		buf_add(to, operations[x->endpoint->operation].path);
+	if (x->query.len && a->wire == x->endpoint->wire && !a->wire->model_in_path) {
 		buf_add_char(to, '?');
 		buf_add(to, x->query);
 	}
@@ -231,6 +278,7 @@ static str make_head(struct attempt *a, uint64_t length)
 	buf_add_u64(to, length);
 	buf_add(to, STR("\r\n"));
 	buf_add(to, x->forward);
+	add_features(a, to);
 	buf_add(to, STR("\r\n"));
 	return to->over ? STR_NONE : arena_copy(&x->arena, buf_str(to));
 }
@@ -241,9 +289,14 @@ static void send_request(struct attempt *a)
 	str body = retained_str(&x->body), head;
 	struct edit edits[EDIT_MOST];
 	struct iovec iov[EDIT_IOV + 1];
-	size_t count = make_edits(a, body, edits),
-	       length = edit_length(body, edits, count);
+	size_t count, length;
 	int pieces;
+
+	bool is_written = a->lane && a->lane->translates;
+	if (is_written)
+		body = buf_str(&a->lane->body);
+	count = is_written ? 0 : make_edits(a, body, edits);
+	length = edit_length(body, edits, count);
 
 	if (!x->body_whole) { /* a large upload goes through while it comes in */
 		x->body_dropped = true;
@@ -510,6 +563,16 @@ static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf
 	row->agent = x->agent;
 }
 
+/* What could not cross between two formats, for the ledger. */
+static str lost_of(const struct attempt *a)
+{
+	str names = lane_dropped(a->x);
+
+	return names.len ? arena_printf(&a->x->arena, "dropped: %.*s",
+	                                STR_ARG(str_first(names, 500)))
+	                 : STR_NONE;
+}
+
 void attempt_settle(struct attempt *a, bool closes)
 {
 	struct buf client = BUF_LIMIT(128);
@@ -521,7 +584,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.state = ROW_DONE;
 	row.status = a->status;
 	row.fault = a->why ? a->why->name : STR_NONE;
-	row.detail = a->detail;
+	row.detail = a->why ? a->detail : lost_of(a);
 	row.answered_model = tap_model(&a->tap);
 	row.finish = tap_finish(&a->tap);
 	row.connect = since(a->began, a->connected);

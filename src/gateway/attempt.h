@@ -6,6 +6,7 @@
  * been given something, any failure sends the exchange back to TRY.  What the answer's
  * bytes do stands in relay.c. */
 #pragma once
+#include "codec/event_stream.h"
 #include "gateway/exchange.h"
 
 #define ATTEMPT_STEPS(STEP)                                                              \
@@ -26,7 +27,8 @@ enum attempt_step {
 enum answer_kind {
 	ANSWER_NONE,   /* no head yet */
 	ANSWER_UNARY,  /* JSON, held whole up to 8 MiB */
-	ANSWER_STREAM, /* server-sent events */
+	ANSWER_STREAM, /* events, passed on as they are */
+	ANSWER_OTHER,  /* events that are written anew, for another format or shape */
 	ANSWER_FOLD,   /* a stream nobody asked for: held whole, made one answer */
 	ANSWER_RAW,    /* audio, images, text: passed on as it comes */
 	ANSWER_ERROR,  /* a status that is none of success */
@@ -56,8 +58,12 @@ struct attempt {
 	size_t scanned;     /* of the presented bytes: looked at, not yet consumed */
 	size_t strip_at, strip_len; /* of these: asked for by us alone */
 	struct sse_scan scan;
+	struct aws_scan aws;  /* the same for AWS event streams */
+	size_t long_left;     /* of a long AWS message: bytes still to pass */
 	struct retained held; /* a unary answer or an error body */
 	struct tap tap;
+	const struct wire *wire; /* the provider's format */
+	struct lane *lane; /* between two formats; NULL: the bytes pass as they are */
 	uint64_t answer_bytes;
 	usec retry_after; /* what the provider asked for; 0: nothing */
 	/* times, monotonic; 0 until then */

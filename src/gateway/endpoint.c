@@ -1,28 +1,41 @@
 #include "gateway/endpoint.h"
 
-#define EXCHANGE(text, op)                                                               \
-	{                                                                                \
-		STR_INIT(text), HTTP_POST, ENDPOINT_EXCHANGE, AUTH_CLASS_KEY, op,        \
-		        &wire_openai_chat                                                \
-	}
-#define OWN(text, method, kind, auth)                                                    \
-	{                                                                                \
-		STR_INIT(text), method, kind, auth, OP_CHAT, &wire_openai_chat           \
-	}
+/* clang-format off */
+#define EXCHANGE(path_, format, op)                                                      \
+	{ .path = STR_INIT(path_), .method = HTTP_POST, .kind = ENDPOINT_EXCHANGE,       \
+	  .auth = AUTH_CLASS_KEY, .operation = op, .wire = &wire_##format }
+#define IN_PATH(before, after, format, op, streams)                                      \
+	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = HTTP_POST,      \
+	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = op,            \
+	  .wire = &wire_##format, .stream = streams }
+#define OWN(path_, method_, kind_, auth_)                                                \
+	{ .path = STR_INIT(path_), .method = method_, .kind = kind_, .auth = auth_,      \
+	  .operation = OP_CHAT, .wire = &wire_openai_chat }
 
-/* Behind a prefix and "/v1", both of which may be missing. */
+/* Behind a prefix and "/v1" or "/v1beta", both of which may be missing. */
 static const struct endpoint endpoints[] = {
-	EXCHANGE("/chat/completions", OP_CHAT),
-	EXCHANGE("/completions", OP_COMPLETIONS),
-	EXCHANGE("/embeddings", OP_EMBEDDINGS),
-	EXCHANGE("/moderations", OP_MODERATIONS),
-	EXCHANGE("/images/generations", OP_IMAGES),
-	EXCHANGE("/images/edits", OP_IMAGE_EDITS),
-	EXCHANGE("/images/variations", OP_IMAGE_VARIATIONS),
-	EXCHANGE("/audio/speech", OP_SPEECH),
-	EXCHANGE("/audio/transcriptions", OP_TRANSCRIPTIONS),
-	EXCHANGE("/audio/translations", OP_TRANSLATIONS),
-	EXCHANGE("/rerank", OP_RERANK),
+	EXCHANGE("/chat/completions",      openai_chat, OP_CHAT),
+	EXCHANGE("/completions",           openai_chat, OP_COMPLETIONS),
+	EXCHANGE("/embeddings",            openai_chat, OP_EMBEDDINGS),
+	EXCHANGE("/moderations",           openai_chat, OP_MODERATIONS),
+	EXCHANGE("/images/generations",    openai_chat, OP_IMAGES),
+	EXCHANGE("/images/edits",          openai_chat, OP_IMAGE_EDITS),
+	EXCHANGE("/images/variations",     openai_chat, OP_IMAGE_VARIATIONS),
+	EXCHANGE("/audio/speech",          openai_chat, OP_SPEECH),
+	EXCHANGE("/audio/transcriptions",  openai_chat, OP_TRANSCRIPTIONS),
+	EXCHANGE("/audio/translations",    openai_chat, OP_TRANSLATIONS),
+	EXCHANGE("/rerank",                openai_chat, OP_RERANK),
+	EXCHANGE("/responses",             openai_responses, OP_CHAT),
+	EXCHANGE("/messages",              anthropic, OP_CHAT),
+	EXCHANGE("/messages/count_tokens", anthropic, OP_COUNT),
+	EXCHANGE("/responses/input_tokens", openai_responses, OP_COUNT),
+	IN_PATH("/models/", ":generateContent",       gemini, OP_CHAT, false),
+	IN_PATH("/models/", ":streamGenerateContent", gemini, OP_CHAT, true),
+	IN_PATH("/models/", ":countTokens",           gemini, OP_COUNT, false),
+	IN_PATH("/model/", "/count-tokens",           bedrock, OP_COUNT, false),
+	IN_PATH("/model/", "/converse",               bedrock, OP_CHAT, false),
+	IN_PATH("/model/", "/converse-stream",        bedrock, OP_CHAT, true),
+	EXCHANGE("/v2/chat",               cohere, OP_CHAT),
 	OWN("/models", HTTP_GET, ENDPOINT_MODELS, AUTH_CLASS_KEY),
 	OWN("/models/", HTTP_GET, ENDPOINT_MODEL, AUTH_CLASS_KEY),
 	OWN("/responses", HTTP_GET, ENDPOINT_WEBSOCKET, AUTH_CLASS_NONE),
@@ -36,9 +49,12 @@ static const struct endpoint own_endpoints[] = {
 	OWN("/", HTTP_GET, ENDPOINT_ALIVE, AUTH_CLASS_NONE),
 	OWN("/api/hello", HTTP_HEAD, ENDPOINT_ALIVE, AUTH_CLASS_NONE),
 };
+/* clang-format on */
 
 const char endpoint_list[] =
-        "POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/moderations, "
+        "POST /v1/chat/completions, /v1/responses, /v1/messages[/count_tokens], "
+        "/v1beta/models/{model}:generateContent, /model/{model}/converse, /v2/chat, "
+        "/v1/completions, /v1/embeddings, /v1/moderations, "
         "/v1/images/*, /v1/audio/*, /v1/rerank; GET /v1/models, /health";
 
 static str without_prefix(str path)
@@ -56,16 +72,18 @@ static str without_prefix(str path)
 		if (str_starts(path, STR("/v1/")))
 			path = str_from(path, 3);
 	}
-	return path;
+	return str_starts(path, STR("/v1beta/models/")) ? str_from(path, 7) : path;
 }
 
 static bool is_at(const struct endpoint *e, str path, str *ret_rest)
 {
-	if (e->kind != ENDPOINT_MODEL)
+	if (e->kind != ENDPOINT_MODEL && !e->suffix.len)
 		return str_eq(e->path, path);
-	if (!str_starts(path, e->path) || path.len == e->path.len)
+	if (!str_starts(path, e->path) || !str_ends(path, e->suffix) ||
+	    path.len <= e->path.len + e->suffix.len)
 		return false;
-	*ret_rest = str_from(path, e->path.len);
+	*ret_rest =
+	        str_of(path.ptr + e->path.len, path.len - e->path.len - e->suffix.len);
 	return true;
 }
 
@@ -89,6 +107,7 @@ const struct endpoint *endpoint_find(enum http_method method, str path, str *ret
 	const struct endpoint *e;
 
 	*ret_why = FAULT_NO_SUCH_PATH;
+	*ret_rest = STR_NONE;
 	e = find(own_endpoints, countof(own_endpoints), method, path, ret_rest, ret_why);
 	if (e)
 		return e;

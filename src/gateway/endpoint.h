@@ -19,15 +19,17 @@ enum endpoint_auth { AUTH_CLASS_KEY = 1, AUTH_CLASS_NONE };
 
 struct endpoint {
 	str path;
+	str suffix; /* not empty: path MODEL suffix */
 	enum http_method method;
 	enum endpoint_kind kind;
 	enum endpoint_auth auth;  /* mandatory: 0 fails the build */
 	enum operation operation; /* of ENDPOINT_EXCHANGE */
-	const struct wire *wire;  /* whose words errors are said in */
+	const struct wire *wire;  /* the client's format */
+	bool stream;              /* of formats that say it in the path */
 };
 
-/* NULL and NO_SUCH_PATH or HTTP_METHOD. *ret_rest: the model id of ENDPOINT_MODEL, raw.
- */
+/* NULL and NO_SUCH_PATH or HTTP_METHOD. *ret_rest: the model id in the path, raw; empty
+ * where there is none. */
 const struct endpoint *endpoint_find(enum http_method method, str path, str *ret_rest,
                                      fault_t *ret_why);
 /* The methods that path has, for an Allow header: "GET, HEAD". */

@@ -10,6 +10,7 @@
 #include "gateway/answer.h"
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
+#include "gateway/lane.h"
 
 enum flow { WAIT, GO };
 
@@ -71,11 +72,14 @@ static fault_t check_content_type(const struct exchange *x)
 static void keep_head(struct exchange *x)
 {
 	struct buf *lines = &x->worker->head;
-	str key; /* a credential in a query never travels on */
+	str key, alt; /* a credential in a query never travels on */
 
 	buf_clear(lines);
 	headers_to_upstream(x->req, lines);
 	x->forward = arena_copy(&x->arena, buf_str(lines));
+	buf_clear(lines);
+	headers_features(x->req, x->endpoint->wire->format, lines);
+	x->features = arena_copy(&x->arena, buf_str(lines));
 	x->agent = arena_copy(
 	        &x->arena,
 	        str_first(http_request_find(x->req, HTTP_NAME_USER_AGENT), AGENT_MOST));
@@ -83,17 +87,36 @@ static void keep_head(struct exchange *x)
 	        arena_copy(&x->arena, http_request_find(x->req, HTTP_NAME_CONTENT_TYPE));
 	if (!url_query_get(x->req->query, STR("key"), &key, NULL))
 		x->query = arena_copy(&x->arena, x->req->query);
+	x->as_array = x->endpoint->wire->format == WIRE_GEMINI && x->endpoint->stream &&
+	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
+	                str_eq(alt, STR("sse")));
+	x->strict = str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
+}
+
+/* The model of formats that name it in the path; %2F is legal there alone. */
+static fault_t keep_path_model(struct exchange *x)
+{
+	str raw = x->path_model;
+
+	if (!x->endpoint->suffix.len)
+		return NULL;
+	if (raw.len > 512 ||
+	    !url_decode(raw, arena_alloc(&x->arena, raw.len), &x->path_model))
+		return FAULT_NO_SUCH_PATH;
+	return NULL;
 }
 
 static enum flow step_open(struct exchange *x)
 {
-	fault_t why = answer_authorize(x->worker, x->req, &x->key);
+	fault_t why = answer_authorize(x->worker, x->req, x->endpoint, &x->key);
 
 	if (!why &&
 	    atomic_load_explicit(&x->worker->gateway->stopping, memory_order_relaxed))
 		why = FAULT_SHUTTING_DOWN;
 	keep_head(x);
+	if (!why)
+		why = keep_path_model(x);
 	if (!why)
 		why = check_content_type(x);
 	if (why) {
@@ -174,6 +197,10 @@ static enum flow skim_json(struct exchange *x)
 	if (why) {
 		exchange_fail(x, why, detail);
 		return GO;
+	}
+	if (x->endpoint->suffix.len) {
+		x->skim.model = x->path_model;
+		x->skim.stream = x->endpoint->stream;
 	}
 	return go(x, STEP_ADMIT);
 }
@@ -260,15 +287,51 @@ static enum flow step_route(struct exchange *x)
 	resolve_order(&x->candidates, worker_random(x->worker), x->order);
 	limits = x->candidates.limits;
 	x->total_at = x->began + (x->skim.stream ? limits->total_stream : limits->total);
-	if (x->skim.stream && operations[x->endpoint->operation].is_chat)
+	if (x->skim.stream && operations[x->endpoint->operation].is_chat &&
+	    x->endpoint->wire->frames == FRAMES_SSE && !x->as_array)
 		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
 	return go(x, STEP_TRY);
 }
 
 /* ---- TRY ---- */
 
+/* Can that candidate be asked at all?  *why: what is said when none can. */
+static bool is_usable(const struct exchange *x, unsigned at, fault_t *why)
+{
+	const struct provider *p = x->candidates.list[x->order[at]].provider;
+
+	if (p->disabled.len)
+		return false;
+	if (lane_wire(x, p))
+		return true;
+	*why = FAULT_NOT_OFFERED;
+	return false;
+}
+
+/* No provider of the client's format can count: a guess, marked as one. */
+static void answer_estimate(struct exchange *x)
+{
+	struct buf body = BUF_LIMIT(KiB), lines = BUF_LIMIT(256);
+	struct http_conn *c = x->client;
+
+	x->endpoint->wire->write_count(&body, (x->body_bytes + 3) / 4);
+	buf_add(&lines, STR("x-request-id: "));
+	buf_add_hex(&lines, x->id, 16);
+	buf_add(&lines, STR("\r\nx-sluice-estimated: 1\r\n"));
+	x->client = NULL;
+	c->owner = NULL;
+	x->client_status = 200;
+	x->finished_at = x->worker->loop.now;
+	http_answer(c, 200, STR("application/json"), buf_str(&lines), buf_str(&body));
+	buf_free(&lines);
+	buf_free(&body);
+	go(x, STEP_SETTLE);
+}
+
 static enum flow step_try(struct exchange *x)
 {
+	fault_t why = FAULT_NO_TARGET;
+
 	if (x->retry_at > x->worker->loop.now) {
 		exchange_arm(x);
 		return WAIT;
@@ -276,11 +339,13 @@ static enum flow step_try(struct exchange *x)
 	x->retry_at = 0;
 	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
 		return WAIT;
-	while (x->at < x->candidates.count &&
-	       x->candidates.list[x->order[x->at]].provider->disabled.len)
+	while (x->at < x->candidates.count && !is_usable(x, x->at, &why))
 		x->at++;
 	if (x->at >= x->candidates.count) {
-		exchange_fail(x, FAULT_NO_TARGET, STR_NONE);
+		if (why == FAULT_NOT_OFFERED && x->endpoint->operation == OP_COUNT)
+			answer_estimate(x);
+		else
+			exchange_fail(x, why, STR_NONE);
 		return GO;
 	}
 	attempt_start(x);
@@ -397,7 +462,7 @@ static bool answer_in_its_words(struct exchange *x)
 	bool blames =
 	        x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_CONTEXT_TOO_LONG;
 
-	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len)
+	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len || a->lane)
 		return false;
 	buf_add(&lines, fault_lines(x));
 	buf_add(&lines, STR("x-should-retry: false\r\n"));
@@ -482,8 +547,11 @@ static enum flow step_settle(struct exchange *x)
 		attempt_record_none(x);
 	x->step = STEP_ENDED;
 	retained_free(&x->body);
-	if (x->attempt)
+	if (x->attempt) {
 		retained_free(&x->attempt->held);
+		lane_free(x->attempt);
+	}
+	lane_forget(x);
 	buf_free(&x->upload);
 	buf_free(&x->sending);
 	timer_done(&w->loop, &x->timer);
@@ -597,6 +665,7 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 	} else if (e && e->kind == ENDPOINT_EXCHANGE) {
 		struct exchange *x = exchange_new(w, c, e);
 
+		x->path_model = rest; /* on loan, until the head is kept */
 		x->req = req;
 		x->in_run = true;
 		step_open(x);
@@ -605,10 +674,11 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 		exchange_run(x);
 	} else if (!e) {
 		refuse_path(w, c, req->path, why);
-	} else if (e->auth == AUTH_CLASS_KEY && (why = answer_authorize(w, req, &key))) {
+	} else if (e->auth == AUTH_CLASS_KEY &&
+	           (why = answer_authorize(w, req, e, &key))) {
 		answer_fault(w, c, e, why, STR_NONE, STR_NONE, STR_NONE);
 	} else {
-		answer_own(w, c, e, rest);
+		answer_own(w, c, e, req, rest);
 	}
 }
 

@@ -49,7 +49,11 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	struct net_addr peer;
 	str agent, content_type, query;
-	str forward; /* the client's header lines for providers */
+	str forward;    /* the client's header lines for providers */
+	str features;   /* of these, for providers of the same format alone */
+	str path_model; /* of formats that have it in the path, decoded */
+	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
+	bool strict;    /* nothing may be lost between formats */
 	/* the request's body */
 	struct retained body;
 	uint64_t body_bytes;  /* all of it, also what was streamed through */
@@ -62,6 +66,7 @@ struct exchange {
 	struct buf sending; /* such bytes lent to the connection: they must not move */
 	bool upload_ended;
 	struct skimmed skim;
+	struct chat_request *chat; /* read for another format; NULL until it is needed */
 	/* where it may go */
 	struct candidates candidates;
 	uint8_t order[TARGETS_MOST];

@@ -41,8 +41,9 @@ static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	[HTTP_NAME_X_REQUEST_ID] = true,
 	[HTTP_NAME_X_REWRITE_] = true,
 	[HTTP_NAME_X_SLUICE_] = true,
-	/* feature headers of other formats than the target's */
+	/* feature headers: only to a target of the same format (headers_features) */
 	[HTTP_NAME_ANTHROPIC_] = true,
+	[HTTP_NAME_OPENAI_BETA] = true,
 	[HTTP_NAME_X_GOOG_] = true,
 };
 
@@ -140,6 +141,35 @@ void headers_to_upstream(const struct http_request *req, struct buf *to)
 		begin = f + 1;
 	}
 	add_lines(to, begin, end);
+}
+
+/* Whose features a field speaks of. */
+static bool is_feature(enum http_name name, enum wire_format format)
+{
+	switch (format) {
+	case WIRE_OPENAI_CHAT:
+	case WIRE_OPENAI_RESPONSES:
+		return name == HTTP_NAME_OPENAI_BETA;
+	case WIRE_ANTHROPIC:
+		return name == HTTP_NAME_ANTHROPIC_;
+	case WIRE_GEMINI:
+		return name == HTTP_NAME_X_GOOG_;
+	case WIRE_NONE:
+	case WIRE_BEDROCK:
+	case WIRE_COHERE:
+	case WIRE_FORMATS:
+		break;
+	}
+	return false;
+}
+
+void headers_features(const struct http_request *req, enum wire_format format,
+                      struct buf *to)
+{
+	for (unsigned i = 0; i < req->count; i++) {
+		if (is_feature(http_field_name(&req->fields[i]), format))
+			add(to, req->fields[i].name, req->fields[i].value);
+	}
 }
 
 void headers_to_client(const struct http_response *res, struct buf *to)

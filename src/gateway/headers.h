@@ -3,9 +3,14 @@
  * A deny list (design, section 4): what is not on it is forwarded as it was written. */
 #pragma once
 #include "http/head.h"
+#include "wire/provider.h"
 
 /* The client's fields for the provider, as "name: value\r\n" lines added to `to`. */
 void headers_to_upstream(const struct http_request *req, struct buf *to);
+/* The client's fields that speak of its format's features (anthropic-beta, openai-beta,
+ * x-goog-...): for providers of the same format alone. */
+void headers_features(const struct http_request *req, enum wire_format format,
+                      struct buf *to);
 /* The provider's fields for the client; its x-request-id becomes
  * x-sluice-upstream-request-id. Framing and content-type are left out. */
 void headers_to_client(const struct http_response *res, struct buf *to);

@@ -3,9 +3,16 @@
  *
  * The bytes of an answer are only pointed at; one call sends the head if it is due, the
  * chunk's size, the slices, and what ends them. */
+#include "gateway/lane.h"
 #include "gateway/relay.h"
 
 #define COMMENT_EVERY (10 * USEC_SEC)
+
+bool relay_may_comment(const struct exchange *x)
+{
+	return x->candidates.comments && !x->as_array &&
+	       x->endpoint->wire->frames == FRAMES_SSE;
+}
 
 /* Status line and fields up to the ones that frame the body. */
 void relay_begin_head(struct exchange *x, struct buf *to, int status)
@@ -25,6 +32,10 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 		buf_add(to, a->target->model);
 		buf_add(to, STR("\r\nx-sluice-overhead-us: "));
 		buf_add_i64(to, max_of(x->overhead, (usec)0));
+	}
+	if (x->chat && x->chat->dropped_count) {
+		buf_add(to, STR("\r\nx-sluice-dropped: "));
+		buf_add(to, lane_dropped(x));
 	}
 	buf_add(to, STR("\r\n"));
 	x->head_sent = true;
@@ -149,7 +160,7 @@ void relay_add_summary(struct exchange *x, struct buf *to)
 {
 	const struct attempt *a = x->attempt;
 
-	if (!x->candidates.comments || !x->is_stream)
+	if (!relay_may_comment(x) || !x->is_stream)
 		return;
 	buf_addf(to, ": sluice provider=%.*s model=%.*s attempts=%u cost_usd=",
 	         STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
@@ -165,7 +176,7 @@ void relay_commit_early(struct exchange *x)
 	outgoing_init(&out);
 	relay_stream_head(x, &x->worker->head, STR("text/event-stream"), STR_NONE);
 	out.has_head = true;
-	if (x->candidates.comments)
+	if (relay_may_comment(x))
 		buf_add(&out.text, STR(": sluice is waiting for the provider\n\n"));
 	outgoing_send(x, &out, false);
 	x->hold_until = USEC_NEVER;
@@ -177,7 +188,7 @@ void relay_comment(struct exchange *x)
 	struct outgoing out;
 
 	x->comment_at = x->worker->loop.now + COMMENT_EVERY;
-	if (!x->client || !x->is_stream || !x->candidates.comments ||
+	if (!x->client || !x->is_stream || !relay_may_comment(x) ||
 	    !http_has_room(x->client) || (a && a->in_long_event))
 		return;
 	outgoing_init(&out);
@@ -206,7 +217,10 @@ void relay_break(struct exchange *x, fault_t why, str detail)
 	if (detail.len)
 		buf_addf(&text, ": %.*s", STR_ARG(detail));
 	outgoing_init(&out);
-	x->endpoint->wire->write_stream_fault(&out.text, why, buf_str(&text));
+	if (a && a->lane && a->lane->begun)
+		lane_fault(a, why, buf_str(&text), &out.text);
+	else
+		x->endpoint->wire->write_stream_fault(&out.text, why, buf_str(&text));
 	outgoing_send(x, &out, true);
 	buf_free(&text);
 	exchange_answered(x);

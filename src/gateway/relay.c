@@ -6,7 +6,9 @@
 #include "gateway/relay.h"
 
 #include "gateway/headers.h"
+#include "gateway/lane.h"
 #include "policy/verdict.h"
+#include "wire/tap.h"
 
 enum {
 	UNARY_MOST = 8 * MiB,
@@ -51,13 +53,34 @@ static enum answer_kind kind_of(const struct attempt *a)
 {
 	if (a->status < 200 || a->status >= 300)
 		return ANSWER_ERROR;
-	if (str_starts_nocase(a->content_type, STR("text/event-stream")))
+	if (str_starts_nocase(a->content_type,
+	                      a->wire->frames == FRAMES_AWS
+	                              ? STR("application/vnd.amazon.eventstream")
+	                              : STR("text/event-stream")))
 		return ANSWER_STREAM;
 	/* Some say octet-stream or nothing about their JSON: a chat answer is looked at.
 	 */
 	if (is_json(a->content_type) || operations[a->tap.operation].is_chat)
 		return ANSWER_UNARY;
 	return ANSWER_RAW;
+}
+
+/* A stream of another format than the client's, or where one answer was asked for (U19).
+ */
+static void stream_kind(struct attempt *a)
+{
+	bool streams = a->x->skim.stream;
+
+	if (streams && !a->lane)
+		return;
+	if (!a->lane && a->wire->fold) {
+		a->kind = ANSWER_FOLD;
+		return;
+	}
+	if (!a->lane)
+		lane_same(a);
+	a->kind = ANSWER_OTHER;
+	lane_begin(a, streams);
 }
 
 void relay_head(struct attempt *a, const struct http_response *res)
@@ -80,14 +103,13 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	else if (a->kind != ANSWER_ERROR &&
 	         str_starts_nocase(a->content_type, STR("text/html")))
 		attempt_fail(a, FAULT_UPSTREAM_HTML, STR_NONE);
-	else if (a->kind == ANSWER_STREAM && !x->skim.stream &&
-	         operations[a->tap.operation].is_chat)
-		a->kind = ANSWER_FOLD;
+	else if (a->kind == ANSWER_STREAM && operations[a->tap.operation].is_chat)
+		stream_kind(a);
 }
 
 /* ---- UNARY ---- */
 
-static void unary_send(struct attempt *a, str body)
+void relay_unary_send(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
 	struct buf *to = &x->worker->head;
@@ -118,7 +140,7 @@ static void unary_as_stream(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
 	struct buf stream = BUF_LIMIT(4 * UNARY_MOST);
-	fault_t why = x->endpoint->wire->unfold(body, x->skim.wants_usage, &stream);
+	fault_t why = a->wire->unfold(body, x->skim.wants_usage, &stream);
 	struct outgoing out;
 
 	if (why || stream.over) {
@@ -146,7 +168,14 @@ static void unary_whole(struct attempt *a, str body)
 
 	a->ended = true;
 	attempt_progress(a);
-	why = x->endpoint->wire->tap_answer(&a->tap, body, &message);
+	if (!a->lane && x->skim.stream && operations[a->tap.operation].is_chat &&
+	    !a->wire->unfold)
+		lane_same(a);
+	if (a->lane) {
+		lane_whole(a, body);
+		return;
+	}
+	why = wire_tap_answer(a->wire, &a->tap, body, &message, NULL);
 	if (why == FAULT_EMPTY_ANSWER && x->candidates.on_empty == ON_EMPTY_PASS)
 		why = NULL;
 	/* Other operations may answer text where the client asked for it. */
@@ -158,7 +187,7 @@ static void unary_whole(struct attempt *a, str body)
 	else if (x->skim.stream && operations[a->tap.operation].is_chat)
 		unary_as_stream(a, body);
 	else
-		unary_send(a, body);
+		relay_unary_send(a, body);
 }
 
 static void raw_begin(struct attempt *a)
@@ -217,6 +246,10 @@ static size_t unary_data(struct attempt *a, str bytes, bool end)
 	}
 	if (!end && a->held.len == 0 && bytes.len < LEAVE_MOST)
 		return 0;
+	if (a->held.len + bytes.len > UNARY_MOST && a->lane) {
+		attempt_fail(a, FAULT_UPSTREAM_LARGE, STR_NONE);
+		return bytes.len;
+	}
 	if (a->held.len + bytes.len > UNARY_MOST) {
 		/* Too large to be held: from here on it passes as it comes. */
 		str held = retained_str(&a->held);
@@ -249,7 +282,7 @@ static size_t fold_data(struct attempt *a, str bytes, bool end)
 		attempt_fail(a, FAULT_NO_MEMORY, STR_NONE);
 	if (!end || a->step == ATTEMPT_CLOSE)
 		return bytes.len;
-	why = a->x->endpoint->wire->fold(retained_str(&a->held), &answer);
+	why = a->wire->fold(retained_str(&a->held), &answer);
 	a->content_type = STR("application/json");
 	if (why || answer.over)
 		attempt_fail(a, why ? why : FAULT_UPSTREAM_LARGE, STR_NONE);
@@ -282,7 +315,7 @@ static fault_t judge_error(const struct attempt *a, str body)
 {
 	fault_t why = verdict_of_status(a->status);
 
-	if (why == FAULT_UPSTREAM_REFUSED && a->x->endpoint->wire->is_context_error(body))
+	if (why == FAULT_UPSTREAM_REFUSED && a->wire->is_context_error(body))
 		return FAULT_CONTEXT_TOO_LONG;
 	return why;
 }
@@ -299,7 +332,7 @@ static size_t error_data(struct attempt *a, str bytes, bool end)
 	a->ended = end;
 	hide_keys(a->target->provider, a->held.ptr, a->held.len);
 	body = retained_str(&a->held);
-	attempt_fail(a, judge_error(a, body), a->x->endpoint->wire->error_message(body));
+	attempt_fail(a, judge_error(a, body), a->wire->error_message(body));
 	return bytes.len;
 }
 
@@ -321,6 +354,8 @@ size_t relay_data(struct attempt *a, str bytes, bool end)
 	switch (a->kind) {
 	case ANSWER_STREAM:
 		return relay_stream_data(a, bytes, end);
+	case ANSWER_OTHER:
+		return lane_data(a, bytes, end);
 	case ANSWER_UNARY:
 		return unary_data(a, bytes, end);
 	case ANSWER_FOLD:

@@ -4,7 +4,9 @@
  * Whole events are passed on; none before the first that says something, so that whatever
  * fails earlier can still become another attempt.  An event too long to be held passes
  * unseen. */
+#include "gateway/lane.h"
 #include "gateway/relay.h"
+#include "wire/tap.h"
 
 /* An event longer than this is passed on unseen: the connection keeps no more. */
 enum { EVENT_SEEN_MOST = 60 * KiB };
@@ -49,7 +51,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		sse_join(event, &joined);
 		data = buf_str(&joined);
 	}
-	a->x->endpoint->wire->tap_event(&a->tap, event->name, data, &found);
+	wire_tap_event(a->wire, &a->tap, event->name, data, &found, NULL);
 	a->x->worker->counts.events++;
 	if (found.strip && a->strip_len == 0) {
 		a->strip_at = at;
@@ -66,8 +68,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	}
 	ret->ended = found.is_end;
 	/* An end mark without a finish is no end, if there was a beginning (U27). */
-	if (found.is_end && a->first_token &&
-	    !a->x->endpoint->wire->is_complete(&a->tap)) {
+	if (found.is_end && a->first_token && !wire_is_complete(a->wire, &a->tap)) {
 		ret->why = FAULT_UPSTREAM_CUT;
 		ret->detail = STR("the stream ended before its finish");
 	}
@@ -76,13 +77,29 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	return !ret->why && !ret->ended;
 }
 
+/* The next whole event or message. */
+static bool next_event(struct attempt *a, str bytes, struct sse_found *ret)
+{
+	struct aws_frame frame;
+
+	if (a->wire->frames == FRAMES_SSE)
+		return sse_scan(&a->scan, bytes, ret);
+	if (!aws_scan(&a->aws, bytes, &frame))
+		return false;
+	*ret = (struct sse_found){ .raw = frame.raw,
+		                   .name = frame.name,
+		                   .data = frame.payload,
+		                   .has_data = true };
+	return true;
+}
+
 /* Looks at the events that are whole, as far as the end mark or a failure. */
 static struct looked look(struct attempt *a, str bytes)
 {
 	struct looked found = { .upto = a->scanned };
 	struct sse_found event;
 
-	while (sse_scan(&a->scan, str_from(bytes, found.upto), &event)) {
+	while (next_event(a, str_from(bytes, found.upto), &event)) {
 		bool on = look_at_event(a, &event, found.upto, &found);
 
 		if (found.why && !found.pass_error)
@@ -92,12 +109,21 @@ static struct looked look(struct attempt *a, str bytes)
 		if (!on)
 			break;
 	}
+	if (!found.why && a->aws.why)
+		found.why = a->aws.why;
 	return found;
 }
 
 /* Bytes of an event that is too long to be held: passed on until a blank line ends it. */
 static size_t pass_long_event(struct attempt *a, str bytes)
 {
+	if (a->wire->frames == FRAMES_AWS) {
+		size_t n = min_of(bytes.len, a->long_left);
+
+		a->long_left -= n;
+		a->in_long_event = a->long_left > 0;
+		return n;
+	}
 	for (size_t i = 0; i < bytes.len; i++) {
 		char c = bytes.ptr[i];
 
@@ -122,6 +148,8 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 	if (!a->in_long_event) {
 		a->in_long_event = true;
 		a->line_state = 0;
+		a->long_left = a->aws.need;
+		a->aws = (struct aws_scan){ 0 };
 		attempt_progress(a);
 		exchange_commit(x);
 	}
@@ -179,11 +207,11 @@ static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 {
 	struct exchange *x = a->x;
 
-	if (is_bare_end(rest)) {
+	if (a->wire->format == WIRE_OPENAI_CHAT && is_bare_end(rest)) {
 		a->tap.done = true;
 		buf_add(&out->text, STR("data: [DONE]\n\n"));
 	}
-	if (x->endpoint->wire->is_complete(&a->tap)) {
+	if (wire_tap_eof(a->wire, &a->tap, NULL)) {
 		relay_stream_over(a, out);
 		return;
 	}
@@ -194,13 +222,12 @@ static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 /* Nothing meaningful has come: may the answer go on, or is it empty? */
 static size_t not_yet(struct attempt *a, str bytes, const struct looked *found, bool end)
 {
-	struct exchange *x = a->x;
 	bool over = found->ended || end;
 
 	a->scanned = found->upto;
 	if (!over)
 		return 0;
-	if (found->ended || x->endpoint->wire->is_complete(&a->tap))
+	if (found->ended || wire_tap_eof(a->wire, &a->tap, NULL))
 		attempt_fail(a, FAULT_EMPTY_ANSWER, STR_NONE);
 	else
 		attempt_fail(a, FAULT_UPSTREAM_CUT,
@@ -267,9 +294,11 @@ bool relay_is_whole(struct attempt *a)
 		exchange_settle(x);
 		return true;
 	}
+	if (a->kind == ANSWER_OTHER)
+		return lane_is_whole(a);
 	if (a->kind != ANSWER_STREAM || a->in_long_event ||
 	    !operations[a->tap.operation].is_chat ||
-	    !x->endpoint->wire->is_complete(&a->tap))
+	    !wire_tap_eof(a->wire, &a->tap, NULL))
 		return false;
 	outgoing_init(&out);
 	a->ended = true;

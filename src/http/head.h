@@ -59,6 +59,7 @@ enum http_method {
 	NAME(HTTP2_SETTINGS, "http2-settings")                                           \
 	NAME(KEEP_ALIVE, "keep-alive")                                                   \
 	NAME(OPENAI_ORGANIZATION, "openai-organization")                                 \
+	NAME(OPENAI_BETA, "openai-beta")                                                 \
 	NAME(OPENAI_PROJECT, "openai-project")                                           \
 	NAME(ORIGIN, "origin")                                                           \
 	NAME(PROXY_AUTHENTICATE, "proxy-authenticate")                                   \

@@ -91,3 +91,4 @@ int show_command(struct command *c);
 int models_command(struct command *c);
 int providers_command(struct command *c);
 int try_command(struct command *c);
+int translate_command(struct command *c);

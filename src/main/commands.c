@@ -47,6 +47,17 @@ static const struct command_option models_options[] = {
 	{ "provider", 0, "NAME", "only models of this provider" },
 	{ 0 },
 };
+static const struct command_option translate_options[] = {
+	{ "from", 0, "FORMAT", "what the input is" },
+	{ "to", 0, "FORMAT", "what it becomes" },
+	{ "answer", 0, NULL,
+	  "the input is a provider's answer (else a client's request)" },
+	{ "stream", 0, NULL, "the answer is a stream; the request asks for one" },
+	{ "array", 0, NULL, "to gemini: the stream as one JSON array" },
+	{ "model", 'm', "MODEL", "what the model is called in the output" },
+	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
+	{ 0 },
+};
 static const struct command_option try_options[] = {
 	{ "model", 'm', "MODEL",
 	  "a route, provider/model or model (the first route, else mock/echo)" },
@@ -68,8 +79,9 @@ const struct command_row command_rows[] = {
 	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
 	  "with it. Exits with 3 when there are errors.",
 	  check_command, check_options, 1, false },
-	{ "config", "schema|docs|errors",
-	  "print the JSON Schema or the documentation of sluice.yaml, or all errors", NULL,
+	{ "config", "schema|docs|errors|formats",
+	  "print the JSON Schema or the documentation of sluice.yaml, all errors, or what "
+	  "crosses between formats", NULL,
 	  config_command, NULL, 1, false },
 	{ "keys", "create|list|revoke [ID]", "make, list and revoke virtual keys",
 	  "`create --name NAME` prints the new key, once: only a hash of it is kept.\n"
@@ -88,6 +100,12 @@ const struct command_row command_rows[] = {
 	{ "show", "ID", "show one request with its attempts",
 	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
 	  show_command, NULL, 1, false },
+	{ "translate", "--from FORMAT --to FORMAT < BODY",
+	  "turn a request or an answer into another format",
+	  "Reads standard input and writes what a provider (or, with --answer, a client) of\n"
+	  "the other format would get. What is lost is named on stderr. Formats: openai-chat,\n"
+	  "openai-responses, anthropic, gemini, bedrock, cohere.",
+	  translate_command, translate_options, 0, false },
 	{ "mock", "", "run a stand-alone provider for tests and demos",
 	  "Speaks the OpenAI format and has the models of the built-in `mock`.",
 	  mock_command, mock_options, 0, false },

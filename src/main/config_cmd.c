@@ -1,6 +1,8 @@
-/* config_cmd.c - sluice config schema|docs|errors: what the tables say of themselves. */
+/* config_cmd.c - sluice config schema|docs|errors|formats: what the tables say of
+ * themselves. */
 #include "main/command.h"
 #include "main/errors_doc.h"
+#include "main/formats_doc.h"
 
 #include <stdio.h>
 
@@ -15,8 +17,10 @@ int config_command(struct command *c)
 		config_docs_write(&text);
 	else if (strcmp(what, "errors") == 0)
 		errors_doc_write(&text);
+	else if (strcmp(what, "formats") == 0)
+		formats_doc_write(&text);
 	else
-		return command_misused(c, "config: say schema, docs or errors");
+		return command_misused(c, "config: say schema, docs, errors or formats");
 	fwrite(text.ptr, 1, text.len, stdout);
 	buf_free(&text);
 	return EXIT_OK;

@@ -111,6 +111,11 @@ static void add_attempt(struct show *s, const struct attempt_row *row)
 	add_labelled(s, "first byte", row->first_byte);
 	add_labelled(s, "first token", row->first_token);
 	buf_add_char(&s->out, '\n');
+	if (answered_by_another(row)) {
+		buf_add(&s->out, STR("     answered by another model: "));
+		text_safe(&s->out, row->answered_model);
+		buf_add_char(&s->out, '\n');
+	}
 	if (row->detail.len) {
 		buf_add(&s->out, STR("     "));
 		text_safe(&s->out, row->detail);

@@ -143,11 +143,27 @@ static void write_usage(struct json_writer *w, const struct attempt_row *row)
 	key_uint(w, STR("reasoning_tokens"), row->usage.reasoning);
 	key_uint(w, STR("audio_input_tokens"), row->usage.audio_input);
 	key_uint(w, STR("audio_output_tokens"), row->usage.audio_output);
+	key_uint(w, STR("cache_write_1h_tokens"), row->usage.cache_write_1h);
+	key_uint(w, STR("searches"), row->usage.searches);
 	json_key(w, STR("cost_nano"));
 	if (row->cost == COST_UNKNOWN)
 		json_null(w);
 	else
 		json_int(w, row->cost);
+}
+
+/* A dated id is the same model: claude-x for claude-x-20250929. */
+bool answered_by_another(const struct attempt_row *row)
+{
+	str asked = row->model, said = row->answered_model;
+
+	asked = str_from(asked, str_find_last(asked, '/') < asked.len
+	                                ? str_find_last(asked, '/') + 1
+	                                : 0);
+	said = str_from(said, str_find_last(said, '/') < said.len
+	                              ? str_find_last(said, '/') + 1
+	                              : 0);
+	return said.len && !str_has(said, asked) && !str_has(asked, said);
 }
 
 static void write_outcome(struct json_writer *w, const struct attempt_row *row)
@@ -157,6 +173,7 @@ static void write_outcome(struct json_writer *w, const struct attempt_row *row)
 	key_text(w, STR("detail"), row->detail);
 	key_text(w, STR("finish"), row->finish);
 	key_text(w, STR("answered_model"), row->answered_model);
+	json_key_bool(w, STR("answered_by_another"), answered_by_another(row));
 	write_usage(w, row);
 	json_key_int(w, STR("connect_us"), row->connect);
 	json_key_int(w, STR("first_byte_us"), row->first_byte);

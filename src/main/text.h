@@ -14,6 +14,8 @@ void text_price(struct buf *to, picousd per_token);
 /* Bytes that would steer a terminal become '?'. */
 void text_safe(struct buf *to, str s);
 
+/* Did the provider say that another model answered than the one it was asked for? */
+bool answered_by_another(const struct attempt_row *row);
 /* An attempt as an object, named as in the access log. */
 void row_json(struct json_writer *w, const struct attempt_row *row);
 /* One line for an exchange: the row that closes it. */

@@ -76,6 +76,7 @@ static fault_t from_route(const struct route *r, struct candidates *ret)
 		.strategy = r->strategy,
 		.on_empty = r->on_empty,
 		.comments = r->comments,
+		.strict = r->strict,
 		.limits = &r->limits,
 	};
 	return NULL;

@@ -13,6 +13,7 @@ struct candidates {
 	enum strategy strategy;
 	enum on_empty on_empty;
 	bool comments;
+	bool strict; /* nothing may be lost between formats */
 	const struct route_limits *limits;
 };
 

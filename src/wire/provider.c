@@ -4,17 +4,22 @@
  * catalogue cannot say. */
 #include "wire/provider.h"
 
-#define PROVIDER(id_, format_, url_, env_, auth_, quirks_)                               \
+#define RESPONSES (1u << WIRE_OPENAI_RESPONSES)
+#define MESSAGES (1u << WIRE_ANTHROPIC)
+#define PROVIDER(id_, format_, url_, env_, auth_, also_, quirks_)                        \
 	{ .id = STR_INIT(id_),                                                           \
 	  .format = (format_),                                                           \
 	  .url = STR_INIT(url_),                                                         \
 	  .env = STR_INIT(env_),                                                         \
 	  .auth = (auth_),                                                               \
+	  .also = (also_),                                                               \
 	  .quirks = (quirks_) },
 static const struct provider_row rows[] = {
 #include "wire/providers.def"
 };
 #undef PROVIDER
+#undef RESPONSES
+#undef MESSAGES
 
 static const struct {
 	str name;
@@ -23,8 +28,8 @@ static const struct {
 	[WIRE_NONE] = { STR_INIT("none"), AUTH_NONE },
 	[WIRE_OPENAI_CHAT] = { STR_INIT("openai-chat"), AUTH_BEARER },
 	[WIRE_OPENAI_RESPONSES] = { STR_INIT("openai-responses"), AUTH_BEARER },
-	[WIRE_ANTHROPIC] = { STR_INIT("anthropic"), AUTH_BEARER },
-	[WIRE_GEMINI] = { STR_INIT("gemini"), AUTH_BEARER },
+	[WIRE_ANTHROPIC] = { STR_INIT("anthropic"), AUTH_X_API_KEY },
+	[WIRE_GEMINI] = { STR_INIT("gemini"), AUTH_X_GOOG_API_KEY },
 	[WIRE_BEDROCK] = { STR_INIT("bedrock"), AUTH_BEARER },
 	[WIRE_COHERE] = { STR_INIT("cohere"), AUTH_BEARER },
 };

@@ -15,9 +15,11 @@ enum wire_format {
 
 /* How the key travels upstream. */
 enum auth_kind {
-	AUTH_NONE,    /* none is needed; one that is written travels as a bearer */
-	AUTH_BEARER,  /* Authorization: Bearer KEY */
-	AUTH_API_KEY, /* api-key: KEY */
+	AUTH_NONE,           /* none is needed; one that is written travels as a bearer */
+	AUTH_BEARER,         /* Authorization: Bearer KEY */
+	AUTH_API_KEY,        /* api-key: KEY */
+	AUTH_X_API_KEY,      /* x-api-key: KEY (Anthropic) */
+	AUTH_X_GOOG_API_KEY, /* x-goog-api-key: KEY (Gemini) */
 };
 
 /* What a provider does not do as the format says; read in wire/ only. */
@@ -42,6 +44,7 @@ struct provider_row {
 	str url; /* when the catalogue has none, or another one */
 	str env; /* the variable with its key; empty: as in the catalogue */
 	enum auth_kind auth;
+	unsigned also; /* 1 << wire_format: what it speaks at the same url besides */
 	unsigned quirks;
 };
 

@@ -135,7 +135,7 @@ TEST(what_cannot_be_used_yet_says_why)
 {
 	static const char *const env[] = { "HOME",
 		                           "/h",
-		                           "ANTHROPIC_API_KEY",
+		                           "VENICE_API_KEY",
 		                           "sk-ant-0123456789abc",
 		                           "OPENAI_API_KEY",
 		                           "sk-0123456789abcdef\n",
@@ -149,7 +149,7 @@ TEST(what_cannot_be_used_yet_says_why)
 	run(&r, env, false);
 	CHECK_INT(r.config->provider_count, 1);
 	CHECK(str_has(buf_str(&r.found),
-	              STR("anthropic  from ANTHROPIC_API_KEY (...abc) - not "
+	              STR("venice     from VENICE_API_KEY (...abc) - not "
 	                  "enabled: its format")));
 	CHECK(str_has(buf_str(&r.found),
 	              STR("OPENAI_API_KEY - not enabled: it has a blank")));

@@ -29,11 +29,27 @@ static str forwarded(const char *lines)
 TEST(what_is_not_denied_is_forwarded_as_written)
 {
 	CHECK_STR(
-	        forwarded("X-Stainless-Lang: js\nOpenAI-Beta: a=v1\nHTTP-Referer: "
-	                  "https://x\n"
+	        forwarded("X-Stainless-Lang: js\nHTTP-Referer: https://x\n"
 	                  "User-Agent: t/1"),
-	        "X-Stainless-Lang: js\r\nOpenAI-Beta: a=v1\r\nHTTP-Referer: https://x\r\n"
-	        "User-Agent: t/1\r\n");
+	        "X-Stainless-Lang: js\r\nHTTP-Referer: https://x\r\nUser-Agent: t/1\r\n");
+}
+
+TEST(features_are_those_of_the_client_s_own_format)
+{
+	static const char lines[] =
+	        "OpenAI-Beta: a=v1\nanthropic-beta: b\nx-goog-user-project: p\nX: 1\n"
+	        "anthropic-version: 1\nx-goog-api-key: k";
+	struct buf to = BUF_LIMIT(1024);
+
+	headers_features(with(lines), WIRE_ANTHROPIC, &to);
+	CHECK_STR(buf_str(&to), "anthropic-beta: b\r\nanthropic-version: 1\r\n");
+	buf_clear(&to);
+	headers_features(with(lines), WIRE_OPENAI_CHAT, &to);
+	CHECK_STR(buf_str(&to), "OpenAI-Beta: a=v1\r\n");
+	buf_clear(&to);
+	headers_features(with(lines), WIRE_GEMINI, &to);
+	CHECK_STR(buf_str(&to), "x-goog-user-project: p\r\n");
+	buf_free(&to);
 }
 
 TEST(what_is_denied_never_leaves)

@@ -43,8 +43,10 @@ TEST(catalog_providers_are_told_as_their_rows_have_them)
 	CHECK(!p.env_is_shared && p.format == WIRE_OPENAI_CHAT);
 	CHECK(catalog_find_provider(STR("google"), &p));
 	CHECK_STR(p.env[2], "GEMINI_API_KEY");
-	CHECK_INT(p.format, WIRE_OPENAI_CHAT);
-	CHECK(catalog_find_provider(STR("anthropic"), &p) && p.format == WIRE_NONE);
+	CHECK_INT(p.format, WIRE_GEMINI);
+	CHECK(catalog_find_provider(STR("anthropic"), &p) &&
+	      p.format == WIRE_ANTHROPIC);
+	CHECK(catalog_find_provider(STR("venice"), &p) && p.format == WIRE_NONE);
 	CHECK(catalog_find_provider(STR("github-models"), &p) && p.env_is_shared);
 	CHECK(catalog_find_provider(STR("snowflake-cortex"), &p));
 	CHECK(str_has(p.url, STR("${SNOWFLAKE_ACCOUNT}")));

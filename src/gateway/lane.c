@@ -1,0 +1,459 @@
+/* lane.c - requests and answers on their way between two formats (lane.h).
+ *
+ * Nothing here knows a format: `a->wire` is the provider's, `x->endpoint->wire` the
+ * client's, and between them stand the neutral form and the emitter. */
+#include "gateway/lane.h"
+
+#include "base/mem.h"
+#include "gateway/relay.h"
+#include "wire/responses.h"
+#include "wire/tap.h"
+
+enum {
+	EVENT_MOST = 16 * MiB,  /* one event of a provider */
+	READ_MOST = 64 * MiB,   /* a request as it is read, beside its body */
+	BODY_MOST = 96 * MiB,   /* a request as it is written */
+	ANSWER_MOST = 32 * MiB, /* of an answer, waiting to be sent */
+};
+
+/* A request as it was read, and what was lost by that alone. */
+struct reading {
+	struct chat_request r;
+	struct arena arena;
+	str echo;
+	unsigned dropped, dropped_more;
+};
+
+static const struct wire *client_wire(const struct attempt *a)
+{
+	return a->x->endpoint->wire;
+}
+
+const struct wire *lane_wire(const struct exchange *x, const struct provider *p)
+{
+	const struct wire *client = x->endpoint->wire;
+	unsigned speaks = p->also | 1u << p->format;
+
+	if (speaks >> client->format & 1)
+		return client;
+	return x->endpoint->operation == OP_CHAT ? wire_of(p->format) : NULL;
+}
+
+static void lane_new(struct attempt *a, bool translates)
+{
+	a->lane = new_of(struct lane);
+	a->lane->translates = translates;
+	a->lane->out.limit = ANSWER_MOST;
+	a->lane->body.limit = BODY_MOST;
+	a->lane->sse.limit = EVENT_MOST;
+	a->lane->frames.limit = 2 * EVENT_MOST;
+}
+
+static void need_reader(struct attempt *a)
+{
+	if (a->tap.reader)
+		return;
+	a->tap.reader = arena_new(&a->x->arena, struct chat_reader);
+	a->tap.reader->operation = a->tap.operation;
+	a->tap.reader->quirks = a->tap.quirks;
+}
+
+/* Seals of other vendors which a client of ours echoes are taken out on the way. */
+static bool has_foreign_seals(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	return x->endpoint->operation == OP_CHAT && a->wire != &wire_openai_chat &&
+	       chat_has_marked_seal(retained_str(&x->body));
+}
+
+void lane_init(struct attempt *a)
+{
+	if (a->wire != client_wire(a) || has_foreign_seals(a))
+		lane_new(a, true);
+	else if (a->x->as_array) /* providers are always asked for events */
+		lane_same(a);
+	if (a->lane || !a->wire->tap_event)
+		need_reader(a);
+}
+
+void lane_same(struct attempt *a)
+{
+	lane_new(a, false);
+	need_reader(a);
+}
+
+void lane_free(struct attempt *a)
+{
+	struct lane *l = a->lane;
+
+	if (!l)
+		return;
+	if (l->begun)
+		emit_done(&l->e);
+	gateway_give_memory(a->x->worker->gateway, l->taken);
+	buf_free(&l->out);
+	buf_free(&l->body);
+	sse_done(&l->sse);
+	buf_free(&l->frames);
+	free(l);
+	a->lane = NULL;
+}
+
+/* ---- the request ---- */
+
+static struct reading *reading_of(const struct exchange *x)
+{
+	return container_of(x->chat, struct reading, r);
+}
+
+/* Reads the body into the neutral form, once for all attempts. */
+static fault_t read_once(struct exchange *x, str *ret_detail)
+{
+	const struct wire *client = x->endpoint->wire;
+	str body = retained_str(&x->body);
+	struct reading *in;
+	fault_t why;
+
+	if (x->chat)
+		return NULL;
+	in = new_of(struct reading);
+	in->arena.ceiling = READ_MOST + 2 * body.len;
+	in->r.keep = &in->arena;
+	in->r.from = client->format;
+	in->r.stream = x->skim.stream;
+	x->chat = &in->r;
+	if (client->model_in_path)
+		in->r.model = chat_escape(&in->arena, x->skim.model);
+	why = client->read_request(body, &in->r, ret_detail);
+	if (!why)
+		why = in->r.why;
+	if (client->format == WIRE_OPENAI_RESPONSES)
+		in->echo = responses_echo(&in->arena, body);
+	in->dropped = in->r.dropped_count;
+	in->dropped_more = in->r.dropped_more;
+	return why;
+}
+
+void lane_forget(struct exchange *x)
+{
+	struct reading *in;
+
+	if (!x->chat)
+		return;
+	in = reading_of(x);
+	arena_done(&in->arena);
+	free(in);
+	x->chat = NULL;
+}
+
+static fault_t write_for(struct attempt *a, str *ret_detail)
+{
+	struct exchange *x = a->x;
+	struct reading *in = reading_of(x);
+	struct chat_target target = {
+		.model = a->target->model,
+		.facts = a->target->is_known ? &a->target->facts : NULL,
+		.provider = a->target->provider->name,
+		.quirks = a->target->provider->quirks,
+		.stream = x->skim.stream,
+		.ask_usage = x->skim.stream,
+	};
+	fault_t why;
+
+	/* What another target could not say is not lost for this one. */
+	in->r.dropped_count = in->dropped;
+	in->r.dropped_more = in->dropped_more;
+	why = chat_cross(&in->r, a->wire->format, ret_detail);
+	if (!why)
+		why = a->wire->write_request(&in->r, &target, &a->lane->body, ret_detail);
+	if (!why)
+		why = in->r.why;
+	if (!why && a->lane->body.over)
+		why = FAULT_NO_MEMORY;
+	return why;
+}
+
+bool lane_request(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct lane *l = a->lane;
+	str detail = STR_NONE;
+	fault_t why = read_once(x, &detail);
+
+	if (!why)
+		why = write_for(a, &detail);
+	if (why == FAULT_NOT_OFFERED)
+		why = FAULT_CANNOT_CROSS; /* another target may know the word */
+	if (!why && (x->strict || x->candidates.strict) && x->chat->dropped_count) {
+		why = FAULT_CANNOT_CROSS;
+		detail = lane_dropped(x);
+	}
+	if (!why && !gateway_take_memory(x->worker->gateway, l->body.len,
+	                                 x->plan->config->memory))
+		why = FAULT_NO_MEMORY;
+	else if (!why)
+		l->taken = l->body.len;
+	if (why)
+		attempt_fail(a, why, detail);
+	return !why;
+}
+
+str lane_dropped(struct exchange *x)
+{
+	struct buf names = BUF_LIMIT(8 * KiB);
+	str kept;
+
+	if (!x->chat || !x->chat->dropped_count)
+		return STR_NONE;
+	for (unsigned i = 0; i < x->chat->dropped_count; i++) {
+		if (i)
+			buf_add(&names, STR(", "));
+		buf_add(&names, x->chat->dropped[i]);
+	}
+	if (x->chat->dropped_more)
+		buf_addf(&names, ", and %u more", x->chat->dropped_more);
+	kept = arena_copy(&x->worker->loop.scratch, buf_str(&names));
+	buf_free(&names);
+	return kept;
+}
+
+/* ---- the answer ---- */
+
+void lane_begin(struct attempt *a, bool streams)
+{
+	struct exchange *x = a->x;
+	struct lane *l = a->lane;
+	const struct wire *client = client_wire(a);
+
+	emit_init(&l->e, client->emit, &l->out, streams);
+	l->begun = true;
+	l->verbatim = !l->translates && x->as_array && streams;
+	l->e.format = client->format;
+	l->e.seed = arena_printf(&x->arena, "%016llx", (unsigned long long)x->id);
+	l->e.model = chat_escape(&x->arena, a->target->model);
+	l->e.created = (uint64_t)(x->began_wall / USEC_SEC);
+	l->e.wants_usage = x->skim.wants_usage;
+	l->e.array = x->as_array;
+	l->e.same_format = client == a->wire;
+	l->e.input_estimate = (x->body_bytes + 3) / 4;
+	l->e.request = x->chat;
+	if (x->chat)
+		l->e.echo = reading_of(x)->echo;
+}
+
+/* What a turn's events came to. */
+struct turn {
+	bool ended;
+	fault_t why;
+	str detail;
+};
+
+/* The next whole event of the provider's, from bytes cut anywhere. */
+static bool next_event(struct attempt *a, str *rest, struct sse_event *ret)
+{
+	struct lane *l = a->lane;
+	struct aws_frame frame;
+
+	if (a->wire->frames == FRAMES_SSE)
+		return sse_next(&l->sse, rest, ret);
+	if (rest->len) {
+		buf_drop(&l->frames, l->frames_at);
+		l->frames_at = 0;
+		if (!buf_add(&l->frames, *rest))
+			l->sse.why = FAULT_UPSTREAM_LARGE;
+		*rest = STR_NONE;
+	}
+	if (!aws_scan(&l->aws, str_from(buf_str(&l->frames), l->frames_at), &frame)) {
+		if (l->aws.why)
+			l->sse.why = l->aws.why;
+		return false;
+	}
+	l->frames_at += frame.raw.len;
+	*ret = (struct sse_event){ .name = frame.name, .data = frame.payload };
+	return true;
+}
+
+/* One more item of the array. */
+static void add_item(struct lane *l, str json)
+{
+	buf_add(&l->out, l->e.started ? STR(",\r\n") : STR("["));
+	buf_add(&l->out, json);
+	l->e.started = true;
+}
+
+static void take_event(struct attempt *a, const struct sse_event *event, struct turn *t)
+{
+	struct tap_event found;
+	struct lane *l = a->lane;
+
+	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found,
+	               l->verbatim ? NULL : &l->e.sink);
+	a->x->worker->counts.events++;
+	if (l->verbatim && !found.is_broken && !found.is_error)
+		add_item(l, event->data);
+	if (found.is_meaningful)
+		attempt_progress(a);
+	if (found.is_broken)
+		t->why = FAULT_UPSTREAM_MALFORMED;
+	else if (found.is_error || l->e.why)
+		t->why = l->e.why ? l->e.why : FAULT_STREAM_ERROR;
+	if (found.is_error)
+		t->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
+	t->ended = found.is_end;
+}
+
+static void client_type(const struct attempt *a, str *ret)
+{
+	if (a->x->as_array)
+		*ret = STR("application/json");
+	else if (client_wire(a)->frames == FRAMES_AWS)
+		*ret = STR("application/vnd.amazon.eventstream");
+	else
+		*ret = STR("text/event-stream");
+}
+
+/* What the emitter has written goes to the client; `last`: the answer is complete. */
+static void pass_on(struct attempt *a, bool last)
+{
+	struct exchange *x = a->x;
+	struct lane *l = a->lane;
+	struct outgoing out;
+	str type;
+
+	outgoing_init(&out);
+	if (!x->head_sent) {
+		client_type(a, &type);
+		relay_stream_head(x, &x->worker->head, type, a->back);
+		out.has_head = true;
+	}
+	outgoing_add(&out, buf_str(&l->out));
+	a->answer_bytes += l->out.len;
+	if (last) {
+		relay_stream_over(a, &out); /* the lane may be gone after this */
+		return;
+	}
+	outgoing_send(x, &out, false);
+	buf_clear(&l->out);
+	if (x->client && !http_has_room(x->client))
+		attempt_pause(a, true);
+}
+
+static void reply(struct attempt *a)
+{
+	struct lane *l = a->lane;
+
+	buf_clear(&l->out);
+	client_wire(a)->write_reply(&l->e);
+	if (l->out.over) {
+		attempt_fail(a, FAULT_UPSTREAM_LARGE, STR_NONE);
+		return;
+	}
+	a->content_type = STR("application/json");
+	relay_unary_send(a, buf_str(&l->out));
+}
+
+static void turn_over(struct attempt *a, const struct turn *t)
+{
+	struct exchange *x = a->x;
+	bool empty_is_fine = x->candidates.on_empty == ON_EMPTY_PASS;
+
+	if (t->why) {
+		if (x->step == STEP_RELAY && a->lane->out.len)
+			pass_on(a, false);
+		attempt_fail(a, t->why, t->detail);
+	} else if (t->ended && !a->first_token && !empty_is_fine) {
+		attempt_fail(a, FAULT_EMPTY_ANSWER, STR_NONE);
+	} else if (!a->lane->e.streams) {
+		if (t->ended)
+			reply(a);
+	} else if (a->first_token || t->ended) {
+		exchange_commit(x);
+		if (a->lane->out.len || t->ended)
+			pass_on(a, t->ended);
+	}
+}
+
+/* The provider has ended its side without an end mark of its format. */
+static void at_eof(struct attempt *a, struct turn *t)
+{
+	struct lane *l = a->lane;
+
+	if (!wire_tap_eof(a->wire, &a->tap, l->verbatim ? NULL : &l->e.sink)) {
+		t->why = FAULT_UPSTREAM_CUT;
+		t->detail = a->first_token
+		                    ? STR("the stream ended before its finish")
+		                    : STR("the stream ended before its first token");
+		return;
+	}
+	if (l->verbatim)
+		buf_add(&l->out, STR("]"));
+	else
+		emit_end(&l->e);
+	t->ended = true;
+}
+
+size_t lane_data(struct attempt *a, str bytes, bool end)
+{
+	struct lane *l = a->lane;
+	struct sse_event event;
+	struct turn t = { 0 };
+	str rest = bytes;
+
+	while (!t.why && !t.ended && next_event(a, &rest, &event))
+		take_event(a, &event, &t);
+	if (!t.why)
+		t.why = l->sse.why;
+	if (!t.why && !t.ended && end)
+		at_eof(a, &t);
+	a->ended = end && rest.len == 0 && l->frames_at == l->frames.len;
+	turn_over(a, &t);
+	return bytes.len;
+}
+
+bool lane_is_whole(struct attempt *a)
+{
+	struct turn t = { 0 };
+
+	at_eof(a, &t);
+	if (t.why)
+		return false;
+	a->ended = true;
+	turn_over(a, &t);
+	return true;
+}
+
+void lane_whole(struct attempt *a, str body)
+{
+	struct exchange *x = a->x;
+	struct lane *l = a->lane;
+	struct turn t = { .ended = true };
+
+	lane_begin(a, x->skim.stream);
+	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail, &l->e.sink);
+	if (t.why == FAULT_EMPTY_ANSWER && x->candidates.on_empty == ON_EMPTY_PASS)
+		t.why = NULL;
+	if (!t.why)
+		t.why = l->e.why;
+	if (!t.why)
+		emit_end(&l->e);
+	turn_over(a, &t);
+}
+
+void lane_fault(struct attempt *a, fault_t why, str message, struct buf *to)
+{
+	struct lane *l = a->lane;
+
+	buf_clear(&l->out);
+	if (l->verbatim) {
+		struct buf error = BUF_LIMIT(16 * KiB);
+
+		client_wire(a)->write_fault(&error, why, message, STR_NONE);
+		add_item(l, str_trim(buf_str(&error)));
+		buf_add(&l->out, STR("]"));
+		buf_free(&error);
+	} else {
+		emit_fault(&l->e, why, message);
+	}
+	buf_add(to, buf_str(&l->out));
+}

@@ -1,0 +1,13 @@
+/* models.h - GET /v1/models: one body that all clients can read.
+ *
+ * The list has the members of OpenAI's and of Anthropic's shape (ux 5.3.8), and beside
+ * them context, modalities and prices; Codex gets its own list as well. */
+#pragma once
+#include "gateway/endpoint.h"
+#include "gateway/worker.h"
+
+/* req: for its query (limit) and its user agent. */
+void models_answer(struct worker *w, struct http_conn *c, const struct http_request *req);
+/* One model; raw_id as in the path. */
+void models_answer_one(struct worker *w, struct http_conn *c, const struct endpoint *e,
+                       str raw_id);

@@ -1,0 +1,130 @@
+"""The pass lane of every format: the provider gets the client's own bytes, but for the model's name,
+and the client gets the provider's, also what Sluice has never heard of.
+"""
+
+import json
+
+import answers
+from dialects import ALL, Turn
+from fake_provider import Fake
+from harness import Gateway, check, same, split_comment
+
+gateway = fake = None
+WHOLE = {
+    "openai-chat": {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}},
+    "openai-responses": {"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+         "content": [{"type": "output_text", "text": "hi", "annotations": []}]}],
+        "usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}},
+    "anthropic": {"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+                  "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn",
+                  "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 4}},
+    "gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": "hi"}]},
+                               "finishReason": "STOP", "index": 0}], "modelVersion": "m",
+               "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 4, "totalTokenCount": 7}},
+    "bedrock": {"output": {"message": {"role": "assistant", "content": [{"text": "hi"}]}},
+                "stopReason": "end_turn", "metrics": {"latencyMs": 1},
+                "usage": {"inputTokens": 3, "outputTokens": 4, "totalTokens": 7}},
+    "cohere": {"id": "c", "message": {"role": "assistant", "content": [{"type": "text", "text": "hi"}]},
+               "finish_reason": "COMPLETE", "usage": {"tokens": {"input_tokens": 3, "output_tokens": 4}}},
+}
+FEATURES = {
+    "openai-chat": ("OpenAI-Beta", "assistants=v2"), "openai-responses": ("OpenAI-Beta", "x=1"),
+    "anthropic": ("anthropic-beta", "context-1m-2025-08-07,made-up-2099-01-01"),
+    "gemini": ("x-goog-api-client", "gl-node/22"),
+}
+
+
+def setup():
+    global gateway, fake
+    fake = Fake()
+    lines = [f"  p-{each.name}: {{ format: {each.name}, url: \"{fake.site(each.name).url.removesuffix('/v1')}"
+             f"{each.base}\", key: sk-upstream-SECRET }}" for each in ALL]
+    gateway = Gateway("providers:\n" + "\n".join(lines) + "\n")
+
+
+def odd(body):
+    """The request with white space, odd numbers, escapes and members nobody knows."""
+    body = dict(body, made_up={"b": 1e2, "a": [1.50, 10176929106694746000]}, zz_last="\\u00e9")
+    return json.dumps(body, indent=1).replace("hello", "h\\u0065llo").encode()
+
+
+def test_requests():
+    for client in ALL:
+        def run(client=client):
+            site = fake.site(client.name)
+            path, body = client.request(f"p-{client.name}/up-model", Turn("hello", system="s"), False)
+            sent = odd(body)
+            site.queue(answers.reply(json.dumps(dict(WHOLE[client.name], made_up=[1.50])).encode()))
+            name, value = FEATURES.get(client.name, ("X-Custom", "1"))
+            others = [each for key, each in FEATURES.items() if each[0] != name]
+            reply = gateway.post(sent, path=path, headers=[(name, value), *others])
+            check(reply.status == 200, client.name, reply)
+            got = site.requests[-1]
+            same(got.body, sent.replace(f'"p-{client.name}/up-model"'.encode(), b'"up-model"'), "body upstream")
+            same(got.all(name), [value], f"{name} upstream")
+            for other, _ in others:
+                check(got.header(other) is None, f"{other} reached a provider of {client.name}")
+            check(b"sk-upstream-SECRET" not in reply.body and "up-model" in got.target + got.body.decode(),
+                  "model", got.target)
+            same(json.loads(reply.body)["made_up"], [1.5], "unknown member of the answer")
+            check(b"1.5" in reply.body, "number as written", reply)
+            row = gateway.row(got.id)
+            same((row["input_tokens"], row["output_tokens"], row["usage_kind"]), (3, 4, "reported"), "usage")
+        yield client.name, run
+
+
+def test_anthropic_needs_a_version():
+    site = fake.site("anthropic")
+    client = next(each for each in ALL if each.name == "anthropic")
+    for headers, wanted in (([], "2023-06-01"), ([("anthropic-version", "2026-10-21")], "2026-10-21")):
+        path, body = client.request("p-anthropic/m", Turn(), False)
+        site.queue(answers.reply(json.dumps(WHOLE["anthropic"]).encode()))
+        reply = gateway.post(json.dumps(body).encode(), path=path, headers=headers)
+        check(reply.status == 200, reply)
+        same(site.requests[-1].all("anthropic-version"), [wanted], "anthropic-version")
+    path, body = ALL[0].request("p-anthropic/m", Turn(), False)
+    site.queue(answers.reply(json.dumps(WHOLE["anthropic"]).encode()))
+    check(gateway.post(json.dumps(body).encode(), path=path, headers=[
+        ("openai-beta", "x"), ("anthropic-version", "9")]).status == 200, "translated")
+    same(site.requests[-1].all("anthropic-version"), ["2023-06-01"], "anthropic-version, translated")
+    check(site.requests[-1].header("openai-beta") is None, "openai-beta reached another format")
+
+
+def test_streams():
+    """Events pass byte for byte, with names, odd spacing and unknown members."""
+    event = b'event: message_start\r\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message",' \
+            b'"role":"assistant","model":"m","content":[],"usage":{"input_tokens":3,"output_tokens":1}},"new":1.50}   \r\n\r\n'
+    parts = [event, b'event: ping\ndata: {"type": "ping"}\n\n',
+             b'event: made_up\ndata: {"type":"made_up","x":[1]}\n\n',
+             b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n',
+             b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"h\\u0069"}}\n\n',
+             b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n',
+             b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":4}}\n\n',
+             b'event: message_stop\ndata: {"type":"message_stop"}\n\n']
+    client = next(each for each in ALL if each.name == "anthropic")
+    site = fake.site("anthropic")
+    path, body = client.request("p-anthropic/m", Turn(), True)
+    site.queue(answers.stream(parts))
+    reply = gateway.post(json.dumps(body).encode(), path=path)
+    stream, comment = split_comment(reply.body)
+    same(stream, b"".join(parts), "stream")
+    row = gateway.row(site.requests[-1].id)
+    same((row["input_tokens"], row["output_tokens"], row["finish"]), (3, 4, "stop"), "ledger")
+
+
+def test_seals_of_others_never_reach_a_vendor():
+    """A marked signature that a client echoes is taken out, although the format is the same."""
+    client = next(each for each in ALL if each.name == "anthropic")
+    site = fake.site("anthropic")
+    path, body = client.request("p-anthropic/m", Turn("go on"), False)
+    body["messages"].insert(0, {"role": "user", "content": "first"})
+    body["messages"].insert(1, {"role": "assistant", "content": [
+        {"type": "thinking", "thinking": "hm", "signature": "sluice1.gemini.QUJD"}, {"type": "text", "text": "yes"}]})
+    site.queue(answers.reply(json.dumps(WHOLE["anthropic"]).encode()))
+    reply = gateway.post(json.dumps(body).encode(), path=path)
+    check(reply.status == 200, reply)
+    check(b"sluice1" not in site.requests[-1].body and b"yes" in site.requests[-1].body, site.requests[-1].body)
+
