@@ -32,6 +32,20 @@ static struct hash sha256(str bytes)
 	return h;
 }
 
+static struct hash sha256_pieces(const struct iovec *pieces, int count)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	struct hash h;
+	unsigned len = 0;
+	bool good = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1;
+
+	for (int i = 0; i < count && good; i++)
+		good = EVP_DigestUpdate(c, pieces[i].iov_base, pieces[i].iov_len) == 1;
+	assert(good && EVP_DigestFinal_ex(c, h.bytes, &len) == 1 && len == HASH);
+	EVP_MD_CTX_free(c);
+	return h;
+}
+
 static struct hash hmac(str key, str text)
 {
 	struct hash h;
@@ -328,7 +342,7 @@ bool sigv4_sign(const struct sigv4_request *request, struct buf *authorization,
                 struct sigv4_signature *ret)
 {
 	struct buf canonical = BUF_LIMIT(TEXT_MOST);
-	struct hash hash = sha256(request->payload);
+	struct hash hash = sha256_pieces(request->payload, request->payload_count);
 	struct headers headers;
 	bool good;
 

@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/usec.h"
 
+#include <sys/uio.h>
+
 enum { SIGV4_HEADERS_MOST = 16, SIGV4_QUERY_MOST = 32 };
 
 struct sigv4_header {
@@ -16,9 +18,10 @@ struct sigv4_header {
 
 struct sigv4_request {
 	str method;
-	str path;    /* as sent, percent-encoded: "/model/a%3A0/converse" */
-	str query;   /* as sent, without '?'; may be empty */
-	str payload; /* the whole body */
+	str path;  /* as sent, percent-encoded: "/model/a%3A0/converse" */
+	str query; /* as sent, without '?'; may be empty */
+	const struct iovec *payload; /* the whole body, in pieces */
+	int payload_count;
 	/* To be signed; host among them.  The x-amz- headers below are added. */
 	const struct sigv4_header *headers;
 	unsigned header_count;

@@ -18,6 +18,29 @@ struct secret {
 	str text;
 };
 
+/* What AWS requests are signed with. */
+struct aws_credentials {
+	str access_key; /* its name, which is sent */
+	struct secret secret_key;
+	struct secret session_token; /* of temporary credentials; or empty */
+	str service;
+};
+
+/* Who asks for access tokens, as a file of Google's says: a service account, which signs
+ * its question, or a person (gcloud), who has a refresh token. */
+struct service_account {
+	str email;                   /* of the account, or a person's client id */
+	str key_id;                  /* of the key; may be empty */
+	str project;                 /* may be empty */
+	bool is_user;                /* else a service account */
+	struct secret key;           /* PEM, RSA; or the refresh token */
+	struct secret client_secret; /* a person's */
+	str token_url;               /* whom it asks, as written, and taken apart: */
+	bool tls, allow_private;
+	str host, authority, path;
+	uint16_t port;
+};
+
 struct provider {
 	str name;       /* as the configuration calls it */
 	unsigned index; /* its place in config->providers */
@@ -26,16 +49,22 @@ struct provider {
 	enum auth_kind auth;
 	unsigned quirks;
 	struct secret *keys;
-	unsigned key_count; /* 0: no credential is sent */
-	str url;            /* as written, variables resolved */
+	unsigned key_count;                    /* 0: no key is sent */
+	struct aws_credentials aws;            /* AUTH_SIGV4 */
+	const struct service_account *account; /* AUTH_SERVICE_ACCOUNT */
+	str url;                               /* as written, variables resolved */
 	bool tls;
 	str host; /* name or IP literal without brackets, or "unix:..." */
 	uint16_t port;
 	str authority;       /* for the Host header */
-	str base_path;       /* "/v1"; no slash at the end */
+	str base_path;       /* "/v1"; no slash at the end; "{model}" may be in it */
+	str query;           /* "api-version=...": goes with each request; or empty */
 	const char *ca_file; /* NULL: the machine's roots */
 	bool allow_private;  /* a literal private address is its own permission */
 	str region;
+	str api_version;              /* Azure's: deployments are in the path; or empty */
+	str project, location;        /* Vertex AI's */
+	const char *credentials_file; /* `credentials`; NULL: not written */
 	str disabled; /* why it is not usable (an empty variable); empty: usable */
 	bool is_mock; /* the one inside the process, at config_mock_host() */
 };

@@ -83,8 +83,9 @@ static const char *kind_text(const struct config_key *key)
 		return "path, `stdout` or `off`";
 	case KIND_URL:
 		return "URL";
+	case KIND_VERSION:
 	case KIND_SECRET:
-		return "text, or `none`";
+		return "text";
 	case KIND_SECRETS:
 		return "list of text";
 	case KIND_TARGETS:

@@ -129,17 +129,24 @@ static void mask_text(char *line, size_t n, const struct tree_node *literal)
 		mask(line + at, secret.len);
 }
 
+static const str secret_names[] = { STR_INIT("key"), STR_INIT("access_key"),
+	                            STR_INIT("secret_key"), STR_INIT("session_token") };
+
 /* Credentials which stand literally in the file. */
 static void mask_literals(const struct reader *r, char *line, size_t n)
 {
 	if (!r->secrets || r->secrets->kind != TREE_MAP)
 		return;
 	for (struct tree_item *it = r->secrets->first; it; it = it->next) {
-		const struct tree_node *key = tree_find(it->value, STR("key"));
 		const struct tree_node *keys = tree_find(it->value, STR("keys"));
 
-		if (key)
-			mask_text(line, n, key);
+		for (size_t i = 0; i < countof(secret_names); i++) {
+			const struct tree_node *one =
+			        tree_find(it->value, secret_names[i]);
+
+			if (one)
+				mask_text(line, n, one);
+		}
 		if (!keys || keys->kind != TREE_LIST)
 			continue;
 		for (struct tree_item *one = keys->first; one; one = one->next)

@@ -2,40 +2,16 @@
  *
  * A name of the catalogue (or of wire/providers.def) brings format, URL, way of
  * authentication and the variable of the key; what the file says wins.  Variables in a
- * catalogue's URL are keys of the provider, named in lower case.  A provider with an
- * empty credential stays, disabled, so that its targets can be told apart from typos. */
-#include "config/section.h"
+ * catalogue's URL are keys of the provider, named in lower case; some have a shorter name
+ * too.  Credentials are read in credential.c. */
+#include "config/provider_private.h"
 
 #include "config/endpoint.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum {
-	KEYS_MOST = 64,
-	KEY_MOST = 8 * KiB, /* bytes of one credential */
-	NAME_MOST = 64,
-	EXTRAS_MOST = 4, /* variables in one URL */
-	CATALOG_MOST = 512,
-};
-
-/* What is known of a name before the file speaks. */
-struct known {
-	bool is_known;
-	const struct provider_row *row; /* how it differs; may be NULL */
-	struct catalog_provider facts;  /* zeroed when the catalogue has none */
-};
-
-/* One provider under way. */
-struct draft {
-	struct provider *p;
-	const struct tree_node *at; /* its name in the file */
-	struct known known;
-	struct extra_key extra[EXTRAS_MOST];
-	struct extra_keys extras;
-	struct found found;
-	bool is_empty; /* a credential was given, but it is empty */
-};
+enum { CATALOG_MOST = 512 };
 
 static struct known known_find(str name)
 {
@@ -61,7 +37,7 @@ static bool next_template(str *url, str *ret_before, str *ret_name)
 	return true;
 }
 
-static bool is_template(str url, str name)
+bool url_has_variable(str url, str name)
 {
 	str before, one;
 
@@ -71,53 +47,139 @@ static bool is_template(str url, str name)
 	return false;
 }
 
+/* Variables whose key people would rather call otherwise: a row of the table. */
+static const struct {
+	str variable;
+	const char *key;
+} short_names[] = {
+	{ STR_INIT("AWS_REGION"), "region" },
+	{ STR_INIT("GOOGLE_VERTEX_PROJECT"), "project" },
+	{ STR_INIT("GOOGLE_VERTEX_LOCATION"), "location" },
+};
+
+static const char *short_name(str variable)
+{
+	for (size_t i = 0; i < countof(short_names); i++)
+		if (str_eq(short_names[i].variable, variable))
+			return short_names[i].key;
+	return NULL;
+}
+
+static str lower_case(struct reader *r, str name)
+{
+	char *key = arena_alloc(&r->work, name.len + 1);
+
+	for (size_t i = 0; i < name.len; i++)
+		key[i] = char_lower(name.ptr[i]);
+	return str_of(key, name.len);
+}
+
+static const struct extra_key *find_extra(const struct draft *d, str key)
+{
+	for (unsigned i = 0; i < d->extras.count; i++)
+		if (str_eq(d->extra[i].name, key))
+			return &d->extra[i];
+	return NULL;
+}
+
 static void collect_extras(struct reader *r, struct draft *d)
 {
 	str url = d->known.facts.url, before, name;
 
 	d->extras.list = d->extra;
 	while (d->extras.count < EXTRAS_MOST && next_template(&url, &before, &name)) {
-		char *key = arena_alloc(&r->work, name.len + 1);
+		str key = lower_case(r, name);
 
-		for (size_t i = 0; i < name.len; i++)
-			key[i] = char_lower(name.ptr[i]);
-		d->extra[d->extras.count++].name = str_of(key, name.len);
+		if (!find_extra(d, key))
+			d->extra[d->extras.count++].name = key;
 	}
 }
 
-static bool template_value(struct reader *r, struct draft *d, unsigned i, str name,
-                           str *ret)
+/* What the file or the environment says for a variable; false: nothing, or noted. */
+static bool variable_value(struct reader *r, struct draft *d, str name, str *ret,
+                           bool *ret_is_noted)
 {
-	const struct extra_key *extra = &d->extra[i];
-	const char *from_env;
+	const char *other = short_name(name), *from_env;
+	const struct extra_key *extra = find_extra(d, lower_case(r, name));
+	const struct tree_node *written = extra ? extra->value : NULL;
 
-	if (extra->value)
-		return scalar_text(r, str_z(&r->work, extra->name), extra->value, ret);
-	from_env = reader_env(r, str_z(&r->work, name));
-	if (from_env && *from_env) {
-		*ret = str_from_z(from_env);
-		return true;
+	*ret_is_noted = false;
+	if (!written && other)
+		written = found_value(&d->found, other);
+	if (written) {
+		*ret_is_noted = !scalar_text(
+		        r, other ? other : str_z(&r->work, extra->name), written, ret);
+		return !*ret_is_noted;
 	}
+	from_env = reader_env(r, str_z(&r->work, name));
+	*ret = str_from_z(from_env);
+	if (!ret->len && d->p->account && str_eq(name, STR("GOOGLE_VERTEX_PROJECT")))
+		*ret = d->p->account->project;
+	return ret->len > 0;
+}
+
+static bool template_value(struct reader *r, struct draft *d, str name, str *ret)
+{
+	bool is_noted;
+	str key;
+
+	if (variable_value(r, d, name, ret, &is_noted))
+		return true;
+	if (is_noted)
+		return false;
+	key = short_name(name) ? str_from_z(short_name(name)) : lower_case(r, name);
 	note(r, NOTE_MISSING_KEY, d->at, "provider \"%.*s\" needs the key \"%.*s\"",
-	     STR_ARG(d->p->name), STR_ARG(extra->name));
-	note_hint(r, "write %.*s: ..., or set the variable %.*s", STR_ARG(extra->name),
+	     STR_ARG(d->p->name), STR_ARG(key));
+	note_hint(r, "write %.*s: ..., or set the variable %.*s", STR_ARG(key),
 	          STR_ARG(name));
 	return false;
 }
 
-/* The catalogue's URL with its variables filled in. */
+static bool place_fits(struct reader *r, struct draft *d, enum place_when when)
+{
+	bool is_noted;
+	str location;
+
+	switch (when) {
+	case PLACE_WITH_KEY:
+		return d->p->auth != d->known.row->without_key;
+	case PLACE_GLOBAL:
+		return (!variable_value(r, d, STR("GOOGLE_VERTEX_LOCATION"), &location,
+		                        &is_noted) &&
+		        !is_noted) ||
+		       str_eq(location, STR("global"));
+	}
+	return false;
+}
+
+/* The catalogue's URL, or that of the place where this account is. */
+static str url_template(struct reader *r, struct draft *d)
+{
+	const struct provider_place *place;
+
+	for (unsigned i = 0; (place = provider_place_at(i)); i++)
+		if (str_eq(place->id, d->known.facts.id) && place_fits(r, d, place->when))
+			return place->url;
+	return d->known.facts.url;
+}
+
+/* With its variables filled in. */
 static bool known_url(struct reader *r, struct draft *d, str *ret)
 {
 	struct buf url = BUF_LIMIT(4 * KiB);
-	str rest = d->known.facts.url, before, name, value;
+	str rest = url_template(r, d), before, name, value, missed = STR_NONE;
 	bool is_whole = true;
 
-	for (unsigned i = 0; next_template(&rest, &before, &name); i++) {
+	while (next_template(&rest, &before, &name)) {
 		buf_add(&url, before);
-		if (i < d->extras.count && template_value(r, d, i, name, &value))
+		if (str_eq(name, missed)) /* it was noted */
+			continue;
+		if (template_value(r, d, name, &value)) {
 			buf_add(&url, value);
-		else
+		} else {
 			is_whole = false;
+			missed = name;
+		}
 	}
 	buf_add(&url, before);
 	*ret = arena_copy(r->keep, buf_str(&url));
@@ -148,6 +210,28 @@ static void set_endpoint(struct reader *r, struct draft *d, const struct endpoin
 	p->allow_private |= e->is_private_literal;
 }
 
+/* Azure's older way: the deployment stands in the path, and a version in the query. */
+static void use_deployments(struct reader *r, struct draft *d)
+{
+	struct provider *p = d->p;
+	str base = p->base_path;
+
+	if (p->api_version.len == 0)
+		return;
+	p->query = arena_printf(r->keep, "api-version=%.*s", STR_ARG(p->api_version));
+	if (p->format != WIRE_OPENAI_CHAT)
+		return;
+	p->also = 0; /* deployments have no other format */
+	if (str_has(base, STR("/deployments/")))
+		return;
+	if (str_ends(base, STR("/openai/v1")))
+		base = str_first(base, base.len - 3);
+	if (str_ends(base, STR("/openai")))
+		base = str_first(base, base.len - 7);
+	p->base_path =
+	        arena_printf(r->keep, "%.*s/openai/deployments/{model}", STR_ARG(base));
+}
+
 static void read_url(struct reader *r, struct draft *d)
 {
 	const struct tree_node *written = found_value(&d->found, "url");
@@ -166,11 +250,14 @@ static void read_url(struct reader *r, struct draft *d)
 
 		p->url = arena_printf(r->keep, "%.*s:/v1",
 		                      STR_ARG(host.len ? host : config_mock_host()));
+	} else if (p->auth == AUTH_SERVICE_ACCOUNT && !p->account) {
+		return; /* what is wrong with it was noted; more may depend on it */
 	} else if (d->known.facts.url.len == 0 || !known_url(r, d, &p->url)) {
 		return;
 	}
 	if (endpoint_parse(p->url, r->keep, &e, &why)) {
 		set_endpoint(r, d, &e, written ? written : d->at);
+		use_deployments(r, d);
 		return;
 	}
 	note(r, NOTE_URL, written ? written : d->at, "url: %s", why);
@@ -228,171 +315,6 @@ static void read_format(struct reader *r, struct draft *d)
 	}
 }
 
-/* ---- its credentials ---- */
-
-bool credential_is_sendable(str key)
-{
-	for (size_t i = 0; i < key.len; i++)
-		if (key.ptr[i] <= ' ' || key.ptr[i] >= 0x7f)
-			return false;
-	return key.len <= KEY_MOST;
-}
-
-static void add_key(struct reader *r, struct draft *d, str text,
-                    const struct tree_node *at)
-{
-	if (text.len == 0) {
-		d->is_empty = true;
-	} else if (!credential_is_sendable(text)) {
-		note(r, NOTE_CREDENTIAL, at,
-		     "the key of provider \"%.*s\" has a blank or a byte which a header "
-		     "cannot carry",
-		     STR_ARG(d->p->name));
-	} else {
-		d->p->keys[d->p->key_count++].text = arena_copy(r->keep, text);
-	}
-}
-
-/* One written credential; quotes around it do not matter. */
-static void read_key(struct reader *r, struct draft *d, const struct tree_node *node)
-{
-	if (node->kind != TREE_SCALAR) {
-		note(r, NOTE_SHAPE, node, "key is %s, but must be a single value",
-		     tree_kind_name(node->kind));
-		note_hint(r, "several: keys: [\"${KEY_A}\", \"${KEY_B}\"]");
-	} else if (tree_is_null(node)) {
-		note(r, NOTE_EMPTY, node, "key has no value");
-		note_hint(r, "write key: none when it takes none");
-	} else if (!node->is_broken) {
-		add_key(r, d, node->text, node);
-	}
-}
-
-static void read_keys(struct reader *r, struct draft *d, const struct tree_node *node)
-{
-	unsigned count = 0;
-
-	if (node->kind != TREE_LIST || !node->first) {
-		note(r, NOTE_SHAPE, node, "keys must be a list with at least one entry");
-		note_hint(r, "write keys: [\"${KEY_A}\", \"${KEY_B}\"]");
-		return;
-	}
-	for (const struct tree_item *it = node->first; it; it = it->next) {
-		if (count++ == KEYS_MOST) {
-			note(r, NOTE_TOO_MANY, it->value, "more than %d keys", KEYS_MOST);
-			return;
-		}
-		read_key(r, d, it->value);
-	}
-}
-
-/* The i-th variable its key may be in; empty: no more. */
-static str known_variable(const struct known *k, unsigned i)
-{
-	for (unsigned j = 0; j < countof(k->facts.env) && k->facts.env[j].len > 0; j++)
-		if (!is_template(k->facts.url, k->facts.env[j]) && i-- == 0)
-			return k->facts.env[j];
-	return STR_NONE;
-}
-
-static void note_no_key(struct reader *r, const struct draft *d)
-{
-	str variable = known_variable(&d->known, 0);
-
-	if (variable.len == 0) {
-		note(r, NOTE_NO_CREDENTIAL, d->at, "provider \"%.*s\" has no key",
-		     STR_ARG(d->p->name));
-		note_hint(r, "write key: \"${...}\", or key: none when it takes none");
-		return;
-	}
-	note(r, NOTE_NO_CREDENTIAL, d->at,
-	     "provider \"%.*s\" has no key, and the variable %.*s is not set",
-	     STR_ARG(d->p->name), STR_ARG(variable));
-	note_hint(r, "set %.*s, or write key: ...", STR_ARG(variable));
-}
-
-/* No credential was written: the catalogue knows where it may be. */
-static void key_from_environment(struct reader *r, struct draft *d)
-{
-	str name;
-
-	for (unsigned i = 0; (name = known_variable(&d->known, i)).len > 0; i++) {
-		const char *value = reader_env(r, str_z(&r->work, name));
-
-		if (!value)
-			continue;
-		add_key(r, d, str_from_z(value), d->at);
-		if (d->p->key_count > 0)
-			return;
-	}
-	if (d->is_empty || d->p->auth == AUTH_NONE)
-		return;
-	if (d->known.is_known && known_variable(&d->known, 0).len == 0)
-		d->p->auth = AUTH_NONE; /* vLLM, Ollama: a key is possible, not usual */
-	else
-		note_no_key(r, d);
-}
-
-static void read_auth(struct draft *d)
-{
-	const struct tree_node *written = found_value(&d->found, "auth");
-	const struct config_section *section = &config_sections[SECTION_PROVIDER];
-	struct provider *p = d->p;
-	unsigned index, place;
-	int word;
-
-	p->auth = d->known.row && p->format == d->known.row->format ? d->known.row->auth
-	          : p->is_mock                                      ? AUTH_NONE
-	                       : wire_format_auth(p->format);
-	if (!written || written->kind != TREE_SCALAR)
-		return;
-	word = config_word_find(
-	        config_key_find(section, STR("auth"), &index, &place)->words,
-	        written->text);
-	if (word >= 0)
-		p->auth = (enum auth_kind)word;
-}
-_Static_assert(AUTH_NONE == 0 && AUTH_BEARER == 1 && AUTH_API_KEY == 2 &&
-                       AUTH_X_API_KEY == 3 && AUTH_X_GOOG_API_KEY == 4,
-               "the words of providers.NAME.auth are in this order");
-
-static void read_credentials(struct reader *r, struct draft *d)
-{
-	const struct tree_node *one = found_value(&d->found, "key");
-	const struct tree_node *several = found_value(&d->found, "keys");
-	struct provider *p = d->p;
-	unsigned errors = r->notes->errors;
-
-	p->keys = arena_array(r->keep, struct secret, several ? KEYS_MOST : 1);
-	if (one && several) {
-		note(r, NOTE_BOTH, several, "key and keys exclude each other");
-		return;
-	}
-	if (one && one->kind == TREE_SCALAR && str_eq(one->text, STR("none"))) {
-		p->auth = AUTH_NONE;
-		return;
-	}
-	if (one)
-		read_key(r, d, one);
-	else if (several)
-		read_keys(r, d, several);
-	else
-		key_from_environment(r, d);
-	if (p->key_count == 0 && d->is_empty && r->notes->errors == errors) {
-		const struct tree_node *at = one ? one : several ? several : d->at;
-		str variable = one       ? one->variable
-		               : several ? several->first->value->variable
-		                         : known_variable(&d->known, 0);
-
-		note(r, NOTE_EMPTY_KEY, at,
-		     "%.*s is empty; provider \"%.*s\" is disabled",
-		     STR_ARG(variable.len ? variable : STR("its key")), STR_ARG(p->name));
-		p->disabled = STR("its key is empty");
-	}
-	if (p->key_count > 0 && p->auth == AUTH_NONE && !found_value(&d->found, "auth"))
-		p->auth = AUTH_BEARER;
-}
-
 /* ---- all of them ---- */
 
 static bool is_provider_name(str name)
@@ -431,10 +353,9 @@ static void read_provider(struct reader *r, const struct tree_item *it,
 	section_read(r, SECTION_PROVIDER, it->value, p, &d.extras, &d.found);
 	p->is_mock = str_eq(p->name, STR("mock")) && !found_value(&d.found, "url");
 	read_format(r, &d);
-	read_url(r, &d);
-	read_auth(&d);
 	if (d.known.is_known || found_value(&d.found, "url") || p->is_mock)
 		read_credentials(r, &d);
+	read_url(r, &d);
 }
 
 void read_providers(struct reader *r, const struct tree_node *node)

@@ -141,6 +141,9 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 	case KIND_LOG:
 		write_any(w, "{\"type\":\"string\"},{\"const\":false}");
 		break;
+	case KIND_VERSION:
+		write_any(w, "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9.-]+$\"}");
+		break;
 	case KIND_URL:
 		write_any(w,
 		          "{\"type\":\"string\",\"pattern\":\"^(https?://|unix:).+\"}");

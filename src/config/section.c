@@ -302,6 +302,26 @@ static bool store_text(struct reader *r, const struct config_key *key,
 	return true;
 }
 
+static bool store_version(struct reader *r, const struct config_key *key,
+                          const struct tree_node *node, void *to)
+{
+	str text;
+
+	if (!scalar_text(r, key->name, node, &text))
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		char low = char_lower(text.ptr[i]);
+
+		if ((low >= 'a' && low <= 'z') || char_is_digit(low) || low == '-' ||
+		    low == '.')
+			continue;
+		note_value(r, key, node, "a version");
+		return false;
+	}
+	*(str *)to = arena_copy(r->keep, text);
+	return true;
+}
+
 static bool store_dir(struct reader *r, const struct config_key *key,
                       const struct tree_node *node, void *to)
 {
@@ -347,6 +367,8 @@ bool value_store(struct reader *r, const struct config_key *key,
 		return store_word(r, key, node, to);
 	case KIND_TEXT:
 		return store_text(r, key, node, to);
+	case KIND_VERSION:
+		return store_version(r, key, node, to);
 	case KIND_DIR:
 		return store_dir(r, key, node, to);
 	case KIND_FILE:

@@ -170,12 +170,46 @@ static const struct config_key provider_keys[] = {
 	  .example = "${KEY_A:-}",
 	  .help = "Several credentials; the next is used when one is refused." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
-	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key",
+	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key|sigv4|"
+	           "service-account",
 	  .otherwise = "the provider's", .example = "bearer",
-	  .help = "How the key travels: `Authorization: Bearer`, or the header of that "
-	          "name." },
+	  .help = "How we prove who we are. A key travels as `Authorization: Bearer`, or "
+	          "in the header of that name; `sigv4` signs each request (AWS); "
+	          "`service-account` has access tokens made and renewed (Google)." },
+	{ .name = "access_key", .kind = KIND_SECRET, .place = NO_PLACE,
+	  .otherwise = "$AWS_ACCESS_KEY_ID", .example = "${AWS_ACCESS_KEY_ID:-}",
+	  .help = "For `sigv4`: the id of the access key." },
+	{ .name = "secret_key", .kind = KIND_SECRET, .place = NO_PLACE,
+	  .otherwise = "$AWS_SECRET_ACCESS_KEY",
+	  .example = "${AWS_SECRET_ACCESS_KEY:-}",
+	  .help = "For `sigv4`: the secret that signs. It is never sent." },
+	{ .name = "session_token", .kind = KIND_SECRET, .place = NO_PLACE,
+	  .otherwise = "$AWS_SESSION_TOKEN", .example = "${AWS_SESSION_TOKEN:-}",
+	  .help = "For `sigv4` with temporary credentials; empty: none. Without "
+	          "`access_key` here all three are the environment's." },
+	{ .name = "credentials", .kind = KIND_FILE, AT(provider, credentials_file),
+	  .otherwise = "$GOOGLE_APPLICATION_CREDENTIALS",
+	  .example = "/etc/sluice/account.json",
+	  .help = "For `service-account`: the JSON file of a service account, or what "
+	          "`gcloud auth application-default login` has written. Read at start "
+	          "and on reload." },
 	{ .name = "region", .kind = KIND_TEXT, AT(provider, region), .example = "us",
-	  .help = "Where the account is; kept for rules on regions." },
+	  .help = "Where the account is. For AWS also the region in the URL and in the "
+	          "signature (else `$AWS_REGION`)." },
+	{ .name = "project", .kind = KIND_TEXT, AT(provider, project),
+	  .otherwise = "$GOOGLE_VERTEX_PROJECT, else as in `credentials`",
+	  .example = "my-project",
+	  .help = "The project, for a URL that has one (Vertex AI)." },
+	{ .name = "location", .kind = KIND_TEXT, AT(provider, location),
+	  .otherwise = "$GOOGLE_VERTEX_LOCATION, else `global`",
+	  .example = "europe-west4",
+	  .help = "The location, for a URL that has one (Vertex AI)." },
+	{ .name = "api_version", .kind = KIND_VERSION, AT(provider, api_version),
+	  .example = "2024-12-01-preview",
+	  .help = "Azure OpenAI by deployments: requests go to "
+	          "`/openai/deployments/MODEL/...?api-version=`, whatever the URL ends "
+	          "in; a URL with a deployment in it is kept. Without it the URL is as "
+	          "it stands (`.../openai/v1`)." },
 	{ .name = "private", .kind = KIND_YES_NO, AT(provider, allow_private),
 	  .fallback = "no", .example = "no",
 	  .help = "Lets its host name resolve to a private address. A literal private "
@@ -240,6 +274,7 @@ static const struct config_key target_keys[] = {
 
 #define KEYS(array) .keys = array, .count = countof(array)
 _Static_assert(countof(root_keys) <= SECTION_KEYS_MOST, "found.value is too small");
+_Static_assert(countof(provider_keys) <= SECTION_KEYS_MOST, "found.value is too small");
 _Static_assert(countof(route_keys) + countof(defaults_keys) <= SECTION_KEYS_MOST,
                "found.value is too small");
 

@@ -7,11 +7,13 @@
 #include "base/assert.h"
 #include "codec/json_write.h"
 #include "codec/text.h"
+#include "gateway/credential.h"
 #include "gateway/lane.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
 
 enum { UPLOAD_HIGH = 128 * KiB, REASONING_PATIENCE = 4 };
+#define TOKEN_PATIENCE (4 * USEC_SEC)
 
 static void on_ready(struct http_up *u);
 static void on_head(struct http_up *u, const struct http_response *res);
@@ -83,6 +85,7 @@ static bool reserve(struct attempt *a)
 }
 
 static void dial(struct attempt *a);
+static void authorize(struct attempt *a);
 
 void attempt_start(struct exchange *x)
 {
@@ -122,7 +125,52 @@ void attempt_start(struct exchange *x)
 		return;
 	}
 	if (!a->lane || !a->lane->translates || lane_request(a))
+		authorize(a);
+}
+
+/* ---- a token, for providers that want one ---- */
+
+/* Taken now, so that a head can be written in one go.  Without one the attempt waits a
+ * little: the worker is woken when there is news. */
+static void authorize(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct token_source *s = x->plan->tokens[a->target->provider->index];
+	str why = STR_NONE;
+
+	a->awaits_token = false;
+	if (!s) {
 		dial(a);
+		return;
+	}
+	switch (token_take(s, loop_of(a)->now, &x->arena, &a->token, &why)) {
+	case TOKEN_READY:
+		a->first_due = USEC_NEVER;
+		dial(a);
+		return;
+	case TOKEN_FAILED:
+		attempt_fail(a, FAULT_NO_TOKEN, why);
+		return;
+	case TOKEN_PENDING:
+		a->awaits_token = true;
+		if (a->first_due == USEC_NEVER)
+			a->first_due = loop_of(a)->now + TOKEN_PATIENCE;
+		exchange_arm(x);
+		worker_await_token(x->worker, s);
+	}
+}
+
+void attempt_on_token(struct attempt *a)
+{
+	if (a->step != ATTEMPT_CLOSE && a->awaits_token)
+		authorize(a);
+}
+
+bool attempt_renew_token(const struct attempt *a)
+{
+	struct token_source *s = a->x->plan->tokens[a->target->provider->index];
+
+	return s && a->status == 401 && token_refuse(s, a->token.number, loop_of(a)->now);
 }
 
 /* ---- DIAL ---- */
@@ -192,31 +240,34 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 	return count;
 }
 
-static void add_credential(struct buf *to, const struct attempt *a)
+/* Path and query as this provider wants them. */
+static void add_target(const struct attempt *a, struct buf *to)
 {
+	const struct exchange *x = a->x;
 	const struct provider *p = a->target->provider;
+	size_t model_at = str_find_str(p->base_path, STR("{model}"));
+	size_t from = to->len;
 
-	if (p->key_count == 0)
-		return;
-	str key = p->keys[min_of(a->x->key_at, p->key_count - 1)].text;
-	switch (p->auth) {
-	case AUTH_NONE:
-		return;
-	case AUTH_BEARER:
-		buf_add(to, STR("authorization: Bearer "));
-		break;
-	case AUTH_API_KEY:
-		buf_add(to, STR("api-key: "));
-		break;
-	case AUTH_X_API_KEY:
-		buf_add(to, STR("x-api-key: "));
-		break;
-	case AUTH_X_GOOG_API_KEY:
-		buf_add(to, STR("x-goog-api-key: "));
-		break;
+	buf_add(to, str_first(p->base_path, model_at));
+	if (model_at < p->base_path.len) {
+		url_encode(to, a->target->model);
+		buf_add(to, str_from(p->base_path, model_at + STR("{model}").len));
 	}
-	buf_add(to, key);
-	buf_add(to, STR("\r\n"));
+	if (a->wire->write_path)
+		a->wire->write_path(x->endpoint->operation, a->target->model,
+		                    x->skim.stream, to);
+	else
+		buf_add(to, operations[x->endpoint->operation].path);
+	if (p->query.len) {
+		str so_far = str_from(buf_str(to), from);
+
+		buf_add_char(to, str_find(so_far, '?') < so_far.len ? '&' : '?');
+		buf_add(to, p->query);
+	} else if (x->query.len && a->wire == x->endpoint->wire &&
+	           !a->wire->model_in_path) {
+		buf_add_char(to, '?');
+		buf_add(to, x->query);
+	}
 }
 
 /* Does one of the lines begin with that name? */
@@ -248,28 +299,34 @@ static void add_features(const struct attempt *a, struct buf *to)
 	}
 }
 
-static str make_head(struct attempt *a, uint64_t length)
+static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec *body,
+                         int pieces, str *ret)
 {
 	struct exchange *x = a->x;
 	const struct provider *p = a->target->provider;
 	struct buf *to = &x->worker->head;
+	size_t target_at, target_end;
+	fault_t why;
 
 	buf_clear(to);
 	buf_add(to, STR("POST "));
-	buf_add(to, p->base_path);
-	if (a->wire->write_path)
-		a->wire->write_path(x->endpoint->operation, a->target->model,
-		                    x->skim.stream, to);
-	else
-		buf_add(to, operations[x->endpoint->operation].path);
-	if (x->query.len && a->wire == x->endpoint->wire && !a->wire->model_in_path) {
-		buf_add_char(to, '?');
-		buf_add(to, x->query);
-	}
+	target_at = to->len;
+	add_target(a, to);
+	target_end = to->len;
 	buf_add(to, STR(" HTTP/1.1\r\nhost: "));
 	buf_add(to, p->authority);
 	buf_add(to, STR("\r\n"));
-	add_credential(to, a);
+	struct credential_request as_sent = {
+		.target = str_of(to->ptr + target_at, target_end - target_at),
+		.content_type = x->content_type,
+		.body = body,
+		.pieces = pieces,
+		.is_whole = x->body_whole,
+		.wall = loop_of(a)->wall,
+	};
+	why = credential_add(to, p, x->key_at, a->token.text, &as_sent);
+	if (why)
+		return why;
 	buf_add(to, STR("x-client-request-id: "));
 	buf_add_hex(to, a->id, 16);
 	buf_add(to, STR("\r\naccept-encoding: identity\r\ncontent-type: "));
@@ -280,7 +337,10 @@ static str make_head(struct attempt *a, uint64_t length)
 	buf_add(to, x->forward);
 	add_features(a, to);
 	buf_add(to, STR("\r\n"));
-	return to->over ? STR_NONE : arena_copy(&x->arena, buf_str(to));
+	if (to->over)
+		return FAULT_HTTP_HEAD_LARGE;
+	*ret = arena_copy(&x->arena, buf_str(to));
+	return NULL;
 }
 
 static void send_request(struct attempt *a)
@@ -290,6 +350,7 @@ static void send_request(struct attempt *a)
 	struct edit edits[EDIT_MOST];
 	struct iovec iov[EDIT_IOV + 1];
 	size_t count, length;
+	fault_t why;
 	int pieces;
 
 	bool is_written = a->lane && a->lane->translates;
@@ -298,17 +359,16 @@ static void send_request(struct attempt *a)
 	count = is_written ? 0 : make_edits(a, body, edits);
 	length = edit_length(body, edits, count);
 
-	if (!x->body_whole) { /* a large upload goes through while it comes in */
-		x->body_dropped = true;
+	if (!x->body_whole) /* a large upload goes through while it comes in */
 		length += (size_t)x->body_length - body.len;
-	}
-	head = make_head(a, length);
-	if (!head.len) {
-		attempt_fail(a, FAULT_HTTP_HEAD_LARGE, STR_NONE);
+	pieces = 1 + edit_iov(body, edits, count, iov + 1);
+	why = make_head(a, length, iov + 1, pieces - 1, &head);
+	if (why) {
+		attempt_fail(a, why, STR_NONE);
 		return;
 	}
+	x->body_dropped = !x->body_whole;
 	iov[0] = (struct iovec){ (void *)(uintptr_t)head.ptr, head.len };
-	pieces = 1 + edit_iov(body, edits, count, iov + 1);
 	a->sent = loop_of(a)->now;
 	http_up_send(a->up, iov, pieces, x->body_whole);
 }
@@ -484,6 +544,10 @@ void attempt_on_time(struct attempt *a)
 		/* The client has all of it; the provider does not end its side. */
 		attempt_end(a, NULL, STR_NONE);
 		exchange_settle(x);
+		return;
+	}
+	if (a->awaits_token) {
+		attempt_fail(a, FAULT_NO_TOKEN, STR("it did not come in time"));
 		return;
 	}
 	/* Some send their last event and then nothing: the answer is there all the same.

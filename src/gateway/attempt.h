@@ -41,10 +41,12 @@ struct attempt {
 	uint64_t id;
 	unsigned number;
 	enum attempt_step step;
-	bool fresh;        /* a pooled connection went stale: dial a new one */
-	bool settled;      /* its CLOSE record is written */
-	bool unjournalled; /* the journal was full; ledger: best-effort goes on */
-	bool asked_usage;  /* include_usage is ours */
+	bool fresh;                /* a pooled connection went stale: dial a new one */
+	bool settled;              /* its CLOSE record is written */
+	bool unjournalled;         /* the journal was full; ledger: best-effort goes on */
+	bool asked_usage;          /* include_usage is ours */
+	bool awaits_token;         /* it goes on when the worker hears of a token */
+	struct access_token token; /* for providers that want one */
 	/* the answer */
 	enum answer_kind kind;
 	int status;
@@ -90,6 +92,10 @@ nanousd attempt_cost(const struct attempt *a);
 usec attempt_due(const struct attempt *a);
 /* A deadline may have passed. */
 void attempt_on_time(struct attempt *a);
+/* There is news of a token: an attempt that waits for one goes on, or fails. */
+void attempt_on_token(struct attempt *a);
+/* Its token was refused.  True: there is or will be another, so it may be tried again. */
+bool attempt_renew_token(const struct attempt *a);
 /* More of a streamed request body has come in. */
 void attempt_send_more(struct attempt *a, str bytes, bool end);
 /* Something meaningful came: the idle clock starts anew. */

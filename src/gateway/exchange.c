@@ -349,7 +349,8 @@ static enum flow step_try(struct exchange *x)
 		return GO;
 	}
 	attempt_start(x);
-	return x->step == STEP_TRY ? WAIT : GO;
+	/* It may have failed at once: then the next one is due. */
+	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
 }
 
 /* Sets at, key_at, same_tries and retry_at for another try; false: there is none. */
@@ -367,6 +368,10 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 		x->key_at++;
 		return true;
 	}
+	if (a->why == FAULT_UPSTREAM_AUTH && !x->renewed && attempt_renew_token(a)) {
+		x->renewed = true;
+		return true;
+	}
 	if (a->why->next == FAULT_TRY_SAME && x->same_tries < limits->same_target &&
 	    (wait == 0 || (is_last && wait <= limits->max_retry_after))) {
 		x->same_tries++;
@@ -376,6 +381,7 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	if (!is_last) {
 		x->at++;
 		x->same_tries = x->key_at = 0;
+		x->renewed = false;
 		return true;
 	}
 	/* Nobody else is left: a provider that says when to come back may be waited for.

@@ -19,6 +19,7 @@ struct gateway {
 	struct keyring *keys;
 	struct recorder *recorder;
 	struct resolver *resolver;
+	struct oauth *oauth;
 	struct tls_roots roots;
 	bool has_roots;
 	uint8_t pepper[32];

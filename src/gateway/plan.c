@@ -72,6 +72,7 @@ struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origin
 	pthread_mutex_unlock(&g->lock);
 	p->users = 1;
 	p->origins = mem_new(p->config->provider_count * sizeof(struct origin *));
+	p->tokens = mem_new(p->config->provider_count * sizeof(struct token_source *));
 	for (unsigned i = 0; i < p->config->provider_count; i++) {
 		const struct provider *provider = &p->config->providers[i];
 
@@ -88,6 +89,8 @@ struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origin
 			list_add_last(origins, &p->origins[i]->link);
 		}
 		p->origins[i]->users++;
+		if (provider->account)
+			p->tokens[i] = oauth_source(g->oauth, provider->account);
 	}
 	return p;
 }
@@ -113,8 +116,10 @@ void plan_unref(struct plan **p)
 
 		if (o && --o->users == 0)
 			origin_free(o);
+		token_source_unref(&plan->tokens[i]);
 	}
 	free(plan->origins);
+	free(plan->tokens);
 	tls_server_unref(&plan->tls);
 	config_unref(&plan->config);
 	free(plan);

@@ -5,6 +5,7 @@
  * closes no warm connection. */
 #pragma once
 #include "gateway/gateway.h"
+#include "gateway/oauth.h"
 #include "http/client.h"
 
 struct origin {
@@ -21,10 +22,11 @@ struct origin {
 };
 
 struct plan {
-	struct config *config;   /* a reference */
-	struct tls_server *tls;  /* a reference, or NULL */
-	struct origin **origins; /* by provider index */
-	unsigned users;          /* exchanges, and the worker while it is current */
+	struct config *config;        /* a reference */
+	struct tls_server *tls;       /* a reference, or NULL */
+	struct origin **origins;      /* by provider index */
+	struct token_source **tokens; /* the same; NULL: it wants no token */
+	unsigned users;               /* exchanges, and the worker while it is current */
 };
 
 /* origins: the worker's list, to which new ones are added. */

@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "gateway/exchange.h"
+#include "gateway/attempt.h"
 #include "loop/thread.h"
 
 enum { INBOX_MOST = 65536, HEAD_MOST = 64 * KiB };
@@ -39,12 +39,26 @@ static void take_config(struct worker *w)
 	plan_unref(&old);
 }
 
+static void take_tokens(struct worker *w)
+{
+	if (!w->awaits_token)
+		return;
+	w->awaits_token = false;
+	list_each_safe (&w->exchanges, it) {
+		struct exchange *x = container_of(it, struct exchange, link);
+
+		if (x->attempt)
+			attempt_on_token(x->attempt);
+	}
+}
+
 static void on_wake(struct loop *loop)
 {
 	struct worker *w = container_of(loop, struct worker, loop);
 
 	take_config(w);
 	take_newcomers(w);
+	take_tokens(w);
 	if (atomic_load(&w->drain) && !w->server.draining)
 		http_server_drain(&w->server);
 	if (atomic_load(&w->stop))
@@ -54,6 +68,12 @@ static void on_wake(struct loop *loop)
 static void wake(void *arg)
 {
 	loop_wake(&((struct worker *)arg)->loop);
+}
+
+void worker_await_token(struct worker *w, struct token_source *s)
+{
+	w->awaits_token = true;
+	token_notify(s, wake, w);
 }
 
 bool worker_init(struct worker *w, struct gateway *g, unsigned index,

@@ -29,6 +29,7 @@ struct worker {
 	unsigned generation;   /* of the plan */
 	struct list exchanges; /* live ones */
 	unsigned live;
+	bool awaits_token; /* some of them do */
 	struct worker_counts counts;
 	struct mailbox inbox;  /* new connections */
 	_Atomic unsigned load; /* connections, for the acceptor */
@@ -57,4 +58,6 @@ void worker_drain(struct worker *w);
 void worker_stop(struct worker *w);
 void worker_join(struct worker *w);
 
+/* An exchange of ours waits for that token: its attempt hears of the news. */
+void worker_await_token(struct worker *w, struct token_source *s);
 uint64_t worker_random(struct worker *w);

@@ -75,6 +75,9 @@ enum http_method {
 	NAME(TRUE_CLIENT_IP, "true-client-ip")                                           \
 	NAME(UPGRADE, "upgrade")                                                         \
 	NAME(USER_AGENT, "user-agent")                                                   \
+	NAME(X_AMZ_CONTENT_SHA256, "x-amz-content-sha256")                               \
+	NAME(X_AMZ_DATE, "x-amz-date")                                                   \
+	NAME(X_AMZ_SECURITY_TOKEN, "x-amz-security-token")                               \
 	NAME(X_API_KEY, "x-api-key")                                                     \
 	NAME(X_CLIENT_IP, "x-client-ip")                                                 \
 	NAME(X_CLIENT_REQUEST_ID, "x-client-request-id")                                 \

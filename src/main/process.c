@@ -126,7 +126,9 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 static bool needs_tls(const struct config *c)
 {
 	for (unsigned i = 0; i < c->provider_count; i++) {
-		if (c->providers[i].tls && !c->providers[i].disabled.len)
+		const struct provider *p = &c->providers[i];
+
+		if (!p->disabled.len && (p->tls || (p->account && p->account->tls)))
 			return true;
 	}
 	return false;
@@ -203,8 +205,12 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
 	    start_recorder(p, config, why) && load_keys(p, config, why)) {
 		g->resolver = resolver_new();
+		if (g->resolver)
+			g->oauth = oauth_new(g->resolver, &g->roots);
 		if (!g->resolver)
 			buf_add(why, STR("c-ares could not be started"));
+		else if (!g->oauth)
+			buf_add(why, STR("out of file descriptors"));
 		else if (start_workers(p, config->workers, why)) {
 			p->acceptor = acceptor_new(p->listeners, p->listener_count,
 			                           on_accepted, p);
@@ -304,8 +310,11 @@ void process_stop(struct process *p)
 		worker_stop(&p->workers[i]);
 	for (unsigned i = 0; i < p->worker_count; i++)
 		worker_join(&p->workers[i]);
+	if (g->oauth)
+		oauth_stop(g->oauth);
 	for (unsigned i = 0; i < p->worker_count; i++)
 		worker_done(&p->workers[i]);
+	oauth_free(&g->oauth);
 	resolver_free(&g->resolver);
 	recorder_free(&g->recorder);
 	keyring_free(&g->keys);

@@ -1,6 +1,6 @@
 /* process.h - everything a running gateway consists of, from start to stop.
  *
- *   data directory (locked) -> recorder -> keys -> resolver -> workers -> acceptor
+ *   data directory (locked) -> recorder -> keys -> resolver, oauth -> workers -> acceptor
  *
  * Started in this order, stopped in the other.  Reload replaces the configuration in one
  * step or not at all. */

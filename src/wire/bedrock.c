@@ -47,7 +47,9 @@ static void bedrock_write_path(enum operation op, str model, bool stream, struct
 {
 	buf_add(to, STR("/model/"));
 	url_encode(to, model);
-	buf_add(to, stream ? STR("/converse-stream") : STR("/converse"));
+	buf_add(to, op == OP_COUNT ? STR("/count-tokens")
+	            : stream       ? STR("/converse-stream")
+	                           : STR("/converse"));
 }
 
 /* ---- failures ---- */

@@ -226,6 +226,8 @@ static void gemini_write_path(enum operation op, str model, bool stream, struct 
 	if (op == OP_CHAT)
 		buf_add(to, stream ? STR(":streamGenerateContent?alt=sse")
 		                   : STR(":generateContent"));
+	else if (op == OP_COUNT)
+		buf_add(to, STR(":countTokens"));
 }
 
 const struct wire wire_gemini = {

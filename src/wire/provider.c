@@ -6,20 +6,31 @@
 
 #define RESPONSES (1u << WIRE_OPENAI_RESPONSES)
 #define MESSAGES (1u << WIRE_ANTHROPIC)
-#define PROVIDER(id_, format_, url_, env_, auth_, also_, quirks_)                        \
+#define PROVIDER(id_, format_, url_, env_, auth_, without_key_, also_, quirks_)          \
 	{ .id = STR_INIT(id_),                                                           \
 	  .format = (format_),                                                           \
 	  .url = STR_INIT(url_),                                                         \
 	  .env = STR_INIT(env_),                                                         \
 	  .auth = (auth_),                                                               \
+	  .without_key = (without_key_),                                                 \
 	  .also = (also_),                                                               \
 	  .quirks = (quirks_) },
+#define PLACE(id_, when_, url_)
 static const struct provider_row rows[] = {
 #include "wire/providers.def"
 };
 #undef PROVIDER
+#undef PLACE
 #undef RESPONSES
 #undef MESSAGES
+
+#define PROVIDER(...)
+#define PLACE(id_, when_, url_) { STR_INIT(id_), PLACE_##when_, STR_INIT(url_) },
+static const struct provider_place places[] = {
+#include "wire/providers.def"
+};
+#undef PROVIDER
+#undef PLACE
 
 static const struct {
 	str name;
@@ -37,6 +48,11 @@ static const struct {
 const struct provider_row *provider_row_at(unsigned i)
 {
 	return i < countof(rows) ? &rows[i] : NULL;
+}
+
+const struct provider_place *provider_place_at(unsigned i)
+{
+	return i < countof(places) ? &places[i] : NULL;
 }
 
 const struct provider_row *provider_row_find(str id)

@@ -13,13 +13,16 @@ enum wire_format {
 	WIRE_FORMATS,
 };
 
-/* How the key travels upstream. */
+/* How we prove to a provider who we are. */
 enum auth_kind {
 	AUTH_NONE,           /* none is needed; one that is written travels as a bearer */
 	AUTH_BEARER,         /* Authorization: Bearer KEY */
 	AUTH_API_KEY,        /* api-key: KEY */
 	AUTH_X_API_KEY,      /* x-api-key: KEY (Anthropic) */
 	AUTH_X_GOOG_API_KEY, /* x-goog-api-key: KEY (Gemini) */
+	AUTH_SIGV4,          /* each request is signed with an AWS secret key */
+	AUTH_SERVICE_ACCOUNT, /* a bearer token, had for a signature and renewed (Google)
+	                       */
 };
 
 /* What a provider does not do as the format says; read in wire/ only. */
@@ -44,10 +47,26 @@ struct provider_row {
 	str url; /* when the catalogue has none, or another one */
 	str env; /* the variable with its key; empty: as in the catalogue */
 	enum auth_kind auth;
+	enum auth_kind
+	        without_key; /* its other way, when there is no key; or AUTH_NONE */
 	unsigned also; /* 1 << wire_format: what it speaks at the same url besides */
 	unsigned quirks;
 };
 
+/* When a provider is at another URL than its row says. */
+enum place_when {
+	PLACE_WITH_KEY, /* it is used with a key although it has another way */
+	PLACE_GLOBAL,   /* its `location` is "global", or not said */
+};
+
+struct provider_place {
+	str id;
+	enum place_when when;
+	str url;
+};
+
+/* The i-th place, most special first; NULL past the end. */
+const struct provider_place *provider_place_at(unsigned i);
 /* The row of that provider; NULL: it does as its format says. */
 const struct provider_row *provider_row_find(str id);
 /* All rows, in order of id; NULL past the end. */

@@ -47,7 +47,8 @@ static const struct broken rows[] = {
 	{ ROUTE "{ tiemout: 30s, targets: [mock/echo] }\n", "E104", 4, 11,
 	  "did you mean \"total\"", 0 },
 	{ ROUTE "{ targets: [mock/echo], colour: red }\n", "E104", 4, 33,
-	  "possible: targets, strategy, on_empty, resume, comments, strict, first_token", 0 },
+	  "possible: targets, strategy, on_empty, resume, comments, strict, first_token",
+	  0 },
 	{ ROUTE "{ frist_token: 30s, targets: [mock/echo] }\n", "E104", 4, 11,
 	  "did you mean \"first_token\"", 0 },
 	{ ROUTE "{ targets: [mock/echo], retry: { attemps: 3 } }\n", "E104", 4, 42,
@@ -150,6 +151,48 @@ static const struct broken rows[] = {
 	{ V "providers: { openai: { auth: basic } }\n", "E112", 2, 30, NULL, 0 },
 	{ V "providers: { cloudflare-workers-ai: { key: x } }\n", "E106", 2, 14,
 	  "cloudflare_account_id: ...", 0 },
+	/* other ways to authenticate */
+	{ V "providers: { amazon-bedrock: { region: us-east-1 } }\n", "E207", 2, 14,
+	  "or AWS_ACCESS_KEY_ID", 0 },
+	{ V "providers: { amazon-bedrock: { access_key: a, secret_key: b } }\n", "E106",
+	  2, 14, "region: ..., or set the variable AWS_REGION", 0 },
+	{ V "providers: { amazon-bedrock: { access_key: a, region: r } }\n", "E106", 2,
+	  14, "secret_key: \"${AWS_SECRET_ACCESS_KEY}\"", 0 },
+	{ V "providers: { amazon-bedrock: { auth: sigv4, region: r } }\n", "E207", 2, 14,
+	  "or set that variable", 2 },
+	{ V "providers: { amazon-bedrock: { access_key: a, secret_key: b, region: U_S "
+	    "} }\n",
+	  "E110", 2, 70, "us-east-1", 0 },
+	{ V "providers: { x: { format: bedrock, url: \"https://a.b\", access_key: a, "
+	    "secret_key: b } }\n",
+	  "E106", 2, 14, "AWS_REGION", 0 },
+	{ V "providers: { amazon-bedrock: { access_key: [a], secret_key: b, region: r } "
+	    "}\n",
+	  "E107", 2, 44, NULL, 0 },
+	{ V
+	  "providers: { amazon-bedrock: { access_key: a, secret_key: \"b c\", region: r "
+	  "} }\n",
+	  "E208", 2, 59, NULL, 0 },
+	{ V "providers: { amazon-bedrock: { key: k, access_key: a, region: r } }\n",
+	  "E109", 2, 52, "one of", 0 },
+	{ V "providers: { amazon-bedrock: { key: k, auth: sigv4, region: r } }\n", "E109",
+	  2, 37, "one of", 3 },
+	{ V "providers: { openai: { key: k, credentials: /etc/passwd } }\n", "E109", 2,
+	  45, "one of", 0 },
+	{ V "providers: { google-vertex: {} }\n", "E207", 2, 14,
+	  "GOOGLE_APPLICATION_CREDENTIALS", 0 },
+	{ V "providers: { google-vertex: { auth: service-account } }\n", "E207", 2, 14,
+	  "credentials: /path", 0 },
+	{ V "providers: { google-vertex: { credentials: /nowhere/a.json } }\n", "E119", 2,
+	  44, NULL, 0 },
+	{ V "providers: { google-vertex: { credentials: /etc/passwd } }\n", "E209", 2, 44,
+	  "Google", 0 },
+	{ V "providers: { azure: { key: k } }\n", "E106", 2, 14,
+	  "azure_resource_name: ..., or set the variable AZURE_RESOURCE_NAME", 0 },
+	{ V "providers: { azure: { key: k, azure_resource_name: r, api_version: "
+	    "\"1&x=2\" } "
+	    "}\n",
+	  "E110", 2, 68, "2024", 0 },
 	/* routes */
 	{ V "routes: [fast]\n", "E107", 2, 9, "targets", 0 },
 	{ ROUTE "[mock/echo]\n", "E107", 4, 9, "targets: [...]", 0 },

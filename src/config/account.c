@@ -1,0 +1,140 @@
+/* account.c - Google's files of credentials: a service account's, or a person's as gcloud
+ * writes it.  The file is wiped from memory after reading; what it says stays in the
+ * config. */
+#include "config/provider_private.h"
+
+#include "base/mem.h"
+#include "codec/json.h"
+#include "codec/jwt.h"
+#include "config/endpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { FILE_MOST = 64 * KiB, VALUE_MOST = 512 };
+
+struct file {
+	struct reader *r;
+	const char *path;
+	const struct tree_node *at;
+	struct json_value root;
+	struct service_account *a;
+	bool is_bad;
+};
+
+static bool read_file(const char *path, struct buf *to)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return false;
+	while (buf_reserve(to, 4 * KiB) && (n = read(fd, to->ptr + to->len, 4 * KiB)) > 0)
+		to->len += (size_t)n;
+	close(fd);
+	return n == 0 || to->over;
+}
+
+static void note_file(struct file *f, const char *what)
+{
+	f->is_bad = true;
+	note(f->r, NOTE_ACCOUNT, f->at, "credentials: %s: %s", f->path, what);
+	note_hint(f->r, "it is the JSON file that Google gives for a service account");
+}
+
+/* A member's text, kept; required ones that are missing are noted. */
+static str member(struct file *f, const char *name, size_t most, bool is_required)
+{
+	struct json_value v = json_get(f->root, str_from_z(name));
+	str text = STR_NONE;
+
+	if (v.type == JSON_STRING && v.raw.len <= most)
+		text = json_text(v, arena_alloc(f->r->keep, v.raw.len));
+	if (text.len == 0 && is_required && !f->is_bad) {
+		struct buf what = BUF_LIMIT(KiB);
+
+		buf_addf(&what, "\"%s\" is missing", name);
+		note_file(f, buf_z(&what));
+		buf_free(&what);
+	}
+	/* json_text may point into the file, which goes. */
+	return arena_copy(f->r->keep, text);
+}
+
+/* Over a clear line only to this machine or network: what travels there is as good as the
+ * credential. */
+static void read_token_url(struct file *f)
+{
+	str url = member(f, "token_uri", VALUE_MOST, false);
+	struct endpoint e;
+	const char *why;
+
+	if (url.len == 0)
+		url = STR("https://oauth2.googleapis.com/token");
+	if (!endpoint_parse(url, f->r->keep, &e, &why) ||
+	    (!e.tls && !e.is_private_literal)) {
+		note_file(f, "\"token_uri\" is not an https URL");
+		return;
+	}
+	f->a->token_url = url;
+	f->a->tls = e.tls;
+	f->a->allow_private = e.is_private_literal;
+	f->a->host = e.host;
+	f->a->port = e.port;
+	f->a->authority = e.authority;
+	f->a->path = e.base_path;
+}
+
+static void read_members(struct file *f)
+{
+	struct service_account *a = f->a;
+	str type = member(f, "type", VALUE_MOST, true);
+
+	a->is_user = str_eq(type, STR("authorized_user"));
+	if (a->is_user) {
+		a->email = member(f, "client_id", VALUE_MOST, true);
+		a->client_secret.text = member(f, "client_secret", VALUE_MOST, true);
+		a->key.text = member(f, "refresh_token", 4 * KiB, true);
+		a->project = member(f, "quota_project_id", VALUE_MOST, false);
+	} else if (str_eq(type, STR("service_account"))) {
+		a->email = member(f, "client_email", VALUE_MOST, true);
+		a->key_id = member(f, "private_key_id", VALUE_MOST, false);
+		a->key.text = member(f, "private_key", 16 * KiB, true);
+		a->project = member(f, "project_id", VALUE_MOST, false);
+		if (!f->is_bad && !jwt_key_is_usable(a->key.text))
+			note_file(f, "\"private_key\" is not an RSA key in PEM");
+	} else if (!f->is_bad) {
+		note_file(f, "its \"type\" is neither service_account nor "
+		             "authorized_user");
+	}
+	if (!f->is_bad)
+		read_token_url(f);
+}
+
+const struct service_account *read_account(struct reader *r, const char *path,
+                                           const struct tree_node *at)
+{
+	struct buf text = BUF_LIMIT(FILE_MOST);
+	struct file f = { .r = r,
+		          .path = path,
+		          .at = at,
+		          .a = arena_new(r->keep, struct service_account) };
+
+	if (!read_file(path, &text)) {
+		note(r, NOTE_PATH, at, "credentials: %s cannot be read: %s", path,
+		     strerror(errno));
+		f.is_bad = true;
+	} else if (text.over) {
+		note_file(&f, "it is larger than 64 KiB");
+	} else if (json_check(buf_str(&text), &json_limits_default, &f.root) ||
+	           f.root.type != JSON_OBJECT) {
+		note_file(&f, "it is not a JSON object");
+	} else {
+		read_members(&f);
+	}
+	if (text.ptr)
+		mem_wipe(text.ptr, text.cap);
+	buf_free(&text);
+	return f.is_bad ? NULL : f.a;
+}

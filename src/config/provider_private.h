@@ -1,0 +1,38 @@
+/* provider_private.h - between provider.c, credential.c and account.c: one provider under
+ * way. */
+#pragma once
+#include "config/section.h"
+
+enum {
+	EXTRAS_MOST = 4, /* variables in one URL */
+	NAME_MOST = 64,
+};
+
+/* What is known of a name before the file speaks. */
+struct known {
+	bool is_known;
+	const struct provider_row *row; /* how it differs; may be NULL */
+	struct catalog_provider facts;  /* zeroed when the catalogue has none */
+};
+
+struct draft {
+	struct provider *p;
+	const struct tree_node *at; /* its name in the file */
+	struct known known;
+	struct extra_key extra[EXTRAS_MOST];
+	struct extra_keys extras;
+	struct found found;
+	bool is_empty; /* a credential was given, but it is empty */
+};
+
+/* Does the URL have the variable ${name} in it? (provider.c) */
+bool url_has_variable(str url, str name);
+
+/* How it authenticates, and with what: p->auth and what belongs to it.  p->format is set,
+ * the URL is not needed.  (credential.c) */
+void read_credentials(struct reader *r, struct draft *d);
+
+/* The account in a file of Google's; NULL (noted at `at`) when there is none.
+ * (account.c) */
+const struct service_account *read_account(struct reader *r, const char *path,
+                                           const struct tree_node *at);
