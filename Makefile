@@ -1,14 +1,14 @@
-# The words never change: make, make check, make asan, make tsan, make fuzz, make tidy,
-# make floors, make bench, make night, make run.  What they do stands in meson.build,
-# tests/ and tools/.
+# The words never change: make, make check, make recordings, make asan, make tsan, make
+# fuzz, make tidy, make floors, make bench, make night, make run.  What they do stands in
+# meson.build, tests/ and tools/.
 BUILD ?= build
 JOBS  ?= $(shell nproc)
 CC    ?= cc
 E2E   ?= tests/e2e/run
 MESON  = tools/configure
 
-.PHONY: all unit check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy floors \
-	format bench night run docs clean
+.PHONY: all unit recordings check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy \
+	floors format bench night run docs clean
 
 all:
 	@$(MESON) $(BUILD) -Db_lto=true
@@ -19,19 +19,27 @@ unit: all
 	@$(BUILD)/tests/unit
 	@$(BUILD)/tests/sim
 
+# Bodies through all formats: our own files, and recorded traffic where there is some.
+recordings: all
+	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/translate_many
+	@TRANSLATE_MANY=$(BUILD)/tests/translate_many tests/golden/run
+	@TRANSLATE_MANY=$(BUILD)/tests/translate_many tests/recordings/run
+
 e2e: all
 	@SLUICE=$(BUILD)/sluice $(E2E)
 
-check: unit e2e
+check: unit recordings e2e
 
 # The same tests with AddressSanitizer and UndefinedBehaviorSanitizer.
 asan-build:
 	@$(MESON) build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
-	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim
+	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim tests/translate_many
 
 asan: asan-build
 	@tools/sanitized build-asan/tests/unit
 	@tools/sanitized build-asan/tests/sim
+	@TRANSLATE_MANY=build-asan/tests/translate_many tools/sanitized tests/golden/run --few
+	@TRANSLATE_MANY=build-asan/tests/translate_many tools/sanitized tests/recordings/run --few
 	@SLUICE=build-asan/sluice tools/sanitized $(E2E) --few
 
 # Threads only meet end to end and in a few unit tests.

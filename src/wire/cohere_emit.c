@@ -6,7 +6,7 @@
 #include "wire/cohere.h"
 
 /* e->own */
-enum { NEXT_CONTENT, CONTENT, CITATIONS };
+enum { NEXT_CONTENT, CONTENT, CITATIONS, IS_SILENT };
 
 static str finish_reason(enum chat_finish finish)
 {
@@ -169,14 +169,11 @@ static void write_content(struct json_writer *w, const struct emit_block *b,
 	json_close(w, '}');
 }
 
-static void emit_open(struct emitter *e, struct emit_block *b)
+static void open_content(struct emitter *e, const struct emit_block *b)
 {
 	struct json_writer w;
 
-	if (b->what == CHAT_CALL) {
-		open_call(e, b);
-		return;
-	}
+	e->own[IS_SILENT] = false;
 	e->own[CONTENT] = e->own[NEXT_CONTENT]++;
 	begin(e, &w, STR("content-start"), &e->own[CONTENT]);
 	open_delta(&w);
@@ -185,12 +182,27 @@ static void emit_open(struct emitter *e, struct emit_block *b)
 	end(e, &w);
 }
 
+static void emit_open(struct emitter *e, struct emit_block *b)
+{
+	if (b->what == CHAT_CALL) {
+		open_call(e, b);
+		return;
+	}
+	/* There may be no more to it than a seal. */
+	e->own[IS_SILENT] = b->what == CHAT_REASONING;
+	if (!e->own[IS_SILENT])
+		open_content(e, b);
+}
+
 static void emit_piece(struct emitter *e, struct emit_block *b, jstr text,
                        struct json_value logprobs)
 {
 	struct json_writer w;
-	uint64_t index = b->what == CHAT_CALL ? b->of_kind : e->own[CONTENT];
+	uint64_t index;
 
+	if (b->what != CHAT_CALL && e->own[IS_SILENT])
+		open_content(e, b);
+	index = b->what == CHAT_CALL ? b->of_kind : e->own[CONTENT];
 	if (b->what != CHAT_CALL) {
 		begin(e, &w, STR("content-delta"), &index);
 		open_delta(&w);
@@ -231,6 +243,8 @@ static void emit_close(struct emitter *e, struct emit_block *b)
 	uint64_t index = b->what == CHAT_CALL ? b->of_kind : e->own[CONTENT];
 	struct json_writer w;
 
+	if (b->what != CHAT_CALL && e->own[IS_SILENT])
+		return;
 	begin(e, &w, b->what == CHAT_CALL ? STR("tool-call-end") : STR("content-end"),
 	      &index);
 	end(e, &w);

@@ -266,9 +266,21 @@ static struct emit_block *find_block(struct emit_choice *c, unsigned number)
 	return found;
 }
 
-static jstr call_id(struct emitter *e, const struct emit_block *b, jstr id)
+static bool has_call(const struct emit_choice *c, jstr id)
 {
-	if (id.len)
+	for (const struct emit_block *b = c->first; b; b = b->next) {
+		if (b->what == CHAT_CALL && str_eq(b->id, id))
+			return true;
+	}
+	return false;
+}
+
+/* The provider's, unless it gave none or the same one twice: results would have no place
+ * to go back to. */
+static jstr call_id(struct emitter *e, const struct emit_choice *c,
+                    const struct emit_block *b, jstr id)
+{
+	if (id.len && !has_call(c, id))
 		return keep_copy(e, id);
 	char *room = keep_new(e, 64);
 	if (!room)
@@ -308,7 +320,7 @@ static void on_open(struct emitter *e, struct emit_choice *c, const struct chat_
 		b->name = keep_copy(e, ev->name);
 		b->is_wrapped = !b->is_custom && chat_is_wrapped(e->request, b->name);
 		b->is_custom |= b->is_wrapped;
-		b->id = call_id(e, b, ev->id);
+		b->id = call_id(e, c, b, ev->id);
 	}
 	if (ev->what == CHAT_FOREIGN)
 		b->raw = keep_copy(e, ev->raw.raw);

@@ -166,7 +166,8 @@ static void write_reasoning(struct out *o, const struct chat_part *p)
 {
 	bool fits = chat_seal_fits(&p->seal, WIRE_GEMINI);
 
-	if (p->seal.origin != WIRE_NONE && p->seal.origin != WIRE_GEMINI) {
+	if (p->seal.origin != WIRE_GEMINI &&
+	    (p->seal.origin != WIRE_NONE || o->r->from != WIRE_GEMINI)) {
 		chat_drop(o->r, STR("reasoning"));
 		return;
 	}
@@ -181,12 +182,18 @@ static void write_reasoning(struct out *o, const struct chat_part *p)
 	close_part(o);
 }
 
+/* Before Gemini 3 calls have no ids but those it gave, and are told apart by order. */
+static bool takes_id(const struct out *o, jstr id)
+{
+	return id.len && (o->model->generation >= 3 || o->r->from == WIRE_GEMINI);
+}
+
 static void write_call(struct out *o, const struct chat_part *p)
 {
 	open_part(o, MODEL);
 	json_key(o->w, STR("functionCall"));
 	json_open(o->w, '{');
-	if (p->id.len)
+	if (takes_id(o, p->id))
 		json_key_jstr(o->w, STR("id"), p->id);
 	json_key_jstr(o->w, STR("name"), p->name);
 	json_key(o->w, STR("args"));
@@ -347,7 +354,7 @@ static void write_result(struct out *o, const struct chat_part *result)
 	open_part(o, RESULTS);
 	json_key(o->w, STR("functionResponse"));
 	json_open(o->w, '{');
-	if (result->id.len)
+	if (takes_id(o, result->id))
 		json_key_jstr(o->w, STR("id"), result->id);
 	json_key_jstr(o->w, STR("name"), name);
 	json_key(o->w, STR("response"));

@@ -16,7 +16,7 @@ static struct tools_in count_tools(const struct chat_request *r)
 		if (t->kind == TOOL_FUNCTION) {
 			n.functions++;
 			n.strict += t->strict == TRI_YES;
-		} else {
+		} else if (t->kind != TOOL_HOSTED || r->from == WIRE_GEMINI) {
 			n.servers++;
 		}
 	}

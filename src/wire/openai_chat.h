@@ -119,7 +119,7 @@ void openai_write_call(struct json_writer *w, const struct emit_block *b, jstr a
 void openai_write_image(struct json_writer *w, const struct emit_block *b, jstr data);
 /* `before`: characters of text before the citation's block. */
 void openai_write_citation(struct json_writer *w, const struct chat_citation *c,
-                           uint64_t before);
+                           uint64_t before, uint64_t length);
 /* The seal of a block whose text is `count` of the characters of reasoning from `start`
  * on, as a detail. */
 void openai_write_seal(struct emitter *e, struct json_writer *w,

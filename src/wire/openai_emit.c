@@ -214,18 +214,18 @@ static void chat_piece(struct emitter *e, struct emit_block *b, jstr text,
 /* ---- citations ---- */
 
 void openai_write_citation(struct json_writer *w, const struct chat_citation *c,
-                           uint64_t before)
+                           uint64_t before, uint64_t length)
 {
-	bool is_placed = c->start || c->end;
+	bool is_placed = c->end > c->start;
 
 	json_open(w, '{');
 	json_key_str(w, STR("type"), STR("url_citation"));
 	json_key(w, STR("url_citation"));
 	json_open(w, '{');
 	json_key(w, STR("start_index"));
-	json_uint(w, is_placed ? before + c->start : 0);
+	json_uint(w, before + (is_placed ? c->start : 0));
 	json_key(w, STR("end_index"));
-	json_uint(w, is_placed ? before + c->end : 0);
+	json_uint(w, before + (is_placed ? c->end : length));
 	json_key_jstr(w, STR("url"), c->url);
 	json_key_jstr(w, STR("title"), c->title);
 	if (c->cited.len)
@@ -239,10 +239,12 @@ static void chat_cite(struct emitter *e, struct emit_block *b,
 {
 	struct json_writer w;
 
+	if (!c->url.len)
+		return;
 	begin_delta(e, &w, b->choice);
 	json_key(&w, STR("annotations"));
 	json_open(&w, '[');
-	openai_write_citation(&w, c, b->choice == 0 ? e->own[TEXT_BEFORE] : 0);
+	openai_write_citation(&w, c, b->choice == 0 ? e->own[TEXT_BEFORE] : 0, 0);
 	json_close(&w, ']');
 	end_plain(e, &w);
 }

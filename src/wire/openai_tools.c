@@ -307,6 +307,8 @@ static void write_search(struct openai_writer *w, const struct chat_tool *t)
 	    json_get(t->raw, STR("allowed_domains")).type != JSON_NONE ||
 	    json_get(t->raw, STR("blocked_domains")).type != JSON_NONE)
 		chat_drop(w->r, STR("web_search.filters"));
+	if (json_get(t->raw, STR("max_uses")).type != JSON_NONE)
+		chat_drop(w->r, STR("web_search.max_uses"));
 }
 
 /* OpenRouter's is a tool among others. */
@@ -333,6 +335,9 @@ static bool is_listed(const struct openai_writer *w, const struct chat_tool *t)
 
 	if (t->kind == TOOL_WEB_SEARCH)
 		return search_is_tool(w);
+	/* One that may be missing was named by the reader; others chat_cross refused. */
+	if (t->kind == TOOL_HOSTED && w->r->from != WIRE_OPENAI_CHAT)
+		return false;
 	return !filters || chat_is_allowed(w->r, t);
 }
 

@@ -70,12 +70,16 @@ static void write_annotations(struct json_writer *w, const struct emit_choice *c
 	for (const struct emit_block *b = c->first; b; b = b->next) {
 		if (b->what != CHAT_TEXT)
 			continue;
+		uint64_t length = jstr_count(buf_str(&b->text));
+
 		for (const struct chat_citation *cite = b->citations; cite;
 		     cite = cite->next) {
+			if (!cite->url.len) /* of a file: there is nothing to follow */
+				continue;
 			open_once(w, "annotations", &is_open);
-			openai_write_citation(w, cite, before);
+			openai_write_citation(w, cite, before, length);
 		}
-		before += jstr_count(buf_str(&b->text));
+		before += length;
 	}
 	close_opened(w, is_open);
 }

@@ -73,15 +73,10 @@ static void write_file(struct chat_request *r, const struct chat_part *p,
 	json_close(w, '}');
 }
 
-static void write_audio(struct chat_request *r, const struct chat_part *p,
-                        struct json_writer *w)
+static void write_audio(const struct chat_part *p, struct json_writer *w)
 {
 	bool is_wav = str_has(p->media_type, STR("wav"));
 
-	if (p->source != SOURCE_BASE64) {
-		chat_drop(r, responses_word(r, CONCEPT_AUDIO_IN));
-		return;
-	}
 	json_open(w, '{');
 	json_key_str(w, STR("type"), STR("input_audio"));
 	json_key(w, STR("input_audio"));
@@ -121,7 +116,7 @@ static void write_input_part(struct chat_request *r, const struct chat_part *p,
 		write_file(r, p, w);
 		break;
 	case CHAT_AUDIO:
-		write_audio(r, p, w);
+		write_audio(p, w);
 		break;
 	case CHAT_FOREIGN:
 		if (r->from == WIRE_OPENAI_RESPONSES)

@@ -82,11 +82,12 @@ void responses_write_part_text(struct json_writer *w, const struct emit_block *b
 	buf_add_char(w->to, '"');
 }
 
-/* The citation's own range counts from its block; without one it is about all of it. */
+/* The citation's own range counts from its block; without one, or with one that is not in
+ * there, it is about all of it. */
 void responses_write_annotation(struct json_writer *w, const struct chat_citation *c,
                                 uint64_t from, uint64_t length)
 {
-	bool has_range = c->end > c->start;
+	bool has_range = c->end > c->start && c->start < length;
 
 	json_open(w, '{');
 	json_key_str(w, STR("type"), STR("url_citation"));
@@ -95,7 +96,7 @@ void responses_write_annotation(struct json_writer *w, const struct chat_citatio
 	json_key(w, STR("start_index"));
 	json_uint(w, from + (has_range ? c->start : 0));
 	json_key(w, STR("end_index"));
-	json_uint(w, from + (has_range ? c->end : length));
+	json_uint(w, from + (has_range ? min_of(c->end, length) : length));
 	json_close(w, '}');
 }
 
@@ -114,8 +115,10 @@ static void write_annotations(struct json_writer *w, const struct emit_block *b)
 	for (; last && b != last->next; b = b->next) {
 		uint64_t length = b->opened ? responses_count(buf_str(&b->text)) : 0;
 
-		for (const struct chat_citation *c = b->citations; c; c = c->next)
-			responses_write_annotation(w, c, from, length);
+		for (const struct chat_citation *c = b->citations; c; c = c->next) {
+			if (c->url.len) /* of a file: there is nothing to follow */
+				responses_write_annotation(w, c, from, length);
+		}
 		from += length;
 	}
 	json_close(w, ']');

@@ -183,11 +183,28 @@ static void write_limit(struct chat_request *r, struct json_writer *w)
 	json_uint(w, max_of(r->max_tokens, (uint64_t)OUTPUT_LEAST));
 }
 
+/* Images and files may be URLs, sounds may not. */
+static bool has_far_audio(const struct chat_part *p)
+{
+	for (; p; p = p->next) {
+		if ((p->kind == CHAT_AUDIO && p->source != SOURCE_BASE64) ||
+		    has_far_audio(p->parts))
+			return true;
+	}
+	return false;
+}
+
 fault_t responses_write_request(struct chat_request *r, const struct chat_target *t,
                                 struct buf *to, str *ret_detail)
 {
 	struct json_writer w = { .to = to };
 
+	for (const struct chat_message *m = r->messages; m; m = m->next) {
+		if (has_far_audio(m->parts)) {
+			*ret_detail = STR("audio has to be sent as base64");
+			return FAULT_NOT_OFFERED;
+		}
+	}
 	if (r->stop_count) {
 		*ret_detail = STR("stop sequences cannot be said in the format "
 		                  "openai-responses");

@@ -7,6 +7,13 @@
 
 enum { EVENT_MOST = 16 * MiB };
 
+static unsigned quirks_of(const struct translation *t)
+{
+	const struct provider_row *row = provider_row_find(t->provider);
+
+	return row ? row->quirks : 0;
+}
+
 static void say(const struct translation *t, str detail)
 {
 	if (t->detail)
@@ -28,7 +35,8 @@ fault_t translate_request(const struct translation *t, str body)
 	struct chat_request r = { .keep = &keep, .from = t->from->format };
 	struct chat_target target = { .model = t->model,
 		                      .provider = t->provider,
-		                      .facts = t->facts };
+		                      .facts = t->facts,
+		                      .quirks = quirks_of(t) };
 	struct skimmed skim = { 0 };
 	str detail = STR_NONE;
 	fault_t why = t->from->skim(body, OP_CHAT, &keep, &skim, &detail);
@@ -70,6 +78,7 @@ static void begin(struct under_way *u, const struct translation *t, bool streams
 	u->e.wants_usage = true;
 	u->e.array = t->array;
 	u->e.same_format = t->from == t->to;
+	u->tap.quirks = u->reader.quirks = quirks_of(t);
 	u->tap.reader = &u->reader;
 }
 
@@ -113,11 +122,17 @@ static fault_t take_frames(const struct translation *t, struct under_way *u, str
 {
 	struct aws_scan scan = { 0 };
 	struct aws_frame frame;
+	size_t step = t->step ? t->step : bytes.len, seen = 0;
 	fault_t why = NULL;
 
-	while (!why && !u->e.ended && aws_scan(&scan, bytes, &frame)) {
-		why = take_event(t, u, frame.name, frame.payload);
-		bytes = str_from(bytes, frame.raw.len);
+	while (!why && !scan.why && seen < bytes.len) {
+		seen += min_of(step, bytes.len - seen);
+		while (!why && !u->e.ended &&
+		       aws_scan(&scan, str_first(bytes, seen), &frame)) {
+			why = take_event(t, u, frame.name, frame.payload);
+			bytes = str_from(bytes, frame.raw.len);
+			seen -= frame.raw.len;
+		}
 	}
 	return why ? why : scan.why;
 }
@@ -126,10 +141,16 @@ static fault_t take_events(const struct translation *t, struct under_way *u, str
 {
 	struct sse_reader sse = { .limit = EVENT_MOST };
 	struct sse_event event;
+	size_t step = t->step ? t->step : bytes.len;
 	fault_t why = NULL;
 
-	while (!why && !u->e.ended && sse_next(&sse, &bytes, &event))
-		why = take_event(t, u, event.name, event.data);
+	while (!why && !sse.why && bytes.len > 0) {
+		str come = str_first(bytes, min_of(step, bytes.len));
+
+		bytes = str_from(bytes, come.len);
+		while (!why && !u->e.ended && sse_next(&sse, &come, &event))
+			why = take_event(t, u, event.name, event.data);
+	}
 	why = why ? why : sse.why;
 	sse_done(&sse);
 	return why;

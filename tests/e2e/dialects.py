@@ -26,9 +26,11 @@ class Answer:
     text: str = ""
     reasoning: str = ""
     calls: list = field(default_factory=list)
-    finish: str = ""  # stop, length, calls
+    finish: str = ""  # stop, length, calls, filter, pause, failed
     given: int = -1   # tokens of the prompt and of the answer, as reported
     made: int = -1
+    cached: int = 0   # of the prompt, read from a cache
+    foreign: int = 0  # blocks that only the format itself knows
 
 
 @dataclass
@@ -88,7 +90,7 @@ def frames(body):
 
 class Chat:
     name, path, base = "openai-chat", "/v1/chat/completions", "/v1"
-    finishes = {"stop": "stop", "length": "length", "tool_calls": "calls"}
+    finishes = {"stop": "stop", "length": "length", "tool_calls": "calls", "content_filter": "filter"}
 
     def request(self, model, turn, stream):
         messages = []
@@ -124,6 +126,7 @@ class Chat:
     def usage(self, answer, usage):
         need(usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"], "total")
         answer.given, answer.made = usage["prompt_tokens"], usage["completion_tokens"]
+        answer.cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
 
     def whole(self, body):
         root = json.loads(body)
@@ -131,13 +134,15 @@ class Chat:
         need(len(root["choices"]) == 1, "choices")
         message = root["choices"][0]["message"]
         need(message["role"] == "assistant", "role")
-        answer = Answer(message["content"] or "", message.get("reasoning_content") or "")
+        answer = Answer((message["content"] or "") + (message.get("refusal") or ""),
+                        message.get("reasoning_content") or "")
         for call in message.get("tool_calls") or []:
             need(call["type"] == "function", "type of call")
             answer.calls.append(Call(call["id"], call["function"]["name"],
                                      json.loads(call["function"]["arguments"])))
         answer.finish = self.finishes[root["choices"][0]["finish_reason"]]
-        self.usage(answer, root["usage"])
+        if "usage" in root:
+            self.usage(answer, root["usage"])
         return answer
 
     def stream(self, body):
@@ -160,7 +165,7 @@ class Chat:
             delta = choice["delta"]
             need(not first or delta.get("role") == "assistant", "no role at first")
             first = False
-            answer.text += delta.get("content") or ""
+            answer.text += (delta.get("content") or "") + (delta.get("refusal") or "")
             answer.reasoning += delta.get("reasoning_content") or ""
             for piece in delta.get("tool_calls") or []:
                 if piece["index"] not in calls:
@@ -176,6 +181,8 @@ class Chat:
 
 class Responses:
     name, path, base = "openai-responses", "/v1/responses", "/v1"
+    hosted = {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call",
+              "mcp_call", "mcp_list_tools", "tool_search_call", "tool_search_output", "compaction"}
 
     def request(self, model, turn, stream):
         content = [{"type": "input_text", "text": turn.text}]
@@ -214,24 +221,35 @@ class Responses:
             if item["type"] == "message":
                 need(item["id"].startswith("msg_") and item["status"] == "completed" or turn_cut(root), "item")
                 for part in item["content"]:
-                    need(part["type"] == "output_text" and part["annotations"] == [], "part")
+                    if part["type"] == "refusal":
+                        answer.text += part["refusal"]
+                        continue
+                    need(part["type"] == "output_text", "part")
+                    need(all(each["type"] == "url_citation" and each["url"] and each["start_index"]
+                             <= each["end_index"] <= len(part["text"]) for each in part["annotations"]),
+                         f"annotations {part['annotations']}")
                     answer.text += part["text"]
             elif item["type"] == "function_call":
                 need(item["id"].startswith("fc_"), "id of call")
                 answer.calls.append(Call(item["call_id"], item["name"], json.loads(item["arguments"])))
+            elif item["type"] in self.hosted:
+                answer.foreign += 1
             else:
                 need(item["type"] == "reasoning", f"item {item['type']}")
                 for part in item.get("summary", []) + item.get("content", []):
                     answer.reasoning += part["text"]
         answer.finish = "calls" if answer.calls else "stop"
         if root["status"] == "incomplete":
-            need(root["incomplete_details"]["reason"] == "max_output_tokens", "why incomplete")
-            answer.finish = "length"
+            answer.finish = {"max_output_tokens": "length", "content_filter": "filter"}[
+                root["incomplete_details"]["reason"]]
         else:
             need(root["status"] == "completed", "status")
         usage = root["usage"]
+        if usage is None:
+            return answer
         need(usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"], "total")
         answer.given, answer.made = usage["input_tokens"], usage["output_tokens"]
+        answer.cached = usage["input_tokens_details"]["cached_tokens"]
         return answer
 
     def whole(self, body):
@@ -261,7 +279,7 @@ class Responses:
                 deltas[key] = deltas.get(key, "") + event["delta"]
             elif kind.endswith((".done",)) and not kind.endswith("part.done"):
                 key = event["output_index"], event.get("content_index"), event.get("summary_index")
-                whole = event.get("text", event.get("arguments"))
+                whole = event.get("text", event.get("arguments", event.get("refusal")))
                 need(deltas.get(key, "") == whole, f"deltas and whole differ: {kind}")
             elif kind in ("completed", "incomplete"):
                 need(all(each == "done" for each in opened.values()), "an item is open")
@@ -277,7 +295,8 @@ def turn_cut(root):
 
 class Messages:
     name, path, base = "anthropic", "/v1/messages", "/v1"
-    finishes = {"end_turn": "stop", "max_tokens": "length", "tool_use": "calls"}
+    finishes = {"end_turn": "stop", "max_tokens": "length", "tool_use": "calls", "stop_sequence": "stop",
+                "model_context_window_exceeded": "length", "refusal": "filter", "pause_turn": "pause"}
 
     def request(self, model, turn, stream):
         content = [{"type": "text", "text": turn.text}]
@@ -313,6 +332,9 @@ class Messages:
         elif block["type"] == "thinking":
             need("signature" in block, "no signature")
             answer.reasoning += block["thinking"]
+        elif block["type"] in ("redacted_thinking", "server_tool_use", "mcp_tool_use", "compaction") or (
+                block["type"].endswith("_tool_result")):
+            answer.foreign += 1
         else:
             need(block["type"] == "tool_use", block["type"])
             answer.calls.append(Call(block["id"], block["name"], block["input"]))
@@ -322,6 +344,7 @@ class Messages:
         answer.given = usage["input_tokens"] + (usage.get("cache_read_input_tokens") or 0) + (
             usage.get("cache_creation_input_tokens") or 0)
         answer.made = usage["output_tokens"]
+        answer.cached = usage.get("cache_read_input_tokens") or 0
 
     def whole(self, body):
         root = json.loads(body)
@@ -353,6 +376,10 @@ class Messages:
                 delta = event["delta"]
                 if delta["type"] == "text_delta":
                     block["text"] += delta["text"]
+                elif delta["type"] == "citations_delta":
+                    need(block["type"] == "text" and delta["citation"]["type"], "citation")
+                elif delta["type"] == "compaction_delta":
+                    need(block["type"] == "compaction", "compaction")
                 elif delta["type"] == "thinking_delta":
                     block["thinking"] += delta["thinking"]
                 elif delta["type"] == "signature_delta":
@@ -362,7 +389,7 @@ class Messages:
                     said += delta["partial_json"]
             elif name == "content_block_stop":
                 need(state == "inside" and event["index"] == index, "stop")
-                if block["type"] == "tool_use":
+                if block["type"] in ("tool_use", "server_tool_use", "mcp_tool_use"):
                     need(block["input"] == {}, "input at the start")
                     block["input"] = json.loads(said or "{}")
                 self.block(answer, block)
@@ -380,7 +407,9 @@ class Messages:
 
 class Gemini:
     name, base = "gemini", "/v1beta"
-    finishes = {"STOP": "stop", "MAX_TOKENS": "length"}
+    finishes = {"STOP": "stop", "MAX_TOKENS": "length", **dict.fromkeys((
+        "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "IMAGE_SAFETY"),
+        "filter")}
 
     def __init__(self, array=False):
         self.array = array
@@ -422,8 +451,10 @@ class Gemini:
                 answer.calls.append(Call(call.get("id", ""), call["name"], call["args"]))
             elif part.get("thought"):
                 answer.reasoning += part["text"]
+            elif "text" in part:
+                answer.text += part["text"]
             else:
-                answer.text += part.get("text", "")
+                answer.foreign += 1
         if candidate.get("finishReason"):
             need(not answer.finish, "finished twice")
             answer.finish = self.finishes[candidate["finishReason"]]
@@ -431,7 +462,8 @@ class Gemini:
                 answer.finish = "calls"
         if root.get("usageMetadata"):
             usage = root["usageMetadata"]
-            answer.given = usage["promptTokenCount"]
+            answer.given = usage["promptTokenCount"] + usage.get("toolUsePromptTokenCount", 0)
+            answer.cached = usage.get("cachedContentTokenCount", 0)
             answer.made = usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0)
             if answer.finish:
                 need(usage["totalTokenCount"] == answer.given + answer.made, "total")
@@ -451,7 +483,9 @@ class Gemini:
 
 class Converse:
     name, base = "bedrock", ""
-    finishes = {"end_turn": "stop", "max_tokens": "length", "tool_use": "calls"}
+    finishes = {"end_turn": "stop", "max_tokens": "length", "tool_use": "calls", "stop_sequence": "stop",
+                "model_context_window_exceeded": "length", "guardrail_intervened": "filter",
+                "content_filtered": "filter"}
 
     def request(self, model, turn, stream):
         content = [{"text": turn.text}]
@@ -485,6 +519,7 @@ class Converse:
         answer.given = usage["inputTokens"] + usage.get("cacheReadInputTokens", 0) + usage.get(
             "cacheWriteInputTokens", 0)
         answer.made = usage["outputTokens"]
+        answer.cached = usage.get("cacheReadInputTokens", 0)
         need(usage["totalTokens"] == answer.given + answer.made, "total")
 
     def whole(self, body):
@@ -495,7 +530,14 @@ class Converse:
             if kind == "text":
                 answer.text += value
             elif kind == "reasoningContent":
-                answer.reasoning += value["reasoningText"]["text"]
+                (sort, inner), = value.items()
+                need(sort in ("reasoningText", "redactedContent"), sort)
+                answer.reasoning += inner["text"] if sort == "reasoningText" else ""
+                answer.foreign += sort == "redactedContent"
+            elif kind == "citationsContent":
+                answer.text += "".join(each["text"] for each in value["content"])
+            elif kind == "toolResult":
+                answer.foreign += 1
             else:
                 need(kind == "toolUse", kind)
                 answer.calls.append(Call(value["toolUseId"], value["name"], value["input"]))
@@ -512,8 +554,9 @@ class Converse:
             elif kind == "contentBlockStart":
                 need(state == "blocks" and open_at is None, "start")
                 open_at = event["contentBlockIndex"]
-                use = event["start"]["toolUse"]
-                calls[open_at] = [use["toolUseId"], use["name"], ""]
+                if "toolUse" in event["start"]:
+                    use = event["start"]["toolUse"]
+                    calls[open_at] = [use["toolUseId"], use["name"], ""]
             elif kind == "contentBlockDelta":
                 need(state == "blocks" and open_at in (None, event["contentBlockIndex"]), "delta")
                 open_at = event["contentBlockIndex"]
@@ -522,7 +565,7 @@ class Converse:
                     answer.text += value
                 elif what == "toolUse":
                     calls[open_at][2] += value["input"]
-                else:
+                elif what not in ("citation", "toolResult"):
                     need(what == "reasoningContent", what)
                     answer.reasoning += value.get("text", "")
             elif kind == "contentBlockStop":
@@ -542,7 +585,8 @@ class Converse:
 
 class Cohere:
     name, path, base = "cohere", "/v2/chat", "/v2"
-    finishes = {"COMPLETE": "stop", "MAX_TOKENS": "length", "TOOL_CALL": "calls"}
+    finishes = {"COMPLETE": "stop", "MAX_TOKENS": "length", "TOOL_CALL": "calls", "STOP_SEQUENCE": "stop",
+                "ERROR": "failed", "TIMEOUT": "failed"}
 
     def request(self, model, turn, stream):
         _, body = Chat().request(model, Turn(turn.text, turn.system, turn.tools, turn.past,
@@ -562,6 +606,7 @@ class Cohere:
     def end(self, answer, reason, usage):
         answer.finish = self.finishes[reason]
         answer.given, answer.made = usage["tokens"]["input_tokens"], usage["tokens"]["output_tokens"]
+        answer.cached = usage.get("cached_tokens") or 0
 
     def whole(self, body):
         root, answer = json.loads(body), Answer()
@@ -580,7 +625,7 @@ class Cohere:
         return answer
 
     def stream(self, body):
-        answer, state, calls, open_at = Answer(), "begin", [], None
+        answer, state, calls, open_at, cited = Answer(), "begin", [], None, None
         for name, data in sse(body):
             if data == "[DONE]":
                 need(state == "end", "[DONE]")
@@ -605,6 +650,11 @@ class Cohere:
                 calls[-1][2] += delta["tool_calls"]["function"]["arguments"]
             elif name == "tool-plan-delta":
                 answer.reasoning += delta["tool_plan"]
+            elif name in ("citation-start", "citation-end"):
+                cites = name == "citation-start"
+                need(cites != (cited == event["index"]), "citation")
+                cited = event["index"] if cites else None
+                need(not cites or delta["citations"]["sources"], "sources")
             elif name in ("content-end", "tool-call-end"):
                 need(open_at == (name[:-3], event["index"]), "end")
                 open_at = None
