@@ -112,6 +112,7 @@ void attempt_start(struct exchange *x)
 		               .choices = x->skim.choices };
 	if (x->attempt) {
 		retained_free(&x->attempt->held);
+		buf_free(&x->attempt->renamed);
 		lane_free(x->attempt);
 	}
 	lane_init(a);
@@ -212,6 +213,18 @@ static str model_value(struct attempt *a)
 	return value;
 }
 
+/* Of what is no chat, some formats name the model in the body as well. */
+static bool rename_model(struct attempt *a, str body)
+{
+	const struct exchange *x = a->x;
+
+	if (!a->wire->rename || operations[x->endpoint->operation].is_chat)
+		return false;
+	buf_free(&a->renamed); /* of the same attempt, on a connection gone stale */
+	a->renamed = BUF_LIMIT(2 * body.len + MiB);
+	return a->wire->rename(body, a->target->model, &a->renamed) && !a->renamed.over;
+}
+
 static int by_place(const struct edit *a, const struct edit *b)
 {
 	return a->at < b->at ? -1 : a->at > b->at;
@@ -240,6 +253,16 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 	return count;
 }
 
+/* A stream, or a batch: what makes the path of some formats another one. */
+static bool asks_for_many(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	if (x->endpoint->operation == OP_EMBEDDINGS)
+		return a->lane || x->endpoint->batch;
+	return x->skim.stream;
+}
+
 /* Path and query as this provider wants them. */
 static void add_target(const struct attempt *a, struct buf *to)
 {
@@ -255,7 +278,7 @@ static void add_target(const struct attempt *a, struct buf *to)
 	}
 	if (a->wire->write_path)
 		a->wire->write_path(x->endpoint->operation, a->target->model,
-		                    x->skim.stream, to);
+		                    asks_for_many(a), to);
 	else
 		buf_add(to, operations[x->endpoint->operation].path);
 	if (p->query.len) {
@@ -356,6 +379,8 @@ static void send_request(struct attempt *a)
 	bool is_written = a->lane && a->lane->translates;
 	if (is_written)
 		body = buf_str(&a->lane->body);
+	else if (rename_model(a, body))
+		body = buf_str(&a->renamed);
 	count = is_written ? 0 : make_edits(a, body, edits);
 	length = edit_length(body, edits, count);
 
@@ -583,6 +608,8 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	uint64_t asked = (a->x->body_bytes + 3) / 4;
 
 	*ret = (struct token_usage){ 0 };
+	if (t->operation == OP_COUNT) /* nothing is generated, nothing is billed */
+		return USAGE_NONE;
 	if (t->has_usage && !t->bad_usage) {
 		*ret = t->usage;
 		return USAGE_REPORTED;

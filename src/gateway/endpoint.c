@@ -8,6 +8,10 @@
 	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = HTTP_POST,      \
 	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = op,            \
 	  .wire = &wire_##format, .stream = streams }
+#define BATCH_IN_PATH(before, after, format, op)                                         \
+	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = HTTP_POST,      \
+	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = op,            \
+	  .wire = &wire_##format, .batch = true }
 #define OWN(path_, method_, kind_, auth_)                                                \
 	{ .path = STR_INIT(path_), .method = method_, .kind = kind_, .auth = auth_,      \
 	  .operation = OP_CHAT, .wire = &wire_openai_chat }
@@ -32,10 +36,14 @@ static const struct endpoint endpoints[] = {
 	IN_PATH("/models/", ":generateContent",       gemini, OP_CHAT, false),
 	IN_PATH("/models/", ":streamGenerateContent", gemini, OP_CHAT, true),
 	IN_PATH("/models/", ":countTokens",           gemini, OP_COUNT, false),
+	IN_PATH("/models/", ":embedContent",          gemini, OP_EMBEDDINGS, false),
+	BATCH_IN_PATH("/models/", ":batchEmbedContents", gemini, OP_EMBEDDINGS),
 	IN_PATH("/model/", "/count-tokens",           bedrock, OP_COUNT, false),
 	IN_PATH("/model/", "/converse",               bedrock, OP_CHAT, false),
 	IN_PATH("/model/", "/converse-stream",        bedrock, OP_CHAT, true),
 	EXCHANGE("/v2/chat",               cohere, OP_CHAT),
+	EXCHANGE("/v2/embed",              cohere, OP_EMBEDDINGS),
+	EXCHANGE("/v2/rerank",             cohere, OP_RERANK),
 	OWN("/models", HTTP_GET, ENDPOINT_MODELS, AUTH_CLASS_KEY),
 	OWN("/models/", HTTP_GET, ENDPOINT_MODEL, AUTH_CLASS_KEY),
 	OWN("/responses", HTTP_GET, ENDPOINT_WEBSOCKET, AUTH_CLASS_NONE),
@@ -53,7 +61,10 @@ static const struct endpoint own_endpoints[] = {
 
 const char endpoint_list[] =
         "POST /v1/chat/completions, /v1/responses, /v1/messages[/count_tokens], "
-        "/v1beta/models/{model}:generateContent, /model/{model}/converse, /v2/chat, "
+        "/v1beta/models/{model}:generateContent, :countTokens, "
+        ":[batchE|e]mbedContent[s], "
+        "/model/{model}/converse[-stream], /count-tokens, /v2/chat, /v2/embed, "
+        "/v2/rerank, "
         "/v1/completions, /v1/embeddings, /v1/moderations, "
         "/v1/images/*, /v1/audio/*, /v1/rerank; GET /v1/models, /health";
 

@@ -26,6 +26,7 @@ struct endpoint {
 	enum operation operation; /* of ENDPOINT_EXCHANGE */
 	const struct wire *wire;  /* the client's format */
 	bool stream;              /* of formats that say it in the path */
+	bool batch;               /* the body is a list of requests */
 };
 
 /* NULL and NO_SUCH_PATH or HTTP_METHOD. *ret_rest: the model id in the path, raw; empty

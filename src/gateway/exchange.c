@@ -308,13 +308,13 @@ static bool is_usable(const struct exchange *x, unsigned at, fault_t *why)
 	return false;
 }
 
-/* No provider of the client's format can count: a guess, marked as one. */
+/* Nobody has counted: a guess, marked as one. */
 static void answer_estimate(struct exchange *x)
 {
 	struct buf body = BUF_LIMIT(KiB), lines = BUF_LIMIT(256);
 	struct http_conn *c = x->client;
 
-	x->endpoint->wire->write_count(&body, (x->body_bytes + 3) / 4);
+	x->endpoint->wire->write_count(&body, lane_guess(x));
 	buf_add(&lines, STR("x-request-id: "));
 	buf_add_hex(&lines, x->id, 16);
 	buf_add(&lines, STR("\r\nx-sluice-estimated: 1\r\n"));
@@ -349,7 +349,7 @@ static enum flow step_try(struct exchange *x)
 		return GO;
 	}
 	attempt_start(x);
-	/* It may have failed at once: then the next one is due. */
+	/* It may have failed inside the call, before anything was dialled. */
 	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
 }
 
@@ -401,6 +401,8 @@ void exchange_attempt_failed(struct exchange *x)
 	if (choose_next(x, a)) {
 		attempt_settle(a, false);
 		x->why = NULL;
+	} else if (x->client && a->lane && x->endpoint->operation == OP_COUNT) {
+		answer_estimate(x);
 	} else {
 		exchange_fail(x, a->why, a->detail);
 	}
@@ -555,6 +557,7 @@ static enum flow step_settle(struct exchange *x)
 	retained_free(&x->body);
 	if (x->attempt) {
 		retained_free(&x->attempt->held);
+		buf_free(&x->attempt->renamed);
 		lane_free(x->attempt);
 	}
 	lane_forget(x);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gateway/relay.h"
+#include "wire/count.h"
 #include "wire/responses.h"
 #include "wire/tap.h"
 
@@ -21,6 +22,8 @@ struct reading {
 	struct chat_request r;
 	struct arena arena;
 	str echo;
+	fault_t why; /* why it cannot be read, for whichever target */
+	str detail;
 	unsigned dropped, dropped_more;
 };
 
@@ -36,7 +39,10 @@ const struct wire *lane_wire(const struct exchange *x, const struct provider *p)
 
 	if (speaks >> client->format & 1)
 		return client;
-	return x->endpoint->operation == OP_CHAT ? wire_of(p->format) : NULL;
+	if (x->endpoint->operation == OP_CHAT ||
+	    work_crosses(client, wire_of(p->format), x->endpoint->operation))
+		return wire_of(p->format);
+	return NULL;
 }
 
 static void lane_new(struct attempt *a, bool translates)
@@ -111,12 +117,15 @@ static struct reading *reading_of(const struct exchange *x)
 static fault_t read_once(struct exchange *x, str *ret_detail)
 {
 	const struct wire *client = x->endpoint->wire;
+	const struct wire_work *work = client->work[x->endpoint->operation];
 	str body = retained_str(&x->body);
 	struct reading *in;
 	fault_t why;
 
-	if (x->chat)
-		return NULL;
+	if (x->chat) {
+		*ret_detail = reading_of(x)->detail;
+		return reading_of(x)->why;
+	}
 	in = new_of(struct reading);
 	in->arena.ceiling = READ_MOST + 2 * body.len;
 	in->r.keep = &in->arena;
@@ -125,9 +134,12 @@ static fault_t read_once(struct exchange *x, str *ret_detail)
 	x->chat = &in->r;
 	if (client->model_in_path)
 		in->r.model = chat_escape(&in->arena, x->skim.model);
-	why = client->read_request(body, &in->r, ret_detail);
+	why = work ? work->read(body, &in->r, ret_detail)
+	           : client->read_request(body, &in->r, ret_detail);
 	if (!why)
 		why = in->r.why;
+	in->why = why;
+	in->detail = *ret_detail;
 	if (client->format == WIRE_OPENAI_RESPONSES)
 		in->echo = responses_echo(&in->arena, body);
 	in->dropped = in->r.dropped_count;
@@ -159,13 +171,17 @@ static fault_t write_for(struct attempt *a, str *ret_detail)
 		.stream = x->skim.stream,
 		.ask_usage = x->skim.stream,
 	};
-	fault_t why;
+	const struct wire_work *work = a->wire->work[x->endpoint->operation];
+	fault_t why = NULL;
 
 	/* What another target could not say is not lost for this one. */
 	in->r.dropped_count = in->dropped;
 	in->r.dropped_more = in->dropped_more;
-	why = chat_cross(&in->r, a->wire->format, ret_detail);
-	if (!why)
+	if (!in->r.embed && !in->r.rank)
+		why = chat_cross(&in->r, a->wire->format, ret_detail);
+	if (!why && work)
+		why = work->write(&in->r, &target, &a->lane->body, ret_detail);
+	else if (!why)
 		why = a->wire->write_request(&in->r, &target, &a->lane->body, ret_detail);
 	if (!why)
 		why = in->r.why;
@@ -423,12 +439,50 @@ bool lane_is_whole(struct attempt *a)
 	return true;
 }
 
+/* The answer of an operation that is no chat. */
+static void work_whole(struct attempt *a, str body)
+{
+	struct exchange *x = a->x;
+	struct lane *l = a->lane;
+	struct arena keep = { .pool = &x->worker->loop.blocks,
+		              .ceiling = MiB + 2 * body.len };
+	struct work_answer answer = { .keep = &keep, .said = a->tap.said };
+	fault_t why;
+
+	answer.id = arena_printf(&x->arena, "%016llx", (unsigned long long)x->id);
+	answer.model = chat_escape(&x->arena, a->target->model);
+	why = work_reply(a->wire, client_wire(a), a->tap.operation, x->chat, body,
+	                 &answer, &l->out);
+	arena_done(&keep);
+	a->tap.usage = answer.usage;
+	a->tap.has_usage = answer.has_usage;
+	if (!why && l->out.over)
+		why = FAULT_UPSTREAM_LARGE;
+	if (why) {
+		attempt_fail(a, why, STR_NONE);
+		return;
+	}
+	a->content_type = STR("application/json");
+	relay_unary_send(a, buf_str(&l->out));
+}
+
+uint64_t lane_guess(struct exchange *x)
+{
+	str detail = STR_NONE;
+
+	return read_once(x, &detail) ? (x->body_bytes + 3) / 4 : count_guess(x->chat);
+}
+
 void lane_whole(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
 	struct lane *l = a->lane;
 	struct turn t = { .ended = true };
 
+	if (a->wire->work[a->tap.operation]) {
+		work_whole(a, body);
+		return;
+	}
 	lane_begin(a, x->skim.stream);
 	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail, &l->e.sink);
 	if (t.why == FAULT_EMPTY_ANSWER && x->candidates.on_empty == ON_EMPTY_PASS)

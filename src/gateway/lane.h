@@ -45,6 +45,8 @@ void lane_whole(struct attempt *a, str body);
 void lane_fault(struct attempt *a, fault_t why, str message, struct buf *to);
 void lane_free(struct attempt *a);
 
+/* How many tokens the request may have, when no provider counts them. */
+uint64_t lane_guess(struct exchange *x);
 /* What is named as lost, ", " between names; empty: nothing. In the worker's scratch. */
 str lane_dropped(struct exchange *x);
 /* The request as read, when the exchange ends. */

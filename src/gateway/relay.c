@@ -12,6 +12,7 @@
 
 enum {
 	UNARY_MOST = 8 * MiB,
+	VECTORS_MOST = 32 * MiB, /* embeddings that are written anew */
 	ERROR_KEPT = 64 * KiB,
 };
 /* After the client has its answer: how long the provider may take to end its own. */
@@ -60,7 +61,7 @@ static enum answer_kind kind_of(const struct attempt *a)
 		return ANSWER_STREAM;
 	/* Some say octet-stream or nothing about their JSON: a chat answer is looked at.
 	 */
-	if (is_json(a->content_type) || operations[a->tap.operation].is_chat)
+	if (is_json(a->content_type) || operations[a->tap.operation].is_chat || a->lane)
 		return ANSWER_UNARY;
 	return ANSWER_RAW;
 }
@@ -92,6 +93,8 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	a->content_type =
 	        arena_copy(&x->arena, http_response_find(res, HTTP_NAME_CONTENT_TYPE));
 	a->kind = kind_of(a);
+	if (a->wire->tokens_line.len)
+		str_to_u64(http_response_get(res, a->wire->tokens_line), &a->tap.said);
 	a->has_length = res->body == HTTP_BODY_LENGTH;
 	a->length = res->length;
 	buf_clear(lines);
@@ -246,11 +249,13 @@ static size_t unary_data(struct attempt *a, str bytes, bool end)
 	}
 	if (!end && a->held.len == 0 && bytes.len < LEAVE_MOST)
 		return 0;
-	if (a->held.len + bytes.len > UNARY_MOST && a->lane) {
+	if (a->held.len + bytes.len >
+	            (a->tap.operation == OP_EMBEDDINGS ? VECTORS_MOST : UNARY_MOST) &&
+	    a->lane) {
 		attempt_fail(a, FAULT_UPSTREAM_LARGE, STR_NONE);
 		return bytes.len;
 	}
-	if (a->held.len + bytes.len > UNARY_MOST) {
+	if (a->held.len + bytes.len > UNARY_MOST && !a->lane) {
 		/* Too large to be held: from here on it passes as it comes. */
 		str held = retained_str(&a->held);
 

@@ -199,18 +199,19 @@ static struct call *call_begin(struct mock *m, struct http_conn *conn, enum oper
 	return c;
 }
 
-/* A chat in one of the other formats; false: the path is none of theirs. */
+/* Something in one of the other formats; false: the path is none of theirs. */
 static bool begin_foreign(struct http_conn *conn, const struct http_request *req,
                           str path)
 {
 	str model, alt;
+	enum operation op;
 	bool stream;
-	const struct wire *wire = format_find(path, &model, &stream);
+	const struct wire *wire = format_find(path, &op, &model, &stream);
 	struct call *c;
 
 	if (!wire || req->method != HTTP_POST)
 		return false;
-	c = call_begin(conn->server->owner, conn, OP_CHAT, req);
+	c = call_begin(conn->server->owner, conn, op, req);
 	c->wire = wire;
 	c->path_stream = stream;
 	if (!url_decode(model, arena_alloc(&c->arena, model.len + 1), &c->path_model))
@@ -249,7 +250,7 @@ static void on_request(struct http_conn *conn, const struct http_request *req)
 
 	if (!str_skip(&path, STR("/v1beta")) && !str_skip(&path, STR("/v1")))
 		str_skip(&path, STR("/v2"));
-	if (begin_foreign(conn, req, path))
+	if (begin_foreign(conn, req, req->path) || begin_foreign(conn, req, path))
 		return;
 	if (is_read && answer_models(conn, path))
 		return;

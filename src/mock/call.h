@@ -93,7 +93,8 @@ struct call {
 	const struct wire *wire;   /* the format it is asked in */
 	str path_model;            /* of formats that have it in the path */
 	bool path_stream, as_array;
-	struct turning *turning; /* into that format; NULL: it is OpenAI's */
+	struct chat_request *asked; /* in that format, and no chat; else NULL */
+	struct turning *turning;    /* into that format; NULL: it is OpenAI's */
 	/* the answer */
 	str type;        /* content type */
 	struct buf out;  /* bytes on their way out */
@@ -113,7 +114,8 @@ extern const struct http_ops call_ops;
 void call_end(struct call *c);
 
 /* format.c: what is asked in another format than OpenAI's. */
-const struct wire *format_find(str path, str *ret_model, bool *ret_stream);
+const struct wire *format_find(str path, enum operation *ret_op, str *ret_model,
+                               bool *ret_stream);
 /* The body becomes a chat request. */
 refusal_t format_request(struct call *c);
 /* The answer becomes one of its format. */

@@ -24,22 +24,35 @@ struct turning {
 static const struct {
 	str before, after; /* of a model in the path; after empty: no model in it */
 	const struct wire *wire;
+	enum operation op;
 	bool stream;
 } paths[] = {
-	{ STR_INIT("/responses"), STR_INIT(""), &wire_openai_responses, false },
-	{ STR_INIT("/messages"), STR_INIT(""), &wire_anthropic, false },
-	{ STR_INIT("/models/"), STR_INIT(":generateContent"), &wire_gemini, false },
-	{ STR_INIT("/models/"), STR_INIT(":streamGenerateContent"), &wire_gemini, true },
-	{ STR_INIT("/model/"), STR_INIT("/converse"), &wire_bedrock, false },
-	{ STR_INIT("/model/"), STR_INIT("/converse-stream"), &wire_bedrock, true },
-	{ STR_INIT("/chat"), STR_INIT(""), &wire_cohere, false },
+	{ STR_INIT("/responses"), STR_INIT(""), &wire_openai_responses, OP_CHAT, false },
+	{ STR_INIT("/messages"), STR_INIT(""), &wire_anthropic, OP_CHAT, false },
+	{ STR_INIT("/models/"), STR_INIT(":generateContent"), &wire_gemini, OP_CHAT,
+	  false },
+	{ STR_INIT("/models/"), STR_INIT(":streamGenerateContent"), &wire_gemini, OP_CHAT,
+	  true },
+	{ STR_INIT("/models/"), STR_INIT(":embedContent"), &wire_gemini, OP_EMBEDDINGS,
+	  false },
+	{ STR_INIT("/models/"), STR_INIT(":batchEmbedContents"), &wire_gemini,
+	  OP_EMBEDDINGS, false },
+	{ STR_INIT("/model/"), STR_INIT("/converse"), &wire_bedrock, OP_CHAT, false },
+	{ STR_INIT("/model/"), STR_INIT("/converse-stream"), &wire_bedrock, OP_CHAT,
+	  true },
+	{ STR_INIT("/model/"), STR_INIT("/invoke"), &wire_bedrock, OP_EMBEDDINGS, false },
+	{ STR_INIT("/chat"), STR_INIT(""), &wire_cohere, OP_CHAT, false },
+	{ STR_INIT("/embed"), STR_INIT(""), &wire_cohere, OP_EMBEDDINGS, false },
+	{ STR_INIT("/v2/rerank"), STR_INIT(""), &wire_cohere, OP_RERANK, false },
 };
 
-const struct wire *format_find(str path, str *ret_model, bool *ret_stream)
+const struct wire *format_find(str path, enum operation *ret_op, str *ret_model,
+                               bool *ret_stream)
 {
 	for (size_t i = 0; i < countof(paths); i++) {
 		str before = paths[i].before, after = paths[i].after;
 
+		*ret_op = paths[i].op;
 		*ret_stream = paths[i].stream;
 		*ret_model = STR_NONE;
 		if (!after.len && str_eq(path, before))
@@ -55,6 +68,22 @@ const struct wire *format_find(str path, str *ret_model, bool *ret_stream)
 }
 
 /* ---- the request ---- */
+
+/* What is no chat: read here, kept for the answer, and asked in OpenAI's way. */
+static fault_t turn_work(struct call *c, const struct translation *t, str *ret_detail)
+{
+	struct chat_request *r = arena_new(&c->arena, struct chat_request);
+	struct chat_target target = { .model = t->model };
+	str body = arena_copy(&c->arena, buf_str(&c->body));
+	fault_t why;
+
+	*r = (struct chat_request){ .keep = &c->arena, .from = c->wire->format };
+	why = c->wire->work[c->op]->read(body, r, ret_detail);
+	if (!why)
+		why = wire_openai_chat.work[c->op]->write(r, &target, t->out, ret_detail);
+	c->asked = r;
+	return why;
+}
 
 refusal_t format_request(struct call *c)
 {
@@ -75,8 +104,12 @@ refusal_t format_request(struct call *c)
 	why = c->wire->skim(buf_str(&c->body), c->op, &c->arena, &skim, &words);
 	if (!why && !t.model.len)
 		t.model = skim.model;
-	if (!why)
+	if (!why && c->op == OP_CHAT)
 		why = translate_request(&t, buf_str(&c->body));
+	else if (!why)
+		why = turn_work(c, &t, &words);
+	if (words.len)
+		buf_set(&detail, words);
 	if (!why) {
 		c->mock->bodies += body.len;
 		c->mock->bodies -= c->body.len;
@@ -163,12 +196,30 @@ static void turn_whole(struct call *c)
 	buf_add(&c->out, buf_str(&t->out));
 }
 
+static void answer_work(struct call *c)
+{
+	struct buf out = BUF_LIMIT(ANSWER_MOST);
+	struct work_answer a = { .keep = &c->arena,
+		                 .id = call_id(c, ""),
+		                 .model = chat_escape(&c->arena, c->model->id) };
+
+	if (work_reply(&wire_openai_chat, c->wire, c->op, c->asked, buf_str(&c->out), &a,
+	               &out))
+		out.over = true;
+	buf_free(&c->out);
+	c->out = out;
+}
+
 void format_answer(struct call *c)
 {
 	struct turning *t;
 
 	if (c->wire == &wire_openai_chat)
 		return;
+	if (c->asked) {
+		answer_work(c);
+		return;
+	}
 	if (!c->is_stream) {
 		turn_whole(c);
 		return;

@@ -222,4 +222,5 @@ const struct wire wire_anthropic = {
 	.write_reply = anthropic_write_reply,
 	.emit = &anthropic_emit_ops,
 	.write_count = anthropic_write_count,
+	.work = { [OP_COUNT] = &count_anthropic },
 };

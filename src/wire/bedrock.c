@@ -45,11 +45,34 @@ static fault_t bedrock_skim(str body, enum operation op, struct arena *keep,
 
 static void bedrock_write_path(enum operation op, str model, bool stream, struct buf *to)
 {
+	/* Counting takes a model's own id, without the region an inference profile has.
+	 */
+	static const str regions[] = { STR_INIT("us."),     STR_INIT("eu."),
+		                       STR_INIT("apac."),   STR_INIT("jp."),
+		                       STR_INIT("au."),     STR_INIT("us-gov."),
+		                       STR_INIT("global."), STR_INIT("ca.") };
+
+	for (size_t i = 0; op == OP_COUNT && i < countof(regions); i++) {
+		if (str_skip(&model, regions[i]))
+			break;
+	}
 	buf_add(to, STR("/model/"));
 	url_encode(to, model);
-	buf_add(to, op == OP_COUNT ? STR("/count-tokens")
-	            : stream       ? STR("/converse-stream")
-	                           : STR("/converse"));
+	if (op == OP_COUNT)
+		buf_add(to, STR("/count-tokens"));
+	else if (op == OP_EMBEDDINGS)
+		buf_add(to, STR("/invoke"));
+	else
+		buf_add(to, stream ? STR("/converse-stream") : STR("/converse"));
+}
+
+static void bedrock_write_count(struct buf *to, uint64_t tokens)
+{
+	struct json_writer w = { .to = to };
+
+	json_open(&w, '{');
+	json_key_int(&w, STR("inputTokens"), (int64_t)tokens);
+	json_close(&w, '}');
 }
 
 /* ---- failures ---- */
@@ -320,4 +343,7 @@ const struct wire wire_bedrock = {
 	.read_eof = bedrock_read_eof,
 	.write_reply = bedrock_write_reply,
 	.emit = &bedrock_emit,
+	.write_count = bedrock_write_count,
+	.work = { [OP_EMBEDDINGS] = &embed_bedrock, [OP_COUNT] = &count_bedrock },
+	.tokens_line = STR_INIT("x-amzn-bedrock-input-token-count"),
 };

@@ -128,6 +128,10 @@ enum chat_effort {
 	EFFORT_MAX,
 };
 
+/* Requests of other operations (work.h). */
+struct embed;
+struct rank;
+
 enum { CHAT_STOPS = 16, CHAT_NAMES = 64, CHAT_DROPS = 48 };
 
 struct chat_request {
@@ -158,6 +162,9 @@ struct chat_request {
 	enum chat_effort effort;
 	uint64_t budget;              /* tokens; 0: not said */
 	enum chat_tri show_reasoning; /* does the client want to see it? */
+	/* what is asked for instead of a chat; NULL: it is one */
+	struct embed *embed;
+	struct rank *rank;
 	/* what is lost */
 	uint64_t marked[(CONCEPTS + 63) / 64]; /* concepts that occur in the request */
 	str dropped[CHAT_DROPS];

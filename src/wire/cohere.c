@@ -139,4 +139,5 @@ const struct wire wire_cohere = {
 	.read_eof = cohere_read_eof,
 	.write_reply = cohere_write_reply,
 	.emit = &cohere_emit,
+	.work = { [OP_EMBEDDINGS] = &embed_cohere, [OP_RERANK] = &rank_cohere },
 };

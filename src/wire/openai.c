@@ -249,4 +249,5 @@ const struct wire wire_openai_chat = {
 	.read_eof = openai_read_eof,
 	.write_reply = openai_write_reply,
 	.emit = &openai_emit,
+	.work = { [OP_EMBEDDINGS] = &embed_openai, [OP_RERANK] = &rank_openai },
 };

@@ -70,6 +70,8 @@ bool openai_read_usage(struct json_value usage, unsigned quirks, struct token_us
 			return false;
 	}
 	json_u64(json_get(usage, STR("total_tokens")), &total);
+	if (found.input == 0 && found.output == 0 && total <= COUNT_MOST)
+		found.input = total; /* Voyage, Jina: there is nothing but input */
 	add_reasoning(&found, total, quirks);
 	*ret = found;
 	return true;

@@ -87,7 +87,19 @@ static void responses_write_path(enum operation op, str model, bool stream,
 {
 	(void)model;
 	(void)stream;
-	buf_add(to, op == OP_CHAT ? STR("/responses") : operations[op].path);
+	buf_add(to, op == OP_CHAT    ? STR("/responses")
+	            : op == OP_COUNT ? STR("/responses/input_tokens")
+	                             : operations[op].path);
+}
+
+static void responses_write_count(struct buf *to, uint64_t tokens)
+{
+	struct json_writer w = { .to = to };
+
+	json_open(&w, '{');
+	json_key_str(&w, STR("object"), STR("response.input_tokens"));
+	json_key_int(&w, STR("input_tokens"), (int64_t)tokens);
+	json_close(&w, '}');
 }
 
 /* ---- failures ---- */
@@ -241,4 +253,6 @@ const struct wire wire_openai_responses = {
 	.read_eof = responses_read_eof,
 	.write_reply = responses_write_reply,
 	.emit = &responses_emit,
+	.write_count = responses_write_count,
+	.work = { [OP_COUNT] = &count_responses },
 };

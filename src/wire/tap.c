@@ -131,10 +131,15 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
 
 	if (wire->tap_answer && (!next || !operations[t->operation].is_chat))
 		return wire->tap_answer(t, body, ret_message);
-	if (!operations[t->operation].is_chat)
-		return json_check(body, &json_limits_default, NULL)
-		               ? FAULT_UPSTREAM_MALFORMED
-		               : NULL;
+	if (!operations[t->operation].is_chat) {
+		struct json_value root;
+
+		if (json_check(body, &json_limits_default, &root))
+			return FAULT_UPSTREAM_MALFORMED;
+		if (work_usage(wire, t->operation, root, &t->usage))
+			t->has_usage = true;
+		return NULL;
+	}
 	tap_sink_init(&s, t, &found, next);
 	why = wire->read_reply(t->reader, body, &s.sink);
 	if (why)

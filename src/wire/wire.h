@@ -15,6 +15,7 @@
 #include "wire/frame.h"
 #include "wire/operation.h"
 #include "wire/provider.h"
+#include "wire/work.h"
 
 /* What every route needs to know of a request, and where it stands in the body. */
 struct skimmed {
@@ -48,6 +49,7 @@ struct tap {
 	struct token_usage usage;
 	char finish[TAP_TEXT], model[TAP_TEXT * 2];
 	uint8_t finish_len, model_len;
+	uint64_t said;      /* input tokens, by the answer's head (wire->tokens_line) */
 	struct frame frame; /* of the last event that was a piece of text and no more */
 };
 
@@ -101,7 +103,8 @@ struct wire {
 
 	/* ---- the neutral form ---- */
 
-	/* The path behind the provider's base URL, query included. */
+	/* The path behind the provider's base URL, query included.  stream: of
+	 * embeddings, the body is a list of requests (Gemini's batch). */
 	void (*write_path)(enum operation op, str model, bool stream, struct buf *to);
 	/* A body that skim has accepted, into r, whose keep, from (and model and stream,
 	 * where they stand in the URL) are set. */
@@ -125,10 +128,22 @@ struct wire {
 	const struct emit_ops *emit;
 	/* The answer to OP_COUNT.  NULL: the format has no such operation. */
 	void (*write_count)(struct buf *to, uint64_t tokens);
+
+	/* ---- operations that are no chat ---- */
+
+	const struct wire_work *work[OPERATIONS];
+	str tokens_line; /* the head line of an answer with its input tokens; or empty */
+	/* The body with the model's name changed where skim does not know it; false:
+	 * there is nothing to change.  NULL: there is no such place. */
+	bool (*rename)(str body, str model, struct buf *to);
 };
 
 extern const struct wire wire_openai_chat, wire_openai_responses, wire_anthropic,
         wire_gemini, wire_bedrock, wire_cohere;
+
+extern const struct wire_work embed_openai, embed_gemini, embed_cohere, embed_bedrock,
+        rank_openai, rank_cohere, count_anthropic, count_gemini, count_bedrock,
+        count_responses;
 
 /* NULL for WIRE_NONE. */
 const struct wire *wire_of(enum wire_format format);
