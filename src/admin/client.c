@@ -2,13 +2,16 @@
 #include "admin/client.h"
 
 #include "admin/socket.h"
+#include "config/datadir.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_SECONDS = 60, ANSWER_MOST = 32 * MiB, READ = 64 * KiB };
+enum { PATIENCE_SECONDS = 60, ANSWER_MOST = 32 * MiB, READ = 64 * KiB, TRIES = 30 };
+static const long try_every_ns = 100 * 1000 * 1000;
 
 /* Our own gateway's answer; there may be tens of thousands of keys in it. */
 static const struct json_limits limits = { 16, 1024 * 1024, 256, 64 };
@@ -91,5 +94,22 @@ bool admin_is_ok(struct json_value answer, struct buf *why)
 		buf_add(why, json_text(error, room));
 	else
 		buf_add(why, STR("the gateway refused"));
+	return false;
+}
+
+bool admin_ask_holder(str dir, str request, struct buf *answer, struct json_value *ret,
+                      bool *ret_asked, struct buf *why)
+{
+	for (int i = 0; i < TRIES && datadir_is_locked(dir); i++) {
+		buf_clear(why);
+		if (admin_ask(dir, request, answer, ret, why)) {
+			*ret_asked = true;
+			return admin_is_ok(*ret, why);
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
+	}
+	*ret_asked = datadir_is_locked(dir);
+	if (!*ret_asked)
+		buf_clear(why);
 	return false;
 }

@@ -8,6 +8,13 @@
  * object in `answer`. */
 must_check bool admin_ask(str dir, str request, struct buf *answer,
                           struct json_value *ret, struct buf *why);
+/* admin_ask of whoever holds the lock of `dir`: a gateway, whose socket may come in a
+ * moment, or a command that is done in a moment. *ret_asked: is it a gateway's still? If
+ * not, nobody runs there.  False without an answer that says ok; *why when it was asked.
+ */
+must_check bool admin_ask_holder(str dir, str request, struct buf *answer,
+                                 struct json_value *ret, bool *ret_asked,
+                                 struct buf *why);
 /* Does the answer say ok? Else its error is added to *why. */
 must_check bool admin_is_ok(struct json_value answer, struct buf *why);
 /* All of s on a blocking socket, ours or another; false: the peer is gone. */

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "config/facts.h"
 #include "config/section.h"
 
 #include <errno.h>
@@ -56,6 +57,7 @@ void config_unref(struct config **pc)
 
 			mem_wipe(writable(key.ptr), key.len);
 		}
+	catalog_free(&c->catalog);
 	arena_done(&c->arena);
 	free(c);
 }
@@ -228,6 +230,20 @@ static void read_data(struct reader *r)
 	}
 }
 
+/* Before what names models is read; for nothing when it will be refused anyway. */
+static void read_facts(struct reader *r)
+{
+	struct buf why = BUF_LIMIT(8 * KiB);
+
+	if (r->notes->errors == 0 &&
+	    !facts_load(r->config->data, &r->config->catalog, &why)) {
+		note(r, NOTE_CATALOG, NULL, "%.*s", STR_ARG(buf_str(&why)));
+		note_hint(r, "the program's own facts about models are used; see: sluice "
+		             "models update");
+	}
+	buf_free(&why);
+}
+
 static void read_log(struct reader *r, const struct tree_node *node)
 {
 	struct config *c = r->config;
@@ -286,6 +302,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_admin(r, found_value(&found, "admin"));
 	read_workers(r, found_value(&found, "workers"));
 	read_data(r);
+	read_facts(r);
 	read_log(r, found_value(&found, "access_log"));
 	check_tls(r, found_value(&found, "tls"));
 	check_open(r, &found);

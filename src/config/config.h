@@ -106,6 +106,7 @@ struct route {
 };
 
 enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
+enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
 
 struct config {
@@ -124,13 +125,15 @@ struct config {
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
 	enum ledger_mode ledger;
-	usec drain;     /* 120 s */
-	str access_log; /* path, "stdout" or "off" */
+	enum unknown_price unknown_price; /* of a target: is it used? */
+	usec drain;                       /* 120 s */
+	str access_log;                   /* path, "stdout" or "off" */
 	struct provider *providers;
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */
 	unsigned route_count;
 	struct route_limits defaults; /* for targets named directly */
+	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */
 };
 
 struct config *config_ref(struct config *c);

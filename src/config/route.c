@@ -51,7 +51,7 @@ static void hint_models(struct reader *r, const struct provider *p, str model)
 	struct catalog_model facts;
 	unsigned at = 0;
 
-	while (catalog_next_of_provider(p->name, &at, &facts))
+	while (catalog_next_of_provider(r->config->catalog, p->name, &at, &facts))
 		near_add(list, facts.id, str_distance(model, facts.id, NEAR_DISTANCE));
 	for (unsigned i = 0; i < NEAR_MOST && list[i].id.len > 0; i++)
 		buf_addf(&text, "%s%.*s/%.*s", i ? ", " : "nearest: ", STR_ARG(p->name),
@@ -91,7 +91,7 @@ static void note_no_slash(struct reader *r, str id, const struct tree_node *at)
 	unsigned from = 0;
 
 	note(r, NOTE_TARGET, at, "\"%.*s\" is not provider/model", STR_ARG(id));
-	while (catalog_next_with_id(id, &from, &facts)) {
+	while (catalog_next_with_id(r->config->catalog, id, &from, &facts)) {
 		if (!config_find_provider(r->config, facts.provider))
 			continue;
 		note_hint(r, "did you mean \"%.*s/%.*s\"?", STR_ARG(facts.provider),
@@ -126,7 +126,7 @@ static bool parse_target(struct reader *r, str text, const struct tree_node *at,
 		return false;
 	}
 	t->model = arena_copy(r->keep, model);
-	t->is_known = catalog_find_model(name, model, &t->facts);
+	t->is_known = catalog_find_model(r->config->catalog, name, model, &t->facts);
 	return true;
 }
 

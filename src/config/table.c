@@ -51,6 +51,10 @@ static const struct config_key root_keys[] = {
 	  .words = "strict|best-effort", .fallback = "strict", .example = "strict",
 	  .help = "When records cannot be written: `strict` answers 503, `best-effort` "
 	          "goes on and leaves a gap row." },
+	{ .name = "unknown_price", .kind = KIND_WORD, AT(config, unknown_price),
+	  .words = "allow|deny", .fallback = "allow", .example = "allow",
+	  .help = "A model whose price the catalogue does not know: `allow` uses it and "
+	          "records no cost, `deny` refuses it (`price_unknown`)." },
 	{ .name = "drain", .kind = KIND_TIME, AT(config, drain), .low = "0s",
 	  .high = "1d", .fallback = "120s", .example = "120s",
 	  .help = "How long running requests may take to end when the gateway stops." },

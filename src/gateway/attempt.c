@@ -84,6 +84,16 @@ static bool reserve(struct attempt *a)
 	return record_write(a->x->worker->journal, RECORD_OPEN, &row);
 }
 
+/* Counting tokens costs nothing anywhere. */
+static bool is_unpriced(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	bool has_price = a->target->is_known && a->target->facts.prices > 0;
+
+	return !has_price && x->plan->config->unknown_price == UNKNOWN_PRICE_DENY &&
+	       x->endpoint->operation != OP_COUNT;
+}
+
 static void dial(struct attempt *a);
 static void authorize(struct attempt *a);
 
@@ -125,7 +135,9 @@ void attempt_start(struct exchange *x)
 		exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
 		return;
 	}
-	if (!a->lane || !a->lane->translates || lane_request(a))
+	if (is_unpriced(a))
+		attempt_fail(a, FAULT_PRICE_UNKNOWN, STR_NONE);
+	else if (!a->lane || !a->lane->translates || lane_request(a))
 		authorize(a);
 }
 

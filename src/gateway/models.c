@@ -180,7 +180,8 @@ static void list_all(struct listing *l, const struct config *c)
 		const struct provider *p = &c->providers[i];
 
 		for (unsigned at = 0;
-		     !p->disabled.len && catalog_next_of_provider(p->name, &at, &m);) {
+		     !p->disabled.len &&
+		     catalog_next_of_provider(c->catalog, p->name, &at, &m);) {
 			buf_set(&name, p->name);
 			buf_add_char(&name, '/');
 			buf_add(&name, m.id);

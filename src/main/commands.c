@@ -45,6 +45,7 @@ static const struct command_option tail_options[] = {
 static const struct command_option models_options[] = {
 	{ "price", 'p', NULL, "show prices in USD per million tokens" },
 	{ "provider", 0, "NAME", "only models of this provider" },
+	{ "dry-run", 0, NULL, "update: show what would change, and change nothing" },
 	{ 0 },
 };
 static const struct command_option translate_options[] = {
@@ -88,9 +89,15 @@ const struct command_row command_rows[] = {
 	  "`revoke ID` takes effect with the next request. A running gateway is told;\n"
 	  "without one the ledger is changed directly.",
 	  keys_command, keys_options, 2, false },
-	{ "models", "[PATTERN]", "list the models of the catalogue",
-	  "PATTERN is a part of provider/model; `*` stands for anything.", models_command,
-	  models_options, 1, false },
+	{ "models", "[PATTERN] | update FILE|URL",
+	  "list the models of the catalogue, or update it",
+	  "PATTERN is a part of provider/model; `*` stands for anything.\n"
+	  "`update` reads prices, limits and features in the shape of\n"
+	  "https://models.dev/api.json, shows what they change, and keeps them in the data\n"
+	  "directory. The providers it names have the models it names; the others stay as\n"
+	  "they are. A file with anything wrong in it changes nothing. A running gateway is\n"
+	  "told. Nothing is ever fetched unless this command is given a URL.",
+	  models_command, models_options, 2, false },
 	{ "providers", "", "list configured providers and the catalogue", NULL,
 	  providers_command, NULL, 0, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,

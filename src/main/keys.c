@@ -15,11 +15,7 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { TRIES = 30 };
-static const long try_every_ns = 100 * 1000 * 1000;
 
 struct keys {
 	struct command *c;
@@ -93,23 +89,10 @@ static bool revoke_directly(struct keys *k, uint64_t id, bool *ret_found)
 
 /* ---- with one ---- */
 
-/* Whoever holds the lock may be a command that is done in a moment, or a gateway whose
- * socket comes in a moment: then it is tried again. */
 static bool ask_gateway(struct keys *k, str request, struct json_value *ret,
                         bool *ret_asked)
 {
-	for (int i = 0; i < TRIES && datadir_is_locked(k->dir); i++) {
-		buf_clear(&k->why);
-		if (admin_ask(k->dir, request, &k->answer, ret, &k->why)) {
-			*ret_asked = true;
-			return admin_is_ok(*ret, &k->why);
-		}
-		nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
-	}
-	*ret_asked = datadir_is_locked(k->dir);
-	if (!*ret_asked)
-		buf_clear(&k->why);
-	return false;
+	return admin_ask_holder(k->dir, request, &k->answer, ret, ret_asked, &k->why);
 }
 
 /* ---- create ---- */

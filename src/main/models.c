@@ -1,6 +1,8 @@
-/* models.c - sluice models: the catalogue, compiled into the program. */
+/* models.c - sluice models: the catalogue in force, the program's own or a newer one. */
+#include "main/models.h"
+
 #include "codec/json_write.h"
-#include "main/command.h"
+#include "config/facts.h"
 #include "main/text.h"
 
 #include <stdio.h>
@@ -114,6 +116,11 @@ static void write_model(struct json_writer *w, const struct catalog_model *model
 	json_key_int(w, STR("context"), model->context);
 	json_key_int(w, STR("output"), model->output);
 	json_key_int(w, STR("released"), model->released);
+	json_key(w, STR("updated"));
+	if (model->updated)
+		json_int(w, model->updated);
+	else
+		json_null(w);
 	json_key(w, STR("features"));
 	json_open(w, '[');
 	for (size_t i = 0; i < countof(bits); i++)
@@ -169,25 +176,51 @@ static void add_model(struct models *m, const struct catalog_model *model)
 			buf_addf(&m->out, "  (more over %u tokens)",
 			         model->price[1].above);
 	}
-	buf_add_char(&m->out, '\n');
+	if (model->updated)
+		buf_addf(&m->out, "  updated %04u-%02u-%02u\n", model->updated / 10000,
+		         model->updated / 100 % 100, model->updated % 100);
+	else
+		buf_add(&m->out, STR("  built in\n"));
+}
+
+/* What a gateway would use; NULL: the program's own facts. */
+static struct catalog *facts_in_force(const struct command *c)
+{
+	struct buf dir = { 0 }, why = BUF_LIMIT(8 * KiB);
+	struct catalog *found = NULL;
+
+	if (command_data(c, &dir) && !facts_load(buf_str(&dir), &found, &why))
+		fprintf(stderr,
+		        "sluice: warning: %.*s; these are the program's own facts\n",
+		        STR_ARG(buf_str(&why)));
+	buf_free(&dir);
+	buf_free(&why);
+	return found;
 }
 
 int models_command(struct command *c)
 {
 	struct models m = { .c = c, .out = BUF_LIMIT(16 * MiB), .w = { .to = &m.out } };
 	struct catalog_model model;
+	struct catalog *facts;
 
+	if (c->argc > 0 && strcmp(c->argv[0], "update") == 0)
+		return models_update(c);
+	if (c->argc > 1)
+		return command_misused(c, "models: \"%s\" is one word too many",
+		                       c->argv[1]);
+	facts = facts_in_force(c);
 	if (c->json)
 		json_open(&m.w, '[');
-	for (unsigned i = 0; catalog_model_at(i, &model); i++) {
+	for (unsigned i = 0; catalog_model_at(facts, i, &model); i++) {
 		if (!is_wanted(&m, &model))
 			continue;
 		if (m.count++ == 0 && !c->json)
 			fprintf(stderr, "%-56s%7s%7s%s\n", "MODEL", "CONTEXT", "OUTPUT",
 			        command_has(c, "price")
 			                ? "     INPUT    CACHED    OUTPUT  "
-			                  "(USD per million tokens)"
-			                : "");
+			                  "(USD per million tokens)  FROM"
+			                : "  FROM");
 		if (c->json)
 			write_model(&m.w, &model);
 		else
@@ -197,6 +230,7 @@ int models_command(struct command *c)
 		json_close(&m.w, ']');
 	printf("%.*s%s", (int)m.out.len, m.out.ptr ? m.out.ptr : "", c->json ? "\n" : "");
 	buf_free(&m.out);
+	catalog_free(&facts);
 	if (m.count > 0 || c->json)
 		return EXIT_OK;
 	return command_failed("no model of the catalogue matches");

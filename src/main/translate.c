@@ -44,10 +44,10 @@ static bool find_facts(str name, struct catalog_model *ret)
 	size_t slash = str_find(name, '/');
 	unsigned at = 0;
 
-	if (slash < name.len &&
-	    catalog_find_model(str_first(name, slash), str_from(name, slash + 1), ret))
+	if (slash < name.len && catalog_find_model(NULL, str_first(name, slash),
+	                                           str_from(name, slash + 1), ret))
 		return true;
-	return catalog_next_with_id(name, &at, ret);
+	return catalog_next_with_id(NULL, name, &at, ret);
 }
 
 static int report(fault_t why, const struct buf *detail, const struct buf *dropped)

@@ -14,10 +14,11 @@ static fault_t one_target(const struct config *c, const struct target *t, unsign
 	return NULL;
 }
 
-static void fill_target(struct target *t, const struct provider *p, str model)
+static void fill_target(const struct config *c, struct target *t,
+                        const struct provider *p, str model)
 {
 	*t = (struct target){ .provider = p, .model = model, .weight = 1 };
-	t->is_known = catalog_find_model(p->name, model, &t->facts);
+	t->is_known = catalog_find_model(c->catalog, p->name, model, &t->facts);
 }
 
 /* Is `name` written as provider, separator, model? */
@@ -56,11 +57,11 @@ static unsigned find_bare(const struct config *c, str id, struct arena *keep,
 
 			if (count == TARGETS_MOST || p->disabled.len ||
 			    is_home != (pass == 0) ||
-			    !catalog_find_model(p->name, id, &facts))
+			    !catalog_find_model(c->catalog, p->name, id, &facts))
 				continue;
 			if (!list)
 				list = arena_array(keep, struct target, TARGETS_MOST);
-			fill_target(&list[count++], p, id);
+			fill_target(c, &list[count++], p, id);
 		}
 	}
 	*ret = list;
@@ -98,7 +99,7 @@ fault_t resolve_model(const struct config *c, str name, struct arena *keep,
 		return FAULT_NO_TARGET;
 	if (p) {
 		targets = arena_new(keep, struct target);
-		fill_target(targets, p, model);
+		fill_target(c, targets, p, model);
 		if (p->is_mock && !targets->is_known)
 			return FAULT_NO_SUCH_MODEL; /* we know all it has */
 		return one_target(c, targets, 1, ret);
@@ -181,7 +182,8 @@ unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
 		const struct provider *p = &c->providers[i];
 
 		for (unsigned at = 0;
-		     !p->disabled.len && catalog_next_of_provider(p->name, &at, &m);) {
+		     !p->disabled.len &&
+		     catalog_next_of_provider(c->catalog, p->name, &at, &m);) {
 			str full = str_of(text, p->name.len + 1 + m.id.len);
 
 			if (full.len > sizeof(text))

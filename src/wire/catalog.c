@@ -1,10 +1,11 @@
-/* catalog.c - reads the tables that tools/catalog made.
+/* catalog.c - reads the tables that tools/catalog made, or those of a newer file.
  *
  * Everything is one binary search, `find_first`, over an order told by a function, and
  * one decoder per kind of row.  What a provider's id says about its models' names is the
  * small table `homes`; whose price is meant is for policy/ to say. */
 #include "wire/catalog.h"
 
+#include "wire/catalog_file.h"
 #include "wire/catalog_rows.h"
 
 static str text_at(uint32_t ref)
@@ -190,8 +191,10 @@ bool catalog_provider_at(unsigned i, struct catalog_provider *ret)
 	return false;
 }
 
-bool catalog_model_at(unsigned i, struct catalog_model *ret)
+bool catalog_model_at(const struct catalog *c, unsigned i, struct catalog_model *ret)
 {
+	if (c)
+		return catalog_file_at(c, i, ret);
 	if (i >= catalog_model_count)
 		return false;
 	model_decode(i, owner_of(i), ret);
@@ -214,8 +217,11 @@ bool catalog_find_provider(str id, struct catalog_provider *ret)
 	return true;
 }
 
-bool catalog_find_model(str provider, str id, struct catalog_model *ret)
+bool catalog_find_model(const struct catalog *c, str provider, str id,
+                        struct catalog_model *ret)
 {
+	if (c)
+		return catalog_file_find(c, provider, id, ret);
 	unsigned p = find_provider(provider), i;
 
 	if (p == catalog_provider_count)
@@ -228,18 +234,27 @@ bool catalog_find_model(str provider, str id, struct catalog_model *ret)
 	return true;
 }
 
-bool catalog_next_with_id(str id, unsigned *at, struct catalog_model *ret)
+bool catalog_next_with_id(const struct catalog *c, str id, unsigned *at,
+                          struct catalog_model *ret)
 {
+	if (c)
+		return catalog_file_next_with_id(c, id, at, ret);
 	return next_in(catalog_by_id, order_ids, id, at, ret);
 }
 
-bool catalog_next_same(str identity, unsigned *at, struct catalog_model *ret)
+bool catalog_next_same(const struct catalog *c, str identity, unsigned *at,
+                       struct catalog_model *ret)
 {
+	if (c)
+		return catalog_file_next_same(c, identity, at, ret);
 	return next_in(catalog_by_identity, order_identities, identity, at, ret);
 }
 
-bool catalog_next_of_provider(str provider, unsigned *at, struct catalog_model *ret)
+bool catalog_next_of_provider(const struct catalog *c, str provider, unsigned *at,
+                              struct catalog_model *ret)
 {
+	if (c)
+		return catalog_file_next_of_provider(c, provider, at, ret);
 	unsigned p = find_provider(provider);
 
 	if (p == catalog_provider_count)

@@ -3,10 +3,12 @@
  * Sorted tables made from catalog/ by tools/catalog: providers by id, models by
  * (provider, id), and indices of models by id alone and by identity.  Texts live in one
  * block. Lookups are binary searches; nothing is allocated.  All is read-only and lives
- * for ever. A provider that has a row in providers.def is told as that row has it
- * (format, url, env); those which only stand there (ollama, vllm) come last.  The facts
- * are other people's (catalog/README.md): no provider but mock has been tested live by
- * us. */
+ * for ever.  What models are and cost changes faster than programs: a struct catalog
+ * (catalog_file.h) has newer facts about the models of some providers, and whoever asks
+ * about models says which one is in force; NULL is the program's own. A provider that has
+ * a row in providers.def is told as that row has it (format, url, env); those which only
+ * stand there (ollama, vllm) come last.  The facts are other people's
+ * (catalog/README.md): no provider but mock has been tested live by us. */
 #pragma once
 #include "base/money.h"
 #include "base/str.h"
@@ -60,21 +62,28 @@ struct catalog_model {
 	uint32_t released; /* yyyymmdd, dd 00 where only the month is known, 0: unknown */
 	unsigned prices;   /* tiers in price[], by rising `above`; 0: unknown */
 	struct catalog_price price[PRICE_TIERS];
+	uint32_t updated; /* yyyymmdd, when a file told it; 0: it came with the program */
 };
+
+struct catalog;
 
 /* The row behind index i is decoded into *ret; false past the end. */
 bool catalog_provider_at(unsigned i, struct catalog_provider *ret);
-bool catalog_model_at(unsigned i, struct catalog_model *ret);
+bool catalog_model_at(const struct catalog *c, unsigned i, struct catalog_model *ret);
 
 bool catalog_find_provider(str id, struct catalog_provider *ret);
 /* The model of that provider, ids compared exactly. */
-bool catalog_find_model(str provider, str id, struct catalog_model *ret);
+bool catalog_find_model(const struct catalog *c, str provider, str id,
+                        struct catalog_model *ret);
 /* Walks all models with that bare id, in order of provider: *at is 0 at first. */
-bool catalog_next_with_id(str id, unsigned *at, struct catalog_model *ret);
+bool catalog_next_with_id(const struct catalog *c, str id, unsigned *at,
+                          struct catalog_model *ret);
 /* Walks all models with that identity, in order of provider: *at is 0 at first. */
-bool catalog_next_same(str identity, unsigned *at, struct catalog_model *ret);
+bool catalog_next_same(const struct catalog *c, str identity, unsigned *at,
+                       struct catalog_model *ret);
 /* Walks the models of one provider, in order of id: *at is 0 at first. */
-bool catalog_next_of_provider(str provider, unsigned *at, struct catalog_model *ret);
+bool catalog_next_of_provider(const struct catalog *c, str provider, unsigned *at,
+                              struct catalog_model *ret);
 /* The provider a bare id belongs to by name alone, when nothing else is configured:
  * openai for gpt-5, anthropic for claude-...; empty when unclear. */
 str catalog_home_of(str id);

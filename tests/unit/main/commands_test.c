@@ -317,7 +317,7 @@ TEST(models_are_found_by_pattern)
 	CHECK(count_of(json_of(&c)) >= 1);
 	run(&c, "models openai/gpt-5-mini --provider openai --price");
 	CHECK(str_starts(buf_str(&c.out), STR("openai/gpt-5-mini ")));
-	CHECK(str_has(buf_str(&c.out), STR(" 2.00\n")));
+	CHECK(str_has(buf_str(&c.out), STR(" 2.00  built in\n")));
 	run(&c, "models nothing-like-this");
 	CHECK_INT(c.code, EXIT_FAILED);
 	captured_done(&c);

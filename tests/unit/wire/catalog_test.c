@@ -8,7 +8,7 @@ static struct catalog_model model(const char *provider, const char *id)
 {
 	struct catalog_model m = { .id = STR_NONE };
 
-	CHECK(catalog_find_model(str_from_z(provider), str_from_z(id), &m));
+	CHECK(catalog_find_model(NULL, str_from_z(provider), str_from_z(id), &m));
 	return m;
 }
 
@@ -44,8 +44,7 @@ TEST(catalog_providers_are_told_as_their_rows_have_them)
 	CHECK(catalog_find_provider(STR("google"), &p));
 	CHECK_STR(p.env[2], "GEMINI_API_KEY");
 	CHECK_INT(p.format, WIRE_GEMINI);
-	CHECK(catalog_find_provider(STR("anthropic"), &p) &&
-	      p.format == WIRE_ANTHROPIC);
+	CHECK(catalog_find_provider(STR("anthropic"), &p) && p.format == WIRE_ANTHROPIC);
 	CHECK(catalog_find_provider(STR("venice"), &p) && p.format == WIRE_NONE);
 	CHECK(catalog_find_provider(STR("github-models"), &p) && p.env_is_shared);
 	CHECK(catalog_find_provider(STR("snowflake-cortex"), &p));
@@ -67,12 +66,12 @@ TEST(catalog_has_every_model)
 	struct catalog_model m, found, before = { .id = STR_NONE };
 	unsigned i = 0, priced = 0;
 
-	for (; catalog_model_at(i, &m); i++, before = m) {
+	for (; catalog_model_at(NULL, i, &m); i++, before = m) {
 		int order = str_cmp(before.provider, m.provider);
 
 		CHECK(i == 0 || order < 0 ||
 		      (order == 0 && str_cmp(before.id, m.id) < 0));
-		CHECK(catalog_find_model(m.provider, m.id, &found));
+		CHECK(catalog_find_model(NULL, m.provider, m.id, &found));
 		CHECK(found.id.ptr == m.id.ptr && found.released == m.released);
 		CHECK(m.name.len && m.identity.len && m.prices <= PRICE_TIERS);
 		for (unsigned n = 1; n < m.prices; n++)
@@ -81,9 +80,9 @@ TEST(catalog_has_every_model)
 	}
 	CHECK_INT(i, MODELS);
 	CHECK(priced > 4800 && priced < MODELS);
-	CHECK(!catalog_find_model(STR("openai"), STR("gpt-5.4x"), &m));
-	CHECK(!catalog_find_model(STR("nobody"), STR("gpt-5.4"), &m));
-	CHECK(!catalog_find_model(STR("zzz"), STR("zzz"), &m));
+	CHECK(!catalog_find_model(NULL, STR("openai"), STR("gpt-5.4x"), &m));
+	CHECK(!catalog_find_model(NULL, STR("nobody"), STR("gpt-5.4"), &m));
+	CHECK(!catalog_find_model(NULL, STR("zzz"), STR("zzz"), &m));
 }
 
 TEST(catalog_prices_are_exact)
@@ -125,19 +124,20 @@ TEST(catalog_walks_by_id_and_provider)
 	unsigned at = 0, n = 0;
 	str before = STR_NONE;
 
-	for (; catalog_next_with_id(STR("gpt-5.4"), &at, &m); n++, before = m.provider) {
+	for (; catalog_next_with_id(NULL, STR("gpt-5.4"), &at, &m);
+	     n++, before = m.provider) {
 		CHECK_STR(m.id, "gpt-5.4");
 		CHECK(!n || str_cmp(before, m.provider) < 0);
 	}
 	CHECK(n > 8);
 	at = n = 0;
-	while (catalog_next_of_provider(STR("cerebras"), &at, &m) && n < 100)
+	while (catalog_next_of_provider(NULL, STR("cerebras"), &at, &m) && n < 100)
 		n += str_eq(m.provider, STR("cerebras"));
 	CHECK_INT(n, 2);
 	at = 0;
-	CHECK(!catalog_next_with_id(STR("no such model"), &at, &m));
-	CHECK(!catalog_next_with_id(STR("zzzzzzz"), &at, &m));
-	CHECK(!catalog_next_of_provider(STR("ollama"), &at, &m));
+	CHECK(!catalog_next_with_id(NULL, STR("no such model"), &at, &m));
+	CHECK(!catalog_next_with_id(NULL, STR("zzzzzzz"), &at, &m));
+	CHECK(!catalog_next_of_provider(NULL, STR("ollama"), &at, &m));
 }
 
 /* Every model is met exactly once however one walks. */
@@ -146,13 +146,13 @@ TEST(catalog_indices_are_complete)
 	struct catalog_model m, same;
 	unsigned met = 0, by_id = 0, by_identity = 0;
 
-	for (unsigned i = 0; catalog_model_at(i, &m); i++) {
+	for (unsigned i = 0; catalog_model_at(NULL, i, &m); i++) {
 		unsigned at = 0;
 
-		while (catalog_next_with_id(m.id, &at, &same))
+		while (catalog_next_with_id(NULL, m.id, &at, &same))
 			by_id += str_eq(same.provider, m.provider);
 		at = 0;
-		while (catalog_next_same(m.identity, &at, &same))
+		while (catalog_next_same(NULL, m.identity, &at, &same))
 			by_identity += same.id.ptr == m.id.ptr &&
 			               str_eq(same.provider, m.provider) &&
 			               str_eq(same.id, m.id);
@@ -162,7 +162,7 @@ TEST(catalog_indices_are_complete)
 		unsigned at = 0;
 
 		CHECK(catalog_provider_at(i, &p));
-		while (catalog_next_of_provider(p.id, &at, &m))
+		while (catalog_next_of_provider(NULL, p.id, &at, &m))
 			met++;
 	}
 	CHECK_INT(by_id, MODELS);
@@ -222,7 +222,7 @@ TEST(catalog_home_of_agrees_with_the_catalogue)
 	for (size_t i = 0; i < countof(homes); i++) {
 		unsigned at = 0, n = 0;
 
-		while (catalog_next_of_provider(str_from_z(homes[i]), &at, &m)) {
+		while (catalog_next_of_provider(NULL, str_from_z(homes[i]), &at, &m)) {
 			bool own = str_eq(catalog_home_of(m.id), str_from_z(homes[i]));
 
 			if (!own && !str_eq(m.id, str_from_z(added[0])))

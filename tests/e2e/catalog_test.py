@@ -1,0 +1,318 @@
+"""The catalogue: `sluice models update` checks, compares, writes and puts in force; a file with
+anything wrong in it changes nothing; a running gateway prices the next request by the new facts,
+also while one that began before is still under way; `unknown_price` decides about the rest."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import answers
+from certs import Certs
+from fake_provider import Fake
+from harness import Gateway, check, openai_error, provider, route, same
+from raw import Raw, request, until
+
+NOW = time.strftime("%Y%m%d", time.gmtime())
+fake = site = gateway = None
+
+
+def setup():
+    global fake, site, gateway
+    fake = Fake()
+    site = fake.site("shop")
+    gateway = Gateway(body())
+    gateway.key()
+
+
+def body(more=""):
+    return more + "providers:\n" + provider("shop", site.url) + "routes:\n" + route("m", "shop/up-model")
+
+
+def facts(given=1.0, made=2.0, **more):
+    """models.dev's shape with one model of one provider."""
+    return {"shop": {"id": "shop", "env": ["SHOP_KEY"], "api": "http://127.0.0.1:1/stolen", "models": {
+        "up-model": {"id": "up-model", "name": "Up", "tool_call": True,
+                     "limit": {"context": 1000, "output": 100},
+                     "modalities": {"input": ["text"], "output": ["text"]},
+                     "cost": {"input": given, "output": made}, **more}}}}
+
+
+def update(what, *more, text=None):
+    """`sluice models update --json` of a file with this; gives (code, answer or None, stderr)."""
+    path = gateway.dir / "api.json"
+    path.write_text(json.dumps(what) if text is None else text)
+    code, out, err = gateway.cli("models", "update", path, "--json", *more)
+    return code, json.loads(out) if out else None, err
+
+
+def row(reply):
+    found = []
+    until(lambda: found.extend(each for each in gateway.tail()
+                               if each["id"] == reply.header("x-request-id") and each not in found) or found,
+          "the request in tail")
+    return found[0]
+
+
+def listed(model="shop/up-model"):
+    code, out, err = gateway.cli("models", model, "--json")
+    same(code, 0, err)
+    return json.loads(out)
+
+
+def told(reply):
+    """The cost in nano-dollars, as the answer tells it."""
+    return round(float(reply.header("x-sluice-cost-usd")) * 1e9)
+
+
+def bill(reply, given, made):
+    used = json.loads(reply.body)["usage"]
+    return used["prompt_tokens"] * given + used["completion_tokens"] * made
+
+
+# --- updating ----------------------------------------------------------------------------------------
+
+def test_a_new_price_holds_for_the_next_request():
+    reply = gateway.post(gateway.chat("m"))
+    same(reply.status, 200, "before")
+    same(reply.header("x-sluice-cost-usd"), "unknown", "the cost")
+    code, said, err = update(facts())
+    same(code, 0, err)
+    same((said["new"], said["gone"], said["changed"]), (1, 0, 0), "counts")
+    same(said["changes"], [{"what": "new", "model": "shop/up-model"}], "changes")
+    same((said["written"], said["gateway_told"]), (True, True), "written and told")
+    reply = gateway.post(gateway.chat("m"))
+    same(reply.status, 200, "after")
+    same(told(reply), bill(reply, 1000, 2000), "the cost")
+    code, said, err = update(facts(given=3.5, limit={"context": 2000, "output": 100}))
+    same(code, 0, err)
+    same(said["changes"], [{"what": "changed", "model": "shop/up-model", "fields": [
+        {"name": "input", "old": 1000000, "new": 3500000},
+        {"name": "context", "old": 1000, "new": 2000}]}], "changes")
+    reply = gateway.post(gateway.chat("m"))
+    same(told(reply), bill(reply, 3500, 2000), "the new cost")
+
+
+def test_models_say_where_they_come_from():
+    same(update(facts())[0], 0, "update")
+    found = listed()
+    same([(each["provider"], each["id"], each["updated"]) for each in found],
+         [("shop", "up-model", int(NOW))], "the updated row")
+    same(listed("openai/gpt-5-mini")[0]["updated"], None, "a row of the program")
+    code, out, _ = gateway.cli("models", "up-model", "--price")
+    same((code, out.split()[-2:]), (0, ["updated", f"{NOW[:4]}-{NOW[4:6]}-{NOW[6:]}"]), "the line")
+    code, out, _ = gateway.cli("models", "openai/gpt-5-mini", "--provider", "openai")
+    check(out.rstrip().endswith("built in"), out)
+
+
+def test_dry_run_changes_nothing():
+    same(update(facts(given=1.0))[0], 0, "update")
+    before = (gateway.data / "catalog").read_bytes()
+    code, said, err = update(facts(given=9.0), "--dry-run")
+    same((code, said["changed"], said["written"], said["gateway_told"]), (0, 1, False, False), err)
+    same((gateway.data / "catalog").read_bytes(), before, "the file")
+    code, said, _ = update(facts(given=9.0), "--dry-run")
+    same(said["changed"], 1, "it is still to be changed")
+
+
+def test_an_update_adds_to_earlier_ones():
+    same(update(facts())[0], 0, "update")
+    code, said, err = update({"other": {"models": {"x": {}}}})
+    same((code, said["new"], said["gone"]), (0, 1, 0), err)
+    same(len(listed()), 1, "the other provider's model")
+    code, said, err = update({"other": {"models": {"y": {}}}})
+    same((code, said["new"], said["gone"]), (0, 1, 1), err)
+    same([each["model"] for each in said["changes"] if each["what"] == "gone"], ["other/x"], "gone")
+    check((gateway.data / "catalog.previous").exists(), "the last one is kept")
+
+
+def broken():
+    good = json.dumps(facts())
+    yield "empty", ""
+    yield "cut", good[:-3]
+    yield "html", "<html>not found</html>"
+    yield "list", "[]"
+    yield "no models", "{}"
+    yield "price", json.dumps(facts(given="1"))
+    yield "price over any sense", json.dumps(facts(given=1e9))
+    yield "twice", good.replace('"name"', '"id": "up-model", "name"')
+    yield "limits", json.dumps(facts(limit={"context": "many"}))
+    yield "escape", json.dumps(facts(name="\x1b[2J"))
+    yield "provider", good.replace('"shop": {', '"../shop": {')
+    yield "mock", good.replace('"shop"', '"mock"')
+    yield "deep", '{"shop":{"models":' + "[" * 100 + "]" * 100 + "}}"
+
+
+def test_a_broken_file_changes_nothing():
+    def one(text):
+        same(update(facts())[0], 0, "update")
+        before = (gateway.data / "catalog").read_bytes()
+        code, said, err = update(None, text=text)
+        same((code, said), (1, None), err)
+        check("nothing was changed" in err and "api.json" in err, err)
+        same((gateway.data / "catalog").read_bytes(), before, "the file")
+        same(len(listed()), 1, "the model")
+    for name, text in broken():
+        yield name, lambda text=text: one(text)
+
+
+def test_usage():
+    same(gateway.cli("models", "update")[0], 2, "no file")
+    same(gateway.cli("models", "a", "b")[0], 2, "two patterns")
+    code, _, err = gateway.cli("models", "update", gateway.dir / "none.json")
+    same(code, 1, err)
+    check("No such file" in err, err)
+
+
+# --- a running gateway -------------------------------------------------------------------------------
+
+def test_a_running_stream_ends_on_the_facts_it_began_with():
+    same(update(facts(given=1.0, made=1.0))[0], 0, "update")
+    gate = threading.Event()
+    parts = [answers.chunk({"role": "assistant", "content": "a"}), answers.chunk({"content": "b"}),
+             answers.chunk({}, "stop"), answers.usage_chunk(answers.usage(10, 10)), answers.DONE]
+    site.queue(answers.gated(parts, [None, gate, None, None, None]))
+    with Raw(gateway.port, timeout=30) as raw:
+        raw.send(request("POST", "/v1/chat/completions",
+                         [gateway.bearer(), ("Content-Type", "application/json")],
+                         json.dumps(gateway.chat("m", stream=True,
+                                                 stream_options={"include_usage": True})).encode()))
+        reply = raw.head()
+        check(raw.until_body(reply, parts[0]), "the stream's start", reply)
+        same(update(facts(given=50.0, made=50.0))[0], 0, "update")
+        gate.set()
+        while raw.more(reply):
+            pass
+    check(b"cost_usd=0.00002" in reply.body, "the cost of 20 tokens at 1 USD a million:", reply.body[-200:])
+
+
+def test_sighup_reads_the_file():
+    same(update(facts(given=1.0))[0], 0, "update")
+    file = gateway.data / "catalog"
+    new = file.read_bytes()
+    reply = gateway.post(gateway.chat("m"))
+    check(reply.header("x-sluice-cost-usd") != "unknown", "a cost")
+    file.unlink()
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    until(lambda: gateway.post(gateway.chat("m")).header("x-sluice-cost-usd") == "unknown",
+          "the program's own facts after SIGHUP", 10)
+    before = len(gateway.stderr())
+    file.write_bytes(new.replace(b"up-model", b"up-mudel"))
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    until(lambda: "W048" in gateway.stderr()[before:], "a warning about the damaged file", 10)
+    same(gateway.post(gateway.chat("m")).status, 200, "requests with a damaged file")
+    code, _, err = gateway.cli("check", gateway.file)
+    same(code, 0, "check: a warning only")
+    check("W048" in err, err)
+    code, _, err = gateway.cli("models", "gpt-5-mini", "--provider", "openai")
+    same(code, 0, err)
+    check("damaged" in err, err)
+    code, said, err = update(facts(given=2.0))
+    same((code, said["gateway_told"]), (0, True), err)
+    check(gateway.post(gateway.chat("m")).header("x-sluice-cost-usd") != "unknown", "a cost again")
+
+
+def test_the_next_start_reads_it():
+    same(update(facts())[0], 0, "update")
+    same(gateway.stop(), 0, "stop")
+    code, said, err = update(facts(given=4.0))
+    same((code, said["written"], said["gateway_told"]), (0, True, False), err)
+    gateway.start()
+    check(gateway.post(gateway.chat("m")).header("x-sluice-cost-usd") != "unknown", "a cost")
+
+
+def test_the_address_is_never_taken_from_the_file():
+    same(update(facts())[0], 0, "update")
+    before = len(site.requests)
+    same(gateway.post(gateway.chat("shop/up-model")).status, 200, "request")
+    same(len(site.requests), before + 1, "requests at the configured address")
+
+
+# --- unknown prices ----------------------------------------------------------------------------------
+
+def test_unknown_price_deny():
+    other = Gateway(body("unknown_price: deny\n") + route("both", "shop/nobody-knows", "shop/up-model"))
+    (other.dir / "api.json").write_text(json.dumps(facts()))
+    same(other.cli("models", "update", other.dir / "api.json")[0], 0, "update")
+    before = len(site.requests)
+    openai_error(other.post(other.chat("shop/nobody-knows")), 403, "price_unknown")
+    same(len(site.requests), before, "nothing was sent")
+    same(other.tail()[-1]["fault"], "PRICE_UNKNOWN", "the record")
+    reply = other.post(other.chat("both"))
+    same((reply.status, reply.header("x-sluice-model")), (200, "up-model"), "the next target")
+    other.remove()
+
+
+def test_unknown_price_allow():
+    reply = gateway.post(gateway.chat("shop/nobody-knows"))
+    same(reply.status, 200, "it passes through")
+    same(row(reply)["cost_nano"], None, "the cost")
+
+
+# --- over the network --------------------------------------------------------------------------------
+
+def fetch(url, **env):
+    gateway.env.update(env)
+    try:
+        return gateway.cli("models", "update", url, "--json", "--dry-run")
+    finally:
+        for name in env:
+            del gateway.env[name]
+
+
+def serve(text, status=200, **more):
+    def script(x):
+        x.send(answers.http(text.encode(), status))
+        x.close()
+    return script
+
+
+def test_a_url_is_fetched_and_its_certificate_checked():
+    certs = Certs()
+    good, alone = Fake(tls=certs.server()), Fake(tls=certs.self_signed())
+    late = Fake(tls=certs.server("late", expired=True))
+    for each in (good, alone, late):
+        each.mute = True
+        each.site("api").queue(serve(json.dumps(facts(given=7.0))))
+    trust = {"SSL_CERT_FILE": str(certs.ca)}
+    code, out, err = fetch(f"{good.origin}/api/api.json", **trust)
+    same(code, 0, err)
+    check(json.loads(out)["changes"], out)
+    for each in (alone, late):
+        code, out, err = fetch(f"{each.origin}/api/api.json", **trust)
+        same((code, out), (1, ""), err)
+        check("no trusted TLS connection" in err and "nothing was changed" in err, err)
+    for each in (good, alone, late):
+        each.stop()
+    certs.remove()
+
+
+def test_what_is_no_whole_answer_is_refused():
+    text = json.dumps(facts())
+    plain = Fake()
+    plain.mute = True
+    page = plain.site("api")
+    url = f"{plain.origin}/api/api.json"
+    page.queue(serve(text, 404))
+    check("status is 404" in fetch(url)[2], "404")
+    page.queue(serve(text, 302))
+    check("not followed" in fetch(url)[2], "redirect")
+
+    def cut(x):
+        x.send(answers.http(text.encode())[:-10])
+        x.close()
+    page.queue(cut)
+    code, out, err = fetch(url)
+    same((code, out), (1, ""), err)
+    check("broke off" in err, err)
+    plain.stop()
+    code, _, err = fetch(url)
+    same(code, 1, err)
+    check("could not be reached" in err, err)
+
+
+def test_plain_http_beyond_this_network_is_refused():
+    code, out, err = fetch("http://models.example/api.json")
+    same((code, out), (1, ""), err)
+    check("only https://" in err, err)
