@@ -86,6 +86,8 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 		buf_add(&lines, extra);
 	else
 		add_request_id(w, &lines);
+	if (wire->write_fault_lines)
+		wire->write_fault_lines(&lines, why);
 	if (!why->again)
 		buf_add(&lines, STR("x-should-retry: false\r\n"));
 	if (why == FAULT_NO_KEY || why == FAULT_BAD_KEY)

@@ -11,7 +11,7 @@
 bool relay_may_comment(const struct exchange *x)
 {
 	return x->candidates.comments && !x->as_array &&
-	       x->endpoint->wire->frames == FRAMES_SSE;
+	       x->endpoint->wire->frames == FRAMES_SSE && !x->endpoint->wire->no_comments;
 }
 
 /* Status line and fields up to the ones that frame the body. */

@@ -40,7 +40,8 @@ void relay_finish(struct attempt *a);
 void relay_stream_over(struct attempt *a, struct outgoing *out);
 /* A whole answer, as one JSON text. */
 void relay_unary_send(struct attempt *a, str body);
-/* May comments of ours stand in the answer? Only in server-sent events. */
+/* May comments of ours stand in the answer? Only in server-sent events, and not
+ * where clients cannot read them. */
 bool relay_may_comment(const struct exchange *x);
 /* Of an event stream; see http_up_ops.on_data. */
 size_t relay_stream_data(struct attempt *a, str bytes, bool end);

@@ -101,6 +101,7 @@ struct call {
 	size_t sent;     /* of out */
 	more_fn *more;   /* NULL: out is all there is */
 	void *state;     /* more's */
+	uint64_t given;  /* tokens of the prompt */
 	uint64_t length; /* tokens of an answer that is no stream */
 	uint64_t told;   /* tokens of a stream so far; kept by more */
 	usec due;        /* the next piece */

@@ -140,6 +140,7 @@ static struct turning *turning_new(struct call *c, bool streams)
 	t->e.created = (uint64_t)c->created;
 	t->e.array = c->as_array;
 	t->e.wants_usage = true;
+	t->e.input_estimate = c->given;
 	t->tap.reader = &t->reader;
 	c->turning = t;
 	return t;

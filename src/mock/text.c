@@ -235,6 +235,7 @@ refusal_t plan_text(struct call *c)
 		return why;
 	t->rest = t->says;
 	t->id = call_id(c, t->is_chat ? "chatcmpl-" : "cmpl-");
+	c->given = t->prompt;
 	c->length = t->completion;
 	if (!t->is_stream) {
 		write_whole(c, t);

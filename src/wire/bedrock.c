@@ -130,6 +130,11 @@ static void bedrock_write_fault(struct buf *to, fault_t why, str message, str pa
 	write_message(to, why, message);
 }
 
+static void bedrock_write_fault_lines(struct buf *to, fault_t why)
+{
+	buf_addf(to, "x-amzn-errortype: %.*s\r\n", STR_ARG(bedrock_error_type(why)));
+}
+
 static void bedrock_write_stream_fault(struct buf *to, fault_t why, str message)
 {
 	const struct aws_header headers[] = {
@@ -335,6 +340,7 @@ const struct wire wire_bedrock = {
 	.is_context_error = bedrock_is_context_error,
 	.write_fault = bedrock_write_fault,
 	.write_stream_fault = bedrock_write_stream_fault,
+	.write_fault_lines = bedrock_write_fault_lines,
 	.write_path = bedrock_write_path,
 	.read_request = bedrock_read_request,
 	.write_request = bedrock_write_request,

@@ -298,6 +298,9 @@ const struct wire wire_gemini = {
 	.format = WIRE_GEMINI,
 	.frames = FRAMES_SSE,
 	.model_in_path = true,
+	/* @google/genai 1.x in Gemini CLI: "Incomplete JSON segment at the end";
+	 * @google/generative-ai below LangChain: "Failed to parse stream". */
+	.no_comments = true,
 	.skim = gemini_skim,
 	.error_message = gemini_error_message,
 	.is_context_error = gemini_is_context_error,

@@ -1,8 +1,10 @@
 /* responses.c - OpenAI's Responses: its table, what the pass lane needs of a request, and
  * how failures are said.
  *
- * The body of an error is the same as in chat completions; inside a stream it is the
- * event response.failed, which alone ends a stream that way in every client.
+ * The body of an error is the same as in chat completions.  Inside a stream it is two
+ * events, as OpenAI's own server has it: `error`, at which the official SDKs throw (and
+ * all that is built upon them), then response.failed, which ends the grammar; Codex heeds
+ * that one alone.
  *
  * Facts: wire-formats 3, 12.3. */
 #include "wire/responses.h"
@@ -128,11 +130,40 @@ str responses_fault_code(fault_t why)
 	return why->status < 500 ? STR("invalid_prompt") : STR("server_error");
 }
 
+void responses_write_error_event(struct buf *to, fault_t why, str message,
+                                 uint64_t number)
+{
+	struct json_writer w = { .to = to };
+	str code = responses_fault_code(why);
+
+	if (!message.len)
+		message = why->text;
+	buf_add(to, STR("event: error\ndata: "));
+	json_open(&w, '{');
+	json_key_str(&w, STR("type"), STR("error"));
+	json_key_int(&w, STR("sequence_number"), (int64_t)number);
+	json_key_str(&w, STR("code"), code);
+	json_key_str(&w, STR("message"), message);
+	json_key(&w, STR("param"));
+	json_null(&w);
+	json_key(&w, STR("error"));
+	json_open(&w, '{');
+	json_key_str(&w, STR("type"), code);
+	json_key_str(&w, STR("code"), code);
+	json_key_str(&w, STR("message"), message);
+	json_key(&w, STR("param"));
+	json_null(&w);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	buf_add(to, STR("\n\n"));
+}
+
 /* For a stream whose events were not ours: its numbers and ids are not known here. */
 static void responses_write_stream_fault(struct buf *to, fault_t why, str message)
 {
 	struct json_writer w = { .to = to };
 
+	responses_write_error_event(to, why, message, 0);
 	buf_add(to, STR("event: response.failed\ndata: "));
 	json_open(&w, '{');
 	json_key_str(&w, STR("type"), STR("response.failed"));

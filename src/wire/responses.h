@@ -27,6 +27,9 @@ void responses_add_flat(struct buf *to, str json);
 
 /* The code of an error in a failed response; the words clients know. */
 str responses_fault_code(fault_t why);
+/* The event `error` that goes before response.failed; message may be empty. */
+void responses_write_error_event(struct buf *to, fault_t why, str message,
+                                 uint64_t number);
 
 /* ---- requests ---- */
 

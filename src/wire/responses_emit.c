@@ -2,7 +2,7 @@
  *
  *	response.created, response.in_progress
  *	( output_item.added  ... deltas ...  output_item.done )*
- *	response.completed | .incomplete | .failed
+ *	response.completed | .incomplete | error, response.failed
  *
  * Every event has its number, everything added is done with its full text, and the last
  * event has the whole response.  A message stays open while texts and refusals follow one
@@ -358,15 +358,24 @@ static void on_close(struct emitter *e, struct emit_block *b)
 	end_item(e, b, STR("completed"));
 }
 
+static void write_failed(struct emitter *e, const struct responses_status *s)
+{
+	responses_write_error_event(e->to, s->why, s->message, e->sequence++);
+	write_response(e, STR("response.failed"), s);
+}
+
 static void on_end(struct emitter *e)
 {
 	struct responses_status s = responses_end_status(e);
-	str type = s.why          ? STR("response.failed")
-	           : s.reason.len ? STR("response.incomplete")
-	                          : STR("response.completed");
 
 	end_message(e, s.last_is_cut ? STR("incomplete") : STR("completed"));
-	write_response(e, type, &s);
+	if (s.why)
+		write_failed(e, &s);
+	else
+		write_response(e,
+		               s.reason.len ? STR("response.incomplete")
+		                            : STR("response.completed"),
+		               &s);
 }
 
 /* Nothing more is ended: the last event says that the answer is none. */
@@ -376,7 +385,7 @@ static void on_fault(struct emitter *e, fault_t why, str message)
 		                            .why = why,
 		                            .message = message };
 
-	write_response(e, STR("response.failed"), &s);
+	write_failed(e, &s);
 }
 
 const struct emit_ops responses_emit = {

@@ -78,6 +78,7 @@ struct wire {
 	enum wire_format format;
 	enum wire_frames frames;
 	bool model_in_path; /* model and stream stand in the URL, not in the body */
+	bool no_comments;   /* clients take an SSE comment for a broken event */
 	str needed_header;  /* "name: value" that providers insist on; or empty */
 	/* The request.  *ret_detail: what is wrong, for people. */
 	fault_t (*skim)(str body, enum operation op, struct arena *keep,
@@ -100,6 +101,9 @@ struct wire {
 	/* An error body, and an error event for an open stream. */
 	void (*write_fault)(struct buf *to, fault_t why, str message, str param);
 	void (*write_stream_fault)(struct buf *to, fault_t why, str message);
+	/* Header lines that go with that body, by which clients tell errors apart; or
+	 * NULL. */
+	void (*write_fault_lines)(struct buf *to, fault_t why);
 
 	/* ---- the neutral form ---- */
 

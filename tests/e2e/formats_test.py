@@ -122,6 +122,14 @@ def test_gemini_stream_as_an_array():
         calls_a_tool(client, provider, True)
 
 
+def test_comments_stand_where_clients_know_them():
+    """Gemini CLI and LangChain take a comment for a broken event."""
+    for client in dialects.ALL:
+        reply, _ = ask(client, dialects.ALL[0], "echo", Turn("hi"), True)
+        same(b": sluice provider=" in reply.body, client.name not in ("gemini", "bedrock"),
+             f"a comment of ours to {client.name}")
+
+
 def test_what_is_lost_is_named():
     body = {"model": "anthropic/echo", "seed": 7, "logit_bias": {"1": 2}, "made_up": True,
             "messages": [{"role": "user", "content": "hi", "name": "bob"}]}

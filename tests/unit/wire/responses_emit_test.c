@@ -322,7 +322,7 @@ TEST(responses_emit_a_fault)
 	say(0, CHAT_TEXT, "half");
 	emit_fault(&e, FAULT_UPSTREAM_CUT, STR("it \"broke\""));
 	CHECK_STR(names(), "created in_progress output_item.added content_part.added "
-	                   "output_text.delta failed");
+	                   "output_text.delta error failed");
 	CHECK_STR_EQ(last("response.error").raw,
 	             quoted("{'code':'server_error','message':'it \\'broke\\''}"));
 	CHECK_STR_EQ(last("response.status").raw, quoted("'failed'"));

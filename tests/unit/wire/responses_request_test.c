@@ -654,6 +654,13 @@ TEST(responses_faults)
 	buf_clear(&text);
 	wire_openai_responses.write_stream_fault(&text, FAULT_UPSTREAM_CUT, STR("gone"));
 	str event = buf_str(&text);
+	CHECK(str_skip(
+	        &event,
+	        STR("event: error\ndata: "
+	            "{\"type\":\"error\",\"sequence_number\":0,"
+	            "\"code\":\"server_error\",\"message\":\"gone\",\"param\":null,"
+	            "\"error\":{\"type\":\"server_error\",\"code\":\"server_error\","
+	            "\"message\":\"gone\",\"param\":null}}\n\n")));
 	CHECK(str_skip(&event, STR("event: response.failed\ndata: ")));
 	struct json_value root;
 	CHECK_OK(
