@@ -174,7 +174,7 @@ static void client_ask(struct client *c, uint64_t due)
 	c->due = due;
 	c->sent = 0;
 	c->state = WAITING;
-	reply_start(&c->reply, streams());
+	reply_start(&c->reply, streams(), &reply_marks[load.request.format]);
 	client_send(c);
 }
 
@@ -401,15 +401,26 @@ static const struct option options[] = {
 	{ "events", required_argument, NULL, 'e' },
 	{ "include-usage", no_argument, NULL, 'u' },
 	{ "most-errors", required_argument, NULL, 'x' },
+	{ "format", required_argument, NULL, 'F' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
         "bench_load --port PORT [--key KEY] [--model NAME] [--progress FILE] "
         "[--most-errors N]\n"
+        "           [--format openai-chat | anthropic | openai-responses | gemini]\n"
         "  unary:   [--connections C] [--seconds N] [--requests N] [--rate PER_SECOND]\n"
         "  streams: --streams S --events N [--include-usage] [--rate OPENED_PER_SECOND]\n"
         "           [--seconds MOST]";
+
+static enum request_format format_option(const char *name)
+{
+	for (unsigned i = 0; i < REQUEST_FORMATS; i++) {
+		if (strcmp(name, request_format_names[i]) == 0)
+			return (enum request_format)i;
+	}
+	die_usage(usage);
+}
 
 static const char *read_options(int argc, char **argv)
 {
@@ -431,6 +442,7 @@ static const char *read_options(int argc, char **argv)
 		case 'S': wanted_streams = number_option(optarg, 1, 19000); break;
 		case 'e': load.events = number_option(optarg, 1, 20000); break;
 		case 'u': load.request.include_usage = true; break;
+		case 'F': load.request.format = format_option(optarg); break;
 		case 'x': load.most_errors = number_option(optarg, 1, 1000000); break;
 		default: die_usage(usage);
 		}

@@ -64,34 +64,53 @@ static bool take_until(struct reply *r, struct bytes *in, const char *end,
 	return true;
 }
 
+#define RESPONSES_END "event: response.completed"
+#define GEMINI_END "\"finishReason\":\"STOP\""
+
+const struct reply_marks reply_marks[REQUEST_FORMATS] = {
+	[REQUEST_CHAT] = { .piece = "\"content\":\"t",
+	                   .finish = "\"finish_reason\":\"stop\"",
+	                   .end = "data: [DONE]",
+	                   .usage = "\"usage\":{",
+	                   .other = "\"role\":\"assistant\"" },
+	[REQUEST_ANTHROPIC] = { .piece = "\"text\":\"t",
+	                        .finish = "\"stop_reason\":\"end_turn\"",
+	                        .end = "event: message_stop" },
+	[REQUEST_RESPONSES] = { .piece = "\"delta\":\"t",
+	                        .finish = RESPONSES_END,
+	                        .end = RESPONSES_END },
+	[REQUEST_GEMINI] = { .piece = "\"text\":\"t",
+	                     .finish = GEMINI_END,
+	                     .end = GEMINI_END },
+};
+
 static void read_event(struct reply *r, struct bytes event)
 {
-	static const char content[] = "\"content\":\"t";
+	const struct reply_marks *marks = r->marks;
+	size_t len = strlen(marks->piece);
 	const char *at;
 
 	if (event.ptr[0] == ':')
 		return; /* a comment, such as the gateway's own last block */
-	if (!bytes_start(event, "data: "))
+	if (!bytes_start(event, "data: ") && !bytes_start(event, "event: "))
 		return broken(r, "an event that is no data event");
 	if (r->done)
-		return broken(r, "an event after [DONE]");
-	if (bytes_start(event, "data: [DONE]")) {
-		r->done = true;
-		return;
-	}
-	r->events++;
-	at = memmem(event.ptr, event.len, content, sizeof content - 1);
-	if (at && (size_t)(event.ptr + event.len - at) > sizeof content + 5) {
-		if (strtoul(at + sizeof content - 1, NULL, 10) != r->number)
+		return broken(r, "an event after the last one");
+	at = memmem(event.ptr, event.len, marks->piece, len);
+	if (at && (size_t)(event.ptr + event.len - at) > len + 6) {
+		if (strtoul(at + len, NULL, 10) != r->number)
 			return broken(r, "an event lost, doubled or out of order");
 		r->number++;
-	} else if (bytes_have(event, "\"finish_reason\":\"stop\"")) {
+	} else if (bytes_have(event, marks->finish)) {
 		r->finished = true;
-	} else if (bytes_have(event, "\"usage\":{")) {
+	} else if (marks->usage && bytes_have(event, marks->usage)) {
 		r->usages++;
-	} else if (!bytes_have(event, "\"role\":\"assistant\"")) {
-		broken(r, "an event that was never sent");
+	} else if (marks->other && !bytes_have(event, marks->other) &&
+	           !bytes_have(event, marks->end)) {
+		return broken(r, "an event that was never sent");
 	}
+	r->done = bytes_have(event, marks->end);
+	r->events += !bytes_start(event, "data: [DONE]");
 }
 
 static void read_body(struct reply *r, struct bytes in)
@@ -216,9 +235,9 @@ static void read_some_body(struct reply *r, struct bytes *in)
 	read_body(r, body);
 }
 
-void reply_start(struct reply *r, bool sse)
+void reply_start(struct reply *r, bool sse, const struct reply_marks *marks)
 {
-	*r = (struct reply){ .sse = sse, .carry = r->carry };
+	*r = (struct reply){ .sse = sse, .marks = marks, .carry = r->carry };
 }
 
 void reply_read(struct reply *r, struct bytes *in)
@@ -265,12 +284,12 @@ const char *reply_fault(const struct reply *r, unsigned content_events, unsigned
 	if (r->carried > 0)
 		return "a stream that ends inside an event";
 	if (!r->done)
-		return "a stream without [DONE]";
+		return "a stream without its last event";
 	if (!r->finished)
-		return "a stream without a finish_reason";
+		return "a stream without a finish reason";
 	if (r->number != content_events)
 		return "a stream with another number of events than sent";
-	if (r->usages != usages)
+	if (r->marks->usage && r->usages != usages)
 		return usages ? "a stream without its usage" : "a usage nobody asked for";
 	return NULL;
 }

@@ -2,7 +2,7 @@
  * as they pass, nothing kept but a partial line.  A gateway that loses, doubles or swaps
  * an event, or ends a stream without its terminator, is found out here. */
 #pragma once
-#include "net.h"
+#include "request.h"
 
 enum reply_state {
 	REPLY_HEAD,
@@ -15,12 +15,23 @@ enum reply_state {
 	REPLY_BROKEN, /* see why */
 };
 
+/* What tells the events of a format's stream apart. */
+struct reply_marks {
+	const char *piece;  /* stands before the five digits of a text */
+	const char *finish; /* of the model, in a word of success */
+	const char *end;    /* is in the last event */
+	const char *usage;  /* NULL: counts come unasked, and are not looked at */
+	const char *other;  /* NULL: there are events of many other kinds */
+};
+extern const struct reply_marks reply_marks[REQUEST_FORMATS];
+
 struct reply {
+	const struct reply_marks *marks;
 	enum reply_state state;
 	bool sse;         /* what was asked for, and so has to come */
 	bool closes;      /* the connection ends with this answer */
 	bool finished;    /* SSE: the chunk with the finish_reason came */
-	bool done;        /* SSE: [DONE] came */
+	bool done;        /* SSE: the end mark came */
 	char first, last; /* of a plain body, line ends left out */
 	unsigned status;
 	unsigned events;  /* SSE: data events before [DONE] */
@@ -34,7 +45,7 @@ struct reply {
 	char *carry; /* a partial head, line or event; NULL in most answers */
 };
 
-void reply_start(struct reply *r, bool sse);
+void reply_start(struct reply *r, bool sse, const struct reply_marks *marks);
 
 /* Reads on in *in and moves it past what was read, to the end of this answer at most.
  * The answer goes on unless the state is then REPLY_DONE or REPLY_BROKEN. */

@@ -17,4 +17,8 @@ struct script {
 /* The client finds lost, doubled and swapped events by the five digits of each text. */
 enum { SCRIPT_MOST_EVENTS = 20000 };
 
+/* The formats spoken; which one is a matter of the request's path. */
+enum script_format { SCRIPT_CHAT, SCRIPT_ANTHROPIC, SCRIPT_BEDROCK, SCRIPTS };
+
 void script_write(struct script *ret, unsigned events);
+void script_write_other(struct script *ret, enum script_format format, unsigned events);

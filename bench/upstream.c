@@ -2,7 +2,7 @@
  * spare.  It shares a core with the load client, so whatever it wastes lowers the rate at
  * which the gateway can be driven.
  *
- * Every POST gets a chat completion; with "stream":true in the body it gets a stream,
+ * Every POST gets an answer; with "stream":true in the body it gets a stream,
  * whose events come one per period.  One timer ticks for all streams: the period is cut
  * into slots, a stream lives in one of them, and each tick serves one slot.  Streams are
  * dealt to the slots in turn, so their phases are spread as those of independent
@@ -11,7 +11,8 @@
  *      tick 0        tick 1        tick 2            (period = 3 ticks here)
  *     [a]->[d]      [b]->[e]      [c]                a, b, c, d, e: streams
  *
- * What it says is in script.c.  On SIGTERM it prints its counters and leaves. */
+ * What it says is in script.c, and in two other formats, which the path asks for, in
+ * script_other.c.  On SIGTERM it prints its counters and leaves. */
 #include "script.h"
 
 #include <getopt.h>
@@ -37,12 +38,13 @@ struct conn {
 	enum phase phase;
 	bool asked_stream;
 	bool asked_usage;
-	bool wants_room;   /* EPOLLOUT is armed */
-	unsigned said;     /* content events sent or begun */
-	unsigned owed;     /* ticks that found the socket full */
-	uint64_t due;      /* WAITING: when to answer, ns */
-	struct bytes rest; /* of the text that did not fit the socket */
-	char *in;          /* a request that did not come in one piece, or NULL */
+	bool wants_room;             /* EPOLLOUT is armed */
+	const struct script *script; /* in the format of its request */
+	unsigned said;               /* content events sent or begun */
+	unsigned owed;               /* ticks that found the socket full */
+	uint64_t due;                /* WAITING: when to answer, ns */
+	struct bytes rest;           /* of the text that did not fit the socket */
+	char *in; /* a request that did not come in one piece, or NULL */
 	size_t in_len;
 };
 
@@ -52,7 +54,7 @@ struct line {
 };
 
 static struct {
-	struct script script;
+	struct script script[SCRIPTS];
 	SSL_CTX *tls;
 	int epoll, timer, listener, signals;
 	unsigned slots, tick_us, slot_now, slot_next;
@@ -182,24 +184,24 @@ static bool say(struct conn *c, struct bytes text)
 
 static bool say_next(struct conn *c)
 {
-	if (c->said < up.script.events)
-		return say(c, up.script.event[c->asked_usage][c->said++]);
+	if (c->said < c->script->events)
+		return say(c, c->script->event[c->asked_usage][c->said++]);
 	unpace(c);
 	c->phase = READING;
-	return say(c, up.script.ending[c->asked_usage]);
+	return say(c, c->script->ending[c->asked_usage]);
 }
 
 static bool answer(struct conn *c)
 {
 	c->phase = READING;
 	if (!c->asked_stream)
-		return say(c, up.script.unary);
+		return say(c, c->script->unary);
 	up.count.streams++;
 	c->phase = STREAMING;
 	c->said = 1;
 	c->owed = 0;
 	pace(c, &up.slot[up.slot_next++ % up.slots]);
-	return say(c, up.script.opening[c->asked_usage]);
+	return say(c, c->script->opening[c->asked_usage]);
 }
 
 /* The length of the first request in `in`: 0 when it is not whole yet, -1 when it is none
@@ -227,10 +229,25 @@ static ssize_t request_length(struct bytes in, struct bytes *ret_body)
 	return length <= in.len ? (ssize_t)length : 0;
 }
 
-static bool take_request(struct conn *c, struct bytes body)
+/* The format by the request's path, and whether the path asks for a stream. */
+static enum script_format format_of(struct bytes head, bool *ret_stream)
 {
+	const char *end = memchr(head.ptr, '\n', head.len);
+	struct bytes line = { head.ptr, end ? (size_t)(end - head.ptr) : head.len };
+
+	*ret_stream = bytes_have(line, "/converse-stream");
+	if (bytes_have(line, "/converse"))
+		return SCRIPT_BEDROCK;
+	return bytes_have(line, "/messages") ? SCRIPT_ANTHROPIC : SCRIPT_CHAT;
+}
+
+static bool take_request(struct conn *c, struct bytes head, struct bytes body)
+{
+	bool streams;
+
 	up.count.requests++;
-	c->asked_stream = bytes_have(body, "\"stream\":true") ||
+	c->script = &up.script[format_of(head, &streams)];
+	c->asked_stream = streams || bytes_have(body, "\"stream\":true") ||
 	                  bytes_have(body, "\"stream\": true");
 	c->asked_usage = bytes_have(body, "\"include_usage\":true") ||
 	                 bytes_have(body, "\"include_usage\": true");
@@ -253,8 +270,10 @@ static bool take_bytes(struct conn *c, struct bytes in)
 			return up.count.refused++, false;
 		if (length == 0)
 			break;
+		struct bytes head = { in.ptr, (size_t)(body.ptr - in.ptr) };
+
 		in = (struct bytes){ in.ptr + length, in.len - (size_t)length };
-		if (!take_request(c, body))
+		if (!take_request(c, head, body))
 			return false;
 	}
 	if (in.len == 0)
@@ -496,7 +515,9 @@ int main(int argc, char **argv)
 	if (!port || !cert != !key || optind < argc)
 		die_usage(usage);
 	up.delay = (uint64_t)delay_ms * NS_PER_MS;
-	script_write(&up.script, events);
+	script_write(&up.script[SCRIPT_CHAT], events);
+	script_write_other(&up.script[SCRIPT_ANTHROPIC], SCRIPT_ANTHROPIC, events);
+	script_write_other(&up.script[SCRIPT_BEDROCK], SCRIPT_BEDROCK, events);
 	if (cert)
 		start_tls(cert, key);
 	start_pacing(rate);

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from harness import machine
-from harness.gateways import Direct, Nginx, Sluice, available
+from harness.gateways import Direct, Nginx, Sluice, Translator, available
 from harness.tools import Load, Upstream
 
 
@@ -389,3 +389,38 @@ def recorder(bench):
     child = bench.start("bench_recorder", [program, folder], bench.gateway_core)
     result = bench.parse(child.wait(60), child)
     bench.results["recorder_rate"] = {"sluice": [result["exchanges_per_s"]]}
+
+
+# -- between formats ------------------------------------------------------------------
+
+# What a client speaks, the route it asks for, and what the provider of that speaks.
+PASS = ("openai-chat", "fast", "openai-chat")
+PAIRS = (PASS, ("openai-chat", "claude", "anthropic"), ("anthropic", "fast", "openai-chat"),
+         ("openai-responses", "claude", "anthropic"), ("gemini", "fast", "openai-chat"),
+         ("openai-chat", "nova", "bedrock"))
+
+
+def translate(bench):
+    """CPU per request and per event of each pair, in turn with the pass lane's own: all in
+    one process, so that a ratio within a round compares nothing but the lanes."""
+    if not bench.sluice:
+        return
+    upstream = Upstream(bench, events=200, rate=100)
+    gateway = Translator(bench, upstream).start()
+    streams = ["--include-usage", *stream_options(bench, upstream, 200)]
+    for turn in range(-1, bench.rounds):
+        for pair in rotated(PAIRS, turn):
+            client, route, provider = pair
+            asked = ["--format", client, "--model", route]
+            bench.say(f"translate, round {turn + 1}: {client} -> {provider}")
+            for figure, unit, options in (
+                    ("translate_unary", "requests", ["--connections", 64, "--seconds", 1]),
+                    ("translate_event", "events", streams)):
+                measured = Measured(bench, gateway)
+                result = Load(bench, gateway, *asked, *options).result()
+                used = measured.done(result)
+                if turn >= 0 and result[unit]:  # round -1 opens the connections
+                    bench.results.setdefault(figure, {}).setdefault(
+                        f"{client} -> {provider}", []).append(used / 1000 / result[unit])
+    gateway.stop()
+    upstream.stop()

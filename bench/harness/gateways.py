@@ -97,6 +97,16 @@ routes:
   fast: {{ targets: [bench/bench-model] }}
 """
 
+# What a Translator has more than SLUICE_CONFIG.
+TRANSLATED_ROUTES = """\
+  claude: {{ targets: [claude/claude-haiku-4-5] }}
+  nova: {{ targets: [nova/amazon.nova-lite-v1:0] }}
+"""
+TRANSLATED_PROVIDERS = """\
+  claude: {{ format: anthropic, url: "http://127.0.0.1:{upstream}/v1", key: none }}
+  nova: {{ format: bedrock, url: "http://127.0.0.1:{upstream}", key: none }}
+"""
+
 
 class Gateway:
     name = "?"
@@ -271,6 +281,15 @@ class Sluice(Gateway):
                     sqlite3.connect(f"file:{data}/{name}?mode=ro", uri=True)) as ledger:
                 return ledger.execute("SELECT count(*) FROM exchanges").fetchone()[0]
         return None
+
+
+class Translator(Sluice):
+    """Sluice with a provider of each format the upstream speaks: a route each."""
+    name = "translator"
+
+    def write_config(self, name, template, **values):
+        template = template.replace("routes:\n", TRANSLATED_PROVIDERS + "routes:\n")
+        super().write_config(name, template + TRANSLATED_ROUTES, **values)
 
 
 def available(bench):

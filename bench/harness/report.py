@@ -47,9 +47,9 @@ def add_differences(results):
             for name in rounds if name != "direct" and "direct" in rounds}
 
 
-def ratio(values, name):
-    """(median, least, most) of the per-round ratios to nginx, or None."""
-    pairs = zip(values.get(name, ()), values.get("nginx", ()))
+def ratio(values, name, to="nginx"):
+    """(median, least, most) of the per-round ratios to another, or None."""
+    pairs = zip(values.get(name, ()), values.get(to, ()))
     ratios = [mine / other for mine, other in pairs if other > 0]
     return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
 
@@ -98,19 +98,42 @@ def rows(results):
     return table
 
 
-def as_text(table):
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *table)]
+# Of the translate lane, beside the pass lane's own figures in the same round.
+PAIR_HEADINGS = ("client -> provider", "CPU per request, us", "/ pass lane",
+                 "CPU per event, us", "/ pass lane", "target", "")
+PAIR_FIGURES = (("translate_unary", 2.0), ("translate_event", 1.6))
+PASS_LANE = "openai-chat -> openai-chat"
+
+
+def pair_rows(results):
+    table = []
+    for name in results.get(PAIR_FIGURES[0][0], {}):
+        cells, missed = [], []
+        for figure, most in PAIR_FIGURES:
+            values = results.get(figure, {})
+            found = ratio(values, name, PASS_LANE)
+            cells += [f"{statistics.median(values[name]):.1f}" if values.get(name) else "-",
+                      f"{found[0]:.2f} ({found[1]:.2f}-{found[2]:.2f})" if found else "-"]
+            missed.append(found is None or round(found[0], 2) > most)
+        targets = " and ".join(f"<= {most:.1f}" for _, most in PAIR_FIGURES)
+        table.append([name, *cells, *(["", ""] if name == PASS_LANE else
+                                      [targets, "MISS" if any(missed) else "PASS"])])
+    return table
+
+
+def as_text(table, headings=HEADINGS):
+    widths = [max(map(len, column)) for column in zip(headings, *table)]
     lines = []
-    for row in [HEADINGS, *table]:
+    for row in [headings, *table]:
         cells = [row[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 
-def as_markdown(table):
-    lines = ["| " + " | ".join(HEADINGS) + " |",
-             "|---|" + "---:|" * 6 + "---|---|"]
+def as_markdown(table, headings=HEADINGS):
+    lines = ["| " + " | ".join(headings) + " |",
+             "|---|" + "---:|" * (len(headings) - 3) + "---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in table]
     return "\n".join(lines)
 
@@ -160,6 +183,15 @@ greatest in brackets, because the machine is not equally quiet in all of them.
   stream: the growth of a fresh process under 1,000 open streams, divided by 1,000.
 - The client checks every stream: each event in its place, the finish reason, `[DONE]`.
 
+## Between formats
+
+{pairs}
+
+The translate lane beside the pass lane (the first row), which authenticates, meters and
+records just as it does: one Sluice process, the pairs in turn, 64 connections in a closed
+loop and 200 streams of 200 events. The client checks what arrives in its format, each
+event in its place.
+
 ## System calls
 
 Counted with `strace -c -f` over whole runs (20,000 requests on 64 connections; 20 streams
@@ -173,14 +205,14 @@ more to do each time it wakes, so the real share of `epoll_wait` is higher.
 
 ```
 apt-get install nginx-light haproxy strace openssl
-make bench                # builds, then bench/run --write: some seven minutes
+make bench                # builds, then bench/run --write: some ten minutes
 bench/run --quick         # under a minute: fewer and shorter rounds, no HAProxy
 bench/run --only streams  # one case; --list names them
 ```
 """
 
 
-def document(bench, table):
+def document(bench, table, pairs):
     lines = {"unary": [], "event": []}
     for figure, name, shown in calls_lines(bench.calls):
         lines[figure].append(f"| {name} | {shown} |")
@@ -190,7 +222,8 @@ def document(bench, table):
         if lines[figure]) or "Not counted in this run."
     problems = "".join(f"\n\n**{text.splitlines()[0]}**" for text in bench.problems)
     return DOCUMENT.format(
-        table=as_markdown(table), rounds=bench.rounds, foreign=bench.foreign_text(),
+        table=as_markdown(table), pairs=as_markdown(pairs, PAIR_HEADINGS) if pairs
+        else "Not measured in this run.", rounds=bench.rounds, foreign=bench.foreign_text(),
         problems=problems, gateway_core=bench.gateway_core, client_core=bench.client_core,
         versions=bench.versions(), connections=64, fixed_rate=bench.fixed_rate,
         streams=bench.streams, calls=calls, **bench.machine)

@@ -9,7 +9,7 @@ import subprocess
 from harness.machine import Child, accepts, free_port, wait_for
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PARTS = {"bench_upstream": ["upstream.c", "script.c", "-lssl", "-lcrypto"],
+PARTS = {"bench_upstream": ["upstream.c", "script.c", "script_other.c", "-lssl", "-lcrypto"],
          "bench_load": ["load.c", "reply.c", "request.c"]}
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
 

@@ -2,18 +2,47 @@
  *
  * Per open container two bits are remembered: is it an object, and is a comma due.  That
  * is enough to put every comma and to notice every broken sequence.  Whether the text has
- * a meaning is for the caller to know. */
+ * a meaning is for the caller to know.
+ *
+ * Most tokens are a few bytes, and most find room where they go: those are put there at
+ * once.  Only what does not fit goes through buf_add, which knows the limit. */
 #include "codec/json_write.h"
 
 #include "base/assert.h"
 #include "codec/json_private.h"
 #include "codec/utf8.h"
 
-enum { DEEPEST = 63 }; /* containers; bit 0 is for the root itself */
+enum {
+	DEEPEST = 63, /* containers; bit 0 is for the root itself */
+	SHORT = 32    /* the most bytes of nearly all names, and of many values */
+};
 
 static bool has_bit(uint64_t bits, unsigned depth)
 {
 	return bits >> depth & 1;
+}
+
+static size_t room_in(const struct buf *b)
+{
+	return b->cap - b->len;
+}
+
+static void put_char(struct buf *to, char c)
+{
+	if (likely(room_in(to) > 0))
+		to->ptr[to->len++] = c;
+	else
+		buf_add_char(to, c);
+}
+
+static void put(struct buf *to, str s)
+{
+	if (unlikely(room_in(to) < s.len || s.len == 0)) {
+		buf_add(to, s);
+		return;
+	}
+	memcpy(to->ptr + to->len, s.ptr, s.len);
+	to->len += s.len;
 }
 
 /* A comma where one is due, before a key or a value.  False where the writer is deeper
@@ -26,7 +55,7 @@ static bool begin_item(struct json_writer *w)
 	}
 	if (has_bit(w->has_item, w->depth)) {
 		assert(w->depth > 0); /* one root */
-		buf_add_char(w->to, ',');
+		put_char(w->to, ',');
 	}
 	w->has_item |= (uint64_t)1 << w->depth;
 	return true;
@@ -46,7 +75,7 @@ void json_open(struct json_writer *w, char brace)
 {
 	assert(brace == '{' || brace == '[');
 	if (begin_value(w))
-		buf_add_char(w->to, brace);
+		put_char(w->to, brace);
 	if (++w->depth > DEEPEST)
 		return;
 	uint64_t bit = (uint64_t)1 << w->depth;
@@ -59,16 +88,75 @@ void json_close(struct json_writer *w, char brace)
 	assert(w->depth > 0 && !w->after_key);
 	if (w->depth <= DEEPEST) {
 		assert(brace == (has_bit(w->is_object, w->depth) ? '}' : ']'));
-		buf_add_char(w->to, brace);
+		put_char(w->to, brace);
 	}
 	w->depth--;
 }
 
+/* Up to SHORT bytes, by two moves that may overlap. */
+static void copy_short(char *to, str s)
+{
+	const char *at = s.ptr;
+	size_t n = s.len;
+
+	if (n >= 16) {
+		memcpy(to, at, 16);
+		memcpy(to + n - 16, at + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(to, at, 8);
+		memcpy(to + n - 8, at + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(to, at, 4);
+		memcpy(to + n - 4, at + n - 4, 4);
+	} else if (n > 0) {
+		to[0] = at[0];
+		to[n / 2] = at[n / 2];
+		to[n - 1] = at[n - 1];
+	}
+}
+
+/* Is nothing in the n bytes to be escaped?  SHORT bytes may be read. */
+static bool is_plain_short(const char *at, size_t n)
+{
+#ifdef __SSE2__
+	for (size_t i = 0; i < n; i += 16) {
+		__m128i bytes = load16(at + i);
+		__m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
+		__m128i mark = _mm_or_si128(equals16(bytes, '"'), equals16(bytes, '\\'));
+		uint64_t where = (uint64_t)_mm_movemask_epi8(_mm_or_si128(low, mark));
+
+		if (where & (((uint64_t)1 << (n - i)) - 1))
+			return false;
+	}
+	return true;
+#else
+	return json_plain_end(at, at + n) == at + n;
+#endif
+}
+
+/* Copied first and looked at in its new place, where more bytes may be read. */
+static bool add_short(struct buf *to, str s)
+{
+	char *at;
+
+	if (unlikely(s.len > SHORT || room_in(to) < SHORT + 2))
+		return false;
+	at = to->ptr + to->len;
+	copy_short(at + 1, s);
+	if (unlikely(!is_plain_short(at + 1, s.len)))
+		return false;
+	at[0] = at[s.len + 1] = '"';
+	to->len += s.len + 2;
+	return true;
+}
+
 static void add_quoted(struct buf *to, str s)
 {
-	buf_add_char(to, '"');
+	if (likely(add_short(to, s)))
+		return;
+	put_char(to, '"');
 	json_escape(to, s);
-	buf_add_char(to, '"');
+	put_char(to, '"');
 }
 
 void json_key(struct json_writer *w, str key)
@@ -77,7 +165,7 @@ void json_key(struct json_writer *w, str key)
 		return;
 	assert(has_bit(w->is_object, w->depth) && !w->after_key);
 	add_quoted(w->to, key);
-	buf_add_char(w->to, ':');
+	put_char(w->to, ':');
 	w->after_key = true;
 }
 
@@ -112,7 +200,7 @@ void json_null(struct json_writer *w)
 void json_raw(struct json_writer *w, str raw)
 {
 	if (begin_value(w))
-		buf_add(w->to, raw);
+		put(w->to, raw);
 }
 
 void json_key_str(struct json_writer *w, str key, str value)
@@ -149,13 +237,15 @@ static const char *as_is_end(const char *at, const char *end)
 
 static void add_escaped(struct buf *to, char c)
 {
-	static const char from[] = "\"\\\b\f\n\r\t", as[] = "\"\\bfnrt";
-	const char *known = memchr(from, c, sizeof(from) - 1);
+	static const char as[128] = {
+		['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+		['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't'
+	};
 
 	if ((unsigned char)c >= 0x80) {
 		buf_add(to, UTF8_REPLACEMENT);
-	} else if (known) {
-		buf_add(to, str_of((char[]){ '\\', as[known - from] }, 2));
+	} else if (as[(unsigned char)c]) {
+		put(to, str_of((char[]){ '\\', as[(unsigned char)c] }, 2));
 	} else {
 		buf_add(to, STR("\\u"));
 		buf_add_hex(to, (unsigned char)c, 4);
@@ -170,7 +260,7 @@ void json_escape(struct buf *to, str s)
 		const char *run = at;
 
 		at = as_is_end(at, end);
-		buf_add(to, str_of(run, (size_t)(at - run)));
+		put(to, str_of(run, (size_t)(at - run)));
 		if (at < end)
 			add_escaped(to, *at++);
 	}

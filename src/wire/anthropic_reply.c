@@ -7,6 +7,7 @@
  * Usage of the beginning is provisional; that of message_delta takes its place member by
  * member.  Here input_tokens leaves cached tokens out.  Facts: wire-formats 5.7-5.9. */
 #include "wire/anthropic.h"
+#include "wire/places.h"
 
 enum { COUNT_MOST = INT32_MAX, MEMBERS_MOST = 64 };
 
@@ -32,10 +33,23 @@ struct event {
 
 /* ---- usage ---- */
 
-static void take_count(uint64_t *own, struct json_value usage, const char *path,
-                       enum own_count to)
+static const struct place usage_places[] = {
+	[OWN_INPUT] = { STR_INIT(""), STR_INIT("input_tokens") },
+	[OWN_READ] = { STR_INIT(""), STR_INIT("cache_read_input_tokens") },
+	[OWN_WRITE] = { STR_INIT(""), STR_INIT("cache_creation_input_tokens") },
+	[OWN_WRITE_1H] = { STR_INIT("cache_creation"),
+	                   STR_INIT("ephemeral_1h_input_tokens") },
+	[OWN_OUTPUT] = { STR_INIT(""), STR_INIT("output_tokens") },
+	[OWN_REASONING] = { STR_INIT("output_tokens_details"),
+	                    STR_INIT("thinking_tokens") },
+	[OWN_SEARCHES] = { STR_INIT("server_tool_use"), STR_INIT("web_search_requests") },
+	{ STR_INIT(""), STR_INIT("iterations") },
+};
+
+enum { ITERATIONS = countof(usage_places) - 1, COMPACTION_COUNTS = OWN_OUTPUT + 1 };
+
+static void take_count(uint64_t *own, struct json_value v, enum own_count to)
 {
-	struct json_value v = json_path(usage, path);
 	uint64_t count;
 
 	if (v.type == JSON_NONE || v.type == JSON_NULL)
@@ -54,15 +68,13 @@ static void add_compactions(uint64_t *own, struct json_value iterations)
 
 	for (struct json_iter it = json_iter(iterations); json_next(&it, &m);) {
 		uint64_t more[OWN_BAD + 1] = { 0 };
+		struct json_value values[COMPACTION_COUNTS];
 
 		if (!json_text_is(json_get(m.value, STR("type")), STR("compaction")))
 			continue;
-		take_count(more, m.value, "input_tokens", OWN_INPUT);
-		take_count(more, m.value, "cache_read_input_tokens", OWN_READ);
-		take_count(more, m.value, "cache_creation_input_tokens", OWN_WRITE);
-		take_count(more, m.value, "cache_creation.ephemeral_1h_input_tokens",
-		           OWN_WRITE_1H);
-		take_count(more, m.value, "output_tokens", OWN_OUTPUT);
+		places_find(m.value, usage_places, COMPACTION_COUNTS, values);
+		for (unsigned i = 0; i < COMPACTION_COUNTS; i++)
+			take_count(more, values[i], (enum own_count)i);
 		for (unsigned i = 0; i <= OWN_BAD; i++)
 			own[i] += more[i];
 	}
@@ -70,19 +82,15 @@ static void add_compactions(uint64_t *own, struct json_value iterations)
 
 static void read_usage(struct chat_reader *rd, struct json_value usage)
 {
-	uint64_t *own = rd->own;
+	struct json_value values[countof(usage_places)];
 
 	if (usage.type != JSON_OBJECT)
 		return;
 	rd->has_usage = true;
-	take_count(own, usage, "input_tokens", OWN_INPUT);
-	take_count(own, usage, "cache_read_input_tokens", OWN_READ);
-	take_count(own, usage, "cache_creation_input_tokens", OWN_WRITE);
-	take_count(own, usage, "cache_creation.ephemeral_1h_input_tokens", OWN_WRITE_1H);
-	take_count(own, usage, "output_tokens", OWN_OUTPUT);
-	take_count(own, usage, "output_tokens_details.thinking_tokens", OWN_REASONING);
-	take_count(own, usage, "server_tool_use.web_search_requests", OWN_SEARCHES);
-	add_compactions(own, json_get(usage, STR("iterations")));
+	places_find(usage, usage_places, countof(usage_places), values);
+	for (unsigned i = 0; i < ITERATIONS; i++)
+		take_count(rd->own, values[i], (enum own_count)i);
+	add_compactions(rd->own, values[ITERATIONS]);
 }
 
 static void push_usage(struct event *ev)

@@ -68,10 +68,12 @@ void chat_write_options(struct chat_request *r, enum wire_format to, const char 
                         const enum concept *except, struct json_writer *w)
 {
 	for (unsigned i = 0; i < CONCEPTS; i++) {
-		str member = member_in(i, to, str_from_z(prefix));
+		str member;
 
-		if (r->options[i].type == JSON_NONE || !member.len ||
-		    is_excepted(except, i))
+		if (r->options[i].type == JSON_NONE)
+			continue;
+		member = member_in(i, to, str_from_z(prefix));
+		if (!member.len || is_excepted(except, i))
 			continue;
 		json_key(w, member);
 		if (i == CONCEPT_TEMPERATURE && is_too_hot(to, r->options[i].raw)) {

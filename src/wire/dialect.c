@@ -24,6 +24,9 @@ static bool is_for(str who, str provider, str model)
 {
 	size_t n;
 
+	/* Nearly all rows are for others. */
+	if (who.ptr[0] != '*' && (provider.len == 0 || who.ptr[0] != provider.ptr[0]))
+		return false;
 	if (!str_ends(who, STR("*")))
 		return str_eq(who, provider);
 	who = str_first(who, who.len - 1);

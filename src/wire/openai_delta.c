@@ -372,30 +372,39 @@ struct delta {
 	        function_call, annotations, audio, images, extra;
 };
 
+static void set_member(void *object, size_t offset, struct json_value value)
+{
+	*(struct json_value *)(void *)((char *)object + offset) = value;
+}
+
 static void sort_delta(struct json_value v, struct delta *d)
 {
-	const struct {
+#define AT(member) offsetof(struct delta, member)
+	static const struct {
 		str name;
-		struct json_value *value;
+		size_t offset;
 	} members[] = {
-		{ STR("content"), &d->content },
-		{ STR("refusal"), &d->refusal },
-		{ STR("reasoning_content"), &d->reasoning_content },
-		{ STR("reasoning"), &d->reasoning },
-		{ STR("reasoning_details"), &d->details },
-		{ STR("tool_calls"), &d->calls },
-		{ STR("function_call"), &d->function_call },
-		{ STR("annotations"), &d->annotations },
-		{ STR("audio"), &d->audio },
-		{ STR("images"), &d->images },
-		{ STR("extra_content"), &d->extra },
+		{ STR_INIT("content"), AT(content) },
+		{ STR_INIT("refusal"), AT(refusal) },
+		{ STR_INIT("reasoning_content"), AT(reasoning_content) },
+		{ STR_INIT("reasoning"), AT(reasoning) },
+		{ STR_INIT("reasoning_details"), AT(details) },
+		{ STR_INIT("tool_calls"), AT(calls) },
+		{ STR_INIT("function_call"), AT(function_call) },
+		{ STR_INIT("annotations"), AT(annotations) },
+		{ STR_INIT("audio"), AT(audio) },
+		{ STR_INIT("images"), AT(images) },
+		{ STR_INIT("extra_content"), AT(extra) },
 	};
+#undef AT
 	struct json_member m;
 
 	for (struct json_iter it = json_iter(v); json_next(&it, &m);) {
 		for (size_t i = 0; i < countof(members); i++) {
-			if (str_eq(m.key, members[i].name))
-				*members[i].value = m.value;
+			if (str_eq(m.key, members[i].name)) {
+				set_member(d, members[i].offset, m.value);
+				break;
+			}
 		}
 	}
 }

@@ -1,35 +1,42 @@
 /* openai_usage.c - what a usage object of the chat format says, in whichever dialect
  * (wire-formats 2.5, 10 and 12.2). */
 #include "wire/openai_chat.h"
+#include "wire/places.h"
 
 enum { COUNT_MOST = INT32_MAX };
 
 /* Places of one count, the first that has one wins. */
-static const struct {
-	const char *path;
-	size_t offset;
-} counts[] = {
+static const struct place places[] = {
+	{ STR_INIT(""), STR_INIT("prompt_tokens") },
+	{ STR_INIT(""), STR_INIT("input_tokens") },
+	{ STR_INIT(""), STR_INIT("completion_tokens") },
+	{ STR_INIT(""), STR_INIT("output_tokens") },
+	{ STR_INIT("prompt_tokens_details"), STR_INIT("cached_tokens") },
+	{ STR_INIT(""), STR_INIT("prompt_cache_hit_tokens") },
+	{ STR_INIT(""), STR_INIT("num_cached_tokens") },
+	{ STR_INIT(""), STR_INIT("cached_tokens") },
+	{ STR_INIT("prompt_tokens_details"), STR_INIT("cache_write_tokens") },
+	{ STR_INIT("prompt_tokens_details"), STR_INIT("audio_tokens") },
+	{ STR_INIT("completion_tokens_details"), STR_INIT("reasoning_tokens") },
+	{ STR_INIT("completion_tokens_details"), STR_INIT("audio_tokens") },
+	{ STR_INIT("server_tool_use_details"), STR_INIT("web_search_requests") },
+	{ STR_INIT(""), STR_INIT("num_search_queries") },
+	{ STR_INIT(""), STR_INIT("total_tokens") },
+};
+
+enum { PLACES = countof(places), TOTAL = PLACES - 1 };
+
+static const size_t offsets[TOTAL] = {
 #define AT(member) offsetof(struct token_usage, member)
-	{ "prompt_tokens", AT(input) },
-	{ "input_tokens", AT(input) },
-	{ "completion_tokens", AT(output) },
-	{ "output_tokens", AT(output) },
-	{ "prompt_tokens_details.cached_tokens", AT(cache_read) },
-	{ "prompt_cache_hit_tokens", AT(cache_read) },
-	{ "num_cached_tokens", AT(cache_read) },
-	{ "cached_tokens", AT(cache_read) },
-	{ "prompt_tokens_details.cache_write_tokens", AT(cache_write) },
-	{ "prompt_tokens_details.audio_tokens", AT(audio_input) },
-	{ "completion_tokens_details.reasoning_tokens", AT(reasoning) },
-	{ "completion_tokens_details.audio_tokens", AT(audio_output) },
-	{ "server_tool_use_details.web_search_requests", AT(searches) },
-	{ "num_search_queries", AT(searches) },
+	AT(input),       AT(input),       AT(output),     AT(output),
+	AT(cache_read),  AT(cache_read),  AT(cache_read), AT(cache_read),
+	AT(cache_write), AT(audio_input), AT(reasoning),  AT(audio_output),
+	AT(searches),    AT(searches),
 #undef AT
 };
 
-static bool read_count(struct json_value usage, const char *path, uint64_t *to)
+static bool read_count(struct json_value v, uint64_t *to)
 {
-	struct json_value v = json_path(usage, path);
 	uint64_t count;
 
 	if (v.type == JSON_NONE || v.type == JSON_NULL || *to)
@@ -59,17 +66,19 @@ static void add_reasoning(struct token_usage *u, uint64_t total, unsigned quirks
 bool openai_read_usage(struct json_value usage, unsigned quirks, struct token_usage *ret)
 {
 	struct token_usage found = { 0 };
+	struct json_value values[PLACES];
 	uint64_t total = 0;
 
 	if (usage.type != JSON_OBJECT)
 		return false;
-	for (size_t i = 0; i < countof(counts); i++) {
-		uint64_t *to = (uint64_t *)(void *)((char *)&found + counts[i].offset);
+	places_find(usage, places, PLACES, values);
+	for (size_t i = 0; i < countof(offsets); i++) {
+		uint64_t *to = (uint64_t *)(void *)((char *)&found + offsets[i]);
 
-		if (!read_count(usage, counts[i].path, to))
+		if (!read_count(values[i], to))
 			return false;
 	}
-	json_u64(json_get(usage, STR("total_tokens")), &total);
+	json_u64(values[TOTAL], &total);
 	if (found.input == 0 && found.output == 0 && total <= COUNT_MOST)
 		found.input = total; /* Voyage, Jina: there is nothing but input */
 	add_reasoning(&found, total, quirks);
