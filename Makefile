@@ -1,6 +1,6 @@
 # The words never change: make, make check, make recordings, make asan, make tsan, make
-# fuzz, make tidy, make floors, make bench, make night, make run.  What they do stands in
-# meson.build, tests/ and tools/.
+# fuzz, make tidy, make floors, make bench, make night, make agents, make run.  What they do
+# stands in meson.build, tests/ and tools/.
 BUILD ?= build
 JOBS  ?= $(shell nproc)
 CC    ?= cc
@@ -8,7 +8,7 @@ E2E   ?= tests/e2e/run
 MESON  = tools/configure
 
 .PHONY: all unit recordings check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy \
-	floors format bench night run docs clean
+	floors format bench night agents run docs clean
 
 all:
 	@$(MESON) $(BUILD) -Db_lto=true
@@ -76,6 +76,10 @@ bench: all
 night: check
 	@SLUICE=$(BUILD)/sluice $(E2E) --night
 	@$(MAKE) fuzz SECONDS=300
+
+# Coding agents against every provider format; 1.6 GB from npm, so no part of the tests.
+agents: all
+	@SLUICE=$(BUILD)/sluice tests/agents/agents.py
 
 run: all
 	@$(BUILD)/sluice

@@ -48,6 +48,8 @@ static inline bool str_starts(str s, str prefix)
 
 static inline bool str_ends(str s, str suffix)
 {
+	if (suffix.len == 0) /* whose ptr may be NULL */
+		return true;
 	return s.len >= suffix.len &&
 	       memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0;
 }

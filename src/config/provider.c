@@ -170,6 +170,9 @@ static bool known_url(struct reader *r, struct draft *d, str *ret)
 	str rest = url_template(r, d), before, name, value, missed = STR_NONE;
 	bool is_whole = true;
 
+	/* What is wrong with the account was noted; more may depend on it. */
+	if (d->p->auth == AUTH_SERVICE_ACCOUNT && !d->p->account)
+		return false;
 	while (next_template(&rest, &before, &name)) {
 		buf_add(&url, before);
 		if (str_eq(name, missed)) /* it was noted */
@@ -250,8 +253,6 @@ static void read_url(struct reader *r, struct draft *d)
 
 		p->url = arena_printf(r->keep, "%.*s:/v1",
 		                      STR_ARG(host.len ? host : config_mock_host()));
-	} else if (p->auth == AUTH_SERVICE_ACCOUNT && !p->account) {
-		return; /* what is wrong with it was noted; more may depend on it */
 	} else if (d->known.facts.url.len == 0 || !known_url(r, d, &p->url)) {
 		return;
 	}

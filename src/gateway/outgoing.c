@@ -198,30 +198,45 @@ void relay_comment(struct exchange *x)
 
 /* ---- breaking off ---- */
 
-void relay_break(struct exchange *x, fault_t why, str detail)
+/* A failed response repeats the request, tools and all. */
+enum { LAST_WORDS_MOST = 40 * MiB };
+
+/* No place for words: a reset is the only honest end. */
+static void reset(struct exchange *x)
 {
 	struct http_conn *c = x->client;
+
+	x->client = NULL;
+	c->owner = NULL;
+	x->finished_at = x->worker->loop.now;
+	http_abort(c);
+}
+
+void relay_break(struct exchange *x, fault_t why, str detail)
+{
 	struct attempt *a = x->attempt;
 	struct buf text = BUF_LIMIT(4 * KiB);
 	struct outgoing out;
 
 	if (!x->is_stream || !x->is_chunked || (a && a->in_long_event)) {
-		/* No place for words: a reset is the only honest end. */
-		x->client = NULL;
-		c->owner = NULL;
-		x->finished_at = x->worker->loop.now;
-		http_abort(c);
+		reset(x);
 		return;
 	}
 	buf_add(&text, why->text);
 	if (detail.len)
 		buf_addf(&text, ": %.*s", STR_ARG(detail));
 	outgoing_init(&out);
+	out.text.limit = LAST_WORDS_MOST;
 	if (a && a->lane && a->lane->begun)
 		lane_fault(a, why, buf_str(&text), &out.text);
 	else
 		x->endpoint->wire->write_stream_fault(&out.text, why, buf_str(&text));
-	outgoing_send(x, &out, true);
 	buf_free(&text);
+	if (out.text.over || !out.text.len) {
+		buf_free(&out.text);
+		reset(x);
+		return;
+	}
+	outgoing_send(x, &out, true);
 	exchange_answered(x);
 }

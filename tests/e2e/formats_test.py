@@ -172,3 +172,11 @@ def test_a_cut_stream_is_no_success():
             except (AssertionError, KeyError, ValueError):
                 continue
             check(False, "a cut stream looks whole", client.name, provider.name, reply)
+
+
+def test_the_last_words_have_room_for_a_long_request():
+    """A failed response repeats its instructions."""
+    for client in dialects.ALL:
+        path, body = client.request("openai-chat/cut", Turn(system="be brief " * 5000), True)
+        reply = gateway.post(json.dumps(body).encode(), path=path, timeout=20 * SLOW)
+        check(b"broke off" in reply.body, client.name, "ends without a word:", reply.body[-300:])
