@@ -247,6 +247,14 @@ static str name_of(const struct chat_request *r, unsigned i)
 	return path.len ? path : concepts[i].name;
 }
 
+/* Agents offer a vendor's search beside tools of their own, and do without it. */
+static bool is_optional(const struct chat_request *r, unsigned i)
+{
+	return (i == CONCEPT_WEB_SEARCH || i == CONCEPT_CODE_TOOL ||
+	        i == CONCEPT_FETCH_TOOL) &&
+	       chat_has_functions(r);
+}
+
 fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 {
 	if (r->from == to)
@@ -255,7 +263,7 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 	for (unsigned i = 0; i < CONCEPTS; i++) {
 		if (concepts[i].path[to].len || !is_said(r, i))
 			continue;
-		switch (concepts[i].lost) {
+		switch (is_optional(r, i) ? DROP : concepts[i].lost) {
 		case REFUSE:
 			*ret_detail = arena_printf(
 			        r->keep, "\"%.*s\" cannot be said in the format %.*s",

@@ -266,6 +266,8 @@ void json_args_str(struct json_writer *w, const struct chat_part *call);
 /* The name of the call with that id in the history; empty: there is none. */
 jstr chat_call_name(const struct chat_request *r, jstr id);
 bool chat_has_calls(const struct chat_request *r); /* CALL or RESULT in the history */
+/* Are there tools which the client runs itself? */
+bool chat_has_functions(const struct chat_request *r);
 /* May that tool be called (allowed, CHOOSE_NONE and CHOOSE_ONE are not looked at)? */
 bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t);
 /* The output cap for formats that need one: what the client said, else what the model

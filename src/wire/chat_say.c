@@ -124,6 +124,15 @@ bool chat_has_calls(const struct chat_request *r)
 	return false;
 }
 
+bool chat_has_functions(const struct chat_request *r)
+{
+	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+		if (t->kind == TOOL_FUNCTION || t->kind == TOOL_CUSTOM)
+			return true;
+	}
+	return false;
+}
+
 bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t)
 {
 	for (unsigned i = 0; i < r->allowed_count; i++) {

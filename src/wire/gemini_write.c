@@ -74,7 +74,8 @@ static void write_server_tool(struct chat_request *r, struct json_writer *w,
 	json_close(w, '}');
 }
 
-static void write_tools(struct chat_request *r, struct json_writer *w)
+static void write_tools(struct chat_request *r, const struct tools_in *n,
+                        struct json_writer *w)
 {
 	bool any = false;
 
@@ -95,7 +96,7 @@ static void write_tools(struct chat_request *r, struct json_writer *w)
 		json_close(w, ']');
 		json_close(w, '}');
 	}
-	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+	for (const struct chat_tool *t = n->servers ? r->tools : NULL; t; t = t->next) {
 		if (t->kind != TOOL_FUNCTION && t->kind != TOOL_CUSTOM)
 			write_server_tool(r, w, t);
 	}
@@ -253,8 +254,20 @@ static void write_config(struct chat_request *r, const struct gemini_model *m,
 
 /* ---- the root ---- */
 
+/* Before Gemini 3 Google's own tools do not stand beside functions. */
+static void drop_servers(struct chat_request *r)
+{
+	static const enum concept own[] = { CONCEPT_WEB_SEARCH, CONCEPT_CODE_TOOL,
+		                            CONCEPT_FETCH_TOOL };
+
+	for (size_t i = 0; i < countof(own); i++) {
+		if (chat_is_marked(r, own[i]))
+			chat_drop(r, concepts[own[i]].path[r->from]);
+	}
+}
+
 static fault_t look(struct chat_request *r, const struct gemini_model *m,
-                    const struct tools_in *n, str *ret_detail)
+                    struct tools_in *n, str *ret_detail)
 {
 	enum { STOPS_MOST = 5 };
 
@@ -267,9 +280,8 @@ static fault_t look(struct chat_request *r, const struct gemini_model *m,
 		return FAULT_NOT_OFFERED;
 	}
 	if (n->functions && n->servers && m->generation < 3) {
-		*ret_detail =
-		        STR("functions together with Google's own tools need Gemini 3");
-		return FAULT_NOT_OFFERED;
+		drop_servers(r);
+		n->servers = 0;
 	}
 	if (n->functions && r->form == FORM_JSON && m->generation < 3) {
 		chat_drop(r, concepts[CONCEPT_JSON_MODE].path[r->from]);
@@ -311,7 +323,7 @@ fault_t gemini_write_request(struct chat_request *r, const struct chat_target *t
 	if (why)
 		return why;
 	if (r->tools)
-		write_tools(r, &w);
+		write_tools(r, &n, &w);
 	write_choice(r, t, &n, &w);
 	chat_write_options(r, WIRE_GEMINI, "", NULL, &w);
 	write_tier(r, &w);

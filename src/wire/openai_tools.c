@@ -287,7 +287,13 @@ void openai_write_named(struct json_writer *j, const char *type, jstr name)
 static void write_search(struct openai_writer *w, const struct chat_tool *t)
 {
 	struct json_value size = json_get(t->raw, STR("search_context_size"));
+	const struct dialect_row *row =
+	        dialect_fate(&w->dialect, STR("web_search_options"));
 
+	if (row && row->op == DIALECT_REFUSE && chat_has_functions(w->r)) {
+		chat_drop(w->r, concepts[CONCEPT_WEB_SEARCH].path[w->r->from]);
+		return;
+	}
 	if (!openai_put(w, STR("web_search_options")))
 		return;
 	if (w->r->from == WIRE_OPENAI_CHAT &&
@@ -336,7 +342,8 @@ static bool is_listed(const struct openai_writer *w, const struct chat_tool *t)
 	if (t->kind == TOOL_WEB_SEARCH)
 		return search_is_tool(w);
 	/* One that may be missing was named by the reader; others chat_cross refused. */
-	if (t->kind == TOOL_HOSTED && w->r->from != WIRE_OPENAI_CHAT)
+	if (t->kind != TOOL_FUNCTION && t->kind != TOOL_CUSTOM &&
+	    w->r->from != WIRE_OPENAI_CHAT)
 		return false;
 	return !filters || chat_is_allowed(w->r, t);
 }

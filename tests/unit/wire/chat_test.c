@@ -155,3 +155,18 @@ TEST(a_full_arena_is_remembered)
 	CHECK(r.why == FAULT_JSON_LIMIT);
 	arena_done(&keep);
 }
+
+TEST(a_search_beside_tools_of_the_client_s_own_is_dropped_by_name)
+{
+	struct arena keep = { 0 };
+	struct chat_request r = { .keep = &keep, .from = WIRE_OPENAI_RESPONSES };
+	str detail = STR_NONE;
+
+	chat_mark(&r, CONCEPT_WEB_SEARCH);
+	chat_add_tool(&r, TOOL_WEB_SEARCH);
+	CHECK(chat_cross(&r, WIRE_BEDROCK, &detail) == FAULT_NOT_OFFERED);
+	chat_add_tool(&r, TOOL_FUNCTION);
+	CHECK(chat_cross(&r, WIRE_BEDROCK, &detail) == NULL);
+	CHECK_STR(r.dropped[0], "tools[].web_search");
+	arena_done(&keep);
+}
