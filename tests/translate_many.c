@@ -8,8 +8,8 @@
  *	FAULT BYTES DROPPED DETAIL \n output, names of what is lost, what is wrong
  *
  * WHAT is request, stream-request (for formats that say it in the URL), reply, stream,
- * array (a stream as one JSON array) or error (the body of a provider's 400 as a client of
- * the other format gets it).  With "cut-" in front of it the body is cut behind every
+ * array (a stream as one JSON array) or error (the body of a provider's 400 as a client
+ *of the other format gets it).  With "cut-" in front of it the body is cut behind every
  * STEPth byte, and the output is the lengths at which what came was taken for all of it.
  * PROVIDER may be "-".  FAULT is a name of fault.def, or "ok". */
 #include "base/mem.h"
@@ -66,6 +66,12 @@ static void cut(const char *what, struct translation *t, size_t step, str body)
 	buf_free(&lengths);
 }
 
+static void put(const struct buf *b)
+{
+	if (b->len)
+		fwrite(b->ptr, 1, b->len, stdout);
+}
+
 /* True: there was one. */
 static bool serve(void)
 {
@@ -102,9 +108,9 @@ static bool serve(void)
 	}
 	printf("%s %zu %zu %zu\n", why ? why->name.ptr : "ok", out.len, dropped.len,
 	       detail.len);
-	fwrite(out.ptr, 1, out.len, stdout);
-	fwrite(dropped.ptr, 1, dropped.len, stdout);
-	fwrite(detail.ptr, 1, detail.len, stdout);
+	put(&out);
+	put(&dropped);
+	put(&detail);
 	fflush(stdout);
 	free(body);
 	buf_free(&out);

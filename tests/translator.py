@@ -48,7 +48,7 @@ class Translator:
             fault, out, dropped, detail = come.readline().split()
             out, dropped, detail = (come.read(int(n)) for n in (out, dropped, detail))
         except (OSError, ValueError) as why:
-            self.process.stdin.close()
+            self.process.kill()
             code, self.process = self.process.wait(), None
             raise Died(f"{what} {source} -> {target}: the program died with {code}") from why
         return Result(fault.decode(), out, [each for each in dropped.decode().split(", ") if each],

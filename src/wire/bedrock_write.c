@@ -128,9 +128,8 @@ static const enum concept *refused_options(struct bedrock_writing *w, bool think
 	static const enum concept all[] = { CONCEPT_TEMPERATURE, CONCEPT_TOP_P,
 		                            CONCEPTS };
 	static const enum concept second[] = { CONCEPT_TOP_P, CONCEPTS };
-	bool is_one_of_two =
-	        (anthropic_model_bits(w->t->model) & CLAUDE_ONE_OF_TWO) &&
-	        w->r->options[CONCEPT_TEMPERATURE].type != JSON_NONE;
+	bool is_one_of_two = (anthropic_model_bits(w->t->model) & CLAUDE_ONE_OF_TWO) &&
+	                     w->r->options[CONCEPT_TEMPERATURE].type != JSON_NONE;
 	const enum concept *found = (w->family->bits & BEDROCK_NO_SAMPLING) ? all
 	                            : thinks                                ? hot
 	                            : is_one_of_two                         ? second

@@ -210,6 +210,14 @@ void chat_pick(struct chat_request *r, struct json_value object, str where,
 void chat_pick_some(struct chat_request *r, struct json_value object, const str *names,
                     unsigned count, struct json_value *values);
 
+/* Has the object such a member, which is not null? */
+static inline bool chat_has(struct json_value object, str name)
+{
+	struct json_value v = json_get(object, name);
+
+	return v.type != JSON_NONE && v.type != JSON_NULL;
+}
+
 /* Is path a scalar option of format (concept.def)?  Then it is remembered. */
 bool chat_read_option(struct chat_request *r, enum wire_format format, str path,
                       struct json_value value);

@@ -64,7 +64,8 @@ static void write_server_tool(struct chat_request *r, struct json_writer *w,
 	if (!names[t->kind].len) /* refused by chat_cross */
 		return;
 	for (struct json_iter it = json_iter(t->raw); json_next(&it, &m);) {
-		if (!str_eq(m.key, STR("type")) && !str_eq(m.key, STR("name")))
+		if (m.value.type != JSON_NULL && !str_eq(m.key, STR("type")) &&
+		    !str_eq(m.key, STR("name")))
 			chat_dropf(r, "tools[].%.*s.%.*s", STR_ARG(names[t->kind]),
 			           STR_ARG(str_first(m.key, 40)));
 	}

@@ -307,13 +307,13 @@ static void write_search(struct openai_writer *w, const struct chat_tool *t)
 		json_raw(&w->json, size.raw);
 	}
 	json_close(&w->json, '}');
-	if (json_get(t->raw, STR("user_location")).type != JSON_NONE)
+	if (chat_has(t->raw, STR("user_location")))
 		chat_drop(w->r, STR("web_search.user_location"));
-	if (json_get(t->raw, STR("filters")).type != JSON_NONE ||
-	    json_get(t->raw, STR("allowed_domains")).type != JSON_NONE ||
-	    json_get(t->raw, STR("blocked_domains")).type != JSON_NONE)
+	if (chat_has(t->raw, STR("filters")) ||
+	    chat_has(t->raw, STR("allowed_domains")) ||
+	    chat_has(t->raw, STR("blocked_domains")))
 		chat_drop(w->r, STR("web_search.filters"));
-	if (json_get(t->raw, STR("max_uses")).type != JSON_NONE)
+	if (chat_has(t->raw, STR("max_uses")))
 		chat_drop(w->r, STR("web_search.max_uses"));
 }
 

@@ -103,7 +103,7 @@ static void write_search(struct chat_request *r, const struct chat_tool *t,
 	}
 	json_close(w, '}');
 	for (size_t i = 0; i < countof(dropped); i++) {
-		if (json_get(t->raw, dropped[i]).type != JSON_NONE)
+		if (chat_has(t->raw, dropped[i]))
 			chat_dropf(r, "tools[].%.*s", STR_ARG(dropped[i]));
 	}
 }

@@ -5,13 +5,13 @@
 
 struct translation {
 	const struct wire *from, *to;
-	str model;   /* requests: what the target is called; plain */
-	bool stream; /* requests whose format says it in the URL */
-	bool array;  /* to Gemini: a stream as one JSON array */
-	str provider;                      /* requests: the target's; answers: whose it is */
+	str model;    /* requests: what the target is called; plain */
+	bool stream;  /* requests whose format says it in the URL */
+	bool array;   /* to Gemini: a stream as one JSON array */
+	str provider; /* requests: the target's; answers: whose it is */
 	const struct catalog_model *facts; /* of the target; may be NULL */
-	size_t step; /* streams: bytes that come at a time; 0: all at once */
-	struct buf *out;                   /* what it becomes; with a limit */
+	size_t step;         /* streams: bytes that come at a time; 0: all at once */
+	struct buf *out;     /* what it becomes; with a limit */
 	struct buf *dropped; /* names of what is lost, ", " between; may be NULL */
 	struct buf *detail;  /* what is wrong, for people; may be NULL */
 };

@@ -219,7 +219,8 @@ class Responses:
         answer = Answer()
         for item in root["output"]:
             if item["type"] == "message":
-                need(item["id"].startswith("msg_") and item["status"] == "completed" or turn_cut(root), "item")
+                need(item["id"].startswith("msg_") and item["status"] == "completed" or turn_cut(root),
+                     "item")
                 for part in item["content"]:
                     if part["type"] == "refusal":
                         answer.text += part["refusal"]

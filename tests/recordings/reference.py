@@ -39,7 +39,8 @@ def frames(body):
             m, = struct.unpack(">H", body[at + 2 + n:at + 4 + n])
             found[body[at + 1:at + 1 + n].decode()] = body[at + 4 + n:at + 4 + n + m].decode()
             at += 4 + n + m
-        yield found.get(":event-type") or "!" + found.get(":exception-type", ""), json.loads(body[12 + headers:total - 4])
+        name = found.get(":event-type") or "!" + found.get(":exception-type", "")
+        yield name, json.loads(body[12 + headers:total - 4])
         body = body[total:]
 
 
