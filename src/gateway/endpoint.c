@@ -13,8 +13,9 @@
 	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = op,            \
 	  .wire = &wire_##format, .batch = true }
 #define OWN(path_, method_, kind_, auth_)                                                \
-	{ .path = STR_INIT(path_), .method = method_, .kind = kind_, .auth = auth_,      \
-	  .operation = OP_CHAT, .wire = &wire_openai_chat }
+	{ .path = STR_INIT(path_), .suffix = STR_INIT(""), .method = method_,            \
+	  .kind = kind_, .auth = auth_, .operation = OP_CHAT,                            \
+	  .wire = &wire_openai_chat }
 
 /* Behind a prefix and "/v1" or "/v1beta", both of which may be missing. */
 static const struct endpoint endpoints[] = {
