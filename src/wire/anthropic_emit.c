@@ -184,11 +184,15 @@ static void end_delta(struct emitter *e, struct json_writer *w)
 static void write_delta(struct emitter *e, const struct emit_block *b, str type,
                         str member, jstr text)
 {
+	struct emit_form form = { .from = e->to->len };
 	struct json_writer w;
 
 	begin_delta(e, b, &w, type);
 	json_key_jstr(&w, member, text);
+	form.text_end = e->to->len - 1; /* before the quote */
+	form.text_at = form.text_end - text.len;
 	end_delta(e, &w);
+	emit_remember(e, b, &form);
 }
 
 static void on_open(struct emitter *e, struct emit_block *b)
@@ -215,7 +219,8 @@ static bool is_compaction(const struct emit_block *b)
 static void on_piece(struct emitter *e, struct emit_block *b, jstr text,
                      struct json_value logprobs)
 {
-	if (text.len == 0)
+	/* A block has one kind of delta; free text alone is written in another way. */
+	if (text.len == 0 || (!b->is_custom && emit_again(e, b, text)))
 		return;
 	if (b->what == CHAT_REASONING) {
 		write_delta(e, b, STR("thinking_delta"), STR("thinking"), text);

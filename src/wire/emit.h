@@ -52,6 +52,14 @@ struct emit_choice {
 	jstr stop; /* FINISH_SEQUENCE: which, or empty */
 };
 
+/* Where in e->to the pieces of an event stand that may differ in the next of its block.
+ */
+struct emit_form {
+	size_t from;                  /* where the event begins */
+	size_t number_at, number_end; /* of its number; both 0: it has none */
+	size_t text_at, text_end;
+};
+
 struct emitter;
 
 /* All write to e->to.  Blocks come strictly one after the other within a choice. */
@@ -109,6 +117,10 @@ struct emitter {
 	fault_t why;       /* too much was held: UPSTREAM_LARGE; or what FAULT said */
 	size_t held;       /* bytes kept in blocks */
 	uint64_t own[8];   /* the format's */
+	/* the last piece as it was said (emit_again) */
+	struct buf form_text;
+	struct emit_form form; /* its places in form_text */
+	const struct emit_block *form_of;
 };
 
 void emit_init(struct emitter *e, const struct emit_ops *ops, struct buf *to,
@@ -118,6 +130,13 @@ void emit_end(struct emitter *e);
 /* An error after the beginning. */
 void emit_fault(struct emitter *e, fault_t why, str message);
 void emit_done(struct emitter *e);
+
+/* Pieces of one block differ in their text and their number alone.  A format which has
+ * said one remembers it, and says the next with emit_again; false: it cannot, the format
+ * has to write it. */
+void emit_remember(struct emitter *e, const struct emit_block *b,
+                   const struct emit_form *form);
+bool emit_again(struct emitter *e, const struct emit_block *b, jstr text);
 
 /* "data: " json "\n\n" around what is written by w between the two calls. */
 void emit_data_begin(struct emitter *e, str name, struct json_writer *w);

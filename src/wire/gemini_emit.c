@@ -181,10 +181,18 @@ static void write_seal_part(struct json_writer *w, jstr seal)
 static void write_chunk(struct emitter *e, const struct emit_block *b, jstr text,
                         jstr seal, struct json_value logprobs)
 {
+	bool is_plain = b->what <= CHAT_REASONING && !seal.len && /* nothing but text */
+	                logprobs.type != JSON_ARRAY;
+	bool is_first = !e->own[OWN_BEGUN]; /* an array begins with it */
+	struct emit_form form = { .from = e->to->len };
 	struct json_writer w;
 
+	if (is_plain && emit_again(e, b, text))
+		return;
 	begin_chunk(e, &w);
 	open_candidate(&w);
+	form.text_at = e->to->len + strlen("{\"text\":\"");
+	form.text_end = form.text_at + text.len;
 	write_part(&w, b, text, seal);
 	close_content(&w);
 	if (logprobs.type == JSON_ARRAY)
@@ -192,6 +200,8 @@ static void write_chunk(struct emitter *e, const struct emit_block *b, jstr text
 	close_candidate(&w, b->choice);
 	json_close(&w, ']');
 	end_chunk(e, &w);
+	if (is_plain && !is_first)
+		emit_remember(e, b, &form);
 }
 
 /* The waiting signature, where the next part cannot carry it. */

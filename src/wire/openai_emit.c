@@ -165,21 +165,25 @@ void openai_write_image(struct json_writer *w, const struct emit_block *b, jstr 
 	json_close(w, '}');
 }
 
-static void write_content_piece(struct emitter *e, struct json_writer *w,
-                                struct emit_block *b, jstr text)
+static void count_piece(struct emitter *e, const struct emit_block *b, jstr text)
+{
+	if (b->what == CHAT_TEXT && b->choice == 0)
+		e->own[TEXT_NOW] += jstr_count(text);
+	else if (b->what == CHAT_REASONING)
+		*thought_of(e, b, THOUGHT_ALL) += jstr_count(text);
+}
+
+static void write_content_piece(struct json_writer *w, struct emit_block *b, jstr text)
 {
 	switch (b->what) {
 	case CHAT_TEXT:
 		json_key_jstr(w, STR("content"), text);
-		if (b->choice == 0)
-			e->own[TEXT_NOW] += jstr_count(text);
 		break;
 	case CHAT_REFUSAL:
 		json_key_jstr(w, STR("refusal"), text);
 		break;
 	case CHAT_REASONING:
 		json_key_jstr(w, STR("reasoning_content"), text);
-		*thought_of(e, b, THOUGHT_ALL) += jstr_count(text);
 		break;
 	case CHAT_CALL:
 		begin_call(w, b);
@@ -204,11 +208,22 @@ static void write_content_piece(struct emitter *e, struct json_writer *w,
 static void chat_piece(struct emitter *e, struct emit_block *b, jstr text,
                        struct json_value logprobs)
 {
+	bool is_plain = b->what <= CHAT_REASONING && /* nothing but text */
+	                logprobs.type != JSON_ARRAY;
+	bool is_first = !(e->own[BEGUN] >> b->choice & 1);
+	struct emit_form form = { .from = e->to->len };
 	struct json_writer w;
 
+	count_piece(e, b, text);
+	if (is_plain && emit_again(e, b, text))
+		return;
 	begin_delta(e, &w, b->choice);
-	write_content_piece(e, &w, b, text);
+	write_content_piece(&w, b, text);
+	form.text_end = e->to->len - 1; /* before the quote */
+	form.text_at = form.text_end - text.len;
 	end_delta(e, &w, STR_NONE, logprobs);
+	if (is_plain && !is_first) /* the first one has the role */
+		emit_remember(e, b, &form);
 }
 
 /* ---- citations ---- */

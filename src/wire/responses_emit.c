@@ -223,17 +223,42 @@ static void on_open(struct emitter *e, struct emit_block *b)
 	e->own[OWN_SUMMARY] = 0;
 }
 
+/* Remembers an event of that number, which stands behind its member's name. */
+static void remember(struct emitter *e, const struct emit_block *b,
+                     struct emit_form *form, uint64_t number)
+{
+	str event = str_from(buf_str(e->to), form->from);
+	str name = STR("\"sequence_number\":");
+	const char *at = memmem(event.ptr, event.len, name.ptr, name.len);
+
+	if (!at)
+		return;
+	form->number_at = (size_t)(at - e->to->ptr) + name.len;
+	form->number_end = form->number_at;
+	do {
+		form->number_end++;
+		number /= 10;
+	} while (number);
+	emit_remember(e, b, form);
+}
+
 static void write_said_delta(struct emitter *e, const struct emit_block *b, jstr text,
                              struct json_value logprobs)
 {
-	bool is_refusal = b->what == CHAT_REFUSAL;
+	bool is_refusal = b->what == CHAT_REFUSAL, is_plain = logprobs.type != JSON_ARRAY;
+	struct emit_form form = { .from = e->to->len };
+	uint64_t number = e->sequence;
 	struct json_writer w;
 
+	if (is_plain && emit_again(e, b, text))
+		return;
 	begin_of_part(e, b,
 	              is_refusal ? STR("response.refusal.delta")
 	                         : STR("response.output_text.delta"),
 	              &w);
 	json_key_jstr(&w, STR("delta"), text);
+	form.text_end = e->to->len - 1; /* before the quote */
+	form.text_at = form.text_end - text.len;
 	if (!is_refusal) {
 		json_key(&w, STR("logprobs"));
 		json_raw(&w, STR_NONE);
@@ -241,6 +266,8 @@ static void write_said_delta(struct emitter *e, const struct emit_block *b, jstr
 		                                                      : STR("[]"));
 	}
 	end(e, &w);
+	if (is_plain)
+		remember(e, b, &form, number);
 }
 
 static void write_summary_part(struct emitter *e, const struct emit_block *b, str type,
