@@ -65,6 +65,7 @@ struct provider {
 	str api_version;              /* Azure's: deployments are in the path; or empty */
 	str project, location;        /* Vertex AI's */
 	const char *credentials_file; /* `credentials`; NULL: not written */
+	usec discover;                /* its list of models is read so often; 0: never */
 	str disabled; /* why it is not usable (an empty variable); empty: usable */
 	bool is_mock; /* the one inside the process, at config_mock_host() */
 };
@@ -109,6 +110,8 @@ enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
 enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
 
+struct found;
+
 struct config {
 	_Atomic unsigned refs;
 	struct arena arena;
@@ -133,6 +136,7 @@ struct config {
 	struct route *routes; /* sorted by name */
 	unsigned route_count;
 	struct route_limits defaults; /* for targets named directly */
+	const struct found *found;    /* policy/found.h; the gateway's, NULL elsewhere */
 	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */
 };
 

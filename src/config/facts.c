@@ -9,19 +9,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 256 * KiB };
+enum { PIECE = 256 * KiB, FOUND_TEXT_MOST = 4 * MiB };
 
 struct names {
 	char file[PATH_MAX], previous[PATH_MAX], fresh[PATH_MAX], dir[PATH_MAX];
 };
 
-static bool name_all(str dir, struct names *ret, struct buf *why)
+static bool name_all(str dir, const char *name, struct names *ret, struct buf *why)
 {
 	char fresh[64];
 
 	/* Two commands at once do not write the same file. */
-	snprintf(fresh, sizeof(fresh), "catalog.%d", (int)getpid());
-	if (datadir_path(dir, "catalog", ret->file, PATH_MAX) &&
+	snprintf(fresh, sizeof(fresh), "%s.%d", name, (int)getpid());
+	if (datadir_path(dir, name, ret->file, PATH_MAX) &&
 	    datadir_path(dir, "catalog.previous", ret->previous, PATH_MAX) &&
 	    datadir_path(dir, fresh, ret->fresh, PATH_MAX) &&
 	    datadir_path(dir, ".", ret->dir, PATH_MAX))
@@ -79,7 +79,7 @@ bool facts_load(str dir, struct catalog **ret, struct buf *why)
 	*ret = NULL;
 	if (dir.len == 0)
 		return true;
-	if (!name_all(dir, &names, why))
+	if (!name_all(dir, "catalog", &names, why))
 		return false;
 	fd = open(names.file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
@@ -125,13 +125,14 @@ static void keep_previous(const struct names *names)
 	(void)!link(names->file, names->previous);
 }
 
-bool facts_save(str dir, str text, struct buf *why)
+static bool save(str dir, const char *name, bool keeps_previous, str text,
+                 struct buf *why)
 {
 	struct names names;
 	bool is_written;
 	int fd;
 
-	if (!name_all(dir, &names, why))
+	if (!name_all(dir, name, &names, why))
 		return false;
 	unlink(names.fresh); /* of a process that died here */
 	fd = open(names.fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
@@ -141,7 +142,8 @@ bool facts_save(str dir, str text, struct buf *why)
 	is_written = write_all(fd, text) || failed(why, names.fresh);
 	close(fd);
 	if (is_written) {
-		keep_previous(&names);
+		if (keeps_previous)
+			keep_previous(&names);
 		is_written =
 		        rename(names.fresh, names.file) == 0 || failed(why, names.file);
 	}
@@ -150,4 +152,46 @@ bool facts_save(str dir, str text, struct buf *why)
 	else
 		unlink(names.fresh);
 	return is_written;
+}
+
+bool facts_save(str dir, str text, struct buf *why)
+{
+	return save(dir, "catalog", true, text, why);
+}
+
+/* ---- what was found ---- */
+
+bool facts_found_load(str dir, struct buf *ret)
+{
+	char path[PATH_MAX];
+	int fd, error;
+
+	*ret = BUF_LIMIT(FOUND_TEXT_MOST + 2 * (size_t)PIECE);
+	fd = datadir_path(dir, "discovered", path, sizeof(path))
+	             ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+	             : -1;
+	if (fd < 0)
+		return false;
+	error = read_file(fd, ret);
+	close(fd);
+	return error == 0;
+}
+
+bool facts_found_save(str dir, str text, struct buf *why)
+{
+	return save(dir, "discovered", false, text, why);
+}
+
+bool facts_found_next(str *rest, str *ret_provider, str *ret_id)
+{
+	while (rest->len > 0) {
+		str line = str_cut(rest, '\n'), provider = str_cut(&line, '\t');
+
+		if (!catalog_provider_is_safe(provider) || !catalog_id_is_safe(line))
+			continue;
+		*ret_provider = provider;
+		*ret_id = line;
+		return true;
+	}
+	return false;
 }

@@ -9,5 +9,12 @@
 /* *ret is NULL when there is no such file. False: there is, and *why says why it cannot
  * be used. */
 must_check bool facts_load(str dir, struct catalog **ret, struct buf *why);
+/* What providers were found to list beyond the catalogue, as lines of provider TAB id, in
+ * $data/discovered: false when there is nothing that could be read. */
+must_check bool facts_found_load(str dir, struct buf *ret);
+must_check bool facts_found_save(str dir, str text, struct buf *why);
+/* The next line of it that is one, taken off the front of *rest. */
+bool facts_found_next(str *rest, str *ret_provider, str *ret_id);
+
 /* text: of catalog_file.h. False: nothing was changed, *why. */
 must_check bool facts_save(str dir, str text, struct buf *why);

@@ -218,6 +218,10 @@ static const struct config_key provider_keys[] = {
 	  .fallback = "no", .example = "no",
 	  .help = "Lets its host name resolve to a private address. A literal private "
 	          "address needs no permission." },
+	{ .name = "discover", .kind = KIND_TIME, AT(provider, discover), .low = "1s",
+	  .high = "30d", .otherwise = "never", .example = "15m",
+	  .help = "How often its list of models is read. One that the catalogue does not "
+	          "know works at once; what it costs is unknown." },
 	{ .name = "tls", .kind = KIND_SECTION, .place = 0,
 	  .section = SECTION_PROVIDER_TLS,
 	  .help = "How its certificate is verified." },

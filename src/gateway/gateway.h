@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "loop/tls.h"
 #include "meter/recorder.h"
+#include "policy/found.h"
 #include "policy/keyring.h"
 
 #include <pthread.h>
@@ -17,6 +18,7 @@ struct gateway {
 	struct tls_server *tls;      /* for client connections; NULL: plain */
 	_Atomic unsigned generation; /* rises with each reload */
 	struct keyring *keys;
+	struct found *found; /* models that providers list */
 	struct recorder *recorder;
 	struct resolver *resolver;
 	struct oauth *oauth;

@@ -3,6 +3,7 @@
 #include "codec/json_write.h"
 #include "codec/text.h"
 #include "gateway/answer.h"
+#include "policy/found.h"
 #include "policy/resolve.h"
 
 enum { LIST_MOST = 16 * MiB };
@@ -163,6 +164,24 @@ static void list_entry(struct listing *l, const struct entry *e)
 	l->write(&l->to, e);
 }
 
+/* What it lists and the catalogue does not know. */
+static void list_found(struct listing *l, const struct config *c,
+                       const struct provider *p, struct buf *name)
+{
+	struct catalog_model known;
+	str provider, id;
+
+	for (unsigned at = 0; found_next(c->found, &at, &provider, &id);) {
+		if (p->disabled.len || !str_eq(provider, p->name) ||
+		    catalog_find_model(c->catalog, provider, id, &known))
+			continue;
+		buf_set(name, p->name);
+		buf_add_char(name, '/');
+		buf_add(name, id);
+		list_entry(l, &(struct entry){ .id = buf_str(name), .owner = p->name });
+	}
+}
+
 static void list_all(struct listing *l, const struct config *c)
 {
 	struct buf name = BUF_LIMIT(1024);
@@ -179,6 +198,7 @@ static void list_all(struct listing *l, const struct config *c)
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 
+		list_found(l, c, p, &name);
 		for (unsigned at = 0;
 		     !p->disabled.len &&
 		     catalog_next_of_provider(c->catalog, p->name, &at, &m);) {

@@ -1,20 +1,20 @@
 #include "main/fetch.h"
 
+#include "base/mem.h"
 #include "config/endpoint.h"
 #include "http/client.h"
-#include "loop/tls.h"
 
 #include <signal.h>
 
-#define PATIENCE (120 * USEC_SEC)
+#define TICK (100 * USEC_MS) /* between looks at `stop` */
 
 struct fetch {
+	const struct fetch_from *from;
 	struct loop loop;
-	struct timer late;
+	struct timer late, tick;
 	struct http_io io;
 	struct http_pool pool;
 	struct http_up *up; /* NULL: over */
-	struct endpoint at;
 	struct buf request;
 	struct buf *body, *why;
 	int status;
@@ -108,15 +108,27 @@ static void on_late(struct timer *t)
 	struct fetch *f = container_of(t, struct fetch, late);
 
 	if (f->up)
-		give_up(f, f->up, "there was no whole answer in two minutes");
+		give_up(f, f->up, "there was no whole answer in time");
 }
 
-static void run(struct fetch *f, struct resolver *resolver, struct tls_client *tls)
+static void on_tick(struct timer *t)
 {
+	struct fetch *f = container_of(t, struct fetch, tick);
+
+	if (f->up && f->from->stop && atomic_load(f->from->stop))
+		give_up(f, f->up, "it was not waited for");
+	else
+		timer_set(&f->loop, t, f->loop.now + TICK);
+}
+
+static void run(struct fetch *f, struct tls_client *tls)
+{
+	const struct fetch_from *from = f->from;
+
 	f->pool = (struct http_pool){
 		.io = &f->io,
-		.origin = { .name = resolver_watch(resolver, f->at.host, f->at.port,
-		                                   f->at.is_private_literal),
+		.origin = { .name = resolver_watch(from->resolver, from->host, from->port,
+		                                   from->allow_private),
 		            .tls = tls,
 		            .connect_timeout = 10 * USEC_SEC,
 		            .idle_timeout = 1 * USEC_SEC,
@@ -124,86 +136,103 @@ static void run(struct fetch *f, struct resolver *resolver, struct tls_client *t
 	};
 	http_pool_init(&f->pool);
 	f->late.on_due = on_late;
-	timer_set(&f->loop, &f->late, sys_now() + PATIENCE);
+	f->tick.on_due = on_tick;
 	f->loop.now = sys_now();
+	timer_set(&f->loop, &f->late, f->loop.now + from->patience);
+	timer_set(&f->loop, &f->tick, f->loop.now + TICK);
 	f->up = http_lease(&f->pool, true, &ops, f);
 	loop_run(&f->loop);
 	timer_done(&f->loop, &f->late);
+	timer_done(&f->loop, &f->tick);
 	http_pool_done(&f->pool);
 	loop_turn(&f->loop, 0); /* buries the connection */
 }
 
 /* ---- around it ---- */
 
-static bool parse(struct fetch *f, str url, struct arena *keep)
+static void run_with_tls(struct fetch *f)
 {
-	const char *what;
-
-	if (!endpoint_parse(url, keep, &f->at, &what)) {
-		buf_addf(f->why, "not a URL: %s", what);
-		return false;
-	}
-	if (!f->at.tls && !f->at.is_private_literal) {
-		buf_add(f->why, STR("only https:// is fetched from the network"));
-		return false;
-	}
-	buf_addf(&f->request,
-	         "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: sluice/%s\r\n"
-	         "accept: application/json\r\naccept-encoding: identity\r\n"
-	         "connection: close\r\n\r\n",
-	         STR_ARG(f->at.base_path.len ? f->at.base_path : STR("/")),
-	         STR_ARG(f->at.authority), SLUICE_VERSION);
-	return !f->request.over;
-}
-
-static bool with_tls(struct fetch *f, struct resolver *resolver, struct arena *keep)
-{
-	struct tls_roots roots = { 0 };
 	struct tls_client tls = { 0 };
-	bool is_ready;
+	struct arena keep = { 0 };
 
-	if (!f->at.tls) {
-		run(f, resolver, NULL);
-		return f->is_good;
-	}
-	if (!tls_roots_init(&roots, f->why))
-		return false;
-	is_ready = tls_client_init(&tls, &roots, NULL, str_z(keep, f->at.host), f->why);
-	if (is_ready) {
-		run(f, resolver, &tls);
+	if (!f->from->tls) {
+		run(f, NULL);
+	} else if (tls_client_init(&tls, f->from->roots, f->from->ca_file,
+	                           str_z(&keep, f->from->host), f->why)) {
+		run(f, &tls);
 		tls_client_done(&tls);
 	}
-	tls_roots_done(&roots);
-	return f->is_good;
+	arena_done(&keep);
 }
 
-static bool with_loop(struct fetch *f, struct arena *keep)
+bool fetch_get(const struct fetch_from *from, struct buf *ret, struct buf *why)
 {
-	struct resolver *resolver = resolver_new();
+	struct fetch f = {
+		.from = from, .body = ret, .why = why, .request = BUF_LIMIT(64 * KiB)
+	};
+
+	buf_addf(&f.request,
+	         "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: sluice/%s\r\n"
+	         "accept: application/json\r\naccept-encoding: identity\r\n"
+	         "connection: close\r\n",
+	         STR_ARG(from->path.len ? from->path : STR("/")),
+	         STR_ARG(from->authority), SLUICE_VERSION);
+	buf_add(&f.request, from->headers);
+	buf_add(&f.request, STR("\r\n"));
+	if (f.request.over || !loop_init(&f.loop, NULL)) {
+		buf_add(why, STR("there is no room for a connection"));
+	} else {
+		http_io_init(&f.io, &f.loop);
+		run_with_tls(&f);
+		http_io_done(&f.io);
+		loop_done(&f.loop);
+	}
+	if (f.request.ptr)
+		mem_wipe(f.request.ptr, f.request.cap); /* there may be a key in it */
+	buf_free(&f.request);
+	return f.is_good;
+}
+
+static bool fetch_typed(const struct endpoint *at, struct buf *ret, struct buf *why)
+{
+	struct tls_roots roots = { 0 };
+	struct fetch_from from = { .host = at->host,
+		                   .port = at->port,
+		                   .tls = at->tls,
+		                   .allow_private = at->is_private_literal,
+		                   .authority = at->authority,
+		                   .path = at->base_path,
+		                   .roots = &roots,
+		                   .patience = 120 * USEC_SEC };
 	bool is_good = false;
 
-	if (!resolver || !loop_init(&f->loop, NULL)) {
-		buf_add(f->why, STR("the machine has no room for a connection"));
-		resolver_free(&resolver);
+	if (at->tls && !tls_roots_init(&roots, why))
 		return false;
-	}
-	http_io_init(&f->io, &f->loop);
-	is_good = with_tls(f, resolver, keep);
-	http_io_done(&f->io);
-	loop_done(&f->loop);
-	resolver_free(&resolver);
+	from.resolver = resolver_new();
+	if (from.resolver)
+		is_good = fetch_get(&from, ret, why);
+	else
+		buf_add(why, STR("names cannot be looked up"));
+	resolver_free(&from.resolver);
+	if (at->tls)
+		tls_roots_done(&roots);
 	return is_good;
 }
 
 bool fetch_url(str url, struct buf *ret, struct buf *why)
 {
-	struct fetch f = { .body = ret, .why = why, .request = BUF_LIMIT(16 * KiB) };
 	struct arena keep = { 0 };
-	bool is_good;
+	struct endpoint at;
+	bool is_good = false;
+	const char *what;
 
 	signal(SIGPIPE, SIG_IGN);
-	is_good = parse(&f, url, &keep) && with_loop(&f, &keep);
-	buf_free(&f.request);
+	if (!endpoint_parse(url, &keep, &at, &what))
+		buf_addf(why, "not a URL: %s", what);
+	else if (!at.tls && !at.is_private_literal)
+		buf_add(why, STR("only https:// is fetched from the network"));
+	else
+		is_good = fetch_typed(&at, ret, why);
 	arena_done(&keep);
 	return is_good;
 }

@@ -106,7 +106,8 @@ static void write_prices(struct json_writer *w, const struct catalog_model *mode
 	json_close(w, ']');
 }
 
-static void write_model(struct json_writer *w, const struct catalog_model *model)
+static void write_model(struct json_writer *w, const struct catalog_model *model,
+                        bool is_found)
 {
 	json_open(w, '{');
 	json_key_str(w, STR("provider"), model->provider);
@@ -121,6 +122,7 @@ static void write_model(struct json_writer *w, const struct catalog_model *model
 		json_int(w, model->updated);
 	else
 		json_null(w);
+	json_key_bool(w, STR("discovered"), is_found);
 	json_key(w, STR("features"));
 	json_open(w, '[');
 	for (size_t i = 0; i < countof(bits); i++)
@@ -157,7 +159,7 @@ static void add_price(struct buf *to, picousd price)
 	buf_free(&text);
 }
 
-static void add_model(struct models *m, const struct catalog_model *model)
+static void add_model(struct models *m, const struct catalog_model *model, bool is_found)
 {
 	char name[600];
 
@@ -176,7 +178,9 @@ static void add_model(struct models *m, const struct catalog_model *model)
 			buf_addf(&m->out, "  (more over %u tokens)",
 			         model->price[1].above);
 	}
-	if (model->updated)
+	if (is_found)
+		buf_add(&m->out, STR("  new: listed by the provider\n"));
+	else if (model->updated)
 		buf_addf(&m->out, "  updated %04u-%02u-%02u\n", model->updated / 10000,
 		         model->updated / 100 % 100, model->updated % 100);
 	else
@@ -198,6 +202,42 @@ static struct catalog *facts_in_force(const struct command *c)
 	return found;
 }
 
+static void show(struct models *m, const struct catalog_model *model, bool is_found)
+{
+	if (!is_wanted(m, model))
+		return;
+	if (m->count++ == 0 && !m->c->json)
+		fprintf(stderr, "%-56s%7s%7s%s\n", "MODEL", "CONTEXT", "OUTPUT",
+		        command_has(m->c, "price") ? "     INPUT    CACHED    OUTPUT  "
+		                                     "(USD per million tokens)  FROM"
+		                                   : "  FROM");
+	if (m->c->json)
+		write_model(&m->w, model, is_found);
+	else
+		add_model(m, model, is_found);
+}
+
+/* What a gateway has found at its providers, and nobody knows more of. */
+static void show_found(struct models *m, const struct catalog *facts)
+{
+	struct buf dir = { 0 }, text = { 0 };
+	struct catalog_model known;
+	str rest = STR_NONE;
+
+	if (command_data(m->c, &dir) && facts_found_load(buf_str(&dir), &text))
+		rest = buf_str(&text);
+	for (str provider, id; facts_found_next(&rest, &provider, &id);) {
+		const struct catalog_model model = {
+			.provider = provider, .id = id, .name = id, .identity = id
+		};
+
+		if (!catalog_find_model(facts, provider, id, &known))
+			show(m, &model, true);
+	}
+	buf_free(&text);
+	buf_free(&dir);
+}
+
 int models_command(struct command *c)
 {
 	struct models m = { .c = c, .out = BUF_LIMIT(16 * MiB), .w = { .to = &m.out } };
@@ -212,20 +252,9 @@ int models_command(struct command *c)
 	facts = facts_in_force(c);
 	if (c->json)
 		json_open(&m.w, '[');
-	for (unsigned i = 0; catalog_model_at(facts, i, &model); i++) {
-		if (!is_wanted(&m, &model))
-			continue;
-		if (m.count++ == 0 && !c->json)
-			fprintf(stderr, "%-56s%7s%7s%s\n", "MODEL", "CONTEXT", "OUTPUT",
-			        command_has(c, "price")
-			                ? "     INPUT    CACHED    OUTPUT  "
-			                  "(USD per million tokens)  FROM"
-			                : "  FROM");
-		if (c->json)
-			write_model(&m.w, &model);
-		else
-			add_model(&m, &model);
-	}
+	for (unsigned i = 0; catalog_model_at(facts, i, &model); i++)
+		show(&m, &model, false);
+	show_found(&m, facts);
 	if (c->json)
 		json_close(&m.w, ']');
 	printf("%.*s%s", (int)m.out.len, m.out.ptr ? m.out.ptr : "", c->json ? "\n" : "");

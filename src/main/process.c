@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/datadir.h"
+#include "main/scout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -197,6 +198,8 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		               .started_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
+	g->found = scout_recall(config->data);
+	config->found = g->found;
 	g->config = config;
 	raise_descriptor_limit();
 	if (datadir_make(config->data, why) &&
@@ -257,6 +260,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct config *old = g->config;
 	struct tls_server *old_tls = g->tls;
 	compare(old, config, why);
+	config->found = g->found;
 	g->config = config;
 	g->tls = tls;
 	p->drain = config->drain;
@@ -323,6 +327,7 @@ void process_stop(struct process *p)
 	if (g->has_roots)
 		tls_roots_done(&g->roots);
 	config_unref(&g->config);
+	found_free(&g->found);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;

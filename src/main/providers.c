@@ -1,10 +1,28 @@
 /* providers.c - sluice providers: what is configured, and what could be by name. */
 #include "codec/json_write.h"
+#include "config/facts.h"
 #include "main/command.h"
 
 #include <stdio.h>
 
 /* ---- configured ---- */
+
+/* Models it lists and the catalogue does not know. */
+static unsigned found_of(const struct config *c, const struct provider *p)
+{
+	struct catalog_model known;
+	struct buf text = { 0 };
+	str rest = STR_NONE;
+	unsigned count = 0;
+
+	if (facts_found_load(c->data, &text))
+		rest = buf_str(&text);
+	for (str provider, id; facts_found_next(&rest, &provider, &id);)
+		count += str_eq(provider, p->name) &&
+		         !catalog_find_model(c->catalog, provider, id, &known);
+	buf_free(&text);
+	return count;
+}
 
 static const char *state_of(const struct provider *p)
 {
@@ -18,10 +36,16 @@ static void print_configured(const struct config *c)
 		const struct provider *p = &c->providers[i];
 		str url = p->is_mock ? STR("built in") : p->url;
 
-		printf("  %-24.*s %-12.*s %-9s %u %s  %.*s%s%.*s\n", STR_ARG(p->name),
+		unsigned found = found_of(c, p);
+
+		printf("  %-24.*s %-12.*s %-9s %u %s  %.*s%s%.*s", STR_ARG(p->name),
 		       STR_ARG(wire_format_name(p->format)), state_of(p), p->key_count,
 		       p->key_count == 1 ? "key " : "keys", STR_ARG(url),
 		       p->disabled.len ? "  " : "", STR_ARG(p->disabled));
+		if (found)
+			printf("  %u new model%s (sluice models --provider %.*s)", found,
+			       found == 1 ? "" : "s", STR_ARG(p->name));
+		printf("\n");
 	}
 	if (c->provider_count == 0)
 		printf("  none\n");
@@ -41,6 +65,7 @@ static void write_configured(struct json_writer *w, const struct config *c)
 		json_key_int(w, STR("keys"), p->key_count);
 		json_key_str(w, STR("region"), p->region);
 		json_key_bool(w, STR("is_mock"), p->is_mock);
+		json_key_int(w, STR("new_models"), found_of(c, p));
 		json_key_str(w, STR("state"), str_from_z(state_of(p)));
 		if (p->disabled.len)
 			json_key_str(w, STR("why"), p->disabled);

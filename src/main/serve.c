@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "main/notify.h"
 #include "main/process.h"
+#include "main/scout.h"
 #include "mock/mock.h"
 
 #include <pthread.h>
@@ -22,6 +23,7 @@ struct serving {
 	struct process process;
 	struct mock *mock;
 	struct clerk *clerk;
+	struct scout *scout;
 	pthread_mutex_t reloading;
 	usec began;
 };
@@ -262,6 +264,7 @@ static void wait_for_signals(struct serving *s, const sigset_t *set)
 
 static void stop(struct serving *s)
 {
+	scout_free(&s->scout);
 	clerk_free(&s->clerk);
 	process_stop(&s->process);
 	mock_stop(&s->mock);
@@ -293,6 +296,9 @@ static int serve(struct serving *s)
 		fprintf(stderr, "sluice: %s\n", buf_z(&why));
 		mock_stop(&s->mock);
 	} else {
+		s->scout = scout_new(&s->process.gateway);
+		if (!s->scout)
+			log_warn("no thread for `discover`: new models are not seen");
 		greet(s, &found);
 		buf_free(&found);
 		notify_supervisor("READY=1");

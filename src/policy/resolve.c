@@ -1,5 +1,7 @@
 #include "policy/resolve.h"
 
+#include "policy/found.h"
+
 static fault_t one_target(const struct config *c, const struct target *t, unsigned count,
                           struct candidates *ret)
 {
@@ -57,7 +59,8 @@ static unsigned find_bare(const struct config *c, str id, struct arena *keep,
 
 			if (count == TARGETS_MOST || p->disabled.len ||
 			    is_home != (pass == 0) ||
-			    !catalog_find_model(c->catalog, p->name, id, &facts))
+			    !(catalog_find_model(c->catalog, p->name, id, &facts) ||
+			      found_has(c->found, p->name, id)))
 				continue;
 			if (!list)
 				list = arena_array(keep, struct target, TARGETS_MOST);

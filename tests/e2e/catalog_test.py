@@ -1,6 +1,7 @@
 """The catalogue: `sluice models update` checks, compares, writes and puts in force; a file with
 anything wrong in it changes nothing; a running gateway prices the next request by the new facts,
-also while one that began before is still under way; `unknown_price` decides about the rest."""
+also while one that began before is still under way; `unknown_price` decides about the rest; with
+`discover` what a provider lists works at once."""
 
 import json
 import os
@@ -12,7 +13,7 @@ import answers
 from certs import Certs
 from fake_provider import Fake
 from harness import Gateway, check, openai_error, provider, route, same
-from raw import Raw, request, until
+from raw import SLOW, Raw, request, until
 
 NOW = time.strftime("%Y%m%d", time.gmtime())
 fake = site = gateway = None
@@ -316,3 +317,94 @@ def test_plain_http_beyond_this_network_is_refused():
     code, out, err = fetch("http://models.example/api.json")
     same((code, out), (1, ""), err)
     check("only https://" in err, err)
+
+
+# --- discovery ---------------------------------------------------------------------------------------
+
+def lists(fake, name, answer):
+    """A site whose GET .../models is answered with this; everything else as usual."""
+    where = fake.site(name)
+    where.list, where.asked = answer, []
+
+    def script(x):
+        if x.request.method != "GET":
+            return answers.auto(x)
+        where.asked.append(x.request)
+        status, value = where.list
+        x.send(answers.http(json.dumps(value).encode(), status))
+        return None
+    where.default = script
+    return where
+
+
+def test_discovered_models_work_at_once():
+    shop = Fake()
+    where = lists(shop, "d", (200, {"object": "list", "data": [{"id": "first"}]}))
+    other = Gateway("providers:\n" + provider("d", where.url, more=", discover: 1s"))
+    try:
+        until(lambda: b'"d/first"' in other.get("/v1/models").body, "the first list", 10)
+        asked = where.asked[0]
+        same(asked.target, "/d/v1/models", "the path")
+        same(asked.header("authorization"), "Bearer sk-upstream-SECRET", "the credential")
+        reply = other.post(other.chat("first"))
+        same((reply.status, reply.header("x-sluice-cost-usd")), (200, "unknown"), "a bare name")
+        openai_error(other.post(other.chat("second")), 404, "model_not_found")
+        where.list = (200, {"data": [{"id": "first"}, {"id": "second"}, {"id": "b a d"}]})
+        until(lambda: other.post(other.chat("second")).status == 200, "the second model", 10)
+        code, out, _ = other.cli("models", "--provider", "d", "--json")
+        same([(each["id"], each["discovered"]) for each in json.loads(out)],
+             [("first", True), ("second", True)], "sluice models")
+        code, out, _ = other.cli("providers")
+        check("2 new models" in out, out)
+        code, out, _ = other.cli("providers", "--json")
+        same(json.loads(out)["configured"][0]["new_models"], 2, "sluice providers")
+        # A provider that fails changes nothing, and is named once.
+        where.list = (500, {"error": "no"})
+        until(lambda: "does not tell its models" in other.stderr(), "a warning", 10)
+        count = len(where.asked)
+        until(lambda: len(where.asked) > count + 1, "two more tries", 10)
+        same(other.stderr().count("does not tell its models"), 1, "warnings")
+        same(other.post(other.chat("second")).status, 200, "the second model")
+        # The next start knows them before anybody is asked.
+        same(other.stop(), 0, "stop")
+        other.start()
+        same(other.post(other.chat("second")).status, 200, "after a restart")
+        # What the catalogue learns is not new any more.
+        (other.dir / "api.json").write_text(json.dumps({"d": {"models": {"first": {}, "second": {}}}}))
+        same(other.cli("models", "update", other.dir / "api.json")[0], 0, "update")
+        code, out, _ = other.cli("models", "--provider", "d", "--json")
+        same([each["discovered"] for each in json.loads(out)], [False, False], "known now")
+        ids = [each["id"] for each in json.loads(other.get("/v1/models").body)["data"]]
+        same(ids.count("d/first"), 1, "how often it is listed")
+    finally:
+        other.remove()
+        shop.stop()
+
+
+def test_nobody_is_asked_without_discover():
+    shop = Fake()
+    where = lists(shop, "q", (200, {"data": [{"id": "first"}]}))
+    other = Gateway("providers:\n" + provider("q", where.url))
+    time.sleep(2)
+    same(where.asked, [], "requests for a list")
+    openai_error(other.post(other.chat("first")), 404, "model_not_found")
+    other.remove()
+    shop.stop()
+
+
+def test_a_silent_provider_does_not_delay_the_end():
+    shop = Fake()
+    where = shop.site("s")
+    gate = threading.Event()
+
+    def script(x):
+        gate.set()
+        x.hold(20)
+    where.default = script
+    other = Gateway("providers:\n" + provider("s", where.url, more=", discover: 1s"))
+    until(gate.is_set, "the question", 10)
+    began = time.monotonic()
+    same(other.stop(), 0, "stop")
+    check(time.monotonic() - began < 3 * SLOW, "time to stop")
+    other.remove()
+    shop.stop()

@@ -1,0 +1,303 @@
+#include "main/scout.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "config/facts.h"
+#include "loop/sys.h"
+#include "loop/thread.h"
+#include "main/fetch.h"
+#include "wire/wire.h"
+
+#include <time.h>
+
+enum { LIST_MOST = 8 * MiB, IDS_MOST = 2000 /* new ones of one answer */ };
+
+struct seen { /* of a provider, by its place in the configuration */
+	usec due;
+	bool is_failing;
+};
+
+struct scout {
+	struct gateway *g;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stopped;
+	_Atomic bool stop;
+	struct config *config; /* that `seen` is about */
+	struct seen *seen;
+};
+
+/* ---- a list ---- */
+
+static const struct json_limits limits = { 16, 500 * 1000, 1024, 64 };
+
+bool scout_read(str json, void (*each)(void *arg, str id), void *arg)
+{
+	struct json_value root, list;
+	struct json_member item;
+	bool is_named;
+
+	if (json_check(json, &limits, &root))
+		return false;
+	list = json_get(root, STR("data"));
+	is_named = list.type != JSON_ARRAY;
+	if (is_named)
+		list = json_get(root, STR("models"));
+	if (list.type != JSON_ARRAY)
+		return false;
+	for (struct json_iter it = json_iter(list); json_next(&it, &item);) {
+		struct json_value v =
+		        json_get(item.value, is_named ? STR("name") : STR("id"));
+		char room[2 * CATALOG_NAME_MOST];
+		str id;
+
+		if (v.type != JSON_STRING || v.raw.len > sizeof(room))
+			continue;
+		id = json_text(v, room);
+		str_skip(&id, STR("models/"));
+		if (catalog_id_is_safe(id))
+			each(arg, id);
+	}
+	return true;
+}
+
+struct listing {
+	struct scout *s;
+	const struct provider *p;
+	unsigned added;
+};
+
+static void add(void *arg, str id)
+{
+	struct listing *l = arg;
+	struct catalog_model known;
+
+	if (l->added >= IDS_MOST ||
+	    catalog_find_model(l->s->config->catalog, l->p->name, id, &known) ||
+	    !found_add(l->s->g->found, l->p->name, id))
+		return;
+	l->added++;
+	log_info("provider %.*s has a new model: %.*s", STR_ARG(l->p->name), STR_ARG(id));
+}
+
+/* ---- asking ---- */
+
+static const struct {
+	str header, before;
+} credentials[] = {
+	[AUTH_BEARER] = { STR_INIT("authorization: "), STR_INIT("Bearer ") },
+	[AUTH_API_KEY] = { STR_INIT("api-key: "), STR_INIT("") },
+	[AUTH_X_API_KEY] = { STR_INIT("x-api-key: "), STR_INIT("") },
+	[AUTH_X_GOOG_API_KEY] = { STR_INIT("x-goog-api-key: "), STR_INIT("") },
+};
+
+static void write_headers(const struct provider *p, struct buf *to)
+{
+	const struct wire *wire = wire_of(p->format);
+
+	if (wire && wire->needed_header.len)
+		buf_addf(to, "%.*s\r\n", STR_ARG(wire->needed_header));
+	if (p->key_count == 0 || p->auth == AUTH_NONE)
+		return;
+	buf_add(to, credentials[p->auth].header);
+	buf_add(to, credentials[p->auth].before);
+	buf_add(to, p->keys[0].text);
+	buf_add(to, STR("\r\n"));
+}
+
+static str page_of(enum wire_format format)
+{
+	if (format == WIRE_ANTHROPIC)
+		return STR("?limit=1000");
+	return format == WIRE_GEMINI ? STR("?pageSize=1000") : STR_NONE;
+}
+
+static bool ask(struct scout *s, const struct provider *p, struct listing *l,
+                struct buf *why)
+{
+	struct buf body = BUF_LIMIT(LIST_MOST), path = BUF_LIMIT(8 * KiB);
+	struct buf headers = BUF_LIMIT(16 * KiB);
+	struct fetch_from from = { .host = p->host,
+		                   .port = p->port,
+		                   .tls = p->tls,
+		                   .allow_private = p->allow_private,
+		                   .authority = p->authority,
+		                   .resolver = s->g->resolver,
+		                   .roots = &s->g->roots,
+		                   .ca_file = p->ca_file,
+		                   .patience = 30 * USEC_SEC,
+		                   .stop = &s->stop };
+	bool is_good;
+
+	buf_add(&path, p->base_path);
+	buf_add(&path, STR("/models"));
+	buf_add(&path, page_of(p->format));
+	write_headers(p, &headers);
+	from.path = buf_str(&path);
+	from.headers = buf_str(&headers);
+	is_good = fetch_get(&from, &body, why);
+	if (is_good && !scout_read(buf_str(&body), add, l)) {
+		buf_add(why, STR("the answer is no list of models"));
+		is_good = false;
+	}
+	if (headers.ptr)
+		mem_wipe(headers.ptr, headers.cap);
+	buf_free(&headers);
+	buf_free(&path);
+	buf_free(&body);
+	return is_good;
+}
+
+/* ---- remembering ---- */
+
+static void save(struct scout *s)
+{
+	struct buf text = BUF_LIMIT(4 * MiB), why = BUF_LIMIT(1 * KiB);
+	str provider, id;
+
+	for (unsigned at = 0; found_next(s->g->found, &at, &provider, &id);)
+		buf_addf(&text, "%.*s\t%.*s\n", STR_ARG(provider), STR_ARG(id));
+	if (!facts_found_save(s->config->data, buf_str(&text), &why))
+		log_warn("new models are not remembered: %s", buf_z(&why));
+	buf_free(&text);
+	buf_free(&why);
+}
+
+struct found *scout_recall(str data)
+{
+	struct found *found = found_new();
+	struct buf text = { 0 };
+	str rest = STR_NONE, provider, id;
+
+	if (facts_found_load(data, &text))
+		rest = buf_str(&text);
+	while (facts_found_next(&rest, &provider, &id))
+		found_add(found, provider, id);
+	buf_free(&text);
+	return found;
+}
+
+/* ---- rounds ---- */
+
+/* A tenth more or less, so that many gateways do not ask at once. */
+static usec jittered(usec span)
+{
+	uint64_t chance;
+
+	sys_random(&chance, sizeof(chance));
+	return span - span / 10 + (usec)(chance % (uint64_t)(span / 5 + 1));
+}
+
+static bool is_wanted(const struct provider *p)
+{
+	return p->discover > 0 && !p->disabled.len && !p->is_mock &&
+	       p->format != WIRE_BEDROCK && p->format != WIRE_COHERE;
+}
+
+static void take_config(struct scout *s)
+{
+	struct config *old = s->config;
+
+	pthread_mutex_lock(&s->g->lock);
+	if (s->g->config != old)
+		s->config = config_ref(s->g->config);
+	pthread_mutex_unlock(&s->g->lock);
+	if (s->config == old)
+		return;
+	config_unref(&old);
+	free(s->seen);
+	s->seen = mem_new((s->config->provider_count + 1) * sizeof(struct seen));
+	for (unsigned i = 0; i < s->config->provider_count; i++)
+		s->seen[i].due =
+		        sys_now() + jittered(s->config->providers[i].discover) / 10;
+}
+
+static void look_at(struct scout *s, unsigned i)
+{
+	const struct provider *p = &s->config->providers[i];
+	struct listing l = { .s = s, .p = p };
+	struct buf why = BUF_LIMIT(1 * KiB);
+	bool is_good = ask(s, p, &l, &why);
+
+	if (!is_good && !s->seen[i].is_failing && !atomic_load(&s->stop))
+		log_warn("provider %.*s does not tell its models: %s", STR_ARG(p->name),
+		         buf_z(&why));
+	s->seen[i].is_failing = !is_good;
+	s->seen[i].due = sys_now() + jittered(p->discover);
+	if (l.added)
+		save(s);
+	buf_free(&why);
+}
+
+/* A reload is seen after a few seconds; it is not told. */
+static void wait_a_moment(struct scout *s)
+{
+	usec next = sys_now() + 5 * USEC_SEC, span;
+	struct timespec until;
+
+	for (unsigned i = 0; i < s->config->provider_count; i++)
+		if (is_wanted(&s->config->providers[i]))
+			next = min_of(next, s->seen[i].due);
+	span = max_of(next - sys_now(), (usec)(10 * USEC_MS));
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (long)(span % USEC_SEC) * 1000;
+	until.tv_sec += (time_t)(span / USEC_SEC) + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&s->lock);
+	if (!atomic_load(&s->stop))
+		pthread_cond_timedwait(&s->stopped, &s->lock, &until);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void *run(void *arg)
+{
+	struct scout *s = arg;
+
+	while (!atomic_load(&s->stop)) {
+		take_config(s);
+		for (unsigned i = 0; i < s->config->provider_count; i++)
+			if (is_wanted(&s->config->providers[i]) &&
+			    sys_now() >= s->seen[i].due && !atomic_load(&s->stop))
+				look_at(s, i);
+		wait_a_moment(s);
+	}
+	return NULL;
+}
+
+static void done(struct scout *s)
+{
+	config_unref(&s->config);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->stopped);
+	free(s->seen);
+	free(s);
+}
+
+struct scout *scout_new(struct gateway *g)
+{
+	struct scout *s = new_of(struct scout);
+
+	s->g = g;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->stopped, NULL);
+	take_config(s);
+	if (thread_start(&s->thread, "scout", run, s))
+		return s;
+	done(s);
+	return NULL;
+}
+
+void scout_free(struct scout **ps)
+{
+	struct scout *s = move(*ps);
+
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	atomic_store(&s->stop, true);
+	pthread_cond_signal(&s->stopped);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	done(s);
+}
