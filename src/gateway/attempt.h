@@ -106,6 +106,18 @@ void attempt_pause(struct attempt *a, bool paused);
 /* A record of an exchange that never had an attempt. */
 void attempt_record_none(struct exchange *x);
 
+/* ---- send.c ---- */
+
+/* The connection is there: the request goes out, or the attempt fails. */
+void attempt_send(struct attempt *a);
+/* What was handed to the connection has gone out. */
+void attempt_send_room(struct attempt *a);
+
+/* ---- settle.c ---- */
+
+/* Its OPEN record; false: the journal has no room. */
+must_check bool attempt_reserve(struct attempt *a);
+
 /* ---- relay.c, stream.c, outgoing.c ---- */
 
 /* The final head of the answer is known: a->kind and what follows from it. */

@@ -5,7 +5,6 @@
 #include "gateway/exchange.h"
 
 #include "base/assert.h"
-#include "codec/multipart.h"
 #include "codec/text.h"
 #include "gateway/answer.h"
 #include "gateway/attempt.h"
@@ -128,87 +127,12 @@ static enum flow step_open(struct exchange *x)
 
 /* ---- BODY ---- */
 
-/* Looks for the model in what there is of a multipart body; searching again only after it
- * has doubled keeps a slow upload linear. */
-static enum flow skim_multipart(struct exchange *x)
-{
-	str body = retained_str(&x->body), boundary, model;
-
-	if (!x->body_whole && body.len < x->look_at &&
-	    body.len < x->plan->config->limits.body)
-		return WAIT;
-	x->look_at = body.len * 2;
-	if (!multipart_boundary(x->content_type, &boundary)) {
-		exchange_fail(x, FAULT_BAD_MULTIPART,
-		              STR("no boundary in the content type"));
-		return GO;
-	}
-	switch (multipart_find(body, boundary, STR("model"), &model)) {
-	case MULTIPART_FOUND:
-		/* Of unknown length it is held whole, because it could not be announced.
-		 */
-		if (!x->body_whole && x->body_length == 0) {
-			if (body.len < x->plan->config->limits.body)
-				return WAIT;
-			exchange_fail(
-			        x, FAULT_HTTP_BODY_LARGE,
-			        STR("an upload this large must announce its length"));
-			return GO;
-		}
-		x->skim.model = arena_copy(&x->arena, str_first(model, 512));
-		x->skim.model_at = (size_t)(model.ptr - body.ptr);
-		x->skim.model_len = model.len;
-		if (model.len == 0 || model.len > 512 || !http_value_is_safe(model))
-			exchange_fail(x, FAULT_BAD_REQUEST,
-			              STR("\"model\" is not usable"));
-		else
-			go(x, STEP_ADMIT);
-		return GO;
-	case MULTIPART_MORE:
-		if (!x->body_whole && body.len < x->plan->config->limits.body)
-			return WAIT;
-		exchange_fail(x,
-		              x->body_whole ? FAULT_BAD_MULTIPART : FAULT_HTTP_BODY_LARGE,
-		              STR_NONE);
-		return GO;
-	case MULTIPART_NONE:
-		exchange_fail(x, FAULT_NO_MODEL, STR_NONE);
-		return GO;
-	case MULTIPART_BAD:
-		exchange_fail(x, FAULT_BAD_MULTIPART, STR_NONE);
-		return GO;
-	case MULTIPART_TWICE:
-		exchange_fail(x, FAULT_BAD_MULTIPART,
-		              STR("\"model\" stands there twice"));
-		return GO;
-	}
-	return WAIT;
-}
-
-static enum flow skim_json(struct exchange *x)
-{
-	str detail = STR_NONE;
-	fault_t why;
-
-	if (!x->body_whole)
-		return WAIT;
-	why = x->endpoint->wire->skim(retained_str(&x->body), x->endpoint->operation,
-	                              &x->arena, &x->skim, &detail);
-	if (why) {
-		exchange_fail(x, why, detail);
-		return GO;
-	}
-	if (x->endpoint->suffix.len) {
-		x->skim.model = x->path_model;
-		x->skim.stream = x->endpoint->stream;
-	}
-	return go(x, STEP_ADMIT);
-}
-
 static enum flow step_body(struct exchange *x)
 {
 	const struct config *c = x->plan->config;
-	bool multipart = operations[x->endpoint->operation].multipart;
+	bool multipart = operations[x->endpoint->operation].multipart, is_enough = false;
+	str detail = STR_NONE;
+	fault_t why;
 
 	if (!x->body_asked) {
 		x->body_asked = true;
@@ -216,7 +140,12 @@ static enum flow step_body(struct exchange *x)
 		if (x->step != STEP_BODY) /* refused inside the call */
 			return GO;
 	}
-	return multipart ? skim_multipart(x) : skim_json(x);
+	why = exchange_skim(x, &is_enough, &detail);
+	if (why) {
+		exchange_fail(x, why, detail);
+		return GO;
+	}
+	return is_enough ? go(x, STEP_ADMIT) : WAIT;
 }
 
 static void on_body(struct http_conn *client, str bytes, bool end)

@@ -1,0 +1,257 @@
+/* send.c - the request as one provider gets it: target, head, body, and what of an upload
+ * comes in later.
+ *
+ * The body is the client's own with a few edits, sent around them without a copy, or what
+ * the lane between two formats has written. */
+#include "gateway/attempt.h"
+
+#include "codec/json_write.h"
+#include "codec/text.h"
+#include "gateway/credential.h"
+#include "gateway/lane.h"
+
+enum { UPLOAD_HIGH = 128 * KiB };
+
+/* The model's name as this target calls it, in the way the body writes it. */
+static str model_value(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct buf quoted = BUF_LIMIT(4 * KiB);
+	struct json_writer w = { .to = &quoted };
+	str value;
+
+	if (operations[x->endpoint->operation].multipart)
+		return a->target->model;
+	json_str(&w, a->target->model);
+	value = arena_copy(&x->arena, buf_str(&quoted));
+	buf_free(&quoted);
+	return value;
+}
+
+/* Of what is no chat, some formats name the model in the body as well. */
+static bool rename_model(struct attempt *a, str body)
+{
+	const struct exchange *x = a->x;
+
+	if (!a->wire->rename || operations[x->endpoint->operation].is_chat)
+		return false;
+	buf_free(&a->renamed); /* of the same attempt, on a connection gone stale */
+	a->renamed = BUF_LIMIT(2 * body.len + MiB);
+	return a->wire->rename(body, a->target->model, &a->renamed) && !a->renamed.over;
+}
+
+static int by_place(const struct edit *a, const struct edit *b)
+{
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+/* What differs from the client's bytes: the model, and the wish for usage. */
+static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOST])
+{
+	struct exchange *x = a->x;
+	struct edit model = { .at = x->skim.model_at, .len = x->skim.model_len };
+	size_t count = 0;
+
+	if (a->wire->model_in_path)
+		return 0;
+	model.with = model_value(a);
+	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
+		edits[count++] = model;
+	if (a->asked_usage && x->skim.ask_usage.with.len)
+		edits[count++] = x->skim.ask_usage;
+	if (count == 2 && by_place(&edits[0], &edits[1]) > 0) {
+		struct edit first = edits[1];
+
+		edits[1] = edits[0];
+		edits[0] = first;
+	}
+	return count;
+}
+
+/* A stream, or a batch: what makes the path of some formats another one. */
+static bool asks_for_many(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	if (x->endpoint->operation == OP_EMBEDDINGS)
+		return a->lane || x->endpoint->batch;
+	return x->skim.stream;
+}
+
+/* Path and query as this provider wants them. */
+static void add_target(const struct attempt *a, struct buf *to)
+{
+	const struct exchange *x = a->x;
+	const struct provider *p = a->target->provider;
+	size_t model_at = str_find_str(p->base_path, STR("{model}"));
+	size_t from = to->len;
+
+	buf_add(to, str_first(p->base_path, model_at));
+	if (model_at < p->base_path.len) {
+		url_encode(to, a->target->model);
+		buf_add(to, str_from(p->base_path, model_at + STR("{model}").len));
+	}
+	if (a->wire->write_path)
+		a->wire->write_path(x->endpoint->operation, a->target->model,
+		                    asks_for_many(a), to);
+	else
+		buf_add(to, operations[x->endpoint->operation].path);
+	if (p->query.len) {
+		str so_far = str_from(buf_str(to), from);
+
+		buf_add_char(to, str_find(so_far, '?') < so_far.len ? '&' : '?');
+		buf_add(to, p->query);
+	} else if (x->query.len && a->wire == x->endpoint->wire &&
+	           !a->wire->model_in_path) {
+		buf_add_char(to, '?');
+		buf_add(to, x->query);
+	}
+}
+
+/* Does one of the lines begin with that name? */
+static bool has_line(str lines, str name)
+{
+	while (lines.len) {
+		str line = str_cut(&lines, '\n');
+
+		if (str_starts_nocase(line, name) && line.len > name.len &&
+		    line.ptr[name.len] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* What the format's own headers say: the client's, where it speaks the same format, and
+ * those that the format cannot be without. */
+static void add_features(const struct attempt *a, struct buf *to)
+{
+	const struct exchange *x = a->x;
+	str needed = a->wire->needed_header, name = str_cut(&needed, ':');
+	bool is_same = a->wire == x->endpoint->wire;
+
+	if (is_same)
+		buf_add(to, x->features);
+	if (name.len && !(is_same && has_line(x->features, name))) {
+		buf_add(to, a->wire->needed_header);
+		buf_add(to, STR("\r\n"));
+	}
+}
+
+static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec *body,
+                         int pieces, str *ret)
+{
+	struct exchange *x = a->x;
+	const struct provider *p = a->target->provider;
+	struct buf *to = &x->worker->head;
+	size_t target_at, target_end;
+	fault_t why;
+
+	buf_clear(to);
+	buf_add(to, STR("POST "));
+	target_at = to->len;
+	add_target(a, to);
+	target_end = to->len;
+	buf_add(to, STR(" HTTP/1.1\r\nhost: "));
+	buf_add(to, p->authority);
+	buf_add(to, STR("\r\n"));
+	struct credential_request as_sent = {
+		.target = str_of(to->ptr + target_at, target_end - target_at),
+		.content_type = x->content_type,
+		.body = body,
+		.pieces = pieces,
+		.is_whole = x->body_whole,
+		.wall = a->x->worker->loop.wall,
+	};
+	why = credential_add(to, p, x->key_at, a->token.text, &as_sent);
+	if (why)
+		return why;
+	buf_add(to, STR("x-client-request-id: "));
+	buf_add_hex(to, a->id, 16);
+	buf_add(to, STR("\r\naccept-encoding: identity\r\ncontent-type: "));
+	buf_add(to, x->content_type);
+	buf_add(to, STR("\r\ncontent-length: "));
+	buf_add_u64(to, length);
+	buf_add(to, STR("\r\n"));
+	buf_add(to, x->forward);
+	add_features(a, to);
+	buf_add(to, STR("\r\n"));
+	if (to->over)
+		return FAULT_HTTP_HEAD_LARGE;
+	*ret = arena_copy(&x->arena, buf_str(to));
+	return NULL;
+}
+
+void attempt_send(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	str body = retained_str(&x->body), head;
+	struct edit edits[EDIT_MOST];
+	struct iovec iov[EDIT_IOV + 1];
+	size_t count, length;
+	fault_t why;
+	int pieces;
+
+	bool is_written = a->lane && a->lane->translates;
+	if (is_written)
+		body = buf_str(&a->lane->body);
+	else if (rename_model(a, body))
+		body = buf_str(&a->renamed);
+	count = is_written ? 0 : make_edits(a, body, edits);
+	length = edit_length(body, edits, count);
+
+	if (!x->body_whole) /* a large upload goes through while it comes in */
+		length += (size_t)x->body_length - body.len;
+	pieces = 1 + edit_iov(body, edits, count, iov + 1);
+	why = make_head(a, length, iov + 1, pieces - 1, &head);
+	if (why) {
+		attempt_fail(a, why, STR_NONE);
+		return;
+	}
+	x->body_dropped = !x->body_whole;
+	iov[0] = (struct iovec){ (void *)(uintptr_t)head.ptr, head.len };
+	a->sent = a->x->worker->loop.now;
+	http_up_send(a->up, iov, pieces, x->body_whole);
+}
+
+/* What the connection was given stays where it is until it has gone out (`sending`), so
+ * what comes in meanwhile waits in a buffer of its own, which may grow and move. */
+void attempt_send_more(struct attempt *a, str bytes, bool end)
+{
+	struct exchange *x = a->x;
+
+	if (!a->up || a->step == ATTEMPT_CLOSE)
+		return;
+	if (!buf_add(&x->upload, bytes)) {
+		attempt_fail(a, FAULT_NO_MEMORY, STR_NONE);
+		return;
+	}
+	if (!http_up_has_pending(a->up))
+		attempt_send_room(a);
+	if (!end && x->client && x->upload.len > UPLOAD_HIGH)
+		http_pause_body(x->client);
+}
+
+void attempt_send_room(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct http_up *u = a->up;
+	bool end = x->body_whole;
+
+	if (!x->body_dropped || x->upload_ended)
+		return;
+	/* Everything handed over has gone out: its buffer takes in what comes next. */
+	struct buf gone = x->sending;
+
+	x->sending = x->upload;
+	x->upload = gone;
+	buf_clear(&x->upload);
+	if (x->sending.len == 0 && !end) {
+		if (x->client)
+			http_resume_body(x->client);
+		return;
+	}
+	x->upload_ended = end;
+	http_up_send(u, &(struct iovec){ x->sending.ptr, x->sending.len }, 1, end);
+	if (!end && x->client && !http_up_has_pending(u))
+		http_resume_body(x->client);
+}

@@ -1,0 +1,154 @@
+/* settle.c - an attempt in the journal: before it is sent, and when it has closed, with
+ * what it used and what that costs. */
+#include "gateway/attempt.h"
+
+#include "gateway/lane.h"
+#include "policy/price.h"
+
+/* What is known of an attempt before it is sent. */
+static struct attempt_row open_row(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	return (struct attempt_row){
+		.id = a->id,
+		.exchange = x->id,
+		.number = a->number,
+		.key = x->key,
+		.began_wall = a->began_wall,
+		.operation = operations[x->endpoint->operation].name,
+		.asked = x->skim.model,
+		.route = x->candidates.route,
+		.provider = a->target->provider->name,
+		.model = a->target->model,
+		.stream = x->skim.stream,
+		.request_bytes = x->body_bytes,
+	};
+}
+
+bool attempt_reserve(struct attempt *a)
+{
+	struct attempt_row row = open_row(a);
+
+	return record_write(a->x->worker->journal, RECORD_OPEN, &row);
+}
+
+/* How the figures of usage came about; without a report they are counted from what was
+ * seen, at four bytes a token. */
+static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *ret)
+{
+	const struct tap *t = &a->tap;
+	uint64_t asked = (a->x->body_bytes + 3) / 4;
+
+	*ret = (struct token_usage){ 0 };
+	if (t->operation == OP_COUNT) /* nothing is generated, nothing is billed */
+		return USAGE_NONE;
+	if (t->has_usage && !t->bad_usage) {
+		*ret = t->usage;
+		return USAGE_REPORTED;
+	}
+	if (a->sent == 0 || a->status >= 300)
+		return USAGE_NONE;
+	if (t->text_bytes || (a->ended && !a->why)) {
+		*ret = (struct token_usage){ .input = asked,
+			                     .output = (t->text_bytes + 3) / 4 };
+		return USAGE_ESTIMATED;
+	}
+	return USAGE_UNKNOWN;
+}
+
+nanousd attempt_cost(const struct attempt *a)
+{
+	struct token_usage usage;
+	enum usage_kind kind = judge_usage(a, &usage);
+
+	if (kind == USAGE_NONE)
+		return 0;
+	if (kind == USAGE_UNKNOWN || !a->target->is_known)
+		return COST_UNKNOWN;
+	return price_cost(&a->target->facts, &usage);
+}
+
+static usec since(usec from, usec to)
+{
+	return to ? to - from : 0;
+}
+
+/* The exchange's own facts, on the row that closes it. */
+static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf *client)
+{
+	net_print_ip(&x->peer, client);
+	row->closes = true;
+	row->client_status = x->client_status;
+	row->exchange_total = since(x->began, x->finished_at);
+	row->overhead = x->overhead;
+	row->attempts = x->attempts;
+	row->client = buf_str(client);
+	row->agent = x->agent;
+}
+
+/* What could not cross between two formats, for the ledger. */
+static str lost_of(const struct attempt *a)
+{
+	str names = lane_dropped(a->x);
+
+	return names.len ? arena_printf(&a->x->arena, "dropped: %.*s",
+	                                STR_ARG(str_first(names, 500)))
+	                 : STR_NONE;
+}
+
+void attempt_settle(struct attempt *a, bool closes)
+{
+	struct buf client = BUF_LIMIT(128);
+	struct attempt_row row = open_row(a);
+
+	if (a->settled)
+		return;
+	a->settled = true;
+	row.state = ROW_DONE;
+	row.status = a->status;
+	row.fault = a->why ? a->why->name : STR_NONE;
+	row.detail = a->why ? a->detail : lost_of(a);
+	row.answered_model = tap_model(&a->tap);
+	row.finish = tap_finish(&a->tap);
+	row.connect = since(a->began, a->connected);
+	row.first_byte = since(a->began, a->first_byte);
+	row.first_token = since(a->began, a->first_token);
+	row.total = since(a->began, a->closed);
+	row.answer_bytes = a->answer_bytes;
+	row.usage_kind = judge_usage(a, &row.usage);
+	row.cost = attempt_cost(a);
+	if (closes)
+		add_exchange(&row, a->x, &client);
+	/* An OPEN has room for its CLOSE set aside.  Without one (best-effort) all of it
+	 * is tried now; the recorder tells of the gap. */
+	if (!record_write(a->x->worker->journal,
+	                  a->unjournalled ? RECORD_WHOLE : RECORD_CLOSE, &row))
+		a->x->worker->counts.lost_closes++;
+	buf_free(&client);
+}
+
+void attempt_record_none(struct exchange *x)
+{
+	struct buf client = BUF_LIMIT(128);
+	struct attempt_row row = {
+		.id = x->id,
+		.exchange = x->id,
+		.key = x->key,
+		.began_wall = x->began_wall,
+		.operation = operations[x->endpoint->operation].name,
+		.asked = x->skim.model,
+		.route = x->candidates.route,
+		.stream = x->skim.stream,
+		.request_bytes = x->body_bytes,
+		.state = ROW_DONE,
+		.fault = x->why ? x->why->name : STR_NONE,
+		.detail = x->detail,
+		.usage_kind = USAGE_NONE,
+	};
+
+	add_exchange(&row, x, &client);
+	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
+		x->worker->counts.lost_closes++;
+	buf_free(&client);
+}
