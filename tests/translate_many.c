@@ -98,7 +98,7 @@ static bool serve(void)
 	t.model = str_from_z(j.model);
 	if (strcmp(j.provider, "-") != 0)
 		t.provider = str_from_z(j.provider);
-	if (catalog_find_model(t.provider, t.model, &facts))
+	if (catalog_find_model(NULL, t.provider, t.model, &facts))
 		t.facts = &facts;
 	if (strncmp(j.what, "cut-", 4) == 0) {
 		cut(j.what + 4, &t, max_of(j.step, (size_t)1), str_of(body, j.length));

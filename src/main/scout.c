@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "config/facts.h"
+#include "gateway/credential.h"
 #include "loop/sys.h"
 #include "loop/thread.h"
 #include "main/fetch.h"
@@ -83,34 +84,23 @@ static void add(void *arg, str id)
 
 /* ---- asking ---- */
 
-static const struct {
-	str header, before;
-} credentials[] = {
-	[AUTH_BEARER] = { STR_INIT("authorization: "), STR_INIT("Bearer ") },
-	[AUTH_API_KEY] = { STR_INIT("api-key: "), STR_INIT("") },
-	[AUTH_X_API_KEY] = { STR_INIT("x-api-key: "), STR_INIT("") },
-	[AUTH_X_GOOG_API_KEY] = { STR_INIT("x-goog-api-key: "), STR_INIT("") },
-};
-
 static void write_headers(const struct provider *p, struct buf *to)
 {
 	const struct wire *wire = wire_of(p->format);
+	const struct credential_request request = { .is_whole = true };
 
 	if (wire && wire->needed_header.len)
 		buf_addf(to, "%.*s\r\n", STR_ARG(wire->needed_header));
-	if (p->key_count == 0 || p->auth == AUTH_NONE)
-		return;
-	buf_add(to, credentials[p->auth].header);
-	buf_add(to, credentials[p->auth].before);
-	buf_add(to, p->keys[0].text);
-	buf_add(to, STR("\r\n"));
+	/* Only a signature could fail. */
+	(void)!credential_add(to, p, 0, STR_NONE, &request);
 }
 
-static str page_of(enum wire_format format)
+/* As many as the format gives at once. */
+static str query_of(const struct provider *p)
 {
-	if (format == WIRE_ANTHROPIC)
-		return STR("?limit=1000");
-	return format == WIRE_GEMINI ? STR("?pageSize=1000") : STR_NONE;
+	if (p->format == WIRE_ANTHROPIC)
+		return STR("limit=1000");
+	return p->format == WIRE_GEMINI ? STR("pageSize=1000") : p->query;
 }
 
 static bool ask(struct scout *s, const struct provider *p, struct listing *l,
@@ -128,11 +118,13 @@ static bool ask(struct scout *s, const struct provider *p, struct listing *l,
 		                   .ca_file = p->ca_file,
 		                   .patience = 30 * USEC_SEC,
 		                   .stop = &s->stop };
+	str query = query_of(p);
 	bool is_good;
 
 	buf_add(&path, p->base_path);
 	buf_add(&path, STR("/models"));
-	buf_add(&path, page_of(p->format));
+	if (query.len)
+		buf_addf(&path, "?%.*s", STR_ARG(query));
 	write_headers(p, &headers);
 	from.path = buf_str(&path);
 	from.headers = buf_str(&headers);
@@ -189,10 +181,13 @@ static usec jittered(usec span)
 	return span - span / 10 + (usec)(chance % (uint64_t)(span / 5 + 1));
 }
 
+/* Clouds list what they could offer elsewhere, and not what an account has. */
 static bool is_wanted(const struct provider *p)
 {
 	return p->discover > 0 && !p->disabled.len && !p->is_mock &&
-	       p->format != WIRE_BEDROCK && p->format != WIRE_COHERE;
+	       p->format != WIRE_BEDROCK && p->format != WIRE_COHERE &&
+	       p->auth != AUTH_SIGV4 && p->auth != AUTH_SERVICE_ACCOUNT &&
+	       !str_has(p->base_path, STR("{"));
 }
 
 static void take_config(struct scout *s)

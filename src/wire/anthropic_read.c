@@ -324,12 +324,9 @@ static void read_root(struct anthropic_reading *in, const struct json_value *v)
 
 fault_t anthropic_read_request(str body, struct chat_request *r, str *ret_detail)
 {
-	struct json_value root, v[ROOT_MEMBERS] = { 0 };
+	struct json_value root = chat_root(body), v[ROOT_MEMBERS] = { 0 };
 	struct anthropic_reading in = { .r = r, .detail = ret_detail };
-	fault_t why = json_check(body, &json_limits_default, &root);
 
-	if (why)
-		return why;
 	if (root.type != JSON_OBJECT)
 		return FAULT_BAD_JSON;
 	chat_pick(r, root, STR_NONE, root_names, ROOT_MEMBERS, v);

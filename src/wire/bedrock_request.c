@@ -509,12 +509,12 @@ fault_t bedrock_read_request(str body, struct chat_request *r, str *ret_detail)
 		[ADDITIONAL] = STR_INIT("additionalModelRequestFields"),
 		[VARIABLES] = STR_INIT("promptVariables"),
 	};
-	struct json_value root, m[countof(names)];
+	struct json_value root = chat_root(body), m[countof(names)];
 	struct json_member message;
-	fault_t why = json_check(body, &json_limits_default, &root);
+	fault_t why;
 
-	if (why)
-		return why;
+	if (root.type != JSON_OBJECT)
+		return FAULT_BAD_JSON;
 	chat_pick(r, root, STR_NONE, names, countof(names), m);
 	if (m[MESSAGES].type != JSON_ARRAY) {
 		*ret_detail = STR("\"messages\" must be an array");

@@ -101,6 +101,15 @@ struct chat_tool *chat_add_tool(struct chat_request *r, enum chat_tool_kind kind
 
 /* ---- members ---- */
 
+struct json_value chat_root(str body)
+{
+	str text = str_trim(body);
+	bool is_object = text.len >= 2 && text.ptr[0] == '{' && str_ends(text, STR("}"));
+
+	return is_object ? (struct json_value){ JSON_OBJECT, text }
+	                 : (struct json_value){ .type = JSON_NONE };
+}
+
 static int find_name(const str *names, unsigned count, const struct json_member *m)
 {
 	bool plain = str_find(m->key, '\\') == m->key.len;

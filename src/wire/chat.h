@@ -201,6 +201,9 @@ struct chat_part *chat_add_inner(struct chat_request *r, struct chat_part *resul
                                  enum chat_kind kind);
 struct chat_tool *chat_add_tool(struct chat_request *r, enum chat_tool_kind kind);
 
+/* The root of a body that skim has accepted, which is not checked again; JSON_NONE for
+ * what cannot be one. */
+struct json_value chat_root(str body);
 /* The members of object sorted into values[i] by names[i] (count of them, at most 64).
  * Others are named as dropped, with `where` (may be empty) in front: "where.name".  The
  * same name twice: r->why.  JSON null counts as absent. */

@@ -295,12 +295,12 @@ fault_t cohere_read_request(str body, struct chat_request *r, str *ret_detail)
 		STR_INIT("priority"),
 		STR_INIT("logprobs"),
 	};
-	struct json_value root, m[countof(names)];
+	struct json_value root = chat_root(body), m[countof(names)];
 	struct json_member message;
-	fault_t why = json_check(body, &json_limits_default, &root);
+	fault_t why;
 
-	if (why)
-		return why;
+	if (root.type != JSON_OBJECT)
+		return FAULT_BAD_JSON;
 	chat_pick(r, root, STR_NONE, names, countof(names), m);
 	if (m[MESSAGES].type != JSON_ARRAY)
 		return bad(ret_detail, STR("\"messages\" must be an array"));

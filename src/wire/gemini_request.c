@@ -280,11 +280,8 @@ static fault_t read_root(struct json_value root, struct chat_request *r, str *re
 
 fault_t gemini_read_request(str body, struct chat_request *r, str *ret_detail)
 {
-	struct json_value root;
-	fault_t why = json_check(body, &json_limits_default, &root);
+	struct json_value root = chat_root(body);
 
-	if (why)
-		return why;
 	if (root.type != JSON_OBJECT)
 		return FAULT_BAD_JSON;
 	r->stream_usage = true; /* a stream of this format always has it */

@@ -312,11 +312,11 @@ static void read_root(struct chat_request *r, struct json_value root,
 
 fault_t openai_read_request(str body, struct chat_request *r, str *ret_detail)
 {
-	struct json_value v[R_MOST] = { 0 }, root;
-	fault_t why = json_check(body, &json_limits_default, &root);
+	struct json_value v[R_MOST] = { 0 }, root = chat_root(body);
+	fault_t why;
 
-	if (why)
-		return why;
+	if (root.type != JSON_OBJECT)
+		return FAULT_BAD_JSON;
 	read_root(r, root, v);
 	r->model = chat_text(r, v[R_MODEL]);
 	r->stream = v[R_STREAM].type == JSON_TRUE;

@@ -411,12 +411,9 @@ static void read_limits(struct responses_reading *in, const struct json_value *v
 fault_t responses_read_request(str body, struct chat_request *r, str *ret_detail)
 {
 	struct responses_reading in = { .r = r };
-	struct json_value v[ROOT_MEMBERS], root;
+	struct json_value v[ROOT_MEMBERS], root = chat_root(body);
 	bool has_past;
-	fault_t why = json_check(body, &json_limits_default, &root);
 
-	if (why)
-		return why;
 	if (root.type != JSON_OBJECT)
 		return FAULT_BAD_JSON;
 	chat_pick(r, root, STR_NONE, root_names, ROOT_MEMBERS, v);
