@@ -1,6 +1,6 @@
 # The words never change: make, make check, make recordings, make asan, make tsan, make
-# fuzz, make tidy, make floors, make bench, make night, make agents, make run.  What they do
-# stands in meson.build, tests/ and tools/.
+# fuzz, make tidy, make floors, make bench, make night, make agents, make pairs, make run.
+# What they do stands in meson.build, tests/ and tools/.
 BUILD ?= build
 JOBS  ?= $(shell nproc)
 CC    ?= cc
@@ -8,7 +8,7 @@ E2E   ?= tests/e2e/run
 MESON  = tools/configure
 
 .PHONY: all unit recordings check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy \
-	floors format bench night agents run docs clean
+	floors format bench night agents pairs run docs clean
 
 all:
 	@$(MESON) $(BUILD) -Db_lto=true
@@ -80,6 +80,10 @@ night: check
 # Coding agents against every provider format; 1.6 GB from npm, so no part of the tests.
 agents: all
 	@SLUICE=$(BUILD)/sluice tests/agents/agents.py
+
+# Every client's format against every provider's, as a table.
+pairs: all
+	@SLUICE=$(BUILD)/sluice E2E_TABLE=/dev/stdout $(E2E) formats pairs | grep -v '^ok '
 
 run: all
 	@$(BUILD)/sluice

@@ -1,7 +1,7 @@
 """All 36 pairs: every client's format against providers of every format, whole and streamed.
 
 One stand-alone mock speaks all formats; the gateway has a provider for each. What the client gets is
-read by dialects.py, which shares nothing with the gateway. `E2E_TABLE=FILE` writes the table of
+read by dialects.py, which shares nothing with the gateway. `make pairs` prints the table of
 results as it stands in docs/formats.md.
 """
 
@@ -34,19 +34,19 @@ def teardown():
     mock.terminate()
     mock.wait()
     if os.environ.get("E2E_TABLE"):
-        write_table(os.environ["E2E_TABLE"])
+        with open(os.environ["E2E_TABLE"], "w") as out:
+            write_table(out)
 
 
-def write_table(path):
+def write_table(out):
     """Rows: clients; columns: providers; a cell: whole / streamed."""
     names = [each.name for each in dialects.ALL]
-    with open(path, "w") as out:
-        out.write("| client \\ provider | " + " | ".join(names) + " |\n")
-        out.write("|---|" + "---|" * len(names) + "\n")
-        for client in names:
-            cells = [" / ".join("ok" if results.get((client, provider, stream)) else "FAILS"
-                                for stream in (False, True)) for provider in names]
-            out.write(f"| {client} | " + " | ".join(cells) + " |\n")
+    out.write("| client \\ provider | " + " | ".join(names) + " |\n")
+    out.write("|---|" + "---|" * len(names) + "\n")
+    for client in names:
+        cells = [" / ".join("ok" if results.get((client, provider, stream)) else "FAILS"
+                            for stream in (False, True)) for provider in names]
+        out.write(f"| {client} | " + " | ".join(cells) + " |\n")
 
 
 def ask(client, provider, model, turn, stream):

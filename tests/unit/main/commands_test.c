@@ -121,12 +121,28 @@ static void compare_file(const struct captured *c, const char *path, const char 
 	buf_free(&text);
 }
 
+/* A file that goes on behind what the program says. */
+static void compare_beginning(const struct captured *c, const char *path, const char *how)
+{
+	FILE *file = fopen(path, "r");
+	struct buf text = { 0 };
+
+	if (!file)
+		return;
+	capture_file(file, &text);
+	if (!str_starts(buf_str(&text), buf_str(&c->out)))
+		check_failed(__FILE__, __LINE__, "%s is old: %s", path, how);
+	buf_free(&text);
+}
+
 TEST(the_documentation_in_docs_is_what_the_program_says)
 {
 	struct captured c = { 0 };
 
 	run(&c, "config docs");
 	compare_file(&c, "docs/config.md", "sluice config docs");
+	run(&c, "config formats");
+	compare_beginning(&c, "docs/formats.md", "make docs");
 	run(&c, "cli-docs");
 	compare_file(&c, "docs/cli.md", "sluice cli-docs");
 	run(&c, "config errors");
