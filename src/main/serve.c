@@ -231,9 +231,12 @@ static void block_signals(sigset_t *set)
 
 static void drain(struct serving *s, const sigset_t *set)
 {
-	usec deadline = sys_now() + s->process.drain;
 	struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
+	usec deadline;
 
+	pthread_mutex_lock(&s->reloading);
+	deadline = sys_now() + s->process.drain;
+	pthread_mutex_unlock(&s->reloading);
 	notify_supervisor("STOPPING=1");
 	log_info("draining: running requests may end; once more to quit at once");
 	process_drain(&s->process);
@@ -299,7 +302,10 @@ static int serve(struct serving *s)
 		s->scout = scout_new(&s->process.gateway);
 		if (!s->scout)
 			log_warn("no thread for `discover`: new models are not seen");
+		/* The clerk may be asked to reload from now on. */
+		pthread_mutex_lock(&s->reloading);
 		greet(s, &found);
+		pthread_mutex_unlock(&s->reloading);
 		buf_free(&found);
 		notify_supervisor("READY=1");
 		wait_for_signals(s, &set);

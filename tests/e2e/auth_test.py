@@ -305,7 +305,7 @@ def vertex_gateway(tokens, more="", workers=2, **how):
 
 
 def test_vertex_many_workers_one_question():
-    tokens = Tokens(delay=0.7 * SLOW)
+    tokens = Tokens(delay=0.7)
     gateway, site = vertex_gateway(tokens, workers=4)
     gateway.key()
     got = []
