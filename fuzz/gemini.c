@@ -10,9 +10,11 @@ static void read_request(str body)
 	struct chat_request r = { .keep = &keep, .from = WIRE_GEMINI };
 	struct chat_target t = { .model = STR("gemini-3-flash") };
 	struct buf out = BUF_LIMIT(4 * MiB);
+	struct skimmed s;
 	str detail = STR_NONE;
 
-	if (!wire_gemini.read_request(body, &r, &detail) &&
+	if (!wire_gemini.skim(body, OP_CHAT, &keep, &s, &detail) &&
+	    !wire_gemini.read_request(body, &r, &detail) &&
 	    !wire_gemini.write_request(&r, &t, &out, &detail))
 		assert(!json_check(buf_str(&out), &json_limits_default, NULL));
 	buf_free(&out);

@@ -19,9 +19,11 @@ static void request(str text, const char *provider)
 	struct chat_request r = { .keep = &keep, .from = WIRE_OPENAI_CHAT };
 	struct chat_target t = { .model = STR("m"), .provider = str_from_z(provider) };
 	struct buf one = BUF_LIMIT(4 * MiB), two = BUF_LIMIT(4 * MiB);
+	struct skimmed s;
 	str detail = STR_NONE;
 
-	if (!wire_openai_chat.read_request(text, &r, &detail) &&
+	if (!wire_openai_chat.skim(text, OP_CHAT, &keep, &s, &detail) &&
+	    !wire_openai_chat.read_request(text, &r, &detail) &&
 	    !wire_openai_chat.write_request(&r, &t, &one, &detail)) {
 		check_json(&one);
 		assert(!wire_openai_chat.write_request(&r, &t, &two, &detail));

@@ -12,9 +12,11 @@ static void read_request(str body)
 	const struct chat_target t = { .model = STR("m"), .provider = STR("openai") };
 	struct buf once = BUF_LIMIT(16 * MiB);
 	struct json_value root;
+	struct skimmed s;
 	str detail = STR_NONE;
 
-	if (!wire_openai_responses.read_request(body, &r, &detail) &&
+	if (!wire_openai_responses.skim(body, OP_CHAT, &keep, &s, &detail) &&
+	    !wire_openai_responses.read_request(body, &r, &detail) &&
 	    !wire_openai_responses.write_request(&r, &t, &once, &detail))
 		assert(!json_check(buf_str(&once), &json_limits_default, &root) ||
 		       body.len > KiB); /* wrapped arguments may pass a limit */

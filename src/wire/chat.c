@@ -101,9 +101,20 @@ struct chat_tool *chat_add_tool(struct chat_request *r, enum chat_tool_kind kind
 
 /* ---- members ---- */
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 struct json_value chat_root(str body)
 {
-	str text = str_trim(body);
+	str text = body;
+
+	while (text.len && is_space(text.ptr[0]))
+		text = str_from(text, 1);
+	while (text.len && is_space(text.ptr[text.len - 1]))
+		text.len--;
+
 	bool is_object = text.len >= 2 && text.ptr[0] == '{' && str_ends(text, STR("}"));
 
 	return is_object ? (struct json_value){ JSON_OBJECT, text }

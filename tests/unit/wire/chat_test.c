@@ -170,3 +170,10 @@ TEST(a_search_beside_tools_of_the_client_s_own_is_dropped_by_name)
 	CHECK_STR(r.dropped[0], "tools[].web_search");
 	arena_done(&keep);
 }
+
+TEST(a_body_may_have_any_white_space_around_it)
+{
+	CHECK_STR(chat_root(STR("\n {\"a\":1}\r\n\t ")).raw, "{\"a\":1}");
+	CHECK_INT(chat_root(STR("\n[1]\n")).type, JSON_NONE);
+	CHECK_INT(chat_root(STR(" \n")).type, JSON_NONE);
+}
