@@ -117,8 +117,8 @@ unsigned openai_read_thoughts(struct chat_request *r, struct json_value content,
 void openai_write_head(struct emitter *e, struct json_writer *w, str object);
 void openai_write_call(struct json_writer *w, const struct emit_block *b, jstr args);
 void openai_write_image(struct json_writer *w, const struct emit_block *b, jstr data);
-/* before: characters of text in front of the block; length: those of the block, as far as it
- * is known, which a citation without a place is about. */
+/* before: characters of text in front of the block; length: those of the block, as far as
+ * it is known, which a citation without a place is about. */
 void openai_write_citation(struct json_writer *w, const struct chat_citation *c,
                            uint64_t before, uint64_t length);
 /* The seal of a block whose text is `count` of the characters of reasoning from `start`

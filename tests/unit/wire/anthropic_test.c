@@ -119,8 +119,8 @@ TEST(anthropic_models_are_known_by_their_names)
 		{ STR_INIT("claude-fable-5"), CLAUDE_UNFORCED, CLAUDE_BUDGET },
 		{ STR_INIT("claude-opus-7"), CLAUDE_ADAPTIVE,
 		  CLAUDE_SAMPLING | CLAUDE_BUDGET },
-		{ STR_INIT("minimax-m2"),
-		  CLAUDE_SAMPLING | CLAUDE_BUDGET | CLAUDE_SCHEMA, CLAUDE_ADAPTIVE },
+		{ STR_INIT("minimax-m2"), CLAUDE_SAMPLING | CLAUDE_BUDGET | CLAUDE_SCHEMA,
+		  CLAUDE_ADAPTIVE },
 	};
 
 	for (size_t i = 0; i < countof(rows); i++) {
