@@ -301,6 +301,14 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 
 /* ---- texts ---- */
 
+/* Copies s to where there is room, and returns the place behind it. */
+static char *put(char *to, str s)
+{
+	if (s.len)
+		memcpy(to, s.ptr, s.len);
+	return to + s.len;
+}
+
 static bool is_surrogate(const char *at, const char *end, char from, char to)
 {
 	return end - at >= 6 && at[0] == '\\' && at[1] == 'u' &&
@@ -348,8 +356,7 @@ jstr chat_text_in(struct arena *keep, struct json_value v)
 		to += lone - at;
 		if (lone == end)
 			return str_of(room, (size_t)(to - room));
-		memcpy(to, "\\ufffd", 6);
-		to += 6;
+		to = put(to, STR("\\ufffd"));
 		at = lone + 6;
 	}
 }
@@ -409,7 +416,7 @@ str chat_args(struct chat_request *r, jstr text)
 {
 	str plain = chat_plain(r->keep, text), trimmed = str_trim(plain);
 	struct json_value v;
-	char *room;
+	char *room, *to;
 
 	if (trimmed.len == 0)
 		return STR("{}");
@@ -418,10 +425,8 @@ str chat_args(struct chat_request *r, jstr text)
 	room = arena_try(r->keep, text.len + 16);
 	if (!room)
 		return STR("{}");
-	memcpy(room, "{\"_raw\":\"", 9);
-	memcpy(room + 9, text.ptr, text.len);
-	memcpy(room + 9 + text.len, "\"}", 2);
-	return str_of(room, text.len + 11);
+	to = put(put(put(room, STR("{\"_raw\":\"")), text), STR("\"}"));
+	return str_of(room, (size_t)(to - room));
 }
 
 /* ---- media ---- */

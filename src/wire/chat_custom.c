@@ -10,6 +10,9 @@ static const char schema[] = "{\"type\":\"object\",\"properties\":{\"input\":{\"
                              "\"string\"}},\"required\":[\"input\"],"
                              "\"additionalProperties\":false}";
 
+/* {"input":" and "}, around the text. */
+enum { BEFORE = 10, BEHIND = 2 };
+
 static jstr grammar_of(struct chat_request *r, const struct chat_tool *t)
 {
 	struct json_value v = json_path(t->raw, "format.definition");
@@ -54,22 +57,25 @@ static void unwrap_tool(struct chat_tool *t)
 
 static void wrap_call(struct chat_request *r, struct chat_part *p)
 {
-	char *room = arena_try(r->keep, p->args.len + 16);
+	char *room = arena_try(r->keep, p->args.len + BEFORE + BEHIND);
 
 	if (!room)
 		return;
-	memcpy(room, "{\"input\":\"", 10);
-	if (p->args.len)
-		memcpy(room + 10, p->args.ptr, p->args.len);
-	memcpy(room + 10 + p->args.len, "\"}", 2);
-	p->args = str_of(room, p->args.len + 12);
+	struct buf text = BUF_LIMIT(p->args.len + BEFORE + BEHIND);
+
+	buf_add(&text, STR("{\"input\":\""));
+	buf_add(&text, p->args);
+	buf_add(&text, STR("\"}"));
+	memcpy(room, text.ptr, text.len);
+	p->args = str_of(room, text.len);
+	buf_free(&text);
 	p->is_custom = false;
 	p->was_custom = true;
 }
 
 static void unwrap_call(struct chat_part *p)
 {
-	p->args = str_of(p->args.ptr + 10, p->args.len - 12);
+	p->args = str_of(p->args.ptr + BEFORE, p->args.len - BEFORE - BEHIND);
 	p->is_custom = true;
 	p->was_custom = false;
 }
