@@ -4,6 +4,7 @@
  * Usage is part of every answer here, so nothing has to be asked for.
  * Facts: wire-formats 5.1, 5.10 and 12.3. */
 #include "wire/anthropic.h"
+#include "wire/skim.h"
 
 enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 
@@ -27,22 +28,6 @@ static void sort_member(const struct json_member *m, struct json_value *model,
 	}
 }
 
-static fault_t read_model(str body, struct json_value model, struct arena *keep,
-                          struct skimmed *ret, str *ret_detail)
-{
-	if (anthropic_is_absent(model))
-		return FAULT_NO_MODEL;
-	if (model.type != JSON_STRING || model.raw.len > 512) {
-		*ret_detail = STR("\"model\" must be a string of at most 510 bytes");
-		return FAULT_BAD_REQUEST;
-	}
-	/* The body goes before the model's name is needed for the last time. */
-	ret->model = arena_copy(keep, json_text(model, arena_alloc(keep, model.raw.len)));
-	ret->model_at = (size_t)(model.raw.ptr - body.ptr);
-	ret->model_len = model.raw.len;
-	return ret->model.len ? NULL : FAULT_NO_MODEL;
-}
-
 static fault_t anthropic_skim(str body, enum operation op, struct arena *keep,
                               struct skimmed *ret, str *ret_detail)
 {
@@ -57,7 +42,7 @@ static fault_t anthropic_skim(str body, enum operation op, struct arena *keep,
 	for (size_t i = 0; i < count; i++)
 		sort_member(&members[i], &model, &stream, &max_tokens);
 	*ret = (struct skimmed){ .choices = 1, .wants_usage = true };
-	why = read_model(body, model, keep, ret, ret_detail);
+	why = skim_model(body, model, keep, ret, ret_detail);
 	if (why)
 		return why;
 	if (!anthropic_is_absent(max_tokens) &&

@@ -1,23 +1,9 @@
 /* cohere.c - Cohere's chat, version 2: the pass lane's view of a request, and how
  * failures are said. */
 #include "wire/cohere.h"
+#include "wire/skim.h"
 
-enum { MEMBERS_MOST = 64, TOKENS_MOST = INT32_MAX, MODEL_MOST = 512 };
-
-static fault_t read_model(str body, struct json_value v, struct arena *keep,
-                          struct skimmed *ret, str *ret_detail)
-{
-	if (v.type == JSON_NONE || v.type == JSON_NULL)
-		return FAULT_NO_MODEL;
-	if (v.type != JSON_STRING || v.raw.len > MODEL_MOST) {
-		*ret_detail = STR("\"model\" must be a string of at most 510 bytes");
-		return FAULT_BAD_REQUEST;
-	}
-	ret->model = arena_copy(keep, json_text(v, arena_alloc(keep, v.raw.len)));
-	ret->model_at = (size_t)(v.raw.ptr - body.ptr);
-	ret->model_len = v.raw.len;
-	return ret->model.len ? NULL : FAULT_NO_MODEL;
-}
+enum { MEMBERS_MOST = 64, TOKENS_MOST = INT32_MAX };
 
 static fault_t cohere_skim(str body, enum operation op, struct arena *keep,
                            struct skimmed *ret, str *ret_detail)
@@ -39,7 +25,7 @@ static fault_t cohere_skim(str body, enum operation op, struct arena *keep,
 		}
 	}
 	*ret = (struct skimmed){ .choices = 1, .wants_usage = true };
-	if ((why = read_model(body, m[0], keep, ret, ret_detail)))
+	if ((why = skim_model(body, m[0], keep, ret, ret_detail)))
 		return why;
 	if (m[2].type != JSON_NONE && m[2].type != JSON_NULL &&
 	    (!json_u64(m[2], &ret->max_tokens) || ret->max_tokens > TOKENS_MOST)) {

@@ -5,11 +5,12 @@
 #include "wire/openai.h"
 #include "wire/openai_chat.h"
 #include "wire/openai_fold.h"
+#include "wire/skim.h"
 
 #include "codec/json.h"
 #include "codec/json_write.h"
 
-enum { MEMBERS_MOST = 128, MODEL_MOST = 512, TOKENS_MOST = INT32_MAX };
+enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 
 /* What is read of a request's members; the rest passes as it is. */
 #define REQUEST_MEMBERS(MEMBER)                                                          \
@@ -110,23 +111,6 @@ static fault_t read_stream_options(str body, const struct request_members *m,
 	return NULL;
 }
 
-static fault_t read_model(str body, struct json_value model, struct arena *keep,
-                          struct skimmed *ret, str *ret_detail)
-{
-	if (is_absent(model))
-		return FAULT_NO_MODEL;
-	if (model.type != JSON_STRING || model.raw.len > MODEL_MOST) {
-		*ret_detail = STR("\"model\" must be a string of at most 510 bytes");
-		return FAULT_BAD_REQUEST;
-	}
-	char room[MODEL_MOST];
-	/* The body goes before the model's name is needed for the last time. */
-	ret->model = arena_copy(keep, json_text(model, room));
-	ret->model_at = (size_t)(model.raw.ptr - body.ptr);
-	ret->model_len = model.raw.len;
-	return ret->model.len ? NULL : FAULT_NO_MODEL;
-}
-
 static fault_t openai_skim(str body, enum operation op, struct arena *keep,
                            struct skimmed *ret, str *ret_detail)
 {
@@ -144,7 +128,7 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 	for (size_t i = 0; i < count; i++)
 		sort_member(&m, &members[i], are_plain);
 	*ret = (struct skimmed){ .choices = 1 };
-	if ((why = read_model(body, m.model, keep, ret, ret_detail)) ||
+	if ((why = skim_model(body, m.model, keep, ret, ret_detail)) ||
 	    (why = read_count(m.max_tokens, "max_tokens", keep, &most, ret_detail)) ||
 	    (why = read_count(m.max_completion_tokens, "max_completion_tokens", keep,
 	                      &most, ret_detail)) ||

@@ -8,6 +8,7 @@
  *
  * Facts: wire-formats 3, 12.3. */
 #include "wire/responses.h"
+#include "wire/skim.h"
 
 #include "codec/json.h"
 #include "codec/json_write.h"
@@ -16,21 +17,6 @@
 enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 
 /* ---- the request on the pass lane ---- */
-
-static fault_t skim_model(str body, struct json_value model, struct arena *keep,
-                          struct skimmed *ret, str *ret_detail)
-{
-	if (model.type == JSON_NONE || model.type == JSON_NULL)
-		return FAULT_NO_MODEL;
-	if (model.type != JSON_STRING || model.raw.len > 512) {
-		*ret_detail = STR("\"model\" must be a string of at most 510 bytes");
-		return FAULT_BAD_REQUEST;
-	}
-	ret->model = arena_copy(keep, json_text(model, arena_alloc(keep, model.raw.len)));
-	ret->model_at = (size_t)(model.raw.ptr - body.ptr);
-	ret->model_len = model.raw.len;
-	return ret->model.len ? NULL : FAULT_NO_MODEL;
-}
 
 static fault_t skim_stream(struct json_value stream, struct skimmed *ret, str *ret_detail)
 {
