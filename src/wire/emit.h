@@ -30,7 +30,6 @@ struct emit_block {
 	bool is_custom;
 	jstr media_type;
 	struct buf text;       /* all of it, where the format or the order needs it */
-	size_t written;        /* of text, given to piece() */
 	uint64_t bytes;        /* of all pieces */
 	struct chat_seal seal; /* kept by the emitter */
 	struct chat_citation *citations, *last_citation;
