@@ -1,7 +1,7 @@
 /* exchange.c - the way of one request, in the order of its steps (exchange.h).
  *
- * Only this file decides where an exchange goes next.  What an attempt does with a
- * provider stands in attempt.c, what happens to the answer's bytes in relay.c. */
+ * Which candidate is tried next stands in try.c, what an attempt does with a provider in
+ * attempt.c, what happens to the answer's bytes in relay.c. */
 #include "gateway/exchange.h"
 
 #include "base/assert.h"
@@ -10,14 +10,13 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/step.h"
 
-enum flow { WAIT, GO };
-
-enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128, DETAIL_MOST = 512 };
+enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
 
 static void on_timer(struct timer *t);
 
-static enum flow go(struct exchange *x, enum exchange_step step)
+enum flow exchange_go(struct exchange *x, enum exchange_step step)
 {
 	assert(x->step <= step || (x->step == STEP_RELAY && step == STEP_TRY));
 	x->step = step;
@@ -122,7 +121,7 @@ static enum flow step_open(struct exchange *x)
 		exchange_fail(x, why, STR_NONE);
 		return GO;
 	}
-	return go(x, STEP_BODY);
+	return exchange_go(x, STEP_BODY);
 }
 
 /* ---- BODY ---- */
@@ -145,7 +144,7 @@ static enum flow step_body(struct exchange *x)
 		exchange_fail(x, why, detail);
 		return GO;
 	}
-	return is_enough ? go(x, STEP_ADMIT) : WAIT;
+	return is_enough ? exchange_go(x, STEP_ADMIT) : WAIT;
 }
 
 static void on_body(struct http_conn *client, str bytes, bool end)
@@ -181,7 +180,7 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 
 static enum flow step_admit(struct exchange *x)
 {
-	return go(x, STEP_ROUTE);
+	return exchange_go(x, STEP_ROUTE);
 }
 
 static str nearest_names(struct exchange *x)
@@ -219,123 +218,7 @@ static enum flow step_route(struct exchange *x)
 	if (x->skim.stream && operations[x->endpoint->operation].is_chat &&
 	    x->endpoint->wire->frames == FRAMES_SSE && !x->as_array)
 		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
-	return go(x, STEP_TRY);
-}
-
-/* ---- TRY ---- */
-
-/* Can that candidate be asked at all?  *why: what is said when none can. */
-static bool is_usable(const struct exchange *x, unsigned at, fault_t *why)
-{
-	const struct provider *p = x->candidates.list[x->order[at]].provider;
-
-	if (p->disabled.len)
-		return false;
-	if (lane_wire(x, p))
-		return true;
-	*why = FAULT_NOT_OFFERED;
-	return false;
-}
-
-/* Nobody has counted: a guess, marked as one. */
-static void answer_estimate(struct exchange *x)
-{
-	struct buf body = BUF_LIMIT(KiB), lines = BUF_LIMIT(256);
-	struct http_conn *c = x->client;
-
-	x->endpoint->wire->write_count(&body, lane_guess(x));
-	buf_add(&lines, STR("x-request-id: "));
-	buf_add_hex(&lines, x->id, 16);
-	buf_add(&lines, STR("\r\nx-sluice-estimated: 1\r\n"));
-	x->client = NULL;
-	c->owner = NULL;
-	x->client_status = 200;
-	x->finished_at = x->worker->loop.now;
-	http_answer(c, 200, STR("application/json"), buf_str(&lines), buf_str(&body));
-	buf_free(&lines);
-	buf_free(&body);
-	go(x, STEP_SETTLE);
-}
-
-static enum flow step_try(struct exchange *x)
-{
-	fault_t why = FAULT_NO_TARGET;
-
-	if (x->retry_at > x->worker->loop.now) {
-		exchange_arm(x);
-		return WAIT;
-	}
-	x->retry_at = 0;
-	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
-		return WAIT;
-	while (x->at < x->candidates.count && !is_usable(x, x->at, &why))
-		x->at++;
-	if (x->at >= x->candidates.count) {
-		if (why == FAULT_NOT_OFFERED && x->endpoint->operation == OP_COUNT)
-			answer_estimate(x);
-		else
-			exchange_fail(x, why, STR_NONE);
-		return GO;
-	}
-	attempt_start(x);
-	/* It may have failed inside the call, before anything was dialled. */
-	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
-}
-
-/* Sets at, key_at, same_tries and retry_at for another try; false: there is none. */
-static bool choose_next(struct exchange *x, const struct attempt *a)
-{
-	const struct route_limits *limits = x->candidates.limits;
-	bool is_last = x->at + 1 >= x->candidates.count;
-	usec wait = a->retry_after;
-
-	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
-	    x->attempts >= limits->attempts)
-		return false;
-	if (a->why == FAULT_UPSTREAM_AUTH &&
-	    x->key_at + 1 < a->target->provider->key_count) {
-		x->key_at++;
-		return true;
-	}
-	if (a->why == FAULT_UPSTREAM_AUTH && !x->renewed && attempt_renew_token(a)) {
-		x->renewed = true;
-		return true;
-	}
-	if (a->why->next == FAULT_TRY_SAME && x->same_tries < limits->same_target &&
-	    (wait == 0 || (is_last && wait <= limits->max_retry_after))) {
-		x->same_tries++;
-		x->retry_at = wait ? x->worker->loop.now + wait : 0;
-		return true;
-	}
-	if (!is_last) {
-		x->at++;
-		x->same_tries = x->key_at = 0;
-		x->renewed = false;
-		return true;
-	}
-	/* Nobody else is left: a provider that says when to come back may be waited for.
-	 */
-	if (wait == 0 || wait > limits->max_retry_after)
-		return false;
-	x->retry_at = x->worker->loop.now + wait;
-	return true;
-}
-
-void exchange_attempt_failed(struct exchange *x)
-{
-	struct attempt *a = x->attempt;
-
-	if (x->step == STEP_SETTLE)
-		return;
-	if (choose_next(x, a)) {
-		attempt_settle(a, false);
-		x->why = NULL;
-	} else if (x->client && a->lane && x->endpoint->operation == OP_COUNT) {
-		answer_estimate(x);
-	} else {
-		exchange_fail(x, a->why, a->detail);
-	}
-	exchange_run(x);
+	return exchange_go(x, STEP_TRY);
 }
 
 /* ---- RELAY ---- */
@@ -343,7 +226,7 @@ void exchange_attempt_failed(struct exchange *x)
 void exchange_commit(struct exchange *x)
 {
 	if (x->step == STEP_TRY)
-		go(x, STEP_RELAY);
+		exchange_go(x, STEP_RELAY);
 	x->hold_until = USEC_NEVER;
 	/* Without resume nothing will be sent again. */
 	if (x->body_whole)
@@ -365,76 +248,6 @@ void exchange_answered(struct exchange *x)
 		c->owner = NULL;
 		http_finish(c);
 	}
-}
-
-/* ---- failing ---- */
-
-static str fault_lines(struct exchange *x)
-{
-	struct buf *to = &x->worker->head;
-	const struct attempt *a = x->attempt;
-
-	buf_clear(to);
-	buf_add(to, STR("x-request-id: "));
-	buf_add_hex(to, x->id, 16);
-	buf_addf(to, "\r\nx-sluice-attempts: %u\r\n", x->attempts);
-	if (a) {
-		buf_addf(to, "x-sluice-provider: %.*s\r\n",
-		         STR_ARG(a->target->provider->name));
-		usec wait = max_of(a->retry_after, USEC_SEC);
-		if (x->why->again)
-			buf_addf(to, "retry-after: %lld\r\n",
-			         (long long)((wait + USEC_SEC - 1) / USEC_SEC));
-	}
-	return arena_copy(&x->arena, buf_str(to));
-}
-
-/* A provider that blames the request speaks the client's format: its words go through. */
-static bool answer_in_its_words(struct exchange *x)
-{
-	struct attempt *a = x->attempt;
-	struct buf lines = BUF_LIMIT(64 * KiB);
-	struct http_conn *c = x->client;
-
-	bool blames =
-	        x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_CONTEXT_TOO_LONG;
-
-	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len || a->lane)
-		return false;
-	buf_add(&lines, fault_lines(x));
-	buf_add(&lines, STR("x-should-retry: false\r\n"));
-	buf_add(&lines, a->back);
-	x->client_status = a->status;
-	http_answer(c, a->status, a->content_type, buf_str(&lines),
-	            retained_str(&a->held));
-	buf_free(&lines);
-	return true;
-}
-
-void exchange_fail(struct exchange *x, fault_t why, str detail)
-{
-	struct http_conn *c = x->client;
-
-	assert(x->step != STEP_SETTLE && x->step != STEP_ENDED);
-	x->why = why;
-	x->detail = arena_copy(&x->arena, str_first(detail, DETAIL_MOST));
-	if (c && x->head_sent) {
-		relay_break(x, why, x->detail);
-	} else if (c) {
-		x->client = NULL;
-		c->owner = NULL;
-		x->client_status = why->status;
-		x->client = c;
-		if (!answer_in_its_words(x))
-			answer_fault(x->worker, c, x->endpoint, why, x->detail, x->param,
-			             fault_lines(x));
-		x->client = NULL;
-	}
-	if (x->finished_at == 0)
-		x->finished_at = x->worker->loop.now;
-	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
-		attempt_end(x->attempt, why, x->detail);
-	go(x, STEP_SETTLE);
 }
 
 static void on_gone(struct http_conn *client)

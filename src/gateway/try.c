@@ -1,0 +1,119 @@
+/* try.c - the step TRY: which candidate is asked, and what follows when an attempt failed
+ * before the client was given anything. */
+#include "gateway/attempt.h"
+#include "gateway/lane.h"
+#include "gateway/step.h"
+
+/* Can that candidate be asked at all?  *why: what is said when none can. */
+static bool is_usable(const struct exchange *x, unsigned at, fault_t *why)
+{
+	const struct provider *p = x->candidates.list[x->order[at]].provider;
+
+	if (p->disabled.len)
+		return false;
+	if (lane_wire(x, p))
+		return true;
+	*why = FAULT_NOT_OFFERED;
+	return false;
+}
+
+/* Nobody has counted: a guess, marked as one. */
+static void answer_estimate(struct exchange *x)
+{
+	struct buf body = BUF_LIMIT(KiB), lines = BUF_LIMIT(256);
+	struct http_conn *c = x->client;
+
+	x->endpoint->wire->write_count(&body, lane_guess(x));
+	buf_add(&lines, STR("x-request-id: "));
+	buf_add_hex(&lines, x->id, 16);
+	buf_add(&lines, STR("\r\nx-sluice-estimated: 1\r\n"));
+	x->client = NULL;
+	c->owner = NULL;
+	x->client_status = 200;
+	x->finished_at = x->worker->loop.now;
+	http_answer(c, 200, STR("application/json"), buf_str(&lines), buf_str(&body));
+	buf_free(&lines);
+	buf_free(&body);
+	exchange_go(x, STEP_SETTLE);
+}
+
+enum flow step_try(struct exchange *x)
+{
+	fault_t why = FAULT_NO_TARGET;
+
+	if (x->retry_at > x->worker->loop.now) {
+		exchange_arm(x);
+		return WAIT;
+	}
+	x->retry_at = 0;
+	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
+		return WAIT;
+	while (x->at < x->candidates.count && !is_usable(x, x->at, &why))
+		x->at++;
+	if (x->at >= x->candidates.count) {
+		if (why == FAULT_NOT_OFFERED && x->endpoint->operation == OP_COUNT)
+			answer_estimate(x);
+		else
+			exchange_fail(x, why, STR_NONE);
+		return GO;
+	}
+	attempt_start(x);
+	/* It may have failed inside the call, before anything was dialled. */
+	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
+}
+
+/* Sets at, key_at, same_tries and retry_at for another try; false: there is none. */
+static bool choose_next(struct exchange *x, const struct attempt *a)
+{
+	const struct route_limits *limits = x->candidates.limits;
+	bool is_last = x->at + 1 >= x->candidates.count;
+	usec wait = a->retry_after;
+
+	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
+	    x->attempts >= limits->attempts)
+		return false;
+	if (a->why == FAULT_UPSTREAM_AUTH &&
+	    x->key_at + 1 < a->target->provider->key_count) {
+		x->key_at++;
+		return true;
+	}
+	if (a->why == FAULT_UPSTREAM_AUTH && !x->renewed && attempt_renew_token(a)) {
+		x->renewed = true;
+		return true;
+	}
+	if (a->why->next == FAULT_TRY_SAME && x->same_tries < limits->same_target &&
+	    (wait == 0 || (is_last && wait <= limits->max_retry_after))) {
+		x->same_tries++;
+		x->retry_at = wait ? x->worker->loop.now + wait : 0;
+		return true;
+	}
+	if (!is_last) {
+		x->at++;
+		x->same_tries = x->key_at = 0;
+		x->renewed = false;
+		return true;
+	}
+	/* Nobody else is left: a provider that says when to come back may be waited for.
+	 */
+	if (wait == 0 || wait > limits->max_retry_after)
+		return false;
+	x->retry_at = x->worker->loop.now + wait;
+	return true;
+}
+
+void exchange_attempt_failed(struct exchange *x)
+{
+	struct attempt *a = x->attempt;
+
+	if (x->step == STEP_SETTLE)
+		return;
+	if (choose_next(x, a)) {
+		attempt_settle(a, false);
+		x->why = NULL;
+	} else if (x->client && a->lane && x->endpoint->operation == OP_COUNT) {
+		answer_estimate(x);
+	} else {
+		exchange_fail(x, a->why, a->detail);
+	}
+	exchange_run(x);
+}
