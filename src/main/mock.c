@@ -47,7 +47,7 @@ int mock_command(struct command *c)
 		return command_misused(c, "--listen %s is no address, such as %s", listen,
 		                       DEFAULT_LISTEN);
 	block_signals(&set);
-	m = mock_start(&at, &why);
+	m = mock_start(&(struct mock_options){ .at = &at }, &why);
 	if (m) {
 		greet(m);
 		while (sigwait(&set, &sig) != 0)

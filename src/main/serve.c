@@ -49,7 +49,7 @@ static bool start_mock(struct serving *s, const struct config *c, struct buf *wh
 		buf_add(why, STR("the built-in mock has no address"));
 		return false;
 	}
-	s->mock = mock_start(&at, why);
+	s->mock = mock_start(&(struct mock_options){ .at = &at }, why);
 	return s->mock != NULL;
 }
 

@@ -111,12 +111,36 @@ static refusal_t read_body(struct call *c)
 	return NULL;
 }
 
+/* It answers by the name it was asked by. */
+static const struct model *rename_model(struct call *c, const struct model *m, str id)
+{
+	struct model *named = arena_new(&c->arena, struct model);
+
+	*named = *m;
+	named->id = id;
+	named->first_ms = named->pace_ms = 0;
+	return named;
+}
+
+static const struct model *with_fault(struct call *c, const struct model *m)
+{
+	struct model *ill = arena_new(&c->arena, struct model);
+
+	*ill = *m;
+	ill->ends = c->fault->ends;
+	ill->first_ms += c->fault->silent_ms;
+	return ill;
+}
+
 static refusal_t find_model(struct call *c)
 {
 	str id = is_multipart(c) ? call_field(c, STR("model"))
 	                         : call_text(c, call_get(c, STR("model")));
 	const struct model *m = models_find(id);
 	unsigned asked;
+
+	if (!m && c->mock->any_model && id.len)
+		m = models_find(c->stands_for.len ? c->stands_for : STR("lorem"));
 
 	if (!id.len)
 		return call_refuse(c, REFUSE_MISSING, STR("model"));
@@ -126,6 +150,12 @@ static refusal_t find_model(struct call *c)
 		return call_refuse(c, REFUSE_WRONG_MODEL, STR("model"));
 	c->model = m;
 	asked = ++c->mock->asked[models_index(m)];
+	if (c->mock->any_model)
+		c->model = rename_model(c, m, id);
+	if (c->fault)
+		c->model = with_fault(c, c->model);
+	if (c->fault && c->fault->refuses)
+		return c->fault->refuses;
 	return m->every && asked % m->every == 0 ? m->refuses : NULL;
 }
 
@@ -146,6 +176,8 @@ static void answer(struct call *c)
 {
 	refusal_t why = format_request(c);
 
+	if (!why && c->unknown_fault)
+		why = call_refuse(c, REFUSE_BAD_VALUE, STR("x-mock-fault"));
 	if (!why)
 		why = read_body(c);
 
@@ -189,10 +221,13 @@ static struct call *call_begin(struct mock *m, struct http_conn *conn, enum oper
 	c->created = m->loop.wall / USEC_SEC;
 	c->delay_ms = header_count(req, STR("x-mock-delay-ms"), 600000);
 	c->tokens = header_count(req, STR("x-mock-tokens"), TOKENS_MOST);
+	if (!models_fault(http_request_get(req, STR("x-mock-fault")), m->name, &c->fault))
+		c->unknown_fault = true;
 	c->arena = (struct arena){ .pool = &m->loop.blocks, .ceiling = 256 * MiB };
 	c->body.limit = BODY_MOST;
 	c->out.limit = ANSWER_MOST;
 	c->type = STR("application/json");
+	c->stands_for = arena_copy(&c->arena, http_request_get(req, STR("x-mock-model")));
 	if (type.len && multipart_boundary(type, &boundary))
 		c->boundary = arena_copy(&c->arena, boundary);
 	conn->owner = c;

@@ -37,7 +37,14 @@ typedef const struct refusal *refusal_t;
 #undef REFUSAL
 
 enum model_says { SAYS_ECHO, SAYS_LOREM, SAYS_CALL, SAYS_JSON, SAYS_THOUGHT };
-enum model_ends { ENDS_WHOLE, ENDS_CUT, ENDS_STALL };
+enum model_ends {
+	ENDS_WHOLE,
+	ENDS_CUT,     /* the connection is reset */
+	ENDS_STALL,   /* silence */
+	ENDS_SHORT,   /* the body ends properly, but without the answer's end */
+	ENDS_ERROR,   /* an error event, and that is the end of the body */
+	ENDS_GARBAGE, /* bytes that are no event, and that is the end of the body */
+};
 
 struct model {
 	str id;
@@ -50,10 +57,22 @@ struct model {
 	unsigned after;
 };
 
+/* A row of faults.def. */
+struct mock_fault {
+	str name;
+	refusal_t refuses;
+	unsigned silent_ms;
+	enum model_ends ends;
+	unsigned share;
+};
+
 enum { MODELS_MOST = 32 };
 /* NULL: no such model. "mock/echo" is echo. */
 const struct model *models_find(str id);
 unsigned models_index(const struct model *m);
+/* The fault a header's value has for the mock of that name; NULL: none.  Several stand in
+ * it with commas between; false: one of them does not exist. */
+bool models_fault(str value, str mock, const struct mock_fault **ret);
 /* The body of GET /models, or of GET /models/{id}: `one` may be NULL. */
 void models_write(const struct model *one, struct buf *to);
 
@@ -66,6 +85,8 @@ struct mock {
 	struct io listener;
 	struct timer retry; /* when accepting failed for want of descriptors */
 	struct net_addr at;
+	str name;       /* which x-mock-fault may mean; or empty */
+	bool any_model; /* see mock_options */
 	pthread_t thread;
 	uint64_t calls;              /* numbered from 1 */
 	size_t bodies;               /* bytes of requests coming in */
@@ -83,6 +104,9 @@ struct call {
 	uint64_t number;
 	int64_t created; /* seconds since 1970 */
 	const struct model *model;
+	str stands_for;                 /* the model's name in a mock with any_model */
+	const struct mock_fault *fault; /* NULL: none */
+	bool unknown_fault;
 	uint64_t delay_ms, tokens; /* what the headers say; UINT64_MAX: nothing */
 	struct arena arena;        /* what the plan keeps */
 	struct buf body;           /* of the request; gone once planned */
@@ -103,6 +127,7 @@ struct call {
 	void *state;     /* more's */
 	uint64_t given;  /* tokens of the prompt */
 	uint64_t length; /* tokens of an answer that is no stream */
+	uint64_t all;    /* tokens of a stream as it is planned */
 	uint64_t told;   /* tokens of a stream so far; kept by more */
 	usec due;        /* the next piece */
 	bool begun, is_stream, broken;
@@ -123,6 +148,8 @@ refusal_t format_request(struct call *c);
 void format_answer(struct call *c);
 void format_refusal(const struct call *c, refusal_t why, struct buf *to);
 void format_free(struct call *c);
+/* The error event of its format, at the end of c->out. */
+void format_break(struct call *c);
 
 /* deliver.c: sends what the plan has made, or goes on doing so. */
 void deliver_begin(struct call *c);

@@ -18,6 +18,8 @@ static bool breaks_now(const struct call *c)
 
 	if (m->ends == ENDS_WHOLE)
 		return false;
+	if (c->fault)
+		after = (c->all * c->fault->share + 99) / 100;
 	return c->is_stream ? c->told >= after : c->sent >= c->out.len / 2;
 }
 
@@ -32,14 +34,53 @@ static void stalled_long_enough(struct timer *t)
 	reset(container_of(t, struct call, timer));
 }
 
+/* A last word that is none, and a proper end of the body.  What is no stream has
+ * announced its length: there the connection ends. */
+static void end_badly(struct call *c)
+{
+	bool is_chunked = c->is_stream && c->conn->minor > 0;
+	struct buf last = BUF_LIMIT(16 * KiB);
+
+	buf_clear(&c->out);
+	if (c->model->ends == ENDS_ERROR)
+		format_break(c);
+	else if (c->model->ends == ENDS_GARBAGE)
+		buf_add(&c->out, STR("data: {\"choices\":[{\xff\xfe\n\n"));
+	if (c->out.len && is_chunked)
+		buf_addf(&last, "%zx\r\n", c->out.len);
+	buf_add(&last, buf_str(&c->out));
+	if (c->out.len && is_chunked)
+		buf_add(&last, STR("\r\n"));
+	if (is_chunked)
+		buf_add(&last, STR("0\r\n\r\n"));
+	if (c->is_stream)
+		http_send_str(c->conn, buf_str(&last));
+	buf_free(&last);
+	if (!c->is_stream) {
+		reset(c);
+		return;
+	}
+	http_finish(c->conn);
+	call_end(c);
+}
+
 static void break_off(struct call *c)
 {
 	struct loop *loop = &c->mock->loop;
 
 	c->broken = true;
-	if (c->model->ends == ENDS_CUT) {
+	switch (c->model->ends) {
+	case ENDS_WHOLE:
+	case ENDS_CUT:
 		reset(c);
 		return;
+	case ENDS_SHORT:
+	case ENDS_ERROR:
+	case ENDS_GARBAGE:
+		end_badly(c);
+		return;
+	case ENDS_STALL:
+		break;
 	}
 	c->timer.on_due = stalled_long_enough;
 	timer_set(loop, &c->timer, loop->now + 10 * USEC_MIN);

@@ -235,6 +235,22 @@ void format_answer(struct call *c)
 		c->type = STR("application/vnd.amazon.eventstream");
 }
 
+void format_break(struct call *c)
+{
+	struct turning *t = c->turning;
+
+	if (!t) {
+		buf_add(&c->out, STR("data: "));
+		wire_openai_chat.write_fault(&c->out, FAULT_UPSTREAM_BUSY,
+		                             REFUSE_BUSY->text, STR_NONE);
+		buf_add(&c->out, STR("\n\n"));
+		return;
+	}
+	buf_clear(&t->out);
+	emit_fault(&t->e, FAULT_UPSTREAM_BUSY, REFUSE_BUSY->text);
+	buf_add(&c->out, buf_str(&t->out));
+}
+
 /* ---- refusals ---- */
 
 static fault_t fault_of(int status)

@@ -83,11 +83,13 @@ static bool listen_at(struct mock *m, const struct net_addr *at, struct buf *why
 	return false;
 }
 
-struct mock *mock_start(const struct net_addr *at, struct buf *why)
+struct mock *mock_start(const struct mock_options *options, struct buf *why)
 {
 	struct mock *m = new_of(struct mock);
 
 	m->listener = (struct io){ .fd = -1, .on_event = on_connection };
+	m->name = options->name;
+	m->any_model = options->any_model;
 	m->retry.on_due = on_retry;
 	if (!loop_init(&m->loop, on_wake)) {
 		buf_add(why, STR("the mock provider has no descriptors left"));
@@ -102,7 +104,7 @@ struct mock *mock_start(const struct net_addr *at, struct buf *why)
 		.owner = m,
 	};
 	http_server_init(&m->server);
-	if (!listen_at(m, at, why)) {
+	if (!listen_at(m, options->at, why)) {
 		destroy(m);
 		return NULL;
 	}

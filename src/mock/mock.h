@@ -4,19 +4,29 @@
  * It listens on an address of its own and runs in a thread of its own, so the gateway
  * reaches it as it reaches any provider.  Its models (models.def) echo, chatter, call
  * tools, obey schemas, embed, draw and speak, or fail in a known way.  The same request
- * gets the same answer, but for ids and times; no answer means anything.
+ * gets the same answer, but for ids and times; no answer means anything.  A conversation
+ * that ends inside an answer of its own is continued, as a model would: from there when
+ * it was the last word, else with the last words repeated as the user asks.
  *
- * Two request headers steer it: x-mock-delay-ms (before the answer begins) and
- * x-mock-tokens (how long lorem's text is; for cut and stall, how many tokens come
- * first).  A token is a run of non-blank bytes with the blanks before it, at most 32
- * bytes long; usage counts these. */
+ * Request headers steer it: x-mock-delay-ms (before the answer begins), x-mock-tokens
+ * (how long lorem's text is; for cut and stall, how many tokens come first) and
+ * x-mock-fault (a row of faults.def, NAME or NAME@MOCK; several with commas).  A token is
+ * a run of non-blank bytes with the blanks before it, at most 32 bytes long; usage counts
+ * these. */
 #pragma once
 #include "loop/net.h"
 
 struct mock;
 
+struct mock_options {
+	const struct net_addr *at; /* where it listens */
+	str name;                  /* which x-mock-fault may mean; kept by the caller */
+	bool any_model; /* a model it does not know answers as x-mock-model says,
+	                   else as lorem */
+};
+
 /* NULL and a text in *why when it cannot listen at that address or start its thread. */
-struct mock *mock_start(const struct net_addr *at, struct buf *why);
+struct mock *mock_start(const struct mock_options *options, struct buf *why);
 /* Breaks off what is running and joins the thread. */
 void mock_stop(struct mock **m);
 /* Where it listens: the port that was given for 0. */

@@ -50,6 +50,37 @@ unsigned models_index(const struct model *m)
 	return (unsigned)(m - models);
 }
 
+static const struct mock_fault faults[] = {
+#define MOCKFAULT(name_, refuses_, silent_, ends_, share_)                               \
+	{ STR_INIT(name_), (refuses_), (silent_), ENDS_##ends_, (share_) },
+#include "mock/faults.def"
+#undef MOCKFAULT
+};
+
+static const struct mock_fault *find_fault(str name)
+{
+	for (size_t i = 0; i < countof(faults); i++) {
+		if (str_eq(faults[i].name, name))
+			return &faults[i];
+	}
+	return NULL;
+}
+
+bool models_fault(str value, str mock, const struct mock_fault **ret)
+{
+	*ret = NULL;
+	while (value.len) {
+		str whom = str_trim(str_cut(&value, ',')), name = str_cut(&whom, '@');
+		const struct mock_fault *f = find_fault(name);
+
+		if (!f)
+			return false;
+		if (!whom.len || str_eq(whom, mock))
+			*ret = f;
+	}
+	return true;
+}
+
 static void model_write(const struct model *m, struct json_writer *w)
 {
 	json_open(w, '{');

@@ -11,8 +11,11 @@ enum {
 };
 
 struct conversation {
-	str last_user; /* what the user said last */
-	str last;      /* what was said last, by whomever */
+	str last_user;  /* what the user said last */
+	str asked;      /* what was before what we said last */
+	str said;       /* what we said last; or empty */
+	bool said_last; /* and nobody has said anything since */
+	str last;       /* what was said last, by whomever */
 	bool tool_answered;
 	uint64_t tokens;
 };
@@ -53,6 +56,11 @@ static refusal_t read_messages(struct call *c, struct conversation *ret)
 		ret->last = content_text(c, json_get(m.value, STR("content")));
 		ret->tokens += words_count(ret->last);
 		ret->tool_answered = json_text_is(role, STR("tool"));
+		ret->said_last = json_text_is(role, STR("assistant"));
+		if (ret->said_last) {
+			ret->said = ret->last;
+			ret->asked = ret->last_user;
+		}
 		if (json_text_is(role, STR("user")))
 			ret->last_user = ret->last;
 	}
@@ -191,9 +199,47 @@ static void say_lorem(struct call *c, uint64_t allowed, struct text *ret)
 	uint64_t tokens = allowed != UINT64_MAX ? allowed : LOREM_TOKENS;
 
 	if (c->tokens != UINT64_MAX)
-		tokens = c->model->ends == ENDS_WHOLE ? c->tokens
-		                                      : max_of(tokens, c->tokens);
+		tokens = c->model->ends == ENDS_WHOLE || c->fault
+		                 ? c->tokens
+		                 : max_of(tokens, c->tokens);
 	ret->says = words_lorem(&c->arena, min_of(tokens, (uint64_t)TOKENS_MOST));
+}
+
+/* ---- going on ---- */
+
+enum { ANCHOR_LEAST = 8, ANCHOR_MOST = 400, ANCHOR_USUAL = 40 };
+
+/* The last words of `said` which the user quotes, else as many as is usual. */
+static str find_anchor(str said, str user)
+{
+	size_t n = min_of(said.len, (size_t)ANCHOR_MOST);
+
+	while (n >= ANCHOR_LEAST &&
+	       str_find_str(user, str_from(said, said.len - n)) == user.len)
+		n--;
+	if (n < ANCHOR_LEAST)
+		n = min_of(said.len, (size_t)ANCHOR_USUAL);
+	while (n < said.len && ((unsigned char)said.ptr[said.len - n] & 0xc0) == 0x80)
+		n++; /* not within a character */
+	return str_from(said, said.len - n);
+}
+
+/* What we would say is begun already: the rest of it, behind what is to be repeated. */
+static void go_on(struct call *c, const struct conversation *talk, struct text *ret)
+{
+	str anchor =
+	        talk->said_last ? STR_NONE : find_anchor(talk->said, talk->last_user);
+	str rest = str_from(ret->says, talk->said.len);
+
+	ret->says = arena_printf(&c->arena, "%.*s%.*s", STR_ARG(anchor), STR_ARG(rest));
+	ret->thinks = STR_NONE;
+}
+
+/* Is that the beginning of what we would say, and no more than that? */
+static bool is_begun(const struct conversation *talk, const struct text *t)
+{
+	return talk->said.len && talk->said.len < t->says.len && !t->tool.len &&
+	       str_starts(t->says, talk->said);
 }
 
 static refusal_t say(struct call *c, const struct conversation *talk, uint64_t allowed,
@@ -216,6 +262,28 @@ static refusal_t say(struct call *c, const struct conversation *talk, uint64_t a
 		return NULL;
 	}
 	return NULL;
+}
+
+/* An answer that was broken off is gone on with; else a new one is given. */
+static refusal_t say_or_go_on(struct call *c, struct conversation *talk, uint64_t allowed,
+                              struct text *ret)
+{
+	struct conversation before = *talk;
+	bool has_lorem = c->model->says == SAYS_LOREM;
+	refusal_t why;
+
+	if (talk->said.len && ret->is_chat) {
+		before.last_user = before.last = talk->asked;
+		before.tool_answered = false;
+		why = say(c, &before, has_lorem ? UINT64_MAX : allowed, ret);
+		if (!why && is_begun(talk, ret)) {
+			go_on(c, talk, ret);
+			return NULL;
+		}
+		ret->says = ret->thinks = ret->tool = STR_NONE;
+		ret->finish = STR("stop");
+	}
+	return say(c, talk, allowed, ret);
 }
 
 /* Both members are known; the smaller one holds.  UINT64_MAX: none. */
@@ -249,7 +317,7 @@ refusal_t prompt_read(struct call *c, struct text *ret)
 	if (!why)
 		why = ret->is_chat ? read_messages(c, &talk) : read_prompt(c, &talk);
 	if (!why)
-		why = say(c, &talk, allowed, ret);
+		why = say_or_go_on(c, &talk, allowed, ret);
 	if (why)
 		return why;
 	ret->prompt = talk.tokens;

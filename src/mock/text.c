@@ -130,7 +130,7 @@ static void write_delta(struct call *c, const struct text *t, struct json_writer
 		if (t->tool.len)
 			write_call(c, t, w, true);
 	} else if (t->phase == TEXT_THINKS) {
-		json_key_str(w, STR("reasoning_content"), t->thinks);
+		json_key_str(w, STR("reasoning_content"), token);
 	} else if (token.len && !t->tool.len) {
 		json_key_str(w, STR("content"), token);
 	} else if (token.len) {
@@ -197,8 +197,12 @@ static bool more(struct call *c, struct buf *to)
 		t->phase = t->is_chat && t->thinks.len ? TEXT_THINKS : TEXT_GOES_ON;
 		return true;
 	case TEXT_THINKS:
-		write_chunks(c, t, STR_NONE, to);
-		t->phase = TEXT_GOES_ON;
+		if (words_next(&t->thinking, &token)) {
+			write_chunks(c, t, token, to);
+			c->told++;
+		} else {
+			t->phase = TEXT_GOES_ON;
+		}
 		return true;
 	case TEXT_GOES_ON:
 		if (words_next(&t->rest, &token)) {
@@ -234,6 +238,7 @@ refusal_t plan_text(struct call *c)
 	if (why)
 		return why;
 	t->rest = t->says;
+	t->thinking = t->thinks;
 	t->id = call_id(c, t->is_chat ? "chatcmpl-" : "cmpl-");
 	c->given = t->prompt;
 	c->length = t->completion;
@@ -243,6 +248,7 @@ refusal_t plan_text(struct call *c)
 	}
 	c->state = t;
 	c->more = more;
+	c->all = words_count(t->says) + words_count(t->thinks);
 	call_streams(c);
 	return NULL;
 }

@@ -27,7 +27,7 @@ struct text {
 	/* the stream */
 	str id;
 	enum text_phase phase;
-	str rest; /* of says, still to come */
+	str rest, thinking; /* of says and thinks, still to come */
 };
 
 /* Reads the request and decides; texts are kept in c->arena. */

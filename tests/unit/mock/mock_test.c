@@ -181,7 +181,7 @@ TEST(mock_says_why_it_does_not_start)
 	talk_begin(&t, "127.0.0.1:0");
 	CHECK(net_port(mock_address(t.mock)) != 0);
 	at = *mock_address(t.mock);
-	CHECK(!mock_start(&at, &why));
+	CHECK(!mock_start(&(struct mock_options){ .at = &at }, &why));
 	CHECK(str_has(buf_str(&why), STR("cannot listen at 127.0.0.1:")));
 	buf_free(&why);
 	talk_end(&t);

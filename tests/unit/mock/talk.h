@@ -23,19 +23,27 @@ struct talk {
 	struct heard heard;
 };
 
-static inline void talk_begin(struct talk *t, const char *at)
+static inline void talk_begin_as(struct talk *t, const char *at, bool any_model)
 {
 	struct buf why = BUF_LIMIT(1000);
 	struct net_addr a;
 
 	*t = (struct talk){ .mock = NULL };
 	if (net_parse(str_from_z(at), &a))
-		t->mock = mock_start(&a, &why);
+		t->mock = mock_start(&(struct mock_options){ .at = &a,
+		                                             .name = STR("us"),
+		                                             .any_model = any_model },
+		                     &why);
 	if (!t->mock) {
 		fprintf(stderr, "%s: %s\n", at, buf_z(&why));
 		abort();
 	}
 	buf_free(&why);
+}
+
+static inline void talk_begin(struct talk *t, const char *at)
+{
+	talk_begin_as(t, at, false);
 }
 
 static inline void talk_end(struct talk *t)
