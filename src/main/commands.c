@@ -59,6 +59,13 @@ static const struct command_option translate_options[] = {
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
 	{ 0 },
 };
+static const struct command_option drill_options[] = {
+	{ "route", 'r', "NAME", "this route alone" },
+	{ "fault", 0, "NAME", "this fault alone; \"list\" names them" },
+	{ "format", 0, "FORMAT", "what the client speaks (openai-chat)" },
+	{ "jobs", 'j', "N", "cases at once (8)" },
+	{ 0 },
+};
 static const struct command_option try_options[] = {
 	{ "model", 'm', "MODEL",
 	  "a route, provider/model or model (the first route, else mock/echo)" },
@@ -107,6 +114,13 @@ const struct command_row command_rows[] = {
 	{ "show", "ID", "show one request with its attempts",
 	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
 	  show_command, NULL, 1, false },
+	{ "drill", "", "break each provider on purpose and see what users would have seen",
+	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
+	  "gateway of its own for each case, breaks one target of a route in one way, and\n"
+	  "tells what a client got: rescued (the same answer as from healthy providers), an\n"
+	  "honest error, or lost. Nothing leaves this machine and no key is used. Exits with\n"
+	  "1 when anything is lost.",
+	  drill_command, drill_options, 0, false },
 	{ "translate", "--from FORMAT --to FORMAT < BODY",
 	  "turn a request or an answer into another format",
 	  "Reads standard input and writes what a provider (or, with --answer, a client) of\n"

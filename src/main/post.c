@@ -40,6 +40,7 @@ static void write_request(const struct post *p, struct buf *to)
 	         SLUICE_VERSION);
 	if (p->key.len > 0)
 		buf_addf(to, "authorization: Bearer %.*s\r\n", STR_ARG(p->key));
+	buf_add(to, p->lines);
 	buf_addf(to, "connection: close\r\ncontent-length: %zu\r\n\r\n", p->body.len);
 	buf_add(to, p->body);
 }

@@ -8,6 +8,7 @@ struct post {
 	const struct net_addr *to;
 	str path, body; /* JSON */
 	str key;        /* empty: no credential */
+	str lines;      /* more header lines, each with its CRLF; or empty */
 	/* Called with what comes, as it comes; the bytes are decoded. */
 	void (*on_head)(void *arg, const struct http_response *head);
 	void (*on_body)(void *arg, str bytes);

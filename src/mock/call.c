@@ -152,6 +152,8 @@ static refusal_t find_model(struct call *c)
 	asked = ++c->mock->asked[models_index(m)];
 	if (c->mock->any_model)
 		c->model = rename_model(c, m, id);
+	if (!models_fault(c->ill, c->mock->name, id, &c->fault))
+		return call_refuse(c, REFUSE_BAD_VALUE, STR("x-mock-fault"));
 	if (c->fault)
 		c->model = with_fault(c, c->model);
 	if (c->fault && c->fault->refuses)
@@ -176,8 +178,6 @@ static void answer(struct call *c)
 {
 	refusal_t why = format_request(c);
 
-	if (!why && c->unknown_fault)
-		why = call_refuse(c, REFUSE_BAD_VALUE, STR("x-mock-fault"));
 	if (!why)
 		why = read_body(c);
 
@@ -221,12 +221,11 @@ static struct call *call_begin(struct mock *m, struct http_conn *conn, enum oper
 	c->created = m->loop.wall / USEC_SEC;
 	c->delay_ms = header_count(req, STR("x-mock-delay-ms"), 600000);
 	c->tokens = header_count(req, STR("x-mock-tokens"), TOKENS_MOST);
-	if (!models_fault(http_request_get(req, STR("x-mock-fault")), m->name, &c->fault))
-		c->unknown_fault = true;
 	c->arena = (struct arena){ .pool = &m->loop.blocks, .ceiling = 256 * MiB };
 	c->body.limit = BODY_MOST;
 	c->out.limit = ANSWER_MOST;
 	c->type = STR("application/json");
+	c->ill = arena_copy(&c->arena, http_request_get(req, STR("x-mock-fault")));
 	c->stands_for = arena_copy(&c->arena, http_request_get(req, STR("x-mock-model")));
 	if (type.len && multipart_boundary(type, &boundary))
 		c->boundary = arena_copy(&c->arena, boundary);

@@ -70,9 +70,10 @@ enum { MODELS_MOST = 32 };
 /* NULL: no such model. "mock/echo" is echo. */
 const struct model *models_find(str id);
 unsigned models_index(const struct model *m);
-/* The fault a header's value has for the mock of that name; NULL: none.  Several stand in
- * it with commas between; false: one of them does not exist. */
-bool models_fault(str value, str mock, const struct mock_fault **ret);
+/* The fault a header's value has for the mock of that name, or for this model of it;
+ * NULL: none.  Several stand in it with commas between; false: one of them does not
+ * exist. */
+bool models_fault(str value, str mock, str model, const struct mock_fault **ret);
 /* The body of GET /models, or of GET /models/{id}: `one` may be NULL. */
 void models_write(const struct model *one, struct buf *to);
 
@@ -105,17 +106,17 @@ struct call {
 	int64_t created; /* seconds since 1970 */
 	const struct model *model;
 	str stands_for;                 /* the model's name in a mock with any_model */
+	str ill;                        /* x-mock-fault */
 	const struct mock_fault *fault; /* NULL: none */
-	bool unknown_fault;
-	uint64_t delay_ms, tokens; /* what the headers say; UINT64_MAX: nothing */
-	struct arena arena;        /* what the plan keeps */
-	struct buf body;           /* of the request; gone once planned */
-	str boundary;              /* of multipart bodies */
-	struct json_value json;    /* the root of JSON bodies */
-	str param;                 /* which one is refused */
-	str detail;                /* what is wrong, instead of the refusal's text */
-	const struct wire *wire;   /* the format it is asked in */
-	str path_model;            /* of formats that have it in the path */
+	uint64_t delay_ms, tokens;      /* what the headers say; UINT64_MAX: nothing */
+	struct arena arena;             /* what the plan keeps */
+	struct buf body;                /* of the request; gone once planned */
+	str boundary;                   /* of multipart bodies */
+	struct json_value json;         /* the root of JSON bodies */
+	str param;                      /* which one is refused */
+	str detail;                     /* what is wrong, instead of the refusal's text */
+	const struct wire *wire;        /* the format it is asked in */
+	str path_model;                 /* of formats that have it in the path */
 	bool path_stream, as_array;
 	struct chat_request *asked; /* in that format, and no chat; else NULL */
 	struct turning *turning;    /* into that format; NULL: it is OpenAI's */

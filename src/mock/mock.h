@@ -10,7 +10,8 @@
  *
  * Request headers steer it: x-mock-delay-ms (before the answer begins), x-mock-tokens
  * (how long lorem's text is; for cut and stall, how many tokens come first) and
- * x-mock-fault (a row of faults.def, NAME or NAME@MOCK; several with commas).  A token is
+ * x-mock-fault (a row of faults.def, NAME or NAME@MOCK[/MODEL]; several
+ * with commas).  A token is
  * a run of non-blank bytes with the blanks before it, at most 32 bytes long; usage counts
  * these. */
 #pragma once

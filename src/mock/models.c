@@ -66,7 +66,17 @@ static const struct mock_fault *find_fault(str name)
 	return NULL;
 }
 
-bool models_fault(str value, str mock, const struct mock_fault **ret)
+/* MOCK, or MOCK/MODEL. */
+static bool is_meant(str whom, str mock, str model)
+{
+	if (!whom.len)
+		return true;
+	if (!str_skip(&whom, mock))
+		return false;
+	return !whom.len || (str_skip(&whom, STR("/")) && str_eq(whom, model));
+}
+
+bool models_fault(str value, str mock, str model, const struct mock_fault **ret)
 {
 	*ret = NULL;
 	while (value.len) {
@@ -75,7 +85,7 @@ bool models_fault(str value, str mock, const struct mock_fault **ret)
 
 		if (!f)
 			return false;
-		if (!whom.len || str_eq(whom, mock))
+		if (is_meant(whom, mock, model))
 			*ret = f;
 	}
 	return true;

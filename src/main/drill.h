@@ -1,0 +1,103 @@
+/* drill.h - between the files of `sluice drill`. For main/ alone.
+ *
+ *   drill.c        the command: which cases there are, who runs them, the report
+ *   drill_case.c   one case: a gateway of its own, one answer, what became of it
+ *   drill_world.c  the user's configuration with a mock in place of each provider
+ *   drill_ask.c    the request as a client sends it, and the answer as it reads it */
+#pragma once
+#include "config/config.h"
+#include "mock/mock.h"
+#include "wire/wire.h"
+
+enum {
+	DRILL_PROVIDERS_MOST = 64,
+	DRILL_FLAPS = 4, /* requests of a FLAP */
+};
+
+enum drill_how { DRILL_NONE, DRILL_HEADER, DRILL_REFUSED, DRILL_BLACK_HOLE, DRILL_FLAP };
+
+struct drill_row {
+	const char *name;
+	enum drill_how how;
+	str fault, says;
+	bool stream;
+	const char *text;
+};
+
+extern const struct drill_row drill_rows[];
+extern const unsigned drill_row_count;
+
+/* ---- drill_world.c ---- */
+
+/* A port that refuses, one that never accepts, and a mock for each provider. */
+struct drill_world {
+	const struct config_source *source;
+	const struct config *config; /* as the user wrote it */
+	struct mock *mocks[DRILL_PROVIDERS_MOST];
+	struct net_addr refuses, swallows;
+	int swallowing[4];
+};
+
+/* False: *why says why not. */
+must_check bool drill_world_init(struct drill_world *w, struct buf *why);
+void drill_world_done(struct drill_world *w);
+/* The configuration once more, bent: mocks for providers, loopback, open, one worker, its
+ * data in `dir`.  `victim` (an index; or -1) is at the port that `how` says.  The route's
+ * target `first` is tried first where the strategy does not say who is.  NULL: said. */
+struct config *drill_config(const struct drill_world *w, const char *dir, int victim,
+                            enum drill_how how, str route, unsigned first);
+
+/* ---- drill_ask.c ---- */
+
+struct drill_ask {
+	const struct wire *wire; /* the client's format */
+	str model;               /* a route */
+	str says;
+	bool stream;
+	str faults; /* the value of x-mock-fault; or empty */
+};
+
+/* An answer as a client reads it. */
+struct drill_answer {
+	int status;
+	bool ended; /* with the format's own end, and a finish that is a success */
+	bool told;  /* an error, in the format's words */
+	bool cut;   /* the connection was */
+	enum chat_finish finish;
+	struct buf text, calls, error;
+	usec first, total; /* after the request was sent */
+};
+
+void drill_answer_done(struct drill_answer *a);
+void drill_ask(const struct drill_ask *ask, const struct net_addr *gateway,
+               struct drill_answer *ret);
+/* Does it say the same as the other one, and end as well? */
+bool drill_same(const struct drill_answer *a, const struct drill_answer *b);
+
+/* ---- drill_case.c ---- */
+
+enum drill_outcome {
+	DRILL_RESCUED,
+	DRILL_HONEST, /* an error the client can see */
+	DRILL_LOST,   /* a wrong or short answer that looks right, or no word at all */
+	DRILL_MISSED, /* the ill target was not asked */
+	DRILL_BROKEN, /* the drill itself failed; see error */
+};
+
+struct drill_case {
+	const struct drill_world *world;
+	const struct drill_row *row;
+	const struct wire *wire;
+	const struct route *route;
+	unsigned target;                  /* of the route: the ill one */
+	const struct drill_case *healthy; /* NULL: this is one */
+	/* what became of it */
+	enum drill_outcome outcome;
+	struct drill_answer answer;
+	unsigned attempts;
+	nanousd cost; /* of all attempts; COST_UNKNOWN */
+	struct buf error;
+};
+
+void drill_case_run(struct drill_case *c);
+void drill_case_done(struct drill_case *c);

@@ -1,0 +1,106 @@
+"""sluice drill: every fault at every target of a configuration of three providers that speak three
+formats, as clients of several formats see it. Nothing may be lost."""
+
+import json
+import pathlib
+import tempfile
+
+from harness import check, cli, same
+
+CONFIG = """version: 1
+providers:
+  openai:    { key: "${OPENAI_API_KEY}" }
+  anthropic: { key: "${ANTHROPIC_API_KEY}" }
+  google:    { key: "${GEMINI_API_KEY}" }
+routes:
+  fast:
+    targets: [openai/gpt-5-mini, anthropic/claude-haiku-4-5, google/gemini-2.5-flash]
+    first_token: 1s
+    idle: 1s
+  alone:
+    targets: [anthropic/claude-haiku-4-5]
+    first_token: 1s
+    idle: 1s
+"""
+home = None
+
+# What fails before the first token is made good by the next target, whatever it is.
+BEFORE = ["refused", "black-hole", "silence", "401", "429", "500", "529", "error-first", "cut-whole", "500-whole",
+          "flap"]
+
+
+def setup():
+    global home
+    home = pathlib.Path(tempfile.mkdtemp(prefix="sluice-drill-test-"))
+    (home / "sluice.yaml").write_text(CONFIG)
+
+
+def drill(*options, code=0):
+    done, out, err = cli("drill", "-c", home / "sluice.yaml", *options, "--json", seconds=120, home=home)
+    check(done == code, f"exit code {done}, not {code}:", err, out[-2000:])
+    return json.loads(out)
+
+
+def check_cases(format_name):
+    found = drill("--route", "fast", "--format", format_name)
+    for case in found["cases"]:
+        what = f"{case['fault']} at {case['provider']}: {case}"
+        check(case["outcome"] not in ("LOST", "not run"), what)
+        if case["provider"] == "openai" and case["fault"] in BEFORE:
+            same(case["outcome"], "rescued", what)
+    same(found["lost"], 0, "lost")
+    same(found["not_run"], 0, "not run")
+    return found
+
+
+def test_nothing_is_lost_for_openai_chat():
+    check_cases("openai-chat")
+
+
+def test_nothing_is_lost_for_anthropic():
+    check_cases("anthropic")
+
+
+def test_nothing_is_lost_for_responses():
+    check_cases("openai-responses")
+
+
+def test_nothing_is_lost_for_gemini():
+    check_cases("gemini")
+
+
+def test_nothing_is_lost_for_bedrock():
+    check_cases("bedrock")
+
+
+def test_nothing_is_lost_for_cohere():
+    check_cases("cohere")
+
+
+def test_who_is_alone_is_honest():
+    found = drill("--route", "alone", "--fault", "401")
+    same([case["outcome"] for case in found["cases"]], ["honest error"], "outcomes")
+    same(found["cases"][0]["status"], 502, "status")
+
+
+def test_no_credential_and_no_file_is_needed():
+    code, out, _ = cli("drill", "-c", home / "sluice.yaml", "--fault", "500", "--route", "fast", seconds=60,
+                       home=home)
+    same(code, 0, "exit code")
+    check("fast  (3 targets)" in out and "0 lost" in out, out)
+    check("drill-key" not in out, "a credential in the report")
+
+
+def test_what_does_not_exist_is_said():
+    code, _, err = cli("drill", "-c", home / "sluice.yaml", "--route", "slow", home=home)
+    same(code, 1, "exit code")
+    check("there is no route slow" in err, err)
+    code, _, err = cli("drill", "-c", home / "sluice.yaml", "--fault", "fire", home=home)
+    same(code, 1, "exit code")
+    check("there is no fault fire" in err, err)
+    code, out, _ = cli("drill", "--fault", "list", home=home)
+    same(code, 0, "exit code")
+    check("black-hole" in out, out)
+    code, _, err = cli("drill", home=home)
+    same(code, 2, "exit code")
+    check("-c FILE" in err, err)
