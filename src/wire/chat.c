@@ -293,6 +293,7 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 			chat_drop(r, name_of(r, i));
 			break;
 		case QUIET:
+		case OURS:
 			break;
 		}
 	}

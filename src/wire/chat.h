@@ -133,6 +133,7 @@ struct embed;
 struct rank;
 
 enum { CHAT_STOPS = 16, CHAT_NAMES = 64, CHAT_DROPS = 48 };
+enum { CHAT_STOP_MOST = 4096 }; /* bytes of a stop sequence that we watch for */
 
 struct chat_request {
 	struct arena *keep;    /* where everything lies; set by the owner */
@@ -151,6 +152,7 @@ struct chat_request {
 	uint64_t max_tokens;    /* 0: not said */
 	jstr stops[CHAT_STOPS];
 	unsigned stop_count;
+	uint32_t stops_kept; /* bits: those the provider is not told (chat_stop.h) */
 	/* Scalar options as they were written, by concept; type JSON_NONE: not said. */
 	struct json_value options[CONCEPTS];
 	/* structured output */
@@ -268,6 +270,12 @@ void chat_write_options(struct chat_request *r, enum wire_format to, const char 
                         const enum concept *except, struct json_writer *w);
 bool chat_has_options(const struct chat_request *r, enum wire_format to,
                       const char *prefix);
+/* Writes the stop sequences as the member `name`: at most so many, and those of white
+ * space alone only where the format takes them.  The others are ours to watch for
+ * (r->stops_kept, chat_stop.h).  NOT_OFFERED where that cannot be. */
+must_check fault_t chat_write_stops(struct chat_request *r, struct json_writer *w,
+                                    str name, uint64_t most, bool takes_blank,
+                                    str *ret_detail);
 /* A jstr as a JSON string. */
 void json_jstr(struct json_writer *w, jstr text);
 void json_key_jstr(struct json_writer *w, str key, jstr text);
