@@ -52,6 +52,11 @@ static const char head[] =
 "provider, and its usage is then estimated. `n` greater than 1 is never made of several requests:\n"
 "where the format has no such thing, the request is refused.\n"
 "\n"
+"A JSON schema for the answer becomes a tool that has to be called where the model takes no\n"
+"schema (Claude before Opus 4.1, Amazon Nova); its arguments reach the client as the text. A\n"
+"tool's name that the provider's format cannot hold (64 letters, digits, `_`, `-`; Gemini also\n"
+"`.` and `:`) goes out under another one and comes back under its own.\n"
+"\n"
 "What a vendor wants back unchanged (signatures of thinking, encrypted reasoning, thought\n"
 "signatures) goes to foreign clients with a mark of ours in front, and back only to the vendor\n"
 "that made it.\n";

@@ -180,11 +180,6 @@ static void write_output(struct anthropic_writing *c)
 	struct json_writer *w = c->w;
 	bool has_schema = c->r->form == FORM_SCHEMA;
 
-	if (has_schema && !(c->bits & CLAUDE_SCHEMA)) {
-		c->why = FAULT_NOT_OFFERED;
-		c->detail = STR("this model takes no JSON schema for its answer");
-		return;
-	}
 	if (!has_schema && c->effort == EFFORT_UNSET &&
 	    !chat_has_options(c->r, WIRE_ANTHROPIC, "output_config."))
 		return;
@@ -310,6 +305,12 @@ static fault_t write_body(struct anthropic_writing *c, struct buf *to, str *ret_
 	if (c->t->facts && c->t->facts->output && c->cap > c->t->facts->output) {
 		c->cap = c->t->facts->output; /* more is refused */
 		anthropic_lose(r, CONCEPT_MAX_TOKENS);
+	}
+	if (r->form == FORM_SCHEMA && !(c->bits & CLAUDE_SCHEMA) && !c->counting &&
+	    !chat_schema_to_tool(r)) {
+		*ret_detail = STR("this model takes no JSON schema for its answer, and "
+		                  "only an object can be a tool's arguments instead");
+		return FAULT_NOT_OFFERED;
 	}
 	c->unmarked = marks_over(r);
 	decide(c);

@@ -285,6 +285,17 @@ static void write_tools(struct bedrock_writing *w)
 
 /* ---- the rest ---- */
 
+/* Does the model take a schema for its answer? */
+static bool takes_schema(const struct bedrock_writing *w)
+{
+	if (w->r->from == WIRE_BEDROCK ||
+	    (w->t->facts && (w->t->facts->bits & CATALOG_SCHEMA)))
+		return true;
+	if (w->family->bits & BEDROCK_CLAUDE)
+		return anthropic_model_bits(w->t->model) & CLAUDE_SCHEMA;
+	return !(w->family->bits & BEDROCK_NO_SCHEMA);
+}
+
 static void write_output(struct bedrock_writing *w)
 {
 	struct chat_request *r = w->r;
@@ -502,8 +513,14 @@ fault_t bedrock_write_request(struct chat_request *r, const struct chat_target *
 		.detail = ret_detail,
 		.role = CHAT_SYSTEM,
 	};
-	uint64_t budget = thinking_budget(&w);
+	uint64_t budget;
 
+	if (r->form == FORM_SCHEMA && !takes_schema(&w) && !chat_schema_to_tool(r)) {
+		*ret_detail = STR("this model takes no JSON schema for its answer, and "
+		                  "only an object can be a tool's arguments instead");
+		return FAULT_NOT_OFFERED;
+	}
+	budget = thinking_budget(&w);
 	w.marks_to_skip = marks_to_skip(&w);
 	json_open(&w.json, '{');
 	bedrock_write_messages(&w);

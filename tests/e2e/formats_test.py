@@ -182,6 +182,23 @@ def test_the_last_words_have_room_for_a_long_request():
         check(b"broke off" in reply.body, client.name, "ends without a word:", reply.body[-300:])
 
 
+def test_names_of_tools_that_a_format_cannot_hold():
+    """A client's name comes back in the call, and its call finds its result in the next turn."""
+    for client, name in ((dialects.Gemini(), "files.read:all"), (dialects.Chat(), "été/" + "long_" * 20),
+                         (dialects.Gemini(), "mcp-" + "long_" * 20)):
+        for provider in dialects.ALL:
+            if client.name == provider.name:
+                continue
+            for stream in (False, True):
+                turn = Turn("go", tools={"other": SCHEMA, name: SCHEMA} if stream else {name: SCHEMA})
+                _, answer = ask(client, provider, "tools", turn, stream)
+                call, = answer.calls
+                same(call.name, "other" if stream else name, f"the name by {provider.name}")
+                turn = Turn("go", tools=turn.tools, past=((Call(call.id or "c", name, call.arguments), "sunny"),))
+                _, answer = ask(client, provider, "tools", turn, stream)
+                check("sunny" in answer.text, "second turn", provider.name, answer)
+
+
 STOPPERS = [each for each in dialects.ALL if each.name != "openai-responses"]
 
 

@@ -597,11 +597,6 @@ TEST(anthropic_options_follow_the_model)
 		  STR_INIT(",'output_config':{'format':{'type':'json_schema','schema':"
 		           "{'type':'object'}}}}"),
 		  STR_INIT("") },
-		{ "'output_config':{'format':{'type':'json_schema','schema':{'type':"
-		  "'object'}}}",
-		  "claude-sonnet-4-0",
-		  STR_INIT("REFUSED: this model takes no JSON schema for its answer"),
-		  STR_INIT("") },
 	};
 
 	for (size_t i = 0; i < countof(rows); i++) {
