@@ -127,6 +127,9 @@ bool json_i64(struct json_value v, int64_t *ret);
  * unescaped into `room`, which must hold v.raw.len bytes.  Lone surrogates become U+FFFD.
  * A value that is no string gives an empty str. */
 str json_text(struct json_value v, char *room);
+/* The next of the inside of a string, moving *rest: what an escape stands for as UTF-8 in
+ * `small`, or one byte where it stands.  Empty at the end. */
+str json_take_char(str *rest, char small[4]);
 /* json_text compared with s, without room. */
 bool json_text_is(struct json_value v, str s);
 /* Takes the inside of a string, from behind its opening quote up to the closing one, off

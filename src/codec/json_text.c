@@ -86,6 +86,13 @@ static str next_piece(str *rest, char small[4])
 	return str_of(small, utf8_put(small, take_escape(rest)));
 }
 
+str json_take_char(str *rest, char small[4])
+{
+	if (rest->len == 0 || rest->ptr[0] != '\\')
+		return str_take(rest, min_of(rest->len, (size_t)1));
+	return str_of(small, utf8_put(small, take_escape(rest)));
+}
+
 str json_text(struct json_value v, char *room)
 {
 	str rest = inside_of(v), piece;

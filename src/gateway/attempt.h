@@ -89,6 +89,8 @@ void attempt_fail(struct attempt *a, fault_t why, str detail);
 void attempt_settle(struct attempt *a, bool closes);
 /* What it has cost so far, as far as is known; COST_UNKNOWN. */
 nanousd attempt_cost(const struct attempt *a);
+/* Tokens by the bytes that were seen, four to each: where nobody reports them. */
+struct token_usage attempt_estimate(const struct attempt *a);
 /* The nearest of its deadlines. */
 usec attempt_due(const struct attempt *a);
 /* A deadline may have passed. */

@@ -97,6 +97,8 @@ void lane_free(struct attempt *a)
 		return;
 	if (l->begun)
 		emit_done(&l->e);
+	if (l->stopper)
+		chat_stopper_done(l->stopper);
 	gateway_give_memory(a->x->worker->gateway, l->taken);
 	buf_free(&l->out);
 	buf_free(&l->body);
@@ -236,6 +238,13 @@ str lane_dropped(struct exchange *x)
 
 /* ---- the answer ---- */
 
+/* What a turn's events came to. */
+struct turn {
+	bool ended;
+	fault_t why;
+	str detail;
+};
+
 void lane_begin(struct attempt *a, bool streams)
 {
 	struct exchange *x = a->x;
@@ -256,14 +265,31 @@ void lane_begin(struct attempt *a, bool streams)
 	l->e.request = x->chat;
 	if (x->chat)
 		l->e.echo = reading_of(x)->echo;
+	if (l->translates && x->chat && x->chat->stops_kept) {
+		l->stopper = chat_stopper_new(x->chat->keep, x->chat, &l->e.sink);
+		if (!l->stopper)
+			l->e.why = FAULT_NO_MEMORY;
+	}
 }
 
-/* What a turn's events came to. */
-struct turn {
-	bool ended;
-	fault_t why;
-	str detail;
-};
+/* Where the events of the provider go; NULL: nowhere, its bytes are taken. */
+static struct chat_sink *sink_of(struct lane *l)
+{
+	if (l->verbatim)
+		return NULL;
+	return l->stopper ? chat_stopper_sink(l->stopper) : &l->e.sink;
+}
+
+/* Nothing of what the provider still says is for the client: its answer ends here.  What
+ * was reported so far is no final count, so client and ledger get an estimate. */
+static void end_early(struct attempt *a, struct turn *t)
+{
+	const struct token_usage usage = attempt_estimate(a);
+
+	a->tap.has_usage = false;
+	chat_stopper_end(a->lane->stopper, &usage);
+	t->ended = true;
+}
 
 /* The next whole event of the provider's, from bytes cut anywhere. */
 static bool next_event(struct attempt *a, str *rest, struct sse_event *ret)
@@ -303,8 +329,7 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	struct tap_event found;
 	struct lane *l = a->lane;
 
-	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found,
-	               l->verbatim ? NULL : &l->e.sink);
+	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found, sink_of(l));
 	a->x->worker->counts.events++;
 	if (l->verbatim && !found.is_broken && !found.is_error)
 		add_item(l, event->data);
@@ -317,6 +342,8 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	if (found.is_error)
 		t->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
 	t->ended = found.is_end;
+	if (l->stopper && chat_stopper_is_over(l->stopper) && !t->why && !t->ended)
+		end_early(a, t);
 }
 
 static void client_type(const struct attempt *a, str *ret)
@@ -395,7 +422,7 @@ static void at_eof(struct attempt *a, struct turn *t)
 {
 	struct lane *l = a->lane;
 
-	if (!wire_tap_eof(a->wire, &a->tap, l->verbatim ? NULL : &l->e.sink)) {
+	if (!wire_tap_eof(a->wire, &a->tap, sink_of(l))) {
 		t->why = FAULT_UPSTREAM_CUT;
 		t->detail = a->first_token
 		                    ? STR("the stream ended before its finish")
@@ -484,7 +511,7 @@ void lane_whole(struct attempt *a, str body)
 		return;
 	}
 	lane_begin(a, x->skim.stream);
-	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail, &l->e.sink);
+	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail, sink_of(l));
 	if (t.why == FAULT_EMPTY_ANSWER && x->candidates.on_empty == ON_EMPTY_PASS)
 		t.why = NULL;
 	if (!t.why)

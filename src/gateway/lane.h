@@ -8,6 +8,7 @@
 #pragma once
 #include "codec/event_stream.h"
 #include "gateway/attempt.h"
+#include "wire/chat_stop.h"
 #include "wire/emit.h"
 
 struct lane {
@@ -15,9 +16,10 @@ struct lane {
 	bool verbatim;   /* Gemini's array: each event's JSON as it came */
 	bool begun;      /* the emitter is ready */
 	struct emitter e;
-	struct buf out;  /* for the client, not yet sent */
-	struct buf body; /* the request as the provider gets it */
-	uint64_t taken;  /* of the memory budget, for body */
+	struct chat_stopper *stopper; /* NULL: the provider knows all stop sequences */
+	struct buf out;               /* for the client, not yet sent */
+	struct buf body;              /* the request as the provider gets it */
+	uint64_t taken;               /* of the memory budget, for body */
 	/* the provider's events */
 	struct sse_reader sse;
 	struct aws_scan aws;

@@ -33,12 +33,17 @@ bool attempt_reserve(struct attempt *a)
 	return record_write(a->x->worker->journal, RECORD_OPEN, &row);
 }
 
+struct token_usage attempt_estimate(const struct attempt *a)
+{
+	return (struct token_usage){ .input = (a->x->body_bytes + 3) / 4,
+		                     .output = (a->tap.text_bytes + 3) / 4 };
+}
+
 /* How the figures of usage came about; without a report they are counted from what was
  * seen, at four bytes a token. */
 static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *ret)
 {
 	const struct tap *t = &a->tap;
-	uint64_t asked = (a->x->body_bytes + 3) / 4;
 
 	*ret = (struct token_usage){ 0 };
 	if (t->operation == OP_COUNT) /* nothing is generated, nothing is billed */
@@ -50,8 +55,7 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	if (a->sent == 0 || a->status >= 300)
 		return USAGE_NONE;
 	if (t->text_bytes || (a->ended && !a->why)) {
-		*ret = (struct token_usage){ .input = asked,
-			                     .output = (t->text_bytes + 3) / 4 };
+		*ret = attempt_estimate(a);
 		return USAGE_ESTIMATED;
 	}
 	return USAGE_UNKNOWN;

@@ -46,6 +46,17 @@ static const char head[] =
 "target is tried first). `x-sluice-strict: 1`, or `strict: on` of a route, refuses instead of\n"
 "dropping anything.\n"
 "\n"
+"Stop sequences that a provider cannot be told (Responses has none, OpenAI takes 4, Gemini and\n"
+"Cohere 5, Anthropic none of white space alone) are watched for by Sluice: the text ends before\n"
+"the first of them, the answer says so as if the provider had, a stream is broken off at the\n"
+"provider, and its usage is then estimated. `n` greater than 1 is never made of several requests:\n"
+"where the format has no such thing, the request is refused.\n"
+"\n"
+"A JSON schema for the answer becomes a tool that has to be called where the model takes no\n"
+"schema (Claude before Opus 4.1, Amazon Nova); its arguments reach the client as the text. A\n"
+"tool's name that the provider's format cannot hold (64 letters, digits, `_`, `-`; Gemini also\n"
+"`.` and `:`) goes out under another one and comes back under its own.\n"
+"\n"
 "What a vendor wants back unchanged (signatures of thinking, encrypted reasoning, thought\n"
 "signatures) goes to foreign clients with a mark of ours in front, and back only to the vendor\n"
 "that made it.\n";
@@ -72,6 +83,8 @@ static str becomes(const struct concept_row *row, unsigned from, unsigned to)
 		return STR("dropped");
 	case REFUSE:
 		return STR("**400**");
+	case OURS:
+		return STR("by Sluice");
 	case QUIET:
 		break;
 	}

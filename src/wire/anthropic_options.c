@@ -180,11 +180,6 @@ static void write_output(struct anthropic_writing *c)
 	struct json_writer *w = c->w;
 	bool has_schema = c->r->form == FORM_SCHEMA;
 
-	if (has_schema && !(c->bits & CLAUDE_SCHEMA)) {
-		c->why = FAULT_NOT_OFFERED;
-		c->detail = STR("this model takes no JSON schema for its answer");
-		return;
-	}
 	if (!has_schema && c->effort == EFFORT_UNSET &&
 	    !chat_has_options(c->r, WIRE_ANTHROPIC, "output_config."))
 		return;
@@ -206,35 +201,11 @@ static void write_output(struct anthropic_writing *c)
 
 /* ---- plain options ---- */
 
-static bool is_blank(str plain)
-{
-	for (size_t i = 0; i < plain.len; i++) {
-		if (str_find(STR(" \t\r\n"), plain.ptr[i]) == 4)
-			return false;
-	}
-	return true;
-}
-
 /* White space alone is refused there. */
-static void write_stops(struct anthropic_writing *c)
+static fault_t write_stops(struct anthropic_writing *c)
 {
-	struct chat_request *r = c->r;
-	bool open = false;
-
-	for (unsigned i = 0; i < r->stop_count; i++) {
-		if (is_blank(chat_plain(r->keep, r->stops[i]))) {
-			anthropic_lose(r, CONCEPT_STOP);
-			continue;
-		}
-		if (!open) {
-			json_key(c->w, STR("stop_sequences"));
-			json_open(c->w, '[');
-			open = true;
-		}
-		json_jstr(c->w, r->stops[i]);
-	}
-	if (open)
-		json_close(c->w, ']');
+	return chat_write_stops(c->r, c->w, STR("stop_sequences"), CHAT_STOPS, false,
+	                        &c->detail);
 }
 
 /* Anthropic wants no personal data there: an address of somebody is left out. */
@@ -335,6 +306,12 @@ static fault_t write_body(struct anthropic_writing *c, struct buf *to, str *ret_
 		c->cap = c->t->facts->output; /* more is refused */
 		anthropic_lose(r, CONCEPT_MAX_TOKENS);
 	}
+	if (r->form == FORM_SCHEMA && !(c->bits & CLAUDE_SCHEMA) && !c->counting &&
+	    !chat_schema_to_tool(r)) {
+		*ret_detail = STR("this model takes no JSON schema for its answer, and "
+		                  "only an object can be a tool's arguments instead");
+		return FAULT_NOT_OFFERED;
+	}
 	c->unmarked = marks_over(r);
 	decide(c);
 	json_open(&w, '{');
@@ -347,7 +324,7 @@ static fault_t write_body(struct anthropic_writing *c, struct buf *to, str *ret_
 	write_thinking(c);
 	if (!c->counting) {
 		write_output(c);
-		write_stops(c);
+		c->why = c->why ? c->why : write_stops(c);
 		write_user_id(c);
 		write_tier(c);
 		write_sampling(c);

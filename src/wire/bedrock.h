@@ -41,6 +41,7 @@ enum bedrock_bits {
 	BEDROCK_NO_SAMPLING = 1 << 11,  /* refuses temperature and its like */
 	BEDROCK_TOP_K = 1 << 12,        /* additionalModelRequestFields.top_k */
 	BEDROCK_TOP_K_INSIDE = 1 << 13, /* ... .inferenceConfig.topK */
+	BEDROCK_NO_SCHEMA = 1 << 14,    /* no outputConfig (Claude: anthropic_model.h) */
 };
 
 /* How models are told to think, in additionalModelRequestFields. */

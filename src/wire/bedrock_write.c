@@ -7,6 +7,8 @@
 #include "wire/anthropic_model.h"
 #include "wire/bedrock.h"
 
+enum { STOPS_SURE = 4 };
+
 enum {
 	MARKS_MOST = 4, /* cache marks in a request */
 	LEAST_BUDGET = 1024,
@@ -99,27 +101,6 @@ static void end_optional(struct bedrock_writing *w, const struct optional *o)
 	w->json.to->len = min_of(o->at, w->json.to->len);
 }
 
-static void write_stops(struct bedrock_writing *w)
-{
-	struct chat_request *r = w->r;
-	bool is_open = false;
-
-	for (unsigned i = 0; i < r->stop_count; i++) {
-		if ((w->family->bits & BEDROCK_CLAUDE) && bedrock_is_blank(r->stops[i])) {
-			chat_drop(r, STR("stop[white space]"));
-			continue;
-		}
-		if (!is_open) {
-			json_key(&w->json, STR("stopSequences"));
-			json_open(&w->json, '[');
-		}
-		is_open = true;
-		json_jstr(&w->json, r->stops[i]);
-	}
-	if (is_open)
-		json_close(&w->json, ']');
-}
-
 /* Sampling the model refuses: always, or while it thinks. */
 static const enum concept *refused_options(struct bedrock_writing *w, bool thinks)
 {
@@ -146,15 +127,21 @@ static void write_inference(struct bedrock_writing *w, bool thinks)
 {
 	struct optional o = begin_optional(w, STR("inferenceConfig"));
 	uint64_t cap = w->r->max_tokens;
+	bool is_claude = w->family->bits & BEDROCK_CLAUDE;
+	fault_t why;
 
 	/* Claude's default is far below what it can. */
-	if (cap == 0 && (w->family->bits & BEDROCK_CLAUDE))
+	if (cap == 0 && is_claude)
 		cap = chat_output_cap(w->r, w->t);
 	if (cap) {
 		json_key(&w->json, STR("maxTokens"));
 		json_uint(&w->json, cap);
 	}
-	write_stops(w);
+	/* Nova takes four; how many the others take is not written down. */
+	why = chat_write_stops(w->r, &w->json, STR("stopSequences"),
+	                       is_claude ? CHAT_STOPS : STOPS_SURE, !is_claude,
+	                       w->detail);
+	w->why = w->why ? w->why : why;
 	chat_write_options(w->r, WIRE_BEDROCK, "inferenceConfig.",
 	                   refused_options(w, thinks), &w->json);
 	end_optional(w, &o);
@@ -297,6 +284,17 @@ static void write_tools(struct bedrock_writing *w)
 }
 
 /* ---- the rest ---- */
+
+/* Does the model take a schema for its answer? */
+static bool takes_schema(const struct bedrock_writing *w)
+{
+	if (w->r->from == WIRE_BEDROCK ||
+	    (w->t->facts && (w->t->facts->bits & CATALOG_SCHEMA)))
+		return true;
+	if (w->family->bits & BEDROCK_CLAUDE)
+		return anthropic_model_bits(w->t->model) & CLAUDE_SCHEMA;
+	return !(w->family->bits & BEDROCK_NO_SCHEMA);
+}
 
 static void write_output(struct bedrock_writing *w)
 {
@@ -515,8 +513,14 @@ fault_t bedrock_write_request(struct chat_request *r, const struct chat_target *
 		.detail = ret_detail,
 		.role = CHAT_SYSTEM,
 	};
-	uint64_t budget = thinking_budget(&w);
+	uint64_t budget;
 
+	if (r->form == FORM_SCHEMA && !takes_schema(&w) && !chat_schema_to_tool(r)) {
+		*ret_detail = STR("this model takes no JSON schema for its answer, and "
+		                  "only an object can be a tool's arguments instead");
+		return FAULT_NOT_OFFERED;
+	}
+	budget = thinking_budget(&w);
 	w.marks_to_skip = marks_to_skip(&w);
 	json_open(&w.json, '{');
 	bedrock_write_messages(&w);

@@ -277,9 +277,11 @@ static bool is_optional(const struct chat_request *r, unsigned i)
 
 fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 {
+	chat_schema_undo(r);
+	chat_rename_tools(r, to);
+	chat_wrap_custom(r, r->from != to && !concepts[CONCEPT_TOOL_CUSTOM].path[to].len);
 	if (r->from == to)
 		return NULL;
-	chat_wrap_custom(r, !concepts[CONCEPT_TOOL_CUSTOM].path[to].len);
 	for (unsigned i = 0; i < CONCEPTS; i++) {
 		if (concepts[i].path[to].len || !is_said(r, i))
 			continue;
@@ -293,6 +295,7 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 			chat_drop(r, name_of(r, i));
 			break;
 		case QUIET:
+		case OURS:
 			break;
 		}
 	}

@@ -128,11 +128,18 @@ enum chat_effort {
 	EFFORT_MAX,
 };
 
+/* A tool whose name the target's format cannot hold. */
+struct chat_renamed {
+	struct chat_renamed *next;
+	jstr client, provider;
+};
+
 /* Requests of other operations (work.h). */
 struct embed;
 struct rank;
 
 enum { CHAT_STOPS = 16, CHAT_NAMES = 64, CHAT_DROPS = 48 };
+enum { CHAT_STOP_MOST = 4096 }; /* bytes of a stop sequence that we watch for */
 
 struct chat_request {
 	struct arena *keep;    /* where everything lies; set by the owner */
@@ -151,6 +158,7 @@ struct chat_request {
 	uint64_t max_tokens;    /* 0: not said */
 	jstr stops[CHAT_STOPS];
 	unsigned stop_count;
+	uint32_t stops_kept; /* bits: those the provider is not told (chat_stop.h) */
 	/* Scalar options as they were written, by concept; type JSON_NONE: not said. */
 	struct json_value options[CONCEPTS];
 	/* structured output */
@@ -158,6 +166,15 @@ struct chat_request {
 	struct json_value schema;
 	jstr schema_name, schema_description;
 	enum chat_tri schema_strict;
+	/* The schema as a tool, for this target (chat_schema.c); and what it was before.
+	 */
+	bool schema_waits;
+	struct chat_tool *answer_tool, *before_answer; /* NULL: there is none */
+	enum chat_choose plain_choose;
+	jstr plain_choose_name;
+	enum chat_tri plain_parallel;
+	unsigned plain_allowed;
+	struct chat_renamed *renamed; /* for this target (chat_names.c) */
 	/* reasoning */
 	enum chat_effort effort;
 	uint64_t budget;              /* tokens; 0: not said */
@@ -260,6 +277,16 @@ bool chat_is_wrapped(const struct chat_request *r, jstr name);
 /* The input out of the arguments of a call of such a tool; the arguments themselves where
  * they have none. */
 jstr chat_unwrap(struct arena *keep, jstr args);
+/* Names of tools which the format cannot hold become others, in tools, history and
+ * choice; what was renamed for another target is undone.  chat_cross does it. */
+void chat_rename_tools(struct chat_request *r, enum wire_format to);
+/* What the client calls a tool of that name. */
+jstr chat_client_name(const struct chat_request *r, jstr name);
+/* FORM_SCHEMA for a model that takes no schema: a tool that has to be called, whose
+ * arguments are the answer (r->answer_tool).  False: it cannot be done.  Undone by
+ * chat_cross. */
+must_check bool chat_schema_to_tool(struct chat_request *r);
+void chat_schema_undo(struct chat_request *r);
 /* Writes the scalar options of r which stand in that object of the format: prefix is ""
  * for the root, "generationConfig." or the like.  Temperatures above the format's range
  * are cut, and named.  Those in `except` (ends with CONCEPTS; may be NULL) are left to
@@ -268,6 +295,12 @@ void chat_write_options(struct chat_request *r, enum wire_format to, const char 
                         const enum concept *except, struct json_writer *w);
 bool chat_has_options(const struct chat_request *r, enum wire_format to,
                       const char *prefix);
+/* Writes the stop sequences as the member `name`: at most so many, and those of white
+ * space alone only where the format takes them.  The others are ours to watch for
+ * (r->stops_kept, chat_stop.h).  NOT_OFFERED where that cannot be. */
+must_check fault_t chat_write_stops(struct chat_request *r, struct json_writer *w,
+                                    str name, uint64_t most, bool takes_blank,
+                                    str *ret_detail);
 /* A jstr as a JSON string. */
 void json_jstr(struct json_writer *w, jstr text);
 void json_key_jstr(struct json_writer *w, str key, jstr text);

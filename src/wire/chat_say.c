@@ -96,6 +96,59 @@ bool chat_has_options(const struct chat_request *r, enum wire_format to,
 	return false;
 }
 
+/* ---- stop sequences ---- */
+
+static bool is_blank(str plain)
+{
+	for (size_t i = 0; i < plain.len; i++) {
+		if (str_find(STR(" \t\r\n"), plain.ptr[i]) == 4)
+			return false;
+	}
+	return true;
+}
+
+/* Can we watch for those the provider is not told? */
+static fault_t judge_kept(const struct chat_request *r, str *ret_detail)
+{
+	for (unsigned i = 0; i < r->stop_count; i++) {
+		if (r->stops_kept >> i & 1 && r->stops[i].len > CHAT_STOP_MOST) {
+			*ret_detail = STR("a stop sequence is longer than 4096 bytes");
+			return FAULT_NOT_OFFERED;
+		}
+	}
+	if (r->stops_kept && (chat_is_marked(r, CONCEPT_LOGPROBS) ||
+	                      r->options[CONCEPT_LOGPROBS].type == JSON_TRUE)) {
+		*ret_detail =
+		        STR("logprobs cannot be given for a text that is cut at stop "
+		            "sequences here, not by the provider");
+		return FAULT_NOT_OFFERED;
+	}
+	return NULL;
+}
+
+fault_t chat_write_stops(struct chat_request *r, struct json_writer *w, str name,
+                         uint64_t most, bool takes_blank, str *ret_detail)
+{
+	uint64_t written = 0;
+
+	r->stops_kept = 0;
+	for (unsigned i = 0; i < r->stop_count; i++) {
+		if (written == most ||
+		    (!takes_blank && is_blank(chat_plain(r->keep, r->stops[i])))) {
+			r->stops_kept |= 1u << i;
+			continue;
+		}
+		if (written++ == 0) {
+			json_key(w, name);
+			json_open(w, '[');
+		}
+		json_jstr(w, r->stops[i]);
+	}
+	if (written)
+		json_close(w, ']');
+	return judge_kept(r, ret_detail);
+}
+
 /* ---- calls ---- */
 
 jstr chat_call_name(const struct chat_request *r, jstr id)

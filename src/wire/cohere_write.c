@@ -371,22 +371,6 @@ static void write_tools(struct writing *w)
 
 /* ---- options ---- */
 
-static fault_t write_stops(struct writing *w, str *ret_detail)
-{
-	if (w->r->stop_count == 0)
-		return NULL;
-	if (w->r->stop_count > STOPS_MOST) {
-		*ret_detail = STR("Cohere takes at most 5 stop sequences");
-		return FAULT_NOT_OFFERED;
-	}
-	json_key(&w->json, STR("stop_sequences"));
-	json_open(&w->json, '[');
-	for (unsigned i = 0; i < w->r->stop_count; i++)
-		json_jstr(&w->json, w->r->stops[i]);
-	json_close(&w->json, ']');
-	return NULL;
-}
-
 static void write_format(struct writing *w)
 {
 	if (w->r->form == FORM_TEXT)
@@ -444,7 +428,8 @@ fault_t cohere_write_request(struct chat_request *r, const struct chat_target *t
 		json_key(&w.json, STR("max_tokens"));
 		json_uint(&w.json, r->max_tokens);
 	}
-	why = write_stops(&w, ret_detail);
+	why = chat_write_stops(r, &w.json, STR("stop_sequences"), STOPS_MOST, true,
+	                       ret_detail);
 	chat_write_options(r, WIRE_COHERE, "", NULL, &w.json);
 	write_tools(&w);
 	write_format(&w);

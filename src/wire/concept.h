@@ -25,6 +25,7 @@ enum concept_lost {
 	DROP,   /* it goes, and is named */
 	REFUSE, /* it changes what the client relies on: 400 */
 	QUIET,  /* its absence changes nothing that anybody can see */
+	OURS,   /* we do it instead of the provider */
 };
 
 struct concept_row {

@@ -301,9 +301,33 @@ static bool can_say(const struct emitter *e, enum chat_kind what)
 	return has_kind(e->ops->kinds, what);
 }
 
-static void on_open(struct emitter *e, struct emit_choice *c, const struct chat_event *ev)
+/* An answer that was asked for as a tool (chat_schema.c) is text again.  True: the block
+ * is no part of it. */
+static bool unfold_answer(const struct emitter *e, const struct emit_choice *c,
+                          struct chat_event *ev)
 {
+	const struct chat_tool *answer = e->request ? e->request->answer_tool : NULL;
+
+	if (!answer || (ev->what != CHAT_TEXT && ev->what != CHAT_CALL))
+		return false;
+	if (ev->what == CHAT_TEXT)
+		return true;
+	if (!str_eq(ev->name, answer->name))
+		return false;
+	ev->what = CHAT_TEXT;
+	for (const struct emit_block *b = c->first; b; b = b->next) {
+		if (b->what == CHAT_TEXT && !b->unwanted)
+			return true; /* a second one */
+	}
+	return false;
+}
+
+static void on_open(struct emitter *e, struct emit_choice *c,
+                    const struct chat_event *opened)
+{
+	struct chat_event as_meant = *opened, *ev = &as_meant;
 	struct emit_block *b;
+	bool unwanted = unfold_answer(e, c, ev);
 
 	end_for_next(e, c);
 	b = add_block(e, c, ev, ev->what);
@@ -311,14 +335,15 @@ static void on_open(struct emitter *e, struct emit_choice *c, const struct chat_
 		return;
 	b->is_custom = ev->is_custom;
 	b->media_type = keep_copy(e, ev->media_type);
-	if (!can_say(e, ev->what)) {
+	if (unwanted || !can_say(e, ev->what)) {
+		b->unwanted = unwanted;
 		b->skipped = true;
 		e->left_out++;
 		return;
 	}
 	if (ev->what == CHAT_CALL) {
-		b->name = keep_copy(e, ev->name);
-		b->is_wrapped = !b->is_custom && chat_is_wrapped(e->request, b->name);
+		b->name = keep_copy(e, chat_client_name(e->request, ev->name));
+		b->is_wrapped = !b->is_custom && chat_is_wrapped(e->request, ev->name);
 		b->is_custom |= b->is_wrapped;
 		b->id = call_id(e, c, b, ev->id);
 	}
@@ -354,7 +379,7 @@ static struct emit_block *block_of_piece(struct emitter *e, struct emit_choice *
 {
 	struct emit_block *b = find_block(c, ev->block);
 
-	if (!b || !can_say(e, b->what) ||
+	if (!b || b->unwanted || !can_say(e, b->what) ||
 	    (ev->text.len == 0 && ev->logprobs.type == JSON_NONE))
 		return NULL;
 	if (!b->skipped && !b->whole)

@@ -26,6 +26,7 @@ struct emit_block {
 	bool opened, closed; /* written so */
 	bool whole;          /* nothing more comes */
 	bool skipped;        /* the format cannot say it, or it is empty */
+	bool unwanted;       /* said beside an answer that was asked for as a tool */
 	jstr id, name;       /* of a CALL, never empty; kept by the emitter */
 	bool is_custom;
 	jstr media_type;
@@ -102,7 +103,7 @@ struct emitter {
 	bool array;       /* Gemini: one JSON array instead of server-sent events */
 	uint64_t input_estimate; /* tokens, for formats that begin with them */
 	const struct chat_request
-	        *request; /* for custom tools said as functions; or NULL */
+	        *request; /* for tools that were said otherwise; or NULL */
 	str echo; /* Responses: members of the request to repeat, JSON; or empty */
 	/* state */
 	bool started, ended;

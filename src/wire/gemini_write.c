@@ -4,6 +4,8 @@
  * 6.2, 13.1, 13.4-13.6. */
 #include "wire/gemini.h"
 
+enum { STOPS_MOST = 5 };
+
 struct tools_in {
 	unsigned functions, strict, servers;
 };
@@ -206,17 +208,6 @@ static void write_form(const struct chat_request *r, struct json_writer *w)
 	gemini_schema_write(w, r->schema, r->schema_name);
 }
 
-static void write_stops(const struct chat_request *r, struct json_writer *w)
-{
-	if (!r->stop_count)
-		return;
-	json_key(w, STR("stopSequences"));
-	json_open(w, '[');
-	for (unsigned i = 0; i < r->stop_count; i++)
-		json_jstr(w, r->stops[i]);
-	json_close(w, ']');
-}
-
 static void write_option(const struct chat_request *r, enum concept concept, str name,
                          struct json_writer *w)
 {
@@ -226,9 +217,12 @@ static void write_option(const struct chat_request *r, enum concept concept, str
 	json_raw(w, r->options[concept].raw);
 }
 
-static void write_config(struct chat_request *r, const struct gemini_model *m,
-                         const struct chat_target *t, struct json_writer *w)
+static fault_t write_config(struct chat_request *r, const struct gemini_model *m,
+                            const struct chat_target *t, struct json_writer *w,
+                            str *ret_detail)
 {
+	fault_t why;
+
 	json_key(w, STR("generationConfig"));
 	json_open(w, '{');
 	chat_write_options(r, WIRE_GEMINI, "generationConfig.", NULL, w);
@@ -236,7 +230,7 @@ static void write_config(struct chat_request *r, const struct gemini_model *m,
 		json_key(w, STR("maxOutputTokens"));
 		json_uint(w, r->max_tokens);
 	}
-	write_stops(r, w);
+	why = chat_write_stops(r, w, STR("stopSequences"), STOPS_MOST, true, ret_detail);
 	write_option(r, CONCEPT_CHOICES, STR("candidateCount"), w);
 	if (r->options[CONCEPT_LOGPROBS].type == JSON_TRUE) {
 		write_option(r, CONCEPT_LOGPROBS, STR("responseLogprobs"), w);
@@ -251,6 +245,7 @@ static void write_config(struct chat_request *r, const struct gemini_model *m,
 	write_form(r, w);
 	write_thinking(r, m, t, w);
 	json_close(w, '}');
+	return why;
 }
 
 /* ---- the root ---- */
@@ -270,12 +265,6 @@ static void drop_servers(struct chat_request *r)
 static fault_t look(struct chat_request *r, const struct gemini_model *m,
                     struct tools_in *n, str *ret_detail)
 {
-	enum { STOPS_MOST = 5 };
-
-	if (r->stop_count > STOPS_MOST) {
-		*ret_detail = STR("Gemini takes at most 5 stop sequences");
-		return FAULT_NOT_OFFERED;
-	}
 	if (n->functions && r->form == FORM_SCHEMA && m->generation < 3) {
 		*ret_detail = STR("a response schema together with tools needs Gemini 3");
 		return FAULT_NOT_OFFERED;
@@ -329,11 +318,11 @@ fault_t gemini_write_request(struct chat_request *r, const struct chat_target *t
 	chat_write_options(r, WIRE_GEMINI, "", NULL, &w);
 	write_tier(r, &w);
 	write_option(r, CONCEPT_CACHED_CONTENT, STR("cachedContent"), &w);
-	write_config(r, m, t, &w);
+	why = write_config(r, m, t, &w, ret_detail);
 	json_close(&w, '}');
 	if (to->over) {
 		*ret_detail = STR("the translated request is too large or too deep");
 		return FAULT_JSON_LIMIT;
 	}
-	return r->why;
+	return why ? why : r->why;
 }

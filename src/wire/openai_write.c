@@ -119,22 +119,16 @@ static void write_cap(struct openai_writer *w)
 		json_uint(&w->json, cap);
 }
 
+/* Those beyond the bound, or all where the model takes none, are ours to watch for. */
 static void write_stops(struct openai_writer *w)
 {
-	const struct chat_request *r = w->r;
+	const struct dialect_row *fate = dialect_fate(&w->dialect, STR("stop"));
+	bool is_told = !fate || fate->op != DIALECT_DROP;
+	uint64_t most = is_told ? dialect_bound(&w->dialect, STR("stop"), CHAT_STOPS) : 0;
+	str detail = STR_NONE;
 
-	if (r->stop_count == 0)
-		return;
-	if (r->stop_count > dialect_bound(&w->dialect, STR("stop"), CHAT_STOPS)) {
-		openai_refuse(w, STR("stop (so many)"));
-		return;
-	}
-	if (!openai_put(w, STR("stop")))
-		return;
-	json_open(&w->json, '[');
-	for (unsigned i = 0; i < r->stop_count; i++)
-		json_jstr(&w->json, r->stops[i]);
-	json_close(&w->json, ']');
+	if (chat_write_stops(w->r, &w->json, STR("stop"), most, true, &detail))
+		openai_refuse(w, detail);
 }
 
 static void write_choices(struct openai_writer *w)

@@ -198,17 +198,15 @@ fault_t responses_write_request(struct chat_request *r, const struct chat_target
                                 struct buf *to, str *ret_detail)
 {
 	struct json_writer w = { .to = to };
+	fault_t why = chat_write_stops(r, &w, STR_NONE, 0, true, ret_detail);
 
+	if (why)
+		return why;
 	for (const struct chat_message *m = r->messages; m; m = m->next) {
 		if (has_far_audio(m->parts)) {
 			*ret_detail = STR("audio has to be sent as base64");
 			return FAULT_NOT_OFFERED;
 		}
-	}
-	if (r->stop_count) {
-		*ret_detail = STR("stop sequences cannot be said in the format "
-		                  "openai-responses");
-		return FAULT_NOT_OFFERED;
 	}
 	json_open(&w, '{');
 	json_key_str(&w, STR("model"), t->model);

@@ -26,6 +26,7 @@ class Answer:
     text: str = ""
     reasoning: str = ""
     calls: list = field(default_factory=list)
+    stop: str = ""    # the stop sequence that was met, where the format says it
     finish: str = ""  # stop, length, calls, filter, pause, failed
     given: int = -1   # tokens of the prompt and of the answer, as reported
     made: int = -1
@@ -43,6 +44,7 @@ class Turn:
     schema: dict = None
     image: bool = False
     most: int = 0
+    stops: tuple = ()
     effort: str = ""
 
 
@@ -117,6 +119,8 @@ class Chat:
                 "name": "answer", "schema": turn.schema, "strict": True}}
         if turn.most:
             body["max_completion_tokens"] = turn.most
+        if turn.stops:
+            body["stop"] = list(turn.stops)
         if turn.effort:
             body["reasoning_effort"] = turn.effort
         if stream:
@@ -320,6 +324,8 @@ class Messages:
             body["tools"] = [{"name": n, "input_schema": s} for n, s in turn.tools.items()]
         if turn.schema:
             body["output_config"] = {"format": {"type": "json_schema", "schema": turn.schema}}
+        if turn.stops:
+            body["stop_sequences"] = list(turn.stops)
         if turn.effort:
             body["max_tokens"] = 8000
             body["thinking"] = {"type": "enabled", "budget_tokens": 2048}
@@ -354,7 +360,7 @@ class Messages:
         answer = Answer()
         for block in root["content"]:
             self.block(answer, block)
-        need("stop_sequence" in root, "stop_sequence")
+        answer.stop = root["stop_sequence"] or ""
         self.end(answer, root["stop_reason"], root["usage"])
         return answer
 
@@ -397,6 +403,7 @@ class Messages:
                 index, state = index + 1, "between"
             elif name == "message_delta":
                 need(state == "between", "message_delta")
+                answer.stop = event["delta"]["stop_sequence"] or ""
                 self.end(answer, event["delta"]["stop_reason"], event["usage"])
                 state = "over"
             else:
@@ -436,6 +443,8 @@ class Gemini:
             config.update(responseMimeType="application/json", responseJsonSchema=turn.schema)
         if turn.most:
             config["maxOutputTokens"] = turn.most
+        if turn.stops:
+            config["stopSequences"] = list(turn.stops)
         if turn.effort:
             config["thinkingConfig"] = {"thinkingBudget": 2048, "includeThoughts": True}
         if config:
@@ -511,6 +520,8 @@ class Converse:
                 "jsonSchema": {"name": "answer", "schema": json.dumps(turn.schema)}}}}
         if turn.most:
             body["inferenceConfig"] = {"maxTokens": turn.most}
+        if turn.stops:
+            body.setdefault("inferenceConfig", {})["stopSequences"] = list(turn.stops)
         if turn.effort:
             body["additionalModelRequestFields"] = {"thinking": {"type": "enabled", "budget_tokens": 2048}}
             body["inferenceConfig"] = {"maxTokens": 8000}
@@ -599,6 +610,8 @@ class Cohere:
             body["response_format"] = {"type": "json_object", "json_schema": turn.schema}
         if turn.most:
             body["max_tokens"] = turn.most
+        if turn.stops:
+            body["stop_sequences"] = list(turn.stops)
         if turn.effort:
             body["thinking"] = {"type": "enabled", "token_budget": 2048}
         body["stream"] = stream

@@ -11,8 +11,8 @@ import subprocess
 
 import dialects
 from dialects import Call, Turn
-from harness import Gateway, check, free_port, same
-from raw import SLOW, SLUICE
+from harness import Gateway, attempt_id, check, free_port, same
+from raw import SLOW, SLUICE, until
 
 gateway = mock = None
 results = {}
@@ -180,3 +180,61 @@ def test_the_last_words_have_room_for_a_long_request():
         path, body = client.request("openai-chat/cut", Turn(system="be brief " * 5000), True)
         reply = gateway.post(json.dumps(body).encode(), path=path, timeout=20 * SLOW)
         check(b"broke off" in reply.body, client.name, "ends without a word:", reply.body[-300:])
+
+
+def test_names_of_tools_that_a_format_cannot_hold():
+    """A client's name comes back in the call, and its call finds its result in the next turn."""
+    for client, name in ((dialects.Gemini(), "files.read:all"), (dialects.Chat(), "été/" + "long_" * 20),
+                         (dialects.Gemini(), "mcp-" + "long_" * 20)):
+        for provider in dialects.ALL:
+            if client.name == provider.name:
+                continue
+            for stream in (False, True):
+                turn = Turn("go", tools={"other": SCHEMA, name: SCHEMA} if stream else {name: SCHEMA})
+                _, answer = ask(client, provider, "tools", turn, stream)
+                call, = answer.calls
+                same(call.name, "other" if stream else name, f"the name by {provider.name}")
+                turn = Turn("go", tools=turn.tools, past=((Call(call.id or "c", name, call.arguments), "sunny"),))
+                _, answer = ask(client, provider, "tools", turn, stream)
+                check("sunny" in answer.text, "second turn", provider.name, answer)
+
+
+STOPPERS = [each for each in dialects.ALL if each.name != "openai-responses"]
+
+
+def test_stop_sequences_where_the_provider_has_none():
+    """The mock knows no stop sequences, so whoever cuts the text is the gateway."""
+    provider = next(each for each in dialects.ALL if each.name == "openai-responses")
+    said = 'one "é\n🙂 STOP two'
+    for client in STOPPERS:
+        for stream in (False, True):
+            for stop, want in (("🙂 S", 'You said: one "é\n'), ('"é\n', "You said: one "),
+                               ("STOPP", "You said: " + said), ("You said", "")):
+                reply, answer = ask(client, provider, "echo", Turn(said, stops=("never", stop)), stream)
+                same((answer.text, answer.finish), (want, "stop"), f"{client.name} {stream} {stop}")
+                check(answer.given > 0 and answer.made > 0, "usage", answer)
+                if client.name == "anthropic":
+                    same(answer.stop, "" if stop == "STOPP" else stop, "the sequence")
+
+
+def test_more_stop_sequences_than_the_provider_takes():
+    stops = ("a1", "b2", "c3", "d4", "e5", "wörld", "g7")
+    for client in STOPPERS:
+        for provider in dialects.ALL:
+            if client.name == provider.name or provider.name == "anthropic":
+                continue
+            for stream in (False, True):
+                _, answer = ask(client, provider, "echo", Turn("héllo wörld", stops=stops), stream)
+                same((answer.text, answer.finish), ("You said: héllo ", "stop"),
+                     f"{client.name} {provider.name}")
+
+
+def test_a_stream_that_is_cut_is_broken_off_at_the_provider():
+    provider = next(each for each in dialects.ALL if each.name == "openai-responses")
+    _, whole = ask(STOPPERS[0], provider, "lorem", Turn("go"), True)
+    reply, answer = ask(STOPPERS[0], provider, "lorem", Turn("go", stops=("ipsum",)), True)
+    same(answer.text, whole.text.split("ipsum")[0], "text")
+    check(0 < answer.made < whole.made, "an estimate of what was made", answer, whole)
+    row = until(lambda: gateway.rows("id = ? AND state = 'done'", attempt_id(reply.header("x-request-id"))),
+                "the row in the ledger")[0]
+    same((row["usage_kind"], row["output_tokens"]), ("estimated", answer.made), "the ledger")

@@ -23,10 +23,16 @@ def install(folder):
         mark = folder / "node_modules" / ".installed"
         if mark.exists() and mark.read_text() == wanted:
             return
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True)
-        check(done.returncode == 0, "npm ci failed:", done.stdout, done.stderr)
+        done = run_npm(folder, "ci")
+        if done.returncode:     # newer ones insist on packages for other systems in the lock file
+            done = run_npm(folder, "install", "--no-save")
+        check(done.returncode == 0, "npm failed:", done.stdout, done.stderr)
         mark.write_text(wanted)
+
+
+def run_npm(folder, *command):
+    return subprocess.run(["npm", *command, "--no-audit", "--no-fund"], cwd=folder, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
 
 
 def node(folder):

@@ -49,6 +49,30 @@ static inline fault_t form_write(struct form *f, const struct wire *to, str mode
 	return why;
 }
 
+/* A member of the written request: json_path with numbers for items, "tools.0.name". */
+static inline struct json_value form_member(const struct form *f, const char *path)
+{
+	struct json_value v = { 0 };
+	str rest = str_from_z(path);
+
+	CHECK_OK(json_check(buf_str(&f->body), &json_limits_default, &v));
+	while (rest.len) {
+		str name = str_first(rest, str_find(rest, '.'));
+		struct json_member m = { 0 };
+		uint64_t n;
+
+		rest = str_from(rest, min_of(rest.len, name.len + 1));
+		if (v.type != JSON_ARRAY || !str_to_u64(name, &n)) {
+			v = json_get(v, name);
+			continue;
+		}
+		for (struct json_iter it = json_iter(v); json_next(&it, &m) && n > 0; n--)
+			m = (struct json_member){ 0 };
+		v = m.value;
+	}
+	return v;
+}
+
 static inline void form_check(const char *file, int line, const struct wire *from,
                               str body, const struct wire *to, str model, str want,
                               str dropped)
