@@ -2,8 +2,8 @@
  *
  * Writing is idempotent by id: what is there is left alone, but for an open row that is
  * settled.  Numbers that follow from the id are not stored: the exchange when it is the
- * row's own id, and the beginning when the id was made from it.  New rows go eight to a
- * statement, which spares a search in the table for each and the statement's own cost. */
+ * row's own id, and the beginning when the id was made from it.  New rows go many to a
+ * statement (ledger_queue.c). */
 #include "store/ledger_private.h"
 
 #include "base/mem.h"
@@ -47,16 +47,6 @@ enum {
 	VALUES,
 };
 _Static_assert((int)VALUES == (int)LEDGER_ROW_VALUES, "as many as the statements have");
-
-struct row_values {
-	int64_t number[VALUES];
-	uint32_t nulls; /* a bit each */
-};
-
-struct row_queue {
-	unsigned count;
-	struct row_values rows[LEDGER_ROWS_AT_ONCE];
-};
 
 static void set_null(struct row_values *v, int at, bool is_null)
 {
@@ -174,52 +164,14 @@ bool ledger_put(struct ledger *l, const struct attempt_row *row, bool *ret_chang
 	return true;
 }
 
-static bool put_queued(struct ledger *l, enum ledger_statement which, unsigned from,
-                       unsigned count)
-{
-	sqlite3_stmt *st = ledger_get(l, which);
-
-	if (!st)
-		return false;
-	for (unsigned i = 0; i < count; i++)
-		bind(st, (int)i * VALUES, &l->queue->rows[from + i], 0, VALUES);
-	return ledger_run(st);
-}
-
-bool ledger_put_queue(struct ledger *l)
-{
-	unsigned count = l->queue ? l->queue->count : 0;
-
-	if (count == 0)
-		return true;
-	l->queue->count = 0;
-	if (count == LEDGER_ROWS_AT_ONCE)
-		return put_queued(l, LEDGER_PUT_NEW_ROWS, 0, count);
-	for (unsigned i = 0; i < count; i++) {
-		if (!put_queued(l, LEDGER_PUT_NEW, i, 1))
-			return false;
-	}
-	return true;
-}
-
 bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
 {
 	struct row_values *v;
 
 	if (row->state != ROW_DONE || row->detail.len)
 		return ledger_put(l, row, NULL);
-	if (!l->queue)
-		l->queue = new_of(struct row_queue);
-	v = &l->queue->rows[l->queue->count];
-	if (!take_open(l, row, v) || !take_close(l, row, v))
-		return false;
-	return ++l->queue->count < LEDGER_ROWS_AT_ONCE || ledger_put_queue(l);
-}
-
-void ledger_drop_queue(struct ledger *l)
-{
-	if (l->queue)
-		l->queue->count = 0;
+	v = ledger_queue_place(l);
+	return take_open(l, row, v) && take_close(l, row, v) && ledger_queue_add(l);
 }
 
 bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count)
