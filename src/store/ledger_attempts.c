@@ -53,6 +53,13 @@ static void set_null(struct row_values *v, int at, bool is_null)
 	v->nulls |= (uint32_t)is_null << at;
 }
 
+/* For what is zero in nearly every row, and then reads as zero all the same. */
+static void set_unless_zero(struct row_values *v, int at, int64_t value)
+{
+	v->number[at] = value;
+	set_null(v, at, value == 0);
+}
+
 static bool take_open(struct ledger *l, const struct attempt_row *row,
                       struct row_values *v)
 {
@@ -75,7 +82,7 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 
 	set_null(v, AT_CALLER, !row->closes);
 	set_null(v, AT_DETAIL, true);
-	v->number[AT_CONNECT] = row->connect;
+	set_unless_zero(v, AT_CONNECT, row->connect);
 	v->number[AT_FIRST_BYTE] = row->first_byte;
 	v->number[AT_FIRST_TOKEN] = row->first_token;
 	v->number[AT_TOTAL] = row->total;
@@ -83,12 +90,12 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_INPUT] = (int64_t)usage->input;
 	v->number[AT_OUTPUT] = (int64_t)usage->output;
 	v->number[AT_CACHE_READ] = (int64_t)usage->cache_read;
-	v->number[AT_CACHE_WRITE] = (int64_t)usage->cache_write;
+	set_unless_zero(v, AT_CACHE_WRITE, (int64_t)usage->cache_write);
 	v->number[AT_REASONING] = (int64_t)usage->reasoning;
-	v->number[AT_AUDIO_INPUT] = (int64_t)usage->audio_input;
-	v->number[AT_AUDIO_OUTPUT] = (int64_t)usage->audio_output;
-	v->number[AT_CACHE_WRITE_1H] = (int64_t)usage->cache_write_1h;
-	v->number[AT_SEARCHES] = (int64_t)usage->searches;
+	set_unless_zero(v, AT_AUDIO_INPUT, (int64_t)usage->audio_input);
+	set_unless_zero(v, AT_AUDIO_OUTPUT, (int64_t)usage->audio_output);
+	set_unless_zero(v, AT_CACHE_WRITE_1H, (int64_t)usage->cache_write_1h);
+	set_unless_zero(v, AT_SEARCHES, (int64_t)usage->searches);
 	v->number[AT_COST] = row->cost;
 	set_null(v, AT_COST, row->cost == COST_UNKNOWN);
 	v->number[AT_EXCHANGE_TOTAL] = row->exchange_total;
@@ -96,6 +103,19 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_ATTEMPTS] = row->attempts;
 	return label_get(l, LABEL_OUTCOME, row, &v->number[AT_OUTCOME]) &&
 	       (!row->closes || label_get(l, LABEL_CALLER, row, &v->number[AT_CALLER]));
+}
+
+/* An exchange of one attempt, on a connection that stood, with nothing special: most are.
+ */
+static bool is_usual(const struct row_values *v)
+{
+	const uint32_t nulls = 1u << AT_EXCHANGE | 1u << AT_BEGAN | 1u << AT_DETAIL |
+	                       1u << AT_CONNECT | 1u << AT_CACHE_WRITE |
+	                       1u << AT_AUDIO_INPUT | 1u << AT_AUDIO_OUTPUT |
+	                       1u << AT_CACHE_WRITE_1H | 1u << AT_SEARCHES;
+
+	return (v->nulls & nulls) == nulls && v->number[AT_NUMBER] == 1 &&
+	       v->number[AT_STATE] == ROW_DONE && v->number[AT_ATTEMPTS] == 1;
 }
 
 /* first: the parameter before the row's; [from, to): which of them. */
@@ -171,7 +191,8 @@ bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
 	if (row->state != ROW_DONE || row->detail.len)
 		return ledger_put(l, row, NULL);
 	v = ledger_queue_place(l);
-	return take_open(l, row, v) && take_close(l, row, v) && ledger_queue_add(l);
+	return take_open(l, row, v) && take_close(l, row, v) &&
+	       ledger_queue_add(l, is_usual(v));
 }
 
 bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count)

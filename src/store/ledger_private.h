@@ -13,6 +13,7 @@ enum ledger_statement {
 	LEDGER_PUT_OPEN,
 	LEDGER_PUT_DONE,
 	LEDGER_PUT_QUEUE,
+	LEDGER_PUT_USUAL,
 	LEDGER_SETTLE,
 	LEDGER_CLOSE_OPEN_ROWS,
 	LEDGER_LAST_ID,
@@ -76,7 +77,7 @@ str ledger_str(sqlite3_stmt *st, int column);
 bool ledger_queue_init(struct ledger *l);
 /* The place of the next row; it counts when it is added. False: writing failed. */
 struct row_values *ledger_queue_place(struct ledger *l);
-bool ledger_queue_add(struct ledger *l);
+bool ledger_queue_add(struct ledger *l, bool is_usual);
 /* Writes them; before a commit. Whether it works or not, the queue is empty then. */
 bool ledger_put_queue(struct ledger *l);
 void ledger_drop_queue(struct ledger *l);

@@ -12,6 +12,7 @@ enum { ROWS_MOST = 128 };
 
 struct row_queue {
 	unsigned count;
+	bool has_unusual;
 	struct row_values rows[ROWS_MOST];
 };
 
@@ -138,8 +139,9 @@ struct row_values *ledger_queue_place(struct ledger *l)
 	return &l->queue->rows[l->queue->count];
 }
 
-bool ledger_queue_add(struct ledger *l)
+bool ledger_queue_add(struct ledger *l, bool is_usual)
 {
+	l->queue->has_unusual |= !is_usual;
 	return ++l->queue->count < ROWS_MOST || ledger_put_queue(l);
 }
 
@@ -149,15 +151,18 @@ bool ledger_put_queue(struct ledger *l)
 
 	if (!l->queue || l->queue->count == 0)
 		return true;
-	ok = ledger_run(ledger_get(l, LEDGER_PUT_QUEUE));
-	l->queue->count = 0;
+	ok = ledger_run(ledger_get(l, l->queue->has_unusual ? LEDGER_PUT_QUEUE
+	                                                    : LEDGER_PUT_USUAL));
+	ledger_drop_queue(l);
 	return ok;
 }
 
 void ledger_drop_queue(struct ledger *l)
 {
-	if (l->queue)
-		l->queue->count = 0;
+	if (!l->queue)
+		return;
+	l->queue->count = 0;
+	l->queue->has_unusual = false;
 }
 
 void ledger_free_queue(struct ledger *l)

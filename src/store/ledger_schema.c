@@ -157,6 +157,13 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_PUT_QUEUE] =
 		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
 		" SELECT * FROM new_rows",
+	/* What is_usual in ledger_attempts.c says of a row need not be asked for. */
+	[LEDGER_PUT_USUAL] =
+		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
+		" SELECT id, NULL, 1, 1, NULL, request, request_bytes, outcome, caller, NULL,"
+		" NULL, first_byte_us, first_token_us, total_us, answer_bytes, input_tokens,"
+		" output_tokens, cache_read_tokens, NULL, reasoning_tokens, NULL, NULL, NULL,"
+		" NULL, cost_nano, exchange_total_us, overhead_us, 1 FROM new_rows",
 	[LEDGER_SETTLE] =
 		"UPDATE attempt SET state = ?4, (" CLOSE_COLUMNS ") = (" CLOSE_VALUES ")"
 		" WHERE id = ?1 AND state = 0",
