@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include "base/assert.h"
+#include "base/digits.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -48,14 +49,10 @@ bool buf_add_char(struct buf *b, char c)
 
 bool buf_add_u64(struct buf *b, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[DIGITS_ROOM];
+	const char *end = digits_put(digits, value);
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	return buf_add(b, str_of(digits + at, sizeof(digits) - at));
+	return buf_add(b, str_of(digits, (size_t)(end - digits)));
 }
 
 bool buf_add_i64(struct buf *b, int64_t value)
@@ -67,11 +64,10 @@ bool buf_add_i64(struct buf *b, int64_t value)
 
 bool buf_add_hex(struct buf *b, uint64_t value, int digits)
 {
-	if (!buf_reserve(b, (size_t)digits))
-		return false;
-	for (int i = digits - 1; i >= 0; i--)
-		b->ptr[b->len++] = "0123456789abcdef"[(value >> (4 * i)) & 15];
-	return true;
+	char text[DIGITS_ROOM];
+	const char *end = digits_put_hex(text, value, digits);
+
+	return buf_add(b, str_of(text, (size_t)(end - text)));
 }
 
 bool buf_vaddf(struct buf *b, const char *fmt, va_list args)

@@ -4,6 +4,7 @@
 #include "codec/text.h"
 #include "gateway/headers.h"
 #include "gateway/models.h"
+#include "gateway/session.h"
 
 static const str json_type = STR_INIT("application/json");
 
@@ -27,29 +28,39 @@ static fault_t find_credential(struct worker *w, const struct http_request *req,
 	return NULL;
 }
 
-fault_t answer_authorize(struct worker *w, const struct http_request *req,
-                         const struct endpoint *e, uint64_t *ret_key)
+fault_t answer_authorize(struct worker *w, struct http_conn *c,
+                         const struct http_request *req, const struct endpoint *e,
+                         uint64_t *ret_key)
 {
-	const struct config *c = w->plan->config;
+	const struct config *config = w->plan->config;
+	struct session *session = session_of(c);
 	uint8_t mac[32];
 	str key;
 	fault_t why;
 
 	*ret_key = 0;
-	if (c->auth == AUTH_MODE_OPEN) {
-		if (!c->insecure_open && !headers_are_local(req))
+	if (config->auth == AUTH_MODE_OPEN) {
+		if (!config->insecure_open && !headers_are_local(req))
 			return FAULT_OPEN_MODE_HOST;
 		return NULL;
 	}
 	why = find_credential(w, req, e, &key);
 	if (why)
 		return why;
+	if (likely(session_knows(session, key))) {
+		bool is_active = keyring_is_active(w->gateway->keys, session->key);
+
+		*ret_key = is_active ? session->key : 0;
+		return is_active ? NULL : FAULT_BAD_KEY;
+	}
 	/* The same work for a key of the wrong form, a wrong and an unknown one. */
 	if (!key_parse_id(key, ret_key))
 		*ret_key = 0;
 	key_hasher_mac(&w->hasher, str_first(key, 256), mac);
-	if (keyring_check(w->gateway->keys, *ret_key, mac))
+	if (keyring_check(w->gateway->keys, *ret_key, mac)) {
+		session_keep(session, *ret_key, key);
 		return NULL;
+	}
 	*ret_key = 0;
 	return FAULT_BAD_KEY;
 }

@@ -12,5 +12,6 @@ void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,
                 const struct http_request *req, str rest);
 void answer_json(struct worker *w, struct http_conn *c, int status, str body);
 /* Is the request allowed? FAULT and, with keys, the id of the key. */
-must_check fault_t answer_authorize(struct worker *w, const struct http_request *req,
+must_check fault_t answer_authorize(struct worker *w, struct http_conn *c,
+                                    const struct http_request *req,
                                     const struct endpoint *e, uint64_t *ret_key);

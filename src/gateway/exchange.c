@@ -107,7 +107,8 @@ static fault_t keep_path_model(struct exchange *x)
 
 static enum flow step_open(struct exchange *x)
 {
-	fault_t why = answer_authorize(x->worker, x->req, x->endpoint, &x->key);
+	fault_t why =
+	        answer_authorize(x->worker, x->client, x->req, x->endpoint, &x->key);
 
 	if (!why &&
 	    atomic_load_explicit(&x->worker->gateway->stopping, memory_order_relaxed))
@@ -426,7 +427,7 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 	} else if (!e) {
 		refuse_path(w, c, req->path, why);
 	} else if (e->auth == AUTH_CLASS_KEY &&
-	           (why = answer_authorize(w, req, e, &key))) {
+	           (why = answer_authorize(w, c, req, e, &key))) {
 		answer_fault(w, c, e, why, STR_NONE, STR_NONE, STR_NONE);
 	} else {
 		answer_own(w, c, e, req, rest);

@@ -3,6 +3,7 @@
  *
  * The bytes of an answer are only pointed at; one call sends the head if it is due, the
  * chunk's size, the slices, and what ends them. */
+#include "base/digits.h"
 #include "gateway/lane.h"
 #include "gateway/relay.h"
 
@@ -45,15 +46,13 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 /* Nine decimals; once per answer, so without printf. */
 static void add_dollars(struct buf *to, uint64_t nano)
 {
-	char decimals[10] = { '.' };
-	uint64_t rest = nano % 1000000000;
+	char decimals[DIGITS_ROOM];
 
-	for (int i = 9; i > 0; i--) {
-		decimals[i] = (char)('0' + rest % 10);
-		rest /= 10;
-	}
+	/* The leading one keeps the zeros behind it, and makes place for the point. */
+	digits_put(decimals, 1000000000 + nano % 1000000000);
+	decimals[0] = '.';
 	buf_add_u64(to, nano / 1000000000);
-	buf_add(to, str_of(decimals, sizeof(decimals)));
+	buf_add(to, str_of(decimals, 10));
 }
 
 void relay_add_cost(struct buf *to, nanousd cost)

@@ -97,6 +97,7 @@ static void bury(struct grave *g)
 {
 	struct http_conn *c = container_of(g, struct http_conn, grave);
 
+	mem_wipe(c->session, sizeof(c->session));
 	free(c);
 }
 

@@ -16,6 +16,8 @@
 struct http_conn;
 struct http_server;
 
+enum { HTTP_SESSION = 72 };
+
 struct http_ops {
 	/* A well-formed head.  `req` and its slices are good during the call only.  The
 	 * owner calls http_take_body, or answers at once (then a body that is still to
@@ -51,12 +53,15 @@ struct http_conn {
 	struct http_server *server;
 	void *owner; /* of the running request; NULL between requests */
 	struct net_addr peer;
-	bool is_head;     /* the running request is HEAD: send no body */
-	bool keep_alive;  /* else the answer must say `connection: close` */
-	uint8_t minor;    /* HTTP/1.minor of the running request; 0: no chunked answers */
-	usec began_at;    /* first byte of the running request */
-	usec whole_at;    /* its last byte came; 0 until then */
-	struct sock sock; /* -- private from here -- */
+	bool is_head;    /* the running request is HEAD: send no body */
+	bool keep_alive; /* else the answer must say `connection: close` */
+	uint8_t minor;   /* HTTP/1.minor of the running request; 0: no chunked answers */
+	usec began_at;   /* first byte of the running request */
+	usec whole_at;   /* its last byte came; 0 until then */
+	/* The owner's, from one request to the next: zeroed at first, wiped at the end.
+	 */
+	_Alignas(8) char session[HTTP_SESSION];
+	struct sock sock;   /* -- private from here -- */
 	struct timer timer; /* the one deadline there is; see deadline() in server.c */
 	struct list link;
 	struct grave grave;

@@ -113,6 +113,13 @@ bool keyring_check(const struct keyring *k, uint64_t id, const uint8_t mac[32])
 	return same & known & atomic_load(&e->active);
 }
 
+bool keyring_is_active(const struct keyring *k, uint64_t id)
+{
+	const struct entry *e = place_of(k, id);
+
+	return id != 0 && atomic_load(&e->id) == id && atomic_load(&e->active);
+}
+
 str keyring_name(const struct keyring *k, uint64_t id)
 {
 	const struct entry *e = place_of(k, id);

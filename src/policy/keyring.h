@@ -22,5 +22,9 @@ unsigned keyring_count(const struct keyring *k);
 /* Is `mac` that of the active key `id`?  Takes the same time for a wrong key and for an
  * unknown one. */
 bool keyring_check(const struct keyring *k, uint64_t id, const uint8_t mac[32]);
+/* Is there a key of that id, and is it not revoked?  For one whose mac was checked
+ * before.
+ */
+bool keyring_is_active(const struct keyring *k, uint64_t id);
 /* The key's name, or empty; good for ever. */
 str keyring_name(const struct keyring *k, uint64_t id);

@@ -167,6 +167,7 @@ static bool set_up(struct ledger *l, const char *path, bool writer, struct buf *
 	if (writer) {
 		l->labels = label_cache_new();
 		sqlite3_wal_hook(l->db, on_commit, l);
+		return ledger_queue_init(l);
 	}
 	return true;
 }
@@ -212,7 +213,7 @@ void ledger_close(struct ledger **at)
 	for (int i = 0; i < LEDGER_STATEMENTS; i++)
 		sqlite3_finalize(l->statements[i]);
 	label_cache_free(&l->labels);
-	free(l->queue);
+	ledger_free_queue(l);
 	int closed = sqlite3_close(l->db);
 	assert(closed == SQLITE_OK);
 	free(l);

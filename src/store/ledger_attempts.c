@@ -2,8 +2,8 @@
  *
  * Writing is idempotent by id: what is there is left alone, but for an open row that is
  * settled.  Numbers that follow from the id are not stored: the exchange when it is the
- * row's own id, and the beginning when the id was made from it.  New rows go eight to a
- * statement, which spares a search in the table for each and the statement's own cost. */
+ * row's own id, and the beginning when the id was made from it.  New rows go many to a
+ * statement (ledger_queue.c). */
 #include "store/ledger_private.h"
 
 #include "base/mem.h"
@@ -48,19 +48,16 @@ enum {
 };
 _Static_assert((int)VALUES == (int)LEDGER_ROW_VALUES, "as many as the statements have");
 
-struct row_values {
-	int64_t number[VALUES];
-	uint32_t nulls; /* a bit each */
-};
-
-struct row_queue {
-	unsigned count;
-	struct row_values rows[LEDGER_ROWS_AT_ONCE];
-};
-
 static void set_null(struct row_values *v, int at, bool is_null)
 {
 	v->nulls |= (uint32_t)is_null << at;
+}
+
+/* For what is zero in nearly every row, and then reads as zero all the same. */
+static void set_unless_zero(struct row_values *v, int at, int64_t value)
+{
+	v->number[at] = value;
+	set_null(v, at, value == 0);
 }
 
 static bool take_open(struct ledger *l, const struct attempt_row *row,
@@ -85,7 +82,7 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 
 	set_null(v, AT_CALLER, !row->closes);
 	set_null(v, AT_DETAIL, true);
-	v->number[AT_CONNECT] = row->connect;
+	set_unless_zero(v, AT_CONNECT, row->connect);
 	v->number[AT_FIRST_BYTE] = row->first_byte;
 	v->number[AT_FIRST_TOKEN] = row->first_token;
 	v->number[AT_TOTAL] = row->total;
@@ -93,12 +90,12 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_INPUT] = (int64_t)usage->input;
 	v->number[AT_OUTPUT] = (int64_t)usage->output;
 	v->number[AT_CACHE_READ] = (int64_t)usage->cache_read;
-	v->number[AT_CACHE_WRITE] = (int64_t)usage->cache_write;
+	set_unless_zero(v, AT_CACHE_WRITE, (int64_t)usage->cache_write);
 	v->number[AT_REASONING] = (int64_t)usage->reasoning;
-	v->number[AT_AUDIO_INPUT] = (int64_t)usage->audio_input;
-	v->number[AT_AUDIO_OUTPUT] = (int64_t)usage->audio_output;
-	v->number[AT_CACHE_WRITE_1H] = (int64_t)usage->cache_write_1h;
-	v->number[AT_SEARCHES] = (int64_t)usage->searches;
+	set_unless_zero(v, AT_AUDIO_INPUT, (int64_t)usage->audio_input);
+	set_unless_zero(v, AT_AUDIO_OUTPUT, (int64_t)usage->audio_output);
+	set_unless_zero(v, AT_CACHE_WRITE_1H, (int64_t)usage->cache_write_1h);
+	set_unless_zero(v, AT_SEARCHES, (int64_t)usage->searches);
 	v->number[AT_COST] = row->cost;
 	set_null(v, AT_COST, row->cost == COST_UNKNOWN);
 	v->number[AT_EXCHANGE_TOTAL] = row->exchange_total;
@@ -106,6 +103,19 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_ATTEMPTS] = row->attempts;
 	return label_get(l, LABEL_OUTCOME, row, &v->number[AT_OUTCOME]) &&
 	       (!row->closes || label_get(l, LABEL_CALLER, row, &v->number[AT_CALLER]));
+}
+
+/* An exchange of one attempt, on a connection that stood, with nothing special: most are.
+ */
+static bool is_usual(const struct row_values *v)
+{
+	const uint32_t nulls = 1u << AT_EXCHANGE | 1u << AT_BEGAN | 1u << AT_DETAIL |
+	                       1u << AT_CONNECT | 1u << AT_CACHE_WRITE |
+	                       1u << AT_AUDIO_INPUT | 1u << AT_AUDIO_OUTPUT |
+	                       1u << AT_CACHE_WRITE_1H | 1u << AT_SEARCHES;
+
+	return (v->nulls & nulls) == nulls && v->number[AT_NUMBER] == 1 &&
+	       v->number[AT_STATE] == ROW_DONE && v->number[AT_ATTEMPTS] == 1;
 }
 
 /* first: the parameter before the row's; [from, to): which of them. */
@@ -174,52 +184,15 @@ bool ledger_put(struct ledger *l, const struct attempt_row *row, bool *ret_chang
 	return true;
 }
 
-static bool put_queued(struct ledger *l, enum ledger_statement which, unsigned from,
-                       unsigned count)
-{
-	sqlite3_stmt *st = ledger_get(l, which);
-
-	if (!st)
-		return false;
-	for (unsigned i = 0; i < count; i++)
-		bind(st, (int)i * VALUES, &l->queue->rows[from + i], 0, VALUES);
-	return ledger_run(st);
-}
-
-bool ledger_put_queue(struct ledger *l)
-{
-	unsigned count = l->queue ? l->queue->count : 0;
-
-	if (count == 0)
-		return true;
-	l->queue->count = 0;
-	if (count == LEDGER_ROWS_AT_ONCE)
-		return put_queued(l, LEDGER_PUT_NEW_ROWS, 0, count);
-	for (unsigned i = 0; i < count; i++) {
-		if (!put_queued(l, LEDGER_PUT_NEW, i, 1))
-			return false;
-	}
-	return true;
-}
-
 bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
 {
 	struct row_values *v;
 
 	if (row->state != ROW_DONE || row->detail.len)
 		return ledger_put(l, row, NULL);
-	if (!l->queue)
-		l->queue = new_of(struct row_queue);
-	v = &l->queue->rows[l->queue->count];
-	if (!take_open(l, row, v) || !take_close(l, row, v))
-		return false;
-	return ++l->queue->count < LEDGER_ROWS_AT_ONCE || ledger_put_queue(l);
-}
-
-void ledger_drop_queue(struct ledger *l)
-{
-	if (l->queue)
-		l->queue->count = 0;
+	v = ledger_queue_place(l);
+	return take_open(l, row, v) && take_close(l, row, v) &&
+	       ledger_queue_add(l, is_usual(v));
 }
 
 bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count)

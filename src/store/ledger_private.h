@@ -12,8 +12,8 @@ enum ledger_statement {
 	LEDGER_ROLLBACK,
 	LEDGER_PUT_OPEN,
 	LEDGER_PUT_DONE,
-	LEDGER_PUT_NEW,
-	LEDGER_PUT_NEW_ROWS,
+	LEDGER_PUT_QUEUE,
+	LEDGER_PUT_USUAL,
 	LEDGER_SETTLE,
 	LEDGER_CLOSE_OPEN_ROWS,
 	LEDGER_LAST_ID,
@@ -35,13 +35,18 @@ enum ledger_statement {
 	LEDGER_STATEMENTS,
 };
 
-enum {
-	LEDGER_ROW_VALUES = 28, /* parameters of a whole row */
-	LEDGER_ROWS_AT_ONCE = 8,
+enum { LEDGER_ROW_VALUES = 28 }; /* parameters of a whole row */
+
+/* A row as the statements take it; its text goes by itself. */
+struct row_values {
+	int64_t number[LEDGER_ROW_VALUES];
+	uint32_t nulls; /* a bit each */
 };
 
 /* By enum ledger_statement. */
 extern const char *const ledger_sql[LEDGER_STATEMENTS];
+/* The columns of new_rows, as a CREATE TABLE: those of a row, in their order. */
+extern const char ledger_new_rows[];
 
 /* What brings a database of version n to n + 1. */
 extern const char *const ledger_migrations[];
@@ -54,7 +59,7 @@ struct ledger {
 	sqlite3 *db;
 	sqlite3_stmt *statements[LEDGER_STATEMENTS];
 	struct label_cache *labels; /* the writer's */
-	struct row_queue *queue;    /* new rows, until there are enough for a statement */
+	struct row_queue *queue;    /* the writer's: new rows, until they are put */
 	uint64_t wal_pages;
 	uint64_t page_size;
 };
@@ -67,9 +72,16 @@ bool ledger_run(sqlite3_stmt *st);
 void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
 
-/* What ledger_put_new took and did not write yet; before a commit. */
+/* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
+
+bool ledger_queue_init(struct ledger *l);
+/* The place of the next row; it counts when it is added. False: writing failed. */
+struct row_values *ledger_queue_place(struct ledger *l);
+bool ledger_queue_add(struct ledger *l, bool is_usual);
+/* Writes them; before a commit. Whether it works or not, the queue is empty then. */
 bool ledger_put_queue(struct ledger *l);
 void ledger_drop_queue(struct ledger *l);
+void ledger_free_queue(struct ledger *l);
 
 /* ---- labels: what repeats from row to row ---- */
 

@@ -140,10 +140,9 @@ const int ledger_version = countof(ledger_migrations);
 #define OPEN_VALUES "?1,?2,?3,?4,?5,?6,?7"
 #define CLOSE_VALUES \
 	"?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28"
-#define ROW_VALUES "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-/* A new row that is not new ends the transaction: no room is kept for a way back. */
-#define INSERT_NEW \
-	"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ") VALUES "
+
+const char ledger_new_rows[] =
+	"CREATE TABLE new_rows (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")";
 
 const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_BEGIN] = "BEGIN IMMEDIATE",
@@ -154,10 +153,17 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_PUT_DONE] =
 		"INSERT OR IGNORE INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
 		" VALUES (" OPEN_VALUES "," CLOSE_VALUES ")",
-	[LEDGER_PUT_NEW] = INSERT_NEW ROW_VALUES,
-	[LEDGER_PUT_NEW_ROWS] =
-		INSERT_NEW ROW_VALUES "," ROW_VALUES "," ROW_VALUES "," ROW_VALUES
-		"," ROW_VALUES "," ROW_VALUES "," ROW_VALUES "," ROW_VALUES,
+	/* A new row that is not new ends the transaction: no room is kept for a way back. */
+	[LEDGER_PUT_QUEUE] =
+		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
+		" SELECT * FROM new_rows",
+	/* What is_usual in ledger_attempts.c says of a row need not be asked for. */
+	[LEDGER_PUT_USUAL] =
+		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
+		" SELECT id, NULL, 1, 1, NULL, request, request_bytes, outcome, caller, NULL,"
+		" NULL, first_byte_us, first_token_us, total_us, answer_bytes, input_tokens,"
+		" output_tokens, cache_read_tokens, NULL, reasoning_tokens, NULL, NULL, NULL,"
+		" NULL, cost_nano, exchange_total_us, overhead_us, 1 FROM new_rows",
 	[LEDGER_SETTLE] =
 		"UPDATE attempt SET state = ?4, (" CLOSE_COLUMNS ") = (" CLOSE_VALUES ")"
 		" WHERE id = ?1 AND state = 0",

@@ -92,6 +92,28 @@ def test_no_wrong_and_revoked_key():
           "the revoked key to be refused", 1.5)
 
 
+def test_one_connection_many_keys():
+    """What a connection remembers of its last good key opens nothing for another one."""
+    good = gateway.key()
+    name, secret = good[:18], good[18:]
+    changed = name + ("B" if secret[0] == "A" else "A") + secret[1:]
+    code, out, _ = gateway.cli("keys", "create", "--name", "kept-alive", "--json")
+    made = json.loads(out)
+    with gateway.open() as client:
+        def status(key):
+            client.send(request("GET", "/v1/models/m", [("Authorization", f"Bearer {key}")]))
+            return client.reply("GET").status
+        for key, wanted in ((changed, 401), (good, 200), (changed, 401), (good[:-1], 401),
+                            (good + "A", 401), (good, 200), (made["key"], 200), (good, 200),
+                            (made["key"], 200), (made["key"], 200), (name + made["key"][18:], 401)):
+            same(status(key), wanted, f"status with {key[:20]}...")
+        same(status(made["key"]), 200, "before revoke")
+        code, _, err = gateway.cli("keys", "revoke", made["id"])
+        same(code, 0, f"exit of keys revoke: {err}")
+        until(lambda: status(made["key"]) == 401, "the remembered key to be refused", 1.5)
+        same(status(good), 200, "another key on the same connection")
+
+
 def test_query_key_is_for_gemini_only():
     reply = gateway.post(gateway.chat("m"), path=f"{CHAT}?key={gateway.key()}", key=None)
     openai_error(reply, 401)

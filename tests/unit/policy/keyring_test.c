@@ -12,11 +12,14 @@ TEST(keyring_knows_active_keys_only)
 	CHECK(!keyring_check(k, key.id, key.mac));
 	CHECK(keyring_put(k, &key));
 	CHECK(keyring_check(k, key.id, key.mac));
+	CHECK(keyring_is_active(k, key.id) && !keyring_is_active(k, key.id + 1));
+	CHECK(!keyring_is_active(k, 0));
 	CHECK(!keyring_check(k, key.id, wrong));
 	CHECK(!keyring_check(k, key.id + 1, key.mac));
 	CHECK_STR(keyring_name(k, key.id), "ci");
 	keyring_revoke(k, key.id);
 	CHECK(!keyring_check(k, key.id, key.mac));
+	CHECK(!keyring_is_active(k, key.id));
 	keyring_free(&k);
 	CHECK(!k);
 }

@@ -251,6 +251,39 @@ TEST(ledger_takes_new_rows_in_any_number)
 	ledger_close(&l);
 }
 
+/* What the shorter statement leaves out must be told apart field by field. */
+TEST(ledger_keeps_each_field_of_a_new_row)
+{
+	enum { FIELDS = 11 };
+	struct ledger *l = open_fresh();
+
+	for (int field = 0; field <= FIELDS; field++) {
+		uint64_t id = 100 + (uint64_t)field;
+		struct attempt_row row = done_of(id);
+
+		row.usage = (struct token_usage){
+			.input = 1, .output = 2, .cache_read = 3, .reasoning = 4
+		};
+		row.connect = field == 1 ? 5 : 0;
+		row.usage.cache_write = field == 2 ? 6 : 0;
+		row.usage.audio_input = field == 3 ? 7 : 0;
+		row.usage.audio_output = field == 4 ? 8 : 0;
+		row.usage.cache_write_1h = field == 5 ? 9 : 0;
+		row.usage.searches = field == 6 ? 10 : 0;
+		row.number = field == 7 ? 2 : 1;
+		row.attempts = field == 8 ? 2 : 1;
+		row.exchange = field == 9 ? 1 << 8 : row.exchange;
+		row.began_wall += field == 10;
+		row.closes = field != 11;
+		if (field == 11) { /* they go with it */
+			row.exchange_total = row.overhead = 0;
+		}
+		CHECK(ledger_begin(l) && ledger_put_new(l, &row) && ledger_commit(l));
+		check_row(l, row);
+	}
+	ledger_close(&l);
+}
+
 TEST(ledger_refuses_a_new_row_that_is_not_new)
 {
 	struct ledger *l = open_fresh();
