@@ -58,6 +58,20 @@ bool buf_add_u64(struct buf *b, uint64_t value)
 	return buf_add(b, str_of(digits + at, sizeof(digits) - at));
 }
 
+/* Without printf: it is said in every answer. */
+bool buf_add_nano(struct buf *b, uint64_t value)
+{
+	char decimals[10] = { '.' };
+	uint64_t rest = value % 1000000000;
+
+	for (int i = 9; i > 0; i--) {
+		decimals[i] = (char)('0' + rest % 10);
+		rest /= 10;
+	}
+	return buf_add_u64(b, value / 1000000000) &&
+	       buf_add(b, str_of(decimals, sizeof(decimals)));
+}
+
 bool buf_add_i64(struct buf *b, int64_t value)
 {
 	if (value >= 0)

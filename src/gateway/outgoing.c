@@ -42,26 +42,12 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 	x->client_status = status;
 }
 
-/* Nine decimals; once per answer, so without printf. */
-static void add_dollars(struct buf *to, uint64_t nano)
-{
-	char decimals[10] = { '.' };
-	uint64_t rest = nano % 1000000000;
-
-	for (int i = 9; i > 0; i--) {
-		decimals[i] = (char)('0' + rest % 10);
-		rest /= 10;
-	}
-	buf_add_u64(to, nano / 1000000000);
-	buf_add(to, str_of(decimals, sizeof(decimals)));
-}
-
 void relay_add_cost(struct buf *to, nanousd cost)
 {
 	if (cost == COST_UNKNOWN)
 		buf_add(to, STR("unknown"));
 	else
-		add_dollars(to, (uint64_t)cost);
+		buf_add_nano(to, (uint64_t)cost);
 }
 
 /* Chunked where the client knows it; else the end of the connection is the end. */

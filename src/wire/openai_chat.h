@@ -126,7 +126,7 @@ void openai_write_citation(struct json_writer *w, const struct chat_citation *c,
 void openai_write_seal(struct emitter *e, struct json_writer *w,
                        const struct emit_block *b, uint64_t start, uint64_t count);
 str openai_finish_word(const struct emit_choice *c);
-void openai_write_usage(struct json_writer *w, const struct token_usage *u);
+void openai_write_usage(struct json_writer *w, const struct emitter *e);
 
 /* ---- small things ---- */
 
