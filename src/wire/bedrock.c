@@ -7,6 +7,7 @@
 
 #include "codec/event_stream.h"
 #include "codec/text.h"
+#include "wire/error_body.h"
 
 enum { MEMBERS_MOST = 64, TOKENS_MOST = INT32_MAX };
 
@@ -150,18 +151,9 @@ static void bedrock_write_stream_fault(struct buf *to, fault_t why, str message)
 
 static str bedrock_error_message(str body)
 {
-	static const str names[] = { STR_INIT("message"), STR_INIT("Message"),
-		                     STR_INIT("originalMessage") };
-	struct json_value root, v;
+	static const char *const places[] = { "message", "Message", "originalMessage" };
 
-	if (json_check(body, &json_limits_default, &root))
-		return STR_NONE;
-	for (size_t i = 0; i < countof(names); i++) {
-		v = json_get(root, names[i]);
-		if (json_has_text(v))
-			return str_of(v.raw.ptr + 1, v.raw.len - 2);
-	}
-	return STR_NONE;
+	return error_body_words(body, places, countof(places));
 }
 
 static bool bedrock_is_context_error(str body)
@@ -176,11 +168,7 @@ static bool bedrock_is_context_error(str body)
 		STR_INIT("exceeds the maximum number of input tokens"),
 	};
 
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
+	return error_body_says(body, phrases, countof(phrases));
 }
 
 /* ---- families of models ---- */

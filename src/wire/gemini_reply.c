@@ -64,11 +64,6 @@ static const struct {
 	{ STR_INIT("MISSING_THOUGHT_SIGNATURE"), FINISH_ERROR },
 };
 
-static void push_odd(struct chat_sink *to, jstr name)
-{
-	chat_push(to, &(struct chat_event){ .kind = CHAT_ODD, .name = name });
-}
-
 /* A reason that is not known has so far always been a new way to fail. */
 static enum chat_finish find_finish(struct chat_sink *to, jstr reason)
 {
@@ -76,7 +71,7 @@ static enum chat_finish find_finish(struct chat_sink *to, jstr reason)
 		if (str_eq(reason, finishes[i].reason))
 			return finishes[i].finish;
 	}
-	push_odd(to, reason);
+	chat_push_odd(to, reason);
 	return FINISH_ERROR;
 }
 
@@ -235,7 +230,7 @@ static void read_call(struct reading *at, struct json_value call)
 	e.id = chat_text_in(&at->keep, json_get(call, STR("id")));
 	e.name = chat_text_in(&at->keep, json_get(call, STR("name")));
 	if (json_get(call, STR("partialArgs")).type != JSON_NONE)
-		push_odd(at->to, STR("partialArgs")); /* nobody has asked for them */
+		chat_push_odd(at->to, STR("partialArgs")); /* nobody has asked for them */
 	close_block(at);
 	at->rd->slots[at->choice].flags |= HAS_CALL;
 	at->rd->saw_call = true;
@@ -345,7 +340,7 @@ static void read_candidate(struct chat_reader *rd, struct json_value candidate,
 
 	json_u64(json_get(candidate, STR("index")), &index);
 	if (index >= CHOICES_MOST) {
-		push_odd(to, STR("index"));
+		chat_push_odd(to, STR("index"));
 		return;
 	}
 	at.choice = (unsigned)index;
@@ -491,7 +486,7 @@ static fault_t read_answer(struct chat_reader *rd, struct json_value root,
 	    usage.type != JSON_OBJECT) {
 		struct json_iter it = json_iter(root);
 
-		push_odd(to, json_next(&it, &m) ? m.key : STR("{}"));
+		chat_push_odd(to, json_next(&it, &m) ? m.key : STR("{}"));
 		return NULL;
 	}
 	read_beginning(rd, root, to);
