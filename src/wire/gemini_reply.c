@@ -5,19 +5,17 @@
  * early one may be followed by more.  Facts: wire-formats 6.4-6.6, 12.1, 14.3. */
 #include "wire/gemini.h"
 
-enum { CHOICES_MOST = 16, COUNT_MOST = INT32_MAX };
+enum { CHOICES_MOST = 16 };
 
 /* rd->slots[choice]: key: 0 never seen, else 1 + the number of the next block; block: the
  * open one; kind, flags as below.  rd->own as below. */
 enum { IS_OPEN = 1, HAS_CALL = 2, NOT_ASCII = 4, IS_TOLD = 8, IN_PIECES = 16 };
 enum {
 	OWN_FINISH, /* four bits for each choice */
-	OWN_PROMPT,
-	OWN_TOOL_PROMPT,
-	OWN_CANDIDATES,
-	OWN_THOUGHTS,
-	OWN_BYTES, /* of choice 0's text: bytes << 32 | characters */
-	OWN_BLOCK, /* the same before its open block */
+	OWN_PROMPT, /* and three more: gemini_read_usage */
+	OWN_BYTES = OWN_PROMPT +
+	            GEMINI_COUNTS, /* of choice 0's text: bytes << 32 | characters */
+	OWN_BLOCK,                 /* the same before its open block */
 	OWN_GENERATION,
 };
 
@@ -366,57 +364,6 @@ static void read_candidate(struct chat_reader *rd, struct json_value candidate,
 	arena_done(&at.keep);
 }
 
-/* ---- usage ---- */
-
-static bool read_count(struct json_value v, uint64_t *ret)
-{
-	uint64_t n;
-
-	if (!json_u64(v, &n) || n == 0 || n > COUNT_MOST)
-		return false;
-	*ret = n;
-	return true;
-}
-
-static void read_audio(struct json_value details, uint64_t *ret)
-{
-	struct json_member m;
-
-	for (struct json_iter it = json_iter(details); json_next(&it, &m);) {
-		if (json_text_is(json_get(m.value, STR("modality")), STR("AUDIO")))
-			read_count(json_get(m.value, STR("tokenCount")), ret);
-	}
-}
-
-/* What was generated only counts on; what was read is corrected in later events, also
- * downwards.  A count that is missing is as it was. */
-static void read_usage(struct chat_reader *rd, struct json_value usage,
-                       struct chat_sink *to)
-{
-	uint64_t *own = rd->own, n;
-	struct token_usage *u = &rd->usage;
-
-	if (usage.type != JSON_OBJECT)
-		return;
-	read_count(json_get(usage, STR("promptTokenCount")), &own[OWN_PROMPT]);
-	read_count(json_get(usage, STR("toolUsePromptTokenCount")),
-	           &own[OWN_TOOL_PROMPT]);
-	read_count(json_get(usage, STR("cachedContentTokenCount")), &u->cache_read);
-	if (read_count(json_get(usage, STR("candidatesTokenCount")), &n))
-		own[OWN_CANDIDATES] = max_of(own[OWN_CANDIDATES], n);
-	if (read_count(json_get(usage, STR("thoughtsTokenCount")), &n))
-		own[OWN_THOUGHTS] = max_of(own[OWN_THOUGHTS], n);
-	read_audio(json_get(usage, STR("promptTokensDetails")), &u->audio_input);
-	read_audio(json_get(usage, STR("candidatesTokensDetails")), &u->audio_output);
-	u->input = own[OWN_PROMPT] + own[OWN_TOOL_PROMPT];
-	u->output = own[OWN_CANDIDATES] + own[OWN_THOUGHTS];
-	u->reasoning = own[OWN_THOUGHTS];
-	if (u->input == 0 && u->output == 0)
-		return;
-	rd->has_usage = true;
-	chat_push(to, &(struct chat_event){ .kind = CHAT_USAGE, .usage = *u });
-}
-
 /* ---- answers ---- */
 
 static void push_fault(struct json_value error, struct chat_sink *to)
@@ -493,7 +440,7 @@ static fault_t read_answer(struct chat_reader *rd, struct json_value root,
 	for (struct json_iter it = json_iter(candidates); json_next(&it, &m);)
 		read_candidate(rd, m.value, to, place++);
 	read_feedback(rd, feedback);
-	read_usage(rd, usage, to);
+	gemini_read_usage(rd, &rd->own[OWN_PROMPT], usage, to);
 	return NULL;
 }
 
