@@ -69,7 +69,7 @@ format:
 	@git ls-files -co --exclude-standard 'src/*.[ch]' 'tests/*.[ch]' 'fuzz/*.[ch]' | xargs clang-format-14 -i
 
 bench: all
-	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load
+	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load tests/bench_translate
 	@bench/run --write
 
 # The long enumerations: every offset, a thousand kills, an hour of fuzzing in all.

@@ -263,7 +263,7 @@ static bool take_request(struct conn *c, struct bytes head, struct bytes body)
 static bool take_bytes(struct conn *c, struct bytes in)
 {
 	while (in.len > 0 && c->phase == READING && c->rest.len == 0) {
-		struct bytes body;
+		struct bytes body = { 0 };
 		ssize_t length = request_length(in, &body);
 
 		if (length < 0)

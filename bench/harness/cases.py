@@ -6,6 +6,7 @@ minute disturbs all of them, and a ratio is taken within a round.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -424,3 +425,21 @@ def translate(bench):
                         f"{client} -> {provider}", []).append(used / 1000 / result[unit])
     gateway.stop()
     upstream.stop()
+
+
+def agent(bench):
+    """The 200 KB request of a coding agent from one format to another: CPU of the functions
+    alone, which tests/bench_translate takes itself, the best of five turns each round."""
+    program = os.path.join(bench.build, "tests", "bench_translate")
+    if not os.path.exists(program):
+        bench.problem(f"agent: there is no {program} (ninja tests/bench_translate)")
+        return
+    for turn in range(bench.rounds):
+        bench.say(f"agent, round {turn + 1}")
+        said = subprocess.run([program], capture_output=True, text=True, timeout=120, check=True,
+                              preexec_fn=lambda: os.sched_setaffinity(0, {bench.gateway_core})).stdout
+        for client, provider, size, used in re.findall(
+                r"^\d+ (\S+) +-> (\S+) +agent +(\d+) KB +([\d.]+) us", said, re.MULTILINE):
+            name = f"{client} -> {provider}"
+            bench.results.setdefault("agent_size", {})[name] = int(size)
+            bench.results.setdefault("agent_request", {}).setdefault(name, []).append(float(used))

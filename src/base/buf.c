@@ -55,6 +55,17 @@ bool buf_add_u64(struct buf *b, uint64_t value)
 	return buf_add(b, str_of(digits, (size_t)(end - digits)));
 }
 
+/* Without printf: it is said in every answer. */
+bool buf_add_nano(struct buf *b, uint64_t value)
+{
+	char decimals[DIGITS_ROOM];
+
+	/* The leading one keeps the zeros behind it, and makes place for the point. */
+	digits_put(decimals, 1000000000 + value % 1000000000);
+	decimals[0] = '.';
+	return buf_add_u64(b, value / 1000000000) && buf_add(b, str_of(decimals, 10));
+}
+
 bool buf_add_i64(struct buf *b, int64_t value)
 {
 	if (value >= 0)

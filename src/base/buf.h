@@ -34,6 +34,8 @@ bool buf_reserve(struct buf *b, size_t n);
 bool buf_add(struct buf *b, str s);
 bool buf_add_char(struct buf *b, char c);
 bool buf_add_u64(struct buf *b, uint64_t value);
+/* A billionth each, with all nine decimals: 1500 is 0.000001500. */
+bool buf_add_nano(struct buf *b, uint64_t value);
 bool buf_add_i64(struct buf *b, int64_t value);
 /* Lower case, exactly `digits` digits. */
 bool buf_add_hex(struct buf *b, uint64_t value, int digits);

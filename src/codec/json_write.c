@@ -215,6 +215,12 @@ void json_key_int(struct json_writer *w, str key, int64_t value)
 	json_int(w, value);
 }
 
+void json_key_uint(struct json_writer *w, str key, uint64_t value)
+{
+	json_key(w, key);
+	json_uint(w, value);
+}
+
 void json_key_bool(struct json_writer *w, str key, bool value)
 {
 	json_key(w, key);

@@ -32,6 +32,7 @@ void json_raw(struct json_writer *w, str raw);
 /* key and value in one call. */
 void json_key_str(struct json_writer *w, str key, str value);
 void json_key_int(struct json_writer *w, str key, int64_t value);
+void json_key_uint(struct json_writer *w, str key, uint64_t value);
 void json_key_bool(struct json_writer *w, str key, bool value);
 
 /* Only the escaped text, without quotes. */

@@ -245,6 +245,11 @@ struct turn {
 	str detail;
 };
 
+static nanousd cost_of(const void *attempt)
+{
+	return attempt_cost(attempt);
+}
+
 void lane_begin(struct attempt *a, bool streams)
 {
 	struct exchange *x = a->x;
@@ -258,7 +263,11 @@ void lane_begin(struct attempt *a, bool streams)
 	l->e.seed = arena_printf(&x->arena, "%016llx", (unsigned long long)x->id);
 	l->e.model = chat_escape(&x->arena, a->target->model);
 	l->e.created = (uint64_t)(x->began_wall / USEC_SEC);
-	l->e.wants_usage = x->skim.wants_usage;
+	l->e.wants_usage = x->skim.wants_usage || (x->chat && x->chat->stream_usage);
+	if (x->chat && x->chat->wants_cost) {
+		l->e.cost = cost_of;
+		l->e.cost_of = a;
+	}
 	l->e.array = x->as_array;
 	l->e.same_format = client == a->wire;
 	l->e.input_estimate = (x->body_bytes + 3) / 4;

@@ -43,24 +43,12 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 	x->client_status = status;
 }
 
-/* Nine decimals; once per answer, so without printf. */
-static void add_dollars(struct buf *to, uint64_t nano)
-{
-	char decimals[DIGITS_ROOM];
-
-	/* The leading one keeps the zeros behind it, and makes place for the point. */
-	digits_put(decimals, 1000000000 + nano % 1000000000);
-	decimals[0] = '.';
-	buf_add_u64(to, nano / 1000000000);
-	buf_add(to, str_of(decimals, 10));
-}
-
 void relay_add_cost(struct buf *to, nanousd cost)
 {
 	if (cost == COST_UNKNOWN)
 		buf_add(to, STR("unknown"));
 	else
-		add_dollars(to, (uint64_t)cost);
+		buf_add_nano(to, (uint64_t)cost);
 }
 
 /* Chunked where the client knows it; else the end of the connection is the end. */

@@ -4,6 +4,7 @@
  * Usage is part of every answer here, so nothing has to be asked for.
  * Facts: wire-formats 5.1, 5.10 and 12.3. */
 #include "wire/anthropic.h"
+#include "wire/error_body.h"
 #include "wire/skim.h"
 
 enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
@@ -134,16 +135,8 @@ static str anthropic_error_message(str body)
 {
 	static const char *const places[] = { "error.message", "message", "error",
 		                              "detail" };
-	struct json_value root, v;
 
-	if (json_check(body, &json_limits_default, &root))
-		return STR_NONE;
-	for (size_t i = 0; i < countof(places); i++) {
-		v = json_path(root, places[i]);
-		if (v.type == JSON_STRING && v.raw.len > 2)
-			return str_of(v.raw.ptr + 1, v.raw.len - 2);
-	}
-	return STR_NONE;
+	return error_body_words(body, places, countof(places));
 }
 
 static bool anthropic_is_context_error(str body)
@@ -153,11 +146,7 @@ static bool anthropic_is_context_error(str body)
 		                       STR_INIT("exceeds the context window"),
 		                       STR_INIT("Input is too long") };
 
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
+	return error_body_says(body, phrases, countof(phrases));
 }
 
 /* ---- the neutral form ---- */

@@ -103,6 +103,26 @@ fault_t anthropic_read_reply(struct chat_reader *rd, str body, struct chat_sink 
 fault_t anthropic_read_event(struct chat_reader *rd, str name, str data,
                              struct chat_sink *to);
 bool anthropic_read_eof(struct chat_reader *rd, struct chat_sink *to);
+/* One event being read; keep is used only where an escape has to be mended or text has
+ * to be escaped. */
+struct anthropic_event {
+	struct chat_reader *rd;
+	struct chat_sink *to;
+	struct arena keep;
+};
+
+/* The text of that member, mended where it has to be. */
+jstr anthropic_text_of(struct anthropic_event *ev, struct json_value object, str name);
+/* What a usage object says is remembered; pushed when it is time. */
+void anthropic_take_usage(struct chat_reader *rd, struct json_value usage);
+void anthropic_push_usage(struct anthropic_event *ev);
+void anthropic_push_odd(struct anthropic_event *ev, struct json_value name);
+/* content_block_start, _delta and _stop; UPSTREAM_MALFORMED. */
+fault_t anthropic_begin_block(struct anthropic_event *ev, uint64_t index,
+                              struct json_value block);
+fault_t anthropic_read_delta(struct anthropic_event *ev, uint64_t index,
+                             struct json_value delta);
+void anthropic_end_block(struct anthropic_event *ev, uint64_t index);
 void anthropic_write_reply(struct emitter *e);
 extern const struct emit_ops anthropic_emit_ops;
 /* {"type":"error","error":{...}} */

@@ -7,6 +7,7 @@
 
 #include "codec/event_stream.h"
 #include "codec/text.h"
+#include "wire/error_body.h"
 
 enum { MEMBERS_MOST = 64, TOKENS_MOST = INT32_MAX };
 
@@ -150,18 +151,9 @@ static void bedrock_write_stream_fault(struct buf *to, fault_t why, str message)
 
 static str bedrock_error_message(str body)
 {
-	static const str names[] = { STR_INIT("message"), STR_INIT("Message"),
-		                     STR_INIT("originalMessage") };
-	struct json_value root, v;
+	static const char *const places[] = { "message", "Message", "originalMessage" };
 
-	if (json_check(body, &json_limits_default, &root))
-		return STR_NONE;
-	for (size_t i = 0; i < countof(names); i++) {
-		v = json_get(root, names[i]);
-		if (json_has_text(v))
-			return str_of(v.raw.ptr + 1, v.raw.len - 2);
-	}
-	return STR_NONE;
+	return error_body_words(body, places, countof(places));
 }
 
 static bool bedrock_is_context_error(str body)
@@ -176,11 +168,7 @@ static bool bedrock_is_context_error(str body)
 		STR_INIT("exceeds the maximum number of input tokens"),
 	};
 
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
+	return error_body_says(body, phrases, countof(phrases));
 }
 
 /* ---- families of models ---- */
@@ -234,76 +222,6 @@ const struct bedrock_family *bedrock_family_of(str model)
 	while (!str_has(model, f->pattern) && f->pattern.len > 0)
 		f++;
 	return f;
-}
-
-/* ---- media ---- */
-
-static const struct {
-	enum chat_kind kind;
-	str format, media_type;
-	str begins; /* of the base64 text, where the bytes tell */
-} media[] = {
-	{ CHAT_IMAGE, STR_INIT("png"), STR_INIT("image/png"), STR_INIT("iVBORw0KGgo") },
-	{ CHAT_IMAGE, STR_INIT("jpeg"), STR_INIT("image/jpeg"), STR_INIT("/9j/") },
-	{ CHAT_IMAGE, STR_INIT("jpeg"), STR_INIT("image/jpg"), STR_INIT("\\/9j") },
-	{ CHAT_IMAGE, STR_INIT("gif"), STR_INIT("image/gif"), STR_INIT("R0lGOD") },
-	{ CHAT_IMAGE, STR_INIT("webp"), STR_INIT("image/webp"), STR_INIT("UklGR") },
-	{ CHAT_FILE, STR_INIT("pdf"), STR_INIT("application/pdf"), STR_INIT("JVBERi") },
-	{ CHAT_FILE, STR_INIT("csv"), STR_INIT("text/csv"), STR_INIT("") },
-	{ CHAT_FILE, STR_INIT("doc"), STR_INIT("application/msword"), STR_INIT("") },
-	{ CHAT_FILE, STR_INIT("docx"),
-	  STR_INIT("application/"
-	           "vnd.openxmlformats-officedocument.wordprocessingml.document"),
-	  STR_INIT("") },
-	{ CHAT_FILE, STR_INIT("xls"), STR_INIT("application/vnd.ms-excel"),
-	  STR_INIT("") },
-	{ CHAT_FILE, STR_INIT("xlsx"),
-	  STR_INIT("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-	  STR_INIT("") },
-	{ CHAT_FILE, STR_INIT("html"), STR_INIT("text/html"), STR_INIT("") },
-	{ CHAT_FILE, STR_INIT("txt"), STR_INIT("text/plain"), STR_INIT("") },
-	{ CHAT_FILE, STR_INIT("md"), STR_INIT("text/markdown"), STR_INIT("") },
-	{ CHAT_VIDEO, STR_INIT("mp4"), STR_INIT("video/mp4"), STR_INIT("") },
-	{ CHAT_VIDEO, STR_INIT("mov"), STR_INIT("video/quicktime"), STR_INIT("") },
-	{ CHAT_VIDEO, STR_INIT("mkv"), STR_INIT("video/x-matroska"), STR_INIT("") },
-	{ CHAT_VIDEO, STR_INIT("webm"), STR_INIT("video/webm"), STR_INIT("GkXfo") },
-	{ CHAT_VIDEO, STR_INIT("flv"), STR_INIT("video/x-flv"), STR_INIT("RkxW") },
-	{ CHAT_VIDEO, STR_INIT("mpeg"), STR_INIT("video/mpeg"), STR_INIT("") },
-	{ CHAT_VIDEO, STR_INIT("mpg"), STR_INIT("video/mpg"), STR_INIT("") },
-	{ CHAT_VIDEO, STR_INIT("wmv"), STR_INIT("video/x-ms-wmv"), STR_INIT("") },
-	{ CHAT_VIDEO, STR_INIT("three_gp"), STR_INIT("video/3gpp"), STR_INIT("") },
-	{ CHAT_AUDIO, STR_INIT("mp3"), STR_INIT("audio/mpeg"), STR_INIT("") },
-	{ CHAT_AUDIO, STR_INIT("wav"), STR_INIT("audio/wav"), STR_INIT("") },
-};
-
-str bedrock_media_type(enum chat_kind kind, str format)
-{
-	for (size_t i = 0; i < countof(media); i++) {
-		if (media[i].kind == kind && (str_eq(media[i].format, format) ||
-		                              str_eq(media[i].media_type, format)))
-			return media[i].media_type;
-	}
-	return STR_NONE;
-}
-
-str bedrock_media_format(enum chat_kind kind, str media_type, jstr data, jstr name)
-{
-	str type = str_trim(str_cut(&media_type, ';'));
-	str ending = str_from(name, str_find_last(name, '.') + 1);
-
-	for (size_t i = 0; i < countof(media); i++) {
-		if (media[i].kind == kind && str_eq_nocase(media[i].media_type, type))
-			return media[i].format;
-	}
-	for (size_t i = 0; i < countof(media); i++) {
-		if (media[i].kind != kind)
-			continue;
-		if (media[i].begins.len && str_starts(data, media[i].begins))
-			return media[i].format;
-		if (ending.len && str_eq_nocase(media[i].format, ending))
-			return media[i].format;
-	}
-	return STR_NONE;
 }
 
 /* ---- small things ---- */

@@ -89,6 +89,8 @@ struct bedrock_writing {
 };
 /* Nothing but white space, which Bedrock refuses as a text. */
 bool bedrock_is_blank(jstr text);
+/* Or refuses it: what Bedrock does not take. */
+void bedrock_write_media(struct bedrock_writing *w, const struct chat_part *p);
 void bedrock_write_system(struct bedrock_writing *w);
 void bedrock_write_messages(struct bedrock_writing *w);
 void bedrock_write_cache_point(struct json_writer *w, enum chat_cache cache,

@@ -34,12 +34,6 @@ static str stop_reason(enum chat_finish finish)
 	return STR("end_turn");
 }
 
-static void write_count(struct json_writer *w, str name, uint64_t count)
-{
-	json_key(w, name);
-	json_uint(w, count);
-}
-
 static void write_usage(struct emitter *e, struct json_writer *w)
 {
 	const struct token_usage *u = &e->usage;
@@ -47,17 +41,17 @@ static void write_usage(struct emitter *e, struct json_writer *w)
 
 	json_key(w, STR("usage"));
 	json_open(w, '{');
-	write_count(w, STR("inputTokens"), u->input - cached);
-	write_count(w, STR("outputTokens"), u->output);
-	write_count(w, STR("totalTokens"), u->input + u->output);
+	json_key_uint(w, STR("inputTokens"), u->input - cached);
+	json_key_uint(w, STR("outputTokens"), u->output);
+	json_key_uint(w, STR("totalTokens"), u->input + u->output);
 	if (u->cache_read || u->cache_write) {
-		write_count(w, STR("cacheReadInputTokens"), u->cache_read);
-		write_count(w, STR("cacheWriteInputTokens"), u->cache_write);
+		json_key_uint(w, STR("cacheReadInputTokens"), u->cache_read);
+		json_key_uint(w, STR("cacheWriteInputTokens"), u->cache_write);
 	}
 	json_close(w, '}');
 	json_key(w, STR("metrics"));
 	json_open(w, '{');
-	write_count(w, STR("latencyMs"), 0);
+	json_key_uint(w, STR("latencyMs"), 0);
 	json_close(w, '}');
 }
 
@@ -141,7 +135,7 @@ static void emit_open(struct emitter *e, struct emit_block *b)
 	if (b->what != CHAT_CALL)
 		return;
 	at = open_frame(e, STR("contentBlockStart"), &w);
-	write_count(&w, STR("contentBlockIndex"), b->index);
+	json_key_uint(&w, STR("contentBlockIndex"), b->index);
 	json_key(&w, STR("start"));
 	json_open(&w, '{');
 	json_key(&w, STR("toolUse"));
@@ -158,7 +152,7 @@ static size_t open_delta(struct emitter *e, const struct emit_block *b,
 {
 	size_t at = open_frame(e, STR("contentBlockDelta"), w);
 
-	write_count(w, STR("contentBlockIndex"), b->index);
+	json_key_uint(w, STR("contentBlockIndex"), b->index);
 	json_key(w, STR("delta"));
 	json_open(w, '{');
 	return at;
@@ -230,7 +224,7 @@ static void emit_close(struct emitter *e, struct emit_block *b)
 	if (b->what == CHAT_REASONING)
 		emit_seal(e, b);
 	at = open_frame(e, STR("contentBlockStop"), &w);
-	write_count(&w, STR("contentBlockIndex"), b->index);
+	json_key_uint(&w, STR("contentBlockIndex"), b->index);
 	close_frame(e, &w, at);
 }
 

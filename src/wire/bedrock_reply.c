@@ -6,61 +6,23 @@
  * formats 8.4-8.6). */
 #include "wire/bedrock.h"
 
-enum { COUNT_MOST = INT32_MAX };
-
 /* What stands in a slot's flags. */
 enum { SLOT_IGNORED = 1 };
 
-static str inside(struct json_value v)
-{
-	return v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
-}
-
 /* ---- finish, usage, faults ---- */
 
-static enum chat_finish finish_of(struct json_value v)
-{
-	static const struct {
-		str name;
-		enum chat_finish finish;
-	} rows[] = {
-		{ STR_INIT("end_turn"), FINISH_STOP },
-		{ STR_INIT("tool_use"), FINISH_CALLS },
-		{ STR_INIT("max_tokens"), FINISH_LENGTH },
-		{ STR_INIT("stop_sequence"), FINISH_SEQUENCE },
-		{ STR_INIT("guardrail_intervened"), FINISH_FILTER },
-		{ STR_INIT("content_filtered"), FINISH_FILTER },
-		{ STR_INIT("model_context_window_exceeded"), FINISH_CONTEXT },
-		{ STR_INIT("refusal"), FINISH_REFUSAL },
-		{ STR_INIT("malformed_model_output"), FINISH_ERROR },
-		{ STR_INIT("malformed_tool_use"), FINISH_ERROR },
-	};
-
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (json_text_is(v, rows[i].name))
-			return rows[i].finish;
-	}
-	return FINISH_STOP;
-}
-
-static void push_finish(struct chat_reader *rd, struct json_value reason,
-                        struct chat_sink *to)
-{
-	if (rd->finished)
-		return;
-	rd->finished = true;
-	rd->finish = finish_of(reason);
-	chat_push(to, &(struct chat_event){ .kind = CHAT_FINISH, .finish = rd->finish });
-}
-
-static bool read_count(struct json_value usage, str name, uint64_t *ret)
-{
-	struct json_value v = json_get(usage, name);
-
-	if (v.type == JSON_NONE || v.type == JSON_NULL)
-		return true;
-	return json_u64(v, ret) && *ret <= COUNT_MOST;
-}
+static const struct chat_finish_row finishes[] = {
+	{ STR_INIT("end_turn"), FINISH_STOP },
+	{ STR_INIT("tool_use"), FINISH_CALLS },
+	{ STR_INIT("max_tokens"), FINISH_LENGTH },
+	{ STR_INIT("stop_sequence"), FINISH_SEQUENCE },
+	{ STR_INIT("guardrail_intervened"), FINISH_FILTER },
+	{ STR_INIT("content_filtered"), FINISH_FILTER },
+	{ STR_INIT("model_context_window_exceeded"), FINISH_CONTEXT },
+	{ STR_INIT("refusal"), FINISH_REFUSAL },
+	{ STR_INIT("malformed_model_output"), FINISH_ERROR },
+	{ STR_INIT("malformed_tool_use"), FINISH_ERROR },
+};
 
 /* Input without the cached part is what Bedrock counts. */
 static void push_usage(struct chat_reader *rd, struct json_value v, struct chat_sink *to)
@@ -69,36 +31,24 @@ static void push_usage(struct chat_reader *rd, struct json_value v, struct chat_
 	struct token_usage *u = &e.usage;
 	struct json_member m;
 
-	if (v.type != JSON_OBJECT || !read_count(v, STR("inputTokens"), &u->input) ||
-	    !read_count(v, STR("outputTokens"), &u->output) ||
-	    !read_count(v, STR("cacheReadInputTokens"), &u->cache_read) ||
-	    !read_count(v, STR("cacheWriteInputTokens"), &u->cache_write))
+	if (v.type != JSON_OBJECT ||
+	    !chat_read_count(json_get(v, STR("inputTokens")), &u->input) ||
+	    !chat_read_count(json_get(v, STR("outputTokens")), &u->output) ||
+	    !chat_read_count(json_get(v, STR("cacheReadInputTokens")), &u->cache_read) ||
+	    !chat_read_count(json_get(v, STR("cacheWriteInputTokens")), &u->cache_write))
 		return;
 	for (struct json_iter it = json_iter(json_get(v, STR("cacheDetails")));
 	     json_next(&it, &m);) {
 		uint64_t tokens = 0;
 
 		if (json_text_is(json_get(m.value, STR("ttl")), STR("1h")) &&
-		    read_count(m.value, STR("inputTokens"), &tokens))
+		    chat_read_count(json_get(m.value, STR("inputTokens")), &tokens))
 			u->cache_write_1h += tokens;
 	}
 	u->cache_write_1h = min_of(u->cache_write_1h, u->cache_write);
 	u->input += u->cache_read + u->cache_write;
 	rd->has_usage = true;
 	chat_push(to, &e);
-}
-
-static void push_end(struct chat_reader *rd, struct chat_sink *to)
-{
-	if (rd->ended)
-		return;
-	rd->ended = true;
-	chat_push(to, &(struct chat_event){ .kind = CHAT_END });
-}
-
-static void push_odd(struct chat_sink *to, jstr name)
-{
-	chat_push(to, &(struct chat_event){ .kind = CHAT_ODD, .name = name });
 }
 
 static fault_t fault_of(str name, str data)
@@ -133,34 +83,6 @@ static void push_fault(str name, str data, struct chat_sink *to)
 
 /* ---- blocks ---- */
 
-static void push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
-                      jstr name)
-{
-	chat_push(to, &(struct chat_event){ .kind = CHAT_OPEN,
-	                                    .block = block,
-	                                    .what = what,
-	                                    .id = id,
-	                                    .name = name });
-}
-
-/* Half a surrogate pair becomes U+FFFD on the way; memory is used for nothing else. */
-static void push_piece(struct chat_sink *to, unsigned block, enum chat_kind what,
-                       struct json_value text)
-{
-	struct arena keep = { .ceiling = text.raw.len + KiB };
-
-	chat_push(to, &(struct chat_event){ .kind = CHAT_PIECE,
-	                                    .block = block,
-	                                    .what = what,
-	                                    .text = chat_text_in(&keep, text) });
-	arena_done(&keep);
-}
-
-static void push_close(struct chat_sink *to, unsigned block)
-{
-	chat_push(to, &(struct chat_event){ .kind = CHAT_CLOSE, .block = block });
-}
-
 static void push_seal(struct chat_sink *to, unsigned block, jstr blob, bool redacted)
 {
 	chat_push(to, &(struct chat_event){ .kind = CHAT_SEALED,
@@ -178,10 +100,10 @@ static void push_cite(struct chat_sink *to, unsigned block, struct json_value v)
 	struct json_iter it = json_iter(json_get(v, STR("sourceContent")));
 	struct json_member first;
 
-	e.cite.url = inside(json_path(v, "location.web.url"));
-	e.cite.title = inside(json_get(v, STR("title")));
+	e.cite.url = chat_inside(json_path(v, "location.web.url"));
+	e.cite.title = chat_inside(json_get(v, STR("title")));
 	if (json_next(&it, &first))
-		e.cite.cited = inside(json_get(first.value, STR("text")));
+		e.cite.cited = chat_inside(json_get(first.value, STR("text")));
 	chat_push(to, &e);
 }
 
@@ -199,11 +121,11 @@ static void read_call(struct chat_reader *rd, struct json_value v, struct json_v
 		                                    .block = block,
 		                                    .what = CHAT_FOREIGN,
 		                                    .raw = raw });
-		push_close(to, block);
+		chat_push_close(to, block);
 		return;
 	}
-	push_open(to, block, CHAT_CALL, inside(json_get(v, STR("toolUseId"))),
-	          inside(json_get(v, STR("name"))));
+	chat_push_open(to, block, CHAT_CALL, chat_inside(json_get(v, STR("toolUseId"))),
+	               chat_inside(json_get(v, STR("name"))));
 	if (input.type == JSON_OBJECT) {
 		struct arena keep = { .ceiling = 8 * input.raw.len + KiB };
 
@@ -214,7 +136,7 @@ static void read_call(struct chat_reader *rd, struct json_value v, struct json_v
 		                                .text = chat_escape(&keep, input.raw) });
 		arena_done(&keep);
 	}
-	push_close(to, block);
+	chat_push_close(to, block);
 }
 
 static void read_reasoning(struct chat_reader *rd, struct json_value v,
@@ -225,14 +147,14 @@ static void read_reasoning(struct chat_reader *rd, struct json_value v,
 	struct json_value text = json_path(v, "reasoningText.text");
 	unsigned block = rd->next_block++;
 
-	push_open(to, block, CHAT_REASONING, STR_NONE, STR_NONE);
+	chat_push_open(to, block, CHAT_REASONING, STR_NONE, STR_NONE);
 	if (json_has_text(text))
-		push_piece(to, block, CHAT_REASONING, text);
+		chat_push_text(to, block, CHAT_REASONING, text);
 	if (json_has_text(redacted))
-		push_seal(to, block, inside(redacted), true);
+		push_seal(to, block, chat_inside(redacted), true);
 	else if (json_has_text(sign))
-		push_seal(to, block, inside(sign), false);
-	push_close(to, block);
+		push_seal(to, block, chat_inside(sign), false);
+	chat_push_close(to, block);
 }
 
 static void read_cited(struct chat_reader *rd, struct json_value v, struct chat_sink *to)
@@ -240,27 +162,29 @@ static void read_cited(struct chat_reader *rd, struct json_value v, struct chat_
 	unsigned block = rd->next_block++;
 	struct json_member m;
 
-	push_open(to, block, CHAT_TEXT, STR_NONE, STR_NONE);
+	chat_push_open(to, block, CHAT_TEXT, STR_NONE, STR_NONE);
 	for (struct json_iter it = json_iter(json_get(v, STR("content")));
 	     json_next(&it, &m);)
-		push_piece(to, block, CHAT_TEXT, json_get(m.value, STR("text")));
+		chat_push_text(to, block, CHAT_TEXT, json_get(m.value, STR("text")));
 	for (struct json_iter it = json_iter(json_get(v, STR("citations")));
 	     json_next(&it, &m);)
 		push_cite(to, block, m.value);
-	push_close(to, block);
+	chat_push_close(to, block);
 }
 
 static void read_image(struct chat_reader *rd, struct json_value v, struct chat_sink *to)
 {
 	unsigned block = rd->next_block++;
-	str type = bedrock_media_type(CHAT_IMAGE, inside(json_get(v, STR("format"))));
+	str type =
+	        bedrock_media_type(CHAT_IMAGE, chat_inside(json_get(v, STR("format"))));
 
-	chat_push(to, &(struct chat_event){ .kind = CHAT_OPEN,
-	                                    .block = block,
-	                                    .what = CHAT_IMAGE,
-	                                    .text = inside(json_path(v, "source.bytes")),
-	                                    .media_type = type });
-	push_close(to, block);
+	chat_push(to,
+	          &(struct chat_event){ .kind = CHAT_OPEN,
+	                                .block = block,
+	                                .what = CHAT_IMAGE,
+	                                .text = chat_inside(json_path(v, "source.bytes")),
+	                                .media_type = type });
+	chat_push_close(to, block);
 }
 
 static void read_block(struct chat_reader *rd, struct json_value v, struct chat_sink *to)
@@ -270,9 +194,9 @@ static void read_block(struct chat_reader *rd, struct json_value v, struct chat_
 
 	while (json_next(&it, &m)) {
 		if (str_eq(m.key, STR("text"))) {
-			push_open(to, rd->next_block, CHAT_TEXT, STR_NONE, STR_NONE);
-			push_piece(to, rd->next_block, CHAT_TEXT, m.value);
-			push_close(to, rd->next_block++);
+			chat_push_open(to, rd->next_block, CHAT_TEXT, STR_NONE, STR_NONE);
+			chat_push_text(to, rd->next_block, CHAT_TEXT, m.value);
+			chat_push_close(to, rd->next_block++);
 		} else if (str_eq(m.key, STR("toolUse"))) {
 			read_call(rd, m.value, v, to);
 		} else if (str_eq(m.key, STR("reasoningContent"))) {
@@ -287,7 +211,7 @@ static void read_block(struct chat_reader *rd, struct json_value v, struct chat_
 			                                    .what = CHAT_FOREIGN,
 			                                    .raw = v });
 		} else {
-			push_odd(to, m.key);
+			chat_push_odd(to, m.key);
 		}
 	}
 }
@@ -309,36 +233,14 @@ fault_t bedrock_read_reply(struct chat_reader *rd, str body, struct chat_sink *t
 	chat_push_begin(to, STR_NONE, STR_NONE);
 	for (struct json_iter it = json_iter(content); json_next(&it, &m);)
 		read_block(rd, m.value, to);
-	push_finish(rd, json_get(root, STR("stopReason")), to);
+	chat_push_finish(rd, to, json_get(root, STR("stopReason")), finishes,
+	                 countof(finishes));
 	push_usage(rd, json_get(root, STR("usage")), to);
-	push_end(rd, to);
+	chat_push_end(rd, to);
 	return NULL;
 }
 
 /* ---- a stream ---- */
-
-static unsigned slot_of(struct chat_reader *rd, uint32_t key)
-{
-	for (unsigned i = 0; i < countof(rd->slots); i++) {
-		if (rd->slots[i].key == key)
-			return i;
-	}
-	return countof(rd->slots);
-}
-
-/* Where blocks are never closed the oldest gives its slot away. */
-static unsigned free_slot(struct chat_reader *rd)
-{
-	unsigned oldest = 0;
-
-	for (unsigned i = 0; i < countof(rd->slots); i++) {
-		if (rd->slots[i].key == 0)
-			return i;
-		if (rd->slots[i].block < rd->slots[oldest].block)
-			oldest = i;
-	}
-	return oldest;
-}
 
 static uint32_t key_of(struct json_value root)
 {
@@ -350,10 +252,10 @@ static uint32_t key_of(struct json_value root)
 
 static unsigned begin_block(struct chat_reader *rd, uint32_t key, enum chat_kind what)
 {
-	unsigned i = slot_of(rd, key);
+	unsigned i = chat_find_slot(rd, key);
 
 	if (i == countof(rd->slots))
-		i = free_slot(rd);
+		i = chat_free_slot(rd);
 	rd->slots[i].key = key;
 	rd->slots[i].block = rd->next_block++;
 	rd->slots[i].kind = (uint8_t)what;
@@ -365,14 +267,14 @@ static unsigned begin_block(struct chat_reader *rd, uint32_t key, enum chat_kind
 static unsigned block_for(struct chat_reader *rd, uint32_t key, enum chat_kind what,
                           struct chat_sink *to)
 {
-	unsigned i = slot_of(rd, key);
+	unsigned i = chat_find_slot(rd, key);
 
 	if (i < countof(rd->slots) && rd->slots[i].kind == what)
 		return i;
 	if (i < countof(rd->slots))
-		push_close(to, rd->slots[i].block);
+		chat_push_close(to, rd->slots[i].block);
 	i = begin_block(rd, key, what);
-	push_open(to, rd->slots[i].block, what, STR_NONE, STR_NONE);
+	chat_push_open(to, rd->slots[i].block, what, STR_NONE, STR_NONE);
 	return i;
 }
 
@@ -385,13 +287,13 @@ static void on_start(struct chat_reader *rd, struct json_value root, struct chat
 	if (use.type != JSON_OBJECT ||
 	    json_text_is(json_get(use, STR("type")), STR("server_tool_use"))) {
 		rd->slots[i].flags = SLOT_IGNORED;
-		push_odd(to, use.type == JSON_OBJECT ? STR("server_tool_use")
-		                                     : STR("toolResult"));
+		chat_push_odd(to, use.type == JSON_OBJECT ? STR("server_tool_use")
+		                                          : STR("toolResult"));
 		return;
 	}
-	push_open(to, rd->slots[i].block, CHAT_CALL,
-	          inside(json_get(use, STR("toolUseId"))),
-	          inside(json_get(use, STR("name"))));
+	chat_push_open(to, rd->slots[i].block, CHAT_CALL,
+	               chat_inside(json_get(use, STR("toolUseId"))),
+	               chat_inside(json_get(use, STR("name"))));
 }
 
 static void on_reasoning(struct chat_reader *rd, uint32_t key, struct json_value v,
@@ -403,17 +305,17 @@ static void on_reasoning(struct chat_reader *rd, uint32_t key, struct json_value
 	struct json_value redacted = json_get(v, STR("redactedContent"));
 
 	if (json_has_text(text))
-		push_piece(to, block, CHAT_REASONING, text);
+		chat_push_text(to, block, CHAT_REASONING, text);
 	if (json_has_text(sign))
-		push_seal(to, block, inside(sign), false);
+		push_seal(to, block, chat_inside(sign), false);
 	if (json_has_text(redacted))
-		push_seal(to, block, inside(redacted), true);
+		push_seal(to, block, chat_inside(redacted), true);
 }
 
 static void on_delta(struct chat_reader *rd, struct json_value root, struct chat_sink *to)
 {
 	uint32_t key = key_of(root);
-	unsigned slot = slot_of(rd, key);
+	unsigned slot = chat_find_slot(rd, key);
 	struct json_iter it = json_iter(json_get(root, STR("delta")));
 	struct json_member m;
 
@@ -422,30 +324,30 @@ static void on_delta(struct chat_reader *rd, struct json_value root, struct chat
 	while (json_next(&it, &m)) {
 		if (str_eq(m.key, STR("text"))) {
 			slot = block_for(rd, key, CHAT_TEXT, to);
-			push_piece(to, rd->slots[slot].block, CHAT_TEXT, m.value);
+			chat_push_text(to, rd->slots[slot].block, CHAT_TEXT, m.value);
 		} else if (str_eq(m.key, STR("toolUse"))) {
 			slot = block_for(rd, key, CHAT_CALL, to);
-			push_piece(to, rd->slots[slot].block, CHAT_CALL,
-			           json_get(m.value, STR("input")));
+			chat_push_text(to, rd->slots[slot].block, CHAT_CALL,
+			               json_get(m.value, STR("input")));
 		} else if (str_eq(m.key, STR("reasoningContent"))) {
 			on_reasoning(rd, key, m.value, to);
 		} else if (str_eq(m.key, STR("citation"))) {
 			slot = block_for(rd, key, CHAT_TEXT, to);
 			push_cite(to, rd->slots[slot].block, m.value);
 		} else {
-			push_odd(to, m.key);
+			chat_push_odd(to, m.key);
 		}
 	}
 }
 
 static void on_stop(struct chat_reader *rd, struct json_value root, struct chat_sink *to)
 {
-	unsigned i = slot_of(rd, key_of(root));
+	unsigned i = chat_find_slot(rd, key_of(root));
 
 	if (i == countof(rd->slots))
 		return;
 	if (!(rd->slots[i].flags & SLOT_IGNORED))
-		push_close(to, rd->slots[i].block);
+		chat_push_close(to, rd->slots[i].block);
 	rd->slots[i].key = 0;
 }
 
@@ -460,9 +362,10 @@ static void on_message_start(struct chat_reader *rd, struct json_value root,
 static void on_message_stop(struct chat_reader *rd, struct json_value root,
                             struct chat_sink *to)
 {
-	push_finish(rd, json_get(root, STR("stopReason")), to);
+	chat_push_finish(rd, to, json_get(root, STR("stopReason")), finishes,
+	                 countof(finishes));
 	if (rd->has_usage)
-		push_end(rd, to);
+		chat_push_end(rd, to);
 }
 
 static void on_metadata(struct chat_reader *rd, struct json_value root,
@@ -470,7 +373,7 @@ static void on_metadata(struct chat_reader *rd, struct json_value root,
 {
 	push_usage(rd, json_get(root, STR("usage")), to);
 	if (rd->finished)
-		push_end(rd, to);
+		chat_push_end(rd, to);
 }
 
 static const struct {
@@ -511,7 +414,7 @@ fault_t bedrock_read_event(struct chat_reader *rd, str name, str data,
 			return NULL;
 		}
 	}
-	push_odd(to, name);
+	chat_push_odd(to, name);
 	return NULL;
 }
 
@@ -519,6 +422,6 @@ bool bedrock_read_eof(struct chat_reader *rd, struct chat_sink *to)
 {
 	if (!rd->finished || rd->finish == FINISH_ERROR)
 		return false;
-	push_end(rd, to);
+	chat_push_end(rd, to);
 	return true;
 }

@@ -148,6 +148,7 @@ struct chat_request {
 	jstr model;
 	bool stream;
 	bool stream_usage; /* the client asked for usage in its stream */
+	bool wants_cost;   /* and for what it costs (OpenRouter's usage.include) */
 	struct chat_message *messages, *last_message; /* SYSTEM ones where they stood */
 	struct chat_tool *tools, *last_tool;
 	enum chat_choose choose;

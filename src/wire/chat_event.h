@@ -97,3 +97,30 @@ void chat_push_block(struct chat_sink *to, unsigned choice, unsigned block,
  * formats without block numbers, in choice 0. */
 void chat_push_piece(struct chat_reader *rd, struct chat_sink *to, enum chat_kind what,
                      jstr text);
+
+/* ---- for readers whose provider numbers the blocks of a stream ---- */
+
+struct chat_finish_row {
+	str name;
+	enum chat_finish finish;
+};
+/* The finish of choice 0, once; a word that stands in no row is FINISH_STOP. */
+void chat_push_finish(struct chat_reader *rd, struct chat_sink *to,
+                      struct json_value word, const struct chat_finish_row *rows,
+                      size_t count);
+void chat_push_end(struct chat_reader *rd, struct chat_sink *to); /* once */
+void chat_push_odd(struct chat_sink *to, jstr name);
+void chat_push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
+                    jstr name);
+/* A piece, where the value is a text. */
+void chat_push_text(struct chat_sink *to, unsigned block, enum chat_kind what,
+                    struct json_value text);
+void chat_push_close(struct chat_sink *to, unsigned block);
+/* The slot with that key; countof(rd->slots): there is none. */
+unsigned chat_find_slot(const struct chat_reader *rd, uint32_t key);
+/* A free slot; where blocks are never closed the oldest gives its own away. */
+unsigned chat_free_slot(const struct chat_reader *rd);
+/* A count of tokens; absent or null leaves *ret as it is.  False: it is none. */
+bool chat_read_count(struct json_value v, uint64_t *ret);
+/* What stands between the quotes, as it is; empty for what is no string. */
+jstr chat_inside(struct json_value v);

@@ -1,6 +1,7 @@
 /* cohere.c - Cohere's chat, version 2: the pass lane's view of a request, and how
  * failures are said. */
 #include "wire/cohere.h"
+#include "wire/error_body.h"
 #include "wire/skim.h"
 
 enum { MEMBERS_MOST = 64, TOKENS_MOST = INT32_MAX };
@@ -82,16 +83,8 @@ static str cohere_error_message(str body)
 {
 	static const char *const places[] = { "message", "delta.error", "error.message",
 		                              "error", "detail" };
-	struct json_value root, v;
 
-	if (json_check(body, &json_limits_default, &root))
-		return STR_NONE;
-	for (size_t i = 0; i < countof(places); i++) {
-		v = json_path(root, places[i]);
-		if (json_has_text(v))
-			return str_of(v.raw.ptr + 1, v.raw.len - 2);
-	}
-	return STR_NONE;
+	return error_body_words(body, places, countof(places));
 }
 
 static bool cohere_is_context_error(str body)
@@ -102,11 +95,7 @@ static bool cohere_is_context_error(str body)
 		                       STR_INIT("prompt is too long"),
 		                       STR_INIT("exceed context limit") };
 
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
+	return error_body_says(body, phrases, countof(phrases));
 }
 
 const struct wire wire_cohere = {

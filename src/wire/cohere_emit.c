@@ -30,18 +30,12 @@ static str finish_reason(enum chat_finish finish)
 	return STR("COMPLETE");
 }
 
-static void write_count(struct json_writer *w, str name, uint64_t count)
-{
-	json_key(w, name);
-	json_uint(w, count);
-}
-
 static void write_tokens(struct emitter *e, struct json_writer *w, str name)
 {
 	json_key(w, name);
 	json_open(w, '{');
-	write_count(w, STR("input_tokens"), e->usage.input);
-	write_count(w, STR("output_tokens"), e->usage.output);
+	json_key_uint(w, STR("input_tokens"), e->usage.input);
+	json_key_uint(w, STR("output_tokens"), e->usage.output);
 	json_close(w, '}');
 }
 
@@ -52,15 +46,15 @@ static void write_usage(struct emitter *e, struct json_writer *w)
 	write_tokens(e, w, STR("billed_units"));
 	write_tokens(e, w, STR("tokens"));
 	if (e->usage.cache_read)
-		write_count(w, STR("cached_tokens"), e->usage.cache_read);
+		json_key_uint(w, STR("cached_tokens"), e->usage.cache_read);
 	json_close(w, '}');
 }
 
 static void write_citation(struct json_writer *w, const struct chat_citation *c)
 {
 	json_open(w, '{');
-	write_count(w, STR("start"), c->start);
-	write_count(w, STR("end"), c->end);
+	json_key_uint(w, STR("start"), c->start);
+	json_key_uint(w, STR("end"), c->end);
 	json_key_jstr(w, STR("text"), c->cited);
 	json_key(w, STR("sources"));
 	json_open(w, '[');
@@ -95,7 +89,7 @@ static void begin(struct emitter *e, struct json_writer *w, str type,
 	json_open(w, '{');
 	json_key_str(w, STR("type"), type);
 	if (index)
-		write_count(w, STR("index"), *index);
+		json_key_uint(w, STR("index"), *index);
 }
 
 static void open_delta(struct json_writer *w)

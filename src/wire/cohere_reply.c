@@ -5,56 +5,21 @@
  * event says its type twice, and the one in the JSON counts. */
 #include "wire/cohere.h"
 
-enum { COUNT_MOST = INT32_MAX };
-
 /* Keys of slots: contents are odd, calls even, the plan has its own. */
 enum { KEY_PLAN = UINT32_MAX - 1 };
 
-static str inside(struct json_value v)
-{
-	return v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
-}
-
 /* ---- finish, usage, faults ---- */
 
-static enum chat_finish finish_of(struct json_value v)
-{
-	static const struct {
-		str name;
-		enum chat_finish finish;
-	} rows[] = {
-		{ STR_INIT("COMPLETE"), FINISH_STOP },
-		{ STR_INIT("STOP_SEQUENCE"), FINISH_SEQUENCE },
-		{ STR_INIT("MAX_TOKENS"), FINISH_LENGTH },
-		{ STR_INIT("TOOL_CALL"), FINISH_CALLS },
-		{ STR_INIT("ERROR"), FINISH_ERROR },
-		{ STR_INIT("TIMEOUT"), FINISH_ERROR },
-		{ STR_INIT("ERROR_TOXIC"), FINISH_FILTER },
-		{ STR_INIT("ERROR_LIMIT"), FINISH_CONTEXT },
-	};
-
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (json_text_is(v, rows[i].name))
-			return rows[i].finish;
-	}
-	return FINISH_STOP;
-}
-
-static void push_finish(struct chat_reader *rd, struct json_value reason,
-                        struct chat_sink *to)
-{
-	if (rd->finished)
-		return;
-	rd->finished = true;
-	rd->finish = finish_of(reason);
-	chat_push(to, &(struct chat_event){ .kind = CHAT_FINISH, .finish = rd->finish });
-}
-
-static bool read_count(struct json_value v, uint64_t *ret)
-{
-	return v.type == JSON_NONE || v.type == JSON_NULL ||
-	       (json_u64(v, ret) && *ret <= COUNT_MOST);
-}
+static const struct chat_finish_row finishes[] = {
+	{ STR_INIT("COMPLETE"), FINISH_STOP },
+	{ STR_INIT("STOP_SEQUENCE"), FINISH_SEQUENCE },
+	{ STR_INIT("MAX_TOKENS"), FINISH_LENGTH },
+	{ STR_INIT("TOOL_CALL"), FINISH_CALLS },
+	{ STR_INIT("ERROR"), FINISH_ERROR },
+	{ STR_INIT("TIMEOUT"), FINISH_ERROR },
+	{ STR_INIT("ERROR_TOXIC"), FINISH_FILTER },
+	{ STR_INIT("ERROR_LIMIT"), FINISH_CONTEXT },
+};
 
 /* The tokens there were; what is billed is another count (wire-formats 11). */
 static void push_usage(struct chat_reader *rd, struct json_value v, struct chat_sink *to)
@@ -65,19 +30,13 @@ static void push_usage(struct chat_reader *rd, struct json_value v, struct chat_
 	if (counts.type != JSON_OBJECT)
 		counts = json_get(v, STR("billed_units"));
 	if (counts.type != JSON_OBJECT ||
-	    !read_count(json_get(counts, STR("input_tokens")), &e.usage.input) ||
-	    !read_count(json_get(counts, STR("output_tokens")), &e.usage.output) ||
-	    !read_count(json_get(v, STR("cached_tokens")), &e.usage.cache_read))
+	    !chat_read_count(json_get(counts, STR("input_tokens")), &e.usage.input) ||
+	    !chat_read_count(json_get(counts, STR("output_tokens")), &e.usage.output) ||
+	    !chat_read_count(json_get(v, STR("cached_tokens")), &e.usage.cache_read))
 		return;
 	e.usage.cache_read = min_of(e.usage.cache_read, e.usage.input);
 	rd->has_usage = true;
 	chat_push(to, &e);
-}
-
-static void push_end(struct chat_reader *rd, struct chat_sink *to)
-{
-	rd->ended = true;
-	chat_push(to, &(struct chat_event){ .kind = CHAT_END });
 }
 
 static void push_fault(str data, struct chat_sink *to)
@@ -91,42 +50,14 @@ static void push_fault(str data, struct chat_sink *to)
 
 /* ---- blocks ---- */
 
-static void push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
-                      jstr name)
-{
-	chat_push(to, &(struct chat_event){ .kind = CHAT_OPEN,
-	                                    .block = block,
-	                                    .what = what,
-	                                    .id = id,
-	                                    .name = name });
-}
-
-static void push_piece(struct chat_sink *to, unsigned block, enum chat_kind what,
-                       struct json_value text)
-{
-	struct arena keep = { .ceiling = text.raw.len + KiB };
-
-	if (json_has_text(text))
-		chat_push(to, &(struct chat_event){ .kind = CHAT_PIECE,
-		                                    .block = block,
-		                                    .what = what,
-		                                    .text = chat_text_in(&keep, text) });
-	arena_done(&keep);
-}
-
-static void push_close(struct chat_sink *to, unsigned block)
-{
-	chat_push(to, &(struct chat_event){ .kind = CHAT_CLOSE, .block = block });
-}
-
 static void push_whole(struct chat_reader *rd, enum chat_kind what,
                        struct json_value text, struct chat_sink *to)
 {
 	unsigned block = rd->next_block++;
 
-	push_open(to, block, what, STR_NONE, STR_NONE);
-	push_piece(to, block, what, text);
-	push_close(to, block);
+	chat_push_open(to, block, what, STR_NONE, STR_NONE);
+	chat_push_text(to, block, what, text);
+	chat_push_close(to, block);
 }
 
 /* Sources are documents and what tools have said: only some of them have an address. */
@@ -141,11 +72,11 @@ static void push_cite(struct chat_sink *to, unsigned block, struct json_value v)
 		return; /* of its thinking, or of its plan */
 	json_u64(json_get(v, STR("start")), &e.cite.start);
 	json_u64(json_get(v, STR("end")), &e.cite.end);
-	e.cite.cited = inside(json_get(v, STR("text")));
+	e.cite.cited = chat_inside(json_get(v, STR("text")));
 	if (json_next(&it, &first)) {
 		document = json_get(first.value, STR("document"));
-		e.cite.url = inside(json_get(document, STR("url")));
-		e.cite.title = inside(json_get(document, STR("title")));
+		e.cite.url = chat_inside(json_get(document, STR("url")));
+		e.cite.title = chat_inside(json_get(document, STR("title")));
 	}
 	chat_push(to, &e);
 }
@@ -156,10 +87,10 @@ static void read_call(struct chat_reader *rd, struct json_value v, struct chat_s
 {
 	unsigned block = rd->next_block++;
 
-	push_open(to, block, CHAT_CALL, inside(json_get(v, STR("id"))),
-	          inside(json_path(v, "function.name")));
-	push_piece(to, block, CHAT_CALL, json_path(v, "function.arguments"));
-	push_close(to, block);
+	chat_push_open(to, block, CHAT_CALL, chat_inside(json_get(v, STR("id"))),
+	               chat_inside(json_path(v, "function.name")));
+	chat_push_text(to, block, CHAT_CALL, json_path(v, "function.arguments"));
+	chat_push_close(to, block);
 }
 
 static unsigned count_texts(struct json_value content)
@@ -194,19 +125,19 @@ static void read_content(struct chat_reader *rd, struct json_value message,
 		if (text.type != JSON_STRING) {
 			chat_push(to,
 			          &(struct chat_event){ .kind = CHAT_ODD,
-			                                .name = inside(json_get(
+			                                .name = chat_inside(json_get(
 			                                        m.value, STR("type"))) });
 			continue;
 		}
 		unsigned block = rd->next_block++;
-		push_open(to, block, CHAT_TEXT, STR_NONE, STR_NONE);
-		push_piece(to, block, CHAT_TEXT, text);
+		chat_push_open(to, block, CHAT_TEXT, STR_NONE, STR_NONE);
+		chat_push_text(to, block, CHAT_TEXT, text);
 		if (--texts == 0) {
 			struct json_iter ci = json_iter(cites);
 			while (json_next(&ci, &c))
 				push_cite(to, block, c.value);
 		}
-		push_close(to, block);
+		chat_push_close(to, block);
 	}
 }
 
@@ -224,16 +155,17 @@ fault_t cohere_read_reply(struct chat_reader *rd, str body, struct chat_sink *to
 		push_fault(body, to);
 		return NULL;
 	}
-	chat_push_begin(to, inside(json_get(root, STR("id"))), STR_NONE);
+	chat_push_begin(to, chat_inside(json_get(root, STR("id"))), STR_NONE);
 	if (json_has_text(json_get(message, STR("tool_plan"))))
 		push_whole(rd, CHAT_REASONING, json_get(message, STR("tool_plan")), to);
 	read_content(rd, message, to);
 	for (struct json_iter it = json_iter(json_get(message, STR("tool_calls")));
 	     json_next(&it, &m);)
 		read_call(rd, m.value, to);
-	push_finish(rd, json_get(root, STR("finish_reason")), to);
+	chat_push_finish(rd, to, json_get(root, STR("finish_reason")), finishes,
+	                 countof(finishes));
 	push_usage(rd, json_get(root, STR("usage")), to);
-	push_end(rd, to);
+	chat_push_end(rd, to);
 	return NULL;
 }
 
@@ -247,30 +179,11 @@ static uint32_t key_of(struct json_value root, bool is_call)
 	return (uint32_t)(min_of(index, (uint64_t)INT32_MAX / 2) * 2) + 1 + is_call;
 }
 
-static unsigned slot_of(const struct chat_reader *rd, uint32_t key)
+static unsigned take_slot(const struct chat_reader *rd, uint32_t key)
 {
-	unsigned i = 0;
+	unsigned at = chat_find_slot(rd, key);
 
-	while (i < countof(rd->slots) && rd->slots[i].key != key)
-		i++;
-	return i;
-}
-
-/* Where blocks are never closed the oldest gives its slot away. */
-static unsigned take_slot(struct chat_reader *rd, uint32_t key)
-{
-	unsigned at = slot_of(rd, key);
-
-	if (at < countof(rd->slots))
-		return at;
-	at = 0;
-	for (unsigned i = 0; i < countof(rd->slots); i++) {
-		if (rd->slots[i].key == 0)
-			return i;
-		if (rd->slots[i].block < rd->slots[at].block)
-			at = i;
-	}
-	return at;
+	return at < countof(rd->slots) ? at : chat_free_slot(rd);
 }
 
 static unsigned open_slot(struct chat_reader *rd, uint32_t key, enum chat_kind what,
@@ -281,7 +194,7 @@ static unsigned open_slot(struct chat_reader *rd, uint32_t key, enum chat_kind w
 	rd->slots[i].key = key;
 	rd->slots[i].block = rd->next_block++;
 	rd->slots[i].kind = (uint8_t)what;
-	push_open(to, rd->slots[i].block, what, id, name);
+	chat_push_open(to, rd->slots[i].block, what, id, name);
 	return i;
 }
 
@@ -289,7 +202,7 @@ static unsigned open_slot(struct chat_reader *rd, uint32_t key, enum chat_kind w
 static unsigned block_for(struct chat_reader *rd, uint32_t key, enum chat_kind what,
                           struct chat_sink *to)
 {
-	unsigned i = slot_of(rd, key);
+	unsigned i = chat_find_slot(rd, key);
 
 	if (i == countof(rd->slots) || rd->slots[i].kind != what)
 		i = open_slot(rd, key, what, STR_NONE, STR_NONE, to);
@@ -298,11 +211,11 @@ static unsigned block_for(struct chat_reader *rd, uint32_t key, enum chat_kind w
 
 static void close_slot(struct chat_reader *rd, uint32_t key, struct chat_sink *to)
 {
-	unsigned i = slot_of(rd, key);
+	unsigned i = chat_find_slot(rd, key);
 
 	if (i == countof(rd->slots))
 		return;
-	push_close(to, rd->slots[i].block);
+	chat_push_close(to, rd->slots[i].block);
 	rd->slots[i].key = 0;
 }
 
@@ -316,12 +229,12 @@ static void on_content(struct chat_reader *rd, struct json_value root,
 
 	if (thinking.type == JSON_STRING ||
 	    json_text_is(json_get(content, STR("type")), STR("thinking")))
-		push_piece(to, block_for(rd, key, CHAT_REASONING, to), CHAT_REASONING,
-		           thinking);
+		chat_push_text(to, block_for(rd, key, CHAT_REASONING, to), CHAT_REASONING,
+		               thinking);
 	if (text.type != JSON_STRING)
 		return;
 	unsigned block = block_for(rd, key, CHAT_TEXT, to);
-	push_piece(to, block, CHAT_TEXT, text);
+	chat_push_text(to, block, CHAT_TEXT, text);
 	rd->own[0] = (uint64_t)block + 1;
 }
 
@@ -336,8 +249,8 @@ static void on_plan(struct chat_reader *rd, struct json_value root, struct chat_
 	struct json_value text = json_path(root, "delta.message.tool_plan");
 
 	if (json_has_text(text))
-		push_piece(to, block_for(rd, KEY_PLAN, CHAT_REASONING, to),
-		           CHAT_REASONING, text);
+		chat_push_text(to, block_for(rd, KEY_PLAN, CHAT_REASONING, to),
+		               CHAT_REASONING, text);
 }
 
 /* An object; a list with one in it was seen too. */
@@ -358,9 +271,10 @@ static void on_call_start(struct chat_reader *rd, struct json_value root,
 	unsigned i;
 
 	close_slot(rd, KEY_PLAN, to);
-	i = open_slot(rd, key, CHAT_CALL, inside(json_get(v, STR("id"))),
-	              inside(json_path(v, "function.name")), to);
-	push_piece(to, rd->slots[i].block, CHAT_CALL, json_path(v, "function.arguments"));
+	i = open_slot(rd, key, CHAT_CALL, chat_inside(json_get(v, STR("id"))),
+	              chat_inside(json_path(v, "function.name")), to);
+	chat_push_text(to, rd->slots[i].block, CHAT_CALL,
+	               json_path(v, "function.arguments"));
 }
 
 static void on_call_delta(struct chat_reader *rd, struct json_value root,
@@ -368,8 +282,8 @@ static void on_call_delta(struct chat_reader *rd, struct json_value root,
 {
 	uint32_t key = key_of(root, true);
 
-	push_piece(to, block_for(rd, key, CHAT_CALL, to), CHAT_CALL,
-	           json_path(call_of(root), "function.arguments"));
+	chat_push_text(to, block_for(rd, key, CHAT_CALL, to), CHAT_CALL,
+	               json_path(call_of(root), "function.arguments"));
 }
 
 static void on_call_end(struct chat_reader *rd, struct json_value root,
@@ -400,7 +314,7 @@ static void on_nothing(struct chat_reader *rd, struct json_value root,
 static void on_start(struct chat_reader *rd, struct json_value root, struct chat_sink *to)
 {
 	if (!rd->begun)
-		chat_push_begin(to, inside(json_get(root, STR("id"))), STR_NONE);
+		chat_push_begin(to, chat_inside(json_get(root, STR("id"))), STR_NONE);
 	rd->begun = true;
 }
 
@@ -412,9 +326,10 @@ static void on_end(struct chat_reader *rd, struct json_value root, struct chat_s
 		push_fault(root.raw, to);
 		return;
 	}
-	push_finish(rd, json_get(delta, STR("finish_reason")), to);
+	chat_push_finish(rd, to, json_get(delta, STR("finish_reason")), finishes,
+	                 countof(finishes));
 	push_usage(rd, json_get(delta, STR("usage")), to);
-	push_end(rd, to);
+	chat_push_end(rd, to);
 }
 
 static const struct {
@@ -446,7 +361,7 @@ fault_t cohere_read_event(struct chat_reader *rd, str name, str data,
 		return FAULT_UPSTREAM_MALFORMED;
 	type = json_get(root, STR("type"));
 	if (type.type == JSON_STRING)
-		name = inside(type);
+		name = chat_inside(type);
 	for (size_t i = 0; i < countof(events); i++) {
 		if (str_eq(events[i].name, name)) {
 			events[i].read(rd, root, to);

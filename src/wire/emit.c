@@ -1,227 +1,6 @@
-/* emit.c - the order of an answer (emit.h): what comes is opened, written and closed one
- * block after the other, whatever the provider's order.
- *
- *	OPEN ----> waiting ----> open ----> closed
- *	             ^  text is held  |  pieces go through
- *
- * Texts open with their first piece, so that empty ones never show.  A block ends with
- * CLOSE, with FINISH, or when the next one opens; but a call whose arguments are not yet
- * whole JSON stays open, and what opens meanwhile waits. */
-#include "wire/emit.h"
-
-#include "base/assert.h"
-#include "codec/text.h"
-
-static bool has_kind(unsigned set, enum chat_kind kind)
-{
-	return set >> kind & 1;
-}
-
-/* ---- keeping ---- */
-
-static void *keep_new(struct emitter *e, size_t size)
-{
-	void *kept = arena_try(&e->keep, size ? size : 1);
-
-	if (!kept && !e->why)
-		e->why = FAULT_UPSTREAM_LARGE;
-	return kept;
-}
-
-static str keep_copy(struct emitter *e, str s)
-{
-	char *kept = s.len ? keep_new(e, s.len) : NULL;
-
-	if (!kept)
-		return STR_NONE;
-	memcpy(kept, s.ptr, s.len);
-	return str_of(kept, s.len);
-}
-
-static void hold(struct emitter *e, struct buf *to, str text)
-{
-	to->limit = EMIT_KEPT_MOST;
-	e->held += text.len;
-	if ((e->held > EMIT_KEPT_MOST || !buf_add(to, text)) && !e->why)
-		e->why = FAULT_UPSTREAM_LARGE;
-}
-
-/* ---- arguments ---- */
-
-static void look_at_char(struct emit_block *b, char c)
-{
-	if (b->after_backslash) {
-		b->after_backslash = false;
-	} else if (b->in_string) {
-		b->after_backslash = c == '\\';
-		b->in_string = c != '"';
-	} else if (c == '"') {
-		b->in_string = true;
-	} else if (c == '{' || c == '[') {
-		b->depth++;
-	} else if ((c == '}' || c == ']') && b->depth && --b->depth == 0) {
-		b->is_complete = true;
-	}
-}
-
-/* What an escape inside a JSON string stands for, as far as it matters here. */
-static char unescape(str text, size_t *at)
-{
-	char c = *at + 1 < text.len ? text.ptr[*at + 1] : '\\';
-	uint64_t code;
-
-	*at += 2;
-	if (c == '"' || c == '\\' || c == '/')
-		return c;
-	if (c != 'u')
-		return ' ';
-	*at += 4;
-	if (*at <= text.len && hex_to_u64(str_of(text.ptr + *at - 4, 4), &code) &&
-	    code < 128)
-		return (char)code;
-	return '?';
-}
-
-/* Follows the JSON text of a call's arguments to its end. */
-static void look_at_arguments(struct emit_block *b, jstr text)
-{
-	for (size_t at = 0; at < text.len;) {
-		char c = text.ptr[at];
-
-		if (c == '\\')
-			c = unescape(text, &at);
-		else
-			at++;
-		look_at_char(b, c);
-	}
-}
-
-/* ---- writing one block ---- */
-
-static void start(struct emitter *e)
-{
-	if (e->started)
-		return;
-	e->started = true;
-	if (e->streams)
-		e->ops->start(e);
-}
-
-static void write_piece(struct emitter *e, struct emit_block *b, jstr text,
-                        struct json_value logprobs)
-{
-	if (e->streams && (text.len || logprobs.type != JSON_NONE))
-		e->ops->piece(e, b, text, logprobs);
-}
-
-/* Is its text given to the format only when all of it is there? */
-static bool is_held_whole(const struct emitter *e, const struct emit_block *b)
-{
-	return has_kind(e->ops->whole_kinds, b->what) || b->is_wrapped;
-}
-
-static void open_block(struct emitter *e, struct emit_choice *c, struct emit_block *b)
-{
-	const struct json_value none = { 0 };
-
-	start(e);
-	c->open = b;
-	b->opened = true;
-	b->index = c->blocks++;
-	b->of_kind = c->of_kind[b->what]++;
-	if (!e->streams)
-		return;
-	e->ops->open(e, b);
-	/* Citations may come before the first text. */
-	for (struct chat_citation *at = b->citations; at && e->ops->cite; at = at->next)
-		e->ops->cite(e, b, at);
-	if (b->text.len && !is_held_whole(e, b)) {
-		write_piece(e, b, buf_str(&b->text), none);
-		if (!e->ops->keeps)
-			buf_free(&b->text);
-	}
-}
-
-/* What the model wrote as a function's arguments is the input of a custom tool. */
-static void unwrap(struct emitter *e, struct emit_block *b)
-{
-	struct arena scratch = { .ceiling = 3 * b->text.len + 4 * KiB };
-	jstr input = chat_unwrap(&scratch, buf_str(&b->text));
-
-	buf_clear(&b->text);
-	hold(e, &b->text, input);
-	arena_done(&scratch);
-}
-
-static void close_block(struct emitter *e, struct emit_choice *c, struct emit_block *b)
-{
-	const struct json_value none = { 0 };
-	bool is_whole_kind = is_held_whole(e, b);
-
-	if (!b->opened)
-		open_block(e, c, b);
-	b->whole = b->closed = true;
-	c->open = NULL;
-	if (b->is_wrapped)
-		unwrap(e, b);
-	if (b->what == CHAT_CALL && b->bytes == 0 && !b->is_custom) {
-		if (is_whole_kind || e->ops->keeps || !e->streams)
-			hold(e, &b->text, STR("{}"));
-		if (!is_whole_kind)
-			write_piece(e, b, STR("{}"), none);
-	}
-	if (is_whole_kind)
-		write_piece(e, b, buf_str(&b->text), none);
-	if (e->streams)
-		e->ops->close(e, b);
-	if (e->streams && !e->ops->keeps)
-		buf_free(&b->text);
-}
-
-/* ---- the order ---- */
-
-/* Nothing more comes for what waits before others: closed, and the next one opened. */
-static void advance(struct emitter *e, struct emit_choice *c)
-{
-	for (struct emit_block *b = c->first; b; b = b->next) {
-		if (b->closed || b->skipped)
-			continue;
-		if (!b->whole) {
-			/* Texts open with their first piece. */
-			if (!b->opened && (b->what == CHAT_CALL || b->bytes))
-				open_block(e, c, b);
-			return;
-		}
-		if (b->opened || b->what != CHAT_TEXT || b->bytes)
-			close_block(e, c, b);
-		else
-			b->skipped = true; /* an empty text */
-	}
-}
-
-static void finish_block(struct emitter *e, struct emit_choice *c, struct emit_block *b)
-{
-	bool is_empty = b->bytes == 0 && b->seal.origin == WIRE_NONE && !b->opened;
-
-	b->whole = true;
-	if (is_empty && (b->what == CHAT_TEXT || b->what == CHAT_REASONING ||
-	                 b->what == CHAT_REFUSAL))
-		b->skipped = true;
-	advance(e, c);
-}
-
-/* Blocks that end because another one begins: all but calls still in their middle. */
-static void end_for_next(struct emitter *e, struct emit_choice *c)
-{
-	for (struct emit_block *b = c->first; b; b = b->next) {
-		bool is_in_middle = b->what == CHAT_CALL && !b->is_complete;
-
-		if (!b->whole && !b->skipped && !is_in_middle)
-			finish_block(e, c, b);
-	}
-}
-
-/* ---- events ---- */
+/* emit.c - what events do to an answer (emit.h): blocks begin, get their pieces, seals
+ * and citations, and end.  When they are written is emit_order.c's. */
+#include "wire/emit_private.h"
 
 static struct emit_choice *choice_of(struct emitter *e, const struct chat_event *ev)
 {
@@ -237,7 +16,7 @@ static struct emit_choice *choice_of(struct emitter *e, const struct chat_event 
 static struct emit_block *add_block(struct emitter *e, struct emit_choice *c,
                                     const struct chat_event *ev, enum chat_kind what)
 {
-	struct emit_block *b = keep_new(e, sizeof(*b));
+	struct emit_block *b = emit_keep_new(e, sizeof(*b));
 
 	if (!b)
 		return NULL;
@@ -281,8 +60,8 @@ static jstr call_id(struct emitter *e, const struct emit_choice *c,
                     const struct emit_block *b, jstr id)
 {
 	if (id.len && !has_call(c, id))
-		return keep_copy(e, id);
-	char *room = keep_new(e, 64);
+		return emit_keep_copy(e, id);
+	char *room = emit_keep_new(e, 64);
 	if (!room)
 		return STR_NONE;
 	struct buf text = BUF_LIMIT(64);
@@ -298,7 +77,7 @@ static bool can_say(const struct emitter *e, enum chat_kind what)
 {
 	if (what == CHAT_FOREIGN && !e->same_format)
 		return false;
-	return has_kind(e->ops->kinds, what);
+	return emit_has_kind(e->ops->kinds, what);
 }
 
 /* An answer that was asked for as a tool (chat_schema.c) is text again.  True: the block
@@ -329,12 +108,12 @@ static void on_open(struct emitter *e, struct emit_choice *c,
 	struct emit_block *b;
 	bool unwanted = unfold_answer(e, c, ev);
 
-	end_for_next(e, c);
+	emit_end_for_next(e, c);
 	b = add_block(e, c, ev, ev->what);
 	if (!b)
 		return;
 	b->is_custom = ev->is_custom;
-	b->media_type = keep_copy(e, ev->media_type);
+	b->media_type = emit_keep_copy(e, ev->media_type);
 	if (unwanted || !can_say(e, ev->what)) {
 		b->unwanted = unwanted;
 		b->skipped = true;
@@ -342,29 +121,29 @@ static void on_open(struct emitter *e, struct emit_choice *c,
 		return;
 	}
 	if (ev->what == CHAT_CALL) {
-		b->name = keep_copy(e, chat_client_name(e->request, ev->name));
+		b->name = emit_keep_copy(e, chat_client_name(e->request, ev->name));
 		b->is_wrapped = !b->is_custom && chat_is_wrapped(e->request, ev->name);
 		b->is_custom |= b->is_wrapped;
 		b->id = call_id(e, c, b, ev->id);
 	}
 	if (ev->what == CHAT_FOREIGN)
-		b->raw = keep_copy(e, ev->raw.raw);
+		b->raw = emit_keep_copy(e, ev->raw.raw);
 	if (ev->text.len) {
-		hold(e, &b->text, ev->text);
+		emit_hold(e, &b->text, ev->text);
 		b->bytes = ev->text.len;
 	}
 	/* Media come in one piece; what a foreign block begins with may go on. */
 	if (ev->what == CHAT_IMAGE || ev->what == CHAT_AUDIO)
-		finish_block(e, c, b);
+		emit_finish_block(e, c, b);
 	else
-		advance(e, c);
+		emit_advance(e, c);
 }
 
 /* A piece for a block that was closed because others began: it goes on as a new one. */
 static struct emit_block *reopen(struct emitter *e, struct emit_choice *c,
                                  const struct chat_event *ev, struct emit_block *old)
 {
-	end_for_next(e, c);
+	emit_end_for_next(e, c);
 	return add_block(e, c, ev, old->what);
 }
 
@@ -396,8 +175,8 @@ static void keep_logprobs(struct emitter *e, struct emit_block *b, struct json_v
 	if (list.type != JSON_ARRAY || list.raw.len <= 2)
 		return;
 	if (b->logprobs_text.len)
-		hold(e, &b->logprobs_text, STR(","));
-	hold(e, &b->logprobs_text, str_of(list.raw.ptr + 1, list.raw.len - 2));
+		emit_hold(e, &b->logprobs_text, STR(","));
+	emit_hold(e, &b->logprobs_text, str_of(list.raw.ptr + 1, list.raw.len - 2));
 }
 
 static void on_piece(struct emitter *e, struct emit_choice *c,
@@ -409,18 +188,18 @@ static void on_piece(struct emitter *e, struct emit_choice *c,
 	if (!b)
 		return;
 	is_first = b->bytes == 0;
-	is_whole_kind = is_held_whole(e, b);
+	is_whole_kind = emit_is_held_whole(e, b);
 	b->bytes += ev->text.len;
 	if (b->what == CHAT_CALL && (!b->is_custom || b->is_wrapped))
-		look_at_arguments(b, ev->text);
+		emit_follow_arguments(b, ev->text);
 	if (is_first && !b->opened)
-		advance(e, c); /* its turn may have come */
+		emit_advance(e, c); /* its turn may have come */
 	if (!e->streams || e->ops->keeps || c->open != b || is_whole_kind)
-		hold(e, &b->text, ev->text);
+		emit_hold(e, &b->text, ev->text);
 	if (!e->streams)
 		keep_logprobs(e, b, ev->logprobs);
 	else if (c->open == b && !is_whole_kind)
-		write_piece(e, b, ev->text, ev->logprobs);
+		emit_write_piece(e, b, ev->text, ev->logprobs);
 }
 
 static void on_seal(struct emitter *e, struct emit_choice *c, const struct chat_event *ev)
@@ -431,8 +210,8 @@ static void on_seal(struct emitter *e, struct emit_choice *c, const struct chat_
 		return;
 	b->skipped = false;
 	b->seal = ev->seal;
-	b->seal.blob = keep_copy(e, ev->seal.blob);
-	b->seal.id = keep_copy(e, ev->seal.id);
+	b->seal.blob = emit_keep_copy(e, ev->seal.blob);
+	b->seal.id = emit_keep_copy(e, ev->seal.id);
 }
 
 static void on_cite(struct emitter *e, struct emit_choice *c, const struct chat_event *ev)
@@ -447,14 +226,14 @@ static void on_cite(struct emitter *e, struct emit_choice *c, const struct chat_
 			e->ops->cite(e, b, &ev->cite);
 		return;
 	}
-	cite = keep_new(e, sizeof(*cite));
+	cite = emit_keep_new(e, sizeof(*cite));
 	if (!cite)
 		return;
 	*cite = ev->cite;
 	cite->next = NULL;
-	cite->url = keep_copy(e, ev->cite.url);
-	cite->title = keep_copy(e, ev->cite.title);
-	cite->cited = keep_copy(e, ev->cite.cited);
+	cite->url = emit_keep_copy(e, ev->cite.url);
+	cite->title = emit_keep_copy(e, ev->cite.title);
+	cite->cited = emit_keep_copy(e, ev->cite.cited);
 	if (b->last_citation)
 		b->last_citation->next = cite;
 	else
@@ -468,9 +247,9 @@ static void end_all(struct emitter *e, struct emit_choice *c)
 {
 	for (struct emit_block *b = c->first; b; b = b->next) {
 		if (!b->whole && !b->skipped)
-			finish_block(e, c, b);
+			emit_finish_block(e, c, b);
 	}
-	advance(e, c);
+	emit_advance(e, c);
 }
 
 static void on_finish(struct emitter *e, struct emit_choice *c,
@@ -487,7 +266,7 @@ static void on_finish(struct emitter *e, struct emit_choice *c,
 	else if (ev->finish == FINISH_CALLS && !has_calls)
 		c->finish = FINISH_STOP;
 	if (ev->finish == FINISH_SEQUENCE)
-		c->stop = keep_copy(e, ev->text);
+		c->stop = emit_keep_copy(e, ev->text);
 }
 
 void emit_end(struct emitter *e)
@@ -496,7 +275,7 @@ void emit_end(struct emitter *e)
 		return;
 	for (unsigned i = 0; i < e->choice_count; i++)
 		end_all(e, &e->choices[i]);
-	start(e);
+	emit_start(e);
 	e->ended = true;
 	if (e->streams)
 		e->ops->end(e);
@@ -557,7 +336,7 @@ static void take(struct chat_sink *sink, const struct chat_event *ev)
 		struct emit_block *b = find_block(c, ev->block);
 
 		if (b && !b->whole && !b->skipped)
-			finish_block(e, c, b);
+			emit_finish_block(e, c, b);
 	}
 }
 
@@ -581,63 +360,4 @@ void emit_done(struct emitter *e)
 	}
 	buf_free(&e->form_text);
 	arena_done(&e->keep);
-}
-
-/* ---- one piece like the other ---- */
-
-enum { FORM_MOST = 2 * KiB };
-
-void emit_remember(struct emitter *e, const struct emit_block *b,
-                   const struct emit_form *form)
-{
-	str event = str_from(buf_str(e->to), form->from);
-	size_t head = form->text_at - form->from, text = form->text_end - form->text_at;
-
-	e->form_of = NULL;
-	if (e->to->over || event.len - text > FORM_MOST)
-		return;
-	/* The text itself is left out. */
-	e->form_text.limit = FORM_MOST;
-	buf_set(&e->form_text, str_first(event, head));
-	buf_add(&e->form_text, str_from(event, head + text));
-	e->form = (struct emit_form){ .text_at = head, .text_end = head };
-	if (form->number_end) {
-		e->form.number_at = form->number_at - form->from;
-		e->form.number_end = form->number_end - form->from;
-	}
-	e->form_of = b;
-}
-
-bool emit_again(struct emitter *e, const struct emit_block *b, jstr text)
-{
-	str form = buf_str(&e->form_text);
-
-	if (e->form_of != b ||
-	    !buf_reserve(e->to, form.len + text.len + sizeof("18446744073709551615")))
-		return false;
-	if (e->form.number_end) {
-		buf_add(e->to, str_first(form, e->form.number_at));
-		buf_add_u64(e->to, e->sequence++);
-	}
-	buf_add(e->to, str_of(form.ptr + e->form.number_end,
-	                      e->form.text_at - e->form.number_end));
-	buf_add(e->to, text);
-	buf_add(e->to, str_from(form, e->form.text_at));
-	return true;
-}
-
-void emit_data_begin(struct emitter *e, str name, struct json_writer *w)
-{
-	if (name.len) {
-		buf_add(e->to, STR("event: "));
-		buf_add(e->to, name);
-		buf_add_char(e->to, '\n');
-	}
-	buf_add(e->to, STR("data: "));
-	*w = (struct json_writer){ .to = e->to };
-}
-
-void emit_data_end(struct emitter *e)
-{
-	buf_add(e->to, STR("\n\n"));
 }

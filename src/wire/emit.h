@@ -99,6 +99,10 @@ struct emitter {
 	jstr model;
 	uint64_t created; /* seconds since 1970 */
 	bool wants_usage; /* OpenAI chat: the client asked for it */
+	/* The client asked for the price as well: what it is, COST_UNKNOWN, by the usage
+	 * that has been pushed; NULL: it did not. */
+	nanousd (*cost)(const void *of);
+	const void *cost_of;
 	bool same_format; /* the provider speaks it too: foreign blocks are its own */
 	bool array;       /* Gemini: one JSON array instead of server-sent events */
 	uint64_t input_estimate; /* tokens, for formats that begin with them */

@@ -5,6 +5,7 @@
 #include "wire/gemini.h"
 
 #include "codec/text.h"
+#include "wire/error_body.h"
 
 enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 
@@ -183,23 +184,9 @@ static void gemini_write_stream_fault(struct buf *to, fault_t why, str message)
 /* Streams without alt=sse fail with an array of one error. */
 static str gemini_error_message(str body)
 {
-	struct json_value root, v;
-	struct json_member first;
+	static const char *const places[] = { "error.message", "error", "message" };
 
-	if (json_check(body, &json_limits_default, &root))
-		return STR_NONE;
-	if (root.type == JSON_ARRAY) {
-		struct json_iter it = json_iter(root);
-
-		if (json_next(&it, &first))
-			root = first.value;
-	}
-	v = json_path(root, "error.message");
-	if (v.type != JSON_STRING)
-		v = json_get(root, STR("error"));
-	if (v.type != JSON_STRING)
-		v = json_get(root, STR("message"));
-	return v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
+	return error_body_words(body, places, countof(places));
 }
 
 static bool gemini_is_context_error(str body)
@@ -209,11 +196,7 @@ static bool gemini_is_context_error(str body)
 		STR_INIT("exceeds the maximum allowed input"),
 	};
 
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
+	return error_body_says(body, phrases, countof(phrases));
 }
 
 /* ---- the URL ---- */

@@ -120,6 +120,18 @@ void gemini_measure(jstr text, uint64_t *bytes, uint64_t *chars);
 void gemini_logprobs_read(struct json_value result, struct buf *to);
 void gemini_logprobs_write(struct json_writer *w, struct json_value list);
 
+/* Where that character begins, in bytes. */
+uint64_t gemini_bytes_before(jstr text, uint64_t count);
+/* Citations, whose places are bytes by now, as groundingMetadata. */
+void gemini_write_grounding(struct json_writer *w, const struct chat_citation *list);
+
+/* usageMetadata of an event: into rd->usage, and pushed.  `own` is the reader's, and
+ * remembers what earlier events said. */
+enum { GEMINI_COUNTS = 4 };
+void gemini_read_usage(struct chat_reader *rd, uint64_t own[GEMINI_COUNTS],
+                       struct json_value usage, struct chat_sink *to);
+void gemini_write_usage(struct emitter *e, struct json_writer *w);
+
 void gemini_write_reply(struct emitter *e);
 extern const struct emit_ops gemini_emit;
 /* {"error":{...}} */

@@ -306,3 +306,75 @@ void gemini_logprobs_write(struct json_writer *w, struct json_value list)
 	json_close(w, ']');
 	json_close(w, '}');
 }
+
+/* ---- the other way ---- */
+
+uint64_t gemini_bytes_before(jstr text, uint64_t count)
+{
+	uint64_t bytes = 0, chars = 0;
+
+	while (text.len && chars < count) {
+		uint64_t none = 0;
+		size_t n = gemini_char(text);
+
+		gemini_measure(str_first(text, n), &bytes, &none);
+		text = str_from(text, n);
+		chars++;
+	}
+	return bytes;
+}
+
+static void write_sources(struct json_writer *w, const struct chat_citation *list)
+{
+	if (!list)
+		return;
+	for (const struct chat_citation *c = list; c; c = c->next) {
+		json_open(w, '{');
+		json_key(w, STR("web"));
+		json_open(w, '{');
+		json_key_jstr(w, STR("uri"), c->url);
+		json_key_jstr(w, STR("title"), c->title);
+		json_close(w, '}');
+		json_close(w, '}');
+	}
+}
+
+static void write_supports(struct json_writer *w, const struct chat_citation *list,
+                           unsigned *at)
+{
+	for (const struct chat_citation *c = list; c; c = c->next, ++*at) {
+		json_open(w, '{');
+		json_key(w, STR("segment"));
+		json_open(w, '{');
+		if (c->end > c->start) {
+			json_key_int(w, STR("startIndex"), (int64_t)c->start);
+			json_key_int(w, STR("endIndex"), (int64_t)c->end);
+		}
+		json_key_jstr(w, STR("text"), c->cited);
+		json_close(w, '}');
+		json_key(w, STR("groundingChunkIndices"));
+		json_open(w, '[');
+		json_int(w, *at);
+		json_close(w, ']');
+		json_close(w, '}');
+	}
+}
+
+void gemini_write_grounding(struct json_writer *w, const struct chat_citation *list)
+{
+	unsigned at = 0;
+
+	if (!list)
+		return;
+	json_key(w, STR("groundingMetadata"));
+	json_open(w, '{');
+	json_key(w, STR("groundingChunks"));
+	json_open(w, '[');
+	write_sources(w, list);
+	json_close(w, ']');
+	json_key(w, STR("groundingSupports"));
+	json_open(w, '[');
+	write_supports(w, list, &at);
+	json_close(w, ']');
+	json_close(w, '}');
+}

@@ -221,123 +221,6 @@ static void flush_seal(struct emitter *e, unsigned choice)
 	end_chunk(e, &w);
 }
 
-/* ---- sources ---- */
-
-/* Where that character begins, in bytes. */
-static uint64_t bytes_before(jstr text, uint64_t count)
-{
-	uint64_t bytes = 0, chars = 0;
-
-	while (text.len && chars < count) {
-		uint64_t none = 0;
-		size_t n = gemini_char(text);
-
-		gemini_measure(str_first(text, n), &bytes, &none);
-		text = str_from(text, n);
-		chars++;
-	}
-	return bytes;
-}
-
-static void write_sources(struct json_writer *w, const struct chat_citation *list)
-{
-	if (!list)
-		return;
-	for (const struct chat_citation *c = list; c; c = c->next) {
-		json_open(w, '{');
-		json_key(w, STR("web"));
-		json_open(w, '{');
-		json_key_jstr(w, STR("uri"), c->url);
-		json_key_jstr(w, STR("title"), c->title);
-		json_close(w, '}');
-		json_close(w, '}');
-	}
-}
-
-static void write_supports(struct json_writer *w, const struct chat_citation *list,
-                           unsigned *at)
-{
-	for (const struct chat_citation *c = list; c; c = c->next, ++*at) {
-		json_open(w, '{');
-		json_key(w, STR("segment"));
-		json_open(w, '{');
-		if (c->end > c->start) {
-			json_key_int(w, STR("startIndex"), (int64_t)c->start);
-			json_key_int(w, STR("endIndex"), (int64_t)c->end);
-		}
-		json_key_jstr(w, STR("text"), c->cited);
-		json_close(w, '}');
-		json_key(w, STR("groundingChunkIndices"));
-		json_open(w, '[');
-		json_int(w, *at);
-		json_close(w, ']');
-		json_close(w, '}');
-	}
-}
-
-static void write_grounding(struct json_writer *w, const struct chat_citation *list)
-{
-	unsigned at = 0;
-
-	if (!list)
-		return;
-	json_key(w, STR("groundingMetadata"));
-	json_open(w, '{');
-	json_key(w, STR("groundingChunks"));
-	json_open(w, '[');
-	write_sources(w, list);
-	json_close(w, ']');
-	json_key(w, STR("groundingSupports"));
-	json_open(w, '[');
-	write_supports(w, list, &at);
-	json_close(w, ']');
-	json_close(w, '}');
-}
-
-/* ---- usage ---- */
-
-static void write_count(struct json_writer *w, str name, uint64_t n)
-{
-	if (n)
-		json_key_int(w, name, (int64_t)n);
-}
-
-static void write_audio(struct json_writer *w, str name, uint64_t all, uint64_t audio)
-{
-	if (!audio)
-		return;
-	json_key(w, name);
-	json_open(w, '[');
-	json_open(w, '{');
-	json_key_str(w, STR("modality"), STR("TEXT"));
-	json_key_int(w, STR("tokenCount"), (int64_t)(all > audio ? all - audio : 0));
-	json_close(w, '}');
-	json_open(w, '{');
-	json_key_str(w, STR("modality"), STR("AUDIO"));
-	json_key_int(w, STR("tokenCount"), (int64_t)audio);
-	json_close(w, '}');
-	json_close(w, ']');
-}
-
-static void write_usage(struct emitter *e, struct json_writer *w)
-{
-	const struct token_usage *u = &e->usage;
-	uint64_t said = u->output > u->reasoning ? u->output - u->reasoning : 0;
-
-	if (!e->has_usage)
-		return;
-	json_key(w, STR("usageMetadata"));
-	json_open(w, '{');
-	json_key_int(w, STR("promptTokenCount"), (int64_t)u->input);
-	write_count(w, STR("cachedContentTokenCount"), u->cache_read);
-	json_key_int(w, STR("candidatesTokenCount"), (int64_t)said);
-	write_count(w, STR("thoughtsTokenCount"), u->reasoning);
-	json_key_int(w, STR("totalTokenCount"), (int64_t)(u->input + u->output));
-	write_audio(w, STR("promptTokensDetails"), u->input, u->audio_input);
-	write_audio(w, STR("candidatesTokensDetails"), said, u->audio_output);
-	json_close(w, '}');
-}
-
 /* ---- the stream ---- */
 
 static void on_start(struct emitter *e)
@@ -427,12 +310,13 @@ static void on_end(struct emitter *e)
 		close_content(&w);
 		json_key_str(&w, STR("finishReason"), finish_names[e->choices[i].finish]);
 		if (i == 0)
-			write_grounding(&w, (const struct chat_citation *)(uintptr_t)
-			                            e->own[OWN_CITES]);
+			gemini_write_grounding(&w,
+			                       (const struct chat_citation *)(uintptr_t)
+			                               e->own[OWN_CITES]);
 		close_candidate(&w, i);
 	}
 	json_close(&w, ']');
-	write_usage(e, &w);
+	gemini_write_usage(e, &w);
 	end_chunk(e, &w);
 	if (e->array)
 		buf_add(e->to, STR("]"));
@@ -515,8 +399,8 @@ static struct chat_citation *place_citations(struct emit_choice *c)
 		jstr text = buf_str(&b->text);
 		for (struct chat_citation *at = b->citations; at; at = at->next) {
 			if (at->end > at->start) {
-				at->start = base + bytes_before(text, at->start);
-				at->end = base + bytes_before(text, at->end);
+				at->start = base + gemini_bytes_before(text, at->start);
+				at->end = base + gemini_bytes_before(text, at->end);
 			}
 			*end = at;
 			end = &at->next;
@@ -560,12 +444,12 @@ void gemini_write_reply(struct emitter *e)
 		write_blocks(e, c, &w);
 		close_content(&w);
 		json_key_str(&w, STR("finishReason"), finish_names[c->finish]);
-		write_grounding(&w, place_citations(c));
+		gemini_write_grounding(&w, place_citations(c));
 		write_logprobs(c, &w);
 		close_candidate(&w, i);
 	}
 	json_close(&w, ']');
-	write_usage(e, &w);
+	gemini_write_usage(e, &w);
 	json_key_jstr(&w, STR("modelVersion"), e->model);
 	json_key_str(&w, STR("responseId"), e->seed);
 	json_close(&w, '}');

@@ -5,19 +5,17 @@
  * early one may be followed by more.  Facts: wire-formats 6.4-6.6, 12.1, 14.3. */
 #include "wire/gemini.h"
 
-enum { CHOICES_MOST = 16, COUNT_MOST = INT32_MAX };
+enum { CHOICES_MOST = 16 };
 
 /* rd->slots[choice]: key: 0 never seen, else 1 + the number of the next block; block: the
  * open one; kind, flags as below.  rd->own as below. */
 enum { IS_OPEN = 1, HAS_CALL = 2, NOT_ASCII = 4, IS_TOLD = 8, IN_PIECES = 16 };
 enum {
 	OWN_FINISH, /* four bits for each choice */
-	OWN_PROMPT,
-	OWN_TOOL_PROMPT,
-	OWN_CANDIDATES,
-	OWN_THOUGHTS,
-	OWN_BYTES, /* of choice 0's text: bytes << 32 | characters */
-	OWN_BLOCK, /* the same before its open block */
+	OWN_PROMPT, /* and three more: gemini_read_usage */
+	OWN_BYTES = OWN_PROMPT +
+	            GEMINI_COUNTS, /* of choice 0's text: bytes << 32 | characters */
+	OWN_BLOCK,                 /* the same before its open block */
 	OWN_GENERATION,
 };
 
@@ -64,11 +62,6 @@ static const struct {
 	{ STR_INIT("MISSING_THOUGHT_SIGNATURE"), FINISH_ERROR },
 };
 
-static void push_odd(struct chat_sink *to, jstr name)
-{
-	chat_push(to, &(struct chat_event){ .kind = CHAT_ODD, .name = name });
-}
-
 /* A reason that is not known has so far always been a new way to fail. */
 static enum chat_finish find_finish(struct chat_sink *to, jstr reason)
 {
@@ -76,7 +69,7 @@ static enum chat_finish find_finish(struct chat_sink *to, jstr reason)
 		if (str_eq(reason, finishes[i].reason))
 			return finishes[i].finish;
 	}
-	push_odd(to, reason);
+	chat_push_odd(to, reason);
 	return FINISH_ERROR;
 }
 
@@ -235,7 +228,7 @@ static void read_call(struct reading *at, struct json_value call)
 	e.id = chat_text_in(&at->keep, json_get(call, STR("id")));
 	e.name = chat_text_in(&at->keep, json_get(call, STR("name")));
 	if (json_get(call, STR("partialArgs")).type != JSON_NONE)
-		push_odd(at->to, STR("partialArgs")); /* nobody has asked for them */
+		chat_push_odd(at->to, STR("partialArgs")); /* nobody has asked for them */
 	close_block(at);
 	at->rd->slots[at->choice].flags |= HAS_CALL;
 	at->rd->saw_call = true;
@@ -345,7 +338,7 @@ static void read_candidate(struct chat_reader *rd, struct json_value candidate,
 
 	json_u64(json_get(candidate, STR("index")), &index);
 	if (index >= CHOICES_MOST) {
-		push_odd(to, STR("index"));
+		chat_push_odd(to, STR("index"));
 		return;
 	}
 	at.choice = (unsigned)index;
@@ -369,57 +362,6 @@ static void read_candidate(struct chat_reader *rd, struct json_value candidate,
 	read_searches(rd, json_get(at.grounding, STR("webSearchQueries")));
 	buf_free(&text);
 	arena_done(&at.keep);
-}
-
-/* ---- usage ---- */
-
-static bool read_count(struct json_value v, uint64_t *ret)
-{
-	uint64_t n;
-
-	if (!json_u64(v, &n) || n == 0 || n > COUNT_MOST)
-		return false;
-	*ret = n;
-	return true;
-}
-
-static void read_audio(struct json_value details, uint64_t *ret)
-{
-	struct json_member m;
-
-	for (struct json_iter it = json_iter(details); json_next(&it, &m);) {
-		if (json_text_is(json_get(m.value, STR("modality")), STR("AUDIO")))
-			read_count(json_get(m.value, STR("tokenCount")), ret);
-	}
-}
-
-/* What was generated only counts on; what was read is corrected in later events, also
- * downwards.  A count that is missing is as it was. */
-static void read_usage(struct chat_reader *rd, struct json_value usage,
-                       struct chat_sink *to)
-{
-	uint64_t *own = rd->own, n;
-	struct token_usage *u = &rd->usage;
-
-	if (usage.type != JSON_OBJECT)
-		return;
-	read_count(json_get(usage, STR("promptTokenCount")), &own[OWN_PROMPT]);
-	read_count(json_get(usage, STR("toolUsePromptTokenCount")),
-	           &own[OWN_TOOL_PROMPT]);
-	read_count(json_get(usage, STR("cachedContentTokenCount")), &u->cache_read);
-	if (read_count(json_get(usage, STR("candidatesTokenCount")), &n))
-		own[OWN_CANDIDATES] = max_of(own[OWN_CANDIDATES], n);
-	if (read_count(json_get(usage, STR("thoughtsTokenCount")), &n))
-		own[OWN_THOUGHTS] = max_of(own[OWN_THOUGHTS], n);
-	read_audio(json_get(usage, STR("promptTokensDetails")), &u->audio_input);
-	read_audio(json_get(usage, STR("candidatesTokensDetails")), &u->audio_output);
-	u->input = own[OWN_PROMPT] + own[OWN_TOOL_PROMPT];
-	u->output = own[OWN_CANDIDATES] + own[OWN_THOUGHTS];
-	u->reasoning = own[OWN_THOUGHTS];
-	if (u->input == 0 && u->output == 0)
-		return;
-	rd->has_usage = true;
-	chat_push(to, &(struct chat_event){ .kind = CHAT_USAGE, .usage = *u });
 }
 
 /* ---- answers ---- */
@@ -491,14 +433,14 @@ static fault_t read_answer(struct chat_reader *rd, struct json_value root,
 	    usage.type != JSON_OBJECT) {
 		struct json_iter it = json_iter(root);
 
-		push_odd(to, json_next(&it, &m) ? m.key : STR("{}"));
+		chat_push_odd(to, json_next(&it, &m) ? m.key : STR("{}"));
 		return NULL;
 	}
 	read_beginning(rd, root, to);
 	for (struct json_iter it = json_iter(candidates); json_next(&it, &m);)
 		read_candidate(rd, m.value, to, place++);
 	read_feedback(rd, feedback);
-	read_usage(rd, usage, to);
+	gemini_read_usage(rd, &rd->own[OWN_PROMPT], usage, to);
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
  *
  * Facts: wire-formats 2, 4 and 12.3 (OpenAI's OpenAPI document of 2026-08-21). */
 #include "wire/openai.h"
+#include "wire/error_body.h"
 #include "wire/openai_chat.h"
 #include "wire/openai_fold.h"
 #include "wire/skim.h"
@@ -184,16 +185,8 @@ static str openai_error_message(str body)
 {
 	static const char *const places[] = { "error.message", "message", "error",
 		                              "detail", "fault.faultstring" };
-	struct json_value root, v;
 
-	if (json_check(body, &json_limits_default, &root))
-		return STR_NONE;
-	for (size_t i = 0; i < countof(places); i++) {
-		v = json_path(root, places[i]);
-		if (v.type == JSON_STRING && v.raw.len > 2)
-			return str_of(v.raw.ptr + 1, v.raw.len - 2);
-	}
-	return STR_NONE;
+	return error_body_words(body, places, countof(places));
 }
 
 /* By code where there is one, else by the words of those who have none. */
@@ -205,11 +198,7 @@ static bool openai_is_context_error(str body)
 		                       STR_INIT("exceeds the context window"),
 		                       STR_INIT("exceed context limit") };
 
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
+	return error_body_says(body, phrases, countof(phrases));
 }
 
 const struct wire wire_openai_chat = {

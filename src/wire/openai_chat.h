@@ -1,5 +1,6 @@
 /* openai_chat.h - between the files of openai-chat in the neutral form: requests are read
- * in openai_request.c (options), openai_tools.c and openai_messages.c, and written in
+ * in openai_request.c (options), openai_tools.c, openai_messages.c and openai_content.c,
+ * and written in
  * openai_write.c, openai_tools.c, openai_history.c and openai_parts.c; answers are read
  * in openai_reply.c and written in openai_emit.c and openai_whole.c.  For wire/ alone. */
 #pragma once
@@ -30,6 +31,24 @@ fault_t openai_read_functions(struct chat_request *r, struct json_value function
                               str *ret_detail); /* as they were before tools */
 fault_t openai_read_choice(struct chat_request *r, struct json_value v, str *ret_detail);
 /* Counts of a usage object; false: they cannot be. */
+/* A message that is being read. */
+struct openai_message_reading {
+	struct chat_request *r;
+	str *ret_detail;
+	unsigned at;              /* number of the message, for people */
+	unsigned functions;       /* calls without ids (function_call) so far */
+	jstr function_id;         /* of the last of them */
+	struct chat_message *m;   /* the message that is read */
+	struct chat_part *result; /* of a tool: parts go in here */
+};
+
+/* BAD_REQUEST, with the message's number in *ret_detail. */
+fault_t openai_bad_message(struct openai_message_reading *g, const char *what);
+/* In the message, or in the tool's result that it is. */
+struct chat_part *openai_new_part(struct openai_message_reading *g, enum chat_kind kind);
+void openai_add_text(struct openai_message_reading *g, enum chat_kind kind, jstr text);
+fault_t openai_read_content(struct openai_message_reading *g, struct json_value content);
+
 bool openai_read_usage(struct json_value usage, unsigned quirks, struct token_usage *ret);
 
 /* ---- writing a request ---- */
@@ -126,7 +145,7 @@ void openai_write_citation(struct json_writer *w, const struct chat_citation *c,
 void openai_write_seal(struct emitter *e, struct json_writer *w,
                        const struct emit_block *b, uint64_t start, uint64_t count);
 str openai_finish_word(const struct emit_choice *c);
-void openai_write_usage(struct json_writer *w, const struct token_usage *u);
+void openai_write_usage(struct json_writer *w, const struct emitter *e);
 
 /* ---- small things ---- */
 

@@ -350,8 +350,25 @@ str openai_finish_word(const struct emit_choice *c)
 	return STR("stop");
 }
 
-void openai_write_usage(struct json_writer *w, const struct token_usage *u)
+/* As OpenRouter has it; null where a price is not known. */
+static void write_cost(struct json_writer *w, nanousd cost)
 {
+	struct buf text = BUF_LIMIT(64);
+
+	json_key(w, STR("cost"));
+	if (cost == COST_UNKNOWN) {
+		json_null(w);
+		return;
+	}
+	buf_add_nano(&text, (uint64_t)cost);
+	json_raw(w, buf_str(&text));
+	buf_free(&text);
+}
+
+void openai_write_usage(struct json_writer *w, const struct emitter *e)
+{
+	const struct token_usage *u = &e->usage;
+
 	json_key(w, STR("usage"));
 	json_open(w, '{');
 	json_key(w, STR("prompt_tokens"));
@@ -378,6 +395,8 @@ void openai_write_usage(struct json_writer *w, const struct token_usage *u)
 	json_key(w, STR("audio_tokens"));
 	json_uint(w, u->audio_output);
 	json_close(w, '}');
+	if (e->cost)
+		write_cost(w, e->cost(e->cost_of));
 	json_close(w, '}');
 }
 
@@ -416,7 +435,7 @@ static void chat_end(struct emitter *e)
 		json_key(&w, STR("choices"));
 		json_open(&w, '[');
 		json_close(&w, ']');
-		openai_write_usage(&w, &e->usage);
+		openai_write_usage(&w, e);
 		json_close(&w, '}');
 		emit_data_end(e);
 	}

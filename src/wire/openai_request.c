@@ -27,6 +27,7 @@ enum member {
 	R_ENABLE_THINKING,
 	R_THINKING_BUDGET,
 	R_INCLUDE_REASONING,
+	R_USAGE,
 	R_TOOLS,
 	R_TOOL_CHOICE,
 	R_PARALLEL,
@@ -60,6 +61,7 @@ static const str own_names[R_OWN] = {
 	[R_ENABLE_THINKING] = STR_INIT("enable_thinking"),
 	[R_THINKING_BUDGET] = STR_INIT("thinking_budget"),
 	[R_INCLUDE_REASONING] = STR_INIT("include_reasoning"),
+	[R_USAGE] = STR_INIT("usage"),
 	[R_TOOLS] = STR_INIT("tools"),
 	[R_TOOL_CHOICE] = STR_INIT("tool_choice"),
 	[R_PARALLEL] = STR_INIT("parallel_tool_calls"),
@@ -272,6 +274,21 @@ static void read_wishes(struct chat_request *r, const struct json_value *v)
 	}
 }
 
+/* Usage in a stream is asked for in OpenAI's words, or in OpenRouter's, and then with
+ * what it cost. */
+static void read_usage(struct chat_request *r, const struct json_value *v)
+{
+	static const str names[] = { STR_INIT("include") };
+	struct json_value include;
+
+	chat_pick(r, v[R_USAGE], STR("usage"), names, countof(names), &include);
+	r->wants_cost = include.type == JSON_TRUE;
+	r->stream_usage =
+	        r->stream &&
+	        (r->wants_cost ||
+	         json_get(v[R_STREAM_OPTIONS], STR("include_usage")).type == JSON_TRUE);
+}
+
 static void read_cap(struct chat_request *r, const struct json_value *v)
 {
 	uint64_t most = 0;
@@ -320,9 +337,7 @@ fault_t openai_read_request(str body, struct chat_request *r, str *ret_detail)
 	read_root(r, root, v);
 	r->model = chat_text(r, v[R_MODEL]);
 	r->stream = v[R_STREAM].type == JSON_TRUE;
-	r->stream_usage =
-	        r->stream &&
-	        json_get(v[R_STREAM_OPTIONS], STR("include_usage")).type == JSON_TRUE;
+	read_usage(r, v);
 	read_cap(r, v);
 	read_reasoning(r, v);
 	read_output_kinds(r, v);

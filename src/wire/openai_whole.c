@@ -170,7 +170,7 @@ void openai_write_reply(struct emitter *e)
 	}
 	json_close(&w, ']');
 	if (e->has_usage)
-		openai_write_usage(&w, &e->usage);
+		openai_write_usage(&w, e);
 	json_close(&w, '}');
 	buf_add_char(e->to, '\n');
 }

@@ -199,6 +199,31 @@ def test_names_of_tools_that_a_format_cannot_hold():
                 check("sunny" in answer.text, "second turn", provider.name, answer)
 
 
+def test_usage_and_cost_as_openrouter_tells_them():
+    """`usage: {include: true}` of a chat client, answered by a provider of another format."""
+    def ask_cost(provider, stream):
+        body = {"model": provider + "/echo", "stream": stream, "usage": {"include": True},
+                "messages": [{"role": "user", "content": "hi"}], "reasoning": {"max_tokens": 2000}}
+        reply = gateway.post(json.dumps(body).encode())
+        same(reply.status, 200, reply)
+        check("usage" not in (reply.header("x-sluice-dropped") or ""), reply)
+        if not stream:
+            return json.loads(reply.body)["usage"]
+        events = [json.loads(data) for _, data in dialects.sse(reply.body) if data != "[DONE]"]
+        return events[-1]["usage"]
+
+    check(ask_cost("cohere", False)["cost"] is None, "no price is known")
+    path = gateway.dir / "prices.json"
+    path.write_text(json.dumps({"anthropic": {"id": "anthropic", "models": {"echo": {
+        "id": "echo", "name": "Echo", "reasoning": True, "limit": {"context": 9000, "output": 900},
+        "modalities": {"input": ["text"], "output": ["text"]}, "cost": {"input": 0.1, "output": 3}}}}}))
+    code, _, err = gateway.cli("models", "update", path)
+    same(code, 0, err)
+    for stream in (False, True):
+        used = ask_cost("anthropic", stream)
+        same(round(used["cost"] * 1e9), used["prompt_tokens"] * 100 + used["completion_tokens"] * 3000, "the cost")
+
+
 STOPPERS = [each for each in dialects.ALL if each.name != "openai-responses"]
 
 

@@ -57,3 +57,14 @@ TEST(every_fault_row_is_complete)
 		CHECK_INT(fault_id_of(f), id);
 	}
 }
+
+TEST(billionths_have_nine_decimals)
+{
+	struct buf b = BUF_LIMIT(64);
+
+	CHECK(buf_add_nano(&b, 0));
+	CHECK(buf_add_nano(&b, 1500));
+	CHECK(buf_add_nano(&b, 12345678901));
+	CHECK_STR(buf_str(&b), "0.0000000000.00000150012.345678901");
+	buf_free(&b);
+}
