@@ -28,8 +28,10 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 	if (a) {
 		buf_add(to, STR("\r\nx-sluice-provider: "));
 		buf_add(to, a->target->provider->name);
-		buf_add(to, STR("\r\nx-sluice-model: "));
-		buf_add(to, a->target->model);
+		if (a->target->model.len) { /* none of what is stored */
+			buf_add(to, STR("\r\nx-sluice-model: "));
+			buf_add(to, a->target->model);
+		}
 		buf_add(to, STR("\r\nx-sluice-overhead-us: "));
 		buf_add_i64(to, max_of(x->overhead, (usec)0));
 	}

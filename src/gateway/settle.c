@@ -41,7 +41,8 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	uint64_t asked = (a->x->body_bytes + 3) / 4;
 
 	*ret = (struct token_usage){ 0 };
-	if (t->operation == OP_COUNT) /* nothing is generated, nothing is billed */
+	/* nothing is generated, nothing is billed */
+	if (t->operation == OP_COUNT || t->operation == OP_STORED)
 		return USAGE_NONE;
 	if (t->has_usage && !t->bad_usage) {
 		*ret = t->usage;

@@ -46,6 +46,9 @@ static const char head[] =
 "target is tried first). `x-sluice-strict: 1`, or `strict: on` of a route, refuses instead of\n"
 "dropping anything.\n"
 "\n"
+"What one account of a provider keeps (stored responses, files, conversations, encrypted\n"
+"reasoning) goes back to that account alone: [api.md](api.md#what-providers-keep).\n"
+"\n"
 "What a vendor wants back unchanged (signatures of thinking, encrypted reasoning, thought\n"
 "signatures) goes to foreign clients with a mark of ours in front, and back only to the vendor\n"
 "that made it.\n";

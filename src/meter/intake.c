@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "loop/sys.h"
+#include "policy/pins.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -24,6 +25,7 @@ enum {
 };
 #define JOURNALS_MOST ((uint64_t)1024 * MiB)
 #define RETRY_EVERY (500 * USEC_MS)
+#define PRUNE_EVERY (10 * USEC_MIN)
 #define REST_AFTER (2 * USEC_SEC)
 
 static void say(struct intake *in, const char *fmt, ...) printf_like(2, 3);
@@ -217,9 +219,22 @@ static void count(struct intake *in)
 	in->counts.bad_segments = max_of(bad, in->counts.bad_segments);
 }
 
+/* Some thousand old pins in a turn.  Nothing depends on when they go. */
+static void prune(struct intake *in)
+{
+	usec now = sys_now();
+
+	if (now < in->prune_at || in->in_trouble[LEDGER_TROUBLE])
+		return;
+	in->prune_at = now + PRUNE_EVERY;
+	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_LOADED))
+		ledger_rollback(in->ledger);
+}
+
 void intake_turn(struct intake *in, bool urgent)
 {
 	drain(in, urgent);
+	prune(in);
 	prepare(in);
 	put_gaps(in);
 	write_log(in);

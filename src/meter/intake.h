@@ -30,7 +30,7 @@ struct intake {
 	bool in_trouble[TROUBLES];
 	bool ledger_is_full; /* it is in trouble for lack of space */
 	bool is_resting;
-	usec retry_at, busy_at;
+	usec retry_at, busy_at, prune_at;
 };
 
 /* Opens all, and replays what an earlier process left. False: a text in *why; intake_done

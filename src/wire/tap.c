@@ -23,6 +23,13 @@ static void keep_text(char *to, uint8_t *len, size_t room, str text)
 	*len = (uint8_t)text.len;
 }
 
+static void keep_seal(struct tap *t, str blob)
+{
+	str end = str_from(blob, blob.len - min_of(blob.len, sizeof(t->seal)));
+
+	keep_text(t->seal, &t->seal_len, sizeof(t->seal), end);
+}
+
 static void take_usage(struct tap *t, const struct token_usage *u)
 {
 	if (u->input > COUNT_MOST || u->output > COUNT_MOST ||
@@ -58,6 +65,8 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_BEGIN:
 		if (t->model_len == 0)
 			keep_text(t->model, &t->model_len, sizeof(t->model), e->name);
+		if (t->id_len == 0)
+			keep_text(t->id, &t->id_len, sizeof(t->id), e->id);
 		break;
 	case CHAT_OPEN:
 		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
@@ -72,6 +81,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 			s->found->is_meaningful = true;
 		break;
 	case CHAT_SEALED:
+		keep_seal(t, e->seal.blob);
 		t->text_bytes += e->seal.blob.len;
 		s->found->is_meaningful = true;
 		break;
