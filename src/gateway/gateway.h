@@ -8,6 +8,7 @@
 #include "meter/recorder.h"
 #include "policy/found.h"
 #include "policy/keyring.h"
+#include "policy/odd.h"
 #include "policy/pins.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct gateway {
 	struct keyring *keys;
 	struct found *found; /* models that providers list */
 	struct pins *pins;   /* what which account keeps */
+	struct odd *odd;     /* what providers sent that nobody knows */
 	struct recorder *recorder;
 	struct resolver *resolver;
 	struct oauth *oauth;

@@ -129,6 +129,7 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 		.say = warn,
 	};
 
+	options.odd = p->gateway.odd = odd_new();
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -333,6 +334,7 @@ void process_stop(struct process *p)
 	recorder_free(&g->recorder);
 	keyring_free(&g->keys);
 	pins_free(&g->pins);
+	odd_free(&g->odd);
 	close_listeners(p);
 	tls_server_unref(&g->tls);
 	if (g->has_roots)

@@ -89,6 +89,8 @@ void pins_put(struct pins *p, const struct pin_row *row)
 {
 	uint64_t made = (uint64_t)max_of(row->made_wall, (usec)0) / USEC_SEC, id[2];
 
+	if (!p)
+		return;
 	memcpy(id, row->id, sizeof(id));
 	struct bucket *b = lock_bucket(p, id);
 	struct place *at = find(b, id);
@@ -113,6 +115,8 @@ bool pins_find(struct pins *p, const uint8_t raw[PIN_ID], usec wall_now, struct 
 	uint64_t id[2];
 	bool found = false;
 
+	if (!p)
+		return false;
 	memcpy(id, raw, sizeof(id));
 	struct bucket *b = lock_bucket(p, id);
 	const struct place *at = find(b, id);

@@ -20,6 +20,8 @@ struct pin {
 	usec made_wall;        /* to the second */
 };
 
+/* Of the next two, p may be NULL: nothing is known. */
+
 /* Puts it in, in the place of an older one of that id; is_gone takes it out. */
 void pins_put(struct pins *p, const struct pin_row *row);
 /* False: it is not known, or is older than PINS_KEPT. */

@@ -12,6 +12,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/odd_row.h"
 #include "store/pin_row.h"
 #include "store/row.h"
 
@@ -94,3 +95,12 @@ bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn
                  void *arg);
 /* Forgets some thousand of those made before, or beyond the newest `keep`. */
 bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep);
+
+/* ---- oddities ---- */
+
+/* All of that provider's. */
+must_check bool ledger_odd_drop(struct ledger *l, str provider);
+must_check bool ledger_odd_put(struct ledger *l, const struct odd_row *row);
+typedef bool ledger_odd_fn(void *arg, const struct odd_row *row);
+/* By provider, the one of all names first, the newest of the others next. */
+bool ledger_odd(struct ledger *l, ledger_odd_fn *each, void *arg);

@@ -121,7 +121,16 @@ static const char version_2[] =
 	"  account INTEGER NOT NULL,"        /* a MAC of the provider's name and key */
 	"  made INTEGER NOT NULL"            /* microseconds since 1970 */
 	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX pin_made ON pin (made);";
+	"CREATE INDEX pin_made ON pin (made);"
+	/* What providers sent that is not of their format. */
+	"CREATE TABLE odd ("
+	"  provider TEXT NOT NULL,"
+	"  name TEXT NOT NULL,"              /* '': all of them */
+	"  count INTEGER NOT NULL,"
+	"  first INTEGER NOT NULL,"          /* microseconds since 1970 */
+	"  last INTEGER NOT NULL,"
+	"  PRIMARY KEY (provider, name)"
+	") STRICT, WITHOUT ROWID;";
 
 const char *const ledger_migrations[] = { version_1, version_2 };
 const int ledger_version = countof(ledger_migrations);
@@ -210,4 +219,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"DELETE FROM pin WHERE id IN (SELECT id FROM pin WHERE made < max(?1,"
 		" coalesce((SELECT made FROM pin ORDER BY made DESC LIMIT 1 OFFSET ?2), 0))"
 		" ORDER BY made LIMIT 5000)",
+	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
+	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
+		       " ORDER BY provider, name <> '', last DESC, name",
 };

@@ -30,6 +30,22 @@ static void keep_seal(struct tap *t, str blob)
 	keep_text(t->seal, &t->seal_len, sizeof(t->seal), end);
 }
 
+void tap_odd(struct tap *t, str name)
+{
+	t->unknown++;
+	name = str_first(name, TAP_ODD_NAME);
+	for (int i = 0; name.len && i < TAP_ODD; i++) {
+		if (t->odd[i].count == 0) {
+			memcpy(t->odd[i].name, name.ptr, name.len);
+			t->odd[i].len = (uint8_t)name.len;
+		} else if (!str_eq(str_of(t->odd[i].name, t->odd[i].len), name)) {
+			continue;
+		}
+		t->odd[i].count++;
+		return;
+	}
+}
+
 static void take_usage(struct tap *t, const struct token_usage *u)
 {
 	if (u->input > COUNT_MOST || u->output > COUNT_MOST ||
@@ -99,7 +115,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		t->done = s->found->is_end = true;
 		break;
 	case CHAT_ODD:
-		t->unknown++;
+		tap_odd(t, e->name);
 		break;
 	case CHAT_CITE:
 	case CHAT_CLOSE:

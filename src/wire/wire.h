@@ -32,7 +32,7 @@ struct skimmed {
 	bool unstored; /* the answer is not to be kept */
 };
 
-enum { TAP_TEXT = 64, TAP_SEAL = 64 };
+enum { TAP_TEXT = 64, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
 
 /* What has been seen of one answer. */
 struct tap {
@@ -48,7 +48,12 @@ struct tap {
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
 	uint64_t text_bytes;    /* of generated text, for estimates */
-	uint64_t unknown;       /* events that are not of this format */
+	uint64_t unknown;       /* events and members that are not of this format */
+	struct {
+		uint32_t count; /* 0: free */
+		uint8_t len;
+		char name[TAP_ODD_NAME];
+	} odd[TAP_ODD]; /* the first few names among them */
 	struct token_usage usage;
 	char finish[TAP_TEXT], model[TAP_TEXT * 2];
 	uint8_t finish_len, model_len;
