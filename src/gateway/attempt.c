@@ -56,14 +56,14 @@ void attempt_fail(struct attempt *a, fault_t why, str detail)
 
 /* ---- RESERVE ---- */
 
-/* Counting tokens costs nothing anywhere. */
+/* Counting tokens costs nothing anywhere, and what is stored was paid for. */
 static bool is_unpriced(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	bool has_price = a->target->is_known && a->target->facts.prices > 0;
 
 	return !has_price && x->plan->config->unknown_price == UNKNOWN_PRICE_DENY &&
-	       x->endpoint->operation != OP_COUNT;
+	       x->endpoint->operation != OP_COUNT && x->endpoint->operation != OP_STORED;
 }
 
 static void dial(struct attempt *a);

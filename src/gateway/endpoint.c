@@ -12,6 +12,10 @@
 	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = HTTP_POST,      \
 	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = op,            \
 	  .wire = &wire_##format, .batch = true }
+#define STORED(before, after, method_)                                                   \
+	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = method_,        \
+	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = OP_STORED,     \
+	  .wire = &wire_openai_responses, .of_id = true }
 #define OWN(path_, method_, kind_, auth_)                                                \
 	{ .path = STR_INIT(path_), .suffix = STR_INIT(""), .method = method_,            \
 	  .kind = kind_, .auth = auth_, .operation = OP_CHAT,                            \
@@ -34,6 +38,10 @@ static const struct endpoint endpoints[] = {
 	EXCHANGE("/messages",              anthropic, OP_CHAT),
 	EXCHANGE("/messages/count_tokens", anthropic, OP_COUNT),
 	EXCHANGE("/responses/input_tokens", openai_responses, OP_COUNT),
+	STORED("/responses/", "",                HTTP_GET),
+	STORED("/responses/", "",                HTTP_DELETE),
+	STORED("/responses/", "/input_items",    HTTP_GET),
+	STORED("/responses/", "/cancel",         HTTP_POST),
 	IN_PATH("/models/", ":generateContent",       gemini, OP_CHAT, false),
 	IN_PATH("/models/", ":streamGenerateContent", gemini, OP_CHAT, true),
 	IN_PATH("/models/", ":countTokens",           gemini, OP_COUNT, false),
@@ -67,7 +75,8 @@ const char endpoint_list[] =
         "/model/{model}/converse[-stream], /count-tokens, /v2/chat, /v2/embed, "
         "/v2/rerank, "
         "/v1/completions, /v1/embeddings, /v1/moderations, "
-        "/v1/images/*, /v1/audio/*, /v1/rerank; GET /v1/models, /health";
+        "/v1/images/*, /v1/audio/*, /v1/rerank; GET, DELETE /v1/responses/{id}; "
+        "GET /v1/models, /health";
 
 static str without_prefix(str path)
 {
@@ -89,13 +98,17 @@ static str without_prefix(str path)
 
 static bool is_at(const struct endpoint *e, str path, str *ret_rest)
 {
-	if (e->kind != ENDPOINT_MODEL && !e->suffix.len)
+	str rest;
+
+	if (e->kind != ENDPOINT_MODEL && !e->suffix.len && !e->of_id)
 		return str_eq(e->path, path);
 	if (!str_starts(path, e->path) || !str_ends(path, e->suffix) ||
 	    path.len <= e->path.len + e->suffix.len)
 		return false;
-	*ret_rest =
-	        str_of(path.ptr + e->path.len, path.len - e->path.len - e->suffix.len);
+	rest = str_of(path.ptr + e->path.len, path.len - e->path.len - e->suffix.len);
+	if (e->of_id && str_find(rest, '/') < rest.len)
+		return false;
+	*ret_rest = rest;
 	return true;
 }
 
@@ -130,9 +143,10 @@ const struct endpoint *endpoint_find(enum http_method method, str path, str *ret
 static void add_methods(const struct endpoint *list, size_t count, str path,
                         struct buf *to)
 {
-	static const char *const names[] = {
-		[HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD", [HTTP_POST] = "POST"
-	};
+	static const char *const names[] = { [HTTP_GET] = "GET",
+		                             [HTTP_HEAD] = "HEAD",
+		                             [HTTP_POST] = "POST",
+		                             [HTTP_DELETE] = "DELETE" };
 	str rest;
 
 	for (size_t i = 0; i < count; i++) {

@@ -27,10 +27,11 @@ struct endpoint {
 	const struct wire *wire;  /* the client's format */
 	bool stream;              /* of formats that say it in the path */
 	bool batch;               /* the body is a list of requests */
+	bool of_id; /* path ID suffix: the id, which has no slash, is the rest */
 };
 
-/* NULL and NO_SUCH_PATH or HTTP_METHOD. *ret_rest: the model id in the path, raw; empty
- * where there is none. */
+/* NULL and NO_SUCH_PATH or HTTP_METHOD. *ret_rest: the id in the path, of a model or of
+ * something stored, raw; empty where there is none. */
 const struct endpoint *endpoint_find(enum http_method method, str path, str *ret_rest,
                                      fault_t *ret_why);
 /* The methods that path has, for an Allow header: "GET, HEAD". */

@@ -10,6 +10,7 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/pinned.h"
 #include "gateway/step.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -57,6 +58,8 @@ static fault_t check_content_type(const struct exchange *x)
 {
 	str type = x->content_type, media = str_trim(str_cut(&type, ';'));
 
+	if (x->endpoint->operation == OP_STORED) /* without a body, most of the time */
+		return NULL;
 	if (operations[x->endpoint->operation].multipart)
 		return str_eq_nocase(media, STR("multipart/form-data"))
 		               ? NULL
@@ -92,11 +95,27 @@ static void keep_head(struct exchange *x)
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 
+/* Nothing that a provider could read as another path. */
+static bool is_plain_id(str id)
+{
+	for (size_t i = 0; i < id.len; i++) {
+		char c = char_lower(id.ptr[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !char_is_digit(c) && c != '_' && c != '-')
+			return false;
+	}
+	return id.len <= 256;
+}
+
 /* The model of formats that name it in the path; %2F is legal there alone. */
 static fault_t keep_path_model(struct exchange *x)
 {
 	str raw = x->path_model;
 
+	if (x->endpoint->of_id) {
+		x->path_model = arena_copy(&x->arena, str_first(raw, 512));
+		return is_plain_id(raw) ? NULL : FAULT_NO_SUCH_RESPONSE;
+	}
 	if (!x->endpoint->suffix.len)
 		return NULL;
 	if (raw.len > 512 ||
@@ -200,20 +219,36 @@ static str nearest_names(struct exchange *x)
 	return kept;
 }
 
-static enum flow step_route(struct exchange *x)
+/* Who could answer, best first. */
+static fault_t find_candidates(struct exchange *x, str *ret_detail)
 {
-	const struct route_limits *limits;
-	fault_t why =
-	        resolve_model(x->plan->config, x->skim.model, &x->arena, &x->candidates);
+	fault_t why;
 
+	if (x->endpoint->operation == OP_STORED)
+		return pinned_stored(x, ret_detail);
+	why = resolve_model(x->plan->config, x->skim.model, &x->arena, &x->candidates);
 	if (why) {
 		x->param = STR("model");
-		exchange_fail(x, why,
-		              why == FAULT_NO_SUCH_MODEL ? nearest_names(x) : STR_NONE);
-		return GO;
+		if (why == FAULT_NO_SUCH_MODEL)
+			*ret_detail = nearest_names(x);
+		return why;
 	}
 	assert(x->candidates.count <= TARGETS_MOST);
 	resolve_order(&x->candidates, worker_random(x->worker), x->order);
+	return pinned_route(x, ret_detail);
+}
+
+static enum flow step_route(struct exchange *x)
+{
+	const struct route_limits *limits;
+	str detail = STR_NONE;
+	fault_t why = find_candidates(x, &detail);
+
+	if (why) {
+		exchange_fail(x, why, detail);
+		return GO;
+	}
+	x->key_at = pinned_key_at(x, x->candidates.list[x->order[0]].provider);
 	limits = x->candidates.limits;
 	x->total_at = x->began + (x->skim.stream ? limits->total_stream : limits->total);
 	if (x->skim.stream && operations[x->endpoint->operation].is_chat &&
@@ -229,6 +264,7 @@ void exchange_commit(struct exchange *x)
 	if (x->step == STEP_TRY)
 		exchange_go(x, STEP_RELAY);
 	x->hold_until = USEC_NEVER;
+	pinned_remember(x->attempt);
 	/* Without resume nothing will be sent again. */
 	if (x->body_whole)
 		retained_free(&x->body);

@@ -14,6 +14,7 @@
 #include "policy/resolve.h"
 
 struct attempt;
+struct pinned;
 
 #define EXCHANGE_STEPS(STEP)                                                             \
 	STEP(OPEN, open)     /* whose key, which operation, which format?        */      \
@@ -51,7 +52,7 @@ struct exchange {
 	str agent, content_type, query;
 	str forward;    /* the client's header lines for providers */
 	str features;   /* of these, for providers of the same format alone */
-	str path_model; /* of formats that have it in the path, decoded */
+	str path_model; /* of formats that have it in the path, decoded; an id, raw */
 	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
 	bool strict;    /* nothing may be lost between formats */
 	/* the request's body */
@@ -69,6 +70,7 @@ struct exchange {
 	struct chat_request *chat; /* read for another format; NULL until it is needed */
 	/* where it may go */
 	struct candidates candidates;
+	struct pinned *pinned; /* what a provider keeps for it; NULL: nothing is known */
 	uint8_t order[TARGETS_MOST];
 	unsigned at;             /* of order: the candidate being tried */
 	unsigned same_tries;     /* retries of this candidate so far */

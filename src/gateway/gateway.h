@@ -8,6 +8,8 @@
 #include "meter/recorder.h"
 #include "policy/found.h"
 #include "policy/keyring.h"
+#include "policy/odd.h"
+#include "policy/pins.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,6 +21,8 @@ struct gateway {
 	_Atomic unsigned generation; /* rises with each reload */
 	struct keyring *keys;
 	struct found *found; /* models that providers list */
+	struct pins *pins;   /* what which account keeps */
+	struct odd *odd;     /* what providers sent that nobody knows */
 	struct recorder *recorder;
 	struct resolver *resolver;
 	struct oauth *oauth;

@@ -3,7 +3,6 @@
  *
  * The bytes of an answer are only pointed at; one call sends the head if it is due, the
  * chunk's size, the slices, and what ends them. */
-#include "base/digits.h"
 #include "gateway/lane.h"
 #include "gateway/relay.h"
 
@@ -29,8 +28,10 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 	if (a) {
 		buf_add(to, STR("\r\nx-sluice-provider: "));
 		buf_add(to, a->target->provider->name);
-		buf_add(to, STR("\r\nx-sluice-model: "));
-		buf_add(to, a->target->model);
+		if (a->target->model.len) { /* none of what is stored */
+			buf_add(to, STR("\r\nx-sluice-model: "));
+			buf_add(to, a->target->model);
+		}
 		buf_add(to, STR("\r\nx-sluice-overhead-us: "));
 		buf_add_i64(to, max_of(x->overhead, (usec)0));
 	}

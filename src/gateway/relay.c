@@ -320,6 +320,8 @@ static fault_t judge_error(const struct attempt *a, str body)
 {
 	fault_t why = verdict_of_status(a->status);
 
+	if (a->tap.operation == OP_STORED && a->status == 404)
+		return FAULT_NO_SUCH_RESPONSE;
 	if (why == FAULT_UPSTREAM_REFUSED && a->wire->is_context_error(body))
 		return FAULT_CONTEXT_TOO_LONG;
 	return why;

@@ -52,7 +52,7 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 	struct edit model = { .at = x->skim.model_at, .len = x->skim.model_len };
 	size_t count = 0;
 
-	if (a->wire->model_in_path)
+	if (a->wire->model_in_path || x->endpoint->operation == OP_STORED)
 		return 0;
 	model.with = model_value(a);
 	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
@@ -92,10 +92,15 @@ static void add_target(const struct attempt *a, struct buf *to)
 		buf_add(to, str_from(p->base_path, model_at + STR("{model}").len));
 	}
 	if (a->wire->write_path)
-		a->wire->write_path(x->endpoint->operation, a->target->model,
+		a->wire->write_path(x->endpoint->operation,
+		                    x->endpoint->of_id ? x->path_model : a->target->model,
 		                    asks_for_many(a), to);
 	else
 		buf_add(to, operations[x->endpoint->operation].path);
+	if (x->endpoint->of_id)
+		buf_add(to, x->endpoint->suffix);
+	if (x->endpoint->of_id && p->query.len && x->query.len)
+		buf_addf(to, "?%.*s", STR_ARG(x->query));
 	if (p->query.len) {
 		str so_far = str_from(buf_str(to), from);
 
@@ -137,6 +142,12 @@ static void add_features(const struct attempt *a, struct buf *to)
 	}
 }
 
+static const str methods[] = {
+	[HTTP_GET] = STR_INIT("GET "),
+	[HTTP_POST] = STR_INIT("POST "),
+	[HTTP_DELETE] = STR_INIT("DELETE "),
+};
+
 static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec *body,
                          int pieces, str *ret)
 {
@@ -147,7 +158,7 @@ static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec 
 	fault_t why;
 
 	buf_clear(to);
-	buf_add(to, STR("POST "));
+	buf_add(to, methods[x->endpoint->method]);
 	target_at = to->len;
 	add_target(a, to);
 	target_end = to->len;
@@ -167,11 +178,17 @@ static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec 
 		return why;
 	buf_add(to, STR("x-client-request-id: "));
 	buf_add_hex(to, a->id, 16);
-	buf_add(to, STR("\r\naccept-encoding: identity\r\ncontent-type: "));
-	buf_add(to, x->content_type);
-	buf_add(to, STR("\r\ncontent-length: "));
-	buf_add_u64(to, length);
-	buf_add(to, STR("\r\n"));
+	buf_add(to, STR("\r\naccept-encoding: identity\r\n"));
+	if (x->content_type.len) {
+		buf_add(to, STR("content-type: "));
+		buf_add(to, x->content_type);
+		buf_add(to, STR("\r\n"));
+	}
+	if (x->endpoint->method == HTTP_POST) {
+		buf_add(to, STR("content-length: "));
+		buf_add_u64(to, length);
+		buf_add(to, STR("\r\n"));
+	}
 	buf_add(to, x->forward);
 	add_features(a, to);
 	buf_add(to, STR("\r\n"));

@@ -46,7 +46,8 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	const struct tap *t = &a->tap;
 
 	*ret = (struct token_usage){ 0 };
-	if (t->operation == OP_COUNT) /* nothing is generated, nothing is billed */
+	/* nothing is generated, nothing is billed */
+	if (t->operation == OP_COUNT || t->operation == OP_STORED)
 		return USAGE_NONE;
 	if (t->has_usage && !t->bad_usage) {
 		*ret = t->usage;
@@ -101,6 +102,19 @@ static str lost_of(const struct attempt *a)
 	                 : STR_NONE;
 }
 
+static void note_odd(const struct attempt *a)
+{
+	const struct tap *t = &a->tap;
+	struct odd *o = a->x->worker->gateway->odd;
+	str provider = a->target->provider->name;
+	usec wall = a->x->worker->loop.wall;
+
+	odd_note(o, provider, STR_NONE, t->unknown, wall);
+	for (int i = 0; i < TAP_ODD; i++)
+		odd_note(o, provider, str_of(t->odd[i].name, t->odd[i].len),
+		         t->odd[i].count, wall);
+}
+
 void attempt_settle(struct attempt *a, bool closes)
 {
 	struct buf client = BUF_LIMIT(128);
@@ -109,6 +123,8 @@ void attempt_settle(struct attempt *a, bool closes)
 	if (a->settled)
 		return;
 	a->settled = true;
+	if (a->tap.unknown)
+		note_odd(a);
 	row.state = ROW_DONE;
 	row.status = a->status;
 	row.fault = a->why ? a->why->name : STR_NONE;

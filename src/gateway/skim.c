@@ -4,6 +4,7 @@
 #include "gateway/exchange.h"
 
 #include "codec/multipart.h"
+#include "codec/text.h"
 
 /* The model's field was found. */
 static fault_t take_model(struct exchange *x, str body, str model, bool *ret_enough,
@@ -61,9 +62,16 @@ static fault_t skim_multipart(struct exchange *x, bool *ret_enough, str *ret_det
 static fault_t skim_json(struct exchange *x, bool *ret_enough, str *ret_detail)
 {
 	fault_t why;
+	str wanted;
 
 	if (!x->body_whole)
 		return NULL;
+	if (x->endpoint->operation == OP_STORED) {
+		x->skim.stream = url_query_get(x->query, STR("stream"), &wanted, NULL) &&
+		                 str_eq(wanted, STR("true"));
+		*ret_enough = true;
+		return NULL;
+	}
 	why = x->endpoint->wire->skim(retained_str(&x->body), x->endpoint->operation,
 	                              &x->arena, &x->skim, ret_detail);
 	if (x->endpoint->suffix.len) {

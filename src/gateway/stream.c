@@ -5,6 +5,7 @@
  * fails earlier can still become another attempt.  An event too long to be held passes
  * unseen. */
 #include "gateway/lane.h"
+#include "gateway/pinned.h"
 #include "gateway/relay.h"
 #include "wire/tap.h"
 
@@ -175,6 +176,7 @@ void relay_stream_over(struct attempt *a, struct outgoing *out)
 {
 	struct exchange *x = a->x;
 
+	pinned_remember(a);
 	relay_add_summary(x, &out->text);
 	outgoing_send(x, out, true);
 	relay_finish(a);

@@ -2,6 +2,7 @@
  * before the client was given anything. */
 #include "gateway/attempt.h"
 #include "gateway/lane.h"
+#include "gateway/pinned.h"
 #include "gateway/step.h"
 
 /* Can that candidate be asked at all?  *why: what is said when none can. */
@@ -73,7 +74,8 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	    x->attempts >= limits->attempts)
 		return false;
 	if (a->why == FAULT_UPSTREAM_AUTH &&
-	    x->key_at + 1 < a->target->provider->key_count) {
+	    x->key_at + 1 < a->target->provider->key_count &&
+	    !pinned_is_key_fixed(x, a->target->provider)) {
 		x->key_at++;
 		return true;
 	}
@@ -89,7 +91,9 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	}
 	if (!is_last) {
 		x->at++;
-		x->same_tries = x->key_at = 0;
+		x->same_tries = 0;
+		x->key_at =
+		        pinned_key_at(x, x->candidates.list[x->order[x->at]].provider);
 		x->renewed = false;
 		return true;
 	}

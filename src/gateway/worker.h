@@ -12,6 +12,7 @@ struct worker_counts {
 	uint64_t exchanges, attempts, refused, failed, cancelled;
 	uint64_t events;
 	uint64_t lost_closes; /* the journal was full when an attempt closed */
+	uint64_t lost_pins;   /* the same, of pins: they end with the process */
 };
 
 struct worker {

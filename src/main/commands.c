@@ -105,7 +105,11 @@ const struct command_row command_rows[] = {
 	  "they are. A file with anything wrong in it changes nothing. A running gateway is\n"
 	  "told. Nothing is ever fetched unless this command is given a URL.",
 	  models_command, models_options, 2, false },
-	{ "providers", "", "list configured providers and the catalogue", NULL,
+	{ "providers", "", "list configured providers and the catalogue",
+	  "With each configured provider: how many events and members it has sent that\n"
+	  "its format is not known to have, and the last names among them (a sign that\n"
+	  "its API has changed); and the models in its own list that the catalogue does\n"
+	  "not know yet.",
 	  providers_command, NULL, 0, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
 	  try_command, try_options, 1, false },

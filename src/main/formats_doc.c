@@ -56,6 +56,8 @@ static const char head[] =
 "schema (Claude before Opus 4.1, Amazon Nova); its arguments reach the client as the text. A\n"
 "tool's name that the provider's format cannot hold (64 letters, digits, `_`, `-`; Gemini also\n"
 "`.` and `:`) goes out under another one and comes back under its own.\n"
+"What one account of a provider keeps (stored responses, files, conversations, encrypted\n"
+"reasoning) goes back to that account alone: [api.md](api.md#what-providers-keep).\n"
 "\n"
 "What a vendor wants back unchanged (signatures of thinking, encrypted reasoning, thought\n"
 "signatures) goes to foreign clients with a mark of ours in front, and back only to the vendor\n"

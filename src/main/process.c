@@ -83,18 +83,28 @@ static bool load_key(void *arg, const struct key_row *key)
 	return true;
 }
 
+static bool load_pin(void *arg, const struct pin_row *pin)
+{
+	struct process *p = arg;
+
+	pins_put(p->gateway.pins, pin);
+	return true;
+}
+
 static bool load_keys(struct process *p, const struct config *c, struct buf *why)
 {
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
 
 	p->gateway.keys = keyring_new();
+	p->gateway.pins = pins_new();
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
 	l = ledger_open_reader(buf_z(&path), why);
 	buf_free(&path);
 	if (!l)
 		return false;
-	bool read = ledger_keys(l, load_key, p);
+	bool read = ledger_keys(l, load_key, p) &&
+	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)
 		buf_add(why, STR("the keys could not be read from the ledger"));
@@ -119,6 +129,7 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 		.say = warn,
 	};
 
+	options.odd = p->gateway.odd = odd_new();
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -322,6 +333,8 @@ void process_stop(struct process *p)
 	resolver_free(&g->resolver);
 	recorder_free(&g->recorder);
 	keyring_free(&g->keys);
+	pins_free(&g->pins);
+	odd_free(&g->odd);
 	close_listeners(p);
 	tls_server_unref(&g->tls);
 	if (g->has_roots)

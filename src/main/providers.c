@@ -2,56 +2,161 @@
 #include "codec/json_write.h"
 #include "config/facts.h"
 #include "main/command.h"
+#include "main/reading.h"
+#include "main/text.h"
+#include "policy/odd.h"
 
 #include <stdio.h>
 
-/* ---- configured ---- */
+/* ---- what was seen ---- */
 
-/* Models it lists and the catalogue does not know. */
-static unsigned found_of(const struct config *c, const struct provider *p)
+enum { NEW_NAMED = 20 /* new models whose names are told */ };
+
+/* Of one provider, from the ledger and from its own list of models. */
+struct seen {
+	const struct provider *p;
+	struct arena keep;
+	struct odd_row rows[ODD_ROWS]; /* the first counts all */
+	unsigned row_count;
+	unsigned found;          /* models which the catalogue does not know */
+	str found_id[NEW_NAMED]; /* the newest, the last one last */
+	unsigned found_named;
+};
+
+static bool take_row(void *arg, const struct odd_row *row)
+{
+	struct seen *s = arg;
+
+	if (!str_eq(row->provider, str_first(s->p->name, ODD_PROVIDER)) ||
+	    s->row_count == ODD_ROWS || (s->row_count == 0 && row->name.len))
+		return true;
+	s->rows[s->row_count] = *row;
+	s->rows[s->row_count++].name = arena_copy(&s->keep, row->name);
+	return true;
+}
+
+static void take_found(struct seen *s, str id)
+{
+	s->found++;
+	if (s->found_named == NEW_NAMED) {
+		memmove(s->found_id, s->found_id + 1, (NEW_NAMED - 1) * sizeof(str));
+		s->found_named--;
+	}
+	s->found_id[s->found_named++] = arena_copy(&s->keep, id);
+}
+
+static void seen_init(struct seen *s, const struct config *c, const struct provider *p,
+                      struct reading *from)
 {
 	struct catalog_model known;
 	struct buf text = { 0 };
 	str rest = STR_NONE;
-	unsigned count = 0;
 
+	*s = (struct seen){ .p = p, .keep = { .ceiling = MiB } };
+	if (from->ledger && !ledger_odd(from->ledger, take_row, s))
+		s->row_count = 0;
 	if (facts_found_load(c->data, &text))
 		rest = buf_str(&text);
-	for (str provider, id; facts_found_next(&rest, &provider, &id);)
-		count += str_eq(provider, p->name) &&
-		         !catalog_find_model(c->catalog, provider, id, &known);
+	for (str provider, id; facts_found_next(&rest, &provider, &id);) {
+		if (str_eq(provider, p->name) &&
+		    !catalog_find_model(c->catalog, provider, id, &known))
+			take_found(s, id);
+	}
 	buf_free(&text);
-	return count;
 }
+
+static void seen_done(struct seen *s)
+{
+	arena_done(&s->keep);
+}
+
+static void print_seen(const struct seen *s)
+{
+	struct buf text = BUF_LIMIT(8 * KiB);
+
+	if (s->found)
+		printf("  %u new model%s (sluice models --provider %.*s)", s->found,
+		       s->found == 1 ? "" : "s", STR_ARG(s->p->name));
+	printf("\n");
+	if (s->row_count == 0)
+		return;
+	buf_addf(&text,
+	         "    sent %llu event%s or members unknown to its format, the last ",
+	         (unsigned long long)s->rows[0].count, s->rows[0].count == 1 ? "" : "s");
+	text_time(&text, s->rows[0].last_wall);
+	for (unsigned i = 1; i < s->row_count; i++) {
+		buf_addf(&text, "%s", i == 1 ? ": " : ", ");
+		text_safe(&text, s->rows[i].name);
+		buf_addf(&text, " (%llu)", (unsigned long long)s->rows[i].count);
+	}
+	printf("%.*s\n", STR_ARG(buf_str(&text)));
+	buf_free(&text);
+}
+
+static void write_row(struct json_writer *w, const struct odd_row *row)
+{
+	json_open(w, '{');
+	if (row->name.len)
+		json_key_str(w, STR("name"), row->name);
+	json_key_int(w, STR("count"), (int64_t)row->count);
+	json_key_int(w, STR("first"), row->first_wall);
+	json_key_int(w, STR("last"), row->last_wall);
+}
+
+static void write_seen(struct json_writer *w, const struct seen *s)
+{
+	json_key_int(w, STR("new_models"), s->found);
+	json_key(w, STR("new_model_ids"));
+	json_open(w, '[');
+	for (unsigned i = 0; i < s->found_named; i++)
+		json_str(w, s->found_id[i]);
+	json_close(w, ']');
+	json_key(w, STR("unknown"));
+	if (s->row_count == 0) {
+		json_null(w);
+		return;
+	}
+	write_row(w, &s->rows[0]);
+	json_key(w, STR("names"));
+	json_open(w, '[');
+	for (unsigned i = 1; i < s->row_count; i++) {
+		write_row(w, &s->rows[i]);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+	json_close(w, '}');
+}
+
+/* ---- configured ---- */
 
 static const char *state_of(const struct provider *p)
 {
 	return p->disabled.len ? "disabled" : "ready";
 }
 
-static void print_configured(const struct config *c)
+static void print_configured(const struct config *c, struct reading *from)
 {
 	fprintf(stderr, "configured:\n");
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 		str url = p->is_mock ? STR("built in") : p->url;
 
-		unsigned found = found_of(c, p);
+		struct seen seen;
 
 		printf("  %-24.*s %-12.*s %-9s %u %s  %.*s%s%.*s", STR_ARG(p->name),
 		       STR_ARG(wire_format_name(p->format)), state_of(p), p->key_count,
 		       p->key_count == 1 ? "key " : "keys", STR_ARG(url),
 		       p->disabled.len ? "  " : "", STR_ARG(p->disabled));
-		if (found)
-			printf("  %u new model%s (sluice models --provider %.*s)", found,
-			       found == 1 ? "" : "s", STR_ARG(p->name));
-		printf("\n");
+		seen_init(&seen, c, p, from);
+		print_seen(&seen);
+		seen_done(&seen);
 	}
 	if (c->provider_count == 0)
 		printf("  none\n");
 }
 
-static void write_configured(struct json_writer *w, const struct config *c)
+static void write_configured(struct json_writer *w, const struct config *c,
+                             struct reading *from)
 {
 	json_key(w, STR("configured"));
 	json_open(w, '[');
@@ -65,7 +170,10 @@ static void write_configured(struct json_writer *w, const struct config *c)
 		json_key_int(w, STR("keys"), p->key_count);
 		json_key_str(w, STR("region"), p->region);
 		json_key_bool(w, STR("is_mock"), p->is_mock);
-		json_key_int(w, STR("new_models"), found_of(c, p));
+		struct seen seen;
+		seen_init(&seen, c, p, from);
+		write_seen(w, &seen);
+		seen_done(&seen);
 		json_key_str(w, STR("state"), str_from_z(state_of(p)));
 		if (p->disabled.len)
 			json_key_str(w, STR("why"), p->disabled);
@@ -124,18 +232,24 @@ int providers_command(struct command *c)
 	struct json_writer w = { .to = &out };
 	struct config *config = command_config(c, NULL, true);
 
+	struct reading from = { 0 };
+
 	if (!config)
 		return EXIT_CONFIG;
+	/* Without a ledger that can be read, what was seen is missing. */
+	if (reading_begin(c, &from) != EXIT_OK)
+		from = (struct reading){ 0 };
 	if (c->json) {
 		json_open(&w, '{');
-		write_configured(&w, config);
+		write_configured(&w, config, &from);
 		write_known(&w);
 		json_close(&w, '}');
 		printf("%.*s\n", (int)out.len, out.ptr);
 	} else {
-		print_configured(config);
+		print_configured(config, &from);
 		print_known();
 	}
+	reading_done(&from);
 	config_unref(&config);
 	buf_free(&out);
 	return EXIT_OK;

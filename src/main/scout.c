@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/text.h"
 #include "config/facts.h"
 #include "gateway/credential.h"
 #include "loop/sys.h"
@@ -12,7 +13,12 @@
 
 #include <time.h>
 
-enum { LIST_MOST = 8 * MiB, IDS_MOST = 2000 /* new ones of one answer */ };
+enum {
+	LIST_MOST = 8 * MiB,
+	IDS_MOST = 2000, /* new ones of one list */
+	PAGES_MOST = 20,
+	PAGE_TOKEN_MOST = 2 * KiB,
+};
 
 struct seen { /* of a provider, by its place in the configuration */
 	usec due;
@@ -63,6 +69,31 @@ bool scout_read(str json, void (*each)(void *arg, str id), void *arg)
 	return true;
 }
 
+bool scout_next_page(enum wire_format format, str json, struct buf *ret)
+{
+	struct json_value root, token = { 0 };
+	char room[PAGE_TOKEN_MOST];
+	str name = STR_NONE;
+
+	if (json_check(json, &limits, &root))
+		return false;
+	if (format == WIRE_ANTHROPIC &&
+	    json_get(root, STR("has_more")).type == JSON_TRUE) {
+		name = STR("after_id=");
+		token = json_get(root, STR("last_id"));
+	} else if (format == WIRE_GEMINI) {
+		name = STR("pageToken=");
+		token = json_get(root, STR("nextPageToken"));
+	}
+	if (token.type != JSON_STRING || token.raw.len <= 2 ||
+	    token.raw.len > sizeof(room))
+		return false;
+	buf_clear(ret);
+	buf_add(ret, name);
+	url_encode(ret, json_text(token, room));
+	return !ret->over;
+}
+
 struct listing {
 	struct scout *s;
 	const struct provider *p;
@@ -103,11 +134,11 @@ static str query_of(const struct provider *p)
 	return p->format == WIRE_GEMINI ? STR("pageSize=1000") : p->query;
 }
 
-static bool ask(struct scout *s, const struct provider *p, struct listing *l,
-                struct buf *why)
+/* One page; its body stays for a look at what follows. page: which, or empty. */
+static bool ask_page(struct scout *s, const struct provider *p, str page,
+                     struct buf *body, struct buf *why)
 {
-	struct buf body = BUF_LIMIT(LIST_MOST), path = BUF_LIMIT(8 * KiB);
-	struct buf headers = BUF_LIMIT(16 * KiB);
+	struct buf path = BUF_LIMIT(16 * KiB), headers = BUF_LIMIT(16 * KiB);
 	struct fetch_from from = { .host = p->host,
 		                   .port = p->port,
 		                   .tls = p->tls,
@@ -125,18 +156,40 @@ static bool ask(struct scout *s, const struct provider *p, struct listing *l,
 	buf_add(&path, STR("/models"));
 	if (query.len)
 		buf_addf(&path, "?%.*s", STR_ARG(query));
+	if (page.len)
+		buf_addf(&path, "%c%.*s", query.len ? '&' : '?', STR_ARG(page));
 	write_headers(p, &headers);
 	from.path = buf_str(&path);
 	from.headers = buf_str(&headers);
-	is_good = fetch_get(&from, &body, why);
-	if (is_good && !scout_read(buf_str(&body), add, l)) {
-		buf_add(why, STR("the answer is no list of models"));
-		is_good = false;
-	}
+	buf_clear(body);
+	is_good = fetch_get(&from, body, why);
 	if (headers.ptr)
 		mem_wipe(headers.ptr, headers.cap);
 	buf_free(&headers);
 	buf_free(&path);
+	return is_good;
+}
+
+/* All pages, as far as there are so many; one that leads to itself is the last. */
+static bool ask(struct scout *s, const struct provider *p, struct listing *l,
+                struct buf *why)
+{
+	struct buf body = BUF_LIMIT(LIST_MOST), page = BUF_LIMIT(4 * PAGE_TOKEN_MOST);
+	struct buf before = BUF_LIMIT(4 * PAGE_TOKEN_MOST);
+	bool is_good = true, more = true;
+
+	for (int i = 0; is_good && more && i < PAGES_MOST; i++) {
+		is_good = ask_page(s, p, buf_str(&page), &body, why);
+		if (is_good && !scout_read(buf_str(&body), add, l)) {
+			buf_add(why, STR("the answer is no list of models"));
+			is_good = false;
+		}
+		buf_set(&before, buf_str(&page));
+		more = is_good && scout_next_page(p->format, buf_str(&body), &page) &&
+		       !str_eq(buf_str(&page), buf_str(&before));
+	}
+	buf_free(&before);
+	buf_free(&page);
 	buf_free(&body);
 	return is_good;
 }

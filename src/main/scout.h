@@ -19,3 +19,6 @@ void scout_free(struct scout **s);
  * [{"name"}]} with or without "models/" before it.  Calls `each` for those that are safe;
  * false: it is no such list. */
 must_check bool scout_read(str json, void (*each)(void *arg, str id), void *arg);
+/* How to ask for the page behind that one ("after_id=x"), in *ret; false: there is none.
+ * Lists of OpenAI's kind have no pages. */
+bool scout_next_page(enum wire_format format, str json, struct buf *ret);

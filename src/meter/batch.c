@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "meter/access_log.h"
+#include "meter/pin_record.h"
 #include "meter/record.h"
 
 #include <sched.h>
@@ -68,8 +69,13 @@ static void add_close(struct batch *b, uint64_t id, const struct journal_record 
 
 static void add(struct batch *b, const struct journal_record *record)
 {
-	uint64_t id = record_id(record);
+	uint64_t id;
 
+	if (record->kind == RECORD_PIN) {
+		b->pins[b->pin_count++] = record->payload;
+		return;
+	}
+	id = record_id(record);
 	if (!id)
 		b->unreadable++;
 	else if (record->kind == RECORD_OPEN)
@@ -82,12 +88,14 @@ bool batch_read(struct batch *b, struct journal *j)
 {
 	struct journal_record record;
 
-	while (b->count < ROWS_MOST && b->opened_count < ROWS_MOST) {
+	while (b->count < ROWS_MOST && b->opened_count < ROWS_MOST &&
+	       b->pin_count < ROWS_MOST) {
 		if (!journal_next(j, &record))
 			return true;
 		if (!b->rows) {
 			b->rows = mem_new(ROWS_MOST * sizeof(*b->rows));
 			b->opened = mem_new(ROWS_MOST * sizeof(*b->opened));
+			b->pins = mem_new(ROWS_MOST * sizeof(*b->pins));
 		}
 		add(b, &record);
 		give_way(b, b->count + b->opened_count + 1);
@@ -219,6 +227,22 @@ static void sort(struct batch *b)
 	}
 }
 
+static bool apply_pins(struct batch *b, struct ledger *l)
+{
+	struct pin_row pin;
+
+	for (unsigned i = 0; i < b->pin_count; i++) {
+		struct journal_record record = { .kind = RECORD_PIN,
+			                         .payload = b->pins[i] };
+
+		if (!pin_record_read(&record, &pin))
+			b->unreadable++;
+		else if (!ledger_pin_put(l, &pin))
+			return false;
+	}
+	return true;
+}
+
 static bool apply_all(struct batch *b, struct ledger *l, struct access_log *log)
 {
 	struct target t = { .ledger = l,
@@ -231,7 +255,7 @@ static bool apply_all(struct batch *b, struct ledger *l, struct access_log *log)
 		if (!apply_row(&t))
 			return false;
 	}
-	return apply_open(b, l);
+	return apply_open(b, l) && apply_pins(b, l);
 }
 
 static void empty(struct batch *b)
@@ -242,7 +266,7 @@ static void empty(struct batch *b)
 
 		open_entry_done(&e);
 	}
-	b->count = b->opened_count = 0;
+	b->count = b->opened_count = b->pin_count = 0;
 }
 
 /* Nothing may point into the journals when they retire. */
@@ -285,6 +309,8 @@ void batch_rest(struct batch *b)
 		return;
 	free(b->rows);
 	free(b->opened);
+	free(b->pins);
+	b->pins = NULL;
 	b->rows = NULL;
 	b->opened = NULL;
 	open_table_shrink(&b->open);

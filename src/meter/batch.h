@@ -26,6 +26,8 @@ struct batch {
 	unsigned count;
 	uint64_t *opened; /* ids of OPEN records read */
 	unsigned opened_count;
+	str *pins; /* payloads of pins, in the order of their coming */
+	unsigned pin_count;
 	struct open_table open; /* longer than a batch */
 	uint64_t unreadable;    /* records of another version, ever */
 	/* Some rows may be in the ledger already: set by the owner while it replays, and
@@ -37,7 +39,7 @@ struct batch {
 bool batch_read(struct batch *b, struct journal *j);
 static inline bool batch_is_empty(const struct batch *b)
 {
-	return b->count == 0 && b->opened_count == 0;
+	return b->count == 0 && b->opened_count == 0 && b->pin_count == 0;
 }
 /* Writes rows and lines (log may be NULL) and commits; then the batch is empty, and the
  * journals may retire.  False: see ledger_error; the batch is as it was. */

@@ -10,6 +10,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "loop/sys.h"
+#include "meter/odd_keeper.h"
+#include "policy/pins.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -24,6 +26,8 @@ enum {
 };
 #define JOURNALS_MOST ((uint64_t)1024 * MiB)
 #define RETRY_EVERY (500 * USEC_MS)
+#define PRUNE_EVERY (10 * USEC_MIN)
+#define ODD_EVERY (2 * USEC_SEC)
 #define REST_AFTER (2 * USEC_SEC)
 
 static void say(struct intake *in, const char *fmt, ...) printf_like(2, 3);
@@ -217,9 +221,34 @@ static void count(struct intake *in)
 	in->counts.bad_segments = max_of(bad, in->counts.bad_segments);
 }
 
+/* Some thousand old pins in a turn.  Nothing depends on when they go. */
+static void prune(struct intake *in)
+{
+	usec now = sys_now();
+
+	if (now < in->prune_at || in->in_trouble[LEDGER_TROUBLE])
+		return;
+	in->prune_at = now + PRUNE_EVERY;
+	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_LOADED))
+		ledger_rollback(in->ledger);
+}
+
+static void save_odd(struct intake *in, bool urgent)
+{
+	usec now = sys_now();
+
+	if (!in->odd || in->in_trouble[LEDGER_TROUBLE] || (!urgent && now < in->odd_at))
+		return;
+	in->odd_at = now + ODD_EVERY;
+	if (!odd_keeper_save(in->odd, in->ledger))
+		ledger_rollback(in->ledger); /* tried again */
+}
+
 void intake_turn(struct intake *in, bool urgent)
 {
 	drain(in, urgent);
+	prune(in);
+	save_odd(in, urgent);
 	prepare(in);
 	put_gaps(in);
 	write_log(in);
@@ -352,6 +381,11 @@ bool intake_open(struct intake *in, const char *dir, const char *access_log,
 		in->log = access_log_open(access_log, why);
 		if (!in->log)
 			return false;
+	}
+	if (in->odd && !odd_keeper_load(in->odd, in->ledger)) {
+		buf_addf(why, "the ledger cannot be read: %s",
+		         ledger_error(in->ledger, NULL));
+		return false;
 	}
 	in->busy_at = sys_now();
 	return open_journals(in, why) && replay(in, why) && begin_journals(in, why);

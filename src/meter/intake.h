@@ -18,6 +18,7 @@ struct intake {
 	void (*nudge)(void *); /* handed to the journals */
 	void *nudge_arg;
 	void (*say)(const char *text); /* may be NULL */
+	struct odd *odd;               /* the same */
 	struct recorder_stats counts;
 	struct ledger *ledger;
 	struct access_log *log;                 /* NULL: none */
@@ -30,7 +31,7 @@ struct intake {
 	bool in_trouble[TROUBLES];
 	bool ledger_is_full; /* it is in trouble for lack of space */
 	bool is_resting;
-	usec retry_at, busy_at;
+	usec retry_at, busy_at, prune_at, odd_at;
 };
 
 /* Opens all, and replays what an earlier process left. False: a text in *why; intake_done

@@ -7,7 +7,12 @@
 #include "store/journal.h"
 #include "store/row.h"
 
-enum record_kind { RECORD_OPEN = 1, RECORD_CLOSE = 2, RECORD_WHOLE = 3 };
+enum record_kind {
+	RECORD_OPEN = 1,
+	RECORD_CLOSE = 2,
+	RECORD_WHOLE = 3,
+	RECORD_PIN = 4, /* of no attempt: see pin_record.h */
+};
 
 /* False: the journal has no room (FAULT_LEDGER_UNAVAILABLE is what the client hears).
  * Texts are cut to 512 bytes. No allocation, no system call.

@@ -244,6 +244,7 @@ struct recorder *recorder_new(const struct recorder_options *options, struct buf
 	r->in.nudge = wake;
 	r->in.nudge_arg = r;
 	r->in.say = options->say;
+	r->in.odd = options->odd;
 	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->answered, NULL);

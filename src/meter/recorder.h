@@ -11,6 +11,7 @@
 #include "store/ledger.h"
 
 struct recorder;
+struct odd;
 
 struct recorder_options {
 	const char *dir; /* $data */
@@ -19,6 +20,7 @@ struct recorder_options {
 	/* What the gateway does when journals are full: refuse, or go on.  Records that
 	 * found no room are counted in a gap row (operation "gap") either way. */
 	bool strict;
+	struct odd *odd; /* read at start, and written when it changes; NULL: none */
 	/* Told of trouble and of its end, once each, on the recorder's thread (and by
 	 * recorder_new); may be NULL. */
 	void (*say)(const char *text);

@@ -45,7 +45,7 @@ static void refusal_write(refusal_t why, str param, struct buf *to)
 	json_close(&w, '}');
 }
 
-static void conn_refuse(struct http_conn *conn, refusal_t why, str param)
+void call_conn_refuse(struct http_conn *conn, refusal_t why, str param)
 {
 	struct buf body = BUF_LIMIT(4 * KiB);
 
@@ -176,11 +176,12 @@ static void call_answer_refusal(struct call *c, refusal_t why)
 
 static void answer(struct call *c)
 {
-	refusal_t why = format_request(c);
+	refusal_t why = stored_look_back(c);
 
 	if (!why)
+		why = format_request(c);
+	if (!why)
 		why = read_body(c);
-
 	if (!why)
 		why = find_model(c);
 	if (!why)
@@ -189,6 +190,8 @@ static void answer(struct call *c)
 		format_answer(c);
 	if (!why && c->out.over)
 		why = REFUSE_BUSY;
+	if (!why)
+		stored_keep(c);
 	drop_body(c);
 	if (!why) {
 		deliver_begin(c);
@@ -227,6 +230,7 @@ static struct call *call_begin(struct mock *m, struct http_conn *conn, enum oper
 	c->type = STR("application/json");
 	c->ill = arena_copy(&c->arena, http_request_get(req, STR("x-mock-fault")));
 	c->stands_for = arena_copy(&c->arena, http_request_get(req, STR("x-mock-model")));
+	stored_note_account(c, req);
 	if (type.len && multipart_boundary(type, &boundary))
 		c->boundary = arena_copy(&c->arena, boundary);
 	conn->owner = c;
@@ -268,7 +272,7 @@ static bool answer_models(struct http_conn *conn, str path)
 	if (path.len)
 		one = models_find(str_from(path, 1));
 	if (path.len && !one) {
-		conn_refuse(conn, REFUSE_NO_MODEL, STR("model"));
+		call_conn_refuse(conn, REFUSE_NO_MODEL, STR("model"));
 		return true;
 	}
 	models_write(one, &body);
@@ -288,6 +292,8 @@ static void on_request(struct http_conn *conn, const struct http_request *req)
 		return;
 	if (is_read && answer_models(conn, path))
 		return;
+	if (stored_answer(conn, req, path))
+		return;
 	for (unsigned op = 0; op < OPERATIONS; op++) {
 		if (!endpoints[op].plan || !str_eq(path, endpoints[op].path))
 			continue;
@@ -295,11 +301,11 @@ static void on_request(struct http_conn *conn, const struct http_request *req)
 			call_begin(conn->server->owner, conn, (enum operation)op, req);
 			http_take_body(conn, BODY_MOST);
 		} else {
-			conn_refuse(conn, REFUSE_NO_METHOD, STR_NONE);
+			call_conn_refuse(conn, REFUSE_NO_METHOD, STR_NONE);
 		}
 		return;
 	}
-	conn_refuse(conn, REFUSE_NO_PATH, STR_NONE);
+	call_conn_refuse(conn, REFUSE_NO_PATH, STR_NONE);
 }
 
 static void on_body(struct http_conn *conn, str bytes, bool is_end)
@@ -308,7 +314,7 @@ static void on_body(struct http_conn *conn, str bytes, bool is_end)
 
 	if (c->mock->bodies + bytes.len > BODIES_MOST || !buf_add(&c->body, bytes)) {
 		conn->keep_alive = false;
-		conn_refuse(conn, REFUSE_BUSY, STR_NONE);
+		call_conn_refuse(conn, REFUSE_BUSY, STR_NONE);
 		call_end(c);
 		return;
 	}

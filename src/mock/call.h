@@ -79,6 +79,15 @@ void models_write(const struct model *one, struct buf *to);
 
 /* ---- the server and one request ---- */
 
+struct stored {
+	uint64_t number; /* of the call; 0: free */
+	uint64_t account;
+	int64_t created;
+	const struct model *model;
+};
+
+enum { STORED_MOST = 512 };
+
 struct mock {
 	struct loop loop;
 	struct http_io io;
@@ -92,6 +101,7 @@ struct mock {
 	uint64_t calls;              /* numbered from 1 */
 	size_t bodies;               /* bytes of requests coming in */
 	unsigned asked[MODELS_MOST]; /* how often each model was */
+	struct stored stored[STORED_MOST];
 };
 
 struct call;
@@ -116,6 +126,8 @@ struct call {
 	str param;                      /* which one is refused */
 	str detail;                     /* what is wrong, instead of the refusal's text */
 	const struct wire *wire;        /* the format it is asked in */
+	uint64_t account;               /* whose credential it came with */
+	bool keeps;                     /* the answer may be asked for again */
 	str path_model;                 /* of formats that have it in the path */
 	bool path_stream, as_array;
 	struct chat_request *asked; /* in that format, and no chat; else NULL */
@@ -137,6 +149,8 @@ struct call {
 };
 
 extern const struct http_ops call_ops;
+/* A refusal without a call. */
+void call_conn_refuse(struct http_conn *conn, refusal_t why, str param);
 /* It is over; what is left of it is buried. */
 void call_end(struct call *c);
 
@@ -151,6 +165,14 @@ void format_refusal(const struct call *c, refusal_t why, struct buf *to);
 void format_free(struct call *c);
 /* The error event of its format, at the end of c->out. */
 void format_break(struct call *c);
+
+/* stored.c: responses that are kept. */
+void stored_note_account(struct call *c, const struct http_request *req);
+/* Refuses a previous response that is not kept; else takes its name out of the body. */
+refusal_t stored_look_back(struct call *c);
+void stored_keep(struct call *c);
+/* False: the path is not of a stored response. */
+bool stored_answer(struct http_conn *conn, const struct http_request *req, str path);
 
 /* deliver.c: sends what the plan has made, or goes on doing so. */
 void deliver_begin(struct call *c);

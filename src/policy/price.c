@@ -34,7 +34,8 @@ nanousd price_cost(const struct catalog_model *model, const struct token_usage *
 	const struct catalog_price *p = price_tier(model, u->input);
 	unsigned __int128 sum = 0;
 
-	if (!p)
+	/* What is billed by the search alone has no price in tokens. */
+	if (!p || (u->searches && !u->input && !u->output))
 		return COST_UNKNOWN;
 	uint64_t special_in = u->cache_read + u->cache_write + u->audio_input;
 	uint64_t special_out = u->reasoning + u->audio_output;

@@ -12,6 +12,8 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/odd_row.h"
+#include "store/pin_row.h"
 #include "store/row.h"
 
 struct ledger;
@@ -82,3 +84,23 @@ must_check bool ledger_key_revoke(struct ledger *l, uint64_t id, usec wall,
                                   bool *ret_found);
 typedef bool ledger_key_fn(void *arg, const struct key_row *key);
 bool ledger_keys(struct ledger *l, ledger_key_fn *each, void *arg);
+
+/* ---- pins ---- */
+
+/* In the transaction of the attempts, or alone. Doing it again changes nothing. */
+must_check bool ledger_pin_put(struct ledger *l, const struct pin_row *pin);
+typedef bool ledger_pin_fn(void *arg, const struct pin_row *pin);
+/* Those made since then, the newest first. */
+bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn *each,
+                 void *arg);
+/* Forgets some thousand of those made before, or beyond the newest `keep`. */
+bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep);
+
+/* ---- oddities ---- */
+
+/* All of that provider's. */
+must_check bool ledger_odd_drop(struct ledger *l, str provider);
+must_check bool ledger_odd_put(struct ledger *l, const struct odd_row *row);
+typedef bool ledger_odd_fn(void *arg, const struct odd_row *row);
+/* By provider, the one of all names first, the newest of the others next. */
+bool ledger_odd(struct ledger *l, ledger_odd_fn *each, void *arg);

@@ -111,7 +111,28 @@ static const char version_1[] =
 	"  FROM attempt a LEFT JOIN request r ON r.id = a.request"
 	"  LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller;";
 
-const char *const ledger_migrations[] = { version_1 };
+/* What an account of a provider keeps: requests that speak of it have to go there. */
+static const char version_2[] =
+	"CREATE TABLE pin ("
+	"  id BLOB PRIMARY KEY,"             /* a MAC of what clients call it */
+	"  kind INTEGER NOT NULL,"           /* 0 response, 1 encrypted item, 2 file or conversation */
+	"  key INTEGER NOT NULL,"            /* the virtual key it was made for */
+	"  provider TEXT NOT NULL,"
+	"  account INTEGER NOT NULL,"        /* a MAC of the provider's name and key */
+	"  made INTEGER NOT NULL"            /* microseconds since 1970 */
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX pin_made ON pin (made);"
+	/* What providers sent that is not of their format. */
+	"CREATE TABLE odd ("
+	"  provider TEXT NOT NULL,"
+	"  name TEXT NOT NULL,"              /* '': all of them */
+	"  count INTEGER NOT NULL,"
+	"  first INTEGER NOT NULL,"          /* microseconds since 1970 */
+	"  last INTEGER NOT NULL,"
+	"  PRIMARY KEY (provider, name)"
+	") STRICT, WITHOUT ROWID;";
+
+const char *const ledger_migrations[] = { version_1, version_2 };
 const int ledger_version = countof(ledger_migrations);
 
 /* The columns that read_row in ledger_attempts.c takes, in its order. */
@@ -195,4 +216,17 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_KEY_REVOKE] = "UPDATE keys SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
 	[LEDGER_KEY_FIND] = "SELECT 1 FROM keys WHERE id = ?1",
 	[LEDGER_KEYS] = "SELECT id, name, mac, created, revoked FROM keys ORDER BY created, id",
+	[LEDGER_PIN_PUT] = "INSERT OR REPLACE INTO pin (id, kind, key, provider, account, made)"
+			   " VALUES (?1,?2,?3,?4,?5,?6)",
+	[LEDGER_PIN_DROP] = "DELETE FROM pin WHERE id = ?1",
+	[LEDGER_PINS] = "SELECT id, kind, key, provider, account, made FROM pin"
+			" WHERE made >= ?1 ORDER BY made DESC LIMIT ?2",
+	[LEDGER_PINS_PRUNE] =
+		"DELETE FROM pin WHERE id IN (SELECT id FROM pin WHERE made < max(?1,"
+		" coalesce((SELECT made FROM pin ORDER BY made DESC LIMIT 1 OFFSET ?2), 0))"
+		" ORDER BY made LIMIT 5000)",
+	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
+	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
+		       " ORDER BY provider, name <> '', last DESC, name",
 };

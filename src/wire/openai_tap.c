@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "wire/tap.h"
 
 enum { COUNT_MOST = INT32_MAX };
 
@@ -256,6 +257,22 @@ static str message_of(struct json_value root)
 	return v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
 }
 
+/* What something is called that is neither chunk nor answer. */
+static str name_of_odd(const struct json_node *nodes)
+{
+	str first = STR_NONE;
+
+	for (uint32_t i = 1; i < nodes[0].next; i = nodes[i].next) {
+		const struct json_member *m = &nodes[i].m;
+
+		if (str_eq(m->key, STR("object")) && m->value.type == JSON_STRING)
+			return str_of(m->value.raw.ptr + 1, m->value.raw.len - 2);
+		if (!first.len)
+			first = m->key;
+	}
+	return first.len ? first : STR("{}");
+}
+
 /* What the members of a chunk or of a whole answer say. */
 static void look_at_root(struct tap *t, const struct json_node *nodes,
                          struct tap_event *ret, struct said *said)
@@ -296,7 +313,7 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 	if (ret->is_error)
 		ret->message = message_of(nodes[0].m.value);
 	if (!has_choices && !has_usage && !has_error)
-		t->unknown++;
+		tap_odd(t, name_of_odd(nodes));
 	said->has_more |= has_usage || has_error || ret->is_error || choices != 1;
 	ret->strip = t->strip_usage && has_usage && has_choices && choices == 0;
 }

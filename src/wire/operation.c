@@ -15,5 +15,6 @@ const struct operation_row operations[OPERATIONS] = {
 	[OP_TRANSLATIONS]     = { STR_INIT("translations"),     STR_INIT("/audio/translations"),   true,     false, false },
 	[OP_RERANK]           = { STR_INIT("rerank"),           STR_INIT("/rerank"),               false,    false, false },
 	[OP_COUNT]            = { STR_INIT("count_tokens"),     STR_INIT(""),                      false,    false, false },
+	[OP_STORED]           = { STR_INIT("stored_response"),  STR_INIT(""),                      false,    true,  false },
 };
 /* clang-format on */

@@ -14,7 +14,8 @@ enum operation {
 	OP_TRANSCRIPTIONS, /* multipart */
 	OP_TRANSLATIONS,   /* multipart */
 	OP_RERANK,
-	OP_COUNT, /* tokens of a chat's request; in the formats that have it */
+	OP_COUNT,  /* tokens of a chat's request; in the formats that have it */
+	OP_STORED, /* a response that its provider keeps: read, cancelled, deleted */
 	OPERATIONS,
 };
 

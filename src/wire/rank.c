@@ -177,7 +177,7 @@ static fault_t openai_write_answer(const struct chat_request *r,
 	json_key_jstr(&w, STR("id"), a->id);
 	json_key_jstr(&w, STR("model"), a->model);
 	why = write_results(&w, r->rank, a);
-	if (!why && a->has_usage) {
+	if (!why && a->usage.input) {
 		json_key(&w, STR("usage"));
 		json_open(&w, '{');
 		json_key_int(&w, STR("prompt_tokens"), (int64_t)a->usage.input);
@@ -204,7 +204,13 @@ static fault_t cohere_write_answer(const struct chat_request *r,
 	json_open(&w, '{');
 	json_key(&w, STR("api_version"));
 	json_raw(&w, STR("{\"version\":\"2\"}"));
-	if (a->has_usage) {
+	if (a->usage.searches) {
+		json_key(&w, STR("billed_units"));
+		json_open(&w, '{');
+		json_key_int(&w, STR("search_units"), (int64_t)a->usage.searches);
+		json_close(&w, '}');
+	}
+	if (a->usage.input) {
 		json_key(&w, STR("tokens"));
 		json_open(&w, '{');
 		json_key_int(&w, STR("input_tokens"), (int64_t)a->usage.input);
@@ -227,4 +233,5 @@ const struct wire_work rank_cohere = {
 	.read_answer = rank_read_answer,
 	.write_answer = cohere_write_answer,
 	.tokens = "meta.billed_units.input_tokens",
+	.searches = "meta.billed_units.search_units",
 };

@@ -14,7 +14,7 @@
 #include "codec/json_write.h"
 #include "wire/fold.h"
 
-enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
+enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX, ID_MOST = 512 };
 
 /* ---- the request on the pass lane ---- */
 
@@ -39,6 +39,13 @@ static fault_t skim_tokens(struct json_value most, struct skimmed *ret, str *ret
 	return FAULT_BAD_REQUEST;
 }
 
+static str skim_id(struct json_value id, struct arena *keep)
+{
+	if (id.type != JSON_STRING || id.raw.len < 2 || id.raw.len > ID_MOST)
+		return STR_NONE;
+	return arena_copy(keep, str_of(id.raw.ptr + 1, id.raw.len - 2));
+}
+
 /* A model is required also where OpenAI takes it from a stored prompt or an earlier
  * response: the route depends on it. */
 static fault_t responses_skim(str body, enum operation op, struct arena *keep,
@@ -46,6 +53,7 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 {
 	struct json_member members[MEMBERS_MOST];
 	struct json_value model = { 0 }, stream = { 0 }, most = { 0 };
+	struct json_value previous = { 0 }, conversation = { 0 }, store = { 0 };
 	size_t count;
 	fault_t why;
 
@@ -60,9 +68,20 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 			stream = members[i].value;
 		else if (fold_key_is(members[i].key, STR("max_output_tokens")))
 			most = members[i].value;
+		else if (fold_key_is(members[i].key, STR("previous_response_id")))
+			previous = members[i].value;
+		else if (fold_key_is(members[i].key, STR("conversation")))
+			conversation = members[i].value;
+		else if (fold_key_is(members[i].key, STR("store")))
+			store = members[i].value;
 	}
 	*ret = (struct skimmed){ .choices = 1 };
 	ret->wants_usage = true; /* a stream always has it */
+	ret->unstored = store.type == JSON_FALSE;
+	ret->previous = skim_id(previous, keep);
+	if (conversation.type == JSON_OBJECT)
+		conversation = json_get(conversation, STR("id"));
+	ret->conversation = skim_id(conversation, keep);
 	if ((why = skim_model(body, model, keep, ret, ret_detail)) ||
 	    (why = skim_stream(stream, ret, ret_detail)) ||
 	    (why = skim_tokens(most, ret, ret_detail)))
@@ -73,8 +92,12 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 static void responses_write_path(enum operation op, str model, bool stream,
                                  struct buf *to)
 {
-	(void)model;
 	(void)stream;
+	if (op == OP_STORED) { /* model: the response's id */
+		buf_add(to, STR("/responses/"));
+		buf_add(to, model);
+		return;
+	}
 	buf_add(to, op == OP_CHAT    ? STR("/responses")
 	            : op == OP_COUNT ? STR("/responses/input_tokens")
 	                             : operations[op].path);

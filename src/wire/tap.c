@@ -23,6 +23,29 @@ static void keep_text(char *to, uint8_t *len, size_t room, str text)
 	*len = (uint8_t)text.len;
 }
 
+static void keep_seal(struct tap *t, str blob)
+{
+	str end = str_from(blob, blob.len - min_of(blob.len, sizeof(t->seal)));
+
+	keep_text(t->seal, &t->seal_len, sizeof(t->seal), end);
+}
+
+void tap_odd(struct tap *t, str name)
+{
+	t->unknown++;
+	name = str_first(name, TAP_ODD_NAME);
+	for (int i = 0; name.len && i < TAP_ODD; i++) {
+		if (t->odd[i].count == 0) {
+			memcpy(t->odd[i].name, name.ptr, name.len);
+			t->odd[i].len = (uint8_t)name.len;
+		} else if (!str_eq(str_of(t->odd[i].name, t->odd[i].len), name)) {
+			continue;
+		}
+		t->odd[i].count++;
+		return;
+	}
+}
+
 static void take_usage(struct tap *t, const struct token_usage *u)
 {
 	if (u->input > COUNT_MOST || u->output > COUNT_MOST ||
@@ -58,6 +81,8 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_BEGIN:
 		if (t->model_len == 0)
 			keep_text(t->model, &t->model_len, sizeof(t->model), e->name);
+		if (t->id_len == 0)
+			keep_text(t->id, &t->id_len, sizeof(t->id), e->id);
 		break;
 	case CHAT_OPEN:
 		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
@@ -72,6 +97,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 			s->found->is_meaningful = true;
 		break;
 	case CHAT_SEALED:
+		keep_seal(t, e->seal.blob);
 		t->text_bytes += e->seal.blob.len;
 		s->found->is_meaningful = true;
 		break;
@@ -89,7 +115,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		t->done = s->found->is_end = true;
 		break;
 	case CHAT_ODD:
-		t->unknown++;
+		tap_odd(t, e->name);
 		break;
 	case CHAT_CITE:
 	case CHAT_CLOSE:

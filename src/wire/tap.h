@@ -17,6 +17,9 @@ struct tap_sink {
 void tap_sink_init(struct tap_sink *s, struct tap *t, struct tap_event *ret,
                    struct chat_sink *next);
 
+/* Something that this format is not known to have; name may be empty. */
+void tap_odd(struct tap *t, str name);
+
 /* One event of a stream, by the format's own tap where it has one and nobody follows. */
 void wire_tap_event(const struct wire *wire, struct tap *t, str name, str data,
                     struct tap_event *ret, struct chat_sink *next);

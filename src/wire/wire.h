@@ -27,9 +27,12 @@ struct skimmed {
 	struct edit ask_usage; /* asks for it instead; len and with may be 0 */
 	uint64_t max_tokens;   /* 0: not said */
 	uint32_t choices;      /* n; 1 when not said */
+	/* what providers keep: names of the client's, raw; or empty */
+	str previous, conversation;
+	bool unstored; /* the answer is not to be kept */
 };
 
-enum { TAP_TEXT = 64 };
+enum { TAP_TEXT = 64, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
 
 /* What has been seen of one answer. */
 struct tap {
@@ -45,10 +48,19 @@ struct tap {
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
 	uint64_t text_bytes;    /* of generated text, for estimates */
-	uint64_t unknown;       /* events that are not of this format */
+	uint64_t unknown;       /* events and members that are not of this format */
+	struct {
+		uint32_t count; /* 0: free */
+		uint8_t len;
+		char name[TAP_ODD_NAME];
+	} odd[TAP_ODD]; /* the first few names among them */
 	struct token_usage usage;
 	char finish[TAP_TEXT], model[TAP_TEXT * 2];
 	uint8_t finish_len, model_len;
+	/* the answer's own id, and the end of its last encrypted item, raw; the formats'
+	 * own taps do not look for them */
+	char id[TAP_TEXT * 2], seal[TAP_SEAL];
+	uint8_t id_len, seal_len;
 	uint64_t said;      /* input tokens, by the answer's head (wire->tokens_line) */
 	struct frame frame; /* of the last event that was a piece of text and no more */
 };

@@ -14,16 +14,29 @@ bool work_crosses(const struct wire *from, const struct wire *to, enum operation
 	       to->work[op]->write;
 }
 
+static bool read_count(struct json_value root, const char *path, uint64_t *to)
+{
+	uint64_t count;
+
+	if (!path || !json_u64(json_path(root, path), &count) || count > COUNT_MOST)
+		return false;
+	*to = count;
+	return true;
+}
+
 bool work_usage(const struct wire *wire, enum operation op, struct json_value root,
                 struct token_usage *ret)
 {
 	const struct wire_work *work = wire->work[op];
-	uint64_t tokens;
+	struct token_usage usage = { 0 };
 
-	if (!work || !work->tokens || op == OP_COUNT ||
-	    !json_u64(json_path(root, work->tokens), &tokens) || tokens > COUNT_MOST)
+	if (!work || op == OP_COUNT)
 		return false;
-	*ret = (struct token_usage){ .input = tokens };
+	bool has_tokens = read_count(root, work->tokens, &usage.input);
+	bool has_searches = read_count(root, work->searches, &usage.searches);
+	if (!has_tokens && !has_searches)
+		return false;
+	*ret = usage;
 	return true;
 }
 

@@ -37,7 +37,9 @@ struct wire_work {
 	/* UPSTREAM_MALFORMED: what the provider said cannot be written. */
 	fault_t (*write_answer)(const struct chat_request *r, const struct work_answer *a,
 	                        struct buf *to);
-	const char *tokens; /* where an answer says the input's tokens; may be NULL */
+	/* Where an answer says the input's tokens, and how many searches it is billed as;
+	 * may be NULL. */
+	const char *tokens, *searches;
 };
 
 /* Can a provider of `to` do what a client of `from` asks? */

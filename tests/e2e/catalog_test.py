@@ -12,7 +12,7 @@ import time
 import answers
 from certs import Certs
 from fake_provider import Fake
-from harness import Gateway, check, openai_error, provider, route, same
+from harness import CHAT, Gateway, check, openai_error, provider, route, same
 from raw import SLOW, Raw, request, until
 
 NOW = time.strftime("%Y%m%d", time.gmtime())
@@ -357,7 +357,8 @@ def test_discovered_models_work_at_once():
         code, out, _ = other.cli("providers")
         check("2 new models" in out, out)
         code, out, _ = other.cli("providers", "--json")
-        same(json.loads(out)["configured"][0]["new_models"], 2, "sluice providers")
+        shown = json.loads(out)["configured"][0]
+        same((shown["new_models"], shown["new_model_ids"]), (2, ["first", "second"]), "sluice providers")
         # A provider that fails changes nothing, and is named once.
         where.list = (500, {"error": "no"})
         until(lambda: "does not tell its models" in other.stderr(), "a warning", 10)
@@ -408,3 +409,93 @@ def test_a_silent_provider_does_not_delay_the_end():
     check(time.monotonic() - began < 3 * SLOW, "time to stop")
     other.remove()
     shop.stop()
+
+
+def test_all_pages_of_a_list_are_read():
+    """Anthropic's and Gemini's lists have pages; one that leads to itself ends the list."""
+    pages = {
+        "am": ({"": {"data": [{"id": "a1"}], "has_more": True, "last_id": "a1"},
+                "a1": {"data": [{"id": "a/2"}], "has_more": True, "last_id": "a/2"},
+                "a%2F2": {"data": [{"id": "a3"}], "has_more": False, "last_id": "a3"}}, "after_id"),
+        "gm": ({"": {"models": [{"name": "models/g1"}], "nextPageToken": "t=2"},
+                "t%3D2": {"models": [{"name": "models/g2"}], "nextPageToken": "t=2"}}, "pageToken"),
+    }
+    shop = Fake()
+    for name, (lists_of, word) in pages.items():
+        def script(x, lists_of=lists_of, word=word):
+            query = dict(each.split("=", 1) for each in x.request.target.split("?")[1].split("&"))
+            x.send(answers.http(json.dumps(lists_of[query.get(word, "")]).encode()))
+        shop.site(name).default = script
+    other = Gateway("providers:\n" + "".join(
+        f'  {name}: {{ format: {form}, url: "{shop.site(name).url}", key: sk, discover: 1s }}\n'
+        for name, form in (("am", "anthropic"), ("gm", "gemini"))))
+    try:
+        for name, ids in (("am", ["a1", "a/2", "a3"]), ("gm", ["g1", "g2"])):
+            def seen(name=name):
+                return [each["id"] for each in json.loads(other.get("/v1/models").body)["data"]
+                        if each["id"].startswith(name + "/")]
+            until(lambda: len(seen()) >= len(ids), f"all models of {name}", 10)
+            same(seen(), [f"{name}/{each}" for each in ids], name)
+        until(lambda: len(shop.site("gm").requests) > 2, "a second round", 10)
+        page = "/gm/v1/models?pageSize=1000"
+        same([r.target for r in shop.site("gm").requests][:3], [page, page + "&pageToken=t%3D2", page],
+             "asked")
+    finally:
+        other.remove()
+        shop.stop()
+
+
+# --- what no format knows ----------------------------------------------------------------------------
+
+def test_unknown_events_are_counted_and_shown():
+    """Also after a restart, and after a kill; whatever is done to a terminal is not."""
+    shop = Fake()
+    chats, claude = shop.site("chats"), shop.site("claude")
+    odd = [b'data: {"object":"chat.news","id":"x"}\n\n', b'data: {"n\\u001b[2J":1}\n\n']
+    chats.default = lambda x: x.send(answers.http_stream([odd[0], *answers.events()[:2], odd[0], odd[1],
+                                                          *answers.events()[2:]]))
+    start = {"type": "message_start", "message": {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
+        "stop_reason": None, "usage": {"input_tokens": 1, "output_tokens": 1}}}
+    events = [start, {"type": "message_news"}, {"type": "content_block_start", "index": 0,
+                                                "content_block": {"type": "text", "text": ""}},
+              {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+              {"type": "content_block_stop", "index": 0},
+              {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+              {"type": "message_stop"}]
+    claude.default = lambda x: x.send(answers.http_stream(
+        [b"event: %s\ndata: %s\n\n" % (e["type"].encode(), answers.dumps(e)) for e in events]))
+    other = Gateway("providers:\n" + provider("chats", chats.url) + provider("quiet", chats.url) +
+                    f'  claude: {{ format: anthropic, url: "{claude.url}", key: sk }}\n')
+
+    def shown():
+        code, out, err = other.cli("providers", "--json")
+        same(code, 0, err)
+        return {each["name"]: each["unknown"] for each in json.loads(out)["configured"]}
+
+    def counts(what):
+        return what["count"], {each["name"]: each["count"] for each in what["names"]}
+    try:
+        same(shown(), {"chats": None, "quiet": None, "claude": None}, "at first")
+        for _ in range(2):
+            same(other.post(other.chat("chats/m", stream=True)).status, 200, "chats")
+            for path in ("/v1/messages", CHAT):       # the pass lane, and the other one
+                body = {**other.chat("claude/m", stream=True), "max_tokens": 9}
+                same(other.post(body, path).status, 200, path)
+        name = 'n\\u001b[2J'
+        until(lambda: shown()["claude"] and shown()["claude"]["count"] == 4, "the last of them")
+        same(counts(shown()["chats"]), (6, {"chat.news": 4, name: 2}), "chats")
+        same(counts(shown()["claude"]), (4, {"message_news": 4}), "claude")
+        same(shown()["quiet"], None, "quiet")
+        check(0 < shown()["claude"]["first"] < shown()["claude"]["last"] < 5e15, shown()["claude"])
+        for end in (other.stop, other.kill):
+            end()
+            same(counts(shown()["claude"])[0], 4, "while nothing runs")
+            other.start()
+        other.post({**other.chat("claude/m", stream=True), "max_tokens": 9}, "/v1/messages")
+        until(lambda: counts(shown()["claude"]) == (5, {"message_news": 5}), "it to go on counting")
+        code, out, _ = other.cli("providers")
+        check("sent 5 events or members unknown to its format" in out and "message_news (5)" in out, out)
+    finally:
+        other.remove()
+        shop.stop()

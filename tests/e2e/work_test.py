@@ -383,6 +383,10 @@ def test_rankings():
             found = [(each["index"], each["relevance_score"])
                      for each in value.get("results", value.get("data"))]
             same(found, [(1, 3 / 64), (2, 2 / 64)], f"{path} {model}")
+            if model == "ranks":                    # billed by the search, in both lanes
+                row = gateway.row(fake.requests[-1].id)
+                same((row["usage_kind"], row["searches"], row["input_tokens"], row["cost_nano"]),
+                     ("reported", 1, 0, None), "row")
     reply = gateway.post({"model": "ranks", "query": "q", "documents": [{"text": "a"}, "bb"],
                           "return_documents": True}, path="/v1/rerank")
     same([each["document"]["text"] for each in reply.json()["results"]], ["bb", "a"], "documents")

@@ -98,5 +98,26 @@ async function embeddings() {
 	}
 }
 
+// What the provider keeps.
+async function stored() {
+	const label = 'openai responses->openai-responses/stored'
+	const gone = (promise) => promise.then(() => false, (error) => error instanceof OpenAI.NotFoundError)
+	try {
+		const model = 'openai-responses/echo', made = await client.responses.create({ model, input: 'hi' })
+		const got = await client.responses.retrieve(made.id)
+		check(got.id === made.id && got.status === 'completed', got)
+		check(Array.isArray((await client.responses.inputItems.list(made.id)).data), 'input items')
+		check((await client.responses.cancel(made.id)).id === made.id, 'cancel')
+		const next = await client.responses.create({ model, input: 'on', previous_response_id: made.id })
+		check(next.output_text === 'You said: on', next)
+		await client.responses.delete(made.id)
+		check(await gone(client.responses.retrieve(made.id)), 'it is still there')
+		check(await gone(client.responses.delete('resp_never')), 'one that never was')
+		console.log(`ok ${label}`)
+	} catch (error) {
+		console.log(`FAIL ${label}: ${error.message}`)
+	}
+}
+
 await run([{ name: 'openai chat', format: 'openai-chat', ask: chat, is, more: embeddings },
-	{ name: 'openai responses', format: 'openai-responses', ask: responses, is }])
+	{ name: 'openai responses', format: 'openai-responses', ask: responses, is, more: stored }])

@@ -67,3 +67,43 @@ TEST(a_wrong_method_is_told_from_a_wrong_path)
 	CHECK(endpoint_find(HTTP_GET, STR("/v1/models/openai/gpt-5"), &rest, &why));
 	CHECK_STR(rest, "openai/gpt-5");
 }
+
+TEST(a_stored_response_is_found_by_its_id)
+{
+	static const struct {
+		enum http_method method;
+		const char *path, *rest, *suffix;
+	} rows[] = {
+		{ HTTP_GET, "/v1/responses/resp_1", "resp_1", "" },
+		{ HTTP_DELETE, "/openai/v1/responses/resp_1", "resp_1", "" },
+		{ HTTP_GET, "/v1/responses/resp_1/input_items", "resp_1",
+		  "/input_items" },
+		{ HTTP_POST, "/responses/resp_1/cancel", "resp_1", "/cancel" },
+	};
+	static const char *const others[] = { "/v1/responses/", "/v1/responses/a/b",
+		                              "/v1/responses//cancel",
+		                              "/v1/responses/a/b/cancel" };
+	struct buf methods = BUF_LIMIT(100);
+	str rest;
+	fault_t why;
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		const struct endpoint *e = endpoint_find(
+		        rows[i].method, str_from_z(rows[i].path), &rest, &why);
+
+		if (!CHECK(e && e->operation == OP_STORED)) {
+			printf("at %s\n", rows[i].path);
+			continue;
+		}
+		CHECK_STR_EQ(rest, str_from_z(rows[i].rest));
+		CHECK_STR_EQ(e->suffix, str_from_z(rows[i].suffix));
+	}
+	for (size_t i = 0; i < countof(others); i++) {
+		if (!CHECK(!find(HTTP_GET, others[i]) && !find(HTTP_POST, others[i])))
+			printf("at %s\n", others[i]);
+	}
+	endpoint_methods(STR("/v1/responses/resp_1"), &methods);
+	CHECK_STR(buf_str(&methods), "GET, DELETE");
+	CHECK(find(HTTP_POST, "/v1/responses/input_tokens")->operation == OP_COUNT);
+	buf_free(&methods);
+}

@@ -50,6 +50,8 @@ TEST(cost_is_unknown_where_a_price_is)
 
 	m.price[0].output = PRICE_UNKNOWN;
 	CHECK_INT(price_cost(&m, &u), COST_UNKNOWN);
+	m = model();
+	CHECK_INT(price_cost(&m, &(struct token_usage){ .searches = 1 }), COST_UNKNOWN);
 	m.prices = 0;
 	CHECK_INT(price_cost(&m, &u), COST_UNKNOWN);
 }

@@ -1,0 +1,29 @@
+/* pinned.h - requests that speak of what one account of a provider keeps.
+ *
+ * A stored response, a file, a conversation and an encrypted item mean something to the
+ * provider and the key that made them, and to nobody else.  What an answer brings of
+ * that kind is remembered (policy/pins.h; through the journal also in the ledger), and a
+ * later request that names it goes there:
+ *
+ *	previous_response_id    to that account alone, for the virtual key that made it
+ *	GET, DELETE of an id    the same
+ *	a conversation, a file  to the account with which it was used before, alone
+ *	an encrypted item       to that account first; to no other of the same format,
+ *since it would be refused; to other formats as always, which drop it and say so
+ *
+ * Names that nobody remembers change nothing. */
+#pragma once
+#include "gateway/attempt.h"
+
+/* After the candidates are in order: takes out those that cannot have what the request
+ * speaks of.  PREVIOUS_UNKNOWN, PINNED, or NULL. */
+must_check fault_t pinned_route(struct exchange *x, str *ret_detail);
+/* The same for OP_STORED: the one candidate is who keeps the response in the path.
+ * NO_SUCH_RESPONSE, or NULL. */
+must_check fault_t pinned_stored(struct exchange *x, str *ret_detail);
+/* Is the key of that provider given, so that no other may be tried? */
+bool pinned_is_key_fixed(const struct exchange *x, const struct provider *p);
+/* Which of that provider's keys comes first. */
+unsigned pinned_key_at(const struct exchange *x, const struct provider *p);
+/* Before what the answer says goes to the client; may be called again. */
+void pinned_remember(struct attempt *a);

@@ -1,0 +1,383 @@
+"""What a provider keeps: stored responses, files, conversations and encrypted items go to the
+provider and the key that made them, and to nobody else, also after a restart.
+
+`sluice mock` plays accounts that keep responses, each for its own credential; where the bytes
+upstream matter, the raw provider does.
+"""
+
+import json
+import socket
+import subprocess
+
+import answers
+from fake_provider import Fake
+from harness import Gateway, check, free_port, openai_error, route, same
+from raw import SLUICE, request, until
+
+gateway = fake = mock = None
+RESPONSES = "/v1/responses"
+
+
+def line(name, url, form="openai-responses", keys="sk-one"):
+    return f'  {name}: {{ format: {form}, url: "{url}", keys: [{keys}] }}\n'
+
+
+def body(with_second=True):
+    """Two accounts that keep responses, one of them with two keys; and others."""
+    second = line("second", f"http://127.0.0.1:{mock.port}/v1", keys="sk-second") if with_second else ""
+    return ("providers:\n" +
+            line("first", f"http://127.0.0.1:{mock.port}/v1", keys="sk-first") + second +
+            line("claude", f"http://127.0.0.1:{mock.port}/v1", "anthropic", "sk-claude") +
+            line("one", fake.site("one").url, keys="sk-one, sk-one-more") +
+            line("two", fake.site("two").url, keys="sk-two") +
+            line("chats", fake.site("chats").url, "openai-chat", "sk-chats") +
+            "routes:\n" +
+            (route("swapped", "second/echo", "first/echo") +
+             route("away", "second/echo", "claude/echo") if with_second else
+             route("swapped", "claude/echo") + route("away", "claude/echo")) +
+            route("foreign", "claude/echo") +
+            route("raw", "one/m", "two/m", "chats/m") + route("turned", "two/m", "one/m") +
+            route("chatty", "chats/m", "one/m"))
+
+
+class Mock:
+    """A `sluice mock` in a process of its own: it keeps what it said while the gateway restarts."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.process = subprocess.Popen([SLUICE, "mock", "--listen", f"127.0.0.1:{self.port}"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(self._listens, "the mock to listen")
+
+    def _listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def setup():
+    global gateway, fake, mock
+    fake, mock = Fake(), Mock()
+    gateway = Gateway(body())
+
+
+def teardown():
+    if mock:
+        mock.stop()
+
+
+def ask(model, text="hi", key="test", **more):
+    return gateway.post({"model": model, "input": text, **more}, path=RESPONSES, key=key)
+
+
+def make(model, **more):
+    """The id of a stored response."""
+    reply = ask(model, **more)
+    check(reply.status == 200, reply)
+    if not more.get("stream"):
+        return reply.json()["id"]
+    for each in reply.body.decode().splitlines():
+        if each.startswith("data: ") and '"response.created"' in each:
+            return json.loads(each[6:])["response"]["id"]
+    raise AssertionError(f"no response.created in {reply.body[:300]}")
+
+
+def delete(stored, key="test"):
+    return gateway.get(f"{RESPONSES}/{stored}", method="DELETE", key=key)
+
+
+# --- stored responses --------------------------------------------------------------------------------
+
+def test_get_and_delete_go_to_who_made_it():
+    for model in ("first/echo", "second/echo"):
+        for stream in (False, True):
+            stored = make(model, stream=stream)
+            reply = gateway.get(f"{RESPONSES}/{stored}?include[]=usage")
+            check(reply.status == 200, model, reply)
+            same(reply.json()["id"], stored, "id")
+            same(reply.header("x-sluice-provider"), model.split("/")[0], "provider")
+            same(gateway.get(f"{RESPONSES}/{stored}/input_items").json()["object"], "list", "items")
+            reply = gateway.post(None, f"/openai{RESPONSES}/{stored}/cancel")
+            same(reply.json()["id"], stored, "cancelled")
+            same(delete(stored).json(), {"id": stored, "object": "response", "deleted": True}, "deleted")
+            openai_error(gateway.get(f"{RESPONSES}/{stored}"), 404)
+            openai_error(delete(stored), 404)
+
+
+def test_nobody_else_gets_it():
+    stored = make("first/echo")
+    message = openai_error(gateway.get(f"{RESPONSES}/{stored}", key="other"), 404)["message"]
+    check("first" not in message, "who has it, in", message)
+    openai_error(delete(stored, key="other"), 404)
+    openai_error(gateway.post(None, f"{RESPONSES}/{stored}/cancel", key="other"), 404)
+    openai_error(ask("first/echo", key="other", previous_response_id=stored), 400,
+                 "previous_response_not_found")
+    openai_error(gateway.get(f"{RESPONSES}/{stored}", key=None), 401)
+    check(gateway.get(f"{RESPONSES}/{stored}").status == 200, "its own key")
+
+
+def test_what_is_not_stored_is_not_known():
+    stored = make("first/echo", store=False)
+    openai_error(gateway.get(f"{RESPONSES}/{stored}"), 404)
+    for wrong in ("resp_nobody", "a%2fb", "..", "resp.x", "x" * 300):
+        openai_error(gateway.get(f"{RESPONSES}/{wrong}"), 404)
+    # Between two formats the id is of our own making.
+    openai_error(gateway.get(f"{RESPONSES}/{make('foreign')}"), 404)
+
+
+def test_methods_of_a_stored_response():
+    for method, path in (("PUT", "/resp_1"), ("POST", "/resp_1"), ("DELETE", "/resp_1/input_items"),
+                         ("GET", "/resp_1/cancel")):
+        reply = gateway.post(b"{}" if method in ("POST", "PUT") else None, RESPONSES + path,
+                             method=method)
+        openai_error(reply, 405)
+        check(reply.header("allow"), method, path, reply)
+    openai_error(gateway.get(f"{RESPONSES}/a/b"), 404)
+
+
+def test_a_previous_response_overrides_the_order():
+    """The route's first target is another account, which would not know the id."""
+    stored = make("first/echo")
+    for stream in (False, True):
+        reply = ask("swapped", previous_response_id=stored, stream=stream)
+        check(reply.status == 200, reply)
+        same(reply.header("x-sluice-provider"), "first", "provider")
+    same(ask("swapped").header("x-sluice-provider"), "second", "without it")
+    # An id that nobody remembers goes where everything goes, and the provider says what it is.
+    error = openai_error(ask("swapped", previous_response_id="resp_mock7777777"), 400)
+    check("not found" in error["message"].lower(), error)
+
+
+def test_a_previous_response_of_somewhere_else_is_400():
+    stored = make("first/echo")
+    for model in ("away", "foreign", "second/echo"):
+        error = openai_error(ask(model, previous_response_id=stored), 400)
+        same(error["param"], "previous_response_id", "param")
+        check("provider first keeps it" in error["message"], error)
+    error = openai_error(ask("foreign", previous_response_id="resp_unknown"), 400)
+    check("previous_response_id" in error["message"], error)
+
+
+def test_it_is_remembered_over_a_restart():
+    stored, gone, other = make("first/echo"), make("first/echo"), make("second/echo")
+    check(delete(gone).status == 200, "deleted")
+    for end in (gateway.stop, gateway.kill):
+        end()
+        gateway.start()
+        same(gateway.get(f"{RESPONSES}/{stored}").header("x-sluice-provider"), "first", "provider")
+        same(gateway.get(f"{RESPONSES}/{other}").header("x-sluice-provider"), "second", "provider")
+        same(ask("swapped", previous_response_id=stored).header("x-sluice-provider"), "first", "pinned")
+        openai_error(gateway.get(f"{RESPONSES}/{stored}", key="other"), 404)
+        openai_error(gateway.get(f"{RESPONSES}/{gone}"), 404)
+
+
+def test_kill_before_it_is_in_the_ledger():
+    """The journal has it, whatever the recorder did."""
+    for _ in range(5):
+        stored = make("second/echo")
+        gateway.kill()
+        gateway.start()
+        same(gateway.get(f"{RESPONSES}/{stored}").header("x-sluice-provider"), "second", "provider")
+
+
+def test_a_provider_that_is_gone_is_named():
+    stored = make("second/echo")
+    gateway.write(body(with_second=False))
+    gateway.stop()
+    gateway.start()
+    try:
+        message = openai_error(gateway.get(f"{RESPONSES}/{stored}"), 404)["message"]
+        check("not in the configuration any more" in message, message)
+        error = openai_error(ask("first/echo", previous_response_id=stored), 400)
+        check("not in the configuration any more" in error["message"], error)
+    finally:
+        gateway.stop()
+        gateway.write(body())
+        gateway.start()
+    check(gateway.get(f"{RESPONSES}/{stored}").status == 200, "when it is back")
+
+
+def test_the_only_one_who_could_have_it_is_asked():
+    alone = Gateway("providers:\n" + line("first", f"http://127.0.0.1:{mock.port}/v1", keys="sk-first") +
+                    line("claude", f"http://127.0.0.1:{mock.port}/v1", "anthropic", "sk-claude"))
+    stored = make("first/echo")
+    same(alone.get(f"{RESPONSES}/{stored}").json()["id"], stored, "id")
+    openai_error(alone.get(f"{RESPONSES}/resp_mock7777777"), 404)
+    alone.remove()
+
+
+def test_the_ledger_has_it_for_nothing():
+    stored = make("first/echo")
+    same(gateway.get(f"{RESPONSES}/{stored}").status, 200, "status")
+    rows = until(lambda: gateway.rows("operation = 'stored_response' AND state = 'done' AND asked = ''"
+                                      " AND provider = 'first' AND status = 200"), "the row")
+    same((rows[-1]["cost_nano"], rows[-1]["usage_kind"]), (0, "none"), "cost")
+
+
+# --- what goes upstream ------------------------------------------------------------------------------
+
+def test_the_request_upstream():
+    site = fake.site("two")
+    site.default = response("resp_up1")
+    stored = make("turned")
+    site.queue(plain({"id": stored, "object": "response"}))
+    reply = gateway.get(f"{RESPONSES}/{stored}?include[]=a&stream=false", headers=[("OpenAI-Beta", "x=1")])
+    same(reply.json()["id"], stored, "id")
+    up = site.requests[-1]
+    same((up.method, up.target), ("GET", f"/two/v1/responses/{stored}?include[]=a&stream=false"), "line")
+    same(up.header("authorization"), "Bearer sk-two", "credential")
+    same((up.header("content-length"), up.header("content-type"), up.header("openai-beta")),
+         (None, None, "x=1"), "headers")
+    same(up.body, b"", "body")
+    site.queue(plain({}))
+    gateway.post({"x": 1}, f"{RESPONSES}/{stored}/cancel")
+    same((site.requests[-1].method, site.requests[-1].body), ("POST", b'{"x": 1}'), "cancel")
+    site.queue(plain({"error": {"message": "Not here.", "type": "t", "param": None, "code": None}}, 404))
+    reply = gateway.get(f"{RESPONSES}/{stored}")
+    same((reply.status, reply.json()["error"]["message"]), (404, "Not here."), "its own words")
+    site.queue(plain({"error": {"message": "No."}}, 401))
+    reply = gateway.get(f"{RESPONSES}/{stored}")
+    openai_error(reply, 502, "upstream_auth")
+
+
+def test_a_background_stream_is_resumed():
+    site = fake.site("two")
+    site.default = response("resp_up2")
+    stored = make("turned")
+    parts = stream_of("resp_up2")[1:]
+    site.queue(lambda x: x.send(answers.http_stream(parts)))
+    reply = gateway.get(f"{RESPONSES}/{stored}?stream=true&starting_after=0")
+    check(reply.status == 200 and reply.body.startswith(b"".join(parts)), reply)
+    same(site.requests[-1].target, f"/two/v1/responses/{stored}?stream=true&starting_after=0", "target")
+    cut = answers.head(200, [("Content-Type", "text/event-stream")], framing="chunked")
+    site.queue(*[lambda x: (x.send(cut), x.close())] * 2)
+    openai_error(gateway.get(f"{RESPONSES}/{stored}?stream=true"), 502)
+
+
+# --- keys, files, encrypted items --------------------------------------------------------------------
+
+def plain(value, status=200):
+    return lambda x: x.send(answers.http(answers.dumps(value), status))
+
+
+def whole(name, seal=None):
+    output = [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal}] if seal else []
+    return {"id": name, "object": "response", "created_at": 1, "status": "completed", "model": "m",
+            "output": [*output, {"type": "message", "id": "msg_1", "role": "assistant",
+                                 "status": "completed", "content": [
+                                     {"type": "output_text", "text": "hi", "annotations": []}]}],
+            "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
+
+
+def stream_of(name, seal=None):
+    done = whole(name, seal)
+    events = [{"type": "response.created", "response": {**done, "status": "in_progress", "output": []}}]
+    for at, item in enumerate(done["output"]):
+        events.append({"type": "response.output_item.added", "output_index": at, "item": item})
+        if item["type"] == "message":
+            events.append({"type": "response.output_text.delta", "output_index": at,
+                           "content_index": 0, "item_id": item["id"], "delta": "hi"})
+        events.append({"type": "response.output_item.done", "output_index": at, "item": item})
+    events.append({"type": "response.completed", "response": done})
+    return [b"event: " + e["type"].encode() + b"\ndata: " +
+            answers.dumps({**e, "sequence_number": n}) + b"\n\n" for n, e in enumerate(events)]
+
+
+def response(name, seal=None):
+    def script(x):
+        if x.request.wants_stream():
+            x.send(answers.http_stream(stream_of(name, seal)))
+        else:
+            x.send(answers.http(answers.dumps(whole(name, seal))))
+    return script
+
+
+def last_of():
+    """(site, credential) of the newest request."""
+    up = fake.requests[-1]
+    return up.target.split("/")[1], up.header("authorization")
+
+
+def test_the_key_that_made_it():
+    """The first key was refused when it was made, so the second has it; and the other way."""
+    one = fake.site("one")
+    one.default = response("resp_key2")
+    one.queue(plain({"error": {"message": "no"}}, 401))
+    stored = make("one/m")
+    same(last_of(), ("one", "Bearer sk-one-more"), "made by")
+    one.queue(plain(whole(stored)))
+    gateway.get(f"{RESPONSES}/{stored}")
+    same(last_of(), ("one", "Bearer sk-one-more"), "asked for")
+    ask("turned", previous_response_id=stored)
+    same(last_of(), ("one", "Bearer sk-one-more"), "goes on")
+    # It would be refused by all others: nobody else is asked.
+    count = len(fake.requests)
+    for status, code in ((401, 502), (500, 502), (429, 429)):
+        one.queue(plain({"error": {"message": "no"}}, status), plain({"error": {"message": "no"}}, status))
+        same(ask("turned", previous_response_id=stored).status, code, f"after {status}")
+        one.pending.clear()
+    same({r.target.split("/")[1] + r.header("authorization") for r in fake.requests[count:]},
+         {"oneBearer sk-one-more"}, "asked")
+
+
+def test_a_file_goes_where_it_was_used():
+    one, two = fake.site("one"), fake.site("two")
+    one.default, two.default = response("resp_f1"), response("resp_f2")
+    file = [{"role": "user", "content": [{"type": "input_file", "file_id": "file-abc"},
+                                         {"type": "input_text", "text": 'not "file_id": "file-zzz"'}]}]
+    same(gateway.post({"model": "raw", "input": file}, RESPONSES).status, 200, "first use")
+    same(last_of()[0], "one", "in order")
+    gateway.post({"model": "turned", "input": file}, RESPONSES, key="other")
+    same(last_of()[0], "one", "pinned, for every key")
+    gateway.post({"model": "turned", "input": "hi"}, RESPONSES)
+    same(last_of()[0], "two", "without it")
+    gateway.post({"model": "turned", "input": [{"role": "user", "content": [
+        {"type": "input_image", "file_id": "file-two"}]}]}, RESPONSES)
+    both = [{"role": "user", "content": [{"type": "input_file", "file_id": "file-abc"},
+                                         {"type": "input_image", "file_id": "file-two"}]}]
+    error = openai_error(gateway.post({"model": "raw", "input": both}, RESPONSES), 400)
+    check("one provider and key" in error["message"], error)
+    same(gateway.post({"model": "turned", "input": "hi", "conversation": {"id": "conv_1"}},
+                      RESPONSES).status, 200, "a conversation")
+    gateway.post({"model": "raw", "input": "hi", "conversation": "conv_1"}, RESPONSES)
+    same(last_of()[0], "two", "goes on")
+
+
+def test_encrypted_items_go_to_who_can_read_them():
+    one, two, chats = (fake.site(name) for name in ("one", "two", "chats"))
+    one.default, two.default = response("resp_s1", "gAAA" * 40 + "one"), response("resp_s2", "gAAA" * 40 + "two")
+    chats.default = answers.auto
+    for stream in (False, True):
+        for model, home in (("raw", "one"), ("turned", "two")):
+            site = fake.site(home)
+            reply = ask(model, store=False, stream=stream)
+            check(reply.status == 200, reply)
+            same(last_of()[0], home, "made by")
+            turn = [*whole("x", "gAAA" * 40 + home)["output"], {"role": "user", "content": "on"}]
+            other = "turned" if model == "raw" else "raw"
+            same(ask(other, turn, store=False, stream=stream).status, 200, "next turn")
+            same(last_of()[0], home, f"next turn on {other}")
+            # Another format can go on without it; another account of this one cannot.
+            count = len(fake.requests)
+            site.queue(*[plain({"error": {"message": "no"}}, 429)] * 2)
+            reply = ask("raw", turn, store=False, stream=stream)
+            check(reply.status == 200, reply)
+            same([r.target.split("/")[1] for r in fake.requests[count:]], [home, "chats"], "asked")
+            site.pending.clear()
+            site.queue(*[plain({"error": {"message": "no"}}, 429)] * 2)
+            same(ask("turned", turn, store=False).status, 429, "nobody else")
+            site.pending.clear()
+
+
+# --- WebSocket ---------------------------------------------------------------------------------------
+
+def test_a_websocket_is_426():
+    with gateway.open() as raw:
+        raw.send(request("GET", RESPONSES, [gateway.bearer(), ("Connection", "Upgrade"),
+                                            ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+                                            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")], None))
+        openai_error(raw.reply("GET"), 426)
+    openai_error(gateway.get(RESPONSES), 404)
