@@ -45,6 +45,7 @@ enum ledger_statement {
 enum {
 	LEDGER_ROW_VALUES = 28, /* parameters of a whole row */
 	LEDGER_ROWS_AT_ONCE = 8,
+	LEDGER_PRUNED_AT_ONCE = 5000,
 };
 
 /* By enum ledger_statement. */
