@@ -1,9 +1,13 @@
 #include "gateway/pinned.h"
 
+#include "codec/json.h"
 #include "gateway/lane.h"
 #include "meter/pin_record.h"
 
-enum { KEPT_MOST = 16 /* names in one request that are looked at */ };
+enum {
+	KEPT_MOST = 16, /* names in one request that are looked at */
+	ITEMS_MOST = 8, /* of one answer, the last ones, that are remembered */
+};
 #define KNOWN_WELL (24 * 3600 * USEC_SEC) /* so long a pin is not written again */
 
 /* What a request speaks of, and where it has to go. */
@@ -130,6 +134,25 @@ static void find_kept(struct exchange *x)
 	}
 }
 
+/* The id in the newest reference to an item of an earlier answer.  References are flat
+ * objects. */
+static str last_reference(const struct exchange *x)
+{
+	str body = retained_str(&x->body), rest = body, type, last = STR_NONE, id;
+
+	while (next_member(&rest, STR("\"type\""), &type)) {
+		if (!str_eq(type, STR("item_reference")))
+			continue;
+		str before = str_first(body, (size_t)(type.ptr - body.ptr));
+		str object = str_from(body, str_find_last(before, '{'));
+
+		object = str_first(object, str_find(object, '}'));
+		if (next_member(&object, STR("\"id\""), &id))
+			last = id;
+	}
+	return last;
+}
+
 /* The newest encrypted item: where it was made, those before it were too. */
 static str last_seal(const struct exchange *x)
 {
@@ -212,6 +235,11 @@ static str explain(struct exchange *x, const char *what, uint64_t account)
 		return arena_printf(&x->arena,
 		                    "%s: provider %.*s keeps it and is disabled", what,
 		                    STR_ARG(p->name));
+	if (!speaks_natively(x, p))
+		return arena_printf(&x->arena,
+		                    "%s: provider %.*s keeps it and does not speak this "
+		                    "format any more",
+		                    what, STR_ARG(p->name));
 	return arena_printf(
 	        &x->arena, "%s: provider %.*s keeps it, and \"%.*s\" does not lead there",
 	        what, STR_ARG(p->name), STR_ARG(str_first(x->skim.model, 128)));
@@ -230,14 +258,24 @@ static fault_t pin_to(struct exchange *x, const char *what, uint64_t account, bo
 static fault_t route_previous(struct exchange *x, struct pin *pin, bool *ret_found,
                               str *ret_detail)
 {
-	*ret_found = x->skim.previous.len && look(x, PIN_RESPONSE, x->skim.previous, pin);
-	if (!*ret_found)
+	const char *what = "previous_response_id";
+	bool found = x->skim.previous.len && look(x, PIN_RESPONSE, x->skim.previous, pin);
+
+	if (!found && x->pinned->several &&
+	    x->endpoint->wire->format == WIRE_OPENAI_RESPONSES) {
+		str reference = last_reference(x);
+
+		what = "item_reference";
+		found = reference.len && look(x, PIN_RESPONSE, reference, pin);
+	}
+	*ret_found = found;
+	if (!found)
 		return NULL;
-	x->param = STR("previous_response_id");
+	x->param = str_from_z(what);
 	/* Whose it is, is nobody else's to know. */
 	if (pin->key != x->key)
 		return FAULT_PREVIOUS_UNKNOWN;
-	fault_t why = pin_to(x, "previous_response_id", pin->account, false, ret_detail);
+	fault_t why = pin_to(x, what, pin->account, false, ret_detail);
 	if (!why)
 		x->param = STR_NONE;
 	return why;
@@ -438,6 +476,38 @@ static void remember_chat(struct attempt *a)
 		p->seal_len = t->seal_len;
 		remember_name(a, PIN_SEAL, str_of(t->seal, t->seal_len));
 	}
+}
+
+/* An item's id stands in the output's array, those of calls and parts elsewhere. */
+static void remember_items(struct attempt *a, struct json_value response)
+{
+	struct json_value output = json_get(response, STR("output")), id;
+	struct json_member m;
+	size_t left = 0;
+
+	for (struct json_iter it = json_iter(output); json_next(&it, &m);)
+		left++;
+	for (struct json_iter it = json_iter(output); json_next(&it, &m); left--) {
+		id = json_get(m.value, STR("id"));
+		if (left <= ITEMS_MOST && id.type == JSON_STRING && id.raw.len > 2 &&
+		    id.raw.len <= 2 + TAP_TEXT * 2)
+			remember_name(a, PIN_RESPONSE,
+			              str_of(id.raw.ptr + 1, id.raw.len - 2));
+	}
+}
+
+void pinned_look_at_whole(struct attempt *a, str json)
+{
+	const struct exchange *x = a->x;
+	struct json_value root, response;
+
+	if (a->lane || x->endpoint->operation != OP_CHAT || !x->pinned ||
+	    !x->pinned->several || x->skim.unstored ||
+	    x->endpoint->wire->format != WIRE_OPENAI_RESPONSES ||
+	    json_check(json, &json_limits_default, &root))
+		return;
+	response = json_get(root, STR("response")); /* of the stream's last event */
+	remember_items(a, response.type == JSON_OBJECT ? response : root);
 }
 
 void pinned_remember(struct attempt *a)

@@ -7,6 +7,7 @@
  *
  *	previous_response_id    to that account alone, for the virtual key that made it
  *	GET, DELETE of an id    the same
+ *	an item_reference       the same, where several accounts could be asked
  *	a conversation, a file  to the account with which it was used before, alone
  *	an encrypted item       to that account first; to no other of the same format,
  *since it would be refused; to other formats as always, which drop it and say so
@@ -27,3 +28,5 @@ bool pinned_is_key_fixed(const struct exchange *x, const struct provider *p);
 unsigned pinned_key_at(const struct exchange *x, const struct provider *p);
 /* Before what the answer says goes to the client; may be called again. */
 void pinned_remember(struct attempt *a);
+/* The whole response object, or the event that has it: before it goes to the client. */
+void pinned_look_at_whole(struct attempt *a, str json);

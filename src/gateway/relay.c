@@ -7,6 +7,7 @@
 
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/pinned.h"
 #include "policy/verdict.h"
 #include "wire/tap.h"
 
@@ -189,8 +190,10 @@ static void unary_whole(struct attempt *a, str body)
 		attempt_fail(a, why, message);
 	else if (x->skim.stream && operations[a->tap.operation].is_chat)
 		unary_as_stream(a, body);
-	else
+	else {
+		pinned_look_at_whole(a, body);
 		relay_unary_send(a, body);
+	}
 }
 
 static void raw_begin(struct attempt *a)

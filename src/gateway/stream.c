@@ -68,6 +68,8 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		ret->pass_error = true;
 	}
 	ret->ended = found.is_end;
+	if (found.is_end)
+		pinned_look_at_whole(a, data);
 	/* An end mark without a finish is no end, if there was a beginning (U27). */
 	if (found.is_end && a->first_token && !wire_is_complete(a->wire, &a->tap)) {
 		ret->why = FAULT_UPSTREAM_CUT;

@@ -91,7 +91,8 @@ static void add_attempt(struct show *s, const struct attempt_row *row)
 {
 	buf_addf(&s->out, "\n  #%u ", row->number);
 	text_safe(&s->out, row->provider);
-	buf_add_char(&s->out, '/');
+	if (row->model.len)
+		buf_add_char(&s->out, '/');
 	text_safe(&s->out, row->model);
 	if (row->state == ROW_OPEN)
 		buf_add(&s->out, STR("  running"));

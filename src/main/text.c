@@ -209,7 +209,8 @@ static void add_target(struct buf *to, const struct attempt_row *row)
 	}
 	if (row->provider.len) {
 		text_safe(to, row->provider);
-		buf_add_char(to, '/');
+		if (row->model.len) /* none of what is stored */
+			buf_add_char(to, '/');
 		text_safe(to, row->model);
 	} else {
 		text_safe(to, row->asked.len ? row->asked : STR("-"));

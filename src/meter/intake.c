@@ -228,9 +228,10 @@ static void prune(struct intake *in)
 
 	if (now < in->prune_at || in->in_trouble[LEDGER_TROUBLE])
 		return;
-	in->prune_at = now + PRUNE_EVERY;
-	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_LOADED))
+	bool more = false;
+	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_LOADED, &more))
 		ledger_rollback(in->ledger);
+	in->prune_at = more ? now : now + PRUNE_EVERY;
 }
 
 static void save_odd(struct intake *in, bool urgent)

@@ -2,7 +2,6 @@
  * account (the credential) that asked for it, as OpenAI does.
  *
  * Kept is that there was one, and of which model; what it said is not. */
-#include "codec/text.h"
 #include "mock/call.h"
 
 static uint64_t account_of(const struct http_request *req)
@@ -34,6 +33,7 @@ static struct stored *find(struct mock *m, str id, uint64_t account)
 
 refusal_t stored_look_back(struct call *c)
 {
+	str nothing = STR("null");
 	struct json_value root, previous;
 
 	if (c->wire != &wire_openai_responses || c->op != OP_CHAT ||
@@ -41,7 +41,7 @@ refusal_t stored_look_back(struct call *c)
 		return NULL;
 	c->keeps = json_get(root, STR("store")).type != JSON_FALSE;
 	previous = json_get(root, STR("previous_response_id"));
-	if (previous.type != JSON_STRING || previous.raw.len < 4)
+	if (previous.type != JSON_STRING || previous.raw.len < nothing.len)
 		return NULL;
 	if (!find(c->mock, call_text(c, previous), c->account)) {
 		c->detail = STR("Previous response not found.");
@@ -50,7 +50,7 @@ refusal_t stored_look_back(struct call *c)
 	/* What was said before is not kept: it answers what is said now. */
 	char *at = c->body.ptr + (previous.raw.ptr - c->body.ptr);
 	memset(at, ' ', previous.raw.len);
-	memcpy(at, "null", 4);
+	memcpy(at, nothing.ptr, nothing.len);
 	return NULL;
 }
 

@@ -93,8 +93,9 @@ typedef bool ledger_pin_fn(void *arg, const struct pin_row *pin);
 /* Those made since then, the newest first. */
 bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn *each,
                  void *arg);
-/* Forgets some thousand of those made before, or beyond the newest `keep`. */
-bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep);
+/* Forgets some thousand of those made before, or beyond the newest `keep`. *ret_more: it
+ * may be that there are others. */
+bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep, bool *ret_more);
 
 /* ---- oddities ---- */
 

@@ -46,7 +46,7 @@ bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn
 	return sqlite3_reset(st) == SQLITE_OK;
 }
 
-bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep)
+bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep, bool *ret_more)
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_PINS_PRUNE);
 
@@ -54,5 +54,9 @@ bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep)
 		return false;
 	sqlite3_bind_int64(st, 1, before_wall);
 	sqlite3_bind_int64(st, 2, keep);
-	return ledger_run(st);
+	sqlite3_bind_int64(st, 3, LEDGER_PRUNED_AT_ONCE);
+	if (!ledger_run(st))
+		return false;
+	*ret_more = sqlite3_changes(l->db) == LEDGER_PRUNED_AT_ONCE;
+	return true;
 }

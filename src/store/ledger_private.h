@@ -42,7 +42,10 @@ enum ledger_statement {
 	LEDGER_STATEMENTS,
 };
 
-enum { LEDGER_ROW_VALUES = 28 }; /* parameters of a whole row */
+enum {
+	LEDGER_ROW_VALUES = 28, /* parameters of a whole row */
+	LEDGER_PRUNED_AT_ONCE = 5000,
+};
 
 /* A row as the statements take it; its text goes by itself. */
 struct row_values {

@@ -224,7 +224,7 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_PINS_PRUNE] =
 		"DELETE FROM pin WHERE id IN (SELECT id FROM pin WHERE made < max(?1,"
 		" coalesce((SELECT made FROM pin ORDER BY made DESC LIMIT 1 OFFSET ?2), 0))"
-		" ORDER BY made LIMIT 5000)",
+		" ORDER BY made LIMIT ?3)",
 	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
 	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"

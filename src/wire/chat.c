@@ -264,7 +264,12 @@ static str name_of(const struct chat_request *r, unsigned i)
 {
 	str path = concepts[i].path[r->from];
 
-	return path.len ? path : concepts[i].name;
+	if (path.len)
+		return path;
+	/* Of one account, so no format has a place for it in another. */
+	if (i == CONCEPT_FILE_ID || i == CONCEPT_IMAGE_ID)
+		return r->from == WIRE_GEMINI ? STR("fileUri") : STR("file_id");
+	return concepts[i].name;
 }
 
 /* Agents offer a vendor's search beside tools of their own, and do without it. */

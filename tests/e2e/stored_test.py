@@ -286,6 +286,18 @@ def stream_of(name, seal=None):
             answers.dumps({**e, "sequence_number": n}) + b"\n\n" for n, e in enumerate(events)]
 
 
+def items(name, item):
+    """An answer with an item of that id."""
+    def script(x):
+        def say(data):
+            return data.replace(b'"msg_1"', b'"%s"' % item.encode())
+        if x.request.wants_stream():
+            x.send(answers.http_stream([say(part) for part in stream_of(name)]))
+        else:
+            x.send(answers.http(say(answers.dumps(whole(name)))))
+    return script
+
+
 def response(name, seal=None):
     def script(x):
         if x.request.wants_stream():
@@ -344,6 +356,22 @@ def test_a_file_goes_where_it_was_used():
                       RESPONSES).status, 200, "a conversation")
     gateway.post({"model": "raw", "input": "hi", "conversation": "conv_1"}, RESPONSES)
     same(last_of()[0], "two", "goes on")
+
+
+def test_references_to_items_go_where_they_are():
+    one, two = fake.site("one"), fake.site("two")
+    for stream in (False, True):
+        one.default, two.default = items("resp_i1", f"msg_one{stream}"), items("resp_i2", f"msg_two{stream}")
+        for model, home in (("raw", "one"), ("turned", "two")):
+            check(ask(model, stream=stream).status == 200, model)
+            same(last_of()[0], home, "made by")
+            turn = [{"type": "item_reference", "id": "rs_unknown"},
+                    {"id": f"msg_{home}{stream}", "type": "item_reference"},
+                    {"role": "user", "content": 'no {"type":"item_reference","id":"msg_i9"}'}]
+            for other in ("raw", "turned"):
+                same(ask(other, turn).status, 200, "next turn")
+                same(last_of()[0], home, f"next turn on {other}")
+        openai_error(ask("raw", turn, key="other"), 400, "previous_response_not_found")
 
 
 def test_encrypted_items_go_to_who_can_read_them():

@@ -50,6 +50,7 @@ static void check_list(struct ledger *l, usec since, unsigned most, const char *
 TEST(pins_come_back_newest_first)
 {
 	struct ledger *l = open_fresh();
+	bool more;
 
 	for (uint8_t n = 1; n <= 5; n++) {
 		struct pin_row row = row_of(n);
@@ -63,9 +64,33 @@ TEST(pins_come_back_newest_first)
 	gone.is_gone = true;
 	CHECK(ledger_pin_put(l, &gone) && ledger_pin_put(l, &gone));
 	check_list(l, 0, 100, "5 3 2 1 ");
-	CHECK(ledger_pins_prune(l, 2, 100));
+	CHECK(ledger_pins_prune(l, 2, 100, &more) && !more);
 	check_list(l, 0, 100, "5 3 2 ");
-	CHECK(ledger_pins_prune(l, 0, 1));
+	CHECK(ledger_pins_prune(l, 0, 1, &more) && !more);
 	check_list(l, 0, 100, "5 3 ");
+	ledger_close(&l);
+}
+
+TEST(many_pins_are_pruned_in_several_goes)
+{
+	struct ledger *l = open_fresh();
+	unsigned goes = 0;
+	bool more = true;
+
+	CHECK(ledger_begin(l));
+	for (unsigned n = 1; n <= 11000; n++) {
+		struct pin_row row = { .made_wall = n, .provider = STR("openai") };
+
+		memcpy(row.id, &n, sizeof(n));
+		CHECK(ledger_pin_put(l, &row));
+	}
+	CHECK(ledger_commit(l));
+	while (more && goes < 10) {
+		CHECK(ledger_pins_prune(l, 11000, 100, &more));
+		goes++;
+	}
+	CHECK(goes == 3);
+	CHECK(ledger_pins_prune(l, INT64_MAX, 0, &more) && !more);
+	check_list(l, 0, 10, "");
 	ledger_close(&l);
 }
