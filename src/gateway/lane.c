@@ -295,7 +295,7 @@ static void end_early(struct attempt *a, struct turn *t)
 {
 	const struct token_usage usage = attempt_estimate(a);
 
-	a->tap.has_usage = false;
+	tap_cut(&a->tap);
 	chat_stopper_end(a->lane->stopper, &usage);
 	t->ended = true;
 }

@@ -177,6 +177,13 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
 	return found.is_meaningful ? NULL : FAULT_EMPTY_ANSWER;
 }
 
+void tap_cut(struct tap *t)
+{
+	t->has_usage = false;
+	keep_text(t->finish, &t->finish_len, sizeof(t->finish),
+	          finish_names[FINISH_SEQUENCE]);
+}
+
 bool wire_is_complete(const struct wire *wire, const struct tap *t)
 {
 	return wire->is_complete && !t->reader ? wire->is_complete(t) : t->done;

@@ -262,4 +262,5 @@ def test_a_stream_that_is_cut_is_broken_off_at_the_provider():
     check(0 < answer.made < whole.made, "an estimate of what was made", answer, whole)
     row = until(lambda: gateway.rows("id = ? AND state = 'done'", attempt_id(reply.header("x-request-id"))),
                 "the row in the ledger")[0]
-    same((row["usage_kind"], row["output_tokens"]), ("estimated", answer.made), "the ledger")
+    same((row["usage_kind"], row["output_tokens"], row["finish"]), ("estimated", answer.made, "stop_sequence"),
+         "the ledger")

@@ -623,8 +623,8 @@ TEST(responses_write_what_was_read)
 		"'prompt_cache_retention':'24h','truncation':'auto','max_tool_calls':2,"
 		"'user':'u','service_tier':'priority','previous_response_id':'resp_1',"
 		"'prompt':{'id':'p'},'store':false}",
-		"{'model':'m-1','input':[],'text':{'format':{'type':'json_object'}},"
-		"'include':['reasoning.encrypted_content'],'store':false}",
+		("{'model':'m-1','input':[],'text':{'format':{'type':'json_object'}},"
+		 "'include':['reasoning.encrypted_content'],'store':false}"),
 	};
 
 	for (size_t i = 0; i < countof(bodies); i++) {
