@@ -32,6 +32,17 @@ static inline str buf_str(const struct buf *b)
 bool buf_reserve(struct buf *b, size_t n);
 /* All return false and add nothing when the limit forbids it. */
 bool buf_add(struct buf *b, str s);
+/* buf_add where many short pieces make a head: no call while there is room, and a literal
+ * is a few stores. */
+static inline bool buf_put(struct buf *b, str s)
+{
+	if (unlikely(s.len > b->cap - b->len))
+		return buf_add(b, s);
+	if (s.len)
+		memcpy(b->ptr + b->len, s.ptr, s.len);
+	b->len += s.len;
+	return true;
+}
 bool buf_add_char(struct buf *b, char c);
 bool buf_add_u64(struct buf *b, uint64_t value);
 /* A billionth each, with all nine decimals: 1500 is 0.000001500. */

@@ -6,9 +6,9 @@ enum { AUTHORIZATION_MOST = 2 * KiB };
 
 static void add_line(struct buf *to, str name, str value)
 {
-	buf_add(to, name);
-	buf_add(to, value);
-	buf_add(to, STR("\r\n"));
+	buf_put(to, name);
+	buf_put(to, value);
+	buf_put(to, STR("\r\n"));
 }
 
 /* Signed afresh for each attempt: a signature is good for five minutes. */

@@ -91,7 +91,8 @@ static void keep_head(struct exchange *x)
 	x->as_array = x->endpoint->wire->format == WIRE_GEMINI && x->endpoint->stream &&
 	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
 	                str_eq(alt, STR("sse")));
-	x->strict = str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
+	x->strict = http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)) &&
+	            str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 

@@ -146,31 +146,23 @@ void headers_to_upstream(const struct http_request *req, struct buf *to)
 	add_lines(to, begin, end);
 }
 
-/* Whose features a field speaks of. */
-static bool is_feature(enum http_name name, enum wire_format format)
-{
-	switch (format) {
-	case WIRE_OPENAI_CHAT:
-	case WIRE_OPENAI_RESPONSES:
-		return name == HTTP_NAME_OPENAI_BETA;
-	case WIRE_ANTHROPIC:
-		return name == HTTP_NAME_ANTHROPIC_;
-	case WIRE_GEMINI:
-		return name == HTTP_NAME_X_GOOG_;
-	case WIRE_NONE:
-	case WIRE_BEDROCK:
-	case WIRE_COHERE:
-	case WIRE_FORMATS:
-		break;
-	}
-	return false;
-}
+/* Which fields speak of a format's features; UNREAD: none. */
+static const enum http_name features[WIRE_FORMATS] = {
+	[WIRE_OPENAI_CHAT] = HTTP_NAME_OPENAI_BETA,
+	[WIRE_OPENAI_RESPONSES] = HTTP_NAME_OPENAI_BETA,
+	[WIRE_ANTHROPIC] = HTTP_NAME_ANTHROPIC_,
+	[WIRE_GEMINI] = HTTP_NAME_X_GOOG_,
+};
 
 void headers_features(const struct http_request *req, enum wire_format format,
                       struct buf *to)
 {
+	enum http_name name = features[format];
+
+	if (!name || !http_may_have(req->names, http_name_bit(name)))
+		return;
 	for (unsigned i = 0; i < req->count; i++) {
-		if (is_feature(http_field_name(&req->fields[i]), format))
+		if (http_field_name(&req->fields[i]) == name)
 			add(to, req->fields[i].name, req->fields[i].value);
 	}
 }

@@ -21,25 +21,25 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 
 	buf_clear(to);
 	http_head_begin(x->client, to, status);
-	buf_add(to, STR("x-request-id: "));
+	buf_put(to, STR("x-request-id: "));
 	buf_add_hex(to, x->id, 16);
-	buf_add(to, STR("\r\nx-sluice-attempts: "));
+	buf_put(to, STR("\r\nx-sluice-attempts: "));
 	buf_add_u64(to, x->attempts);
 	if (a) {
-		buf_add(to, STR("\r\nx-sluice-provider: "));
-		buf_add(to, a->target->provider->name);
+		buf_put(to, STR("\r\nx-sluice-provider: "));
+		buf_put(to, a->target->provider->name);
 		if (a->target->model.len) { /* none of what is stored */
-			buf_add(to, STR("\r\nx-sluice-model: "));
-			buf_add(to, a->target->model);
+			buf_put(to, STR("\r\nx-sluice-model: "));
+			buf_put(to, a->target->model);
 		}
-		buf_add(to, STR("\r\nx-sluice-overhead-us: "));
+		buf_put(to, STR("\r\nx-sluice-overhead-us: "));
 		buf_add_i64(to, max_of(x->overhead, (usec)0));
 	}
 	if (x->chat && x->chat->dropped_count) {
-		buf_add(to, STR("\r\nx-sluice-dropped: "));
-		buf_add(to, lane_dropped(x));
+		buf_put(to, STR("\r\nx-sluice-dropped: "));
+		buf_put(to, lane_dropped(x));
 	}
-	buf_add(to, STR("\r\n"));
+	buf_put(to, STR("\r\n"));
 	x->head_sent = true;
 	x->client_status = status;
 }

@@ -122,15 +122,15 @@ void relay_unary_send(struct attempt *a, str body)
 	/* Ours on the way back: from the turn that brought the last byte until now. */
 	x->overhead += sys_now() - loop_of(a)->now;
 	relay_begin_head(x, to, a->status);
-	buf_add(to, STR("x-sluice-cost-usd: "));
+	buf_put(to, STR("x-sluice-cost-usd: "));
 	relay_add_cost(to, attempt_cost(a));
-	buf_add(to, STR("\r\ncontent-type: "));
-	buf_add(to, a->content_type.len ? a->content_type : STR("application/json"));
-	buf_add(to, STR("\r\ncontent-length: "));
+	buf_put(to, STR("\r\ncontent-type: "));
+	buf_put(to, a->content_type.len ? a->content_type : STR("application/json"));
+	buf_put(to, STR("\r\ncontent-length: "));
 	buf_add_u64(to, body.len);
-	buf_add(to, STR("\r\n"));
-	buf_add(to, a->back);
-	buf_add(to, STR("\r\n"));
+	buf_put(to, STR("\r\n"));
+	buf_put(to, a->back);
+	buf_put(to, STR("\r\n"));
 	iov[0] = (struct iovec){ to->ptr, to->len };
 	iov[1] = (struct iovec){ (void *)(uintptr_t)body.ptr, body.len };
 	http_send(x->client, iov, body.len ? 2 : 1);

@@ -16,16 +16,15 @@ enum { UPLOAD_HIGH = 128 * KiB };
 static str model_value(struct attempt *a)
 {
 	struct exchange *x = a->x;
-	struct buf quoted = BUF_LIMIT(4 * KiB);
-	struct json_writer w = { .to = &quoted };
-	str value;
+	str model = a->target->model;
+	size_t most = 6 * model.len + 2; /* \u00xx is six bytes, and the quotes */
 
 	if (operations[x->endpoint->operation].multipart)
-		return a->target->model;
-	json_str(&w, a->target->model);
-	value = arena_copy(&x->arena, buf_str(&quoted));
-	buf_free(&quoted);
-	return value;
+		return model;
+	struct buf quoted = { arena_alloc(&x->arena, most), .cap = most, .limit = most };
+	struct json_writer w = { .to = &quoted };
+	json_str(&w, model);
+	return buf_str(&quoted);
 }
 
 /* Of what is no chat, some formats name the model in the body as well. */
@@ -86,30 +85,30 @@ static void add_target(const struct attempt *a, struct buf *to)
 	size_t model_at = str_find_str(p->base_path, STR("{model}"));
 	size_t from = to->len;
 
-	buf_add(to, str_first(p->base_path, model_at));
+	buf_put(to, str_first(p->base_path, model_at));
 	if (model_at < p->base_path.len) {
 		url_encode(to, a->target->model);
-		buf_add(to, str_from(p->base_path, model_at + STR("{model}").len));
+		buf_put(to, str_from(p->base_path, model_at + STR("{model}").len));
 	}
 	if (a->wire->write_path)
 		a->wire->write_path(x->endpoint->operation,
 		                    x->endpoint->of_id ? x->path_model : a->target->model,
 		                    asks_for_many(a), to);
 	else
-		buf_add(to, operations[x->endpoint->operation].path);
+		buf_put(to, operations[x->endpoint->operation].path);
 	if (x->endpoint->of_id)
-		buf_add(to, x->endpoint->suffix);
+		buf_put(to, x->endpoint->suffix);
 	if (x->endpoint->of_id && p->query.len && x->query.len)
 		buf_addf(to, "?%.*s", STR_ARG(x->query));
 	if (p->query.len) {
 		str so_far = str_from(buf_str(to), from);
 
 		buf_add_char(to, str_find(so_far, '?') < so_far.len ? '&' : '?');
-		buf_add(to, p->query);
+		buf_put(to, p->query);
 	} else if (x->query.len && a->wire == x->endpoint->wire &&
 	           !a->wire->model_in_path) {
 		buf_add_char(to, '?');
-		buf_add(to, x->query);
+		buf_put(to, x->query);
 	}
 }
 
@@ -135,10 +134,10 @@ static void add_features(const struct attempt *a, struct buf *to)
 	bool is_same = a->wire == x->endpoint->wire;
 
 	if (is_same)
-		buf_add(to, x->features);
+		buf_put(to, x->features);
 	if (name.len && !(is_same && has_line(x->features, name))) {
-		buf_add(to, a->wire->needed_header);
-		buf_add(to, STR("\r\n"));
+		buf_put(to, a->wire->needed_header);
+		buf_put(to, STR("\r\n"));
 	}
 }
 
@@ -158,13 +157,13 @@ static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec 
 	fault_t why;
 
 	buf_clear(to);
-	buf_add(to, methods[x->endpoint->method]);
+	buf_put(to, methods[x->endpoint->method]);
 	target_at = to->len;
 	add_target(a, to);
 	target_end = to->len;
-	buf_add(to, STR(" HTTP/1.1\r\nhost: "));
-	buf_add(to, p->authority);
-	buf_add(to, STR("\r\n"));
+	buf_put(to, STR(" HTTP/1.1\r\nhost: "));
+	buf_put(to, p->authority);
+	buf_put(to, STR("\r\n"));
 	struct credential_request as_sent = {
 		.target = str_of(to->ptr + target_at, target_end - target_at),
 		.content_type = x->content_type,
@@ -176,22 +175,22 @@ static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec 
 	why = credential_add(to, p, x->key_at, a->token.text, &as_sent);
 	if (why)
 		return why;
-	buf_add(to, STR("x-client-request-id: "));
+	buf_put(to, STR("x-client-request-id: "));
 	buf_add_hex(to, a->id, 16);
-	buf_add(to, STR("\r\naccept-encoding: identity\r\n"));
+	buf_put(to, STR("\r\naccept-encoding: identity\r\n"));
 	if (x->content_type.len) {
-		buf_add(to, STR("content-type: "));
-		buf_add(to, x->content_type);
-		buf_add(to, STR("\r\n"));
+		buf_put(to, STR("content-type: "));
+		buf_put(to, x->content_type);
+		buf_put(to, STR("\r\n"));
 	}
 	if (x->endpoint->method == HTTP_POST) {
-		buf_add(to, STR("content-length: "));
+		buf_put(to, STR("content-length: "));
 		buf_add_u64(to, length);
-		buf_add(to, STR("\r\n"));
+		buf_put(to, STR("\r\n"));
 	}
-	buf_add(to, x->forward);
+	buf_put(to, x->forward);
 	add_features(a, to);
-	buf_add(to, STR("\r\n"));
+	buf_put(to, STR("\r\n"));
 	if (to->over)
 		return FAULT_HTTP_HEAD_LARGE;
 	*ret = arena_copy(&x->arena, buf_str(to));

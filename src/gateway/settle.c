@@ -5,6 +5,8 @@
 #include "gateway/lane.h"
 #include "policy/price.h"
 
+enum { CLIENT_MOST = 128 }; /* of an address as text */
+
 /* What is known of an attempt before it is sent. */
 static struct attempt_row open_row(const struct attempt *a)
 {
@@ -117,7 +119,8 @@ static void note_odd(const struct attempt *a)
 
 void attempt_settle(struct attempt *a, bool closes)
 {
-	struct buf client = BUF_LIMIT(128);
+	char room[CLIENT_MOST];
+	struct buf client = { room, .cap = sizeof(room), .limit = sizeof(room) };
 	struct attempt_row row = open_row(a);
 
 	if (a->settled)
@@ -145,12 +148,12 @@ void attempt_settle(struct attempt *a, bool closes)
 	if (!record_write(a->x->worker->journal,
 	                  a->unjournalled ? RECORD_WHOLE : RECORD_CLOSE, &row))
 		a->x->worker->counts.lost_closes++;
-	buf_free(&client);
 }
 
 void attempt_record_none(struct exchange *x)
 {
-	struct buf client = BUF_LIMIT(128);
+	char room[CLIENT_MOST];
+	struct buf client = { room, .cap = sizeof(room), .limit = sizeof(room) };
 	struct attempt_row row = {
 		.id = x->id,
 		.exchange = x->id,
@@ -170,5 +173,4 @@ void attempt_record_none(struct exchange *x)
 	add_exchange(&row, x, &client);
 	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
 		x->worker->counts.lost_closes++;
-	buf_free(&client);
 }

@@ -142,18 +142,18 @@ void http_abort(struct http_conn *c)
 void http_head_begin(const struct http_conn *c, struct buf *to, int status)
 {
 	if (status == 200) {
-		buf_add(to, STR("HTTP/1.1 200 OK\r\n"));
+		buf_put(to, STR("HTTP/1.1 200 OK\r\n"));
 	} else {
-		buf_add(to, STR("HTTP/1.1 "));
+		buf_put(to, STR("HTTP/1.1 "));
 		buf_add_u64(to, (uint64_t)status);
-		buf_add(to, STR(" "));
-		buf_add(to, http_reason(status));
-		buf_add(to, STR("\r\n"));
+		buf_put(to, STR(" "));
+		buf_put(to, http_reason(status));
+		buf_put(to, STR("\r\n"));
 	}
 	if (conn_must_close(c))
-		buf_add(to, STR("connection: close\r\n"));
+		buf_put(to, STR("connection: close\r\n"));
 	else if (c->minor == 0)
-		buf_add(to, STR("connection: keep-alive\r\n"));
+		buf_put(to, STR("connection: keep-alive\r\n"));
 }
 
 void http_head_add(struct buf *to, str name, str value)

@@ -2,8 +2,12 @@
 #pragma once
 #include "http/head.h"
 
+/* http_name_of for a name of letters, digits and '-' alone; names.c. */
+enum http_name http_simple_name(str name);
+
 /* What the fields say about the message itself. */
 struct notes {
+	uint64_t names; /* a bit for each that was read */
 	unsigned hosts, lengths, codings, expects;
 	str host, length, coding, expect;
 	bool says_close, says_keep_alive, says_upgrade;
@@ -13,6 +17,19 @@ struct notes {
 	bool content_coded; /* Content-Encoding is not identity */
 };
 
+/* Does a field of that name bear on the message?  Most do not. */
+static inline bool notes_concern(enum http_name name)
+{
+	const uint64_t concern =
+	        http_name_bit(HTTP_NAME_UNDERSCORED) | http_name_bit(HTTP_NAME_HOST) |
+	        http_name_bit(HTTP_NAME_EXPECT) | http_name_bit(HTTP_NAME_UPGRADE) |
+	        http_name_bit(HTTP_NAME_CONNECTION) |
+	        http_name_bit(HTTP_NAME_CONTENT_LENGTH) |
+	        http_name_bit(HTTP_NAME_CONTENT_ENCODING) |
+	        http_name_bit(HTTP_NAME_TRANSFER_ENCODING);
+
+	return (concern & http_name_bit(name)) != 0;
+}
 /* One field of a head, its name looked up. False: it is to be dropped (R29). */
 bool notes_take(struct notes *n, const struct http_field *f);
 /* How far the body goes.  HTTP_FRAMING, HTTP_CODING. */

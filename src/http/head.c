@@ -149,34 +149,54 @@ static fault_t find_end(str bytes, const struct http_limits *limits, bool is_req
 	return NULL;
 }
 
+static inline __m128i load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* Where c stands in the 64 bytes from p: a bit each. */
+static inline uint64_t places_of(const char *p, char c)
+{
+	const __m128i wanted = _mm_set1_epi8(c);
+	uint64_t places = 0;
+
+	for (int i = 3; i >= 0; i--) {
+		__m128i same = _mm_cmpeq_epi8(load(p + 16 * i), wanted);
+
+		places = places << 16 | (unsigned)_mm_movemask_epi8(same);
+	}
+	return places;
+}
+
 /* The way of nearly every head: it is here as a whole, and no CR or LF stands alone in it
- * up to its end.  Sixteen bytes at a time; whatever is unusual is left to find_end. */
+ * up to its end.  64 bytes at a time; whatever is unusual is left to find_end. */
 static size_t find_plain_end(str bytes, size_t *ret_first)
 {
-	const __m128i crs = _mm_set1_epi8('\r'), lfs = _mm_set1_epi8('\n');
-	uint64_t lf = 0, cr = 0; /* a bit each; those of this piece from bit 16 on */
+	uint64_t cr_before = 0,
+	         lf_before = 0; /* the last two places of what was looked at */
+	char rest[64];
 
 	*ret_first = 0;
-	for (size_t at = 0; at + 16 <= bytes.len; at += 16) {
-		const __m128i *p = (const __m128i *)(const void *)(bytes.ptr + at);
-		__m128i piece = _mm_loadu_si128(p);
+	for (size_t at = 0; at < bytes.len; at += 64) {
+		const char *p = bytes.ptr + at;
 
-		cr = cr >> 16 | (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(piece, crs))
-		                        << 16;
-		lf = lf >> 16 | (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(piece, lfs))
-		                        << 16;
-		if (((cr | lf) & 0xffff0000) == 0 && !(cr & 0x8000))
-			continue;
-		uint64_t blank = lf & lf << 2 & 0xffff0000;
+		if (bytes.len - at < sizeof(rest)) {
+			memset(rest, 0, sizeof(rest));
+			p = memcpy(rest, p, bytes.len - at);
+		}
+		uint64_t cr = places_of(p, '\r'), lf = places_of(p, '\n');
+		uint64_t blank = lf & (lf << 2 | lf_before);
 		/* Up to the end of the head, or of the piece, each LF has its CR before.
 		 */
-		uint64_t here = blank ? (blank ^ (blank - 1)) & 0xffff0000 : 0xffff0000;
-		if (((cr << 1 ^ lf) & here) != 0)
+		uint64_t here = blank ? blank ^ (blank - 1) : UINT64_MAX;
+		if ((((cr << 1 | cr_before) ^ lf) & here) != 0)
 			return 0;
-		if (*ret_first == 0 && (cr & 0xffff0000))
-			*ret_first = at + (size_t)__builtin_ctzll(cr & 0xffff0000) - 16;
+		if (*ret_first == 0 && cr)
+			*ret_first = at + (size_t)__builtin_ctzll(cr);
 		if (blank)
-			return at + (size_t)__builtin_ctzll(blank) - 16 + 1;
+			return at + (size_t)__builtin_ctzll(blank) + 1;
+		cr_before = cr >> 63;
+		lf_before = lf >> 62;
 	}
 	return 0;
 }
@@ -214,11 +234,6 @@ fault_t http_head_end(str bytes, const struct http_limits *limits, bool is_reque
 }
 
 /* ---- fields ---- */
-
-static inline __m128i load(const char *p)
-{
-	return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
 
 static inline __m128i at_most(__m128i x, char most)
 {
@@ -265,11 +280,12 @@ static const char *skip_letters(const char *p, const char *end)
 }
 
 /* One line, from *at to behind its end: "name:value CR LF".  False: malformed. */
-static bool read_field(const char **at, const char *end, struct http_field *ret)
+static inline bool read_field(const char **at, const char *end, struct http_field *ret)
 {
 	const char *name = *at, *p = skip_letters(name, end), *value, *cr;
+	bool is_simple = p < end && *p == ':';
 
-	while (p < end && http_char_is(*p, HTTP_TOKEN))
+	while (!is_simple && p < end && http_char_is(*p, HTTP_TOKEN))
 		p++;
 	if (p == name || p == end || *p != ':')
 		return false;
@@ -283,7 +299,7 @@ static bool read_field(const char **at, const char *end, struct http_field *ret)
 	while (p > value && (p[-1] == ' ' || p[-1] == '\t'))
 		p--;
 	ret->value = str_of(value, (size_t)(p - value));
-	ret->known = http_name_of(ret->name);
+	ret->known = is_simple ? http_simple_name(ret->name) : http_name_of(ret->name);
 	*at = cr + 2;
 	return true;
 }
@@ -298,11 +314,14 @@ static enum fields read_fields(str text, unsigned most, struct http_field *field
 	unsigned count = 0, lines = 0;
 
 	while (end - at > 2) {
+		struct http_field *f = &fields[count];
+
 		if (lines++ == most)
 			return FIELDS_TOO_MANY;
-		if (!read_field(&at, end, &fields[count]))
+		if (!read_field(&at, end, f))
 			return FIELDS_MALFORMED;
-		if (notes_take(n, &fields[count]))
+		n->names |= http_name_bit(f->known);
+		if (!notes_concern(f->known) || notes_take(n, f))
 			count++;
 	}
 	if (!str_eq(str_of(at, (size_t)(end - at)), STR("\r\n")))
@@ -338,8 +357,8 @@ static enum http_method method_of(str method)
  * authority is cut off; "*" for OPTIONS alone (R61). */
 static fault_t read_target(struct http_request *r, str target)
 {
-	if (str_starts_nocase(target, STR("http://")) ||
-	    str_starts_nocase(target, STR("https://"))) {
+	if (target.ptr[0] != '/' && (str_starts_nocase(target, STR("http://")) ||
+	                             str_starts_nocase(target, STR("https://")))) {
 		str rest = str_from(target, str_find_str(target, STR("//")) + 2);
 		str authority = str_first(rest, str_find_any(rest, STR("/?")));
 
@@ -380,6 +399,7 @@ static fault_t check_request(struct http_request *r, const struct notes *n)
 	r->expects_continue = n->expects && r->minor > 0 && has_body;
 	r->upgrades = n->says_upgrade && n->websocket;
 	r->names_hops = n->names_hops;
+	r->names = n->names;
 	r->keep_alive = !n->says_close && (r->minor > 0 || n->says_keep_alive);
 	return NULL;
 }
@@ -448,6 +468,7 @@ fault_t http_response_parse(str head, struct http_response *ret)
 	    notes_body(&n, ret->minor, &ret->body, &ret->length))
 		return FAULT_UPSTREAM_MALFORMED;
 	ret->names_hops = n.names_hops;
+	ret->names = n.names;
 	ret->keep_alive = !n.says_close && (ret->minor > 0 || n.says_keep_alive);
 	if (ret->status < 200)
 		return NULL; /* what a 1xx says of a body is not true; another head

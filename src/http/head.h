@@ -107,6 +107,7 @@ enum http_name {
 	        HTTP_NAMES_COUNT,
 	HTTP_FAMILIES_FROM = HTTP_NAME_ACCESS_CONTROL_, /* the rows that end in '-' */
 };
+_Static_assert(HTTP_NAMES_COUNT <= 64, "a bit for each");
 
 struct http_field {
 	str name;             /* as written; compare with str_eq_nocase */
@@ -133,6 +134,7 @@ struct http_request {
 	bool names_hops; /* Connection names fields of its own: see http_is_named_hop */
 	enum http_body_kind body;
 	uint64_t length; /* of HTTP_BODY_LENGTH */
+	uint64_t names; /* a bit for each enum http_name there is; 0: nobody has looked */
 	unsigned count;
 	struct http_field fields[HTTP_FIELDS_MOST];
 };
@@ -144,6 +146,7 @@ struct http_response {
 	bool names_hops;
 	enum http_body_kind body; /* by the head; HEAD is the caller's business */
 	uint64_t length;
+	uint64_t names;
 	unsigned count;
 	struct http_field fields[HTTP_FIELDS_MOST];
 };
@@ -165,6 +168,17 @@ must_check fault_t http_response_parse(str head, struct http_response *ret);
 /* The value of the first field of that (lower-case) name; ptr NULL when there is none. */
 str http_request_get(const struct http_request *r, str name);
 str http_response_get(const struct http_response *r, str name);
+
+/* May a field of that name, or of one of those (a bit each), be there?  False is certain.
+ */
+static inline bool http_may_have(uint64_t names, uint64_t wanted)
+{
+	return names == 0 || (names & wanted) != 0;
+}
+static inline uint64_t http_name_bit(enum http_name name)
+{
+	return (uint64_t)1 << name;
+}
 
 /* The same for a name that has a row; much cheaper. */
 str http_request_find(const struct http_request *r, enum http_name name);

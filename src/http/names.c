@@ -2,6 +2,7 @@
  * reason phrases.  Tables, and the questions asked of them. */
 #include "base/assert.h"
 #include "http/chars.h"
+#include "http/framing.h"
 #include "http/head.h"
 
 enum {
@@ -163,12 +164,10 @@ static enum http_name family_of(str name)
 	return HTTP_NAME_UNREAD;
 }
 
-enum http_name http_name_of(str name)
+enum http_name http_simple_name(str name)
 {
 	enum http_name family = HTTP_NAME_UNREAD;
 
-	if (name.len == 0)
-		return HTTP_NAME_OTHER;
 	for (unsigned at = hash_of(name); table.slots[at]; at = (at + 1) % SLOTS) {
 		str known = names[table.slots[at]];
 
@@ -177,14 +176,23 @@ enum http_name http_name_of(str name)
 	}
 	if (name.len > FAMILY)
 		family = family_of(name);
-	if (family)
-		return family;
-	return memchr(name.ptr, '_', name.len) ? HTTP_NAME_UNDERSCORED : HTTP_NAME_OTHER;
+	return family ? family : HTTP_NAME_OTHER;
 }
 
-static str find_known(const struct http_field *fields, unsigned count,
+enum http_name http_name_of(str name)
+{
+	enum http_name known = name.len ? http_simple_name(name) : HTTP_NAME_OTHER;
+
+	if (known == HTTP_NAME_OTHER && str_find(name, '_') < name.len)
+		return HTTP_NAME_UNDERSCORED;
+	return known;
+}
+
+static str find_known(const struct http_field *fields, unsigned count, uint64_t there,
                       enum http_name name)
 {
+	if (!http_may_have(there, http_name_bit(name)))
+		return STR_NONE;
 	for (unsigned i = 0; i < count; i++)
 		if (http_field_name(&fields[i]) == name)
 			return fields[i].value;
@@ -193,12 +201,12 @@ static str find_known(const struct http_field *fields, unsigned count,
 
 str http_request_find(const struct http_request *r, enum http_name name)
 {
-	return find_known(r->fields, r->count, name);
+	return find_known(r->fields, r->count, r->names, name);
 }
 
 str http_response_find(const struct http_response *r, enum http_name name)
 {
-	return find_known(r->fields, r->count, name);
+	return find_known(r->fields, r->count, r->names, name);
 }
 
 static str find(const struct http_field *fields, unsigned count, str name)

@@ -5,6 +5,8 @@
  * an IPv4 address wrapped in an IPv6 one. */
 #include "loop/net.h"
 
+#include "base/digits.h"
+
 #include <arpa/inet.h>
 
 /* A NUL-terminated copy for inet_pton; false when it cannot be an address. */
@@ -100,7 +102,7 @@ static void print_unix(const struct net_addr *a, struct buf *to)
 
 void net_print_ip(const struct net_addr *a, struct buf *to)
 {
-	char text[INET6_ADDRSTRLEN];
+	char text[INET6_ADDRSTRLEN]; /* also what four numbers and a spill take */
 
 	if (a->len == 0)
 		return;
@@ -111,12 +113,13 @@ void net_print_ip(const struct net_addr *a, struct buf *to)
 	bool v6 = a->sa.sa_family == AF_INET6;
 	if (!v6) { /* once per exchange: worth doing without printf */
 		const uint8_t *bytes = (const uint8_t *)&a->in.sin_addr;
+		char *at = text;
 
 		for (int i = 0; i < 4; i++) {
-			if (i > 0)
-				buf_add_char(to, '.');
-			buf_add_u64(to, bytes[i]);
+			at = digits_put(at, bytes[i]);
+			*at++ = '.';
 		}
+		buf_add(to, str_of(text, (size_t)(at - text) - 1));
 		return;
 	}
 	if (inet_ntop(AF_INET6, &a->in6.sin6_addr, text, sizeof(text)))

@@ -8,6 +8,7 @@ static const struct http_request *with(const char *lines)
 	str rest = str_from_z(lines);
 
 	req.count = 0;
+	req.names = 0; /* nobody has looked */
 	while (rest.len) {
 		str line = str_cut(&rest, '\n'), name = str_cut(&line, ':');
 
