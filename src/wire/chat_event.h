@@ -50,6 +50,8 @@ struct chat_event {
 	jstr text;           /* PIECE; OPEN of IMAGE or AUDIO: base64; FAULT: words */
 	jstr media_type;     /* OPEN of IMAGE or AUDIO */
 	bool is_custom;      /* OPEN of a CALL: its input is free text */
+	unsigned place; /* OPEN: the provider's own number of the block + 1; 0: none */
+	jstr item;      /* OPEN: the provider's own id of what the block lies in */
 	struct json_value
 	        logprobs; /* PIECE of TEXT: an array in OpenAI's form, or none */
 	struct chat_seal seal;
