@@ -100,9 +100,10 @@ struct route {
 	unsigned target_count;
 	enum strategy strategy;
 	enum on_empty on_empty;
-	bool comments; /* our SSE comments */
-	bool strict;   /* what cannot cross between formats refuses the request */
-	bool resume;
+	bool comments;  /* our SSE comments */
+	bool strict;    /* what cannot cross between formats refuses the request */
+	bool resume;    /* streams that died after their first token go on */
+	bool tool_hold; /* calls in streams wait until they are whole */
 	struct route_limits limits;
 };
 

@@ -253,10 +253,17 @@ static const struct config_key route_keys[] = {
 	{ .name = "on_empty", .kind = KIND_WORD, AT(route, on_empty),
 	  .words = "next|pass", .fallback = "next", .example = "next",
 	  .help = "An answer without content: try the `next` target, or `pass` it on." },
-	{ .name = "resume", .kind = KIND_ON_OFF, AT(route, resume), .fallback = "off",
+	{ .name = "resume", .kind = KIND_ON_OFF, AT(route, resume), .fallback = "on",
 	  .example = "off",
-	  .help = "Continue a stream that died after its first token. Not in this "
-	          "version: such a stream ends with an error event." },
+	  .help = "Continue a stream that died after its first token, by another target "
+	          "whose answer is proven to go on there; else it ends with an error "
+	          "event. Per request: `x-sluice-resume: off`." },
+	{ .name = "tool_hold", .kind = KIND_ON_OFF, AT(route, tool_hold),
+	  .fallback = "on", .example = "off",
+	  .help = "Give a streamed tool call to the client when it is whole (at the "
+	          "latest after 64 KiB or 10 s), so that one cut in its middle can be "
+	          "made again. Without effect on routes with one target, or without "
+	          "`resume`. Per request: `x-sluice-tool-hold: off`." },
 	{ .name = "comments", .kind = KIND_ON_OFF, AT(route, comments), .fallback = "on",
 	  .example = "on",
 	  .help = "SSE comments of ours in streams: signs of life, and what it cost." },

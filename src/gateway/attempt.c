@@ -9,6 +9,7 @@
 #include "codec/text.h"
 #include "gateway/credential.h"
 #include "gateway/lane.h"
+#include "gateway/resume.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
 
@@ -50,7 +51,7 @@ void attempt_fail(struct attempt *a, fault_t why, str detail)
 	attempt_end(a, why, detail);
 	if (x->step == STEP_TRY)
 		exchange_attempt_failed(a);
-	else if (x->step == STEP_RELAY) {
+	else if (x->step == STEP_RELAY && !resume_start(a)) {
 		exchange_fail(x, why, detail);
 		exchange_run(x);
 	}
@@ -368,8 +369,8 @@ void attempt_on_time(struct attempt *a)
 	 */
 	if (x->step == STEP_RELAY && relay_is_whole(a))
 		return;
-	attempt_fail(a, a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE,
-	             STR_NONE);
+	fault_t late = a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE;
+	attempt_fail(a, resume_is_late(a) ? FAULT_SEAM_UNPROVEN : late, STR_NONE);
 }
 
 /* ---- CLOSE ---- */
@@ -393,5 +394,6 @@ void attempt_free(struct attempt *a)
 {
 	retained_free(&a->held);
 	buf_free(&a->renamed);
+	resume_drop_log(a);
 	lane_free(a);
 }

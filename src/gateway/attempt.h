@@ -68,8 +68,11 @@ struct attempt {
 	struct retained held; /* a unary answer or an error body */
 	struct tap tap;
 	const struct wire *wire; /* the provider's format */
-	struct buf renamed; /* the body with the model's name changed in many places */
-	struct lane *lane;  /* between two formats; NULL: the bytes pass as they are */
+	struct buf renamed;  /* the body with the model's name changed in many places */
+	struct given *given; /* what the client has been given; NULL: nobody keeps it */
+	size_t hold_at;      /* of the presented bytes: from here a call waits; 0: none */
+	usec hold_due;       /* so long it may; 0: none */
+	struct lane *lane;   /* between two formats; NULL: the bytes pass as they are */
 	uint64_t answer_bytes;
 	usec retry_after; /* what the provider asked for; 0: nothing */
 	/* times, monotonic; 0 until then */

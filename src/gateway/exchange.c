@@ -10,6 +10,7 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/resume.h"
 #include "gateway/step.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -89,6 +90,10 @@ static void keep_head(struct exchange *x)
 	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
 	                str_eq(alt, STR("sse")));
 	x->strict = str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
+	x->no_resume =
+	        str_eq(http_request_get(x->req, STR("x-sluice-resume")), STR("off"));
+	x->no_hold =
+	        str_eq(http_request_get(x->req, STR("x-sluice-tool-hold")), STR("off"));
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 
@@ -218,6 +223,7 @@ static enum flow step_route(struct exchange *x)
 	if (x->skim.stream && operations[x->endpoint->operation].is_chat &&
 	    x->endpoint->wire->frames == FRAMES_SSE && !x->as_array)
 		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
+	resume_decide(x);
 	return exchange_go(x, STEP_TRY);
 }
 
@@ -289,6 +295,7 @@ static enum flow step_settle(struct exchange *x)
 	retained_free(&x->body);
 	if (x->attempt)
 		attempt_free(x->attempt);
+	resume_free(x);
 	lane_forget(x);
 	buf_free(&x->upload);
 	buf_free(&x->sending);

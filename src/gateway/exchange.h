@@ -61,11 +61,12 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	struct net_addr peer;
 	str agent, content_type, query;
-	str forward;    /* the client's header lines for providers */
-	str features;   /* of these, for providers of the same format alone */
-	str path_model; /* of formats that have it in the path, decoded */
-	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
-	bool strict;    /* nothing may be lost between formats */
+	str forward;             /* the client's header lines for providers */
+	str features;            /* of these, for providers of the same format alone */
+	str path_model;          /* of formats that have it in the path, decoded */
+	bool as_array;           /* Gemini's stream without alt=sse: one JSON array */
+	bool strict;             /* nothing may be lost between formats */
+	bool no_resume, no_hold; /* the client wants neither */
 	/* the request's body */
 	struct retained body;
 	uint64_t body_bytes;  /* all of it, also what was streamed through */
@@ -91,6 +92,8 @@ struct exchange {
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
 	struct attempt *attempt;
+	bool may_resume;       /* a stream that dies may go on */
+	struct resume *resume; /* one has died; NULL: none yet */
 	/* the answer */
 	bool head_sent; /* the client has its status line */
 	bool is_chunked;
@@ -125,6 +128,8 @@ void exchange_connected(struct attempt *a);
 void exchange_attempt_failed(struct attempt *a);
 /* All attempts but the leading one end, for `why`; NULL: because another was faster. */
 void exchange_end_rivals(struct exchange *x, fault_t why);
+/* Can that candidate (of order) be asked at all? */
+bool exchange_can_try(const struct exchange *x, unsigned at);
 /* Is there a candidate behind those that were tried? */
 bool exchange_has_more(const struct exchange *x);
 /* The answer is complete and with the client; `x->client` is done with. */

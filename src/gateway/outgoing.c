@@ -5,6 +5,7 @@
  * chunk's size, the slices, and what ends them. */
 #include "gateway/lane.h"
 #include "gateway/relay.h"
+#include "gateway/resume.h"
 
 #define COMMENT_EVERY (10 * USEC_SEC)
 
@@ -165,7 +166,7 @@ void relay_add_summary(struct exchange *x, struct buf *to)
 	buf_addf(to, ": sluice provider=%.*s model=%.*s attempts=%u cost_usd=",
 	         STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
 	         x->attempts);
-	relay_add_cost(to, attempt_cost(a));
+	relay_add_cost(to, resume_cost(x, attempt_cost(a)));
 	buf_add(to, STR("\n\n"));
 }
 
@@ -227,8 +228,9 @@ void relay_break(struct exchange *x, fault_t why, str detail)
 		buf_addf(&text, ": %.*s", STR_ARG(detail));
 	outgoing_init(&out);
 	out.text.limit = LAST_WORDS_MOST;
-	if (a && a->lane && a->lane->begun)
-		lane_fault(a, why, buf_str(&text), &out.text);
+	struct lane *l = x->resume ? x->resume->lane : a ? a->lane : NULL;
+	if (l && l->begun)
+		lane_fault(x, l, why, buf_str(&text), &out.text);
 	else
 		x->endpoint->wire->write_stream_fault(&out.text, why, buf_str(&text));
 	buf_free(&text);

@@ -7,6 +7,7 @@
 
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/resume.h"
 #include "policy/verdict.h"
 #include "wire/tap.h"
 
@@ -108,6 +109,8 @@ void relay_head(struct attempt *a, const struct http_response *res)
 		attempt_fail(a, FAULT_UPSTREAM_HTML, STR_NONE);
 	else if (a->kind == ANSWER_STREAM && operations[a->tap.operation].is_chat)
 		stream_kind(a);
+	if (a->kind == ANSWER_STREAM)
+		resume_watch(a, NULL);
 }
 
 /* ---- UNARY ---- */

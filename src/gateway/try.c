@@ -6,6 +6,7 @@
  * closes the exchange if no other follows. */
 #include "gateway/attempt.h"
 #include "gateway/lane.h"
+#include "gateway/resume.h"
 #include "gateway/step.h"
 
 /* Can that candidate be asked at all?  *why: what is said when none can. */
@@ -53,6 +54,13 @@ static bool choose_fresh(struct exchange *x, fault_t *why)
 		return true;
 	}
 	return false;
+}
+
+bool exchange_can_try(const struct exchange *x, unsigned at)
+{
+	fault_t why;
+
+	return is_usable(x, at, &why);
 }
 
 bool exchange_has_more(const struct exchange *x)
@@ -205,7 +213,7 @@ void exchange_commit(struct attempt *a)
 		exchange_go(x, STEP_RELAY);
 	x->hold_until = USEC_NEVER;
 	/* Without resume nothing will be sent again. */
-	if (x->body_whole)
+	if (x->body_whole && !x->may_resume)
 		retained_free(&x->body);
 }
 
@@ -236,8 +244,8 @@ void exchange_try_beside(struct exchange *x)
 {
 	fault_t why;
 
-	if (x->step != STEP_TRY || x->body_dropped || count_live(x) == LIVE_MOST ||
-	    !exchange_has_more(x) || !choose_fresh(x, &why))
+	if (x->step != STEP_TRY || x->body_dropped || x->resume ||
+	    count_live(x) == LIVE_MOST || !exchange_has_more(x) || !choose_fresh(x, &why))
 		return;
 	attempt_start(x);
 	exchange_arm(x);
@@ -287,6 +295,10 @@ void exchange_attempt_failed(struct attempt *a)
 
 	if (x->step == STEP_SETTLE)
 		return;
+	if (x->resume) {
+		resume_next(a);
+		return;
+	}
 	if (x->attempt != a || a->rival) {
 		failed_beside(x, a);
 		return;

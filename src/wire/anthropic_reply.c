@@ -260,6 +260,7 @@ static fault_t begin_block(struct event *ev, uint64_t index, struct json_value b
 		return FAULT_UPSTREAM_MALFORMED;
 	e.block = ev->rd->slots[slot].block;
 	e.what = row->kind;
+	e.place = (unsigned)index + 1;
 	if (row->kind == CHAT_CALL) {
 		e.id = text_of(ev, block, STR("id"));
 		e.name = text_of(ev, block, STR("name"));
@@ -328,6 +329,7 @@ static int slot_of_delta(struct event *ev, const struct delta_row *row, uint64_t
 	if (slot < 0)
 		return slot;
 	e.block = ev->rd->slots[slot].block;
+	e.place = (unsigned)index + 1;
 	chat_push(ev->to, &e);
 	return slot;
 }

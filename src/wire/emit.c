@@ -127,7 +127,8 @@ static void open_block(struct emitter *e, struct emit_choice *c, struct emit_blo
 	start(e);
 	c->open = b;
 	b->opened = true;
-	b->index = c->blocks++;
+	b->index = b->place ? b->place - 1 : c->blocks;
+	c->blocks = b->index + 1;
 	b->of_kind = c->of_kind[b->what]++;
 	if (!e->streams)
 		return;
@@ -188,7 +189,7 @@ static void advance(struct emitter *e, struct emit_choice *c)
 			continue;
 		if (!b->whole) {
 			/* Texts open with their first piece. */
-			if (!b->opened && (b->what == CHAT_CALL || b->bytes))
+			if (!b->opened && (b->what == CHAT_CALL || b->bytes || b->place))
 				open_block(e, c, b);
 			return;
 		}
@@ -309,6 +310,10 @@ static void on_open(struct emitter *e, struct emit_choice *c, const struct chat_
 	b = add_block(e, c, ev, ev->what);
 	if (!b)
 		return;
+	if (e->adopts) {
+		b->place = ev->place;
+		b->item = keep_copy(e, ev->item);
+	}
 	b->is_custom = ev->is_custom;
 	b->media_type = keep_copy(e, ev->media_type);
 	if (!can_say(e, ev->what)) {

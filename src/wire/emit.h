@@ -22,6 +22,8 @@ struct emit_block {
 	unsigned choice;
 	unsigned block;      /* the reader's number */
 	unsigned index;      /* ours: 0, 1, ... within the choice */
+	unsigned place;      /* another's + 1, which it has instead; 0: none */
+	jstr item;           /* what another called the item it lies in; or empty */
 	unsigned of_kind;    /* ours: 0, 1, ... among those of its kind in the choice */
 	bool opened, closed; /* written so */
 	bool whole;          /* nothing more comes */
@@ -103,7 +105,11 @@ struct emitter {
 	uint64_t input_estimate; /* tokens, for formats that begin with them */
 	const struct chat_request
 	        *request; /* for custom tools said as functions; or NULL */
-	str echo; /* Responses: members of the request to repeat, JSON; or empty */
+	str head;         /* what the events of a stream that another has begun repeat
+	                     (wire.keep_head); empty: ours */
+	bool adopts; /* what comes now is said already: it has the numbers of its places
+	              */
+	str echo;    /* Responses: members of the request to repeat, JSON; or empty */
 	/* state */
 	bool started, ended;
 	struct arena keep; /* ids, names, seals, citations */

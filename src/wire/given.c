@@ -13,14 +13,18 @@ void given_done(struct given *g)
 	g->events = NULL;
 	g->count = g->room = 0;
 	buf_free(&g->text);
+	buf_free(&g->head);
+	free(g->reader);
+	g->reader = NULL;
 }
 
 size_t given_size(const struct given *g)
 {
-	return g->room * sizeof(struct given_event) + g->text.cap;
+	return g->room * sizeof(struct given_event) + g->text.cap + g->head.cap +
+	       (g->reader ? sizeof(*g->reader) : 0);
 }
 
-static void lose(struct given *g)
+void given_lose(struct given *g)
 {
 	if (g->is_holding && g->next)
 		given_release(g);
@@ -116,7 +120,7 @@ bool given_more(struct given *g, jstr text)
 	if (!last || last->kind != CHAT_PIECE)
 		return false;
 	if (!add_text(g, text)) {
-		lose(g);
+		given_lose(g);
 		return true;
 	}
 	last->len[GIVEN_STRINGS - 1] += (uint32_t)text.len;
@@ -129,7 +133,7 @@ static void record(struct given *g, const struct chat_event *e)
 	bool joins = is_more(last, e) && (!g->is_holding || g->held_from < g->count);
 
 	if (joins ? !given_more(g, e->text) : !add_event(g, e))
-		lose(g);
+		given_lose(g);
 }
 
 /* ---- calls that wait ---- */

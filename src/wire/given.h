@@ -44,7 +44,12 @@ struct given {
 	struct chat_sink *next; /* the emitter; NULL: nobody follows */
 	bool hold;              /* calls wait until they are whole */
 	bool lost;              /* too much was said: nothing is known any more */
-	fault_t why;            /* what a FAULT said */
+	struct buf head;        /* see wire.keep_head */
+	/* the pass lane of a format with a tap of its own */
+	struct chat_reader *reader; /* for events which that tap does not tell */
+	bool in_run; /* the last event was one that the next may be like (tap_event) */
+	uint64_t charged; /* of the process's memory budget; the owner's */
+	fault_t why;      /* what a FAULT said */
 	bool has_usage;
 	struct token_usage usage;
 	/* the log */
@@ -70,6 +75,8 @@ void given_done(struct given *g);
 /* More of the text that the last event was a piece of, in the pass lane: true, or false
  * when the last event was no piece. */
 bool given_more(struct given *g, jstr text);
+/* Nothing is known any more: it is not to be kept. */
+void given_lose(struct given *g);
 /* Bytes of memory it has. */
 size_t given_size(const struct given *g);
 

@@ -60,6 +60,9 @@ struct tap_event {
 	bool is_broken; /* not JSON, or doubly keyed: never to be passed on in silence */
 	bool is_end;    /* nothing of the format follows */
 	bool strip;     /* asked for by us alone: not for the client */
+	bool is_again;  /* like the one before it but for `text`: nothing else was read */
+	bool is_framed; /* the next one may be like this one */
+	str text;       /* of one that is_again, raw JSON text without quotes */
 	str message;    /* of an error, raw JSON text without quotes */
 };
 
@@ -101,6 +104,12 @@ struct wire {
 	/* An error body, and an error event for an open stream. */
 	void (*write_fault)(struct buf *to, fault_t why, str message, str param);
 	void (*write_stream_fault)(struct buf *to, fault_t why, str message);
+	/* What every event of a stream repeats, out of its first one: a JSON object that
+	 * emitter.head takes.  NULL: there is nothing of the kind. */
+	void (*keep_head)(str data, struct buf *to);
+	/* The end mark, for a whole answer whose provider forgot it. NULL: there is none.
+	 */
+	void (*write_end_mark)(struct buf *to);
 	/* Header lines that go with that body, by which clients tell errors apart; or
 	 * NULL. */
 	void (*write_fault_lines)(struct buf *to, fault_t why);
