@@ -69,10 +69,10 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	bool is_last = x->at + 1 >= x->candidates.count;
 	usec wait = a->retry_after;
 
-	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
-	    x->attempts >= limits->attempts)
+	if (a->why->next == FAULT_GIVE_UP || a->why->next == FAULT_IF_ASKED ||
+	    x->body_dropped || !x->client || x->attempts >= limits->attempts)
 		return false;
-	if (a->why == FAULT_UPSTREAM_AUTH &&
+	if (a->why->next == FAULT_NEXT_KEY &&
 	    x->key_at + 1 < a->target->provider->key_count) {
 		x->key_at++;
 		return true;
