@@ -91,6 +91,12 @@ enum flow step_try(struct exchange *x)
 	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
 }
 
+/* It would be the same elsewhere. */
+static bool is_final(fault_t why)
+{
+	return why->next == FAULT_GIVE_UP || why->next == FAULT_IF_ASKED;
+}
+
 /* The same candidate once more: with another key, another token, or as it was. */
 static bool choose_same(struct exchange *x, const struct attempt *a, bool is_last)
 {
@@ -98,7 +104,7 @@ static bool choose_same(struct exchange *x, const struct attempt *a, bool is_las
 	struct place place = a->place;
 	usec wait = a->retry_after;
 
-	if (a->why == FAULT_UPSTREAM_AUTH &&
+	if (a->why->next == FAULT_NEXT_KEY &&
 	    place.key_at + 1u < a->target->provider->key_count) {
 		place.key_at++;
 	} else if (a->why == FAULT_UPSTREAM_AUTH && !place.renewed &&
@@ -123,7 +129,7 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	usec wait = a->retry_after;
 	fault_t why;
 
-	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
+	if (is_final(a->why) || x->body_dropped || !x->client ||
 	    x->attempts >= limits->attempts)
 		return false;
 	if (choose_same(x, a, !exchange_has_more(x)) || choose_fresh(x, &why))
@@ -259,9 +265,7 @@ static bool are_stuck(const struct exchange *x)
 /* Others are live.  What one of them says about the request itself holds for all. */
 static void failed_beside(struct exchange *x, struct attempt *a)
 {
-	bool is_final = a->why->next == FAULT_GIVE_UP && a->why->owner == FAULT_OF_CLIENT;
-
-	if (is_final) {
+	if (is_final(a->why) && a->why->owner != FAULT_OF_US) {
 		lead(x, a);
 		exchange_fail(x, a->why, a->detail);
 		exchange_run(x);
