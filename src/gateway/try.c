@@ -55,17 +55,26 @@ static bool choose_fresh(struct exchange *x, fault_t *why)
 	return false;
 }
 
-bool exchange_has_more(const struct exchange *x)
+/* Attempts that were made because another took long are not counted. */
+static bool is_used_up(const struct exchange *x)
+{
+	return x->attempts - x->hedges >= x->candidates.limits->attempts;
+}
+
+static bool has_fresh(const struct exchange *x)
 {
 	fault_t why;
 
-	if (x->attempts >= x->candidates.limits->attempts)
-		return false;
 	for (unsigned at = x->begun; at < x->candidates.count; at++) {
 		if (is_usable(x, at, &why))
 			return true;
 	}
 	return false;
+}
+
+bool exchange_has_more(const struct exchange *x)
+{
+	return !is_used_up(x) && has_fresh(x);
 }
 
 enum flow step_try(struct exchange *x)
@@ -129,8 +138,7 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	usec wait = a->retry_after;
 	fault_t why;
 
-	if (is_final(a->why) || x->body_dropped || !x->client ||
-	    x->attempts >= limits->attempts)
+	if (is_final(a->why) || x->body_dropped || !x->client || is_used_up(x))
 		return false;
 	if (choose_same(x, a, !exchange_has_more(x)) || choose_fresh(x, &why))
 		return true;
@@ -204,6 +212,8 @@ void exchange_commit(struct attempt *a)
 {
 	struct exchange *x = a->x;
 
+	if (x->attempt != a && x->attempt->sent)
+		x->worker->counts.hedges_won++;
 	lead(x, a);
 	if (a->rival)
 		exchange_end_rivals(x, NULL);
@@ -238,14 +248,33 @@ static unsigned count_live(const struct exchange *x)
 	return n;
 }
 
+/* One that was sent is late.  A second costs money, so not every request may have one. */
+static bool may_hedge(struct exchange *x)
+{
+	return count_live(x) == 1 && x->body_whole && has_fresh(x) &&
+	       worker_spend_hedge(x->worker);
+}
+
 void exchange_try_beside(struct exchange *x)
 {
+	unsigned before = x->attempts;
+	bool is_hedge = false;
 	fault_t why;
 
-	if (x->step != STEP_TRY || x->body_dropped || count_live(x) == LIVE_MOST ||
-	    !exchange_has_more(x) || !choose_fresh(x, &why))
+	if (x->step != STEP_TRY || x->body_dropped)
+		return;
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		is_hedge |= a->sent != 0;
+	if (is_hedge ? !may_hedge(x)
+	             : count_live(x) == LIVE_MOST || !exchange_has_more(x))
+		return;
+	if (!choose_fresh(x, &why))
 		return;
 	attempt_start(x);
+	if (is_hedge && x->attempts > before) {
+		x->hedges++;
+		x->worker->counts.hedges++;
+	}
 	exchange_arm(x);
 }
 
