@@ -3,8 +3,9 @@
  *   RESERVE -> DIAL -> SEND -> AWAIT -> STREAM -> CLOSE
  *
  * It is journalled before it is sent, and again when it closes.  Until the client has
- * been given something, any failure sends the exchange back to TRY.  What the answer's
- * bytes do stands in relay.c. */
+ * been given something, any failure sends the exchange back to TRY, and others may live
+ * beside it: whatever it learns of its answer stays here until exchange_commit.  What the
+ * answer's bytes do stands in relay.c. */
 #pragma once
 #include "codec/event_stream.h"
 #include "gateway/exchange.h"
@@ -36,7 +37,9 @@ enum answer_kind {
 
 struct attempt {
 	struct exchange *x;
+	struct attempt *rival; /* another one that is live; see exchange.attempt */
 	const struct target *target;
+	struct place place;
 	struct http_up *up; /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
@@ -72,12 +75,14 @@ struct attempt {
 	/* times, monotonic; 0 until then */
 	usec began, began_wall, connected, sent, first_byte, first_token, closed;
 	usec first_due, idle_due; /* deadlines; USEC_NEVER: none */
+	usec second_due; /* then the next candidate is tried beside it; USEC_NEVER: not */
+	usec overhead;   /* ours, on the way there and back */
 	fault_t why;
 	str detail;
 };
 
-/* Makes the exchange's next attempt and runs it; NULL (and a failed exchange) when the
- * journal has no room. */
+/* Makes an attempt at x->next and runs it: as the leading one, or beside those that are
+ * live.  When the journal has no room and nobody else is live the exchange fails. */
 void attempt_start(struct exchange *x);
 /* Ends it: the connection is given back or destroyed, its times stand still. */
 void attempt_end(struct attempt *a, fault_t why, str detail);
@@ -87,6 +92,8 @@ void attempt_fail(struct attempt *a, fault_t why, str detail);
 /* Writes its CLOSE record; `closes` with the exchange's own facts, on the last attempt.
  */
 void attempt_settle(struct attempt *a, bool closes);
+/* What it holds beside the arena; it has ended. */
+void attempt_free(struct attempt *a);
 /* What it has cost so far, as far as is known; COST_UNKNOWN. */
 nanousd attempt_cost(const struct attempt *a);
 /* The nearest of its deadlines. */

@@ -223,16 +223,6 @@ static enum flow step_route(struct exchange *x)
 
 /* ---- RELAY ---- */
 
-void exchange_commit(struct exchange *x)
-{
-	if (x->step == STEP_TRY)
-		exchange_go(x, STEP_RELAY);
-	x->hold_until = USEC_NEVER;
-	/* Without resume nothing will be sent again. */
-	if (x->body_whole)
-		retained_free(&x->body);
-}
-
 static enum flow step_relay(struct exchange *x)
 {
 	return WAIT;
@@ -297,11 +287,8 @@ static enum flow step_settle(struct exchange *x)
 		attempt_record_none(x);
 	x->step = STEP_ENDED;
 	retained_free(&x->body);
-	if (x->attempt) {
-		retained_free(&x->attempt->held);
-		buf_free(&x->attempt->renamed);
-		lane_free(x->attempt);
-	}
+	if (x->attempt)
+		attempt_free(x->attempt);
 	lane_forget(x);
 	buf_free(&x->upload);
 	buf_free(&x->sending);
@@ -355,8 +342,8 @@ void exchange_arm(struct exchange *x)
 	due = min_of(due, x->comment_at);
 	if (x->retry_at)
 		due = min_of(due, x->retry_at);
-	if (x->attempt)
-		due = min_of(due, attempt_due(x->attempt));
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		due = min_of(due, attempt_due(a));
 	timer_set(&x->worker->loop, &x->timer, due);
 }
 
@@ -374,8 +361,10 @@ static void on_timer(struct timer *t)
 		relay_commit_early(x);
 	if (now >= x->comment_at)
 		relay_comment(x);
-	if (x->attempt)
-		attempt_on_time(x->attempt);
+	for (struct attempt *a = x->attempt, *next; a; a = next) {
+		next = a->rival;
+		attempt_on_time(a);
+	}
 	if (x->step == STEP_TRY && x->retry_at && now >= x->retry_at)
 		exchange_run(x);
 	if (x->step < STEP_SETTLE)

@@ -190,6 +190,26 @@ static fault_t write_for(struct attempt *a, str *ret_detail)
 	return why;
 }
 
+/* What is named as lost, ", " between names; empty: nothing. */
+static str dropped_names(struct exchange *x)
+{
+	struct buf names = BUF_LIMIT(8 * KiB);
+	str kept;
+
+	if (!x->chat->dropped_count)
+		return STR_NONE;
+	for (unsigned i = 0; i < x->chat->dropped_count; i++) {
+		if (i)
+			buf_add(&names, STR(", "));
+		buf_add(&names, x->chat->dropped[i]);
+	}
+	if (x->chat->dropped_more)
+		buf_addf(&names, ", and %u more", x->chat->dropped_more);
+	kept = arena_copy(&x->arena, buf_str(&names));
+	buf_free(&names);
+	return kept;
+}
+
 bool lane_request(struct attempt *a)
 {
 	struct exchange *x = a->x;
@@ -201,9 +221,11 @@ bool lane_request(struct attempt *a)
 		why = write_for(a, &detail);
 	if (why == FAULT_NOT_OFFERED)
 		why = FAULT_CANNOT_CROSS; /* another target may know the word */
-	if (!why && (x->strict || x->candidates.strict) && x->chat->dropped_count) {
+	if (!why)
+		l->dropped = dropped_names(x);
+	if (!why && (x->strict || x->candidates.strict) && l->dropped.len) {
 		why = FAULT_CANNOT_CROSS;
-		detail = lane_dropped(x);
+		detail = l->dropped;
 	}
 	if (!why && !gateway_take_memory(x->worker->gateway, l->body.len,
 	                                 x->plan->config->memory))
@@ -213,25 +235,6 @@ bool lane_request(struct attempt *a)
 	if (why)
 		attempt_fail(a, why, detail);
 	return !why;
-}
-
-str lane_dropped(struct exchange *x)
-{
-	struct buf names = BUF_LIMIT(8 * KiB);
-	str kept;
-
-	if (!x->chat || !x->chat->dropped_count)
-		return STR_NONE;
-	for (unsigned i = 0; i < x->chat->dropped_count; i++) {
-		if (i)
-			buf_add(&names, STR(", "));
-		buf_add(&names, x->chat->dropped[i]);
-	}
-	if (x->chat->dropped_more)
-		buf_addf(&names, ", and %u more", x->chat->dropped_more);
-	kept = arena_copy(&x->worker->loop.scratch, buf_str(&names));
-	buf_free(&names);
-	return kept;
 }
 
 /* ---- the answer ---- */
@@ -253,7 +256,9 @@ void lane_begin(struct attempt *a, bool streams)
 	l->e.array = x->as_array;
 	l->e.same_format = client == a->wire;
 	l->e.input_estimate = (x->body_bytes + 3) / 4;
-	l->e.request = x->chat;
+	/* Another attempt may have wrapped the request otherwise since. */
+	l->e.request =
+	        chat_wraps_custom(client->format, a->wire->format) ? x->chat : NULL;
 	if (x->chat)
 		l->e.echo = reading_of(x)->echo;
 }
@@ -384,7 +389,7 @@ static void turn_over(struct attempt *a, const struct turn *t)
 		if (t->ended)
 			reply(a);
 	} else if (a->first_token || t->ended) {
-		exchange_commit(x);
+		exchange_commit(a);
 		if (a->lane->out.len || t->ended)
 			pass_on(a, t->ended);
 	}

@@ -18,6 +18,7 @@ struct lane {
 	struct buf out;  /* for the client, not yet sent */
 	struct buf body; /* the request as the provider gets it */
 	uint64_t taken;  /* of the memory budget, for body */
+	str dropped;     /* what is named as lost, ", " between names; in the arena */
 	/* the provider's events */
 	struct sse_reader sse;
 	struct aws_scan aws;
@@ -47,7 +48,5 @@ void lane_free(struct attempt *a);
 
 /* How many tokens the request may have, when no provider counts them. */
 uint64_t lane_guess(struct exchange *x);
-/* What is named as lost, ", " between names; empty: nothing. In the worker's scratch. */
-str lane_dropped(struct exchange *x);
 /* The request as read, when the exchange ends. */
 void lane_forget(struct exchange *x);

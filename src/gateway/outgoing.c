@@ -31,11 +31,11 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 		buf_add(to, STR("\r\nx-sluice-model: "));
 		buf_add(to, a->target->model);
 		buf_add(to, STR("\r\nx-sluice-overhead-us: "));
-		buf_add_i64(to, max_of(x->overhead, (usec)0));
+		buf_add_i64(to, max_of(a->overhead, (usec)0));
 	}
-	if (x->chat && x->chat->dropped_count) {
+	if (a && a->lane && a->lane->dropped.len) {
 		buf_add(to, STR("\r\nx-sluice-dropped: "));
-		buf_add(to, lane_dropped(x));
+		buf_add(to, a->lane->dropped);
 	}
 	buf_add(to, STR("\r\n"));
 	x->head_sent = true;

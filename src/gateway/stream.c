@@ -151,7 +151,7 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 		a->long_left = a->aws.need;
 		a->aws = (struct aws_scan){ 0 };
 		attempt_progress(a);
-		exchange_commit(x);
+		exchange_commit(a);
 	}
 	n = pass_long_event(a, bytes);
 	outgoing_init(&out);
@@ -255,7 +255,7 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	if (found.why)
 		return stream_failed(a, bytes, &found);
 	if (a->first_token || (empty_is_fine && (found.ended || end)))
-		exchange_commit(x);
+		exchange_commit(a);
 	if (x->step != STEP_RELAY) {
 		if (bytes.len > EVENT_SEEN_MOST)
 			return long_event(a, bytes, end);

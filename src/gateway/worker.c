@@ -47,8 +47,10 @@ static void take_tokens(struct worker *w)
 	list_each_safe (&w->exchanges, it) {
 		struct exchange *x = container_of(it, struct exchange, link);
 
-		if (x->attempt)
-			attempt_on_token(x->attempt);
+		for (struct attempt *a = x->attempt, *next; a; a = next) {
+			next = a->rival;
+			attempt_on_token(a);
+		}
 	}
 }
 

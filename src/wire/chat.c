@@ -279,7 +279,7 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 {
 	if (r->from == to)
 		return NULL;
-	chat_wrap_custom(r, !concepts[CONCEPT_TOOL_CUSTOM].path[to].len);
+	chat_wrap_custom(r, chat_wraps_custom(r->from, to));
 	for (unsigned i = 0; i < CONCEPTS; i++) {
 		if (concepts[i].path[to].len || !is_said(r, i))
 			continue;
