@@ -119,7 +119,7 @@ static int64_t room_left(const struct health_cell *t, enum headroom_kind kind, u
 
 void health_see(const struct health *h, usec now, struct health_view *ret)
 {
-	static const char *const scopes[] = { "provider", "key", "model" };
+	static const char *const scopes[] = { "provider", "key", "model", "target" };
 	const struct health_cell *worst = h->model;
 	unsigned scope;
 

@@ -82,7 +82,10 @@ static usec reset_of(str value, usec wall_now)
 
 static enum headroom_kind kind_of(str what)
 {
-	return str_has(what, STR("token")) ? HEADROOM_TOKENS : HEADROOM_REQUESTS;
+	for (; what.len; what = str_from(what, 1))
+		if (str_starts_nocase(what, STR("token")))
+			return HEADROOM_TOKENS;
+	return HEADROOM_REQUESTS;
 }
 
 /* Does a leave less of itself than b? */

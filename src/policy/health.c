@@ -34,7 +34,7 @@ static enum health_answer look_at_breaker(const struct health_cell *c, usec now,
 	return v.dead ? HEALTH_DEAD : HEALTH_ILL;
 }
 
-/* The worst of the three. */
+/* The worst of them. */
 enum health_answer look_at_breakers(const struct health *h, usec now, usec *ret_until,
                                     unsigned *ret_scope)
 {
@@ -59,20 +59,20 @@ enum health_answer look_at_breakers(const struct health *h, usec now, usec *ret_
 static usec room_until(const struct room *r, int64_t needed, usec now)
 {
 	int64_t left = LOAD(r->left), limit;
-	usec full;
+	usec full, read;
 
 	if (left == 0 || --left >= needed)
 		return 0;
 	full = LOAD(r->full_at);
+	read = LOAD(r->read_at);
 	limit = LOAD(r->limit);
-	if (full <= now)
+	if (full <= now || full <= read)
 		return 0;
-	if (left < 0)
-		left = 0;
+	left = max_of(left, (int64_t)0);
 	if (limit <= left || needed >= limit)
 		return full;
-	return now + (usec)((unsigned __int128)(full - now) * (uint64_t)(needed - left) /
-	                    (uint64_t)(limit - left));
+	return read + (usec)((unsigned __int128)(full - read) *
+	                     (uint64_t)(needed - left) / (uint64_t)(limit - left));
 }
 
 static usec limits_until(const struct health_cell *p, const struct health_limits *limits,
@@ -238,6 +238,7 @@ static bool claim(const struct health *h, const struct health_limits *limits,
 		return false;
 	}
 	run->began = now;
+	run->is_live = true;
 	begin(run, tokens, limits && limits->tpm);
 	return true;
 }

@@ -11,7 +11,8 @@
  *   provider  (provider)              breaker, in-flight, configured limits, retry budget
  *   key       (provider, key)         breaker: a refused key, an empty account
  *   model     (provider, model)       breaker, latencies, speed, learned context
- *   target    (provider, key, model)  rate headroom and 429s
+ *   target    (provider, key, model)  breaker: a model this key may not use; 429s,
+ * headroom
  *
  * One attempt is a `struct health_run`, embedded in whatever makes the attempt:
  *
@@ -73,10 +74,11 @@ const char *health_answer_name(enum health_answer answer);
 
 struct health_run {
 	struct health at;
-	usec began;      /* 0: not admitted */
+	usec began;
 	usec spoke;      /* first token; 0: none yet */
 	uint32_t tokens; /* counted against tpm until the end */
 	uint8_t probes;  /* the breakers whose probe it is */
+	bool is_live;    /* admitted, and not yet ended */
 	bool connected, stream;
 	struct histogram_tally gaps; /* of this run, not yet on the board */
 };
@@ -142,12 +144,13 @@ enum health_scope { HEALTH_PROVIDER, HEALTH_KEY, HEALTH_MODEL, HEALTH_TARGET };
 struct health_view {
 	enum health_answer answer; /* of health_look, without limits */
 	usec until;
-	const char *scope;  /* whose breaker is open: "provider", "key", "model" */
-	unsigned failing;   /* share of attempts that failed lately, per mille */
-	unsigned attempts;  /* seen, as far as they still count; at most 65535 */
-	unsigned in_flight; /* at the provider */
-	unsigned tokens_per_second;         /* of one stream; 0: unknown */
-	usec limited_at;                    /* its last 429; 0: never */
+	const char
+	        *scope; /* whose breaker is open: "provider", "key", "model", "target" */
+	unsigned failing;           /* share of attempts that failed lately, per mille */
+	unsigned attempts;          /* seen, as far as they still count; at most 65535 */
+	unsigned in_flight;         /* at the provider */
+	unsigned tokens_per_second; /* of one stream; 0: unknown */
+	usec limited_at;            /* its last 429; 0: never */
 	int64_t requests_left, tokens_left; /* by its headers; -1: unknown */
 	uint32_t context;                   /* learned; 0: unknown */
 };

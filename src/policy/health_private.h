@@ -8,8 +8,8 @@
 #include "policy/window.h"
 
 enum {
-	BREAKERS = HEALTH_MODEL + 1, /* the scopes that have one */
-	TOKEN_UNIT = 16,             /* tpm is counted in these */
+	BREAKERS = HEALTH_TARGET + 1, /* every scope has one */
+	TOKEN_UNIT = 16,              /* tpm is counted in these */
 	RATE_ONE = 1 << 16,
 	REPEAT_ONE = 5, /* a repeat costs as much as five attempts give */
 	REPEATS_MOST = 10 * REPEAT_ONE,
@@ -23,6 +23,7 @@ enum {
 struct room {
 	_Atomic int64_t left;  /* one more than that; 0: unknown */
 	_Atomic int64_t limit; /* 0: unknown */
+	_Atomic usec read_at;  /* when that was so */
 	_Atomic usec full_at;  /* when all of it is there again */
 };
 

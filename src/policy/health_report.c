@@ -18,43 +18,45 @@ enum {
 #define PACE_MOST (60 * USEC_SEC)
 #define SPEED_SPAN (100 * USEC_MS) /* shorter answers tell no speed */
 
-/* Points at the provider, the key and the model for each failure that is somebody's. */
+/* Points at each scope's breaker for a failure that is somebody's. */
 struct blame {
-	fault_t why;
 	uint8_t points[BREAKERS];
-	bool is_network; /* nobody was there, unless a connection had been made */
+	bool is_dead; /* nobody was there */
 };
 
-static const struct blame *find_blame(fault_t why)
-{
-	static const struct blame blames[] = {
-		{ FAULT_NAME_UNKNOWN, { 5, 0, 0 }, true },
-		{ FAULT_ADDRESS_FORBIDDEN, { 5, 0, 0 }, true },
-		{ FAULT_CONNECT_FAILED, { 5, 0, 0 }, true },
-		{ FAULT_CONNECT_TIMEOUT, { 5, 0, 0 }, true },
-		{ FAULT_TLS_FAILED, { 5, 0, 0 }, true },
-		{ FAULT_UPSTREAM_RESET, { 5, 0, 0 }, true },
-		{ FAULT_WRITE_STALLED, { 5, 0, 0 }, false },
-		{ FAULT_FIRST_TOKEN_LATE, { 2, 0, 5 }, false },
-		{ FAULT_UPSTREAM_IDLE, { 2, 0, 5 }, false },
-		{ FAULT_UPSTREAM_MALFORMED, { 2, 0, 3 }, false },
-		{ FAULT_UPSTREAM_CUT, { 2, 0, 3 }, false },
-		{ FAULT_UPSTREAM_LARGE, { 0, 0, 0 }, false },
-		{ FAULT_UPSTREAM_REDIRECT, { 2, 0, 3 }, false },
-		{ FAULT_UPSTREAM_HTML, { 2, 0, 3 }, false },
-		{ FAULT_EMPTY_ANSWER, { 0, 0, 2 }, false },
-		{ FAULT_STREAM_ERROR, { 2, 0, 3 }, false },
-		{ FAULT_UPSTREAM_BUSY, { 2, 0, 3 }, false },
-		{ FAULT_UPSTREAM_FAILED, { 2, 0, 3 }, false },
-		{ FAULT_UPSTREAM_AUTH, { 0, 15, 0 }, false },
-		{ FAULT_NO_TOKEN, { 0, 15, 0 }, false },
-		{ FAULT_UPSTREAM_NO_MODEL, { 0, 0, 15 }, false },
-	};
+enum { ALL = BREAKER_POINTS };
 
-	for (size_t i = 0; i < countof(blames); i++)
-		if (blames[i].why == why)
-			return &blames[i];
-	return NULL;
+static struct blame at_network(const struct health_run *run)
+{
+	if (run && run->spoke)
+		return (struct blame){ .points = { 2, 0, 3 } };
+	return (struct blame){ .points = { 5 }, .is_dead = !run || !run->connected };
+}
+
+/* run NULL: a check without a request. */
+static struct blame blame_of(fault_t why, const struct health_run *run)
+{
+	bool is_silent = why == FAULT_FIRST_TOKEN_LATE || why == FAULT_UPSTREAM_IDLE;
+
+	if (why == FAULT_UPSTREAM_LARGE)
+		return (struct blame){ 0 };
+	if (why == FAULT_EMPTY_ANSWER)
+		return (struct blame){ .points = { 0, 0, 2 } };
+	switch (why->owner) {
+	case FAULT_OF_NETWORK:
+		return at_network(run);
+	case FAULT_OF_PROVIDER:
+		return (struct blame){ .points = { 2, 0, is_silent ? 5 : 3 } };
+	case FAULT_OF_KEY:
+		return (struct blame){ .points = { 0, ALL } };
+	case FAULT_OF_MODEL: /* perhaps only this key may not use it */
+		return (struct blame){ .points = { 0, 0, 5, ALL } };
+	case FAULT_OF_CAPACITY:
+	case FAULT_OF_CLIENT:
+	case FAULT_OF_US:
+		break;
+	}
+	return (struct blame){ 0 };
 }
 
 void health_connected(struct health_run *run)
@@ -88,13 +90,14 @@ void health_head(struct health_run *run, const struct http_response *res, usec w
 			continue;
 		STORE(t->rooms[i].left, rooms[i].left + 1);
 		STORE(t->rooms[i].limit, rooms[i].limit);
+		STORE(t->rooms[i].read_at, now);
 		STORE(t->rooms[i].full_at, now + rooms[i].reset);
 	}
 }
 
 void health_first_token(struct health_run *run, usec now)
 {
-	if (run->spoke || !run->began)
+	if (run->spoke || !run->is_live)
 		return;
 	run->spoke = now;
 	if (run->stream && run->at.model)
@@ -175,13 +178,14 @@ static void limit(struct health_run *run, usec retry_after, usec now)
 		;
 }
 
-static void blame(struct health_run *run, const struct blame *b, usec retry_after,
-                  usec now)
+static void blame(struct health_run *run, fault_t why, usec retry_after, usec now)
 {
+	struct blame b = blame_of(why, run);
+
 	for (unsigned i = 0; i < BREAKERS; i++) {
 		struct health_cell *c = cell_of(&run->at, i);
 		bool is_probe = run->probes & 1u << i;
-		unsigned points = b->points[i];
+		unsigned points = b.points[i];
 
 		if (!c)
 			continue;
@@ -191,9 +195,9 @@ static void blame(struct health_run *run, const struct blame *b, usec retry_afte
 			continue;
 		}
 		if (note_rate(c, true) > RATE_ONE / 2)
-			points = BREAKER_POINTS;
-		breaker_fail(&c->breaker, points, b->is_network && !run->connected,
-		             is_probe, retry_after, cell_mix(c->id, (uint64_t)now), now);
+			points = ALL;
+		breaker_fail(&c->breaker, points, b.is_dead, is_probe, retry_after,
+		             cell_mix(c->id, (uint64_t)now), now);
 	}
 	run->probes = 0;
 }
@@ -201,8 +205,9 @@ static void blame(struct health_run *run, const struct blame *b, usec retry_afte
 /* What every end has in common. False: it had never begun. */
 static bool leave(struct health_run *run, int64_t tokens, usec now)
 {
-	if (!run->began)
+	if (!run->is_live)
 		return false;
+	run->is_live = false;
 	if (run->at.provider) {
 		ADD(run->at.provider->in_flight, -1u);
 		if (run->tokens)
@@ -219,48 +224,45 @@ static bool leave(struct health_run *run, int64_t tokens, usec now)
 void health_ended(struct health_run *run, fault_t why, usec retry_after, uint64_t tokens,
                   uint64_t output, usec now)
 {
-	const struct blame *b = find_blame(why);
 	bool keeps = tokens == 0 && !why; /* nobody said: the estimate holds */
 
+	if (!why)
+		health_first_token(run, now);
 	if (!leave(run, keeps ? run->tokens : (int64_t)token_units(tokens), now))
 		return;
 	if (!why) {
-		health_first_token(run, now);
 		succeed(run, output, now);
-	} else if (why == FAULT_UPSTREAM_LIMITED) {
-		limit(run, retry_after, now);
-		return_probes(run, now);
-	} else if (b) {
-		blame(run, b, retry_after, now);
 	} else {
-		return_probes(run, now);
+		if (why->owner == FAULT_OF_CAPACITY)
+			limit(run, retry_after, now);
+		blame(run, why, retry_after, now);
 	}
-	run->began = 0;
 }
 
 void health_cancelled(struct health_run *run, usec now)
 {
-	if (run->began && !run->connected && now - run->began >= CONNECT_LATE) {
+	if (run->is_live && !run->connected && now - run->began >= CONNECT_LATE) {
 		health_ended(run, FAULT_CONNECT_TIMEOUT, 0, 0, 0, now);
 		return;
 	}
 	if (!leave(run, run->tokens, now))
 		return;
 	return_probes(run, now);
-	run->began = 0;
 }
 
 void health_checked(const struct health *h, fault_t why, usec now)
 {
 	struct health_cell *p = h->provider;
-	const struct blame *b = find_blame(why);
 	struct breaker_view v;
 
-	if (!p || (why && !b))
+	if (!p)
 		return;
-	if (b) {
-		breaker_fail(&p->breaker, b->points[HEALTH_PROVIDER], b->is_network,
-		             false, 0, cell_mix(p->id, (uint64_t)now), now);
+	if (why) {
+		struct blame b = blame_of(why, NULL);
+
+		if (b.points[HEALTH_PROVIDER])
+			breaker_fail(&p->breaker, b.points[HEALTH_PROVIDER], b.is_dead,
+			             false, 0, cell_mix(p->id, (uint64_t)now), now);
 		return;
 	}
 	v = breaker_see(&p->breaker);

@@ -38,7 +38,8 @@ static uint16_t minute_of(usec now)
 /* What counts at `into` a minute. */
 static uint64_t used(struct counts c, usec into)
 {
-	return c.now + (uint64_t)c.before * (uint64_t)(USEC_MIN - into) / USEC_MIN;
+	return c.now + ((uint64_t)c.before * (uint64_t)(USEC_MIN - into) + USEC_MIN - 1) /
+	                       USEC_MIN;
 }
 
 /* When a count of `fading`, which goes down to 0 within a minute, is at most `left`. */
