@@ -94,6 +94,7 @@ static void keep_head(struct exchange *x)
 	        str_eq(http_request_get(x->req, STR("x-sluice-resume")), STR("off"));
 	x->no_hold =
 	        str_eq(http_request_get(x->req, STR("x-sluice-tool-hold")), STR("off"));
+	x->no_hedge = str_eq(http_request_get(x->req, STR("x-sluice-hedge")), STR("off"));
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 
@@ -224,6 +225,8 @@ static enum flow step_route(struct exchange *x)
 	    x->endpoint->wire->frames == FRAMES_SSE && !x->as_array)
 		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
 	resume_decide(x);
+	if (limits->hedge != HEDGE_OFF)
+		worker_earn_hedge(x->worker, limits->hedge_share);
 	return exchange_go(x, STEP_TRY);
 }
 

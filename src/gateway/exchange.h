@@ -61,12 +61,13 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	struct net_addr peer;
 	str agent, content_type, query;
-	str forward;             /* the client's header lines for providers */
-	str features;            /* of these, for providers of the same format alone */
-	str path_model;          /* of formats that have it in the path, decoded */
-	bool as_array;           /* Gemini's stream without alt=sse: one JSON array */
-	bool strict;             /* nothing may be lost between formats */
+	str forward;    /* the client's header lines for providers */
+	str features;   /* of these, for providers of the same format alone */
+	str path_model; /* of formats that have it in the path, decoded */
+	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
+	bool strict;    /* nothing may be lost between formats */
 	bool no_resume, no_hold; /* the client wants neither */
+	bool no_hedge;  /* nobody is asked beside another */
 	/* the request's body */
 	struct retained body;
 	uint64_t body_bytes;  /* all of it, also what was streamed through */
@@ -88,6 +89,7 @@ struct exchange {
 	struct place spare; /* of one that failed beside another: it may go on there */
 	bool has_spare;
 	unsigned attempts; /* begun */
+	uint8_t hedges;    /* of these, beside one that had been sent */
 	usec retry_at;     /* the next try waits until then; 0: no wait */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */

@@ -63,17 +63,26 @@ bool exchange_can_try(const struct exchange *x, unsigned at)
 	return is_usable(x, at, &why);
 }
 
-bool exchange_has_more(const struct exchange *x)
+/* Attempts that were made because another took long are not counted. */
+static bool is_used_up(const struct exchange *x)
+{
+	return x->attempts - x->hedges >= x->candidates.limits->attempts;
+}
+
+static bool has_fresh(const struct exchange *x)
 {
 	fault_t why;
 
-	if (x->attempts >= x->candidates.limits->attempts)
-		return false;
 	for (unsigned at = x->begun; at < x->candidates.count; at++) {
 		if (is_usable(x, at, &why))
 			return true;
 	}
 	return false;
+}
+
+bool exchange_has_more(const struct exchange *x)
+{
+	return !is_used_up(x) && has_fresh(x);
 }
 
 enum flow step_try(struct exchange *x)
@@ -99,6 +108,12 @@ enum flow step_try(struct exchange *x)
 	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
 }
 
+/* It would be the same elsewhere. */
+static bool is_final(fault_t why)
+{
+	return why->next == FAULT_GIVE_UP || why->next == FAULT_IF_ASKED;
+}
+
 /* The same candidate once more: with another key, another token, or as it was. */
 static bool choose_same(struct exchange *x, const struct attempt *a, bool is_last)
 {
@@ -106,7 +121,7 @@ static bool choose_same(struct exchange *x, const struct attempt *a, bool is_las
 	struct place place = a->place;
 	usec wait = a->retry_after;
 
-	if (a->why == FAULT_UPSTREAM_AUTH &&
+	if (a->why->next == FAULT_NEXT_KEY &&
 	    place.key_at + 1u < a->target->provider->key_count) {
 		place.key_at++;
 	} else if (a->why == FAULT_UPSTREAM_AUTH && !place.renewed &&
@@ -131,8 +146,7 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	usec wait = a->retry_after;
 	fault_t why;
 
-	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
-	    x->attempts >= limits->attempts)
+	if (is_final(a->why) || x->body_dropped || !x->client || is_used_up(x))
 		return false;
 	if (choose_same(x, a, !exchange_has_more(x)) || choose_fresh(x, &why))
 		return true;
@@ -206,6 +220,8 @@ void exchange_commit(struct attempt *a)
 {
 	struct exchange *x = a->x;
 
+	if (x->attempt != a && x->attempt->sent)
+		x->worker->counts.hedges_won++;
 	lead(x, a);
 	if (a->rival)
 		exchange_end_rivals(x, NULL);
@@ -240,14 +256,33 @@ static unsigned count_live(const struct exchange *x)
 	return n;
 }
 
+/* One that was sent is late.  A second costs money, so not every request may have one. */
+static bool may_hedge(struct exchange *x)
+{
+	return count_live(x) == 1 && x->body_whole && has_fresh(x) &&
+	       worker_spend_hedge(x->worker);
+}
+
 void exchange_try_beside(struct exchange *x)
 {
+	unsigned before = x->attempts;
+	bool is_hedge = false;
 	fault_t why;
 
-	if (x->step != STEP_TRY || x->body_dropped || x->resume ||
-	    count_live(x) == LIVE_MOST || !exchange_has_more(x) || !choose_fresh(x, &why))
+	if (x->step != STEP_TRY || x->body_dropped || x->resume)
+		return;
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		is_hedge |= a->sent != 0;
+	if (is_hedge ? !may_hedge(x)
+	             : count_live(x) == LIVE_MOST || !exchange_has_more(x))
+		return;
+	if (!choose_fresh(x, &why))
 		return;
 	attempt_start(x);
+	if (is_hedge && x->attempts > before) {
+		x->hedges++;
+		x->worker->counts.hedges++;
+	}
 	exchange_arm(x);
 }
 
@@ -267,9 +302,7 @@ static bool are_stuck(const struct exchange *x)
 /* Others are live.  What one of them says about the request itself holds for all. */
 static void failed_beside(struct exchange *x, struct attempt *a)
 {
-	bool is_final = a->why->next == FAULT_GIVE_UP && a->why->owner == FAULT_OF_CLIENT;
-
-	if (is_final) {
+	if (is_final(a->why) && a->why->owner != FAULT_OF_US) {
 		lead(x, a);
 		exchange_fail(x, a->why, a->detail);
 		exchange_run(x);

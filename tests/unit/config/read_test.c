@@ -68,7 +68,7 @@ static const struct broken rows[] = {
 	  "planned", 0 },
 	{ ROUTE "{ targets: [mock/echo], strategy: fastest }\n", "E105", 4, 43,
 	  "ordered or weighted", 0 },
-	{ ROUTE "{ targets: [mock/echo], hedge: 2s }\n", "E105", 4, 33, "planned", 0 },
+	{ ROUTE "{ targets: [mock/echo], budget: 2 }\n", "E105", 4, 33, "planned", 0 },
 	/* values */
 	{ "version: 2\n", "E111", 1, 10, "it must be 1", 0 },
 	{ "version: one\n", "E110", 1, 10, "1", 0 },
