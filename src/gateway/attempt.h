@@ -69,12 +69,12 @@ struct attempt {
 	struct tap tap;
 	const struct wire *wire; /* the provider's format */
 	const struct health
-	        *health;    /* what the board knows of the target; NULL: nothing */
-	struct buf renamed; /* the body with the model's name changed in many places */
+	        *health;     /* what the board knows of the target; NULL: nothing */
+	struct buf renamed;  /* the body with the model's name changed in many places */
 	struct given *given; /* what the client has been given; NULL: nobody keeps it */
-	size_t hold_at;     /* of the presented bytes: from here a call waits; 0: none */
-	usec hold_due;      /* so long it may; 0: none */
-	struct lane *lane;  /* between two formats; NULL: the bytes pass as they are */
+	size_t hold_at;      /* of the presented bytes: from here a call waits; 0: none */
+	usec hold_due;       /* so long it may; 0: none */
+	struct lane *lane;   /* between two formats; NULL: the bytes pass as they are */
 	uint64_t answer_bytes;
 	usec retry_after; /* what the provider asked for; 0: nothing */
 	/* times, monotonic; 0 until then */

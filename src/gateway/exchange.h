@@ -61,13 +61,13 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	struct net_addr peer;
 	str agent, content_type, query;
-	str forward;    /* the client's header lines for providers */
-	str features;   /* of these, for providers of the same format alone */
-	str path_model; /* of formats that have it in the path, decoded */
-	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
-	bool strict;    /* nothing may be lost between formats */
+	str forward;             /* the client's header lines for providers */
+	str features;            /* of these, for providers of the same format alone */
+	str path_model;          /* of formats that have it in the path, decoded */
+	bool as_array;           /* Gemini's stream without alt=sse: one JSON array */
+	bool strict;             /* nothing may be lost between formats */
 	bool no_resume, no_hold; /* the client wants neither */
-	bool no_hedge;  /* nobody is asked beside another */
+	bool no_hedge;           /* nobody is asked beside another */
 	/* the request's body */
 	struct retained body;
 	uint64_t body_bytes;  /* all of it, also what was streamed through */

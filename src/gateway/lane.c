@@ -146,9 +146,11 @@ struct lane *lane_adopt(struct attempt *a)
 	l->e.head = buf_str(&a->given->head);
 	l->e.adopts = l->e.same_format = true;
 	given_replay(a->given, 0, &l->e.sink);
-	l->e.adopts = false;
 	buf_clear(&l->out); /* the client has it */
-	return l;
+	if (emit_adopted(&l->e, &a->given->place))
+		return l;
+	lane_free(a);
+	return NULL;
 }
 
 /* ---- the request ---- */

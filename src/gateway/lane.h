@@ -49,7 +49,7 @@ void lane_fault(const struct exchange *x, struct lane *l, fault_t why, str messa
 void lane_free(struct attempt *a);
 void lane_delete(struct lane **l);
 /* A lane for an answer of the pass lane that has died: the emitter is brought to where
- * the client is. */
+ * the client is.  NULL: it cannot be. */
 struct lane *lane_adopt(struct attempt *a);
 /* Whatever it has of the attempt before is gone; only emitter and output stay. */
 void lane_renew(struct attempt *a);

@@ -11,6 +11,8 @@
 #define SEAM_PATIENCE (2 * USEC_SEC)
 #define HOLD_PATIENCE (10 * USEC_SEC)
 
+enum { LOOKS_MOST = 3, HEAD_MOST = 64 * KiB };
+
 static struct loop *loop_of(const struct exchange *x)
 {
 	return &x->worker->loop;
@@ -81,10 +83,15 @@ void resume_note(struct attempt *a, str name, str data, const struct tap_event *
 		given_more(g, found->text);
 		return;
 	}
-	if (!g->head.len && a->wire->keep_head) {
-		g->head.limit = 4 * KiB;
+	if (!g->head.len && a->wire->keep_head && g->looks < LOOKS_MOST) {
+		g->looks++;
+		g->head.limit = HEAD_MOST;
 		a->wire->keep_head(data, &g->head);
+		if (g->head.over)
+			given_lose(g);
 	}
+	if (a->wire->mark && a->tap.reader && !given_is_held(g))
+		a->wire->mark(a->tap.reader, &g->place);
 	if (!a->wire->tap_event)
 		return; /* it was read on its way through the tap */
 	if (!read_slowly(a, name, data)) {
@@ -250,16 +257,21 @@ nanousd resume_cost(const struct exchange *x, nanousd last)
 
 /* ---- after a death ---- */
 
-/* The lane and the log of the first death become the exchange's. */
+/* The lane and the log of the first death become the exchange's. NULL: the client has
+ * something that nobody else could go on from. */
 static struct resume *resume_new(struct attempt *a)
 {
-	struct resume *r = new_of(struct resume);
+	struct lane *l = a->lane ? a->lane : lane_adopt(a);
+	struct resume *r;
 
+	if (!l)
+		return NULL;
+	r = new_of(struct resume);
 	r->text.limit = GIVEN_MOST;
 	r->due = USEC_NEVER;
 	r->told = true; /* nothing has been resumed yet */
 	r->given = a->given;
-	r->lane = a->lane ? a->lane : lane_adopt(a);
+	r->lane = l;
 	r->given->next = &r->lane->e.sink;
 	r->why = a->why;
 	r->detail = a->detail;
@@ -330,6 +342,8 @@ bool resume_start(struct attempt *a)
 	} else {
 		r = resume_new(a);
 	}
+	if (!r)
+		return false;
 	sum_up(r);
 	if (r->sum.is_finished && !passed) {
 		complete(a, FINISH_NONE);

@@ -133,14 +133,21 @@ static void push_fault(str name, str data, struct chat_sink *to)
 
 /* ---- blocks ---- */
 
-static void push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
-                      jstr name)
+static void push_placed(struct chat_sink *to, unsigned block, enum chat_kind what,
+                        jstr id, jstr name, unsigned place)
 {
 	chat_push(to, &(struct chat_event){ .kind = CHAT_OPEN,
 	                                    .block = block,
 	                                    .what = what,
 	                                    .id = id,
-	                                    .name = name });
+	                                    .name = name,
+	                                    .place = place });
+}
+
+static void push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
+                      jstr name)
+{
+	push_placed(to, block, what, id, name, 0);
 }
 
 /* Half a surrogate pair becomes U+FFFD on the way; memory is used for nothing else. */
@@ -372,7 +379,7 @@ static unsigned block_for(struct chat_reader *rd, uint32_t key, enum chat_kind w
 	if (i < countof(rd->slots))
 		push_close(to, rd->slots[i].block);
 	i = begin_block(rd, key, what);
-	push_open(to, rd->slots[i].block, what, STR_NONE, STR_NONE);
+	push_placed(to, rd->slots[i].block, what, STR_NONE, STR_NONE, key);
 	return i;
 }
 
@@ -389,9 +396,9 @@ static void on_start(struct chat_reader *rd, struct json_value root, struct chat
 		                                     : STR("toolResult"));
 		return;
 	}
-	push_open(to, rd->slots[i].block, CHAT_CALL,
-	          inside(json_get(use, STR("toolUseId"))),
-	          inside(json_get(use, STR("name"))));
+	push_placed(to, rd->slots[i].block, CHAT_CALL,
+	            inside(json_get(use, STR("toolUseId"))),
+	            inside(json_get(use, STR("name"))), rd->slots[i].key);
 }
 
 static void on_reasoning(struct chat_reader *rd, uint32_t key, struct json_value v,

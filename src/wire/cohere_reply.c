@@ -91,14 +91,21 @@ static void push_fault(str data, struct chat_sink *to)
 
 /* ---- blocks ---- */
 
-static void push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
-                      jstr name)
+static void push_placed(struct chat_sink *to, unsigned block, enum chat_kind what,
+                        jstr id, jstr name, unsigned place)
 {
 	chat_push(to, &(struct chat_event){ .kind = CHAT_OPEN,
 	                                    .block = block,
 	                                    .what = what,
 	                                    .id = id,
-	                                    .name = name });
+	                                    .name = name,
+	                                    .place = place });
+}
+
+static void push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
+                      jstr name)
+{
+	push_placed(to, block, what, id, name, 0);
 }
 
 static void push_piece(struct chat_sink *to, unsigned block, enum chat_kind what,
@@ -281,7 +288,9 @@ static unsigned open_slot(struct chat_reader *rd, uint32_t key, enum chat_kind w
 	rd->slots[i].key = key;
 	rd->slots[i].block = rd->next_block++;
 	rd->slots[i].kind = (uint8_t)what;
-	push_open(to, rd->slots[i].block, what, id, name);
+	/* Calls are counted apart, and the plan is not counted. */
+	push_placed(to, rd->slots[i].block, what, id, name,
+	            what == CHAT_CALL || key == KEY_PLAN ? 0 : (key - 1) / 2 + 1);
 	return i;
 }
 

@@ -551,6 +551,13 @@ void emit_init(struct emitter *e, const struct emit_ops *ops, struct buf *to,
 		               .keep = { .ceiling = EMIT_KEPT_MOST } };
 }
 
+bool emit_adopted(struct emitter *e, const struct emit_mark *mark)
+{
+	e->adopts = false;
+	e->form_of = NULL;
+	return !e->why && !e->is_lost && (!e->ops->adopted || e->ops->adopted(e, mark));
+}
+
 void emit_done(struct emitter *e)
 {
 	for (unsigned i = 0; i < e->choice_count; i++) {

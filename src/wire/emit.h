@@ -63,6 +63,12 @@ struct emit_form {
 
 struct emitter;
 
+/* Where another's stream has broken off (wire.mark). */
+struct emit_mark {
+	uint64_t number; /* of the next event */
+	unsigned items;  /* begun */
+};
+
 /* All write to e->to.  Blocks come strictly one after the other within a choice. */
 struct emit_ops {
 	/* Pieces are wanted only when the block is whole (piece() is then called once,
@@ -85,6 +91,8 @@ struct emit_ops {
 	void (*close)(struct emitter *e, struct emit_block *b);
 	/* Finish reasons (e->choices[i].finish), usage, and the format's end mark. */
 	void (*end)(struct emitter *e);
+	/* Is it where another's stream has broken off?  May be NULL. */
+	bool (*adopted)(struct emitter *e, const struct emit_mark *mark);
 	/* Ends an open stream with an error in the format's words; message is plain. */
 	void (*fault)(struct emitter *e, fault_t why, str message);
 };
@@ -107,6 +115,7 @@ struct emitter {
 	        *request; /* for custom tools said as functions; or NULL */
 	str head;         /* what the events of a stream that another has begun repeat
 	                     (wire.keep_head); empty: ours */
+	bool is_lost;     /* of what it has adopted something has no place here */
 	bool adopts; /* what comes now is said already: it has the numbers of its places
 	              */
 	str echo;    /* Responses: members of the request to repeat, JSON; or empty */
@@ -134,6 +143,9 @@ void emit_init(struct emitter *e, const struct emit_ops *ops, struct buf *to,
 void emit_end(struct emitter *e);
 /* An error after the beginning. */
 void emit_fault(struct emitter *e, fault_t why, str message);
+/* What `adopts` has let in is all that the client has; `head` as in e->head.  False: the
+ * emitter is not where the client is, and must not go on. */
+must_check bool emit_adopted(struct emitter *e, const struct emit_mark *mark);
 void emit_done(struct emitter *e);
 
 /* Pieces of one block differ in their text and their number alone.  A format which has

@@ -16,7 +16,7 @@
  * The pass lane has no emitter (`next` is NULL): it holds the bytes itself, and asks
  * given_is_held how far it may go. */
 #pragma once
-#include "wire/chat_event.h"
+#include "wire/emit.h"
 
 enum { GIVEN_MOST = 256 * KiB, GIVEN_HELD_MOST = 64 * KiB, GIVEN_EVENTS = 4096 };
 enum { GIVEN_STRINGS = 5 };
@@ -45,8 +45,10 @@ struct given {
 	bool hold;              /* calls wait until they are whole */
 	bool lost;              /* too much was said: nothing is known any more */
 	struct buf head;        /* see wire.keep_head */
+	struct emit_mark place; /* see wire.mark */
 	/* the pass lane of a format with a tap of its own */
 	struct chat_reader *reader; /* for events which that tap does not tell */
+	uint8_t looks;              /* for the head */
 	bool in_run; /* the last event was one that the next may be like (tap_event) */
 	uint64_t charged; /* of the process's memory budget; the owner's */
 	fault_t why;      /* what a FAULT said */

@@ -76,6 +76,7 @@ enum wire_frames {
 
 struct emitter;
 struct emit_ops;
+struct emit_mark;
 
 struct wire {
 	str name;
@@ -108,6 +109,9 @@ struct wire {
 	/* What every event of a stream repeats, out of its first one: a JSON object that
 	 * emitter.head takes.  NULL: there is nothing of the kind. */
 	void (*keep_head)(str data, struct buf *to);
+	/* How far the stream is, where its events have numbers: the next one's, and how
+	 * many items were announced.  NULL: they have none. */
+	void (*mark)(const struct chat_reader *rd, struct emit_mark *ret);
 	/* The end mark, for a whole answer whose provider forgot it. NULL: there is none.
 	 */
 	void (*write_end_mark)(struct buf *to);
