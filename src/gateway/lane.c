@@ -140,9 +140,13 @@ struct lane *lane_adopt(struct attempt *a)
 {
 	struct lane *l;
 
-	lane_new(a, false);
-	lane_begin(a, true);
+	if (!a->lane) {
+		lane_new(a, false);
+		lane_begin(a, true);
+	}
 	l = a->lane;
+	l->verbatim = false; /* from here on it is written */
+	l->e.started = false;
 	l->e.head = buf_str(&a->given->head);
 	l->e.adopts = l->e.same_format = true;
 	given_replay(a->given, 0, &l->e.sink);
@@ -324,8 +328,8 @@ void lane_begin(struct attempt *a, bool streams)
 	        chat_wraps_custom(client->format, a->wire->format) ? x->chat : NULL;
 	if (x->chat)
 		l->e.echo = reading_of(x)->echo;
-	if (streams && !l->verbatim)
-		resume_watch(a, &l->e.sink);
+	if (streams)
+		resume_watch(a, l->verbatim ? NULL : &l->e.sink);
 }
 
 struct chat_sink *lane_sink(struct attempt *a)
@@ -333,7 +337,7 @@ struct chat_sink *lane_sink(struct attempt *a)
 	struct lane *l = a->lane;
 
 	if (l->verbatim)
-		return NULL;
+		return a->given ? &a->given->sink : NULL;
 	if (resume_is_on(a))
 		return &a->x->resume->seam.sink;
 	return a->given ? &a->given->sink : &l->e.sink;
@@ -394,10 +398,15 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	struct tap_event found;
 	struct lane *l = a->lane;
 
+	if (l->verbatim && a->given)
+		given_mark(a->given);
 	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found, lane_sink(a));
 	a->x->worker->counts.events++;
-	if (l->verbatim && !found.is_broken && !found.is_error)
-		add_item(l, event->data);
+	if (l->verbatim) {
+		resume_note(a, event->name, event->data, &found);
+		if (!found.is_broken && !found.is_error)
+			add_item(l, event->data);
+	}
 	if (found.is_meaningful)
 		attempt_progress(a);
 	if (found.is_broken)
@@ -474,7 +483,7 @@ static void turn_over(struct attempt *a, struct turn *t)
 
 	if (resume_is_on(a) && !t->why)
 		t->why = resume_judge(a, &t->ended);
-	resume_charge(a);
+	resume_turn(a);
 	if (t->why) {
 		/* What the emitter has said is said. */
 		if (a->lane->out.len && (x->step == STEP_RELAY || resume_is_on(a))) {
@@ -494,6 +503,20 @@ static void turn_over(struct attempt *a, struct turn *t)
 	}
 }
 
+/* Nobody has counted: the client gets an estimate, where it wants any. */
+static void push_end(struct attempt *a)
+{
+	const struct chat_event estimate = {
+		.kind = CHAT_USAGE,
+		.usage = { .input = (a->x->body_bytes + 3) / 4,
+		           .output = (a->tap.text_bytes + 3) / 4 },
+	};
+
+	if (!a->tap.has_usage && !resume_is_on(a))
+		chat_push(lane_sink(a), &estimate);
+	chat_push(lane_sink(a), &(struct chat_event){ .kind = CHAT_END });
+}
+
 /* The provider has ended its side without an end mark of its format. */
 static void at_eof(struct attempt *a, struct turn *t)
 {
@@ -509,7 +532,7 @@ static void at_eof(struct attempt *a, struct turn *t)
 	if (l->verbatim)
 		buf_add(&l->out, STR("]"));
 	else
-		chat_push(lane_sink(a), &(struct chat_event){ .kind = CHAT_END });
+		push_end(a);
 	t->ended = true;
 }
 
@@ -593,7 +616,7 @@ void lane_whole(struct attempt *a, str body)
 	if (!t.why)
 		t.why = why_of(a);
 	if (!t.why)
-		chat_push(lane_sink(a), &(struct chat_event){ .kind = CHAT_END });
+		push_end(a);
 	turn_over(a, &t);
 }
 

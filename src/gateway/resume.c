@@ -36,7 +36,8 @@ void resume_watch(struct attempt *a, struct chat_sink *next)
 		return;
 	a->given = new_of(struct given);
 	given_init(a->given, next);
-	a->given->hold = x->candidates.tool_hold && !x->no_hold;
+	a->given->hold = x->candidates.tool_hold && !x->no_hold &&
+	                 !(a->lane && a->lane->verbatim); /* its items are gone */
 }
 
 static void free_log(struct exchange *x, struct given *g)
@@ -102,15 +103,13 @@ void resume_note(struct attempt *a, str name, str data, const struct tap_event *
 	            g->events[g->count - 1].kind == CHAT_PIECE;
 }
 
-void resume_charge(struct attempt *a)
+/* What the log needs is charged to the memory budget. */
+static void charge(struct attempt *a)
 {
 	struct exchange *x = a->x;
 	struct given *g = a->given;
-	uint64_t size;
+	uint64_t size = given_size(g);
 
-	if (!g)
-		return;
-	size = given_size(g);
 	if (size <= g->charged)
 		return;
 	if (gateway_take_memory(x->worker->gateway, size - g->charged,
@@ -120,21 +119,20 @@ void resume_charge(struct attempt *a)
 		given_lose(g);
 }
 
-bool resume_holds(struct attempt *a)
+void resume_turn(struct attempt *a)
 {
 	struct given *g = a->given;
 	usec now = loop_of(a->x)->now;
 
-	if (!g || !given_is_held(g)) {
+	if (!g)
+		return;
+	charge(a);
+	if (!given_is_held(g))
 		a->hold_due = 0;
-		return false;
-	}
-	if (!a->hold_due)
+	else if (!a->hold_due)
 		a->hold_due = now + HOLD_PATIENCE;
-	if (now < a->hold_due)
-		return true;
-	given_release(g);
-	return false;
+	else if (now >= a->hold_due)
+		given_release(g);
 }
 
 bool resume_holds_all(const struct attempt *a)
@@ -213,6 +211,8 @@ static bool is_legal(const struct attempt *a, const struct resume *r)
 	if (s->has_call || s->has_refusal || s->has_other || s->has_choices ||
 	    s->ends_in_half)
 		return false;
+	if (s->is_thinking && !may_think_again(a))
+		return false;
 	if (s->has_reasoning && !s->has_text && (s->has_seal || !may_think_again(a)))
 		return false;
 	return !lane_read(a->x, &detail) && go_on_may(a->x->chat, a->x->strict);
@@ -261,7 +261,8 @@ nanousd resume_cost(const struct exchange *x, nanousd last)
  * something that nobody else could go on from. */
 static struct resume *resume_new(struct attempt *a)
 {
-	struct lane *l = a->lane ? a->lane : lane_adopt(a);
+	bool is_written = a->lane && !a->lane->verbatim;
+	struct lane *l = is_written ? a->lane : lane_adopt(a);
 	struct resume *r;
 
 	if (!l)
@@ -321,6 +322,10 @@ static bool may_go_on(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
 
+	/* What is wrong with the request, or not wanted by anybody, nobody goes on from.
+	 */
+	if (a->why->next == FAULT_GIVE_UP || a->why->next == FAULT_IF_ASKED)
+		return false;
 	return x->may_resume && x->client && a->given && !a->given->lost &&
 	       !a->in_long_event && loop_of(x)->now < x->total_at &&
 	       (x->is_chunked || !x->head_sent);
@@ -329,7 +334,7 @@ static bool may_go_on(const struct attempt *a)
 bool resume_start(struct attempt *a)
 {
 	struct exchange *x = a->x;
-	bool passed = !a->lane;
+	bool passed = !a->lane || a->lane->verbatim;
 	struct resume *r;
 
 	if (!may_go_on(a))
@@ -349,7 +354,11 @@ bool resume_start(struct attempt *a)
 		complete(a, FINISH_NONE);
 		return true;
 	}
-	if (r->sum.is_finished || !is_legal(a, r))
+	if (r->sum.is_finished) {
+		relay_complete(a);
+		return true;
+	}
+	if (!is_legal(a, r))
 		return false;
 	if (x->chat->max_tokens && x->chat->max_tokens <= tokens_so_far(r) &&
 	    r->sum.has_text) {
@@ -371,6 +380,13 @@ void resume_next(struct attempt *a)
 
 	r->sent += a->sent != 0;
 	add_cost(r, a);
+	/* It takes no prefix: it may still be asked in words. */
+	if (r->seam.method == SEAM_PREFIX && a->status == 400 && !r->no_prefix) {
+		r->no_prefix = true;
+		r->at--;
+	} else {
+		r->no_prefix = false;
+	}
 	seam_done(&r->seam);
 	if (!go_to_next(x))
 		exchange_fail(x, r->why, r->detail);
@@ -385,7 +401,8 @@ static enum seam_method method_for(const struct attempt *a)
 
 	if (!r->sum.has_text)
 		return SEAM_WHOLE;
-	if (go_on_has_prefix(a->target->provider->name, a->target->model, a->x->chat))
+	if (!r->no_prefix &&
+	    go_on_has_prefix(a->target->provider->name, a->target->model, a->x->chat))
 		return SEAM_PREFIX;
 	return r->anchor.len ? SEAM_ANCHOR : SEAM_WHOLE;
 }

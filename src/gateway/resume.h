@@ -32,9 +32,10 @@ struct resume {
 	fault_t why;
 	str detail;
 	struct token_usage base;
-	nanousd spent; /* by those that are over; COST_UNKNOWN */
-	usec due;      /* the seam has to be proven by then; USEC_NEVER */
-	bool told;     /* the comment at the seam */
+	nanousd spent;  /* by those that are over; COST_UNKNOWN */
+	usec due;       /* the seam has to be proven by then; USEC_NEVER */
+	bool no_prefix; /* the target at hand has refused one */
+	bool told;      /* the comment at the seam */
 };
 
 /* Which streams may be resumed; once, before the first attempt. */
@@ -51,10 +52,9 @@ static inline bool resume_is_on(const struct attempt *a)
 void resume_watch(struct attempt *a, struct chat_sink *next);
 /* The pass lane has looked at an event (given_mark was before). */
 void resume_note(struct attempt *a, str name, str data, const struct tap_event *found);
-/* After a turn: what the log needs is charged to the memory budget. */
-void resume_charge(struct attempt *a);
-/* Is what came last a call that waits?  Then the client gets nothing behind it. */
-bool resume_holds(struct attempt *a);
+/* The events of a turn have been looked at: what the log needs is charged to the memory
+ * budget, and a call that has waited too long goes out. */
+void resume_turn(struct attempt *a);
 /* Is all that came a call that waits? Then another attempt may still replace this one. */
 bool resume_holds_all(const struct attempt *a);
 

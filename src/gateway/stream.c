@@ -192,7 +192,7 @@ void relay_stream_over(struct attempt *a, struct outgoing *out)
 /* How much of what was looked at is for the client: not the call that waits. */
 static size_t upto_hold(struct attempt *a, size_t upto)
 {
-	if (!resume_holds(a)) {
+	if (!a->given || !given_is_held(a->given)) {
 		a->hold_at = 0;
 		return upto;
 	}
@@ -206,6 +206,19 @@ static void take(struct attempt *a, size_t looked, size_t taken)
 	if (a->hold_at)
 		a->hold_at -= taken;
 	a->strip_len = 0;
+}
+
+void relay_complete(struct attempt *a)
+{
+	struct outgoing out;
+
+	outgoing_init(&out);
+	if (!a->tap.done && a->wire->write_end_mark)
+		a->wire->write_end_mark(&out.text);
+	if (a->x->as_array)
+		buf_add(&out.text, STR("]"));
+	a->ended = true;
+	relay_stream_over(a, &out);
 }
 
 /* A failure inside the stream.  Before anything was given to the client it is the
@@ -297,7 +310,7 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	a->ended = end;
 	if (found.why)
 		return stream_failed(a, bytes, &found);
-	resume_charge(a);
+	resume_turn(a);
 	if ((a->first_token && !resume_holds_all(a)) ||
 	    (empty_is_fine && (found.ended || end)))
 		exchange_commit(a);

@@ -385,14 +385,16 @@ void given_replay(const struct given *g, unsigned from, struct chat_sink *to)
 static void sum_open(struct given_sum *s, const struct chat_event *e)
 {
 	s->next_block = max_of(s->next_block, e->block + 1);
+	s->is_thinking = false;
 	switch (e->what) {
 	case CHAT_TEXT:
 		s->text_block = e->block;
 		s->text_is_last = true;
 		return;
 	case CHAT_REASONING:
-		s->has_reasoning = true;
-		break;
+		s->has_reasoning = s->is_thinking = true;
+		s->text_is_last = false;
+		return;
 	case CHAT_REFUSAL:
 		s->has_refusal = true;
 		break;
@@ -442,8 +444,11 @@ void given_sum_up(const struct given *g, struct given_sum *ret, struct buf *text
 				buf_add(&raw, e.text);
 				ret->text_block = e.block;
 			}
+		} else if (e.kind == CHAT_CLOSE && e.block + 1 == ret->next_block) {
+			ret->is_thinking = false;
 		} else if (e.kind == CHAT_SEALED) {
 			ret->has_seal = true;
+			ret->is_thinking = false;
 		} else if (e.kind == CHAT_FINISH) {
 			ret->is_finished = true;
 		}

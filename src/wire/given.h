@@ -105,6 +105,7 @@ struct given_sum {
 	        has_blank_text; /* text that is more than white space; any at all */
 	bool has_reasoning, has_seal, has_call, has_refusal, has_other, has_choices;
 	bool is_finished;
+	bool is_thinking;  /* the last block is of thoughts, neither sealed nor closed */
 	bool ends_in_half; /* the text ends within a surrogate pair */
 	bool text_is_last; /* no other block was begun after the last text */
 	unsigned next_block;

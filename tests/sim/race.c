@@ -12,6 +12,7 @@ static const char top[] =
         "  b: { format: openai-chat, url: \"http://10.0.0.2:80/v1\", key: none }\n"
         "  c: { format: openai-chat, url: \"http://10.0.0.3:80/v1\", key: none }\n"
         "  d: { format: anthropic, url: \"http://10.0.0.4:80/v1\", key: none }\n"
+        "  anthropic: { url: \"http://10.0.0.5:80/v1\", key: aaaaaaaaaaaa }\n"
         "routes:\n";
 
 const char race_head[] =

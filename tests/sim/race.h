@@ -4,11 +4,12 @@
 #include "meter/record.h"
 #include "tests/sim/gate.h"
 
-enum { RACE_PROVIDERS = 4, RACE_ROWS = 16 };
+enum { RACE_PROVIDERS = 5, RACE_ROWS = 16 };
 
 struct race {
 	struct gate gate;
-	struct sim_port *ports[RACE_PROVIDERS]; /* a, b, c, d at 10.0.0.1 to .4 */
+	struct sim_port
+	        *ports[RACE_PROVIDERS]; /* a, b, c, d, anthropic at 10.0.0.1 to .5 */
 	struct sim_peer *client;
 	struct buf seen; /* by the client, as it came over the wire */
 	/* The journal's rows, OPEN and CLOSE put together, in the order of their OPEN. */

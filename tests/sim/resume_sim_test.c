@@ -720,3 +720,284 @@ TEST(resume_a_slow_seam_is_none)
 	WHOLE(FIRST REST);
 	done(&p);
 }
+
+/* ---- Anthropic ---- */
+
+#define BEGIN_D                                                                          \
+	"event: message_start\ndata: "                                                   \
+	"{\"type\":\"message_start\",\"message\":{\"id\":\"x\","                         \
+	"\"model\":\"m\",\"content\":[],\"usage\":{\"input_tokens\":9}}}\n\n"
+#define OPEN_D(index, block)                                                             \
+	"event: content_block_start\ndata: "                                             \
+	"{\"type\":\"content_block_start\",\"index\":" index ",\"content_block\":" block \
+	"}\n\n"
+#define DELTA_D(index, delta)                                                            \
+	"event: content_block_delta\ndata: "                                             \
+	"{\"type\":\"content_block_delta\",\"index\":" index ",\"delta\":" delta "}\n\n"
+#define CLOSE_D(index)                                                                   \
+	"event: content_block_stop\ndata: "                                              \
+	"{\"type\":\"content_block_stop\",\"index\":" index "}\n\n"
+#define TEXT_D(index, text)                                                              \
+	DELTA_D(index, "{\"type\":\"text_delta\",\"text\":\"" text "\"}")
+#define STOP_D                                                                           \
+	"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{"            \
+	"\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":9}}\n\n"
+#define END_D "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+#define EMPTY_D "{\"type\":\"text\",\"text\":\"\"}"
+#define THINKING_D "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}"
+
+static void ask_d(struct pair *p, const char *more)
+{
+	struct buf text = BUF_LIMIT(8 * KiB), body = BUF_LIMIT(4 * KiB);
+
+	buf_addf(&body,
+	         "{\"model\":\"r\",\"stream\":true,\"max_tokens\":1000,%s\"messages\":[{"
+	         "\"role\":"
+	         "\"user\",\"content\":\"tell me\"}]}",
+	         more);
+	p->race.client = gate_client(&p->race.gate);
+	buf_addf(&text,
+	         "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n"
+	         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+	         body.len);
+	buf_add(&text, buf_str(&body));
+	sim_send(p->race.client, buf_str(&text));
+	buf_free(&text);
+	buf_free(&body);
+	race_run(&p->race, USEC_SEC);
+}
+
+static bool saw(struct pair *p, const char *text)
+{
+	return str_has(race_see(&p->race), str_from_z(text));
+}
+
+TEST(resume_from_a_prefix)
+{
+	static const char *const answers[] = { REST, FIRST REST,
+		                               "Once there was a cat." };
+
+	for (unsigned i = 0; i < countof(answers); i++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m, anthropic/claude-haiku-4-5] }"))
+			return;
+		ask(&p, "", "");
+		begin_a(&p);
+		die(&p);
+		if (CHECK(accept_at(&p, 4))) {
+			/* white space at its end is left out */
+			CHECK(str_has(buf_str(&p.request),
+			              STR("\"role\":\"assistant\"")));
+			CHECK(str_has(buf_str(&p.request), STR("who jumped\"")));
+			CHECK(!str_has(buf_str(&p.request), STR("<<<")));
+			tell(&p, head);
+			tell(&p, BEGIN_D OPEN_D("0", EMPTY_D));
+			if (i == 0)
+				tell(&p, TEXT_D("0", " " REST));
+			else if (i == 1)
+				tell(&p, TEXT_D("0", FIRST REST));
+			else
+				tell(&p, TEXT_D("0", "Once there was a cat."));
+			tell(&p, CLOSE_D("0") STOP_D END_D);
+			die(&p);
+		}
+		if (i == 2)
+			CHECK(accept_at(&p, 0));
+		end(&p);
+		if (i < 2)
+			WHOLE(FIRST REST);
+		done(&p);
+	}
+}
+
+TEST(resume_a_prefix_that_is_refused_becomes_an_anchor)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, anthropic/claude-haiku-4-5] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	die(&p);
+	if (CHECK(accept_at(&p, 4))) {
+		tell(&p,
+		     "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+		     "Connection: close\r\n\r\n{\"type\":\"error\",\"error\":{\"type\":"
+		     "\"invalid_request_error\",\"message\":\"prefill\"}}");
+		die(&p);
+	}
+	CHECK(accept_at(&p, 4)); /* now in words */
+	CHECK(str_has(buf_str(&p.request), STR("<<<" ANCHOR ">>>")));
+	done(&p);
+}
+
+TEST(resume_behind_signed_thoughts)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [d/m, b/m] }"))
+		return;
+	ask_d(&p, "");
+	if (CHECK(accept_at(&p, 3))) {
+		tell(&p, head);
+		tell(&p, BEGIN_D OPEN_D("0", THINKING_D));
+		tell(&p,
+		     DELTA_D("0", "{\"type\":\"thinking_delta\",\"thinking\":\"hm\"}"));
+		tell(&p, DELTA_D("0",
+		                 "{\"type\":\"signature_delta\",\"signature\":\"abc\"}"));
+		tell(&p, CLOSE_D("0") OPEN_D("1", EMPTY_D) TEXT_D("1", FIRST));
+		die(&p);
+	}
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		say(&p, "b", FIRST REST);
+		finish(&p, "b");
+		die(&p);
+	}
+	CHECK(saw(&p, TEXT_D("1", REST)));
+	CHECK(saw(&p, CLOSE_D("1")));
+	CHECK(saw(&p, END_D));
+	CHECK(!saw(&p, "event: error"));
+	CHECK(saw(&p, ": sluice resumed provider=b model=m\n\n"));
+	done(&p);
+}
+
+TEST(resume_not_within_signed_thoughts)
+{
+	struct pair p;
+
+	for (int i = 0; i < 2; i++) {
+		if (!begin(&p, "{ targets: [d/m, b/m] }"))
+			return;
+		ask_d(&p, "");
+		if (CHECK(accept_at(&p, 3))) {
+			tell(&p, head);
+			tell(&p, BEGIN_D);
+			if (i == 1)
+				tell(&p, OPEN_D("0", EMPTY_D) TEXT_D("0", FIRST)
+				                 CLOSE_D("0"));
+			tell(&p, i ? OPEN_D("1", THINKING_D) : OPEN_D("0", THINKING_D));
+			tell(&p, i ? DELTA_D("1", "{\"type\":\"thinking_delta\","
+			                          "\"thinking\":\"hm\"}")
+			           : DELTA_D("0", "{\"type\":\"thinking_delta\","
+			                          "\"thinking\":\"hm\"}"));
+			die(&p);
+		}
+		CHECK(!accept_at(&p, 1));
+		CHECK(saw(&p, "event: error"));
+		CHECK(!saw(&p, END_D));
+		done(&p);
+	}
+}
+
+TEST(resume_a_finish_is_the_end)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [d/m, b/m] }"))
+		return;
+	ask_d(&p, "");
+	if (CHECK(accept_at(&p, 3))) {
+		tell(&p, head);
+		tell(&p,
+		     BEGIN_D OPEN_D("0", EMPTY_D) TEXT_D("0", FIRST) CLOSE_D("0") STOP_D);
+		tell(&p, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
+		         "\"overloaded_error\",\"message\":\"no\"}}\n\n");
+		die(&p);
+	}
+	CHECK(!accept_at(&p, 1));
+	CHECK(!saw(&p, "event: error"));
+	CHECK(saw(&p, STOP_D END_D) || saw(&p, END_D));
+	done(&p);
+}
+
+TEST(resume_holds_calls_in_the_pass_lane)
+{
+	const char *call = OPEN_D(
+	        "1", "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}");
+	struct pair p;
+
+	for (int off = 0; off < 2; off++) {
+		if (!begin(&p, off ? "{ targets: [d/m, b/m], tool_hold: off }"
+		                   : "{ targets: [d/m, b/m] }"))
+			return;
+		ask_d(&p, "");
+		if (CHECK(accept_at(&p, 3))) {
+			tell(&p, head);
+			tell(&p, BEGIN_D OPEN_D("0", EMPTY_D) TEXT_D("0", FIRST)
+			                 CLOSE_D("0"));
+			tell(&p, call);
+			tell(&p, DELTA_D("1", "{\"type\":\"input_json_delta\",\"partial_"
+			                      "json\":\"{\"}"));
+			CHECK(saw(&p, CLOSE_D("0")));
+			CHECK_INT(saw(&p, call), off);
+			tell(&p, DELTA_D("1", "{\"type\":\"input_json_delta\",\"partial_"
+			                      "json\":\"}\"}"));
+			CHECK(saw(&p, call));
+			CHECK(saw(&p, "\"partial_json\":\"}\""));
+			tell(&p, CLOSE_D("1") STOP_D END_D);
+			CHECK(saw(&p, CLOSE_D("1") STOP_D END_D));
+			die(&p);
+		}
+		done(&p);
+	}
+}
+
+TEST(resume_holds_calls_ten_seconds_at_most)
+{
+	const char *call = OPEN_D(
+	        "0", "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}");
+	struct pair p;
+
+	for (int translated = 0; translated < 2; translated++) {
+		if (!begin(&p, "{ targets: [d/m, b/m] }"))
+			return;
+		if (translated)
+			ask(&p, "", "");
+		else
+			ask_d(&p, "");
+		if (CHECK(accept_at(&p, 3))) {
+			tell(&p, head);
+			tell(&p, BEGIN_D);
+			tell(&p, call);
+			for (int i = 0; i < 12; i++) {
+				tell(&p, DELTA_D("0", "{\"type\":\"input_json_delta\","
+				                      "\"partial_json\":\"[\"}"));
+				race_run(&p.race, USEC_SEC);
+				if (i < 9 || i == 11)
+					CHECK_INT(saw(&p, translated
+					                          ? "\"arguments\":\"[\""
+					                          : call),
+					          i == 11);
+			}
+			die(&p);
+		}
+		CHECK(!accept_at(&p, 1));
+		done(&p);
+	}
+}
+
+TEST(resume_goes_on_in_another_block_where_the_first_was_closed)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [d/m, b/m] }"))
+		return;
+	ask_d(&p, "");
+	if (CHECK(accept_at(&p, 3))) {
+		tell(&p, head);
+		tell(&p, BEGIN_D OPEN_D("0", EMPTY_D) TEXT_D("0", FIRST) CLOSE_D("0"));
+		die(&p);
+	}
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		say(&p, "b", FIRST REST);
+		finish(&p, "b");
+		die(&p);
+	}
+	CHECK(saw(&p, OPEN_D("1", EMPTY_D) TEXT_D("1", REST)));
+	CHECK(saw(&p, CLOSE_D("1")));
+	CHECK(saw(&p, END_D));
+	done(&p);
+}
