@@ -15,7 +15,25 @@ struct conversation {
 	str last;      /* what was said last, by whomever */
 	bool tool_answered;
 	uint64_t tokens;
+	/* what it said itself before it was asked to go on there, and with which words */
+	str said, anchor;
 };
+
+/* A gateway asks for the rest of an answer that broke off, beginning with the words
+ * between <<< and >>>: then the user's last text is the one before. */
+static bool is_for_rest(struct conversation *talk, str before)
+{
+	str text = talk->last;
+	size_t from = str_find_str(text, STR("\n<<<")) + 4;
+
+	if (!talk->said.len || from > text.len ||
+	    !str_has(str_from(text, from), STR(">>>")))
+		return false;
+	text = str_from(text, from);
+	talk->anchor = str_first(text, str_find_str(text, STR(">>>")));
+	talk->last_user = before;
+	return true;
+}
 
 /* The text of a message's content: a string, or parts of which some are text. */
 static str content_text(struct call *c, struct json_value content)
@@ -53,8 +71,16 @@ static refusal_t read_messages(struct call *c, struct conversation *ret)
 		ret->last = content_text(c, json_get(m.value, STR("content")));
 		ret->tokens += words_count(ret->last);
 		ret->tool_answered = json_text_is(role, STR("tool"));
-		if (json_text_is(role, STR("user")))
+		if (json_text_is(role, STR("user"))) {
+			str before = ret->last_user;
+
 			ret->last_user = ret->last;
+			if (!is_for_rest(ret, before))
+				ret->anchor = STR_NONE;
+		}
+		ret->said = json_text_is(role, STR("user")) && ret->anchor.len ? ret->said
+		            : json_text_is(role, STR("assistant"))             ? ret->last
+		                                                   : STR_NONE;
 	}
 	if (!ret->last.ptr)
 		return call_refuse(c, REFUSE_BAD_VALUE, STR("messages"));
@@ -232,6 +258,19 @@ static refusal_t read_allowed(struct call *c, uint64_t *ret)
 	return NULL;
 }
 
+/* The words it is to begin with, and what it would have said behind them. */
+static void go_on(struct call *c, const struct conversation *talk, struct text *ret)
+{
+	struct buf b = BUF_LIMIT(talk->anchor.len + ret->says.len);
+
+	if (!talk->anchor.len || ret->tool.len || !str_starts(ret->says, talk->said))
+		return;
+	buf_add(&b, talk->anchor);
+	buf_add(&b, str_from(ret->says, talk->said.len));
+	ret->says = arena_copy(&c->arena, buf_str(&b));
+	buf_free(&b);
+}
+
 refusal_t prompt_read(struct call *c, struct text *ret)
 {
 	struct conversation talk = { .tokens = 0 };
@@ -252,6 +291,7 @@ refusal_t prompt_read(struct call *c, struct text *ret)
 		why = say(c, &talk, allowed, ret);
 	if (why)
 		return why;
+	go_on(c, &talk, ret);
 	ret->prompt = talk.tokens;
 	ret->thought = words_count(ret->thinks);
 	ret->completion = words_count(ret->says);

@@ -3,8 +3,8 @@
 /* ---- who goes on from a prefix ---- */
 
 static const struct {
-	str provider; /* empty: any */
-	str model;    /* how its id begins, or with "*" in front, what it contains */
+	str provider;
+	str model; /* how its id begins */
 } prefixes[] = {
 	{ STR_INIT("anthropic"), STR_INIT("claude-3") },
 	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-0") },
@@ -18,7 +18,6 @@ static const struct {
 	{ STR_INIT("google"), STR_INIT("gemini-2.") },
 	{ STR_INIT("google"), STR_INIT("gemini-3-") },
 	{ STR_INIT("google"), STR_INIT("gemini-3.1-") },
-	{ STR_INIT("mock"), STR_INIT("prefix") },
 };
 
 bool go_on_has_prefix(str provider, str model, const struct chat_request *r)
