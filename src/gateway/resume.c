@@ -439,6 +439,8 @@ bool resume_request(struct attempt *a, struct chat_request *from,
 	const struct go_on how = { .method = r->seam.method,
 		                   .said = buf_str(&r->text),
 		                   .anchor = r->anchor,
+		                   .provider = a->target->provider->name,
+		                   .model = a->target->model,
 		                   .said_tokens = tokens_so_far(r) };
 
 	return go_on_begin(from, &how, ret);

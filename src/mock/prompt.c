@@ -80,7 +80,7 @@ static refusal_t read_messages(struct call *c, struct conversation *ret)
 		}
 		ret->said = json_text_is(role, STR("user")) && ret->anchor.len ? ret->said
 		            : json_text_is(role, STR("assistant"))             ? ret->last
-		                                                   : STR_NONE;
+		                                                               : STR_NONE;
 	}
 	if (!ret->last.ptr)
 		return call_refuse(c, REFUSE_BAD_VALUE, STR("messages"));

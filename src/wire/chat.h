@@ -162,6 +162,9 @@ struct chat_request {
 	enum chat_effort effort;
 	uint64_t budget;              /* tokens; 0: not said */
 	enum chat_tri show_reasoning; /* does the client want to see it? */
+	/* The last message is the assistant's, and to be gone on from: the member of it
+	 * by which an OpenAI dialect says so; or empty. */
+	str prefix;
 	/* what is asked for instead of a chat; NULL: it is one */
 	struct embed *embed;
 	struct rank *rank;

@@ -2,35 +2,49 @@
 
 /* ---- who goes on from a prefix ---- */
 
-static const struct {
+static const struct prefix {
 	str provider;
-	str model; /* how its id begins */
+	str model;  /* how its id begins */
+	str member; /* says so in the message, where the dialect wants that */
 } prefixes[] = {
-	{ STR_INIT("anthropic"), STR_INIT("claude-3") },
-	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-0") },
-	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-1") },
-	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-2") }, /* -20250514 */
-	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-5") },
-	{ STR_INIT("anthropic"), STR_INIT("claude-sonnet-4-0") },
-	{ STR_INIT("anthropic"), STR_INIT("claude-sonnet-4-2") },
-	{ STR_INIT("anthropic"), STR_INIT("claude-sonnet-4-5") },
-	{ STR_INIT("anthropic"), STR_INIT("claude-haiku-4-5") },
-	{ STR_INIT("google"), STR_INIT("gemini-2.") },
-	{ STR_INIT("google"), STR_INIT("gemini-3-") },
-	{ STR_INIT("google"), STR_INIT("gemini-3.1-") },
+	{ STR_INIT("alibaba"), STR_INIT("qwen-flash"), STR_INIT("partial") },
+	{ STR_INIT("alibaba"), STR_INIT("qwen-max"), STR_INIT("partial") },
+	{ STR_INIT("alibaba"), STR_INIT("qwen-plus"), STR_INIT("partial") },
+	{ STR_INIT("alibaba"), STR_INIT("qwen-turbo"), STR_INIT("partial") },
+	{ STR_INIT("alibaba"), STR_INIT("qwen3-coder"), STR_INIT("partial") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-3"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-haiku-4-5"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-0"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-1"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-2025"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-opus-4-5"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-sonnet-4-0"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-sonnet-4-2025"), STR_INIT("") },
+	{ STR_INIT("anthropic"), STR_INIT("claude-sonnet-4-5"), STR_INIT("") },
+	{ STR_INIT("google"), STR_INIT("gemini-2."), STR_INIT("") },
+	{ STR_INIT("google"), STR_INIT("gemini-3-"), STR_INIT("") },
+	{ STR_INIT("google"), STR_INIT("gemini-3.1-"), STR_INIT("") },
+	{ STR_INIT("mistral"), STR_INIT("codestral"), STR_INIT("prefix") },
+	{ STR_INIT("mistral"), STR_INIT("mistral-"), STR_INIT("prefix") },
+	{ STR_INIT("moonshotai"), STR_INIT("kimi-k2-0"), STR_INIT("partial") },
+	{ STR_INIT("moonshotai"), STR_INIT("moonshot-v1"), STR_INIT("partial") },
 };
 
-bool go_on_has_prefix(str provider, str model, const struct chat_request *r)
+static const struct prefix *find_prefix(str provider, str model)
 {
-	/* Thinking and a prefix exclude each other. */
-	if (chat_wanted_effort(r) > EFFORT_NONE || r->budget)
-		return false;
 	for (size_t i = 0; i < countof(prefixes); i++) {
 		if (str_eq(provider, prefixes[i].provider) &&
 		    str_starts(model, prefixes[i].model))
-			return true;
+			return &prefixes[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* Thinking and a prefix exclude each other. */
+bool go_on_has_prefix(str provider, str model, const struct chat_request *r)
+{
+	return chat_wanted_effort(r) <= EFFORT_NONE && r->budget == 0 &&
+	       find_prefix(provider, model);
 }
 
 /* ---- the request ---- */
@@ -85,6 +99,9 @@ static void add_turns(struct chat_request *r, const struct go_on *how)
 	str said = how->said;
 
 	if (how->method == SEAM_PREFIX) {
+		const struct prefix *p = find_prefix(how->provider, how->model);
+
+		r->prefix = p ? p->member : STR_NONE;
 		/* Some refuse a prefix with white space at its end. */
 		while (said.len && is_blank(said.ptr[said.len - 1]))
 			said.len--;

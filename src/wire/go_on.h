@@ -18,6 +18,7 @@ struct go_on {
 	enum seam_method method;
 	str said;   /* the beginning, as UTF-8 */
 	str anchor; /* SEAM_ANCHOR */
+	str provider, model;
 	uint64_t said_tokens;
 };
 

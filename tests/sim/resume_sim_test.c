@@ -166,6 +166,8 @@ static void ask(struct pair *p, const char *more, const char *headers)
 static bool accept_at(struct pair *p, unsigned provider)
 {
 	buf_clear(&p->request);
+	if (p->peer)
+		sim_close(p->peer);
 	p->peer = sim_accept(p->race.ports[provider]);
 	if (p->peer)
 		sim_recv(p->peer, &p->request);
@@ -223,6 +225,7 @@ static void begin_a(struct pair *p)
 static void die(struct pair *p)
 {
 	sim_close(p->peer);
+	p->peer = NULL;
 	race_run(&p->race, USEC_SEC);
 }
 
@@ -234,6 +237,8 @@ static void end(struct pair *p)
 
 static void done(struct pair *p)
 {
+	if (p->peer)
+		sim_close(p->peer);
 	folded_done(&p->f);
 	buf_free(&p->request);
 	race_end(&p->race);
