@@ -434,8 +434,8 @@ static struct sim_peer *ask(struct world *w, enum wire_format format, unsigned a
 /* How a stream that is cut ends. */
 enum death { BY_FIN, BY_RST, BY_ERROR, BY_SILENCE, DEATHS };
 
-static void answer(struct world *w, struct sim_peer *p, const struct wire *wire, str bytes,
-                   enum death how)
+static void answer(struct world *w, struct sim_peer *p, const struct wire *wire,
+                   str bytes, enum death how)
 {
 	struct buf request = BUF_LIMIT(MiB), error = BUF_LIMIT(16 * KiB);
 
@@ -568,7 +568,8 @@ static void try_cut(struct world *w, struct combination *c, const struct stream 
 		make_rest(&rest, wire, buf_str(&p), c->is_wrong && p.len);
 		if (attempts == 2 && again && again < rest.count)
 			answer(w, peer, wire,
-			       str_first(buf_str(&rest.bytes), rest.ends[again - 1]), how);
+			       str_first(buf_str(&rest.bytes), rest.ends[again - 1]),
+			       how);
 		else
 			answer(w, peer, wire, buf_str(&rest.bytes), BY_FIN);
 		stream_done(&rest);

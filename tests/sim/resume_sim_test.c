@@ -1006,3 +1006,34 @@ TEST(resume_goes_on_in_another_block_where_the_first_was_closed)
 	CHECK(saw(&p, END_D));
 	done(&p);
 }
+
+TEST(resume_no_seal_of_thoughts_that_are_two_halves)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, d/m] }"))
+		return;
+	ask(&p, "", "");
+	if (CHECK(accept_at(&p, 0))) {
+		tell(&p, head);
+		chunk(&p, "a", "\"role\":\"assistant\",\"content\":\"\"", "null");
+		chunk(&p, "a", "\"reasoning_content\":\"hm, \"", "null");
+		die(&p);
+	}
+	if (CHECK(accept_at(&p, 3))) {
+		tell(&p, head);
+		tell(&p, BEGIN_D OPEN_D("0", THINKING_D));
+		tell(&p,
+		     DELTA_D("0", "{\"type\":\"thinking_delta\",\"thinking\":\"well\"}"));
+		tell(&p, DELTA_D("0",
+		                 "{\"type\":\"signature_delta\",\"signature\":\"abc\"}"));
+		tell(&p, CLOSE_D("0") OPEN_D("1", EMPTY_D) TEXT_D("1", "Hi"));
+		tell(&p, CLOSE_D("1") STOP_D END_D);
+		die(&p);
+	}
+	CHECK(!saw(&p, "reasoning_details"));
+	end(&p);
+	WHOLE("Hi");
+	CHECK_STR(buf_str(&p.f.reasoning), "hm, well");
+	done(&p);
+}
