@@ -81,6 +81,10 @@ struct target {
 enum strategy { STRATEGY_ORDERED, STRATEGY_WEIGHTED };
 enum on_empty { ON_EMPTY_NEXT, ON_EMPTY_PASS };
 
+/* Of route_limits.hedge, as the table numbers its words. */
+#define HEDGE_OFF ((usec)0)
+#define HEDGE_P95 ((usec)-1)
+
 struct route_limits {
 	usec first_token;     /* before it: the next target is tried; 30 s */
 	usec idle;            /* longest gap between meaningful events; 30 s */
@@ -90,6 +94,8 @@ struct route_limits {
 	unsigned same_target; /* retries on the same target; 1 */
 	unsigned attempts;    /* before the first token; max(3, targets) */
 	usec max_retry_after; /* longest wait for the last candidate; 5 s */
+	usec hedge;           /* HEDGE_OFF, HEDGE_P95, or how long the first may take */
+	unsigned hedge_share; /* of 100 requests, so many may have a second; 10 */
 };
 
 enum { TARGETS_MOST = 32 }; /* of one route, and tried for one name */
@@ -100,9 +106,10 @@ struct route {
 	unsigned target_count;
 	enum strategy strategy;
 	enum on_empty on_empty;
-	bool comments; /* our SSE comments */
-	bool strict;   /* what cannot cross between formats refuses the request */
-	bool resume;
+	bool comments;  /* our SSE comments */
+	bool strict;    /* what cannot cross between formats refuses the request */
+	bool resume;    /* streams that died after their first token go on */
+	bool tool_hold; /* calls in streams wait until they are whole */
 	struct route_limits limits;
 };
 

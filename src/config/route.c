@@ -259,13 +259,6 @@ static void finish_limits(struct reader *r, const struct found *found,
 		l->total_stream = l->total;
 	if (l->attempts == 0)
 		l->attempts = max_of(3u, route->target_count);
-	if (route->resume) {
-		note(r, NOTE_RESUME, found_value(found, "resume"),
-		     "resume is not in this version");
-		note_hint(
-		        r,
-		        "a stream that dies ends with an error event; write resume: off");
-	}
 }
 
 static void read_route(struct reader *r, const struct tree_item *it, struct route *route)

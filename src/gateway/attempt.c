@@ -9,10 +9,12 @@
 #include "codec/text.h"
 #include "gateway/credential.h"
 #include "gateway/lane.h"
+#include "gateway/resume.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
 
-enum { REASONING_PATIENCE = 4 };
+/* So long one candidate may take to connect before the next is dialled as well. */
+#define DIAL_PATIENCE (700 * USEC_MS)
 #define TOKEN_PATIENCE (4 * USEC_SEC)
 
 static void on_ready(struct http_up *u);
@@ -47,8 +49,8 @@ void attempt_fail(struct attempt *a, fault_t why, str detail)
 
 	attempt_end(a, why, detail);
 	if (x->step == STEP_TRY)
-		exchange_attempt_failed(x);
-	else if (x->step == STEP_RELAY) {
+		exchange_attempt_failed(a);
+	else if (x->step == STEP_RELAY && !resume_start(a)) {
 		exchange_fail(x, why, detail);
 		exchange_run(x);
 	}
@@ -69,19 +71,21 @@ static bool is_unpriced(const struct attempt *a)
 static void dial(struct attempt *a);
 static void authorize(struct attempt *a);
 
-void attempt_start(struct exchange *x)
+static struct attempt *attempt_new(struct exchange *x)
 {
 	struct worker *w = x->worker;
-	const struct target *target = &x->candidates.list[x->order[x->at]];
+	const struct target *target = &x->candidates.list[x->order[x->next.at]];
 	struct attempt *a = arena_new(&x->arena, struct attempt);
 
 	a->x = x;
 	a->target = target;
+	a->place = x->next;
 	a->number = ++x->attempts;
 	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);
 	a->began = w->loop.now;
 	a->began_wall = w->loop.wall;
 	a->first_due = a->idle_due = USEC_NEVER;
+	a->second_due = w->loop.now + DIAL_PATIENCE;
 	a->held.gateway = w->gateway;
 	a->held.most_memory = x->plan->config->memory;
 	a->wire = lane_wire(x, target->provider);
@@ -92,21 +96,54 @@ void attempt_start(struct exchange *x)
 		               .quirks = target->provider->quirks,
 		               .strip_usage = a->asked_usage,
 		               .choices = x->skim.choices };
-	if (x->attempt) {
-		retained_free(&x->attempt->held);
-		buf_free(&x->attempt->renamed);
-		lane_free(x->attempt);
-	}
-	lane_init(a);
-	x->attempt = a;
 	w->counts.attempts++;
-	a->unjournalled = !attempt_reserve(a);
-	if (a->unjournalled && x->plan->config->ledger == LEDGER_STRICT) {
-		a->step = ATTEMPT_CLOSE;
-		a->settled = true; /* never journalled: there is nothing to close */
-		exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
+	return a;
+}
+
+/* It becomes the leading one, or the last of those that are live.  The row of the one
+ * before was kept back, because the last row closes the exchange. */
+static void join(struct exchange *x, struct attempt *a)
+{
+	struct attempt *before = x->attempt;
+
+	if (!before || before->step == ATTEMPT_CLOSE) {
+		x->attempt = a;
+		if (!before)
+			return;
+		attempt_settle(before, false);
+		attempt_free(before);
 		return;
 	}
+	while (before->rival)
+		before = before->rival;
+	before->rival = a;
+}
+
+/* It was never journalled, so there is nothing to close. */
+static void give_up_unjournalled(struct exchange *x, struct attempt *a)
+{
+	a->step = ATTEMPT_CLOSE;
+	a->settled = true;
+	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE) {
+		x->attempts--; /* it never was */
+		return;
+	}
+	if (!x->attempt)
+		x->attempt = a;
+	exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
+}
+
+void attempt_start(struct exchange *x)
+{
+	struct attempt *a = attempt_new(x);
+
+	a->unjournalled = !attempt_reserve(a);
+	if (a->unjournalled && x->plan->config->ledger == LEDGER_STRICT) {
+		give_up_unjournalled(x, a);
+		return;
+	}
+	join(x, a);
+	lane_init(a);
 	if (is_unpriced(a))
 		attempt_fail(a, FAULT_PRICE_UNKNOWN, STR_NONE);
 	else if (!a->lane || !a->lane->translates || lane_request(a))
@@ -185,7 +222,7 @@ static void dial(struct attempt *a)
 static void note_overhead(struct attempt *a, const struct http_up *u)
 {
 	if (a->sent && a->x->whole_at)
-		a->x->overhead = max_of(http_up_gone_at(u) - a->x->whole_at, (usec)0);
+		a->overhead = max_of(http_up_gone_at(u) - a->x->whole_at, (usec)0);
 }
 
 static void on_ready(struct http_up *u)
@@ -194,25 +231,14 @@ static void on_ready(struct http_up *u)
 
 	a->up = u;
 	a->connected = loop_of(a)->now;
+	a->second_due = USEC_NEVER;
 	go(a, ATTEMPT_SEND);
+	exchange_connected(a);
 	attempt_send(a);
 	if (a->step != ATTEMPT_SEND)
 		return;
 	go(a, ATTEMPT_AWAIT);
-
-	struct exchange *x = a->x;
-	const struct route_limits *limits = x->candidates.limits;
-	bool is_last =
-	        x->at + 1 >= x->candidates.count || x->attempts >= limits->attempts;
-	bool reasons = a->target->is_known && (a->target->facts.bits & CATALOG_REASONING);
-	usec patience = is_last ? limits->idle : limits->first_token;
-
-	if (!x->skim.stream)
-		patience = limits->answer;
-	else if (reasons)
-		patience *= REASONING_PATIENCE;
-	a->first_due = loop_of(a)->now + patience;
-	exchange_arm(x);
+	attempt_start_clocks(a);
 }
 
 static void on_room(struct http_up *u)
@@ -228,7 +254,7 @@ static void on_head(struct http_up *u, const struct http_response *res)
 
 	note_overhead(a, u);
 	a->status = res->status;
-	a->first_byte = loop_of(a)->now;
+	a->first_byte = a->wire_at = loop_of(a)->now;
 	a->retry_after = verdict_retry_after(res, loop_of(a)->wall);
 	relay_head(a, res);
 }
@@ -237,36 +263,8 @@ static size_t on_data(struct http_up *u, str bytes, bool end)
 {
 	struct attempt *a = u->owner;
 
+	a->wire_at = loop_of(a)->now;
 	return relay_data(a, bytes, end);
-}
-
-void attempt_progress(struct attempt *a)
-{
-	usec now = loop_of(a)->now;
-
-	if (a->first_token == 0) {
-		a->first_token = now;
-		a->first_due = USEC_NEVER;
-		if (a->step == ATTEMPT_AWAIT)
-			go(a, ATTEMPT_STREAM);
-	}
-	a->idle_due = now + a->x->candidates.limits->idle;
-}
-
-/* While the client does not take what we have, silence is not the provider's. */
-void attempt_pause(struct attempt *a, bool paused)
-{
-	if (!a->up)
-		return;
-	if (paused) {
-		a->idle_due = USEC_NEVER;
-		http_up_pause(a->up);
-		return;
-	}
-	if (a->first_token)
-		a->idle_due = loop_of(a)->now + a->x->candidates.limits->idle;
-	http_up_resume(a->up);
-	exchange_arm(a->x);
 }
 
 /* A pooled connection that died without a byte had gone stale: once more, on a new one,
@@ -298,36 +296,6 @@ static void on_fault(struct http_up *u, fault_t why)
 	attempt_fail(a, why, STR_NONE);
 }
 
-usec attempt_due(const struct attempt *a)
-{
-	return a->step == ATTEMPT_CLOSE ? USEC_NEVER : min_of(a->first_due, a->idle_due);
-}
-
-void attempt_on_time(struct attempt *a)
-{
-	struct exchange *x = a->x;
-	usec now = loop_of(a)->now;
-
-	if (a->step == ATTEMPT_CLOSE || attempt_due(a) > now)
-		return;
-	if (x->step == STEP_RELAY && !x->client) {
-		/* The client has all of it; the provider does not end its side. */
-		attempt_end(a, NULL, STR_NONE);
-		exchange_settle(x);
-		return;
-	}
-	if (a->awaits_token) {
-		attempt_fail(a, FAULT_NO_TOKEN, STR("it did not come in time"));
-		return;
-	}
-	/* Some send their last event and then nothing: the answer is there all the same.
-	 */
-	if (x->step == STEP_RELAY && relay_is_whole(a))
-		return;
-	attempt_fail(a, a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE,
-	             STR_NONE);
-}
-
 /* ---- CLOSE ---- */
 
 void attempt_end(struct attempt *a, fault_t why, str detail)
@@ -343,4 +311,12 @@ void attempt_end(struct attempt *a, fault_t why, str detail)
 	if (a->up)
 		http_up_release(a->up);
 	a->up = NULL;
+}
+
+void attempt_free(struct attempt *a)
+{
+	retained_free(&a->held);
+	buf_free(&a->renamed);
+	resume_drop_log(a);
+	lane_free(a);
 }

@@ -3,8 +3,9 @@
  *   RESERVE -> DIAL -> SEND -> AWAIT -> STREAM -> CLOSE
  *
  * It is journalled before it is sent, and again when it closes.  Until the client has
- * been given something, any failure sends the exchange back to TRY.  What the answer's
- * bytes do stands in relay.c. */
+ * been given something, any failure sends the exchange back to TRY, and others may live
+ * beside it: whatever it learns of its answer stays here until exchange_commit.  What the
+ * answer's bytes do stands in relay.c. */
 #pragma once
 #include "codec/event_stream.h"
 #include "gateway/exchange.h"
@@ -36,7 +37,9 @@ enum answer_kind {
 
 struct attempt {
 	struct exchange *x;
+	struct attempt *rival; /* another one that is live; see exchange.attempt */
 	const struct target *target;
+	struct place place;
 	struct http_up *up; /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
@@ -65,19 +68,28 @@ struct attempt {
 	struct retained held; /* a unary answer or an error body */
 	struct tap tap;
 	const struct wire *wire; /* the provider's format */
-	struct buf renamed; /* the body with the model's name changed in many places */
-	struct lane *lane;  /* between two formats; NULL: the bytes pass as they are */
+	const struct health
+	        *health;     /* what the board knows of the target; NULL: nothing */
+	struct buf renamed;  /* the body with the model's name changed in many places */
+	struct given *given; /* what the client has been given; NULL: nobody keeps it */
+	size_t hold_at;      /* of the presented bytes: from here a call waits; 0: none */
+	usec hold_due;       /* so long it may; 0: none */
+	struct lane *lane;   /* between two formats; NULL: the bytes pass as they are */
 	uint64_t answer_bytes;
 	usec retry_after; /* what the provider asked for; 0: nothing */
 	/* times, monotonic; 0 until then */
 	usec began, began_wall, connected, sent, first_byte, first_token, closed;
 	usec first_due, idle_due; /* deadlines; USEC_NEVER: none */
+	usec wire_at, spoke_at;   /* last bytes; last meaningful event, 0: none */
+	usec gap;                 /* between two of these, at most */
+	usec second_due; /* then the next candidate is tried beside it; USEC_NEVER: not */
+	usec overhead;   /* ours, on the way there and back */
 	fault_t why;
 	str detail;
 };
 
-/* Makes the exchange's next attempt and runs it; NULL (and a failed exchange) when the
- * journal has no room. */
+/* Makes an attempt at x->next and runs it: as the leading one, or beside those that are
+ * live.  When the journal has no room and nobody else is live the exchange fails. */
 void attempt_start(struct exchange *x);
 /* Ends it: the connection is given back or destroyed, its times stand still. */
 void attempt_end(struct attempt *a, fault_t why, str detail);
@@ -87,26 +99,36 @@ void attempt_fail(struct attempt *a, fault_t why, str detail);
 /* Writes its CLOSE record; `closes` with the exchange's own facts, on the last attempt.
  */
 void attempt_settle(struct attempt *a, bool closes);
+/* What it holds beside the arena; it has ended. */
+void attempt_free(struct attempt *a);
 /* What it has cost so far, as far as is known; COST_UNKNOWN. */
 nanousd attempt_cost(const struct attempt *a);
 /* Tokens by the bytes that were seen, four to each: where nobody reports them. */
 struct token_usage attempt_estimate(const struct attempt *a);
-/* The nearest of its deadlines. */
-usec attempt_due(const struct attempt *a);
-/* A deadline may have passed. */
-void attempt_on_time(struct attempt *a);
 /* There is news of a token: an attempt that waits for one goes on, or fails. */
 void attempt_on_token(struct attempt *a);
 /* Its token was refused.  True: there is or will be another, so it may be tried again. */
 bool attempt_renew_token(const struct attempt *a);
 /* More of a streamed request body has come in. */
 void attempt_send_more(struct attempt *a, str bytes, bool end);
-/* Something meaningful came: the idle clock starts anew. */
-void attempt_progress(struct attempt *a);
-/* Does the answer count against the idle clock right now? */
-void attempt_pause(struct attempt *a, bool paused);
 /* A record of an exchange that never had an attempt. */
 void attempt_record_none(struct exchange *x);
+
+/* ---- clocks.c ---- */
+
+/* The request has been sent. */
+void attempt_start_clocks(struct attempt *a);
+/* Something meaningful came: the clock of gaps starts anew. */
+void attempt_progress(struct attempt *a);
+/* Does the answer count against the clock of gaps right now? */
+void attempt_pause(struct attempt *a, bool paused);
+/* The nearest of its deadlines. */
+usec attempt_due(const struct attempt *a);
+/* A deadline may have passed. */
+void attempt_on_time(struct attempt *a);
+/* Has the provider shown any life as long as it must?  Only then the client is told by
+ * comments that there is hope. */
+bool attempt_is_alive(const struct attempt *a);
 
 /* ---- send.c ---- */
 

@@ -11,6 +11,7 @@
 #include "gateway/headers.h"
 #include "gateway/lane.h"
 #include "gateway/pinned.h"
+#include "gateway/resume.h"
 #include "gateway/step.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -69,6 +70,17 @@ static fault_t check_content_type(const struct exchange *x)
 	return FAULT_HTTP_CONTENT_TYPE;
 }
 
+/* What the client asks of us, beside the answer. */
+static void keep_wishes(struct exchange *x)
+{
+	const struct http_request *r = x->req;
+
+	x->strict = str_eq(http_request_get(r, STR("x-sluice-strict")), STR("1"));
+	x->no_resume = str_eq(http_request_get(r, STR("x-sluice-resume")), STR("off"));
+	x->no_hold = str_eq(http_request_get(r, STR("x-sluice-tool-hold")), STR("off"));
+	x->no_hedge = str_eq(http_request_get(r, STR("x-sluice-hedge")), STR("off"));
+}
+
 /* Keeps of the head what later steps need: its bytes are on loan. */
 static void keep_head(struct exchange *x)
 {
@@ -91,8 +103,8 @@ static void keep_head(struct exchange *x)
 	x->as_array = x->endpoint->wire->format == WIRE_GEMINI && x->endpoint->stream &&
 	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
 	                str_eq(alt, STR("sse")));
-	x->strict = http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)) &&
-	            str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
+	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)))
+		keep_wishes(x);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 
@@ -249,27 +261,18 @@ static enum flow step_route(struct exchange *x)
 		exchange_fail(x, why, detail);
 		return GO;
 	}
-	x->key_at = pinned_key_at(x, x->candidates.list[x->order[0]].provider);
 	limits = x->candidates.limits;
 	x->total_at = x->began + (x->skim.stream ? limits->total_stream : limits->total);
 	if (x->skim.stream && operations[x->endpoint->operation].is_chat &&
 	    x->endpoint->wire->frames == FRAMES_SSE && !x->as_array)
 		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
+	resume_decide(x);
+	if (limits->hedge != HEDGE_OFF)
+		worker_earn_hedge(x->worker, limits->hedge_share);
 	return exchange_go(x, STEP_TRY);
 }
 
 /* ---- RELAY ---- */
-
-void exchange_commit(struct exchange *x)
-{
-	if (x->step == STEP_TRY)
-		exchange_go(x, STEP_RELAY);
-	x->hold_until = USEC_NEVER;
-	pinned_remember(x->attempt);
-	/* Without resume nothing will be sent again. */
-	if (x->body_whole)
-		retained_free(&x->body);
-}
 
 static enum flow step_relay(struct exchange *x)
 {
@@ -335,11 +338,9 @@ static enum flow step_settle(struct exchange *x)
 		attempt_record_none(x);
 	x->step = STEP_ENDED;
 	retained_free(&x->body);
-	if (x->attempt) {
-		retained_free(&x->attempt->held);
-		buf_free(&x->attempt->renamed);
-		lane_free(x->attempt);
-	}
+	if (x->attempt)
+		attempt_free(x->attempt);
+	resume_free(x);
 	lane_forget(x);
 	buf_free(&x->upload);
 	buf_free(&x->sending);
@@ -393,8 +394,8 @@ void exchange_arm(struct exchange *x)
 	due = min_of(due, x->comment_at);
 	if (x->retry_at)
 		due = min_of(due, x->retry_at);
-	if (x->attempt)
-		due = min_of(due, attempt_due(x->attempt));
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		due = min_of(due, attempt_due(a));
 	timer_set(&x->worker->loop, &x->timer, due);
 }
 
@@ -412,8 +413,10 @@ static void on_timer(struct timer *t)
 		relay_commit_early(x);
 	if (now >= x->comment_at)
 		relay_comment(x);
-	if (x->attempt)
-		attempt_on_time(x->attempt);
+	for (struct attempt *a = x->attempt, *next; a; a = next) {
+		next = a->rival;
+		attempt_on_time(a);
+	}
 	if (x->step == STEP_TRY && x->retry_at && now >= x->retry_at)
 		exchange_run(x);
 	if (x->step < STEP_SETTLE)

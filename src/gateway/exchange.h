@@ -25,6 +25,18 @@ struct pinned;
 	STEP(RELAY, relay)   /* answer to the client                             */      \
 	STEP(SETTLE, settle) /* everything ends here, once                       */
 
+/* Attempts at once, before one of them has something for the client.  Two may have been
+ * sent; a third is one that is still being dialled. */
+enum { LIVE_MOST = 3 };
+
+/* A candidate, and what was tried of it. */
+struct place {
+	uint8_t at;         /* of exchange.order */
+	uint8_t key_at;     /* which of the provider's keys */
+	uint8_t same_tries; /* retries so far */
+	bool renewed;       /* its token was refused once and is another now */
+};
+
 enum exchange_step {
 #define STEP(name, function) STEP_##name,
 	EXCHANGE_STEPS(STEP)
@@ -55,6 +67,8 @@ struct exchange {
 	str path_model; /* of formats that have it in the path, decoded; an id, raw */
 	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
 	bool strict;    /* nothing may be lost between formats */
+	bool no_resume, no_hold; /* the client wants neither */
+	bool no_hedge;           /* nobody is asked beside another */
 	/* the request's body */
 	struct retained body;
 	uint64_t body_bytes;  /* all of it, also what was streamed through */
@@ -72,13 +86,18 @@ struct exchange {
 	struct candidates candidates;
 	struct pinned *pinned; /* what a provider keeps for it; NULL: nothing is known */
 	uint8_t order[TARGETS_MOST];
-	unsigned at;             /* of order: the candidate being tried */
-	unsigned same_tries;     /* retries of this candidate so far */
-	unsigned key_at;         /* which of the provider's keys */
-	bool renewed;            /* its token was refused once and is another now */
-	unsigned attempts;       /* begun */
-	usec retry_at;           /* the next try waits until then; 0: no wait */
-	struct attempt *attempt; /* the live one, or the last */
+	uint8_t begun;      /* of order: so many were tried, or cannot be */
+	struct place next;  /* where the next attempt goes */
+	struct place spare; /* of one that failed beside another: it may go on there */
+	bool has_spare;
+	unsigned attempts; /* begun */
+	uint8_t hedges;    /* of these, beside one that had been sent */
+	usec retry_at;     /* the next try waits until then; 0: no wait */
+	/* The leading one, which speaks for the exchange: the eldest that is live, else
+	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
+	struct attempt *attempt;
+	bool may_resume;       /* a stream that dies may go on */
+	struct resume *resume; /* one has died; NULL: none yet */
 	/* the answer */
 	bool head_sent; /* the client has its status line */
 	bool is_chunked;
@@ -87,7 +106,6 @@ struct exchange {
 	usec comment_at;  /* when a comment keeps the client's connection alive */
 	usec total_at;    /* when the exchange ends, whatever happens */
 	usec finished_at; /* the client has its whole answer */
-	usec overhead;    /* ours, on the way there and back */
 	int client_status;
 	fault_t why; /* of the last failure; NULL: success */
 	str detail;
@@ -101,10 +119,23 @@ void exchange_run(struct exchange *x);
 /* To SETTLE with a reason: the client gets an error if it has no status line yet, an
  * error event inside a stream, or a reset. Detail (may be empty) is kept in the arena. */
 void exchange_fail(struct exchange *x, fault_t why, str detail);
-/* The attempt has a meaningful event or a whole answer: no other will be tried. */
-void exchange_commit(struct exchange *x);
-/* The attempt ended without anything for the client: the next one, or the end. */
-void exchange_attempt_failed(struct exchange *x);
+/* The attempt has a meaningful event or a whole answer: it has won, no other will be
+ * tried, and those that are live end.  Nothing of an answer reaches the client before. */
+void exchange_commit(struct attempt *a);
+/* Those that are live take long: the next candidate is tried beside them, if there is one
+ * and it may be. */
+void exchange_try_beside(struct exchange *x);
+/* The attempt can send now: those that are still being dialled are given up. */
+void exchange_connected(struct attempt *a);
+/* The attempt ended without anything for the client: those beside it go on, else the
+ * next one is tried, or it is the end. */
+void exchange_attempt_failed(struct attempt *a);
+/* All attempts but the leading one end, for `why`; NULL: because another was faster. */
+void exchange_end_rivals(struct exchange *x, fault_t why);
+/* Can that candidate (of order) be asked at all? */
+bool exchange_can_try(const struct exchange *x, unsigned at);
+/* Is there a candidate behind those that were tried? */
+bool exchange_has_more(const struct exchange *x);
 /* The answer is complete and with the client; `x->client` is done with. */
 void exchange_answered(struct exchange *x);
 /* Re-arms the timer for the nearest deadline. */

@@ -70,6 +70,8 @@ void exchange_fail(struct exchange *x, fault_t why, str detail)
 	}
 	if (x->finished_at == 0)
 		x->finished_at = x->worker->loop.now;
+	if (x->attempt) /* one that has ended already says why of its own */
+		exchange_end_rivals(x, x->attempt->step == ATTEMPT_CLOSE ? NULL : why);
 	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
 		attempt_end(x->attempt, why, x->detail);
 	exchange_go(x, STEP_SETTLE);

@@ -6,7 +6,9 @@
 
 #include "base/mem.h"
 #include "gateway/relay.h"
+#include "gateway/resume.h"
 #include "wire/count.h"
+#include "wire/go_on.h"
 #include "wire/responses.h"
 #include "wire/tap.h"
 
@@ -49,6 +51,7 @@ static void lane_new(struct attempt *a, bool translates)
 {
 	a->lane = new_of(struct lane);
 	a->lane->translates = translates;
+	a->lane->gateway = a->x->worker->gateway;
 	a->lane->out.limit = ANSWER_MOST;
 	a->lane->body.limit = BODY_MOST;
 	a->lane->sse.limit = EVENT_MOST;
@@ -75,7 +78,9 @@ static bool has_foreign_seals(const struct attempt *a)
 
 void lane_init(struct attempt *a)
 {
-	if (a->wire != client_wire(a) || has_foreign_seals(a))
+	if (a->x->resume)
+		a->lane = resume_take(a);
+	else if (a->wire != client_wire(a) || has_foreign_seals(a))
 		lane_new(a, true);
 	else if (a->x->as_array) /* providers are always asked for events */
 		lane_same(a);
@@ -89,23 +94,72 @@ void lane_same(struct attempt *a)
 	need_reader(a);
 }
 
-void lane_free(struct attempt *a)
+void lane_delete(struct lane **at)
 {
-	struct lane *l = a->lane;
+	struct lane *l = *at;
 
+	*at = NULL;
 	if (!l)
 		return;
 	if (l->begun)
 		emit_done(&l->e);
 	if (l->stopper)
 		chat_stopper_done(l->stopper);
-	gateway_give_memory(a->x->worker->gateway, l->taken);
+	gateway_give_memory(l->gateway, l->taken);
 	buf_free(&l->out);
 	buf_free(&l->body);
 	sse_done(&l->sse);
 	buf_free(&l->frames);
 	free(l);
-	a->lane = NULL;
+}
+
+void lane_free(struct attempt *a)
+{
+	if (resume_is_on(a)) /* it is the exchange's */
+		a->lane = NULL;
+	else
+		lane_delete(&a->lane);
+}
+
+void lane_renew(struct attempt *a)
+{
+	struct lane *l = a->lane;
+
+	gateway_give_memory(l->gateway, l->taken);
+	l->taken = 0;
+	buf_free(&l->body);
+	sse_done(&l->sse);
+	buf_free(&l->frames);
+	l->body = BUF_LIMIT(BODY_MOST);
+	l->frames = BUF_LIMIT(2 * EVENT_MOST);
+	l->sse = (struct sse_reader){ .limit = EVENT_MOST };
+	l->aws = (struct aws_scan){ 0 };
+	l->frames_at = 0;
+	l->translates = true;
+	if (l->stopper)
+		chat_stopper_done(l->stopper);
+	l->stopper = NULL;
+}
+
+struct lane *lane_adopt(struct attempt *a)
+{
+	struct lane *l;
+
+	if (!a->lane) {
+		lane_new(a, false);
+		lane_begin(a, true);
+	}
+	l = a->lane;
+	l->verbatim = false; /* from here on it is written */
+	l->e.started = false;
+	l->e.head = buf_str(&a->given->head);
+	l->e.adopts = l->e.same_format = true;
+	given_replay(a->given, 0, &l->e.sink);
+	buf_clear(&l->out); /* the client has it */
+	if (emit_adopted(&l->e, &a->given->place))
+		return l;
+	lane_free(a);
+	return NULL;
 }
 
 /* ---- the request ---- */
@@ -116,7 +170,7 @@ static struct reading *reading_of(const struct exchange *x)
 }
 
 /* Reads the body into the neutral form, once for all attempts. */
-static fault_t read_once(struct exchange *x, str *ret_detail)
+fault_t lane_read(struct exchange *x, str *ret_detail)
 {
 	const struct wire *client = x->endpoint->wire;
 	const struct wire_work *work = client->work[x->endpoint->operation];
@@ -161,10 +215,29 @@ void lane_forget(struct exchange *x)
 	x->chat = NULL;
 }
 
-static fault_t write_for(struct attempt *a, str *ret_detail)
+/* What is named as lost, ", " between names; empty: nothing. */
+static str dropped_names(struct exchange *x, const struct chat_request *r)
+{
+	struct buf names = BUF_LIMIT(8 * KiB);
+	str kept;
+
+	if (!r->dropped_count)
+		return STR_NONE;
+	for (unsigned i = 0; i < r->dropped_count; i++) {
+		if (i)
+			buf_add(&names, STR(", "));
+		buf_add(&names, r->dropped[i]);
+	}
+	if (r->dropped_more)
+		buf_addf(&names, ", and %u more", r->dropped_more);
+	kept = arena_copy(&x->arena, buf_str(&names));
+	buf_free(&names);
+	return kept;
+}
+
+static fault_t write_request(struct attempt *a, struct chat_request *r, str *ret_detail)
 {
 	struct exchange *x = a->x;
-	struct reading *in = reading_of(x);
 	struct chat_target target = {
 		.model = a->target->model,
 		.facts = a->target->is_known ? &a->target->facts : NULL,
@@ -176,20 +249,59 @@ static fault_t write_for(struct attempt *a, str *ret_detail)
 	const struct wire_work *work = a->wire->work[x->endpoint->operation];
 	fault_t why = NULL;
 
+	if (!r->embed && !r->rank)
+		why = chat_cross(r, a->wire->format, ret_detail);
+	if (!why && work)
+		why = work->write(r, &target, &a->lane->body, ret_detail);
+	else if (!why)
+		why = a->wire->write_request(r, &target, &a->lane->body, ret_detail);
+	if (!why)
+		why = r->why;
+	if (!why && a->lane->body.over)
+		why = FAULT_NO_MEMORY;
+	a->lane->dropped = dropped_names(x, r);
+	return why;
+}
+
+/* Stop sequences that the provider was not told. */
+static void watch_stops(struct attempt *a, struct chat_sink *next)
+{
+	struct chat_request *r = a->x->chat;
+
+	if (!a->lane->translates || !r || !r->stops_kept)
+		return;
+	a->lane->stopper = chat_stopper_new(r->keep, r, next);
+	if (!a->lane->stopper)
+		a->lane->e.why = FAULT_NO_MEMORY;
+}
+
+/* The rest of an answer, for an emitter that has written its beginning. */
+static fault_t write_rest(struct attempt *a, struct chat_request *r, str *ret_detail)
+{
+	struct seam *seam = &a->x->resume->seam;
+	struct chat_request before;
+	fault_t why;
+
+	if (!resume_request(a, r, &before))
+		return FAULT_CANNOT_CROSS;
+	why = write_request(a, r, ret_detail);
+	go_on_end(r, &before);
+	a->lane->e.request = r;
+	watch_stops(a, seam->next);
+	if (a->lane->stopper)
+		seam->next = chat_stopper_sink(a->lane->stopper);
+	return why;
+}
+
+static fault_t write_for(struct attempt *a, str *ret_detail)
+{
+	struct reading *in = reading_of(a->x);
+
 	/* What another target could not say is not lost for this one. */
 	in->r.dropped_count = in->dropped;
 	in->r.dropped_more = in->dropped_more;
-	if (!in->r.embed && !in->r.rank)
-		why = chat_cross(&in->r, a->wire->format, ret_detail);
-	if (!why && work)
-		why = work->write(&in->r, &target, &a->lane->body, ret_detail);
-	else if (!why)
-		why = a->wire->write_request(&in->r, &target, &a->lane->body, ret_detail);
-	if (!why)
-		why = in->r.why;
-	if (!why && a->lane->body.over)
-		why = FAULT_NO_MEMORY;
-	return why;
+	return resume_is_on(a) ? write_rest(a, &in->r, ret_detail)
+	                       : write_request(a, &in->r, ret_detail);
 }
 
 bool lane_request(struct attempt *a)
@@ -197,15 +309,15 @@ bool lane_request(struct attempt *a)
 	struct exchange *x = a->x;
 	struct lane *l = a->lane;
 	str detail = STR_NONE;
-	fault_t why = read_once(x, &detail);
+	fault_t why = lane_read(x, &detail);
 
 	if (!why)
 		why = write_for(a, &detail);
 	if (why == FAULT_NOT_OFFERED)
 		why = FAULT_CANNOT_CROSS; /* another target may know the word */
-	if (!why && (x->strict || x->candidates.strict) && x->chat->dropped_count) {
+	if (!why && (x->strict || x->candidates.strict) && l->dropped.len) {
 		why = FAULT_CANNOT_CROSS;
-		detail = lane_dropped(x);
+		detail = l->dropped;
 	}
 	if (!why && !gateway_take_memory(x->worker->gateway, l->body.len,
 	                                 x->plan->config->memory))
@@ -215,25 +327,6 @@ bool lane_request(struct attempt *a)
 	if (why)
 		attempt_fail(a, why, detail);
 	return !why;
-}
-
-str lane_dropped(struct exchange *x)
-{
-	struct buf names = BUF_LIMIT(8 * KiB);
-	str kept;
-
-	if (!x->chat || !x->chat->dropped_count)
-		return STR_NONE;
-	for (unsigned i = 0; i < x->chat->dropped_count; i++) {
-		if (i)
-			buf_add(&names, STR(", "));
-		buf_add(&names, x->chat->dropped[i]);
-	}
-	if (x->chat->dropped_more)
-		buf_addf(&names, ", and %u more", x->chat->dropped_more);
-	kept = arena_copy(&x->worker->loop.scratch, buf_str(&names));
-	buf_free(&names);
-	return kept;
 }
 
 /* ---- the answer ---- */
@@ -247,7 +340,9 @@ struct turn {
 
 static nanousd cost_of(const void *attempt)
 {
-	return attempt_cost(attempt);
+	const struct attempt *a = attempt;
+
+	return resume_cost(a->x, attempt_cost(a));
 }
 
 void lane_begin(struct attempt *a, bool streams)
@@ -256,6 +351,10 @@ void lane_begin(struct attempt *a, bool streams)
 	struct lane *l = a->lane;
 	const struct wire *client = client_wire(a);
 
+	l->e.same_format = client == a->wire;
+	l->e.cost_of = a;
+	if (l->begun) /* by another attempt */
+		return;
 	emit_init(&l->e, client->emit, &l->out, streams);
 	l->begun = true;
 	l->verbatim = !l->translates && x->as_array && streams;
@@ -264,36 +363,48 @@ void lane_begin(struct attempt *a, bool streams)
 	l->e.model = chat_escape(&x->arena, a->target->model);
 	l->e.created = (uint64_t)(x->began_wall / USEC_SEC);
 	l->e.wants_usage = x->skim.wants_usage || (x->chat && x->chat->stream_usage);
-	if (x->chat && x->chat->wants_cost) {
+	if (x->chat && x->chat->wants_cost)
 		l->e.cost = cost_of;
-		l->e.cost_of = a;
-	}
 	l->e.array = x->as_array;
 	l->e.same_format = client == a->wire;
 	l->e.input_estimate = (x->body_bytes + 3) / 4;
 	l->e.request = x->chat;
 	if (x->chat)
 		l->e.echo = reading_of(x)->echo;
-	if (l->translates && x->chat && x->chat->stops_kept) {
-		l->stopper = chat_stopper_new(x->chat->keep, x->chat, &l->e.sink);
-		if (!l->stopper)
-			l->e.why = FAULT_NO_MEMORY;
-	}
+	if (streams)
+		resume_watch(a, l->verbatim ? NULL : &l->e.sink);
+	watch_stops(a, a->given ? &a->given->sink : &l->e.sink);
 }
 
-/* Where the events of the provider go; NULL: nowhere, its bytes are taken. */
-static struct chat_sink *sink_of(struct lane *l)
+struct chat_sink *lane_sink(struct attempt *a)
 {
+	struct lane *l = a->lane;
+
 	if (l->verbatim)
-		return NULL;
-	return l->stopper ? chat_stopper_sink(l->stopper) : &l->e.sink;
+		return a->given ? &a->given->sink : NULL;
+	if (resume_is_on(a))
+		return &a->x->resume->seam.sink;
+	if (l->stopper)
+		return chat_stopper_sink(l->stopper);
+	return a->given ? &a->given->sink : &l->e.sink;
+}
+
+/* What a failure inside the answer was called, or what is wrong with it. */
+static fault_t why_of(const struct attempt *a)
+{
+	if (resume_is_on(a) && a->x->resume->seam.why)
+		return a->x->resume->seam.why;
+	if (a->given && a->given->why)
+		return a->given->why;
+	return a->lane->e.why;
 }
 
 /* Nothing of what the provider still says is for the client: its answer ends here.  What
  * was reported so far is no final count, so client and ledger get an estimate. */
 static void end_early(struct attempt *a, struct turn *t)
 {
-	const struct token_usage usage = attempt_estimate(a);
+	const struct token_usage usage =
+	        resume_is_on(a) ? seam_usage(&a->x->resume->seam) : attempt_estimate(a);
 
 	tap_cut(&a->tap);
 	chat_stopper_end(a->lane->stopper, &usage);
@@ -338,16 +449,21 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	struct tap_event found;
 	struct lane *l = a->lane;
 
-	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found, sink_of(l));
+	if (l->verbatim && a->given)
+		given_mark(a->given);
+	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found, lane_sink(a));
 	a->x->worker->counts.events++;
-	if (l->verbatim && !found.is_broken && !found.is_error)
-		add_item(l, event->data);
+	if (l->verbatim) {
+		resume_note(a, event->name, event->data, &found);
+		if (!found.is_broken && !found.is_error)
+			add_item(l, event->data);
+	}
 	if (found.is_meaningful)
 		attempt_progress(a);
 	if (found.is_broken)
 		t->why = FAULT_UPSTREAM_MALFORMED;
-	else if (found.is_error || l->e.why)
-		t->why = l->e.why ? l->e.why : FAULT_STREAM_ERROR;
+	else if (found.is_error || why_of(a))
+		t->why = why_of(a) ? why_of(a) : FAULT_STREAM_ERROR;
 	if (found.is_error)
 		t->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
 	t->ended = found.is_end;
@@ -365,8 +481,7 @@ static void client_type(const struct attempt *a, str *ret)
 		*ret = STR("text/event-stream");
 }
 
-/* What the emitter has written goes to the client; `last`: the answer is complete. */
-static void pass_on(struct attempt *a, bool last)
+void lane_pass_on(struct attempt *a, bool last)
 {
 	struct exchange *x = a->x;
 	struct lane *l = a->lane;
@@ -379,6 +494,7 @@ static void pass_on(struct attempt *a, bool last)
 		relay_stream_head(x, &x->worker->head, type, a->back);
 		out.has_head = true;
 	}
+	outgoing_add(&out, resume_comment(a));
 	outgoing_add(&out, buf_str(&l->out));
 	a->answer_bytes += l->out.len;
 	if (last) {
@@ -405,25 +521,53 @@ static void reply(struct attempt *a)
 	relay_unary_send(a, buf_str(&l->out));
 }
 
-static void turn_over(struct attempt *a, const struct turn *t)
+/* Is there anything for the client?  A call that waits may still be replaced. */
+static bool has_something(struct attempt *a, const struct turn *t)
+{
+	if (t->ended || a->lane->out.len)
+		return true;
+	return a->first_token && !resume_is_on(a) && !resume_holds_all(a);
+}
+
+static void turn_over(struct attempt *a, struct turn *t)
 {
 	struct exchange *x = a->x;
 	bool empty_is_fine = x->candidates.on_empty == ON_EMPTY_PASS;
 
+	if (resume_is_on(a) && !t->why)
+		t->why = resume_judge(a, &t->ended);
+	resume_turn(a);
 	if (t->why) {
-		if (x->step == STEP_RELAY && a->lane->out.len)
-			pass_on(a, false);
+		/* What the emitter has said is said. */
+		if (a->lane->out.len && (x->step == STEP_RELAY || resume_is_on(a))) {
+			exchange_commit(a);
+			lane_pass_on(a, false);
+		}
 		attempt_fail(a, t->why, t->detail);
 	} else if (t->ended && !a->first_token && !empty_is_fine) {
 		attempt_fail(a, FAULT_EMPTY_ANSWER, STR_NONE);
 	} else if (!a->lane->e.streams) {
 		if (t->ended)
 			reply(a);
-	} else if (a->first_token || t->ended) {
-		exchange_commit(x);
+	} else if (has_something(a, t)) {
+		exchange_commit(a);
 		if (a->lane->out.len || t->ended)
-			pass_on(a, t->ended);
+			lane_pass_on(a, t->ended);
 	}
+}
+
+/* Nobody has counted: the client gets an estimate, where it wants any. */
+static void push_end(struct attempt *a)
+{
+	const struct chat_event estimate = {
+		.kind = CHAT_USAGE,
+		.usage = { .input = (a->x->body_bytes + 3) / 4,
+		           .output = (a->tap.text_bytes + 3) / 4 },
+	};
+
+	if (!a->tap.has_usage && !resume_is_on(a))
+		chat_push(lane_sink(a), &estimate);
+	chat_push(lane_sink(a), &(struct chat_event){ .kind = CHAT_END });
 }
 
 /* The provider has ended its side without an end mark of its format. */
@@ -431,7 +575,7 @@ static void at_eof(struct attempt *a, struct turn *t)
 {
 	struct lane *l = a->lane;
 
-	if (!wire_tap_eof(a->wire, &a->tap, sink_of(l))) {
+	if (!wire_tap_eof(a->wire, &a->tap, lane_sink(a))) {
 		t->why = FAULT_UPSTREAM_CUT;
 		t->detail = a->first_token
 		                    ? STR("the stream ended before its finish")
@@ -441,7 +585,7 @@ static void at_eof(struct attempt *a, struct turn *t)
 	if (l->verbatim)
 		buf_add(&l->out, STR("]"));
 	else
-		emit_end(&l->e);
+		push_end(a);
 	t->ended = true;
 }
 
@@ -506,13 +650,12 @@ uint64_t lane_guess(struct exchange *x)
 {
 	str detail = STR_NONE;
 
-	return read_once(x, &detail) ? (x->body_bytes + 3) / 4 : count_guess(x->chat);
+	return lane_read(x, &detail) ? (x->body_bytes + 3) / 4 : count_guess(x->chat);
 }
 
 void lane_whole(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
-	struct lane *l = a->lane;
 	struct turn t = { .ended = true };
 
 	if (a->wire->work[a->tap.operation]) {
@@ -520,25 +663,24 @@ void lane_whole(struct attempt *a, str body)
 		return;
 	}
 	lane_begin(a, x->skim.stream);
-	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail, sink_of(l));
+	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail, lane_sink(a));
 	if (t.why == FAULT_EMPTY_ANSWER && x->candidates.on_empty == ON_EMPTY_PASS)
 		t.why = NULL;
 	if (!t.why)
-		t.why = l->e.why;
+		t.why = why_of(a);
 	if (!t.why)
-		emit_end(&l->e);
+		push_end(a);
 	turn_over(a, &t);
 }
 
-void lane_fault(struct attempt *a, fault_t why, str message, struct buf *to)
+void lane_fault(const struct exchange *x, struct lane *l, fault_t why, str message,
+                struct buf *to)
 {
-	struct lane *l = a->lane;
-
 	buf_clear(&l->out);
 	if (l->verbatim) {
 		struct buf error = BUF_LIMIT(16 * KiB);
 
-		client_wire(a)->write_fault(&error, why, message, STR_NONE);
+		x->endpoint->wire->write_fault(&error, why, message, STR_NONE);
 		add_item(l, str_trim(buf_str(&error)));
 		buf_add(&l->out, STR("]"));
 		buf_free(&error);

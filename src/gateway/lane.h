@@ -19,7 +19,9 @@ struct lane {
 	struct chat_stopper *stopper; /* NULL: the provider knows all stop sequences */
 	struct buf out;               /* for the client, not yet sent */
 	struct buf body;              /* the request as the provider gets it */
-	uint64_t taken;               /* of the memory budget, for body */
+	struct gateway *gateway;
+	uint64_t taken; /* of the memory budget, for body */
+	str dropped;    /* what is named as lost, ", " between names; in the arena */
 	/* the provider's events */
 	struct sse_reader sse;
 	struct aws_scan aws;
@@ -44,12 +46,23 @@ bool lane_is_whole(struct attempt *a);
 /* It answers with one JSON text. */
 void lane_whole(struct attempt *a, str body);
 /* The error that ends an open stream, in the client's words, added to `to`. */
-void lane_fault(struct attempt *a, fault_t why, str message, struct buf *to);
+void lane_fault(const struct exchange *x, struct lane *l, fault_t why, str message,
+                struct buf *to);
 void lane_free(struct attempt *a);
+void lane_delete(struct lane **l);
+/* A lane for an answer of the pass lane that has died: the emitter is brought to where
+ * the client is.  NULL: it cannot be. */
+struct lane *lane_adopt(struct attempt *a);
+/* Whatever it has of the attempt before is gone; only emitter and output stay. */
+void lane_renew(struct attempt *a);
+/* Reads the request, if nobody has. */
+must_check fault_t lane_read(struct exchange *x, str *ret_detail);
+/* Where the events of the provider go. */
+struct chat_sink *lane_sink(struct attempt *a);
+/* What the emitter has written goes to the client; `last`: the answer is complete. */
+void lane_pass_on(struct attempt *a, bool last);
 
 /* How many tokens the request may have, when no provider counts them. */
 uint64_t lane_guess(struct exchange *x);
-/* What is named as lost, ", " between names; empty: nothing. In the worker's scratch. */
-str lane_dropped(struct exchange *x);
 /* The request as read, when the exchange ends. */
 void lane_forget(struct exchange *x);

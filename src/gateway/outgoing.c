@@ -5,6 +5,7 @@
  * chunk's size, the slices, and what ends them. */
 #include "gateway/lane.h"
 #include "gateway/relay.h"
+#include "gateway/resume.h"
 
 #define COMMENT_EVERY (10 * USEC_SEC)
 
@@ -33,11 +34,11 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 			buf_put(to, a->target->model);
 		}
 		buf_put(to, STR("\r\nx-sluice-overhead-us: "));
-		buf_add_i64(to, max_of(x->overhead, (usec)0));
+		buf_add_i64(to, max_of(a->overhead, (usec)0));
 	}
-	if (x->chat && x->chat->dropped_count) {
+	if (a && a->lane && a->lane->dropped.len) {
 		buf_put(to, STR("\r\nx-sluice-dropped: "));
-		buf_put(to, lane_dropped(x));
+		buf_put(to, a->lane->dropped);
 	}
 	buf_put(to, STR("\r\n"));
 	x->head_sent = true;
@@ -153,7 +154,7 @@ void relay_add_summary(struct exchange *x, struct buf *to)
 	buf_addf(to, ": sluice provider=%.*s model=%.*s attempts=%u cost_usd=",
 	         STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
 	         x->attempts);
-	relay_add_cost(to, attempt_cost(a));
+	relay_add_cost(to, resume_cost(x, attempt_cost(a)));
 	buf_add(to, STR("\n\n"));
 }
 
@@ -170,6 +171,16 @@ void relay_commit_early(struct exchange *x)
 	x->hold_until = USEC_NEVER;
 }
 
+/* Somebody is at work for this client, as far as one can see. */
+static bool has_hope(const struct exchange *x)
+{
+	bool alive = x->retry_at != 0;
+
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		alive |= attempt_is_alive(a);
+	return alive;
+}
+
 void relay_comment(struct exchange *x)
 {
 	const struct attempt *a = x->attempt;
@@ -177,7 +188,7 @@ void relay_comment(struct exchange *x)
 
 	x->comment_at = x->worker->loop.now + COMMENT_EVERY;
 	if (!x->client || !x->is_stream || !relay_may_comment(x) ||
-	    !http_has_room(x->client) || (a && a->in_long_event))
+	    !http_has_room(x->client) || (a && a->in_long_event) || !has_hope(x))
 		return;
 	outgoing_init(&out);
 	buf_add(&out.text, STR(": keep-alive\n\n"));
@@ -215,8 +226,9 @@ void relay_break(struct exchange *x, fault_t why, str detail)
 		buf_addf(&text, ": %.*s", STR_ARG(detail));
 	outgoing_init(&out);
 	out.text.limit = LAST_WORDS_MOST;
-	if (a && a->lane && a->lane->begun)
-		lane_fault(a, why, buf_str(&text), &out.text);
+	struct lane *l = x->resume ? x->resume->lane : a ? a->lane : NULL;
+	if (l && l->begun)
+		lane_fault(x, l, why, buf_str(&text), &out.text);
 	else
 		x->endpoint->wire->write_stream_fault(&out.text, why, buf_str(&text));
 	buf_free(&text);

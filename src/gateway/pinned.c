@@ -412,7 +412,7 @@ static void remember(struct attempt *a, enum pin_kind kind, const uint8_t id[PIN
 	const struct provider *p = a->target->provider;
 	struct pin_row row = {
 		.kind = kind,
-		.account = account_of(x->worker, p, x->key_at),
+		.account = account_of(x->worker, p, a->place.key_at),
 		.provider = p->name,
 	};
 

@@ -8,6 +8,7 @@
 #include "gateway/headers.h"
 #include "gateway/lane.h"
 #include "gateway/pinned.h"
+#include "gateway/resume.h"
 #include "policy/verdict.h"
 #include "wire/tap.h"
 
@@ -109,6 +110,8 @@ void relay_head(struct attempt *a, const struct http_response *res)
 		attempt_fail(a, FAULT_UPSTREAM_HTML, STR_NONE);
 	else if (a->kind == ANSWER_STREAM && operations[a->tap.operation].is_chat)
 		stream_kind(a);
+	if (a->kind == ANSWER_STREAM)
+		resume_watch(a, NULL);
 }
 
 /* ---- UNARY ---- */
@@ -119,8 +122,9 @@ void relay_unary_send(struct attempt *a, str body)
 	struct buf *to = &x->worker->head;
 	struct iovec iov[2];
 
+	exchange_commit(a);
 	/* Ours on the way back: from the turn that brought the last byte until now. */
-	x->overhead += sys_now() - loop_of(a)->now;
+	a->overhead += sys_now() - loop_of(a)->now;
 	relay_begin_head(x, to, a->status);
 	buf_put(to, STR("x-sluice-cost-usd: "));
 	relay_add_cost(to, attempt_cost(a));
@@ -135,7 +139,6 @@ void relay_unary_send(struct attempt *a, str body)
 	iov[1] = (struct iovec){ (void *)(uintptr_t)body.ptr, body.len };
 	http_send(x->client, iov, body.len ? 2 : 1);
 	a->answer_bytes = body.len;
-	exchange_commit(x);
 	relay_finish(a);
 }
 
@@ -152,7 +155,7 @@ static void unary_as_stream(struct attempt *a, str body)
 		attempt_fail(a, why ? why : FAULT_UPSTREAM_LARGE, STR_NONE);
 		return;
 	}
-	exchange_commit(x);
+	exchange_commit(a);
 	outgoing_init(&out);
 	if (!x->head_sent) {
 		relay_stream_head(x, &x->worker->head, STR("text/event-stream"), a->back);
@@ -201,7 +204,7 @@ static void raw_begin(struct attempt *a)
 	struct exchange *x = a->x;
 	struct buf *to = &x->worker->head;
 
-	exchange_commit(x);
+	exchange_commit(a);
 	attempt_progress(a);
 	relay_begin_head(x, to, a->status);
 	buf_add(to, STR("content-type: "));

@@ -38,6 +38,8 @@ void relay_add_summary(struct exchange *x, struct buf *to);
 void relay_finish(struct attempt *a);
 /* The same for a stream: the summary, the last chunk. */
 void relay_stream_over(struct attempt *a, struct outgoing *out);
+/* The client has the finish of a stream; what is behind it never came. */
+void relay_complete(struct attempt *a);
 /* A whole answer, as one JSON text. */
 void relay_unary_send(struct attempt *a, str body);
 /* May comments of ours stand in the answer? Only in server-sent events, and not

@@ -172,7 +172,7 @@ static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec 
 		.is_whole = x->body_whole,
 		.wall = a->x->worker->loop.wall,
 	};
-	why = credential_add(to, p, x->key_at, a->token.text, &as_sent);
+	why = credential_add(to, p, a->place.key_at, a->token.text, &as_sent);
 	if (why)
 		return why;
 	buf_put(to, STR("x-client-request-id: "));

@@ -84,11 +84,13 @@ static usec since(usec from, usec to)
 /* The exchange's own facts, on the row that closes it. */
 static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf *client)
 {
+	const struct attempt *a = x->attempt;
+
 	net_print_ip(&x->peer, client);
 	row->closes = true;
 	row->client_status = x->client_status;
 	row->exchange_total = since(x->began, x->finished_at);
-	row->overhead = x->overhead;
+	row->overhead = a ? a->overhead : 0;
 	row->attempts = x->attempts;
 	row->client = buf_str(client);
 	row->agent = x->agent;
@@ -97,7 +99,7 @@ static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf
 /* What could not cross between two formats, for the ledger. */
 static str lost_of(const struct attempt *a)
 {
-	str names = lane_dropped(a->x);
+	str names = a->lane ? a->lane->dropped : STR_NONE;
 
 	return names.len ? arena_printf(&a->x->arena, "dropped: %.*s",
 	                                STR_ARG(str_first(names, 500)))

@@ -7,6 +7,7 @@
 #include "gateway/lane.h"
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
+#include "gateway/resume.h"
 #include "wire/tap.h"
 
 /* An event longer than this is passed on unseen: the connection keeps no more. */
@@ -52,7 +53,13 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		sse_join(event, &joined);
 		data = buf_str(&joined);
 	}
-	wire_tap_event(a->wire, &a->tap, event->name, data, &found, NULL);
+	if (a->given)
+		given_mark(a->given);
+	wire_tap_event(a->wire, &a->tap, event->name, data, &found,
+	               a->given && !a->wire->tap_event ? &a->given->sink : NULL);
+	resume_note(a, event->name, data, &found);
+	if (!a->hold_at && a->given && given_is_held(a->given))
+		a->hold_at = at + 1;
 	a->x->worker->counts.events++;
 	if (found.strip && a->strip_len == 0) {
 		a->strip_at = at;
@@ -65,7 +72,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	if (found.is_error) {
 		ret->why = FAULT_STREAM_ERROR;
 		ret->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
-		ret->pass_error = true;
+		ret->pass_error = !a->given; /* else another attempt may go on */
 	}
 	ret->ended = found.is_end;
 	if (found.is_end)
@@ -150,11 +157,13 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 
 	if (!a->in_long_event) {
 		a->in_long_event = true;
+		if (a->given) /* nobody reads it */
+			given_lose(a->given);
 		a->line_state = 0;
 		a->long_left = a->aws.need;
 		a->aws = (struct aws_scan){ 0 };
 		attempt_progress(a);
-		exchange_commit(x);
+		exchange_commit(a);
 	}
 	n = pass_long_event(a, bytes);
 	outgoing_init(&out);
@@ -184,18 +193,51 @@ void relay_stream_over(struct attempt *a, struct outgoing *out)
 	relay_finish(a);
 }
 
+/* How much of what was looked at is for the client: not the call that waits. */
+static size_t upto_hold(struct attempt *a, size_t upto)
+{
+	if (!a->given || !given_is_held(a->given)) {
+		a->hold_at = 0;
+		return upto;
+	}
+	return a->hold_at ? min_of(a->hold_at - 1, upto) : 0;
+}
+
+/* So much of what was presented is taken. */
+static void take(struct attempt *a, size_t looked, size_t taken)
+{
+	a->scanned = looked - taken;
+	if (a->hold_at)
+		a->hold_at -= taken;
+	a->strip_len = 0;
+}
+
+void relay_complete(struct attempt *a)
+{
+	struct outgoing out;
+
+	outgoing_init(&out);
+	if (!a->tap.done && a->wire->write_end_mark)
+		a->wire->write_end_mark(&out.text);
+	if (a->x->as_array)
+		buf_add(&out.text, STR("]"));
+	a->ended = true;
+	relay_stream_over(a, &out);
+}
+
 /* A failure inside the stream.  Before anything was given to the client it is the
- * attempt's; after that the client is told, in its own words where the provider has some.
- */
+ * attempt's; after that another goes on, or the client is told, in its own words where
+ * the provider has some and nobody could have gone on. */
 static size_t stream_failed(struct attempt *a, str bytes, const struct looked *found)
 {
 	struct exchange *x = a->x;
+	size_t upto = upto_hold(a, found->upto);
 
-	if (x->step == STEP_RELAY && found->upto) {
+	if (x->step == STEP_RELAY && upto) {
 		struct outgoing out;
 
 		outgoing_init(&out);
-		pass_on(a, &out, str_first(bytes, found->upto));
+		pass_on(a, &out, str_first(bytes, upto));
 		outgoing_send(x, &out, found->pass_error);
 		if (found->pass_error) {
 			x->client_status = found->why->status;
@@ -204,6 +246,19 @@ static size_t stream_failed(struct attempt *a, str bytes, const struct looked *f
 	}
 	attempt_fail(a, found->why, found->detail);
 	return bytes.len;
+}
+
+/* Is the answer whole, although its connection has ended or says no more?  Then what it
+ * lacks is added. */
+static bool is_whole(struct attempt *a, struct outgoing *out)
+{
+	bool was_done = a->tap.done;
+
+	if (!wire_tap_eof(a->wire, &a->tap, NULL))
+		return false;
+	if (!was_done && a->wire->write_end_mark)
+		a->wire->write_end_mark(&out->text);
+	return true;
 }
 
 /* The provider has ended its side. */
@@ -215,7 +270,7 @@ static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 		a->tap.done = true;
 		buf_add(&out->text, STR("data: [DONE]\n\n"));
 	}
-	if (wire_tap_eof(a->wire, &a->tap, NULL)) {
+	if (is_whole(a, out)) {
 		relay_stream_over(a, out);
 		return;
 	}
@@ -244,6 +299,7 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	struct exchange *x = a->x;
 	struct outgoing out;
 	struct looked found;
+	size_t upto;
 	bool empty_is_fine = x->candidates.on_empty == ON_EMPTY_PASS;
 
 	if (a->in_long_event) {
@@ -258,17 +314,22 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	a->ended = end;
 	if (found.why)
 		return stream_failed(a, bytes, &found);
-	if (a->first_token || (empty_is_fine && (found.ended || end)))
-		exchange_commit(x);
+	resume_turn(a);
+	if ((a->first_token && !resume_holds_all(a)) ||
+	    (empty_is_fine && (found.ended || end)))
+		exchange_commit(a);
 	if (x->step != STEP_RELAY) {
 		if (bytes.len > EVENT_SEEN_MOST)
 			return long_event(a, bytes, end);
 		return not_yet(a, bytes, &found, end);
 	}
+	if (bytes.len > EVENT_SEEN_MOST && a->given)
+		given_release(a->given);
+	upto = upto_hold(a, found.upto);
 	outgoing_init(&out);
-	if (found.upto)
-		pass_on(a, &out, str_first(bytes, found.upto));
-	a->scanned = a->strip_len = 0;
+	if (upto)
+		pass_on(a, &out, str_first(bytes, upto));
+	take(a, found.upto, upto);
 	if (found.ended) {
 		/* Bytes behind the end mark are nobody's, and cost the connection. */
 		a->ended = end && found.upto == bytes.len;
@@ -281,10 +342,10 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	}
 	outgoing_send(x, &out, false);
 	if (bytes.len - found.upto > EVENT_SEEN_MOST)
-		return found.upto + long_event(a, str_from(bytes, found.upto), end);
+		return upto + long_event(a, str_from(bytes, upto), end);
 	if (!http_has_room(x->client))
 		attempt_pause(a, true);
-	return found.upto;
+	return upto;
 }
 
 bool relay_is_whole(struct attempt *a)
@@ -301,10 +362,13 @@ bool relay_is_whole(struct attempt *a)
 	if (a->kind == ANSWER_OTHER)
 		return lane_is_whole(a);
 	if (a->kind != ANSWER_STREAM || a->in_long_event ||
-	    !operations[a->tap.operation].is_chat ||
-	    !wire_tap_eof(a->wire, &a->tap, NULL))
+	    !operations[a->tap.operation].is_chat || a->hold_at)
 		return false;
 	outgoing_init(&out);
+	if (!is_whole(a, &out)) {
+		buf_free(&out.text);
+		return false;
+	}
 	a->ended = true;
 	relay_stream_over(a, &out);
 	return true;

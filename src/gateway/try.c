@@ -1,8 +1,13 @@
-/* try.c - the step TRY: which candidate is asked, and what follows when an attempt failed
- * before the client was given anything. */
+/* try.c - the step TRY: which candidate is asked, who wins when several are, and what
+ * follows when an attempt failed before the client was given anything.
+ *
+ * The attempts that are live hang behind x->attempt, the eldest first.  Those that drop
+ * out are settled at once, with their own usage; the row of x->attempt waits, because it
+ * closes the exchange if no other follows. */
 #include "gateway/attempt.h"
 #include "gateway/lane.h"
 #include "gateway/pinned.h"
+#include "gateway/resume.h"
 #include "gateway/step.h"
 
 /* Can that candidate be asked at all?  *why: what is said when none can. */
@@ -38,6 +43,65 @@ static void answer_estimate(struct exchange *x)
 	exchange_go(x, STEP_SETTLE);
 }
 
+static unsigned first_key(const struct exchange *x, unsigned at)
+{
+	return pinned_key_at(x, x->candidates.list[x->order[at]].provider);
+}
+
+/* The next candidate of those that were not tried: where the next attempt goes. */
+static bool choose_fresh(struct exchange *x, fault_t *why)
+{
+	while (x->begun < x->candidates.count) {
+		unsigned at = x->begun++;
+
+		if (!is_usable(x, at, why))
+			continue;
+		x->next = (struct place){ .at = (uint8_t)at,
+			                  .key_at = (uint8_t)first_key(x, at) };
+		return true;
+	}
+	return false;
+}
+
+bool exchange_can_try(const struct exchange *x, unsigned at)
+{
+	fault_t why;
+
+	return is_usable(x, at, &why);
+}
+
+/* Attempts that were made because another took long are not counted. */
+static bool is_used_up(const struct exchange *x)
+{
+	return x->attempts - x->hedges >= x->candidates.limits->attempts;
+}
+
+static unsigned count_fresh(const struct exchange *x)
+{
+	unsigned count = 0;
+	fault_t why;
+
+	for (unsigned at = x->begun; at < x->candidates.count; at++)
+		count += is_usable(x, at, &why);
+	return count;
+}
+
+static bool has_fresh(const struct exchange *x)
+{
+	return count_fresh(x) > 0;
+}
+
+/* Would one more try where it failed leave somebody unasked who could answer? */
+static bool would_starve(const struct exchange *x)
+{
+	return x->attempts - x->hedges + count_fresh(x) >= x->candidates.limits->attempts;
+}
+
+bool exchange_has_more(const struct exchange *x)
+{
+	return !is_used_up(x) && has_fresh(x);
+}
+
 enum flow step_try(struct exchange *x)
 {
 	fault_t why = FAULT_NO_TARGET;
@@ -49,9 +113,7 @@ enum flow step_try(struct exchange *x)
 	x->retry_at = 0;
 	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
 		return WAIT;
-	while (x->at < x->candidates.count && !is_usable(x, x->at, &why))
-		x->at++;
-	if (x->at >= x->candidates.count) {
+	if (x->attempts == 0 && !choose_fresh(x, &why)) {
 		if (why == FAULT_NOT_OFFERED && x->endpoint->operation == OP_COUNT)
 			answer_estimate(x);
 		else
@@ -63,61 +125,241 @@ enum flow step_try(struct exchange *x)
 	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
 }
 
-/* Sets at, key_at, same_tries and retry_at for another try; false: there is none. */
+/* It would be the same elsewhere. */
+static bool is_final(fault_t why)
+{
+	return why->next == FAULT_GIVE_UP || why->next == FAULT_IF_ASKED;
+}
+
+/* The same candidate once more: with another key, another token, or as it was. */
+static bool choose_same(struct exchange *x, const struct attempt *a, bool is_last)
+{
+	const struct route_limits *limits = x->candidates.limits;
+	struct place place = a->place;
+	usec wait = a->retry_after;
+
+	if (a->why->next == FAULT_NEXT_KEY &&
+	    place.key_at + 1u < a->target->provider->key_count &&
+	    !pinned_is_key_fixed(x, a->target->provider)) {
+		place.key_at++;
+	} else if (a->why == FAULT_UPSTREAM_AUTH && !place.renewed &&
+	           attempt_renew_token(a)) {
+		place.renewed = true;
+	} else if (a->why->next == FAULT_TRY_SAME &&
+	           place.same_tries < limits->same_target && !would_starve(x) &&
+	           (wait == 0 || (is_last && wait <= limits->max_retry_after))) {
+		place.same_tries++;
+		x->retry_at = wait ? x->worker->loop.now + wait : 0;
+	} else {
+		return false;
+	}
+	x->next = place;
+	return true;
+}
+
+/* Sets next and retry_at for another try; false: there is none. */
 static bool choose_next(struct exchange *x, const struct attempt *a)
 {
 	const struct route_limits *limits = x->candidates.limits;
-	bool is_last = x->at + 1 >= x->candidates.count;
 	usec wait = a->retry_after;
+	fault_t why;
 
-	if (a->why->next == FAULT_GIVE_UP || x->body_dropped || !x->client ||
-	    x->attempts >= limits->attempts)
+	if (is_final(a->why) || x->body_dropped || !x->client || is_used_up(x))
 		return false;
-	if (a->why == FAULT_UPSTREAM_AUTH &&
-	    x->key_at + 1 < a->target->provider->key_count &&
-	    !pinned_is_key_fixed(x, a->target->provider)) {
-		x->key_at++;
+	if (choose_same(x, a, !exchange_has_more(x)) || choose_fresh(x, &why))
 		return true;
-	}
-	if (a->why == FAULT_UPSTREAM_AUTH && !x->renewed && attempt_renew_token(a)) {
-		x->renewed = true;
-		return true;
-	}
-	if (a->why->next == FAULT_TRY_SAME && x->same_tries < limits->same_target &&
-	    (wait == 0 || (is_last && wait <= limits->max_retry_after))) {
-		x->same_tries++;
-		x->retry_at = wait ? x->worker->loop.now + wait : 0;
-		return true;
-	}
-	if (!is_last) {
-		x->at++;
-		x->same_tries = 0;
-		x->key_at =
-		        pinned_key_at(x, x->candidates.list[x->order[x->at]].provider);
-		x->renewed = false;
+	if (x->has_spare) {
+		x->has_spare = false;
+		x->next = x->spare;
 		return true;
 	}
 	/* Nobody else is left: a provider that says when to come back may be waited for.
 	 */
 	if (wait == 0 || wait > limits->max_retry_after)
 		return false;
+	x->next = a->place;
 	x->retry_at = x->worker->loop.now + wait;
 	return true;
 }
 
-void exchange_attempt_failed(struct exchange *x)
+/* ---- several at once ---- */
+
+/* For `why`; NULL: because another was faster.  One that took so long to connect that
+ * another was dialled for its sake has failed to connect, and that is its provider's. */
+static void drop_out(struct attempt *a, fault_t why)
 {
-	struct attempt *a = x->attempt;
+	if (!why && a->sent)
+		why = FAULT_HEDGE_LOST;
+	else if (!why && a->step == ATTEMPT_DIAL && a->second_due == USEC_NEVER)
+		why = FAULT_CONNECT_TIMEOUT;
+	else if (!why)
+		why = FAULT_SUPERSEDED;
+	attempt_end(a, why, STR_NONE);
+	attempt_settle(a, false);
+	attempt_free(a);
+}
+
+/* Takes a dead one out of those that are live. False: it was the only one. */
+static bool leave(struct exchange *x, struct attempt *a)
+{
+	struct attempt **link = &x->attempt;
+
+	if (x->attempt == a && !a->rival)
+		return false;
+	while (*link != a)
+		link = &(*link)->rival;
+	*link = a->rival;
+	a->rival = NULL;
+	return true;
+}
+
+/* Before the others end, so that nobody is taken for the one that speaks. */
+static void lead(struct exchange *x, struct attempt *a)
+{
+	if (x->attempt == a)
+		return;
+	leave(x, a);
+	a->rival = x->attempt;
+	x->attempt = a;
+}
+
+void exchange_end_rivals(struct exchange *x, fault_t why)
+{
+	struct attempt *a;
+
+	while ((a = x->attempt->rival)) {
+		x->attempt->rival = a->rival;
+		a->rival = NULL;
+		drop_out(a, why);
+	}
+}
+
+void exchange_commit(struct attempt *a)
+{
+	struct exchange *x = a->x;
+
+	if (x->attempt != a && x->attempt->sent)
+		x->worker->counts.hedges_won++;
+	lead(x, a);
+	if (a->rival)
+		exchange_end_rivals(x, NULL);
+	if (x->step == STEP_TRY)
+		exchange_go(x, STEP_RELAY);
+	x->hold_until = USEC_NEVER;
+	pinned_remember(a);
+	/* Without resume nothing will be sent again. */
+	if (x->body_whole && !x->may_resume)
+		retained_free(&x->body);
+}
+
+void exchange_connected(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct attempt *next;
+
+	for (struct attempt *other = x->attempt; other; other = next) {
+		next = other->rival;
+		if (other == a || other->step > ATTEMPT_DIAL)
+			continue;
+		leave(x, other);
+		drop_out(other, NULL);
+	}
+}
+
+static unsigned count_live(const struct exchange *x)
+{
+	unsigned n = 0;
+
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		n += a->step != ATTEMPT_CLOSE;
+	return n;
+}
+
+/* One that was sent is late.  A second costs money, so not every request may have one. */
+static bool may_hedge(struct exchange *x)
+{
+	return count_live(x) == 1 && x->body_whole && has_fresh(x) &&
+	       worker_spend_hedge(x->worker);
+}
+
+void exchange_try_beside(struct exchange *x)
+{
+	unsigned before = x->attempts;
+	bool is_hedge = false;
+	fault_t why;
+
+	if (x->step != STEP_TRY || x->body_dropped || x->resume)
+		return;
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		is_hedge |= a->sent != 0;
+	if (is_hedge ? !may_hedge(x)
+	             : count_live(x) == LIVE_MOST || !exchange_has_more(x))
+		return;
+	if (!choose_fresh(x, &why))
+		return;
+	attempt_start(x);
+	if (is_hedge && x->attempts > before) {
+		x->hedges++;
+		x->worker->counts.hedges++;
+	}
+	exchange_arm(x);
+}
+
+/* Are all of them still being dialled, the youngest for long? */
+static bool are_stuck(const struct exchange *x)
+{
+	usec due = 0;
+
+	for (const struct attempt *a = x->attempt; a; a = a->rival) {
+		if (a->step > ATTEMPT_DIAL)
+			return false;
+		due = a->second_due;
+	}
+	return due == USEC_NEVER;
+}
+
+/* Others are live.  What one of them says about the request itself holds for all. */
+static void failed_beside(struct exchange *x, struct attempt *a)
+{
+	if (is_final(a->why) && a->why->owner != FAULT_OF_US) {
+		lead(x, a);
+		exchange_fail(x, a->why, a->detail);
+		exchange_run(x);
+		return;
+	}
+	leave(x, a);
+	if (!a->retry_after && !x->has_spare) {
+		struct place next = x->next;
+
+		x->has_spare = choose_same(x, a, false);
+		x->spare = x->next;
+		x->next = next;
+	}
+	drop_out(a, a->why);
+	if (are_stuck(x))
+		exchange_try_beside(x);
+	exchange_arm(x);
+}
+
+void exchange_attempt_failed(struct attempt *a)
+{
+	struct exchange *x = a->x;
 
 	if (x->step == STEP_SETTLE)
 		return;
-	if (choose_next(x, a)) {
-		attempt_settle(a, false);
-		x->why = NULL;
-	} else if (x->client && a->lane && x->endpoint->operation == OP_COUNT) {
-		answer_estimate(x);
-	} else {
-		exchange_fail(x, a->why, a->detail);
+	if (x->resume) {
+		resume_next(a);
+		return;
 	}
+	if (x->attempt != a || a->rival) {
+		failed_beside(x, a);
+		return;
+	}
+	if (choose_next(x, a))
+		x->why = NULL;
+	else if (x->client && a->lane && x->endpoint->operation == OP_COUNT)
+		answer_estimate(x);
+	else
+		exchange_fail(x, a->why, a->detail);
 	exchange_run(x);
 }

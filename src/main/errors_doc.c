@@ -67,8 +67,8 @@ static const struct {
 	  "Found before a provider is asked." },
 	{ FAULT_ID_NAME_UNKNOWN, "What a provider does",
 	  "*Here, then elsewhere*: once more at the same target (`retry.same_target`), then the next.\n"
-	  "`UPSTREAM_AUTH` tries the provider's next key first. Nothing is tried again once the\n"
-	  "client has been given a byte of the answer." },
+	  "*Next key, then elsewhere*: with each other key of the provider's, then the next target.\n"
+	  "Nothing is tried again once the client has been given a byte of the answer." },
 	{ FAULT_ID_LEDGER_UNAVAILABLE, "The gateway itself", "" },
 };
 /* clang-format on */
@@ -78,8 +78,16 @@ static const char *owner_text(enum fault_owner owner)
 	switch (owner) {
 	case FAULT_OF_CLIENT:
 		return "client";
-	case FAULT_OF_UPSTREAM:
+	case FAULT_OF_KEY:
+		return "gateway's key";
+	case FAULT_OF_MODEL:
+		return "model";
+	case FAULT_OF_PROVIDER:
 		return "provider";
+	case FAULT_OF_NETWORK:
+		return "network";
+	case FAULT_OF_CAPACITY:
+		return "nobody: full";
 	case FAULT_OF_US:
 		return "gateway";
 	}
@@ -95,6 +103,12 @@ static const char *next_text(enum fault_next next)
 		return "elsewhere";
 	case FAULT_TRY_SAME:
 		return "here, then elsewhere";
+	case FAULT_NEXT_KEY:
+		return "next key, then elsewhere";
+	case FAULT_LARGER:
+		return "with more context";
+	case FAULT_IF_ASKED:
+		return "`on_filter: next`";
 	}
 	return "";
 }

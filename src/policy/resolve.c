@@ -11,6 +11,7 @@ static fault_t one_target(const struct config *c, const struct target *t, unsign
 		.strategy = STRATEGY_ORDERED,
 		.on_empty = ON_EMPTY_NEXT,
 		.comments = true,
+		.resume = true,
 		.limits = &c->defaults,
 	};
 	return NULL;
@@ -80,6 +81,8 @@ static fault_t from_route(const struct route *r, struct candidates *ret)
 		.strategy = r->strategy,
 		.on_empty = r->on_empty,
 		.comments = r->comments,
+		.resume = r->resume,
+		.tool_hold = r->tool_hold && r->target_count > 1,
 		.strict = r->strict,
 		.limits = &r->limits,
 	};

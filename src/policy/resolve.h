@@ -14,6 +14,7 @@ struct candidates {
 	enum on_empty on_empty;
 	bool comments;
 	bool strict; /* nothing may be lost between formats */
+	bool resume, tool_hold;
 	const struct route_limits *limits;
 };
 

@@ -121,6 +121,11 @@ static void anthropic_write_fault(struct buf *to, fault_t why, str message, str 
 	buf_add_char(to, '\n');
 }
 
+static void anthropic_write_end_mark(struct buf *to)
+{
+	buf_add(to, STR("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+}
+
 static void anthropic_write_stream_fault(struct buf *to, fault_t why, str message)
 {
 	struct json_writer w = { .to = to };
@@ -187,6 +192,7 @@ const struct wire wire_anthropic = {
 	.is_context_error = anthropic_is_context_error,
 	.write_fault = anthropic_write_fault,
 	.write_stream_fault = anthropic_write_stream_fault,
+	.write_end_mark = anthropic_write_end_mark,
 	.write_path = anthropic_write_path,
 	.read_request = anthropic_read_request,
 	.write_request = anthropic_write_request,

@@ -251,6 +251,7 @@ fault_t anthropic_begin_block(struct anthropic_event *ev, uint64_t index,
 		return FAULT_UPSTREAM_MALFORMED;
 	e.block = ev->rd->slots[slot].block;
 	e.what = row->kind;
+	e.place = (unsigned)index + 1;
 	if (row->kind == CHAT_CALL) {
 		e.id = anthropic_text_of(ev, block, STR("id"));
 		e.name = anthropic_text_of(ev, block, STR("name"));
@@ -320,6 +321,7 @@ static int slot_of_delta(struct anthropic_event *ev, const struct delta_row *row
 	if (slot < 0)
 		return slot;
 	e.block = ev->rd->slots[slot].block;
+	e.place = (unsigned)index + 1;
 	chat_push(ev->to, &e);
 	return slot;
 }

@@ -100,8 +100,8 @@ str bedrock_error_type(fault_t why)
 	}
 	if (why->status < 500)
 		return STR("ValidationException");
-	return why->owner == FAULT_OF_UPSTREAM ? STR("ModelErrorException")
-	                                       : STR("InternalServerException");
+	return fault_is_upstream(why) ? STR("ModelErrorException")
+	                              : STR("InternalServerException");
 }
 
 /* ConverseStream declares these and no others. */
@@ -113,8 +113,8 @@ str bedrock_stream_error_type(fault_t why)
 		return STR("validationException");
 	if (why->status == 503)
 		return STR("serviceUnavailableException");
-	return why->owner == FAULT_OF_UPSTREAM ? STR("modelStreamErrorException")
-	                                       : STR("internalServerException");
+	return fault_is_upstream(why) ? STR("modelStreamErrorException")
+	                              : STR("internalServerException");
 }
 
 static void write_message(struct buf *to, fault_t why, str message)

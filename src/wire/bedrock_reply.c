@@ -274,7 +274,7 @@ static unsigned block_for(struct chat_reader *rd, uint32_t key, enum chat_kind w
 	if (i < countof(rd->slots))
 		chat_push_close(to, rd->slots[i].block);
 	i = begin_block(rd, key, what);
-	chat_push_open(to, rd->slots[i].block, what, STR_NONE, STR_NONE);
+	chat_push_placed(to, rd->slots[i].block, what, STR_NONE, STR_NONE, key);
 	return i;
 }
 
@@ -291,9 +291,9 @@ static void on_start(struct chat_reader *rd, struct json_value root, struct chat
 		                                          : STR("toolResult"));
 		return;
 	}
-	chat_push_open(to, rd->slots[i].block, CHAT_CALL,
-	               chat_inside(json_get(use, STR("toolUseId"))),
-	               chat_inside(json_get(use, STR("name"))));
+	chat_push_placed(to, rd->slots[i].block, CHAT_CALL,
+	                 chat_inside(json_get(use, STR("toolUseId"))),
+	                 chat_inside(json_get(use, STR("name"))), rd->slots[i].key);
 }
 
 static void on_reasoning(struct chat_reader *rd, uint32_t key, struct json_value v,

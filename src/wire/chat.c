@@ -284,7 +284,7 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 {
 	chat_schema_undo(r);
 	chat_rename_tools(r, to);
-	chat_wrap_custom(r, r->from != to && !concepts[CONCEPT_TOOL_CUSTOM].path[to].len);
+	chat_wrap_custom(r, chat_wraps_custom(r->from, to));
 	if (r->from == to)
 		return NULL;
 	for (unsigned i = 0; i < CONCEPTS; i++) {

@@ -180,6 +180,9 @@ struct chat_request {
 	enum chat_effort effort;
 	uint64_t budget;              /* tokens; 0: not said */
 	enum chat_tri show_reasoning; /* does the client want to see it? */
+	/* The last message is the assistant's, and to be gone on from: the member of it
+	 * by which an OpenAI dialect says so; or empty. */
+	str prefix;
 	/* what is asked for instead of a chat; NULL: it is one */
 	struct embed *embed;
 	struct rank *rank;
@@ -273,7 +276,9 @@ must_check fault_t chat_cross(struct chat_request *r, enum wire_format to,
 /* Custom tools take free text.  For formats without them they become functions with one
  * member, "input", and back again for formats that have them; chat_cross does it.  */
 void chat_wrap_custom(struct chat_request *r, bool wrapped);
-/* Is that a custom tool which was offered as a function? */
+/* Are they, from one format to another? */
+bool chat_wraps_custom(enum wire_format from, enum wire_format to);
+/* Is that a custom tool, which as a function is offered in a wrap? */
 bool chat_is_wrapped(const struct chat_request *r, jstr name);
 /* The input out of the arguments of a call of such a tool; the arguments themselves where
  * they have none. */

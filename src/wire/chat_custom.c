@@ -98,10 +98,15 @@ void chat_wrap_custom(struct chat_request *r, bool wrapped)
 	}
 }
 
+bool chat_wraps_custom(enum wire_format from, enum wire_format to)
+{
+	return from != to && !concepts[CONCEPT_TOOL_CUSTOM].path[to].len;
+}
+
 bool chat_is_wrapped(const struct chat_request *r, jstr name)
 {
 	for (const struct chat_tool *t = r ? r->tools : NULL; t; t = t->next) {
-		if (t->was_custom && str_eq(t->name, name))
+		if ((t->was_custom || t->kind == TOOL_CUSTOM) && str_eq(t->name, name))
 			return true;
 	}
 	return false;

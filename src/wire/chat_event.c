@@ -72,14 +72,21 @@ void chat_push_odd(struct chat_sink *to, jstr name)
 	chat_push(to, &(struct chat_event){ .kind = CHAT_ODD, .name = name });
 }
 
-void chat_push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
-                    jstr name)
+void chat_push_placed(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
+                      jstr name, unsigned place)
 {
 	chat_push(to, &(struct chat_event){ .kind = CHAT_OPEN,
 	                                    .block = block,
 	                                    .what = what,
 	                                    .id = id,
-	                                    .name = name });
+	                                    .name = name,
+	                                    .place = place });
+}
+
+void chat_push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
+                    jstr name)
+{
+	chat_push_placed(to, block, what, id, name, 0);
 }
 
 /* Half a surrogate pair becomes U+FFFD on the way; memory is used for nothing else. */

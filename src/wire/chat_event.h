@@ -50,6 +50,8 @@ struct chat_event {
 	jstr text;           /* PIECE; OPEN of IMAGE or AUDIO: base64; FAULT: words */
 	jstr media_type;     /* OPEN of IMAGE or AUDIO */
 	bool is_custom;      /* OPEN of a CALL: its input is free text */
+	unsigned place; /* OPEN: the provider's own number of the block + 1; 0: none */
+	jstr item;      /* OPEN: the provider's own id of what the block lies in */
 	struct json_value
 	        logprobs; /* PIECE of TEXT: an array in OpenAI's form, or none */
 	struct chat_seal seal;
@@ -110,6 +112,8 @@ void chat_push_finish(struct chat_reader *rd, struct chat_sink *to,
                       size_t count);
 void chat_push_end(struct chat_reader *rd, struct chat_sink *to); /* once */
 void chat_push_odd(struct chat_sink *to, jstr name);
+void chat_push_placed(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
+                      jstr name, unsigned place);
 void chat_push_open(struct chat_sink *to, unsigned block, enum chat_kind what, jstr id,
                     jstr name);
 /* A piece, where the value is a text. */

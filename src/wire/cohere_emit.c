@@ -168,7 +168,8 @@ static void open_content(struct emitter *e, const struct emit_block *b)
 	struct json_writer w;
 
 	e->own[IS_SILENT] = false;
-	e->own[CONTENT] = e->own[NEXT_CONTENT]++;
+	e->own[CONTENT] = b->place ? b->place - 1 : e->own[NEXT_CONTENT];
+	e->own[NEXT_CONTENT] = e->own[CONTENT] + 1;
 	begin(e, &w, STR("content-start"), &e->own[CONTENT]);
 	open_delta(&w);
 	write_content(&w, b, true, STR_NONE);

@@ -194,7 +194,9 @@ static unsigned open_slot(struct chat_reader *rd, uint32_t key, enum chat_kind w
 	rd->slots[i].key = key;
 	rd->slots[i].block = rd->next_block++;
 	rd->slots[i].kind = (uint8_t)what;
-	chat_push_open(to, rd->slots[i].block, what, id, name);
+	/* Calls are counted apart, and the plan is not counted. */
+	chat_push_placed(to, rd->slots[i].block, what, id, name,
+	                 what == CHAT_CALL || key == KEY_PLAN ? 0 : (key - 1) / 2 + 1);
 	return i;
 }
 

@@ -112,6 +112,10 @@ static void on_open(struct emitter *e, struct emit_choice *c,
 	b = add_block(e, c, ev, ev->what);
 	if (!b)
 		return;
+	if (e->adopts) {
+		b->place = ev->place;
+		b->item = emit_keep_copy(e, ev->item);
+	}
 	b->is_custom = ev->is_custom;
 	b->media_type = emit_keep_copy(e, ev->media_type);
 	if (unwanted || !can_say(e, ev->what)) {
@@ -348,6 +352,13 @@ void emit_init(struct emitter *e, const struct emit_ops *ops, struct buf *to,
 		               .to = to,
 		               .streams = streams,
 		               .keep = { .ceiling = EMIT_KEPT_MOST } };
+}
+
+bool emit_adopted(struct emitter *e, const struct emit_mark *mark)
+{
+	e->adopts = false;
+	e->form_of = NULL;
+	return !e->why && !e->is_lost && (!e->ops->adopted || e->ops->adopted(e, mark));
 }
 
 void emit_done(struct emitter *e)

@@ -22,6 +22,8 @@ struct emit_block {
 	unsigned choice;
 	unsigned block;      /* the reader's number */
 	unsigned index;      /* ours: 0, 1, ... within the choice */
+	unsigned place;      /* another's + 1, which it has instead; 0: none */
+	jstr item;           /* what another called the item it lies in; or empty */
 	unsigned of_kind;    /* ours: 0, 1, ... among those of its kind in the choice */
 	bool opened, closed; /* written so */
 	bool whole;          /* nothing more comes */
@@ -62,6 +64,12 @@ struct emit_form {
 
 struct emitter;
 
+/* Where another's stream has broken off (wire.mark). */
+struct emit_mark {
+	uint64_t number; /* of the next event */
+	unsigned items;  /* begun */
+};
+
 /* All write to e->to.  Blocks come strictly one after the other within a choice. */
 struct emit_ops {
 	/* Pieces are wanted only when the block is whole (piece() is then called once,
@@ -84,6 +92,8 @@ struct emit_ops {
 	void (*close)(struct emitter *e, struct emit_block *b);
 	/* Finish reasons (e->choices[i].finish), usage, and the format's end mark. */
 	void (*end)(struct emitter *e);
+	/* Is it where another's stream has broken off?  May be NULL. */
+	bool (*adopted)(struct emitter *e, const struct emit_mark *mark);
 	/* Ends an open stream with an error in the format's words; message is plain. */
 	void (*fault)(struct emitter *e, fault_t why, str message);
 };
@@ -108,7 +118,12 @@ struct emitter {
 	uint64_t input_estimate; /* tokens, for formats that begin with them */
 	const struct chat_request
 	        *request; /* for tools that were said otherwise; or NULL */
-	str echo; /* Responses: members of the request to repeat, JSON; or empty */
+	str head;         /* what the events of a stream that another has begun repeat
+	                     (wire.keep_head); empty: ours */
+	bool is_lost;     /* of what it has adopted something has no place here */
+	bool adopts; /* what comes now is said already: it has the numbers of its places
+	              */
+	str echo;    /* Responses: members of the request to repeat, JSON; or empty */
 	/* state */
 	bool started, ended;
 	struct arena keep; /* ids, names, seals, citations */
@@ -133,6 +148,9 @@ void emit_init(struct emitter *e, const struct emit_ops *ops, struct buf *to,
 void emit_end(struct emitter *e);
 /* An error after the beginning. */
 void emit_fault(struct emitter *e, fault_t why, str message);
+/* What `adopts` has let in is all that the client has; `head` as in e->head.  False: the
+ * emitter is not where the client is, and must not go on. */
+must_check bool emit_adopted(struct emitter *e, const struct emit_mark *mark);
 void emit_done(struct emitter *e);
 
 /* Pieces of one block differ in their text and their number alone.  A format which has

@@ -126,7 +126,8 @@ static void open_block(struct emitter *e, struct emit_choice *c, struct emit_blo
 	emit_start(e);
 	c->open = b;
 	b->opened = true;
-	b->index = c->blocks++;
+	b->index = b->place ? b->place - 1 : c->blocks;
+	c->blocks = b->index + 1;
 	b->of_kind = c->of_kind[b->what]++;
 	if (!e->streams)
 		return;
@@ -187,7 +188,7 @@ void emit_advance(struct emitter *e, struct emit_choice *c)
 			continue;
 		if (!b->whole) {
 			/* Texts open with their first piece. */
-			if (!b->opened && (b->what == CHAT_CALL || b->bytes))
+			if (!b->opened && (b->what == CHAT_CALL || b->bytes || b->place))
 				open_block(e, c, b);
 			return;
 		}

@@ -289,6 +289,7 @@ const struct wire wire_gemini = {
 	.is_context_error = gemini_is_context_error,
 	.write_fault = gemini_write_fault,
 	.write_stream_fault = gemini_write_stream_fault,
+	.keep_head = gemini_keep_head,
 	.write_path = gemini_write_path,
 	.read_request = gemini_read_request,
 	.write_request = gemini_write_request,

@@ -39,6 +39,7 @@ struct json_iter gemini_items(struct json_value list, struct json_value *ret_sin
 /* ---- signatures, media ---- */
 
 /* A thoughtSignature is base64 for Google's SDKs, so seals of others travel encoded. */
+void gemini_keep_head(str data, struct buf *to);
 jstr gemini_seal_show(struct arena *keep, const struct chat_seal *s);
 struct chat_seal gemini_seal_read(struct chat_request *r, jstr shown);
 /* base64 of either alphabet, in the standard one with padding. */

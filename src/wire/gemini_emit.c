@@ -63,8 +63,42 @@ static void begin_chunk(struct emitter *e, struct json_writer *w)
 	json_open(w, '[');
 }
 
+void gemini_keep_head(str data, struct buf *to)
+{
+	static const str names[] = { STR_INIT("modelVersion"), STR_INIT("responseId"),
+		                     STR_INIT("createTime") };
+	struct json_writer w = { .to = to };
+	struct json_value root;
+
+	if (json_check(data, &json_limits_default, &root))
+		return;
+	json_open(&w, '{');
+	for (size_t i = 0; i < countof(names); i++) {
+		struct json_value v = json_get(root, names[i]);
+
+		if (v.type != JSON_NONE) {
+			json_key(&w, names[i]);
+			json_raw(&w, v.raw);
+		}
+	}
+	json_close(&w, '}');
+}
+
 static void end_chunk(struct emitter *e, struct json_writer *w)
 {
+	const struct json_value head = { JSON_OBJECT, e->head };
+	struct json_member m;
+
+	for (struct json_iter it = json_iter(head); e->head.len && json_next(&it, &m);) {
+		json_key(w, m.key);
+		json_raw(w, m.value.raw);
+	}
+	if (e->head.len) {
+		json_close(w, '}');
+		if (!e->array)
+			emit_data_end(e);
+		return;
+	}
 	json_key_jstr(w, STR("modelVersion"), e->model);
 	json_key_str(w, STR("responseId"), e->seed);
 	json_close(w, '}');

@@ -23,9 +23,57 @@ static uint64_t *thought_of(struct emitter *e, const struct emit_block *b, unsig
 
 /* ---- chunks ---- */
 
+/* The frame of a stream that a provider has begun. */
+static void write_kept_head(struct emitter *e, struct json_writer *w, str object)
+{
+	struct json_value head = { JSON_OBJECT, e->head };
+	struct json_member m;
+
+	for (struct json_iter it = json_iter(head); json_next(&it, &m);) {
+		json_key(w, m.key);
+		json_raw(w, m.value.raw);
+	}
+	json_key_str(w, STR("object"), object);
+}
+
+/* Choices and usage change, and letters that hide lengths are nobody's. */
+void openai_keep_head(str data, struct buf *to)
+{
+	static const str others[] = { STR_INIT("object"), STR_INIT("choices"),
+		                      STR_INIT("usage"),  STR_INIT("obfuscation"),
+		                      STR_INIT("x_groq"), STR_INIT("error") };
+	struct json_writer w = { .to = to };
+	struct json_value root;
+	struct json_member m;
+
+	if (json_check(data, &json_limits_default, &root) || root.type != JSON_OBJECT)
+		return;
+	json_open(&w, '{');
+	for (struct json_iter it = json_iter(root); json_next(&it, &m);) {
+		bool is_other = false;
+
+		for (size_t i = 0; i < countof(others); i++)
+			is_other |= str_eq(m.key, others[i]);
+		if (is_other || m.value.type == JSON_OBJECT || m.value.type == JSON_ARRAY)
+			continue;
+		json_key(&w, m.key);
+		json_raw(&w, m.value.raw);
+	}
+	json_close(&w, '}');
+}
+
+void openai_write_end_mark(struct buf *to)
+{
+	buf_add(to, STR("data: [DONE]\n\n"));
+}
+
 void openai_write_head(struct emitter *e, struct json_writer *w, str object)
 {
 	json_open(w, '{');
+	if (e->head.len) {
+		write_kept_head(e, w, object);
+		return;
+	}
 	json_key(w, STR("id"));
 	json_raw(w, STR("\"chatcmpl-"));
 	buf_add(e->to, e->seed);
@@ -439,7 +487,7 @@ static void chat_end(struct emitter *e)
 		json_close(&w, '}');
 		emit_data_end(e);
 	}
-	buf_add(e->to, STR("data: [DONE]\n\n"));
+	openai_write_end_mark(e->to);
 }
 
 const struct emit_ops openai_emit = {

@@ -353,6 +353,8 @@ static void write_assistant(struct openai_writer *w, const struct chat_message *
 		write_thought_text(w, m, back);
 	if (has_calls)
 		write_calls(w, m);
+	if (!m->next && w->r->prefix.len)
+		json_key_bool(&w->json, w->r->prefix, true);
 	json_close(&w->json, '}');
 }
 

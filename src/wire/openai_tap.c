@@ -188,6 +188,7 @@ static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t
 		if (str_eq(m->key, STR("role")) || !is_content(&m->value))
 			continue;
 		found = true;
+		t->is_thinking = str_starts(m->key, STR("reasoning"));
 		say_text(t, m->value, said);
 	}
 	return found;
@@ -348,6 +349,8 @@ static bool is_like_the_last(struct tap *t, str name, str data, struct tap_event
 
 	if (name.len > 0 || !frame_holds(&t->frame, data, &text))
 		return false;
+	ret->is_again = true;
+	ret->text = text;
 	ret->is_meaningful = text.len > 0;
 	if (text.len > 0)
 		t->text_bytes += text.len + 2;
@@ -355,13 +358,15 @@ static bool is_like_the_last(struct tap *t, str name, str data, struct tap_event
 }
 
 /* OpenAI hides the lengths of its events with a member of random letters at their end. */
-static void keep_frame(struct tap *t, str data, const struct said *said)
+static bool keep_frame(struct tap *t, str data, const struct said *said)
 {
 	str holes[FRAME_HOLES] = { said->text, said->padding };
 	bool is_padded = said->padding.ptr > said->text.ptr;
 
-	if (said->texts == 1 && !said->has_more && operations[t->operation].is_chat)
-		frame_keep(&t->frame, data, holes, is_padded ? 2 : 1);
+	if (said->texts != 1 || said->has_more || !operations[t->operation].is_chat)
+		return false;
+	frame_keep(&t->frame, data, holes, is_padded ? 2 : 1);
+	return t->frame.pieces > 0;
 }
 
 void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
@@ -379,7 +384,7 @@ void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
 		ret->is_broken = true;
 		return;
 	}
-	keep_frame(t, data, &said);
+	ret->is_framed = keep_frame(t, data, &said);
 	if (str_eq(name, STR("error")))
 		ret->is_error = true;
 	/* Images and audio have no choices: whatever comes is the answer. */

@@ -69,6 +69,9 @@ enum {
 	SEEN_SEARCHES, /* calls of the vendor's web search */
 	SEEN_PART,     /* the part of reasoning text coming in */
 	SEEN_REFUSAL,
+	SEEN_NUMBER, /* the sequence number of the newest event + 1 */
+	SEEN_BEGUN,  /* the highest output_index + 1 */
+
 };
 
 /* One finished item, as far as its events have not said it. False: more blocks are open
@@ -112,6 +115,8 @@ bool responses_call_open(struct json_value item, struct arena *scratch,
 fault_t responses_read_reply(struct chat_reader *rd, str body, struct chat_sink *to);
 fault_t responses_read_event(struct chat_reader *rd, str name, str data,
                              struct chat_sink *to);
+void responses_mark(const struct chat_reader *rd, struct emit_mark *ret);
+void responses_keep_head(str data, struct buf *to);
 bool responses_read_eof(struct chat_reader *rd, struct chat_sink *to);
 
 /* ---- answers, written ---- */

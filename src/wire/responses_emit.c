@@ -87,6 +87,8 @@ static void add_item(struct emitter *e, const struct emit_block *b)
 	empty.text = (struct buf){ 0 };
 	empty.seal = (struct chat_seal){ 0 };
 	e->own[OWN_ITEMS]++;
+	if (b->place && b->place != e->own[OWN_ITEMS])
+		e->is_lost = true;
 	begin(e, STR("response.output_item.added"), &w);
 	json_key_int(&w, STR("output_index"), item_index(e));
 	json_key(&w, STR("item"));
@@ -198,8 +200,10 @@ static void open_said(struct emitter *e, const struct emit_block *b)
 {
 	/* Texts go on in the open part. */
 	if (e->own[OWN_MESSAGE] && b->what == CHAT_TEXT &&
-	    e->own[OWN_PART] == CHAT_TEXT + 1)
+	    e->own[OWN_PART] == CHAT_TEXT + 1) {
+		e->is_lost |= e->adopts; /* another may have begun a part */
 		return;
+	}
 	if (!e->own[OWN_MESSAGE]) {
 		add_item(e, b);
 		e->own[OWN_MESSAGE] = 1;
@@ -372,6 +376,8 @@ static void on_close(struct emitter *e, struct emit_block *b)
 	if (responses_is_message(b)) {
 		if (b->citations)
 			write_citations(e, b);
+		if (e->adopts) /* this one was ended */
+			end_message(e, STR("completed"));
 		return; /* the message may go on */
 	}
 	if (b->what == CHAT_CALL)
@@ -415,6 +421,13 @@ static void on_fault(struct emitter *e, fault_t why, str message)
 	write_failed(e, &s);
 }
 
+/* What was announced and is not here, nobody could end. */
+static bool on_adopted(struct emitter *e, const struct emit_mark *mark)
+{
+	e->sequence = mark->number;
+	return mark->number > 0 && mark->items == e->own[OWN_ITEMS];
+}
+
 const struct emit_ops responses_emit = {
 	.whole_kinds = 1 << CHAT_IMAGE,
 	.keeps = true,
@@ -425,5 +438,6 @@ const struct emit_ops responses_emit = {
 	.piece = on_piece,
 	.close = on_close,
 	.end = on_end,
+	.adopted = on_adopted,
 	.fault = on_fault,
 };

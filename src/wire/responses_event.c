@@ -12,7 +12,9 @@
 struct event {
 	struct json_value type, response, item, delta, text, arguments, refusal, input,
 	        annotation, logprobs, error;
-	uint64_t output, content, summary;
+	struct json_value item_id;
+	uint64_t output, content, summary, number;
+	bool has_number;
 	struct arena *scratch;
 };
 
@@ -27,6 +29,7 @@ static void read_member(struct event *e, const struct json_member *m)
 		{ STR_INIT("logprobs"), &e->logprobs },
 		{ STR_INIT("response"), &e->response },
 		{ STR_INIT("item"), &e->item },
+		{ STR_INIT("item_id"), &e->item_id },
 		{ STR_INIT("text"), &e->text },
 		{ STR_INIT("arguments"), &e->arguments },
 		{ STR_INIT("refusal"), &e->refusal },
@@ -41,6 +44,7 @@ static void read_member(struct event *e, const struct json_member *m)
 		{ STR_INIT("output_index"), &e->output },
 		{ STR_INIT("content_index"), &e->content },
 		{ STR_INIT("summary_index"), &e->summary },
+		{ STR_INIT("sequence_number"), &e->number },
 	};
 
 	for (size_t i = 0; i < countof(values); i++) {
@@ -48,8 +52,8 @@ static void read_member(struct event *e, const struct json_member *m)
 			*values[i].to = m->value;
 	}
 	for (size_t i = 0; i < countof(counts); i++) {
-		if (str_eq(m->key, counts[i].name))
-			json_u64(m->value, counts[i].to);
+		if (str_eq(m->key, counts[i].name) && json_u64(m->value, counts[i].to))
+			e->has_number |= counts[i].to == &e->number;
 	}
 }
 
@@ -58,10 +62,12 @@ static void read_member(struct event *e, const struct json_member *m)
 static const struct json_value no_value;
 
 static int find_or_open(struct chat_reader *rd, struct chat_sink *to,
-                        struct responses_place at, enum chat_kind what)
+                        const struct event *e, struct responses_place at,
+                        enum chat_kind what)
 {
 	int slot = responses_slot_find(rd, at);
-	const struct chat_event open = { .what = what };
+	const struct chat_event open = { .what = what,
+		                         .item = chat_text_in(e->scratch, e->item_id) };
 
 	if (slot >= 0 && rd->slots[slot].kind != (uint8_t)what)
 		return -1;
@@ -79,7 +85,7 @@ static bool add_text(struct chat_reader *rd, struct chat_sink *to, const struct 
 		return true;
 	if (at.part >= RESPONSES_ITEM)
 		return false;
-	slot = find_or_open(rd, to, at, what);
+	slot = find_or_open(rd, to, e, at, what);
 	if (slot >= 0)
 		responses_slot_piece(rd, to, slot, piece, e->logprobs);
 	return slot >= 0;
@@ -144,7 +150,7 @@ static bool add_reasoning(struct chat_reader *rd, struct chat_sink *to,
 
 	if (!piece.len)
 		return true;
-	slot = find_or_open(rd, to, at, CHAT_REASONING);
+	slot = find_or_open(rd, to, e, at, CHAT_REASONING);
 	if (slot < 0)
 		return false;
 	if (!(rd->slots[slot].flags & SLOT_HAS_TEXT)) {
@@ -179,6 +185,7 @@ static bool on_item(struct chat_reader *rd, struct chat_sink *to, const struct e
 	const struct responses_place at = { e->output, RESPONSES_ITEM };
 	struct chat_event open;
 
+	rd->own[SEEN_BEGUN] = max_of(rd->own[SEEN_BEGUN], e->output + 1);
 	if (!responses_call_open(e->item, e->scratch, &open) || !open.name.len ||
 	    responses_slot_find(rd, at) >= 0)
 		return true;
@@ -340,6 +347,8 @@ static fault_t read_object(struct chat_reader *rd, str name, struct json_value r
 
 	for (struct json_iter it = json_iter(root); json_next(&it, &m);)
 		read_member(&e, &m);
+	if (e.has_number)
+		rd->own[SEEN_NUMBER] = e.number + 1;
 	type = json_has_text(e.type) ? chat_text_in(scratch, e.type) : name;
 	if (is_error(type, &e)) {
 		bool is_nested = e.error.type == JSON_OBJECT || json_has_text(e.error);
@@ -367,6 +376,12 @@ fault_t responses_read_event(struct chat_reader *rd, str name, str data,
 	why = read_object(rd, name, root, to, &scratch);
 	arena_done(&scratch);
 	return why;
+}
+
+void responses_mark(const struct chat_reader *rd, struct emit_mark *ret)
+{
+	ret->number = rd->own[SEEN_NUMBER];
+	ret->items = (unsigned)rd->own[SEEN_BEGUN];
 }
 
 bool responses_read_eof(struct chat_reader *rd, struct chat_sink *to)

@@ -173,6 +173,10 @@ void responses_write_id(struct json_writer *w, struct emitter *e,
 		[CHAT_CALL] = STR_INIT("fc_"),      [CHAT_FOREIGN] = STR_INIT("item_"),
 	};
 
+	if (b->item.len) { /* as another has called it */
+		json_jstr(w, b->item);
+		return;
+	}
 	json_raw(w, STR("\""));
 	buf_add(w->to, b->is_custom ? STR("ctc_") : prefixes[b->what]);
 	buf_add(w->to, e->seed);
@@ -420,9 +424,64 @@ static void write_troubles(struct json_writer *w, const struct responses_status 
 	}
 }
 
+/* What stays the same in all events that have the whole response. */
+void responses_keep_head(str data, struct buf *to)
+{
+	static const str others[] = {
+		STR_INIT("object"),      STR_INIT("status"),
+		STR_INIT("output"),      STR_INIT("usage"),
+		STR_INIT("error"),       STR_INIT("incomplete_details"),
+		STR_INIT("completed_at")
+	};
+	struct json_writer w = { .to = to };
+	struct json_value root, response;
+	struct json_member m;
+
+	if (json_check(data, &json_limits_default, &root))
+		return;
+	response = json_get(root, STR("response"));
+	if (response.type != JSON_OBJECT)
+		return;
+	json_open(&w, '{');
+	for (struct json_iter it = json_iter(response); json_next(&it, &m);) {
+		bool is_other = false;
+
+		for (size_t i = 0; i < countof(others); i++)
+			is_other |= str_eq(m.key, others[i]);
+		if (is_other)
+			continue;
+		json_key(&w, m.key);
+		json_raw(&w, m.value.raw);
+	}
+	json_close(&w, '}');
+}
+
+static void write_kept(struct json_writer *w, struct emitter *e,
+                       const struct responses_status *s)
+{
+	const struct json_value head = { JSON_OBJECT, e->head };
+	struct json_member m;
+
+	json_key_str(w, STR("object"), STR("response"));
+	json_key_str(w, STR("status"), s->status);
+	write_troubles(w, s);
+	for (struct json_iter it = json_iter(head); json_next(&it, &m);) {
+		json_key(w, m.key);
+		json_raw(w, m.value.raw);
+	}
+	write_output(w, e, s);
+	write_usage(w, e, s);
+}
+
 void responses_write_object(struct json_writer *w, struct emitter *e,
                             const struct responses_status *s)
 {
+	if (e->head.len) {
+		json_open(w, '{');
+		write_kept(w, e, s);
+		json_close(w, '}');
+		return;
+	}
 	json_open(w, '{');
 	json_key(w, STR("id"));
 	json_raw(w, STR("\"resp_"));

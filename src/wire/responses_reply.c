@@ -43,6 +43,7 @@ int responses_slot_open(struct chat_reader *rd, struct chat_sink *to,
 		rd->own[SEEN_REFUSAL] |= open->what == CHAT_REFUSAL;
 		e.kind = CHAT_OPEN;
 		e.block = rd->slots[i].block;
+		e.place = (unsigned)at.item + 1;
 		chat_push(to, &e);
 		return (int)i;
 	}
@@ -183,14 +184,16 @@ static bool push_reasoning(struct chat_reader *rd, struct chat_sink *to, uint64_
                            struct json_value item, struct arena *scratch)
 {
 	const struct responses_place at = { index, RESPONSES_ITEM };
-	const struct chat_event open = { .what = CHAT_REASONING };
+	const struct chat_event open = {
+		.what = CHAT_REASONING,
+		.item = chat_text_in(scratch, json_get(item, STR("id"))),
+	};
 	struct json_value summary = json_get(item, STR("summary"));
 	struct json_value raw = json_get(item, STR("content"));
 	jstr blob = chat_text_in(scratch, json_get(item, STR("encrypted_content")));
 	int slot = responses_slot_find(rd, at);
 
-	if (slot < 0 && !blob.len && !has_items(summary) && !has_items(raw))
-		return true;
+	/* An empty one is an item all the same. */
 	if (slot < 0)
 		slot = responses_slot_open(rd, to, at, &open);
 	if (slot < 0)
@@ -224,6 +227,7 @@ bool responses_call_open(struct json_value item, struct arena *scratch,
 		id = json_get(item, STR("id"));
 	*ret = (struct chat_event){ .what = CHAT_CALL, .is_custom = is_custom };
 	ret->id = chat_text_in(scratch, id);
+	ret->item = chat_text_in(scratch, json_get(item, STR("id")));
 	ret->name = chat_text_in(scratch, json_get(item, STR("name")));
 	return true;
 }

@@ -43,8 +43,9 @@ struct tap {
 	struct chat_reader *reader; /* of neutral events; NULL: the format's own tap */
 	/* found so far */
 	bool has_usage, bad_usage;
-	bool done;              /* the format's own end mark */
-	uint32_t finished;      /* choices with a finish reason */
+	bool done;         /* the format's own end mark */
+	bool is_thinking;  /* a block of reasoning is open: it was the last thing said */
+	uint32_t finished; /* choices with a finish reason */
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
 	uint64_t text_bytes;    /* of generated text, for estimates */
@@ -72,6 +73,9 @@ struct tap_event {
 	bool is_broken; /* not JSON, or doubly keyed: never to be passed on in silence */
 	bool is_end;    /* nothing of the format follows */
 	bool strip;     /* asked for by us alone: not for the client */
+	bool is_again;  /* like the one before it but for `text`: nothing else was read */
+	bool is_framed; /* the next one may be like this one */
+	str text;       /* of one that is_again, raw JSON text without quotes */
 	str message;    /* of an error, raw JSON text without quotes */
 };
 
@@ -84,6 +88,7 @@ enum wire_frames {
 
 struct emitter;
 struct emit_ops;
+struct emit_mark;
 
 struct wire {
 	str name;
@@ -113,6 +118,15 @@ struct wire {
 	/* An error body, and an error event for an open stream. */
 	void (*write_fault)(struct buf *to, fault_t why, str message, str param);
 	void (*write_stream_fault)(struct buf *to, fault_t why, str message);
+	/* What every event of a stream repeats, out of its first one: a JSON object that
+	 * emitter.head takes.  NULL: there is nothing of the kind. */
+	void (*keep_head)(str data, struct buf *to);
+	/* How far the stream is, where its events have numbers: the next one's, and how
+	 * many items were announced.  NULL: they have none. */
+	void (*mark)(const struct chat_reader *rd, struct emit_mark *ret);
+	/* The end mark, for a whole answer whose provider forgot it. NULL: there is none.
+	 */
+	void (*write_end_mark)(struct buf *to);
 	/* Header lines that go with that body, by which clients tell errors apart; or
 	 * NULL. */
 	void (*write_fault_lines)(struct buf *to, fault_t why);

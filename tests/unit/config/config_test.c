@@ -84,7 +84,7 @@ TEST(the_example_of_the_design_is_read)
 	CHECK(config_find_route(c, STR("slow")) == NULL);
 	CHECK_INT(fast->strategy, STRATEGY_WEIGHTED);
 	CHECK_INT(fast->on_empty, ON_EMPTY_PASS);
-	CHECK(!fast->comments && !fast->resume);
+	CHECK(!fast->comments && fast->resume);
 	CHECK_INT(fast->target_count, 2);
 	CHECK_STR(fast->targets[1].model, "a/b:c");
 	CHECK_INT(fast->targets[1].weight, 3);
@@ -135,7 +135,7 @@ TEST(what_is_not_written_has_its_default)
 	CHECK_INT(a->limits.attempts, 3);
 	CHECK_INT(a->limits.max_retry_after, 5 * USEC_SEC);
 	CHECK_INT(a->on_empty, ON_EMPTY_NEXT);
-	CHECK(a->comments && !a->resume);
+	CHECK(a->comments && a->resume && a->tool_hold);
 	reading_done(&r);
 }
 
@@ -231,10 +231,6 @@ TEST(what_is_doubtful_is_a_warning)
 		{ "version: 1\nproviders: { openai: {} }\nroutes: { a: { targets: "
 		  "[openai/gpt5-mini] } }\n",
 		  "W041" },
-		{ "version: 1\nproviders: { mock: {} }\nroutes: { a: { targets: "
-		  "[mock/x], "
-		  "resume: on } }\n",
-		  "W043" },
 		{ "version: 1\nproviders: { mock: {} }\nroutes: { a: { targets: [mock/x, "
 		  "mock/x] } }\n",
 		  "W047" },

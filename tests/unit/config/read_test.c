@@ -47,7 +47,8 @@ static const struct broken rows[] = {
 	{ ROUTE "{ tiemout: 30s, targets: [mock/echo] }\n", "E104", 4, 11,
 	  "did you mean \"total\"", 0 },
 	{ ROUTE "{ targets: [mock/echo], colour: red }\n", "E104", 4, 33,
-	  "possible: targets, strategy, on_empty, resume, comments, strict, first_token",
+	  "possible: targets, strategy, on_empty, resume, tool_hold, comments, strict, "
+	  "first_token",
 	  0 },
 	{ ROUTE "{ frist_token: 30s, targets: [mock/echo] }\n", "E104", 4, 11,
 	  "did you mean \"first_token\"", 0 },
@@ -67,7 +68,7 @@ static const struct broken rows[] = {
 	  "planned", 0 },
 	{ ROUTE "{ targets: [mock/echo], strategy: fastest }\n", "E105", 4, 43,
 	  "ordered or weighted", 0 },
-	{ ROUTE "{ targets: [mock/echo], hedge: 2s }\n", "E105", 4, 33, "planned", 0 },
+	{ ROUTE "{ targets: [mock/echo], budget: 2 }\n", "E105", 4, 33, "planned", 0 },
 	/* values */
 	{ "version: 2\n", "E111", 1, 10, "it must be 1", 0 },
 	{ "version: one\n", "E110", 1, 10, "1", 0 },

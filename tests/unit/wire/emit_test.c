@@ -260,3 +260,26 @@ TEST(a_custom_tool_that_was_a_function_gets_its_text_back)
 	CHECK_INT(tool->kind, TOOL_CUSTOM);
 	arena_done(&keep);
 }
+
+TEST(emit_adopts_the_places_of_another)
+{
+	const struct emit_mark mark = { 0 };
+	struct rig r;
+	struct chat_event e = { .kind = CHAT_OPEN, .what = CHAT_TEXT, .place = 3 };
+
+	rig_init(&r, &plain, true);
+	r.e.adopts = true;
+	chat_push(&r.e.sink, &e);
+	CHECK_STR(buf_str(&r.out), "<T2:("); /* it was announced */
+	push(&r, CHAT_PIECE, 0, CHAT_TEXT, "a");
+	CHECK(emit_adopted(&r.e, &mark));
+	buf_clear(&r.out);
+	/* From here on places are ours. */
+	e.block = 1;
+	e.place = 9;
+	push(&r, CHAT_PIECE, 0, CHAT_TEXT, "b");
+	chat_push(&r.e.sink, &e);
+	push(&r, CHAT_PIECE, 1, CHAT_TEXT, "c");
+	CHECK_STR(buf_str(&r.out), "b|)T3:(c|");
+	rig_done(&r);
+}

@@ -1,0 +1,500 @@
+/* resume.c - see resume.h: what of a stream may be continued, by whom, and how.
+ *
+ * The emitter has said everything the client knows, so nothing here writes a format. */
+#include "gateway/resume.h"
+
+#include "base/mem.h"
+#include "gateway/pinned.h"
+#include "gateway/relay.h"
+#include "gateway/step.h"
+#include "wire/go_on.h"
+
+#define SEAM_PATIENCE (2 * USEC_SEC)
+#define HOLD_PATIENCE (10 * USEC_SEC)
+
+enum { LOOKS_MOST = 3, HEAD_MOST = 64 * KiB };
+
+static struct loop *loop_of(const struct exchange *x)
+{
+	return &x->worker->loop;
+}
+
+void resume_decide(struct exchange *x)
+{
+	x->may_resume = x->candidates.resume && !x->no_resume && x->skim.stream &&
+	                operations[x->endpoint->operation].is_chat &&
+	                x->skim.choices <= 1 && x->body_whole && !x->body_dropped &&
+	                x->endpoint->operation == OP_CHAT;
+}
+
+/* ---- while an answer goes to the client ---- */
+
+void resume_watch(struct attempt *a, struct chat_sink *next)
+{
+	struct exchange *x = a->x;
+
+	if (!x->may_resume || a->given)
+		return;
+	a->given = new_of(struct given);
+	given_init(a->given, next);
+	a->given->hold = x->candidates.tool_hold && !x->no_hold &&
+	                 !(a->lane && a->lane->verbatim); /* its items are gone */
+}
+
+static void free_log(struct exchange *x, struct given *g)
+{
+	gateway_give_memory(x->worker->gateway, g->charged);
+	given_done(g);
+	free(g);
+}
+
+void resume_drop_log(struct attempt *a)
+{
+	struct given *g = a->given;
+
+	a->given = NULL;
+	if (!g || (a->x->resume && a->x->resume->given == g))
+		return;
+	free_log(a->x, g);
+}
+
+/* A format with a tap of its own is read here, where that tap has not told all. */
+static bool read_slowly(struct attempt *a, str name, str data)
+{
+	struct given *g = a->given;
+
+	if (!g->reader) {
+		g->reader = new_of(struct chat_reader);
+		g->reader->operation = a->tap.operation;
+		g->reader->quirks = a->tap.quirks;
+	}
+	return !a->wire->read_event(g->reader, name, data, &g->sink);
+}
+
+void resume_note(struct attempt *a, str name, str data, const struct tap_event *found)
+{
+	struct given *g = a->given;
+
+	if (!g || g->lost)
+		return;
+	if (found->is_broken || found->is_error) {
+		given_undo(g);
+		return;
+	}
+	if (found->is_again && g->in_run) {
+		given_more(g, found->text);
+		return;
+	}
+	if (!g->head.len && a->wire->keep_head && g->looks < LOOKS_MOST) {
+		g->looks++;
+		g->head.limit = HEAD_MOST;
+		a->wire->keep_head(data, &g->head);
+		if (g->head.over)
+			given_lose(g);
+	}
+	if (a->wire->mark && a->tap.reader && !given_is_held(g))
+		a->wire->mark(a->tap.reader, &g->place);
+	if (!a->wire->tap_event)
+		return; /* it was read on its way through the tap */
+	if (!read_slowly(a, name, data)) {
+		given_undo(g);
+		g->lost = true;
+	}
+	g->in_run = (found->is_framed || found->is_again) && !g->lost && g->count &&
+	            g->events[g->count - 1].kind == CHAT_PIECE;
+}
+
+/* What the log needs is charged to the memory budget. */
+static void charge(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct given *g = a->given;
+	uint64_t size = given_size(g);
+
+	if (size <= g->charged)
+		return;
+	if (gateway_take_memory(x->worker->gateway, size - g->charged,
+	                        x->plan->config->memory))
+		g->charged = size;
+	else
+		given_lose(g);
+}
+
+void resume_turn(struct attempt *a)
+{
+	struct given *g = a->given;
+	usec now = loop_of(a->x)->now;
+
+	if (!g)
+		return;
+	charge(a);
+	if (!given_is_held(g))
+		a->hold_due = 0;
+	else if (!a->hold_due)
+		a->hold_due = now + HOLD_PATIENCE;
+	else if (now >= a->hold_due)
+		given_release(g);
+}
+
+bool resume_holds_all(const struct attempt *a)
+{
+	return a->given && given_is_held(a->given) && a->given->held_from == 0;
+}
+
+/* ---- where to go ---- */
+
+static bool is_same_model(const struct target *a, const struct target *b)
+{
+	return a->is_known && b->is_known && a->facts.identity.len &&
+	       str_eq(a->facts.identity, b->facts.identity);
+}
+
+static void add_place(struct resume *r, unsigned at, unsigned key_at)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		if (r->places[i].at == at && r->places[i].key_at == key_at)
+			return;
+	}
+	if (r->count < countof(r->places))
+		r->places[r->count++] =
+		        (struct place){ .at = (uint8_t)at, .key_at = (uint8_t)key_at };
+}
+
+/* The same model elsewhere, or with another key; the targets behind it, then those before
+ * it; and the very same once more, on another connection. */
+static void plan_places(struct resume *r, const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	unsigned count = x->candidates.count, dead = a->place.at;
+	unsigned keys = a->target->provider->key_count;
+
+	r->count = r->at = 0;
+	for (unsigned i = 1; i < count; i++) {
+		unsigned at = (dead + i) % count;
+
+		if (exchange_can_try(x, at) &&
+		    is_same_model(a->target, &x->candidates.list[x->order[at]]))
+			add_place(r, at, 0);
+	}
+	if (keys > 1 && !pinned_is_key_fixed(x, a->target->provider))
+		add_place(r, dead, (a->place.key_at + 1u) % keys);
+	for (unsigned i = 1; i < count; i++) {
+		if (exchange_can_try(x, (dead + i) % count))
+			add_place(r, (dead + i) % count, 0);
+	}
+	add_place(r, dead, a->place.key_at);
+}
+
+/* ---- what may be continued ---- */
+
+/* Do providers of that format sign what their models think? */
+static bool signs(enum wire_format format)
+{
+	return format == WIRE_ANTHROPIC || format == WIRE_BEDROCK ||
+	       format == WIRE_OPENAI_RESPONSES;
+}
+
+/* Thoughts that the client has seen are made anew, unless they are signed and it would
+ * have to send them back. */
+static bool may_think_again(const struct attempt *a)
+{
+	enum wire_format client = a->x->endpoint->wire->format;
+	bool shows_seals = signs(client) || client == WIRE_GEMINI;
+
+	return !(signs(a->wire->format) && shows_seals);
+}
+
+static bool is_legal(const struct attempt *a, const struct resume *r)
+{
+	const struct given_sum *s = &r->sum;
+	str detail = STR_NONE;
+
+	if (s->has_call || s->has_refusal || s->has_other || s->has_choices ||
+	    s->ends_in_half)
+		return false;
+	if (s->is_thinking && !may_think_again(a))
+		return false;
+	if (s->has_reasoning && !s->has_text && (s->has_seal || !may_think_again(a)))
+		return false;
+	return !lane_read(a->x, &detail) && go_on_may(a->x->chat, a->x->strict);
+}
+
+/* What the first attempt has used, as far as anybody knows. */
+static struct token_usage usage_so_far(const struct attempt *a)
+{
+	struct token_usage u = { .input = (a->x->body_bytes + 3) / 4 };
+
+	if (a->tap.has_usage && !a->tap.bad_usage)
+		u = a->tap.usage;
+	else if (a->given->has_usage)
+		u = a->given->usage;
+	if (!u.input)
+		u.input = (a->x->body_bytes + 3) / 4;
+	u.output = 0;
+	return u;
+}
+
+static uint64_t tokens_so_far(const struct resume *r)
+{
+	return (r->sum.bytes + 3) / 4;
+}
+
+static void add_cost(struct resume *r, const struct attempt *a)
+{
+	nanousd cost = attempt_cost(a);
+
+	if (r->spent == COST_UNKNOWN || cost == COST_UNKNOWN)
+		r->spent = COST_UNKNOWN;
+	else
+		r->spent += cost;
+}
+
+nanousd resume_cost(const struct exchange *x, nanousd last)
+{
+	if (!x->resume || last == COST_UNKNOWN)
+		return last;
+	return x->resume->spent == COST_UNKNOWN ? COST_UNKNOWN : x->resume->spent + last;
+}
+
+/* ---- after a death ---- */
+
+/* The lane and the log of the first death become the exchange's. NULL: the client has
+ * something that nobody else could go on from. */
+static struct resume *resume_new(struct attempt *a)
+{
+	bool is_written = a->lane && !a->lane->verbatim;
+	struct lane *l = is_written ? a->lane : lane_adopt(a);
+	struct resume *r;
+
+	if (!l)
+		return NULL;
+	r = new_of(struct resume);
+	r->text.limit = GIVEN_MOST;
+	r->due = USEC_NEVER;
+	r->told = true; /* nothing has been resumed yet */
+	r->given = a->given;
+	r->lane = l;
+	r->given->next = &r->lane->e.sink;
+	r->why = a->why;
+	r->detail = a->detail;
+	r->base = usage_so_far(a);
+	a->x->resume = r;
+	return r;
+}
+
+static void sum_up(struct resume *r)
+{
+	buf_clear(&r->text);
+	given_cut(r->given);
+	given_sum_up(r->given, &r->sum, &r->text);
+	r->anchor = seam_anchor(buf_str(&r->text));
+}
+
+/* The client has the finish of the answer, or as much as it wanted: the rest is ours. */
+static void complete(struct attempt *a, enum chat_finish finish)
+{
+	struct resume *r = a->x->resume;
+	struct chat_event e = { .kind = CHAT_USAGE, .usage = r->base };
+
+	e.usage.output = tokens_so_far(r);
+	chat_push(&r->lane->e.sink, &e);
+	if (finish != FINISH_NONE)
+		chat_push(&r->lane->e.sink,
+		          &(struct chat_event){ .kind = CHAT_FINISH, .finish = finish });
+	chat_push(&r->lane->e.sink, &(struct chat_event){ .kind = CHAT_END });
+	lane_pass_on(a, true);
+}
+
+/* To the next place; false: there is none, or it would be once too often. */
+static bool go_to_next(struct exchange *x)
+{
+	struct resume *r = x->resume;
+
+	if (r->sent >= RESUMES_MOST || r->at >= r->count || !x->client)
+		return false;
+	x->next = r->places[r->at++];
+	x->retry_at = 0;
+	x->why = NULL;
+	exchange_go(x, STEP_TRY);
+	return true;
+}
+
+static bool may_go_on(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	/* What is wrong with the request, or not wanted by anybody, nobody goes on from.
+	 */
+	if (a->why->next == FAULT_GIVE_UP || a->why->next == FAULT_IF_ASKED)
+		return false;
+	return x->may_resume && x->client && a->given && !a->given->lost &&
+	       !a->in_long_event && loop_of(x)->now < x->total_at &&
+	       (x->is_chunked || !x->head_sent);
+}
+
+bool resume_start(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	bool passed = !a->lane || a->lane->verbatim;
+	struct resume *r;
+
+	if (!may_go_on(a))
+		return false;
+	r = x->resume;
+	if (r) { /* it was one that went on itself */
+		seam_done(&r->seam);
+		if (++r->sent >= RESUMES_MOST)
+			return false;
+	} else {
+		r = resume_new(a);
+	}
+	if (!r)
+		return false;
+	sum_up(r);
+	if (r->sum.is_finished && !passed) {
+		complete(a, FINISH_NONE);
+		return true;
+	}
+	if (r->sum.is_finished) {
+		relay_complete(a);
+		return true;
+	}
+	if (!is_legal(a, r))
+		return false;
+	if (x->chat->max_tokens && x->chat->max_tokens <= tokens_so_far(r) &&
+	    r->sum.has_text) {
+		complete(a, FINISH_LENGTH);
+		return true;
+	}
+	plan_places(r, a);
+	add_cost(r, a);
+	if (!go_to_next(x))
+		return false;
+	exchange_run(x);
+	return true;
+}
+
+void resume_next(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct resume *r = x->resume;
+
+	r->sent += a->sent != 0;
+	add_cost(r, a);
+	/* It takes no prefix: it may still be asked in words. */
+	if (r->seam.method == SEAM_PREFIX && a->status == 400 && !r->no_prefix) {
+		r->no_prefix = true;
+		r->at--;
+	} else {
+		r->no_prefix = false;
+	}
+	seam_done(&r->seam);
+	if (!go_to_next(x))
+		exchange_fail(x, r->why, r->detail);
+	exchange_run(x);
+}
+
+/* ---- the attempt that goes on ---- */
+
+static enum seam_method method_for(const struct attempt *a)
+{
+	const struct resume *r = a->x->resume;
+
+	if (!r->sum.has_text)
+		return SEAM_WHOLE;
+	if (!r->no_prefix &&
+	    go_on_has_prefix(a->target->provider->name, a->target->model, a->x->chat))
+		return SEAM_PREFIX;
+	return r->anchor.len ? SEAM_ANCHOR : SEAM_WHOLE;
+}
+
+struct lane *resume_take(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct resume *r = x->resume;
+
+	a->lane = r->lane;
+	a->given = r->given;
+	a->given->why = NULL;
+	a->kind = ANSWER_NONE;
+	lane_renew(a);
+	r->due = USEC_NEVER;
+	r->told = false;
+	seam_init(&r->seam, method_for(a), buf_str(&r->text), x->chat->stops,
+	          x->chat->stop_count, &a->given->sink);
+	r->seam.text_block = r->sum.text_block;
+	r->seam.shift = r->sum.next_block;
+	/* In these formats all thoughts are one text, and a seal is of all of it. */
+	r->seam.drops_seals = r->sum.has_reasoning && !r->sum.has_text &&
+	                      (x->endpoint->wire->format == WIRE_OPENAI_CHAT ||
+	                       x->endpoint->wire->format == WIRE_COHERE);
+	r->seam.given_tokens = tokens_so_far(r);
+	r->seam.base = r->base;
+	return a->lane;
+}
+
+bool resume_request(struct attempt *a, struct chat_request *request,
+                    struct chat_request *ret_before)
+{
+	const struct resume *r = a->x->resume;
+	const struct go_on how = { .method = r->seam.method,
+		                   .said = buf_str(&r->text),
+		                   .anchor = r->anchor,
+		                   .provider = a->target->provider->name,
+		                   .model = a->target->model,
+		                   .said_tokens = tokens_so_far(r) };
+
+	return go_on_begin(request, &how, ret_before);
+}
+
+fault_t resume_judge(struct attempt *a, bool *ended)
+{
+	struct resume *r = a->x->resume;
+
+	if (r->seam.state == SEAM_REFUSED)
+		return FAULT_SEAM_UNPROVEN;
+	if (r->seam.state == SEAM_STOPPED)
+		*ended = true;
+	if (seam_may_wait(&r->seam)) {
+		if (r->due != USEC_NEVER)
+			a->first_due = USEC_NEVER;
+		r->due = USEC_NEVER;
+	} else if (r->due == USEC_NEVER) {
+		r->due = a->first_due = loop_of(a->x)->now + SEAM_PATIENCE;
+		exchange_arm(a->x);
+	}
+	return NULL;
+}
+
+bool resume_is_late(struct attempt *a)
+{
+	return resume_is_on(a) && a->x->resume->due <= loop_of(a->x)->now;
+}
+
+str resume_comment(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct resume *r = x->resume;
+
+	if (!resume_is_on(a) || r->told || !relay_may_comment(x))
+		return STR_NONE;
+	r->told = true;
+	return arena_printf(
+	        &x->arena, ": sluice resumed provider=%.*s model=%.*s%s%.*s\n\n",
+	        STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
+	        r->lane->dropped.len ? " dropped=" : "", STR_ARG(r->lane->dropped));
+}
+
+void resume_free(struct exchange *x)
+{
+	struct resume *r = x->resume;
+
+	if (!r)
+		return;
+	seam_done(&r->seam);
+	lane_delete(&r->lane);
+	free_log(x, r->given);
+	buf_free(&r->text);
+	x->resume = NULL;
+	free(r);
+}

@@ -1,0 +1,112 @@
+#include "policy/window.h"
+
+#include "base/compiler.h"
+
+enum { COUNT_BITS = 24 };
+
+struct counts {
+	uint16_t minute;
+	uint32_t now, before;
+};
+
+static struct counts counts_at(uint64_t word, uint16_t minute)
+{
+	struct counts c = {
+		.minute = (uint16_t)(word >> (2 * COUNT_BITS)),
+		.now = word >> COUNT_BITS & WINDOW_MOST,
+		.before = word & WINDOW_MOST,
+	};
+
+	if (c.minute == minute)
+		return c;
+	bool follows = (uint16_t)(c.minute + 1) == minute;
+
+	return (struct counts){ .minute = minute, .before = follows ? c.now : 0 };
+}
+
+static uint64_t pack(struct counts c)
+{
+	return (uint64_t)c.minute << (2 * COUNT_BITS) |
+	       (uint64_t)min_of(c.now, (uint32_t)WINDOW_MOST) << COUNT_BITS | c.before;
+}
+
+static uint16_t minute_of(usec now)
+{
+	return (uint16_t)(now / USEC_MIN);
+}
+
+/* What counts at `into` a minute. */
+static uint64_t used(struct counts c, usec into)
+{
+	return c.now + ((uint64_t)c.before * (uint64_t)(USEC_MIN - into) + USEC_MIN - 1) /
+	                       USEC_MIN;
+}
+
+/* When a count of `fading`, which goes down to 0 within a minute, is at most `left`. */
+static usec faded(uint32_t fading, uint32_t left)
+{
+	if (fading <= left)
+		return 0;
+	return USEC_MIN - (usec)((uint64_t)USEC_MIN * left / fading);
+}
+
+static usec room(struct counts c, uint32_t most, uint32_t add, usec now)
+{
+	usec into = now % USEC_MIN, start = now - into;
+	uint32_t left = most - min_of(add, most);
+
+	if (used(c, into) <= left)
+		return 0;
+	/* Either the minute before has to fade, or this one has to become it first. */
+	usec then = c.now <= left ? start + faded(c.before, left - c.now)
+	                          : start + USEC_MIN + faded(c.now, left);
+	return max_of(then, now + USEC_MS);
+}
+
+static uint64_t load(const struct window *w)
+{
+	return atomic_load_explicit(&w->word, memory_order_relaxed);
+}
+
+usec window_room(const struct window *w, uint32_t most, uint32_t add, usec now)
+{
+	return room(counts_at(load(w), minute_of(now)), most, add, now);
+}
+
+usec window_take(struct window *w, uint32_t most, uint32_t add, usec now)
+{
+	uint64_t word = load(w), next;
+
+	do {
+		struct counts c = counts_at(word, minute_of(now));
+		usec until = room(c, most, add, now);
+
+		if (until)
+			return until;
+		c.now += min_of(add, (uint32_t)WINDOW_MOST - c.now);
+		next = pack(c);
+	} while (!atomic_compare_exchange_weak_explicit(
+	        &w->word, &word, next, memory_order_relaxed, memory_order_relaxed));
+	return 0;
+}
+
+void window_correct(struct window *w, int64_t by, usec now)
+{
+	uint64_t word = load(w), next;
+
+	if (by == 0)
+		return;
+	do {
+		struct counts c = counts_at(word, minute_of(now));
+		int64_t sum = (int64_t)c.now + by;
+
+		c.now = (uint32_t)min_of(max_of(sum, (int64_t)0), (int64_t)WINDOW_MOST);
+		next = pack(c);
+	} while (!atomic_compare_exchange_weak_explicit(
+	        &w->word, &word, next, memory_order_relaxed, memory_order_relaxed));
+}
+
+uint32_t window_used(const struct window *w, usec now)
+{
+	return (uint32_t)used(counts_at(load(w), minute_of(now)), now % USEC_MIN);
+}

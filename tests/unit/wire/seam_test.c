@@ -1,0 +1,339 @@
+/* Where two answers meet: what is a proof, what is none, and that nothing is ever lost,
+ * doubled or changed. */
+#include "tests/check.h"
+#include "wire/seam.h"
+
+struct rig {
+	struct chat_sink sink; /* what comes out of the seam */
+	struct seam seam;
+	struct buf out;
+	bool ended;
+	struct token_usage usage;
+};
+
+static void note(struct chat_sink *sink, const struct chat_event *e)
+{
+	struct rig *r = container_of(sink, struct rig, sink);
+
+	switch (e->kind) {
+	case CHAT_OPEN:
+		buf_addf(&r->out, "[%u:%d:%.*s]", e->block, e->what, STR_ARG(e->name));
+		break;
+	case CHAT_PIECE:
+		buf_add(&r->out, e->text);
+		break;
+	case CHAT_CLOSE:
+		buf_addf(&r->out, "[/%u]", e->block);
+		break;
+	case CHAT_FINISH:
+		buf_addf(&r->out, "<%d%.*s>", e->finish, STR_ARG(e->text));
+		break;
+	case CHAT_USAGE:
+		r->usage = e->usage;
+		break;
+	case CHAT_END:
+		r->ended = true;
+		break;
+	case CHAT_BEGIN:
+	case CHAT_SEALED:
+	case CHAT_CITE:
+	case CHAT_FAULT:
+	case CHAT_ODD:
+		buf_addf(&r->out, "?%d", e->kind);
+		break;
+	}
+}
+
+static void begin(struct rig *r, enum seam_method method, const char *p,
+                  const jstr *stops, unsigned count)
+{
+	*r = (struct rig){ .sink = { note }, .out = BUF_LIMIT(64 * KiB) };
+	seam_init(&r->seam, method, str_from_z(p), stops, count, &r->sink);
+	r->seam.text_block = 0;
+	r->seam.shift = 10;
+}
+
+static void push(struct rig *r, enum chat_event_kind kind, unsigned block, str text)
+{
+	chat_push(&r->seam.sink,
+	          &(struct chat_event){ .kind = kind, .block = block, .text = text });
+}
+
+static void say(struct rig *r, str text)
+{
+	push(r, CHAT_PIECE, 0, text);
+}
+
+static void finish(struct rig *r)
+{
+	chat_push(&r->seam.sink,
+	          &(struct chat_event){ .kind = CHAT_FINISH, .finish = FINISH_STOP });
+	push(r, CHAT_END, 0, STR_NONE);
+}
+
+static void done(struct rig *r)
+{
+	seam_done(&r->seam);
+	buf_free(&r->out);
+}
+
+/* The length of the escape or character at the front of a jstr. */
+static size_t unit(str s)
+{
+	size_t n = 1;
+
+	if (s.ptr[0] == '\\')
+		return s.len > 1 && s.ptr[1] == 'u' ? 6 : 2;
+	while (n < s.len && !utf8_begins(s.ptr[n]))
+		n++;
+	return n;
+}
+
+/* S in pieces of one character, in one piece, and cut in two at every place: the same. */
+static void check_case(int line, enum seam_method method, const char *p, const char *s,
+                       const char *want, const jstr *stops, unsigned count)
+{
+	str all = str_from_z(s);
+	unsigned units = 0;
+
+	for (str rest = all; rest.len; rest = str_from(rest, unit(rest)))
+		units++;
+	for (unsigned cut = 0; cut <= units + 1; cut++) {
+		struct rig r;
+		str rest = all;
+		unsigned at = 0;
+
+		begin(&r, method, p, stops, count);
+		push(&r, CHAT_OPEN, 0, STR_NONE);
+		if (cut > units) {
+			while (rest.len)
+				say(&r, str_take(&rest, unit(rest)));
+		} else {
+			size_t n = 0;
+
+			while (at++ < cut)
+				n += unit(str_from(rest, n));
+			if (n)
+				say(&r, str_take(&rest, n));
+			if (rest.len)
+				say(&r, rest);
+		}
+		finish(&r);
+		bool is_refused = r.seam.state == SEAM_REFUSED;
+		str got = is_refused ? STR("-") : buf_str(&r.out);
+		if (is_refused && r.out.len)
+			got = buf_str(&r.out);
+		if (!check_str(__FILE__, line, s, got, str_from_z(want)))
+			check_failed(__FILE__, line, "cut at %u", cut);
+		if (is_refused == r.ended)
+			check_failed(__FILE__, line, "ended %d", r.ended);
+		done(&r);
+	}
+}
+
+#define CASE(method, p, s, want) check_case(__LINE__, method, p, s, want, NULL, 0)
+
+static const char fox[] =
+        "Once there was a quick brown fox, who jumped over the lazy dog";
+#define TAIL "quick brown fox, who jumped over the lazy dog"
+#define TAIL21 "ped over the lazy dog"
+
+TEST(the_anchor_repeated_is_a_proof)
+{
+	CASE(SEAM_ANCHOR, fox, TAIL " and slept.", " and slept.<1>");
+	CASE(SEAM_ANCHOR, fox, " \\n" TAIL " and slept.", " and slept.<1>");
+	/* shorter and longer than what was asked for, and all of it */
+	CASE(SEAM_ANCHOR, fox, TAIL21 ".", ".<1>");
+	CASE(SEAM_ANCHOR, fox, "a " TAIL ".", ".<1>");
+	CASE(SEAM_ANCHOR, fox,
+	     "Once there was a quick brown fox, who jumped over the lazy dog!", "!<1>");
+	/* nothing more to say */
+	CASE(SEAM_ANCHOR, fox, TAIL, "<1>");
+	/* escaped in another way */
+	CASE(SEAM_ANCHOR, fox, "\\u0071uick brown fox, who jumped over the lazy dog\\n.",
+	     "\\n.<1>");
+}
+
+TEST(what_is_no_proof_is_refused)
+{
+	CASE(SEAM_ANCHOR, fox, " and slept.", "-");
+	CASE(SEAM_ANCHOR, fox, "", "-");
+	CASE(SEAM_ANCHOR, fox, "\\n  ", "-");
+	CASE(SEAM_ANCHOR, fox, "Sure, here it is: " TAIL ".", "-");
+	CASE(SEAM_ANCHOR, fox, "over the lazy dog.", "-"); /* too short to be sure */
+	CASE(SEAM_ANCHOR, fox, "quick brown fox, who jumped over the lazy cat.", "-");
+	CASE(SEAM_ANCHOR, fox, "quick brown  fox, who jumped over the lazy dog.", "-");
+	CASE(SEAM_ANCHOR, fox, "Once there was a quick red fox", "-");
+	CASE(SEAM_ANCHOR, fox, "\\\"" TAIL "\\\".", "-");
+	/* the beginning of it alone */
+	CASE(SEAM_ANCHOR, fox, "quick brown fox, who jumped over", "-");
+	/* twice, also on a line of its own */
+	CASE(SEAM_ANCHOR, fox, TAIL TAIL ".", "-");
+	CASE(SEAM_ANCHOR, fox, TAIL "\\n\\n" TAIL ".", "-");
+	CASE(SEAM_ANCHOR, fox, TAIL "\\nquick", "\\nquick<1>");
+}
+
+TEST(a_tail_that_stands_in_two_places_proves_nothing)
+{
+	const char rows[] = "Table:\n| one row of many |\n| one row of many |\n";
+
+	CASE(SEAM_ANCHOR, rows, "| one row of many |\\n| two |", "-");
+	CASE(SEAM_ANCHOR, rows, "| one row of many |\\n| one row of many |\\n| two |",
+	     "| two |<1>");
+	CASE(SEAM_ANCHOR, rows,
+	     "Table:\\n| one row of many |\\n| one row of many |\\n| two |",
+	     "| two |<1>");
+	/* the anchor reaches back until it is unique */
+	CHECK_STR(seam_anchor(str_from_z(rows)),
+	          "| one row of many |\n| one row of many |\n");
+	CHECK_INT(
+	        seam_anchor(STR("ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha "
+	                        "ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha "
+	                        "ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha "
+	                        "ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha "))
+	                .len,
+	        0);
+	CHECK_INT(seam_anchor(STR("short")).len, 0);
+	CHECK_STR(seam_anchor(str_from_z(fox)),
+	          "quick brown fox, who jumped over the lazy dog");
+}
+
+TEST(the_whole_answer_again)
+{
+	CASE(SEAM_WHOLE, "Hel", "Hello", "lo<1>");
+	CASE(SEAM_WHOLE, "Hel", " \\n Hello", "lo<1>");
+	CASE(SEAM_WHOLE, " Hel", "Hello", "lo<1>");
+	CASE(SEAM_WHOLE, "Hel", "Hel", "<1>");
+	CASE(SEAM_WHOLE, "Hel", "He", "-");
+	CASE(SEAM_WHOLE, "Hel", "Hi", "-");
+	CASE(SEAM_WHOLE, "Hel", "", "-");
+	/* a tail is no proof here */
+	CASE(SEAM_WHOLE, fox, TAIL ".", "-");
+	CASE(SEAM_WHOLE, "", "Hello", "[10:0:]Hello<1>");
+	/* white space alone */
+	CASE(SEAM_WHOLE, "\n", "\\n\\nHello", "\\nHello<1>");
+	CASE(SEAM_WHOLE, "\n", "Hello", "Hello<1>");
+	CASE(SEAM_WHOLE, "\n", " Hello", "-");
+}
+
+TEST(a_prefix_goes_on_unless_it_begins_anew)
+{
+	CASE(SEAM_PREFIX, fox, " and slept.", " and slept.<1>");
+	CASE(SEAM_PREFIX, fox, ".", ".<1>");
+	CASE(SEAM_PREFIX, fox, "", "-");
+	CASE(SEAM_PREFIX, fox, "Once there was a cat", "-");
+	CASE(SEAM_PREFIX, fox, "Once", "-");
+	CASE(SEAM_PREFIX, fox, "On the other hand", "On the other hand<1>");
+	/* some give the prefix back */
+	CASE(SEAM_PREFIX, fox,
+	     "Once there was a quick brown fox, who jumped over the lazy dog.", ".<1>");
+	/* an anchor that nobody asked for */
+	CASE(SEAM_PREFIX, fox, TAIL ".", "-");
+	CASE(SEAM_PREFIX, fox, "ped over the lazy cat", "ped over the lazy cat<1>");
+	/* the prefix was sent without the white space at its end */
+	CASE(SEAM_PREFIX, "One two \n", " \\nthree", "three<1>");
+	CASE(SEAM_PREFIX, "One two \n", " \\n\\n three", "\\n three<1>");
+	CASE(SEAM_PREFIX, "One two \n", "three", "-");
+	CASE(SEAM_PREFIX, "One two \n", "One two \\nthree", "three<1>");
+}
+
+TEST(characters_are_never_split)
+{
+	CASE(SEAM_WHOLE, "caf\xc3\xa9 \xf0\x9f\x98\x80", "caf\\u00e9 \\ud83d\\ude00!",
+	     "!<1>");
+	CASE(SEAM_WHOLE, "caf\xc3\xa9 \xf0\x9f\x98\x80",
+	     "caf\xc3\xa9 \xf0\x9f\x98\x80\xf0\x9f\x98\x81", "\xf0\x9f\x98\x81<1>");
+	/* another character of the same first bytes */
+	CASE(SEAM_WHOLE, "caf\xc3\xa9", "caf\xc3\xa8", "-");
+	CASE(SEAM_WHOLE, "\xf0\x9f\x98\x80", "\\ud83d\\ude01", "-");
+	CASE(SEAM_PREFIX, fox, "\\ud83d\\ude00!", "\\ud83d\\ude00!<1>");
+}
+
+TEST(stop_sequences_lie_across_the_seam)
+{
+	const jstr stops[] = { STR_INIT("END"), STR_INIT("dog.\\n") };
+
+#define STOPS(method, p, s, want) check_case(__LINE__, method, p, s, want, stops, 2)
+	STOPS(SEAM_ANCHOR, fox, TAIL ".\\nMore", "<2dog.\\n>");
+	STOPS(SEAM_ANCHOR, fox, TAIL ". More", ". More<1>");
+	STOPS(SEAM_ANCHOR, fox, TAIL ".", ".<1>");
+	STOPS(SEAM_PREFIX, "This is the E", "ND of it", "<2END>");
+	STOPS(SEAM_PREFIX, "This is the EN", "D of it", "<2END>");
+	STOPS(SEAM_PREFIX, "This is the EN", "E", "E<1>");
+	STOPS(SEAM_WHOLE, "EEN", "EENDE", "<2END>");
+#undef STOPS
+}
+
+TEST(what_stands_beside_the_text)
+{
+	struct rig r;
+
+	/* thoughts before the proof are left out, calls are refused */
+	begin(&r, SEAM_WHOLE, "Hel", NULL, 0);
+	chat_push(&r.seam.sink,
+	          &(struct chat_event){ .kind = CHAT_OPEN, .what = CHAT_REASONING });
+	push(&r, CHAT_PIECE, 0, STR("Hel hm"));
+	push(&r, CHAT_CLOSE, 0, STR_NONE);
+	push(&r, CHAT_OPEN, 1, STR_NONE);
+	push(&r, CHAT_PIECE, 1, STR("Hello"));
+	chat_push(&r.seam.sink, &(struct chat_event){ .kind = CHAT_OPEN,
+	                                              .what = CHAT_CALL,
+	                                              .block = 2,
+	                                              .name = STR_INIT("f") });
+	push(&r, CHAT_PIECE, 2, STR("{}"));
+	finish(&r);
+	CHECK_STR(buf_str(&r.out), "lo[12:7:f]{}<1>");
+	done(&r);
+
+	begin(&r, SEAM_WHOLE, "Hel", NULL, 0);
+	chat_push(&r.seam.sink,
+	          &(struct chat_event){ .kind = CHAT_OPEN, .what = CHAT_CALL });
+	push(&r, CHAT_OPEN, 1, STR_NONE);
+	push(&r, CHAT_PIECE, 1, STR("Hello"));
+	finish(&r);
+	CHECK_INT(r.seam.state, SEAM_REFUSED);
+	CHECK_STR(buf_str(&r.out), "");
+	done(&r);
+}
+
+TEST(an_answer_that_does_not_prove_itself_is_not_waited_for)
+{
+	struct rig r;
+	char text[400] = { 0 };
+
+	memset(text, 'x', sizeof(text) - 1);
+	begin(&r, SEAM_ANCHOR, text, NULL, 0);
+	for (int i = 0; i < 399; i++)
+		say(&r, STR("x"));
+	CHECK_INT(r.seam.state, SEAM_CLOSED); /* all of it again needs no bound */
+	done(&r);
+
+	memset(text, 'x', 200);
+	text[0] = 'y';
+	begin(&r, SEAM_ANCHOR, text, NULL, 0);
+	CHECK(seam_may_wait(&r.seam));
+	say(&r, STR("xxx"));
+	CHECK(!seam_may_wait(&r.seam));
+	for (int i = 0; i < 300; i++)
+		say(&r, STR("x"));
+	CHECK_INT(r.seam.state, SEAM_REFUSED);
+	done(&r);
+}
+
+TEST(one_usage_of_what_is_visible)
+{
+	struct rig r;
+
+	begin(&r, SEAM_WHOLE, "Hel", NULL, 0);
+	r.seam.base.input = 100;
+	r.seam.given_tokens = 1;
+	say(&r, STR("Hello"));
+	chat_push(&r.seam.sink,
+	          &(struct chat_event){ .kind = CHAT_USAGE,
+	                                .usage = { .input = 140, .output = 2 } });
+	finish(&r);
+	CHECK(r.ended);
+	CHECK_INT(r.usage.input, 100);
+	CHECK_INT(r.usage.output, 2);
+	done(&r);
+}
