@@ -351,11 +351,12 @@ void lane_begin(struct attempt *a, bool streams)
 	struct lane *l = a->lane;
 	const struct wire *client = client_wire(a);
 
+	if (!l->begun)
+		emit_init(&l->e, client->emit, &l->out, streams);
 	l->e.same_format = client == a->wire;
 	l->e.cost_of = a;
 	if (l->begun) /* by another attempt */
 		return;
-	emit_init(&l->e, client->emit, &l->out, streams);
 	l->begun = true;
 	l->verbatim = !l->translates && x->as_array && streams;
 	l->e.format = client->format;
@@ -366,7 +367,6 @@ void lane_begin(struct attempt *a, bool streams)
 	if (x->chat && x->chat->wants_cost)
 		l->e.cost = cost_of;
 	l->e.array = x->as_array;
-	l->e.same_format = client == a->wire;
 	l->e.input_estimate = (x->body_bytes + 3) / 4;
 	l->e.request = x->chat;
 	if (x->chat)

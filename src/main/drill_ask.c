@@ -228,7 +228,8 @@ static void run(struct reading_answer *in, const struct net_addr *gateway, str p
 		             .arg = in };
 	bool is_whole;
 
-	buf_addf(&lines, "x-mock-model: %.*s\r\n", STR_ARG(ask->says));
+	buf_addf(&lines, "x-mock-model: %.*s\r\nx-mock-tokens: 120\r\n",
+	         STR_ARG(ask->says));
 	if (ask->faults.len)
 		buf_addf(&lines, "x-mock-fault: %.*s\r\n", STR_ARG(ask->faults));
 	if (ask->wire->needed_header.len)

@@ -57,6 +57,17 @@ static const char *const latin[] = {
 	"parva",   "in",     "fenestra", "manet.",
 };
 
+/* All of them in order, and then in none, so that no passage comes twice. */
+static const char *word_at(uint64_t i)
+{
+	uint64_t mixed = (i + 1) * 0x9e3779b97f4a7c15u;
+
+	if (i < countof(latin))
+		return latin[i];
+	mixed = (mixed ^ (mixed >> 29)) * 0xbf58476d1ce4e5b9u;
+	return latin[(mixed >> 32) % countof(latin)];
+}
+
 str words_lorem(struct arena *keep, uint64_t tokens)
 {
 	struct buf b = BUF_LIMIT((size_t)tokens * 16);
@@ -65,7 +76,7 @@ str words_lorem(struct arena *keep, uint64_t tokens)
 	for (uint64_t i = 0; i < tokens; i++) {
 		if (i > 0)
 			buf_add_char(&b, ' ');
-		buf_add(&b, str_from_z(latin[i % countof(latin)]));
+		buf_add(&b, str_from_z(word_at(i)));
 	}
 	text = arena_copy(keep, buf_str(&b));
 	buf_free(&b);
