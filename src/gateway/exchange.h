@@ -73,6 +73,7 @@ struct exchange {
 	unsigned at;             /* of order: the candidate being tried */
 	unsigned same_tries;     /* retries of this candidate so far */
 	unsigned key_at;         /* which of the provider's keys */
+	uint64_t too_long;       /* the prompt has more tokens than this; 0: not known */
 	bool renewed;            /* its token was refused once and is another now */
 	unsigned attempts;       /* begun */
 	usec retry_at;           /* the next try waits until then; 0: no wait */

@@ -13,3 +13,6 @@ enum flow { WAIT, GO };
 enum flow exchange_go(struct exchange *x, enum exchange_step step);
 
 enum flow step_try(struct exchange *x);
+/* Is there another candidate that may be asked before the client has been given anything?
+ */
+bool exchange_has_next(const struct exchange *x);

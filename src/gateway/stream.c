@@ -62,9 +62,11 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	if (found.is_broken)
 		ret->why = FAULT_UPSTREAM_MALFORMED;
 	if (found.is_error) {
-		ret->why = FAULT_STREAM_ERROR;
-		ret->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
-		ret->pass_error = true;
+		ret->why = found.why;
+		relay_listen(a, found.why, data);
+		ret->detail = relay_words(a, found.message);
+		/* Its own words go through, but not with a key of ours in them. */
+		ret->pass_error = !relay_has_key(a, data);
 	}
 	ret->ended = found.is_end;
 	/* An end mark without a finish is no end, if there was a beginning (U27). */
@@ -254,6 +256,10 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	a->ended = end;
 	if (found.why)
 		return stream_failed(a, bytes, &found);
+	if (x->step != STEP_RELAY && a->first_token && relay_is_filtered(a)) {
+		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
+		return bytes.len;
+	}
 	if (a->first_token || (empty_is_fine && (found.ended || end)))
 		exchange_commit(x);
 	if (x->step != STEP_RELAY) {

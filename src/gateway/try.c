@@ -7,14 +7,41 @@
 /* Can that candidate be asked at all?  *why: what is said when none can. */
 static bool is_usable(const struct exchange *x, unsigned at, fault_t *why)
 {
-	const struct provider *p = x->candidates.list[x->order[at]].provider;
+	const struct target *t = &x->candidates.list[x->order[at]];
+	const struct provider *p = t->provider;
 
 	if (p->disabled.len)
+		return false;
+	/* What one model has found too long is not for those that take no more. */
+	if (x->too_long && t->is_known && t->facts.context &&
+	    t->facts.context <= x->too_long)
 		return false;
 	if (lane_wire(x, p))
 		return true;
 	*why = FAULT_NOT_OFFERED;
 	return false;
+}
+
+/* The first candidate from there on that can be asked; the count when there is none. */
+static unsigned next_usable(const struct exchange *x, unsigned at, fault_t *why)
+{
+	while (at < x->candidates.count && !is_usable(x, at, why))
+		at++;
+	return at;
+}
+
+/* May another attempt follow at all? */
+static bool may_go_on(const struct exchange *x)
+{
+	return !x->body_dropped && x->client &&
+	       x->attempts < x->candidates.limits->attempts;
+}
+
+bool exchange_has_next(const struct exchange *x)
+{
+	fault_t why = NULL;
+
+	return may_go_on(x) && next_usable(x, x->at + 1, &why) < x->candidates.count;
 }
 
 /* Nobody has counted: a guess, marked as one. */
@@ -48,8 +75,7 @@ enum flow step_try(struct exchange *x)
 	x->retry_at = 0;
 	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
 		return WAIT;
-	while (x->at < x->candidates.count && !is_usable(x, x->at, &why))
-		x->at++;
+	x->at = next_usable(x, x->at, &why);
 	if (x->at >= x->candidates.count) {
 		if (why == FAULT_NOT_OFFERED && x->endpoint->operation == OP_COUNT)
 			answer_estimate(x);
@@ -62,16 +88,37 @@ enum flow step_try(struct exchange *x)
 	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
 }
 
+/* What the attempt has shown of the prompt's length, by the error's own figure or else by
+ * what is known of the model. */
+static void note_length(struct exchange *x, const struct attempt *a)
+{
+	uint64_t known = a->target->is_known ? a->target->facts.context : 0;
+
+	if (a->why == FAULT_CONTEXT_TOO_LONG)
+		x->too_long = max_of(x->too_long, a->context ? a->context : known);
+}
+
+/* Does the failure end it all, whoever is left? */
+static bool is_final(const struct exchange *x, fault_t why)
+{
+	return why->next == FAULT_GIVE_UP || (why->next == FAULT_IF_ASKED &&
+	                                      x->candidates.on_filter == ON_FILTER_FINAL);
+}
+
 /* Sets at, key_at, same_tries and retry_at for another try; false: there is none. */
 static bool choose_next(struct exchange *x, const struct attempt *a)
 {
 	const struct route_limits *limits = x->candidates.limits;
-	bool is_last = x->at + 1 >= x->candidates.count;
+	fault_t none = NULL;
+	unsigned next;
+	bool is_last;
 	usec wait = a->retry_after;
 
-	if (a->why->next == FAULT_GIVE_UP || a->why->next == FAULT_IF_ASKED ||
-	    x->body_dropped || !x->client || x->attempts >= limits->attempts)
+	if (is_final(x, a->why) || !may_go_on(x))
 		return false;
+	note_length(x, a);
+	next = next_usable(x, x->at + 1, &none);
+	is_last = next >= x->candidates.count;
 	if (a->why->next == FAULT_NEXT_KEY &&
 	    x->key_at + 1 < a->target->provider->key_count) {
 		x->key_at++;
@@ -88,7 +135,7 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 		return true;
 	}
 	if (!is_last) {
-		x->at++;
+		x->at = next;
 		x->same_tries = x->key_at = 0;
 		x->renewed = false;
 		return true;

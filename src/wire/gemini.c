@@ -202,20 +202,6 @@ static str gemini_error_message(str body)
 	return v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
 }
 
-static bool gemini_is_context_error(str body)
-{
-	static const str phrases[] = {
-		STR_INIT("exceeds the maximum number of tokens"),
-		STR_INIT("exceeds the maximum allowed input"),
-	};
-
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
-}
-
 /* ---- the URL ---- */
 
 static void gemini_write_path(enum operation op, str model, bool stream, struct buf *to)
@@ -303,7 +289,6 @@ const struct wire wire_gemini = {
 	.no_comments = true,
 	.skim = gemini_skim,
 	.error_message = gemini_error_message,
-	.is_context_error = gemini_is_context_error,
 	.write_fault = gemini_write_fault,
 	.write_stream_fault = gemini_write_stream_fault,
 	.write_path = gemini_write_path,

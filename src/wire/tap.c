@@ -42,9 +42,10 @@ static void take_finish(struct tap *t, const struct chat_event *e, struct tap_ev
 		t->finished++;
 	t->finished_bits |= bit;
 	keep_text(t->finish, &t->finish_len, sizeof(t->finish), finish_names[e->finish]);
-	if (e->finish == FINISH_ERROR)
+	if (e->finish == FINISH_ERROR) {
 		ret->is_error = true;
-	else if (e->finish != FINISH_STOP && e->finish != FINISH_NONE)
+		ret->why = FAULT_STREAM_ERROR;
+	} else if (e->finish != FINISH_STOP && e->finish != FINISH_NONE)
 		ret->is_meaningful =
 		        true; /* cut by length, filtered: an answer of its kind */
 }
@@ -83,6 +84,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		break;
 	case CHAT_FAULT:
 		s->found->is_error = true;
+		s->found->why = e->why;
 		s->found->message = e->text;
 		break;
 	case CHAT_END:
@@ -146,7 +148,7 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
 		return why;
 	if (found.is_error) {
 		*ret_message = found.message;
-		return FAULT_STREAM_ERROR;
+		return found.why;
 	}
 	return found.is_meaningful ? NULL : FAULT_EMPTY_ANSWER;
 }

@@ -60,6 +60,7 @@ struct tap_event {
 	bool is_broken; /* not JSON, or doubly keyed: never to be passed on in silence */
 	bool is_end;    /* nothing of the format follows */
 	bool strip;     /* asked for by us alone: not for the client */
+	fault_t why;    /* of an error: what it is (complaint.h) */
 	str message;    /* of an error, raw JSON text without quotes */
 };
 
@@ -85,8 +86,8 @@ struct wire {
 	                struct skimmed *ret, str *ret_detail);
 	/* One event of a stream; data on loan. */
 	void (*tap_event)(struct tap *t, str name, str data, struct tap_event *ret);
-	/* A whole unary answer of status 200. EMPTY_ANSWER, STREAM_ERROR (an error in a
-	 * 200), UPSTREAM_MALFORMED, or NULL. */
+	/* A whole unary answer of status 200. EMPTY_ANSWER, what an error in a 200 is
+	 * (complaint.h), UPSTREAM_MALFORMED, or NULL. */
 	fault_t (*tap_answer)(struct tap *t, str body, str *ret_message);
 	/* Is a stream that ends here a whole answer? */
 	bool (*is_complete)(const struct tap *t);
@@ -96,8 +97,6 @@ struct wire {
 	fault_t (*fold)(str stream, struct buf *to);
 	/* The provider's own words in an error body; empty when there are none. */
 	str (*error_message)(str body);
-	/* Does an error body say that the prompt is longer than the model's context? */
-	bool (*is_context_error)(str body);
 	/* An error body, and an error event for an open stream. */
 	void (*write_fault)(struct buf *to, fault_t why, str message, str param);
 	void (*write_stream_fault)(struct buf *to, fault_t why, str message);
