@@ -56,7 +56,8 @@ struct attempt {
 	uint64_t length; /* announced; 0: unknown */
 	bool has_length;
 	bool ended;         /* the provider's answer is complete */
-	bool in_long_event; /* an event over the limit is passed on unseen */
+	bool in_long_event; /* an event over the limit is passed on as it comes */
+	bool long_kept;     /* and kept in `held`, to be looked at in the end */
 	uint8_t line_state; /* of it: how much of a blank line was seen */
 	size_t scanned;     /* of the presented bytes: looked at, not yet consumed */
 	size_t strip_at, strip_len; /* of these: asked for by us alone */

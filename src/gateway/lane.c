@@ -303,6 +303,8 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	struct tap_event found;
 	struct lane *l = a->lane;
 
+	if (event->data.len == 0 && a->wire->frames == FRAMES_SSE)
+		return; /* a sign of life */
 	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found,
 	               l->verbatim ? NULL : &l->e.sink);
 	a->x->worker->counts.events++;
@@ -407,6 +409,8 @@ static void at_eof(struct attempt *a, struct turn *t)
 		                    : STR("the stream ended before its first token");
 		return;
 	}
+	if (a->tap.late && a->first_token == 0)
+		attempt_progress(a);
 	if (l->verbatim)
 		buf_add(&l->out, STR("]"));
 	else

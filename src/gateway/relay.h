@@ -38,6 +38,10 @@ void relay_add_summary(struct exchange *x, struct buf *to);
 void relay_finish(struct attempt *a);
 /* The same for a stream: the summary, the last chunk. */
 void relay_stream_over(struct attempt *a, struct outgoing *out);
+/* Sends what ends a stream that failed, and is done with the client.  The framing ends
+ * properly behind an error event (F11), but is cut where clients do not read such events:
+ * to them it would be the end of a whole answer. */
+void relay_last_words(struct exchange *x, struct outgoing *out);
 /* A whole answer, as one JSON text. */
 void relay_unary_send(struct attempt *a, str body);
 /* May comments of ours stand in the answer? Only in server-sent events, and not

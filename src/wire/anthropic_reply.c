@@ -473,6 +473,8 @@ static fault_t read_members(struct event *ev, const struct members *f)
 		read_usage(ev->rd, f->usage);
 		read_stop(ev, f->delta);
 	} else if (json_text_is(f->type, STR("message_stop"))) {
+		if (!ev->rd->finished && ev->rd->next_block > 0)
+			return FAULT_UPSTREAM_MALFORMED; /* no word why it stops */
 		end_message(ev);
 	} else if (json_text_is(f->type, STR("error")) || f->error.type != JSON_NONE) {
 		push_fault(ev, f->error);

@@ -287,6 +287,7 @@ const struct wire wire_gemini = {
 	/* @google/genai 1.x in Gemini CLI: "Incomplete JSON segment at the end";
 	 * @google/generative-ai below LangChain: "Failed to parse stream". */
 	.no_comments = true,
+	.unread_errors = true,
 	.skim = gemini_skim,
 	.error_message = gemini_error_message,
 	.write_fault = gemini_write_fault,

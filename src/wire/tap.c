@@ -63,6 +63,8 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_OPEN:
 		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
 		t->text_bytes += e->text.len;
+		if (e->what == CHAT_CALL && e->name.len == 0)
+			s->found->is_broken = true; /* nobody could answer it */
 		if (e->what == CHAT_CALL || e->what == CHAT_IMAGE ||
 		    e->what == CHAT_AUDIO || e->what == CHAT_FOREIGN)
 			s->found->is_meaningful = true;
@@ -165,6 +167,10 @@ bool wire_tap_eof(const struct wire *wire, struct tap *t, struct chat_sink *next
 
 	if (!t->reader || !wire->read_eof)
 		return wire_is_complete(wire, t);
+	if (t->whole)
+		return true;
 	tap_sink_init(&s, t, &found, next);
-	return wire->read_eof(t->reader, &s.sink) && !found.is_error;
+	t->whole = wire->read_eof(t->reader, &s.sink) && !found.is_error;
+	t->late |= found.is_meaningful;
+	return t->whole;
 }

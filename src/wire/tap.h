@@ -25,5 +25,6 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
                         str *ret_message, struct chat_sink *next);
 /* Is a stream that has ended here, or that ends here, a whole answer? */
 bool wire_is_complete(const struct wire *wire, const struct tap *t);
-/* The provider ended its side: what the reader held back is pushed. */
+/* The provider ended its side: what the reader held back is pushed, once.  t->late: that
+ * was an answer of its kind, as a filter's finish is. */
 bool wire_tap_eof(const struct wire *wire, struct tap *t, struct chat_sink *next);

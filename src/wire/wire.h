@@ -40,8 +40,9 @@ struct tap {
 	struct chat_reader *reader; /* of neutral events; NULL: the format's own tap */
 	/* found so far */
 	bool has_usage, bad_usage;
-	bool done;              /* the format's own end mark */
-	uint32_t finished;      /* choices with a finish reason */
+	bool done;         /* the format's own end mark */
+	bool whole, late;  /* wire_tap_eof: it was whole; the end itself said something */
+	uint32_t finished; /* choices with a finish reason */
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
 	uint64_t text_bytes;    /* of generated text, for estimates */
@@ -80,6 +81,7 @@ struct wire {
 	enum wire_frames frames;
 	bool model_in_path; /* model and stream stand in the URL, not in the body */
 	bool no_comments;   /* clients take an SSE comment for a broken event */
+	bool unread_errors; /* clients pass over an error event inside a stream */
 	str needed_header;  /* "name: value" that providers insist on; or empty */
 	/* The request.  *ret_detail: what is wrong, for people. */
 	fault_t (*skim)(str body, enum operation op, struct arena *keep,
