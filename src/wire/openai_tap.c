@@ -188,6 +188,8 @@ static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t
 		if (str_eq(m->key, STR("role")) || !is_content(&m->value))
 			continue;
 		found = true;
+		if (str_eq(m->key, STR("refusal")))
+			t->refused = true;
 		say_text(t, m->value, said);
 	}
 	return found;

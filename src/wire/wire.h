@@ -41,6 +41,7 @@ struct tap {
 	/* found so far */
 	bool has_usage, bad_usage;
 	bool done;         /* the format's own end mark */
+	bool refused;      /* the model says in a part of its own that it will not */
 	bool whole, late;  /* wire_tap_eof: it was whole; the end itself said something */
 	uint32_t finished; /* choices with a finish reason */
 	uint64_t finished_bits; /* which of the first 64 */

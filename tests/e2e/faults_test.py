@@ -314,6 +314,24 @@ def test_filters_are_final_unless_asked():
             got = finish(lane, False, lane.filtered)
             same(lane.read(got, False).finish, "filter", "the last one's refusal is the answer")
             same(lane.seen(), (1, 1), "attempts")
+        def refusal(lane, stream, route):
+            said = kind()
+            lane.a.default = send_stream(kind, [said.chunk({"role": "assistant", "refusal": "I will not."}),
+                                                *said.close()]) if stream else \
+                answers.reply(said.whole("").replace(b'"content":""', b'"content":null,"refusal":"I will not."'))
+            return lane.ask(stream, route)
+
+        def refused(lane, stream):
+            same(lane.read(refusal(lane, stream, lane.both), stream).text, "I will not.", "text")
+            same(lane.seen(), (1, 0), "attempts")
+
+        def refused_then(lane, stream):
+            lane.moved_on(refusal(lane, stream, lane.filtered), stream, "UPSTREAM_FILTERED", (1,))
+        if kind.name == "openai-chat":
+            for stream in (False, True):
+                shape = "stream" if stream else "whole"
+                yield f"a refusal, {shape}", lambda lane, s=stream: refused(lane, s)
+                yield f"a refusal, {shape}, on_filter: next", lambda lane, s=stream: refused_then(lane, s)
         if "filter" in kind.errors:
             yield "filter by status", final
             yield "filter by status, on_filter: next", asked
@@ -323,8 +341,8 @@ def test_filters_are_final_unless_asked():
                 yield f"U23 filtered, {shape}", lambda lane, s=stream: stays(lane, s)
                 yield f"U23 filtered, {shape}, on_filter: next", lambda lane, s=stream: moves(lane, s)
             yield "U23 all filtered", last
-    # Cohere's clients have no word for it.
-    yield from table(rows, lambda client, kind: client.name != "cohere")
+    # Cohere's clients have no word for a filter, and its providers none.
+    yield from table(rows, lambda client, kind: "cohere" not in (client.name, kind.name))
 
 
 # --- the wrong kind of answer, and none ------------------------------------------------------------------
