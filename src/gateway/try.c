@@ -119,8 +119,10 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	note_length(x, a);
 	next = next_usable(x, x->at + 1, &none);
 	is_last = next >= x->candidates.count;
+	/* Many keys must not use up the attempts of the other targets. */
 	if (a->why->next == FAULT_NEXT_KEY &&
-	    x->key_at + 1 < a->target->provider->key_count) {
+	    x->key_at + 1 < a->target->provider->key_count &&
+	    (is_last || x->attempts + 1 < limits->attempts)) {
 		x->key_at++;
 		return true;
 	}
