@@ -532,7 +532,7 @@ def test_u20_after_the_head_is_committed():
     def late(kind):
         def script(x):
             x.send(answers.head(200, [("Content-Type", kind.stream_type)], framing="chunked"))
-            check(not x.peer_is_gone(8.5 * SLOW), "the gateway left")
+            check(not x.peer_is_gone(9), "the gateway left")
             x.send(chunk(kind.events[min(kind.events)]) + b"0\r\n\r\n")
         return script
 
