@@ -86,6 +86,7 @@ struct exchange {
 	struct candidates candidates;
 	struct pinned *pinned; /* what a provider keeps for it; NULL: nothing is known */
 	uint8_t order[TARGETS_MOST];
+	uint64_t too_long;  /* the prompt has more tokens than this; 0: not known */
 	uint8_t begun;      /* of order: so many were tried, or cannot be */
 	struct place next;  /* where the next attempt goes */
 	struct place spare; /* of one that failed beside another: it may go on there */

@@ -156,21 +156,6 @@ static str bedrock_error_message(str body)
 	return error_body_words(body, places, countof(places));
 }
 
-static bool bedrock_is_context_error(str body)
-{
-	static const str phrases[] = {
-		STR_INIT("nput is too long"),
-		STR_INIT("prompt is too long"),
-		STR_INIT("too many input tokens"),
-		STR_INIT("maximum context length"),
-		STR_INIT("exceed context limit"),
-		STR_INIT("exceeds the context window"),
-		STR_INIT("exceeds the maximum number of input tokens"),
-	};
-
-	return error_body_says(body, phrases, countof(phrases));
-}
-
 /* ---- families of models ---- */
 
 #define CLAUDE                                                                           \
@@ -256,8 +241,8 @@ const struct wire wire_bedrock = {
 	.frames = FRAMES_AWS,
 	.model_in_path = true,
 	.skim = bedrock_skim,
+	.error_line = STR_INIT("x-amzn-errortype"),
 	.error_message = bedrock_error_message,
-	.is_context_error = bedrock_is_context_error,
 	.write_fault = bedrock_write_fault,
 	.write_stream_fault = bedrock_write_stream_fault,
 	.write_fault_lines = bedrock_write_fault_lines,

@@ -87,23 +87,11 @@ static str cohere_error_message(str body)
 	return error_body_words(body, places, countof(places));
 }
 
-static bool cohere_is_context_error(str body)
-{
-	static const str phrases[] = { STR_INIT("too many tokens"),
-		                       STR_INIT("maximum context length"),
-		                       STR_INIT("context length exceeded"),
-		                       STR_INIT("prompt is too long"),
-		                       STR_INIT("exceed context limit") };
-
-	return error_body_says(body, phrases, countof(phrases));
-}
-
 const struct wire wire_cohere = {
 	.name = STR_INIT("cohere"),
 	.format = WIRE_COHERE,
 	.skim = cohere_skim,
 	.error_message = cohere_error_message,
-	.is_context_error = cohere_is_context_error,
 	.write_fault = cohere_write_fault,
 	.write_stream_fault = cohere_write_stream_fault,
 	.write_path = cohere_write_path,

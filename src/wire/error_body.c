@@ -23,12 +23,3 @@ str error_body_words(str body, const char *const *paths, size_t count)
 	}
 	return STR_NONE;
 }
-
-bool error_body_says(str body, const str *phrases, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
-}

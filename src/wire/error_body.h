@@ -6,5 +6,3 @@
 /* The first text that stands at one of the paths (json_path), as JSON writes it without
  * its quotes; of an array its first item is looked at.  Empty: there is none. */
 str error_body_words(str body, const char *const *paths, size_t count);
-/* Does one of the phrases stand anywhere in it? */
-bool error_body_says(str body, const str *phrases, size_t count);

@@ -189,16 +189,6 @@ static str gemini_error_message(str body)
 	return error_body_words(body, places, countof(places));
 }
 
-static bool gemini_is_context_error(str body)
-{
-	static const str phrases[] = {
-		STR_INIT("exceeds the maximum number of tokens"),
-		STR_INIT("exceeds the maximum allowed input"),
-	};
-
-	return error_body_says(body, phrases, countof(phrases));
-}
-
 /* ---- the URL ---- */
 
 static void gemini_write_path(enum operation op, str model, bool stream, struct buf *to)
@@ -284,9 +274,9 @@ const struct wire wire_gemini = {
 	/* @google/genai 1.x in Gemini CLI: "Incomplete JSON segment at the end";
 	 * @google/generative-ai below LangChain: "Failed to parse stream". */
 	.no_comments = true,
+	.unread_errors = true,
 	.skim = gemini_skim,
 	.error_message = gemini_error_message,
-	.is_context_error = gemini_is_context_error,
 	.write_fault = gemini_write_fault,
 	.write_stream_fault = gemini_write_stream_fault,
 	.keep_head = gemini_keep_head,

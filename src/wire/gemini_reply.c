@@ -5,6 +5,8 @@
  * early one may be followed by more.  Facts: wire-formats 6.4-6.6, 12.1, 14.3. */
 #include "wire/gemini.h"
 
+#include "wire/complaint.h"
+
 enum { CHOICES_MOST = 16 };
 
 /* rd->slots[choice]: key: 0 never seen, else 1 + the number of the next block; block: the
@@ -368,22 +370,9 @@ static void read_candidate(struct chat_reader *rd, struct json_value candidate,
 
 static void push_fault(struct json_value error, struct chat_sink *to)
 {
-	static const struct {
-		uint64_t code;
-		fault_t why;
-	} rows[] = {
-		{ 429, FAULT_UPSTREAM_LIMITED },
-		{ 500, FAULT_UPSTREAM_FAILED },
-		{ 503, FAULT_UPSTREAM_BUSY },
-	};
-	struct chat_event e = { .kind = CHAT_FAULT, .why = FAULT_STREAM_ERROR };
-	uint64_t code = 0;
+	struct complaint c = { .format = WIRE_GEMINI, .text = error.raw };
+	struct chat_event e = { .kind = CHAT_FAULT, .why = complaint_fault(&c) };
 
-	json_u64(json_get(error, STR("code")), &code);
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (rows[i].code == code)
-			e.why = rows[i].why;
-	}
 	e.text = error.type == JSON_STRING ? text_of(error)
 	                                   : text_of(json_get(error, STR("message")));
 	chat_push(to, &e);

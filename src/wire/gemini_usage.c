@@ -27,6 +27,24 @@ static void read_audio(struct json_value details, uint64_t *ret)
 	}
 }
 
+/* Below zero, a fraction, or more than anybody could have meant? */
+static bool has_bad_count(struct json_value usage)
+{
+	static const str names[] = { STR_INIT("promptTokenCount"),
+		                     STR_INIT("candidatesTokenCount"),
+		                     STR_INIT("thoughtsTokenCount") };
+	uint64_t n;
+
+	for (size_t i = 0; i < countof(names); i++) {
+		struct json_value v = json_get(usage, names[i]);
+
+		if (v.type != JSON_NONE && v.type != JSON_NULL &&
+		    (!json_u64(v, &n) || n > COUNT_MOST))
+			return true;
+	}
+	return false;
+}
+
 /* What was generated only counts on; what was read is corrected in later events, also
  * downwards.  A count that is missing is as it was. */
 void gemini_read_usage(struct chat_reader *rd, uint64_t own[GEMINI_COUNTS],
@@ -35,7 +53,7 @@ void gemini_read_usage(struct chat_reader *rd, uint64_t own[GEMINI_COUNTS],
 	struct token_usage *u = &rd->usage;
 	uint64_t n;
 
-	if (usage.type != JSON_OBJECT)
+	if (usage.type != JSON_OBJECT || has_bad_count(usage))
 		return;
 	read_count(json_get(usage, STR("promptTokenCount")), &own[PROMPT]);
 	read_count(json_get(usage, STR("toolUsePromptTokenCount")), &own[TOOL_PROMPT]);

@@ -168,7 +168,7 @@ class Runner:
 SLOTS = 12                      # harness.free_port has so many ranges
 CLOSING = re.compile(r"(?m)^(\d+) passed, (\d+) failed\n\Z")
 # The longest come first, so that none is left over at the end.
-LONGEST = ["requests", "drill", "sdks", "limits", "failover", "pass", "sdk", "cli", "endpoints", "content", "upstream"]
+LONGEST = ["requests", "drill", "sdks", "faults", "limits", "failover", "pass", "sdk", "cli", "endpoints", "content", "upstream"]
 SPREAD = {"requests": 3}        # a long table in so many runs
 
 
@@ -242,7 +242,7 @@ def main(arguments):
     verbose = "-v" in arguments
     names = [each for each in arguments if not each.startswith("-")]
     every = ["self", "requests", "pass", "endpoints", "failover", "upstream", "content", "crash", "reload",
-             "formats", "same_format", "work", "stored", "auth", "sdk", "sdks", "limits", "catalog", "cli", "drill"]
+             "formats", "same_format", "work", "stored", "faults", "auth", "sdk", "sdks", "limits", "catalog", "cli", "drill"]
     suites = [each for each in every if each in names] or every
     wanted = [each for each in names if each not in every]
     jobs = int(os.environ.get("E2E_JOBS", 2 * (os.cpu_count() or 1)))
