@@ -22,7 +22,7 @@
 #define unpoison(ptr, size) ((void)(ptr), (void)(size))
 #endif
 
-enum { STANDARD = 4 * KiB, ALIGN = 16 };
+enum { STANDARD = ARENA_BLOCK, ALIGN = 16 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -53,9 +53,23 @@ static void block_return(struct arena_pool *pool, struct arena_block *b)
 		b->next = pool->free;
 		pool->free = b;
 		pool->count++;
+		poison(b->bytes, b->size);
 		return;
 	}
 	free(b);
+}
+
+void *arena_pool_take(struct arena_pool *p)
+{
+	struct arena_block *b = block_get(p, STANDARD);
+
+	unpoison(b->bytes, b->size);
+	return b->bytes;
+}
+
+void arena_pool_give(struct arena_pool *p, void *block)
+{
+	block_return(p, container_of(block, struct arena_block, bytes));
 }
 
 void arena_pool_done(struct arena_pool *p)
@@ -64,6 +78,7 @@ void arena_pool_done(struct arena_pool *p)
 		struct arena_block *b = p->free;
 
 		p->free = b->next;
+		unpoison(b->bytes, b->size);
 		free(b);
 	}
 	p->count = 0;

@@ -25,6 +25,11 @@ struct arena {
 };
 
 void arena_pool_done(struct arena_pool *p);
+/* A block by itself, of ARENA_BLOCK bytes that nobody has cleared; given back to the pool
+ * it came from. */
+enum { ARENA_BLOCK = 4 * KiB };
+void *arena_pool_take(struct arena_pool *p);
+void arena_pool_give(struct arena_pool *p, void *block);
 
 /* Gives everything back; the arena is ready for use again. */
 void arena_done(struct arena *a);

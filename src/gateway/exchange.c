@@ -44,6 +44,7 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
 	x->began_wall = w->loop.wall - (w->loop.now - c->began_at);
 	x->id = journal_next_id(w->journal, w->loop.wall);
 	x->body.gateway = w->gateway;
+	x->body.blocks = &w->loop.blocks;
 	x->body.most_memory = x->plan->config->memory;
 	x->upload.limit = x->sending.limit = 4 * MiB;
 	x->hold_until = x->comment_at = x->total_at = USEC_NEVER;

@@ -216,16 +216,21 @@ static unsigned place_of(enum http_name name)
 
 fault_t headers_credential(const struct http_request *req, str *ret)
 {
+	const uint64_t places = http_name_bit(HTTP_NAME_AUTHORIZATION) |
+	                        http_name_bit(HTTP_NAME_X_API_KEY) |
+	                        http_name_bit(HTTP_NAME_X_GOOG_API_KEY) |
+	                        http_name_bit(HTTP_NAME_API_KEY);
 	unsigned found[5] = { 0 };
 	bool any = false;
 	str key = STR_NONE;
 
 	for (unsigned i = 0; i < req->count; i++) {
-		unsigned place = place_of(http_field_name(&req->fields[i]));
+		enum http_name name = http_field_name(&req->fields[i]);
 		str value = req->fields[i].value;
 
-		if (place == 0)
+		if (likely(!(places & http_name_bit(name))))
 			continue;
+		unsigned place = place_of(name);
 		if (place == 1)
 			value = bearer(value);
 		/* Two lines of one name are ambiguous even when they agree (R75). */

@@ -10,6 +10,8 @@ static void release(struct retained *r)
 {
 	if (r->is_mapped)
 		munmap(r->ptr, r->cap);
+	else if (r->is_block)
+		arena_pool_give(r->blocks, r->ptr);
 	else
 		free(r->ptr);
 	gateway_give_memory(r->gateway, r->cap);
@@ -17,12 +19,14 @@ static void release(struct retained *r)
 
 bool retained_reserve(struct retained *r, size_t total)
 {
-	bool map = total >= MAP_FROM;
+	bool map = total >= MAP_FROM, block = r->blocks && total <= ARENA_BLOCK;
 	size_t cap = map ? (total + PAGE - 1) & ~(size_t)(PAGE - 1) : total;
 	char *ptr;
 
 	if (total <= r->cap)
 		return true;
+	if (block)
+		cap = ARENA_BLOCK;
 	if (!gateway_take_memory(r->gateway, cap, r->most_memory))
 		return false;
 	if (map) {
@@ -32,6 +36,8 @@ bool retained_reserve(struct retained *r, size_t total)
 			gateway_give_memory(r->gateway, cap);
 			return false;
 		}
+	} else if (block) {
+		ptr = arena_pool_take(r->blocks);
 	} else {
 		ptr = mem_new(cap);
 	}
@@ -42,6 +48,7 @@ bool retained_reserve(struct retained *r, size_t total)
 	r->ptr = ptr;
 	r->cap = cap;
 	r->is_mapped = map;
+	r->is_block = block;
 	return true;
 }
 
@@ -63,5 +70,5 @@ void retained_free(struct retained *r)
 		release(r);
 	r->ptr = NULL;
 	r->len = r->cap = 0;
-	r->is_mapped = false;
+	r->is_mapped = r->is_block = false;
 }

@@ -1,16 +1,18 @@
 /* retained.h - a request body, kept whole for the next attempt.
  *
- * Small bodies are allocated, large ones mapped, so that the heap does not keep their
- * holes.  The bytes count against the process's memory budget. */
+ * Small bodies lie in a block of the worker's pool, larger ones are allocated, and large
+ * ones mapped, so that the heap does not keep their holes.  The bytes count against the
+ * process's memory budget. */
 #pragma once
 #include "gateway/gateway.h"
 
 struct retained {
-	struct gateway *gateway; /* set by the owner */
-	uint64_t most_memory;    /* the process's budget */
+	struct gateway *gateway;   /* set by the owner */
+	uint64_t most_memory;      /* the process's budget */
+	struct arena_pool *blocks; /* the worker's; NULL: none is taken from it */
 	char *ptr;
 	size_t len, cap;
-	bool is_mapped;
+	bool is_mapped, is_block;
 };
 
 /* False: the memory budget is used up. */

@@ -5,8 +5,6 @@
  * an IPv4 address wrapped in an IPv6 one. */
 #include "loop/net.h"
 
-#include "base/digits.h"
-
 #include <arpa/inet.h>
 
 /* A NUL-terminated copy for inet_pton; false when it cannot be an address. */
@@ -100,9 +98,19 @@ static void print_unix(const struct net_addr *a, struct buf *to)
 	}
 }
 
+static char *put_byte(char *at, unsigned value)
+{
+	if (value >= 100)
+		*at++ = (char)('0' + value / 100);
+	if (value >= 10)
+		*at++ = (char)('0' + value / 10 % 10);
+	*at++ = (char)('0' + value % 10);
+	return at;
+}
+
 void net_print_ip(const struct net_addr *a, struct buf *to)
 {
-	char text[INET6_ADDRSTRLEN]; /* also what four numbers and a spill take */
+	char text[INET6_ADDRSTRLEN];
 
 	if (a->len == 0)
 		return;
@@ -116,7 +124,7 @@ void net_print_ip(const struct net_addr *a, struct buf *to)
 		char *at = text;
 
 		for (int i = 0; i < 4; i++) {
-			at = digits_put(at, bytes[i]);
+			at = put_byte(at, bytes[i]);
 			*at++ = '.';
 		}
 		buf_add(to, str_of(text, (size_t)(at - text) - 1));

@@ -16,15 +16,16 @@
 
 enum {
 	ROWS_MOST = 8 * KiB,
-	YIELD_EVERY = 128, /* rows, some 200 us of work */
+	YIELD_ROWS = 128,     /* as many are applied, or */
+	YIELD_RECORDS = 1024, /* read, in some 200 us */
 };
 
 /* Where a worker shares our core it has requests waiting, and the kernel would let us
  * work for milliseconds.  With a core of our own this costs nothing.  A full batch means
  * that we are late, and then we do not wait for others. */
-static void give_way(const struct batch *b, unsigned done)
+static void give_way(const struct batch *b, unsigned done, unsigned every)
 {
-	if (done % YIELD_EVERY == 0 && b->count < ROWS_MOST)
+	if (done % every == 0 && b->count < ROWS_MOST)
 		sched_yield();
 }
 
@@ -98,7 +99,7 @@ bool batch_read(struct batch *b, struct journal *j)
 			b->pins = mem_new(ROWS_MOST * sizeof(*b->pins));
 		}
 		add(b, &record);
-		give_way(b, b->count + b->opened_count + 1);
+		give_way(b, b->count + b->opened_count + 1, YIELD_RECORDS);
 	}
 	return false;
 }
@@ -251,7 +252,7 @@ static bool apply_all(struct batch *b, struct ledger *l, struct access_log *log)
 
 	for (unsigned i = 0; i < b->count; i++) {
 		t.from = &b->rows[i];
-		give_way(b, i + 1);
+		give_way(b, i + 1, YIELD_ROWS);
 		if (!apply_row(&t))
 			return false;
 	}

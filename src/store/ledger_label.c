@@ -2,7 +2,8 @@
  *
  * A label (who asked for what; what came of it; who called) is packed into bytes, and its
  * id is a hash of them, or one of the next few ids while that one is taken: so a table of
- * labels is its own hash table and needs no index.  A cache answers nearly always. Labels
+ * labels is its own hash table and needs no index.  A cache answers nearly always, and
+ * the row before often has the same ones: then nothing is packed or hashed.  Labels
  * that find no place, which takes somebody who constructs collisions, get a fresh id each
  * time and are merely not shared. */
 #include "store/ledger_private.h"
@@ -33,6 +34,7 @@ struct label_slot {
 
 struct label_cache {
 	struct label_slot slots[SLOTS];
+	const struct label_slot *last[LABEL_KINDS]; /* where the last row's were found */
 };
 
 struct label_cache *label_cache_new(void)
@@ -257,14 +259,59 @@ static bool find_or_add(struct ledger *l, const struct packed *raw, int64_t *ret
 	return add(l, &p, ret_id);
 }
 
+/* ---- is it the one of the row before? ---- */
+
+static bool is_number(const char **at, int64_t value)
+{
+	return take_number(at) == value;
+}
+
+static bool is_text(const char **at, str text)
+{
+	return str_eq(take_text(at), str_first(text, TEXT_MOST));
+}
+
+/* In the order of pack. */
+static bool says_the_same(const struct label_slot *slot, enum label_kind kind,
+                          const struct attempt_row *row)
+{
+	const char *at = slot->bytes + 1;
+
+	switch (kind) {
+	case LABEL_REQUEST:
+		return is_number(&at, (int64_t)row->key) &&
+		       is_text(&at, row->operation) && is_text(&at, row->asked) &&
+		       is_text(&at, row->route) && is_number(&at, row->stream) &&
+		       is_text(&at, row->provider) && is_text(&at, row->model);
+	case LABEL_OUTCOME:
+		return is_number(&at, row->status) && is_text(&at, row->fault) &&
+		       is_text(&at, row->answered_model) && is_text(&at, row->finish) &&
+		       is_number(&at, row->usage_kind) &&
+		       is_number(&at, row->client_status);
+	case LABEL_CALLER:
+		return is_text(&at, row->client) && is_text(&at, row->agent);
+	case LABEL_KINDS:
+		break;
+	}
+	return false;
+}
+
 bool label_get(struct ledger *l, enum label_kind kind, const struct attempt_row *row,
                int64_t *ret_id)
 {
+	const struct label_slot *last = l->labels->last[kind];
 	struct packed p;
 
+	/* The slot may have been emptied, or be another label's by now. */
+	if (last && last->len && last->bytes[0] == (char)kind &&
+	    says_the_same(last, kind, row)) {
+		*ret_id = last->id;
+		return true;
+	}
 	pack(&p, kind, row);
 	uint32_t hash = crc32c(0, str_of(p.bytes, p.len));
 	struct label_slot *slot = &l->labels->slots[hash % SLOTS];
+	l->labels->last[kind] = slot;
 	if (likely(slot->hash == hash && slot->len == p.len &&
 	           memcmp(slot->bytes, p.bytes, p.len) == 0)) {
 		*ret_id = slot->id;

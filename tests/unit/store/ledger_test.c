@@ -330,6 +330,39 @@ TEST(ledger_keeps_labels_apart)
 	ledger_close(&l);
 }
 
+/* A row is first held against the labels of the one before it. */
+TEST(ledger_tells_neighbours_apart_by_each_field)
+{
+	enum { ROWS = 2 * 15 };
+	struct ledger *l = open_fresh();
+	struct attempt_row rows[ROWS];
+
+	for (uint64_t i = 0; i < ROWS; i++)
+		rows[i] = done_of(1 + i);
+	rows[1].key++;
+	rows[3].operation = STR("cha");
+	rows[5].asked = STR("fas");
+	rows[7].route = STR("fass");
+	rows[9].stream = false;
+	rows[11].provider = STR("openaj");
+	rows[13].model = STR_NONE;
+	rows[15].status = 201;
+	rows[17].fault = STR("X");
+	rows[19].answered_model = STR("gpt-5-mini-2026");
+	rows[21].finish = STR("length");
+	rows[23].usage_kind = USAGE_ESTIMATED;
+	rows[25].client_status = 499;
+	rows[27].client = STR("127.0.0.2");
+	rows[29].agent = STR("curl/9");
+	CHECK(ledger_begin(l));
+	for (int i = 0; i < ROWS; i++)
+		CHECK(ledger_put_new(l, &rows[i]));
+	CHECK(ledger_commit(l));
+	for (int i = 0; i < ROWS; i++)
+		check_row(l, rows[i]);
+	ledger_close(&l);
+}
+
 TEST(ledger_forgets_labels_with_their_transaction)
 {
 	const char *path = path_in(test_dir());
