@@ -293,15 +293,6 @@ void given_init(struct given *g, struct chat_sink *next)
 	g->text.limit = GIVEN_MOST;
 }
 
-void given_mark(struct given *g)
-{
-	const struct given_event *last = last_of(g);
-
-	g->mark.count = g->count;
-	g->mark.text = g->text.len;
-	g->mark.last_len = last ? last->len[GIVEN_STRINGS - 1] : 0;
-}
-
 void given_undo(struct given *g)
 {
 	if (g->lost)

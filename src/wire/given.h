@@ -84,7 +84,14 @@ size_t given_size(const struct given *g);
 
 /* What comes after given_mark is forgotten by given_undo: the event turned out to be
  * broken, and the client does not get it. */
-void given_mark(struct given *g);
+static inline void given_mark(struct given *g)
+{
+	const struct given_event *last = g->count ? &g->events[g->count - 1] : NULL;
+
+	g->mark.count = g->count;
+	g->mark.text = g->text.len;
+	g->mark.last_len = last ? last->len[GIVEN_STRINGS - 1] : 0;
+}
 void given_undo(struct given *g);
 
 static inline bool given_is_held(const struct given *g)
