@@ -40,7 +40,9 @@ struct attempt {
 	struct attempt *rival; /* another one that is live; see exchange.attempt */
 	const struct target *target;
 	struct place place;
-	struct http_up *up; /* NULL when it is given back or dead */
+	struct health_run health; /* what the board hears of it */
+	usec event_at;            /* of the last meaningful event */
+	struct http_up *up;       /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
 	enum attempt_step step;
