@@ -104,6 +104,10 @@ enum strategy {
 };
 enum on_empty { ON_EMPTY_NEXT, ON_EMPTY_PASS };
 
+/* Of route_limits.hedge, as the table numbers its words. */
+#define HEDGE_OFF ((usec)0)
+#define HEDGE_P95 ((usec)-1)
+
 struct route_limits {
 	usec first_token;     /* before it: the next target is tried; 30 s */
 	usec idle;            /* longest gap between meaningful events; 30 s */
@@ -113,6 +117,8 @@ struct route_limits {
 	unsigned same_target; /* retries on the same target; 1 */
 	unsigned attempts;    /* before the first token; max(3, targets) */
 	usec max_retry_after; /* longest wait for the last candidate; 5 s */
+	usec hedge;           /* HEDGE_OFF, HEDGE_P95, or how long the first may take */
+	unsigned hedge_share; /* of 100 requests, so many may have a second; 10 */
 };
 
 enum { TARGETS_MOST = 32 }; /* of one route, and tried for one name */

@@ -123,6 +123,10 @@ static void add_value(struct buf *to, const struct config_key *key)
 		buf_addf(to, ", %s", key->low);
 	else if (key->low)
 		buf_addf(to, ", %s to %s", key->low, key->high);
+	if (key->kind == KIND_TIME && key->words) {
+		buf_add(to, STR("; or "));
+		add_words(to, key->words);
+	}
 }
 
 static void add_default(struct buf *to, const struct config_key *key)

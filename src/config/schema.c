@@ -44,6 +44,31 @@ static void write_words(struct json_writer *w, const char *words)
 	json_close(w, ']');
 }
 
+/* `off` is a boolean to YAML 1.1 editors. */
+static void write_time(struct json_writer *w, const struct config_key *key)
+{
+	str rest = str_from_z(key->words ? key->words : "");
+
+	json_key(w, STR("anyOf"));
+	json_open(w, '[');
+	json_open(w, '{');
+	write_pattern(w, "^[0-9]+(ms|s|m|h|d)$");
+	json_close(w, '}');
+	json_raw(w, STR("{\"const\":0}"));
+	if (rest.len > 0) {
+		json_open(w, '{');
+		json_key(w, STR("enum"));
+		json_open(w, '[');
+		json_raw(w, STR("false"));
+		while (rest.len > 0)
+			json_str(w, str_cut(&rest, '|'));
+		json_close(w, ']');
+		json_close(w, '}');
+	}
+	json_raw(w, STR(VARIABLE));
+	json_close(w, ']');
+}
+
 static void write_count(struct json_writer *w, const struct config_key *key)
 {
 	json_key(w, STR("anyOf"));
@@ -116,8 +141,7 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 		break;
 	case KIND_TIME:
 	case KIND_TIME_MS:
-		write_any(w, "{\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|m|h|d)$\"},"
-		             "{\"const\":0}");
+		write_time(w, key);
 		break;
 	case KIND_BOOL:
 		write_any(w, "{\"type\":\"boolean\"}");

@@ -211,6 +211,11 @@ static bool store_number(struct reader *r, const struct config_key *key,
 
 	if (!scalar_text(r, key->name, node, &text))
 		return false;
+	if (key->words && config_word_find(key->words, text) >= 0) {
+		if (to)
+			*(int64_t *)to = -config_word_find(key->words, text);
+		return true;
+	}
 	result = number_kinds[key->kind].parse(text, &value);
 	if (result != SCALAR_OK) {
 		note_number(r, key, node, result);

@@ -140,6 +140,15 @@ static const struct config_key defaults_keys[] = {
 	{ .name = "total_stream", .kind = KIND_TIME, AT(route_limits, total_stream),
 	  .low = "10ms", .high = "1d", .fallback = "60m", .example = "60m",
 	  .help = "The same for streams." },
+	{ .name = "hedge", .kind = KIND_TIME, AT(route_limits, hedge), .low = "10ms",
+	  .high = "1h", .words = "off|p95", .fallback = "off", .example = "p95",
+	  .help = "When the first token (or the answer, where it is not streamed) takes "
+	          "longer, the next target is asked as well; the first that answers wins, "
+	          "both are paid. `p95`: longer than 19 of 20 lately took. A request says "
+	          "`x-sluice-hedge: off` for itself." },
+	{ .name = "hedge_share", .kind = KIND_PERCENT, AT(route_limits, hedge_share),
+	  .low = "1", .high = "100", .fallback = "10%", .example = "10%",
+	  .help = "At most so many of 100 requests are hedged." },
 	{ .name = "retry", .kind = KIND_SECTION, .place = 0, .section = SECTION_RETRY,
 	  .help = "How often it is tried before the first token." },
 };
@@ -302,7 +311,6 @@ static const struct config_key route_keys[] = {
 	  .example = "off",
 	  .help = "Between two formats: refuse a request some of which cannot be said to "
 	          "the provider, instead of naming it in `x-sluice-dropped`." },
-	LATER("hedge", "a second attempt beside a slow first one"),
 	LATER("budget", "a bound on what it may cost"),
 	LATER("cache", "answers that are given again"),
 };

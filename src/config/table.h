@@ -13,7 +13,7 @@ enum config_kind {
 	KIND_COUNT,   /* unsigned */
 	KIND_PERCENT, /* unsigned, also written 70% */
 	KIND_SIZE,    /* uint64_t or size_t, bytes */
-	KIND_TIME,    /* usec */
+	KIND_TIME,    /* usec; a word of `words` is minus its place in the list */
 	KIND_TIME_MS, /* unsigned, milliseconds */
 	KIND_BOOL,    /* bool: true, false */
 	KIND_ON_OFF,  /* bool: on, off, true, false */

@@ -13,7 +13,6 @@
 #include "policy/price.h"
 #include "policy/verdict.h"
 
-enum { REASONING_PATIENCE = 4 };
 /* So long one candidate may take to connect before the next is dialled as well. */
 #define DIAL_PATIENCE (700 * USEC_MS)
 #define TOKEN_PATIENCE (4 * USEC_SEC)
@@ -128,8 +127,10 @@ static void give_up_unjournalled(struct exchange *x, struct attempt *a)
 	a->step = ATTEMPT_CLOSE;
 	a->settled = true;
 	health_cancelled(&a->health, loop_of(a)->now);
-	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
+	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE) {
+		x->attempts--; /* it never was */
 		return;
+	}
 	if (!x->attempt)
 		x->attempt = a;
 	exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
@@ -241,19 +242,7 @@ static void on_ready(struct http_up *u)
 	if (a->step != ATTEMPT_SEND)
 		return;
 	go(a, ATTEMPT_AWAIT);
-
-	struct exchange *x = a->x;
-	const struct route_limits *limits = x->candidates.limits;
-	bool is_last = !exchange_has_more(x);
-	bool reasons = a->target->is_known && (a->target->facts.bits & CATALOG_REASONING);
-	usec patience = is_last ? limits->idle : limits->first_token;
-
-	if (!x->skim.stream)
-		patience = limits->answer;
-	else if (reasons)
-		patience *= REASONING_PATIENCE;
-	a->first_due = loop_of(a)->now + patience;
-	exchange_arm(x);
+	attempt_start_clocks(a);
 }
 
 static void on_room(struct http_up *u)
@@ -269,7 +258,7 @@ static void on_head(struct http_up *u, const struct http_response *res)
 
 	note_overhead(a, u);
 	a->status = res->status;
-	a->first_byte = loop_of(a)->now;
+	a->first_byte = a->wire_at = loop_of(a)->now;
 	a->retry_after = verdict_retry_after(res, loop_of(a)->wall);
 	health_head(&a->health, res, loop_of(a)->wall, a->first_byte);
 	relay_head(a, res);
@@ -279,41 +268,8 @@ static size_t on_data(struct http_up *u, str bytes, bool end)
 {
 	struct attempt *a = u->owner;
 
+	a->wire_at = loop_of(a)->now;
 	return relay_data(a, bytes, end);
-}
-
-void attempt_progress(struct attempt *a)
-{
-	usec now = loop_of(a)->now;
-
-	if (a->first_token == 0) {
-		a->first_token = now;
-		health_first_token(&a->health, now);
-		a->first_due = USEC_NEVER;
-		if (a->step == ATTEMPT_AWAIT)
-			go(a, ATTEMPT_STREAM);
-	} else if (now != a->event_at) {
-		health_gap(&a->health, now - a->event_at);
-	}
-	a->event_at = now;
-	a->idle_due = now + a->x->candidates.limits->idle;
-}
-
-/* While the client does not take what we have, silence is not the provider's. */
-void attempt_pause(struct attempt *a, bool paused)
-{
-	if (!a->up)
-		return;
-	if (paused) {
-		a->idle_due = USEC_NEVER;
-		http_up_pause(a->up);
-		return;
-	}
-	a->event_at = loop_of(a)->now;
-	if (a->first_token)
-		a->idle_due = loop_of(a)->now + a->x->candidates.limits->idle;
-	http_up_resume(a->up);
-	exchange_arm(a->x);
 }
 
 /* A pooled connection that died without a byte had gone stale: once more, on a new one,
@@ -343,44 +299,6 @@ static void on_fault(struct http_up *u, fault_t why)
 	if (x->step == STEP_RELAY && relay_is_whole(a))
 		return;
 	attempt_fail(a, why, STR_NONE);
-}
-
-usec attempt_due(const struct attempt *a)
-{
-	if (a->step == ATTEMPT_CLOSE)
-		return USEC_NEVER;
-	return min_of(min_of(a->first_due, a->idle_due), a->second_due);
-}
-
-void attempt_on_time(struct attempt *a)
-{
-	struct exchange *x = a->x;
-	usec now = loop_of(a)->now;
-
-	if (a->step == ATTEMPT_CLOSE)
-		return;
-	if (a->second_due <= now) {
-		a->second_due = USEC_NEVER;
-		exchange_try_beside(x);
-	}
-	if (attempt_due(a) > now)
-		return;
-	if (x->step == STEP_RELAY && !x->client) {
-		/* The client has all of it; the provider does not end its side. */
-		attempt_end(a, NULL, STR_NONE);
-		exchange_settle(x);
-		return;
-	}
-	if (a->awaits_token) {
-		attempt_fail(a, FAULT_NO_TOKEN, STR("it did not come in time"));
-		return;
-	}
-	/* Some send their last event and then nothing: the answer is there all the same.
-	 */
-	if (x->step == STEP_RELAY && relay_is_whole(a))
-		return;
-	attempt_fail(a, a->first_token ? FAULT_UPSTREAM_IDLE : FAULT_FIRST_TOKEN_LATE,
-	             STR_NONE);
 }
 
 /* ---- CLOSE ---- */

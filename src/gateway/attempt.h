@@ -41,7 +41,6 @@ struct attempt {
 	const struct target *target;
 	struct place place;
 	struct health_run health; /* what the board hears of it */
-	usec event_at;            /* of the last meaningful event */
 	struct http_up *up;       /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
@@ -77,6 +76,8 @@ struct attempt {
 	/* times, monotonic; 0 until then */
 	usec began, began_wall, connected, sent, first_byte, first_token, closed;
 	usec first_due, idle_due; /* deadlines; USEC_NEVER: none */
+	usec wire_at, spoke_at;   /* last bytes; last meaningful event, 0: none */
+	usec gap;                 /* between two of these, at most */
 	usec second_due; /* then the next candidate is tried beside it; USEC_NEVER: not */
 	usec overhead;   /* ours, on the way there and back */
 	fault_t why;
@@ -98,22 +99,30 @@ void attempt_settle(struct attempt *a, bool closes);
 void attempt_free(struct attempt *a);
 /* What it has cost so far, as far as is known; COST_UNKNOWN. */
 nanousd attempt_cost(const struct attempt *a);
-/* The nearest of its deadlines. */
-usec attempt_due(const struct attempt *a);
-/* A deadline may have passed. */
-void attempt_on_time(struct attempt *a);
 /* There is news of a token: an attempt that waits for one goes on, or fails. */
 void attempt_on_token(struct attempt *a);
 /* Its token was refused.  True: there is or will be another, so it may be tried again. */
 bool attempt_renew_token(const struct attempt *a);
 /* More of a streamed request body has come in. */
 void attempt_send_more(struct attempt *a, str bytes, bool end);
-/* Something meaningful came: the idle clock starts anew. */
-void attempt_progress(struct attempt *a);
-/* Does the answer count against the idle clock right now? */
-void attempt_pause(struct attempt *a, bool paused);
 /* A record of an exchange that never had an attempt. */
 void attempt_record_none(struct exchange *x);
+
+/* ---- clocks.c ---- */
+
+/* The request has been sent. */
+void attempt_start_clocks(struct attempt *a);
+/* Something meaningful came: the clock of gaps starts anew. */
+void attempt_progress(struct attempt *a);
+/* Does the answer count against the clock of gaps right now? */
+void attempt_pause(struct attempt *a, bool paused);
+/* The nearest of its deadlines. */
+usec attempt_due(const struct attempt *a);
+/* A deadline may have passed. */
+void attempt_on_time(struct attempt *a);
+/* Has the provider shown any life as long as it must?  Only then the client is told by
+ * comments that there is hope. */
+bool attempt_is_alive(const struct attempt *a);
 
 /* ---- send.c ---- */
 

@@ -90,6 +90,7 @@ static void keep_head(struct exchange *x)
 	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
 	                str_eq(alt, STR("sse")));
 	x->strict = str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
+	x->no_hedge = str_eq(http_request_get(x->req, STR("x-sluice-hedge")), STR("off"));
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 
@@ -219,6 +220,8 @@ static enum flow step_route(struct exchange *x)
 	if (x->skim.stream && operations[x->endpoint->operation].is_chat &&
 	    x->endpoint->wire->frames == FRAMES_SSE && !x->as_array)
 		x->hold_until = x->worker->loop.now + 8 * USEC_SEC;
+	if (limits->hedge != HEDGE_OFF)
+		worker_earn_hedge(x->worker, limits->hedge_share);
 	return exchange_go(x, STEP_TRY);
 }
 

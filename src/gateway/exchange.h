@@ -68,6 +68,7 @@ struct exchange {
 	str path_model; /* of formats that have it in the path, decoded */
 	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
 	bool strict;    /* nothing may be lost between formats */
+	bool no_hedge;  /* nobody is asked beside another */
 	/* the request's body */
 	struct retained body;
 	uint64_t body_bytes;  /* all of it, also what was streamed through */
@@ -97,6 +98,7 @@ struct exchange {
 	usec paced_at;  /* the same for a provider that said when to come back */
 	usec come_back; /* how long the client shall wait, when nothing could be tried */
 	unsigned attempts; /* begun */
+	uint8_t hedges;    /* of these, beside one that had been sent */
 	usec retry_at;     /* the next try waits until then; 0: no wait */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */

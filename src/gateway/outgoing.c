@@ -182,6 +182,16 @@ void relay_commit_early(struct exchange *x)
 	x->hold_until = USEC_NEVER;
 }
 
+/* Somebody is at work for this client, as far as one can see. */
+static bool has_hope(const struct exchange *x)
+{
+	bool alive = x->retry_at != 0;
+
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		alive |= attempt_is_alive(a);
+	return alive;
+}
+
 void relay_comment(struct exchange *x)
 {
 	const struct attempt *a = x->attempt;
@@ -189,7 +199,7 @@ void relay_comment(struct exchange *x)
 
 	x->comment_at = x->worker->loop.now + COMMENT_EVERY;
 	if (!x->client || !x->is_stream || !relay_may_comment(x) ||
-	    !http_has_room(x->client) || (a && a->in_long_event))
+	    !http_has_room(x->client) || (a && a->in_long_event) || !has_hope(x))
 		return;
 	outgoing_init(&out);
 	buf_add(&out.text, STR(": keep-alive\n\n"));

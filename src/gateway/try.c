@@ -56,17 +56,26 @@ static bool choose_fresh(struct exchange *x, fault_t *why)
 	return false;
 }
 
-bool exchange_has_more(const struct exchange *x)
+/* Attempts that were made because another took long are not counted. */
+static bool is_used_up(const struct exchange *x)
+{
+	return x->attempts - x->hedges >= x->candidates.limits->attempts;
+}
+
+static bool has_fresh(const struct exchange *x)
 {
 	fault_t why;
 
-	if (x->attempts >= x->candidates.limits->attempts)
-		return false;
 	for (unsigned at = x->begun; at < x->candidates.count; at++) {
 		if (is_usable(x, at, &why))
 			return true;
 	}
 	return false;
+}
+
+bool exchange_has_more(const struct exchange *x)
+{
+	return !is_used_up(x) && has_fresh(x);
 }
 
 /* Claims a place for the next attempt. */
@@ -131,6 +140,12 @@ static usec wait_of(const struct provider *p, const struct route_limits *limits)
 	return p->retry_wait == USEC_NEVER ? limits->max_retry_after : p->retry_wait;
 }
 
+/* It would be the same elsewhere. */
+static bool is_final(fault_t why)
+{
+	return why->next == FAULT_GIVE_UP || why->next == FAULT_IF_ASKED;
+}
+
 /* The same candidate once more: with another key, another token, or as it was. */
 static bool choose_same(struct exchange *x, const struct attempt *a, bool is_last)
 {
@@ -167,8 +182,7 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	usec wait = a->retry_after;
 	fault_t why;
 
-	if (a->why->next == FAULT_GIVE_UP || a->why->next == FAULT_IF_ASKED ||
-	    x->body_dropped || !x->client || x->attempts >= limits->attempts)
+	if (is_final(a->why) || x->body_dropped || !x->client || is_used_up(x))
 		return false;
 	if (choose_same(x, a, !exchange_has_more(x)) || choose_fresh(x, &why))
 		return true;
@@ -247,6 +261,8 @@ void exchange_commit(struct attempt *a)
 {
 	struct exchange *x = a->x;
 
+	if (x->attempt != a && x->attempt->sent)
+		x->worker->counts.hedges_won++;
 	lead(x, a);
 	if (a->rival)
 		exchange_end_rivals(x, NULL);
@@ -281,14 +297,33 @@ static unsigned count_live(const struct exchange *x)
 	return n;
 }
 
+/* One that was sent is late.  A second costs money, so not every request may have one. */
+static bool may_hedge(struct exchange *x)
+{
+	return count_live(x) == 1 && x->body_whole && has_fresh(x) &&
+	       worker_spend_hedge(x->worker);
+}
+
 void exchange_try_beside(struct exchange *x)
 {
+	unsigned before = x->attempts;
+	bool is_hedge = false;
 	fault_t why;
 
-	if (x->step != STEP_TRY || x->body_dropped || count_live(x) == LIVE_MOST ||
-	    !exchange_has_more(x) || !choose_fresh(x, &why))
+	if (x->step != STEP_TRY || x->body_dropped)
+		return;
+	for (const struct attempt *a = x->attempt; a; a = a->rival)
+		is_hedge |= a->sent != 0;
+	if (is_hedge ? !may_hedge(x)
+	             : count_live(x) == LIVE_MOST || !exchange_has_more(x))
+		return;
+	if (!choose_fresh(x, &why))
 		return;
 	attempt_start(x);
+	if (is_hedge && x->attempts > before) {
+		x->hedges++;
+		x->worker->counts.hedges++;
+	}
 	exchange_arm(x);
 }
 
@@ -308,9 +343,7 @@ static bool are_stuck(const struct exchange *x)
 /* Others are live.  What one of them says about the request itself holds for all. */
 static void failed_beside(struct exchange *x, struct attempt *a)
 {
-	bool is_final = a->why->next == FAULT_GIVE_UP && a->why->owner == FAULT_OF_CLIENT;
-
-	if (is_final) {
+	if (is_final(a->why) && a->why->owner != FAULT_OF_US) {
 		lead(x, a);
 		exchange_fail(x, a->why, a->detail);
 		exchange_run(x);

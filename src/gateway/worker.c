@@ -5,7 +5,7 @@
 #include "gateway/attempt.h"
 #include "loop/thread.h"
 
-enum { INBOX_MOST = 65536, HEAD_MOST = 64 * KiB };
+enum { INBOX_MOST = 65536, HEAD_MOST = 64 * KiB, HEDGES_KEPT = 10 };
 
 struct newcomer {
 	struct letter letter;
@@ -91,6 +91,7 @@ bool worker_init(struct worker *w, struct gateway *g, unsigned index,
 	key_hasher_init(&w->hasher, g->pepper);
 	w->head.limit = HEAD_MOST;
 	sys_random(&w->chance, sizeof(w->chance));
+	w->hedge_credit = 100; /* the first that is late need not be the tenth */
 	w->generation = atomic_load(&g->generation);
 	w->plan = plan_new(g, &w->io, &w->origins);
 	w->server = (struct http_server){
@@ -190,6 +191,19 @@ void worker_stop(struct worker *w)
 {
 	atomic_store(&w->stop, true);
 	loop_wake(&w->loop);
+}
+
+void worker_earn_hedge(struct worker *w, unsigned share)
+{
+	w->hedge_credit = min_of(w->hedge_credit + share, HEDGES_KEPT * 100u);
+}
+
+bool worker_spend_hedge(struct worker *w)
+{
+	if (w->hedge_credit < 100)
+		return false;
+	w->hedge_credit -= 100;
+	return true;
 }
 
 /* xorshift64*: for spreading load, never for secrets. */

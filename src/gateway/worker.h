@@ -10,6 +10,7 @@
 
 struct worker_counts {
 	uint64_t exchanges, attempts, refused, failed, cancelled;
+	uint64_t hedges, hedges_won;
 	uint64_t events;
 	uint64_t lost_closes; /* the journal was full when an attempt closed */
 };
@@ -29,7 +30,8 @@ struct worker {
 	unsigned generation;   /* of the plan */
 	struct list exchanges; /* live ones */
 	unsigned live;
-	bool awaits_token; /* some of them do */
+	bool awaits_token;     /* some of them do */
+	unsigned hedge_credit; /* in hundredths of a hedge */
 	struct worker_counts counts;
 	struct mailbox inbox;  /* new connections */
 	_Atomic unsigned load; /* connections, for the acceptor */
@@ -60,4 +62,9 @@ void worker_join(struct worker *w);
 
 /* An exchange of ours waits for that token: its attempt hears of the news. */
 void worker_await_token(struct worker *w, struct token_source *s);
+/* Requests that may be hedged earn the right to it: `share` of 100 of them have it.  What
+ * was not used is kept for a burst of ten. */
+void worker_earn_hedge(struct worker *w, unsigned share);
+/* False: there is none left. */
+must_check bool worker_spend_hedge(struct worker *w);
 uint64_t worker_random(struct worker *w);

@@ -187,6 +187,7 @@ static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t
 		if (str_eq(m->key, STR("role")) || !is_content(&m->value))
 			continue;
 		found = true;
+		t->is_thinking = str_starts(m->key, STR("reasoning"));
 		say_text(t, m->value, said);
 	}
 	return found;

@@ -62,6 +62,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_OPEN:
 		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
 		t->text_bytes += e->text.len;
+		t->is_thinking = e->what == CHAT_REASONING;
 		if (e->what == CHAT_CALL || e->what == CHAT_IMAGE ||
 		    e->what == CHAT_AUDIO || e->what == CHAT_FOREIGN)
 			s->found->is_meaningful = true;
@@ -91,8 +92,10 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_ODD:
 		t->unknown++;
 		break;
-	case CHAT_CITE:
 	case CHAT_CLOSE:
+		t->is_thinking = false;
+		break;
+	case CHAT_CITE:
 		break;
 	}
 	if (s->next)

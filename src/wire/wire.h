@@ -40,8 +40,9 @@ struct tap {
 	struct chat_reader *reader; /* of neutral events; NULL: the format's own tap */
 	/* found so far */
 	bool has_usage, bad_usage;
-	bool done;              /* the format's own end mark */
-	uint32_t finished;      /* choices with a finish reason */
+	bool done;         /* the format's own end mark */
+	bool is_thinking;  /* a block of reasoning is open: it was the last thing said */
+	uint32_t finished; /* choices with a finish reason */
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
 	uint64_t text_bytes;    /* of generated text, for estimates */

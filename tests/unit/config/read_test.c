@@ -66,7 +66,7 @@ static const struct broken rows[] = {
 	{ V "providers: { openai: { limits: { rpm: 60/min } } }\n", "E110", 2, 39, "500",
 	  0 },
 	{ ROUTE "{ targets: [mock/echo], strategy: quickest }\n", "E112", 4, 43, "", 0 },
-	{ ROUTE "{ targets: [mock/echo], hedge: 2s }\n", "E105", 4, 33, "planned", 0 },
+	{ ROUTE "{ targets: [mock/echo], budget: 2 }\n", "E105", 4, 33, "planned", 0 },
 	/* values */
 	{ "version: 2\n", "E111", 1, 10, "it must be 1", 0 },
 	{ "version: one\n", "E110", 1, 10, "1", 0 },
