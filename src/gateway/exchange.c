@@ -10,6 +10,7 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/pick.h"
 #include "gateway/step.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -289,6 +290,7 @@ static enum flow step_settle(struct exchange *x)
 	else
 		attempt_record_none(x);
 	x->step = STEP_ENDED;
+	pick_leave(x);
 	retained_free(&x->body);
 	if (x->attempt)
 		attempt_free(x->attempt);

@@ -40,6 +40,11 @@ void board_free(struct board **b)
 	*b = NULL;
 }
 
+void board_clear(struct board *b)
+{
+	memset(b->cells, 0, sizeof(b->cells));
+}
+
 uint64_t board_mark(const struct board *b, str secret)
 {
 	return secret.len ? mix_text(~b->seed, secret) : 0;

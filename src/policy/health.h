@@ -25,6 +25,7 @@
 #pragma once
 #include "base/fault.h"
 #include "base/usec.h"
+#include "config/config.h"
 #include "http/head.h"
 #include "policy/histogram.h"
 
@@ -40,6 +41,8 @@ struct health {
 /* seed: random, so that names from outside cannot be made to collide. */
 struct board *board_new(uint64_t seed);
 void board_free(struct board **b);
+/* Forgets everything; only while no attempt is under way. */
+void board_clear(struct board *b);
 
 /* The fingerprint of a key, for a name of its cell; it says nothing about the key. */
 uint64_t board_mark(const struct board *b, str secret);
@@ -51,13 +54,6 @@ struct health health_of(struct board *b, str provider, uint64_t key_mark, str mo
 
 /* ---- may an attempt begin? ---- */
 
-/* What the configuration allows a provider as a whole; 0: unbounded. */
-struct health_limits {
-	unsigned rpm; /* requests in any minute */
-	unsigned tpm; /* tokens in any minute, as estimated before and settled after */
-	unsigned concurrent; /* attempts at a time */
-};
-
 enum health_answer {
 	HEALTH_OK,
 	HEALTH_PROBE,  /* yes: as the one probe of a provider that was ill */
@@ -67,8 +63,8 @@ enum health_answer {
 	                `concurrent`) */
 	HEALTH_ILL,  /* no: the breaker is open until then; it can be reached */
 	HEALTH_DEAD, /* no: the breaker is open until then; nobody is there */
+	HEALTH_ANSWERS,
 };
-enum { HEALTH_ANSWERS = HEALTH_DEAD + 1 };
 /* "ok", "probe", "scarce", "paced", "full", "ill", "dead". */
 const char *health_answer_name(enum health_answer answer);
 
@@ -86,16 +82,17 @@ struct health_run {
 /* Asks, and claims on OK and PROBE: *run is filled.  tokens: an estimate of what the
  * request will use, for `tpm` and headroom.  ret_until: when to ask again (0 on yes). */
 enum health_answer health_admit(const struct health *h,
-                                const struct health_limits *limits, uint32_t tokens,
+                                const struct provider_limits *limits, uint32_t tokens,
                                 bool stream, usec now, struct health_run *ret_run,
                                 usec *ret_until);
 /* Asks without claiming anything: for ordering and for people. */
-enum health_answer health_look(const struct health *h, const struct health_limits *limits,
-                               uint32_t tokens, usec now, usec *ret_until);
+enum health_answer health_look(const struct health *h,
+                               const struct provider_limits *limits, uint32_t tokens,
+                               usec now, usec *ret_until);
 /* The last resort, when every candidate has said no: what said SCARCE or ILL is tried all
  * the same, what is DEAD only as the one probe, before its time.  Configured limits and
  * 429s still hold.  False: no. */
-bool health_insist(const struct health *h, const struct health_limits *limits,
+bool health_insist(const struct health *h, const struct provider_limits *limits,
                    uint32_t tokens, bool stream, usec now, struct health_run *ret_run);
 /* May the same provider be asked once more by the same request?  Takes from its retry
  * budget: a fifth of the attempts, and ten at first. */
@@ -103,7 +100,8 @@ bool health_may_repeat(const struct health *h);
 
 /* ---- what happened ---- */
 
-void health_connected(struct health_run *run);
+/* is_new false: a connection from the pool, which proves nothing. */
+void health_connected(struct health_run *run, bool is_new);
 /* A final head came: its rate headers are learned from (x-ratelimit-*,
  * anthropic-ratelimit-*), and a 2xx ends the pacing after 429s. */
 void health_head(struct health_run *run, const struct http_response *res, usec wall_now,

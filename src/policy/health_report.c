@@ -59,13 +59,14 @@ static struct blame blame_of(fault_t why, const struct health_run *run)
 	return (struct blame){ 0 };
 }
 
-void health_connected(struct health_run *run)
+void health_connected(struct health_run *run, bool is_new)
 {
 	struct health_cell *p = run->at.provider;
 
 	run->connected = true;
 	/* Somebody is there: that is all which was in doubt. */
-	if (p && run->probes & 1u << HEALTH_PROVIDER && breaker_see(&p->breaker).dead) {
+	if (p && is_new && run->probes & 1u << HEALTH_PROVIDER &&
+	    breaker_see(&p->breaker).dead) {
 		breaker_close(&p->breaker, TRIAL);
 		run->probes &= (uint8_t) ~(1u << HEALTH_PROVIDER);
 	}
