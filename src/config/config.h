@@ -164,6 +164,7 @@ struct config {
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */
 	unsigned route_count;
+	bool has_affinity; /* a route has a strategy that keeps conversations together */
 	struct route_limits defaults; /* for targets named directly */
 	const struct found *found;    /* policy/found.h; the gateway's, NULL elsewhere */
 	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */

@@ -315,6 +315,9 @@ static void tell_health(struct attempt *a)
 		health_ended(&a->health, a->why, a->retry_after,
 		             is_told ? u->input + u->output : 0, is_told ? u->output : 0,
 		             a->closed);
+	if (!a->why && a->x->session)
+		board_remember(a->x->worker->gateway->board, a->x->session, &a->health.at,
+		               a->closed);
 	pick_wake(a->x->plan, a->target->provider, a->closed);
 }
 

@@ -83,6 +83,7 @@ struct exchange {
 	struct skimmed skim;
 	struct chat_request *chat; /* read for another format; NULL until it is needed */
 	/* where it may go */
+	uint64_t session; /* the conversation, as far as can be told; 0: not asked */
 	struct candidates candidates;
 	uint8_t order[TARGETS_MOST];
 	uint8_t begun;      /* of order: so many were tried, or cannot be */

@@ -20,8 +20,7 @@ struct health pick_health(const struct exchange *x, unsigned candidate, unsigned
 	                 t->is_known || x->candidates.route.len > 0);
 }
 
-/* What it will use, as far as can be told: four bytes for a token, and the answer. */
-static uint32_t estimate(const struct exchange *x)
+uint32_t pick_estimate(const struct exchange *x)
 {
 	uint64_t tokens = x->body_bytes / 4 + x->skim.max_tokens;
 
@@ -58,6 +57,9 @@ static unsigned choose_key(const struct exchange *x, const struct place *place,
 		if (a > best)
 			continue;
 		health_see(&h, now, &v);
+		if (x->session &&
+		    board_is_warm(x->worker->gateway->board, x->session, &h, now))
+			v.limited_at = -1;
 		if (a == best && v.limited_at >= best_limited)
 			continue;
 		best = a;
@@ -115,13 +117,24 @@ bool pick_admit(struct exchange *x, struct place place)
 
 	/* First come, first served, where some wait already. */
 	if (is_queue_head(x, p) &&
-	    health_admit(&h, &p->limits, estimate(x), x->skim.stream, x->worker->loop.now,
-	                 &x->admitted, &until) <= HEALTH_PROBE) {
+	    health_admit(&h, &p->limits, pick_estimate(x), x->skim.stream,
+	                 x->worker->loop.now, &x->admitted, &until) <= HEALTH_PROBE) {
 		admitted(x, place);
 		return true;
 	}
 	x->skipped |= (uint32_t)1 << place.at;
 	return false;
+}
+
+bool pick_is_well(const struct exchange *x, unsigned at)
+{
+	const struct provider *p = provider_at(x, at);
+	struct place place = { .at = (uint8_t)at };
+	struct health h = health_at(x, &place);
+	usec until;
+
+	return health_look(&h, &p->limits, pick_estimate(x), x->worker->loop.now,
+	                   &until) < HEALTH_ILL;
 }
 
 /* ---- the last resort ---- */
@@ -147,7 +160,7 @@ static unsigned look_at_passed(struct exchange *x, struct passed ret[TARGETS_MOS
 		p->place = (struct place){ .at = (uint8_t)at };
 		p->health = health_at(x, &p->place);
 		p->answer = health_look(&p->health, &provider_at(x, at)->limits,
-		                        estimate(x), now, &p->until);
+		                        pick_estimate(x), now, &p->until);
 		/* Room, but not before those who wait already. */
 		if (p->answer <= HEALTH_PROBE) {
 			p->answer = HEALTH_FULL;
@@ -175,7 +188,7 @@ static bool insist(struct exchange *x, struct passed *list, unsigned count,
 {
 	for (struct passed *p; (p = soonest(list, count, answer));) {
 		if (health_insist(&p->health, &provider_at(x, p->place.at)->limits,
-		                  estimate(x), x->skim.stream, x->worker->loop.now,
+		                  pick_estimate(x), x->skim.stream, x->worker->loop.now,
 		                  &x->admitted)) {
 			admitted(x, p->place);
 			return true;

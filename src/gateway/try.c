@@ -67,7 +67,7 @@ static bool has_fresh(const struct exchange *x)
 	fault_t why;
 
 	for (unsigned at = x->begun; at < x->candidates.count; at++) {
-		if (is_usable(x, at, &why))
+		if (is_usable(x, at, &why) && pick_is_well(x, at))
 			return true;
 	}
 	return false;

@@ -46,6 +46,8 @@ void board_clear(struct board *b);
 
 /* The fingerprint of a key, for a name of its cell; it says nothing about the key. */
 uint64_t board_mark(const struct board *b, str secret);
+/* Scatters text for a hint that goes no further than this board. */
+uint64_t board_hash(const struct board *b, uint64_t seed, str text);
 /* The cells of a target.  create false: those of model and target only if they are there
  * already (for names which come from clients, so that they cannot fill the board).  The
  * same names give the same cells for ever. */
@@ -147,9 +149,21 @@ struct health_view {
 	unsigned failing;           /* share of attempts that failed lately, per mille */
 	unsigned attempts;          /* seen, as far as they still count; at most 65535 */
 	unsigned in_flight;         /* at the provider */
+	unsigned busy;              /* of these, for the model */
 	unsigned tokens_per_second; /* of one stream; 0: unknown */
 	usec limited_at;            /* its last 429; 0: never */
 	int64_t requests_left, tokens_left; /* by its headers; -1: unknown */
 	uint32_t context;                   /* learned; 0: unknown */
 };
 void health_see(const struct health *h, usec now, struct health_view *ret);
+
+/* ---- conversations ---- */
+
+/* Prompt caches last five minutes, where not longer. */
+#define BOARD_WARM_FOR (300 * USEC_SEC)
+/* The conversation was answered by that target.  A bounded table: of those that fall into
+ * the same four places the one that is oldest goes. session 0: nothing. */
+void board_remember(struct board *b, uint64_t session, const struct health *h, usec now);
+/* Was it answered there last, and not longer ago than caches last? */
+bool board_is_warm(const struct board *b, uint64_t session, const struct health *h,
+                   usec now);
