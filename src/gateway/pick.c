@@ -1,6 +1,8 @@
 #include "gateway/pick.h"
 
+#include "gateway/ask.h"
 #include "gateway/attempt.h"
+#include "gateway/session.h"
 
 enum { QUEUE_MOST = 1024 /* exchanges of one worker that wait for one provider */ };
 
@@ -9,22 +11,50 @@ static const struct provider *provider_at(const struct exchange *x, unsigned at)
 	return x->candidates.list[x->order[at]].provider;
 }
 
-struct health pick_health(const struct exchange *x, unsigned candidate, unsigned key_at)
+static struct ask ask_of(const struct exchange *x)
 {
-	const struct target *t = &x->candidates.list[candidate];
-	const struct provider *p = t->provider;
-
-	/* Names that only a client has written are not remembered. */
-	return health_of(x->worker->gateway->board, p->name,
-	                 x->plan->marks[p->index][key_at], t->model,
-	                 t->is_known || x->candidates.route.len > 0);
+	return (struct ask){
+		.board = x->worker->gateway->board,
+		.marks = x->plan->marks,
+		.candidates = &x->candidates,
+		.session = x->session,
+		.body_bytes = x->body_bytes,
+		.max_tokens = x->skim.max_tokens,
+		.stream = x->skim.stream,
+		.now = x->worker->loop.now,
+	};
 }
 
-uint32_t pick_estimate(const struct exchange *x)
+static struct health health_with(const struct exchange *x, unsigned at, unsigned key)
 {
-	uint64_t tokens = x->body_bytes / 4 + x->skim.max_tokens;
+	struct ask a = ask_of(x);
 
-	return (uint32_t)min_of(tokens, (uint64_t)INT32_MAX);
+	return ask_health(&a, x->order[at], key);
+}
+
+static uint32_t estimate(const struct exchange *x)
+{
+	struct ask a = ask_of(x);
+
+	return ask_tokens(&a);
+}
+
+void pick_order(struct exchange *x)
+{
+	struct order_target list[TARGETS_MOST];
+
+	for (unsigned i = 0; i < x->candidates.count; i++)
+		x->order[i] = (uint8_t)i;
+	/* In order: nothing needs to be known before it is their turn. */
+	if (x->candidates.strategy == STRATEGY_ORDERED || x->candidates.count < 2)
+		return;
+	if (!x->session)
+		x->session = session_of_body(x);
+	struct ask a = ask_of(x);
+	for (unsigned i = 0; i < x->candidates.count; i++)
+		list[i] = ask_facts(&a, i);
+	order_targets(x->candidates.strategy, list, x->candidates.count,
+	              worker_random(x->worker) | 1, x->order);
 }
 
 /* ---- keys ---- */
@@ -48,7 +78,7 @@ static unsigned choose_key(const struct exchange *x, const struct place *place,
 	unsigned chosen = 0;
 
 	for (unsigned i = 0; i < p->key_count; i++) {
-		struct health h = pick_health(x, x->order[place->at], i);
+		struct health h = health_with(x, place->at, i);
 		struct health_view v;
 
 		if (place->keys_tried >> i & 1)
@@ -87,7 +117,7 @@ static struct health health_at(const struct exchange *x, struct place *place)
 	if (p->key_count > 1)
 		place->key_at = (uint8_t)choose_key(x, place, &h);
 	else
-		h = pick_health(x, x->order[place->at], 0);
+		h = health_with(x, place->at, 0);
 	return h;
 }
 
@@ -117,8 +147,8 @@ bool pick_admit(struct exchange *x, struct place place)
 
 	/* First come, first served, where some wait already. */
 	if (is_queue_head(x, p) &&
-	    health_admit(&h, &p->limits, pick_estimate(x), x->skim.stream,
-	                 x->worker->loop.now, &x->admitted, &until) <= HEALTH_PROBE) {
+	    health_admit(&h, &p->limits, estimate(x), x->skim.stream, x->worker->loop.now,
+	                 &x->admitted, &until) <= HEALTH_PROBE) {
 		admitted(x, place);
 		return true;
 	}
@@ -133,8 +163,8 @@ bool pick_is_well(const struct exchange *x, unsigned at)
 	struct health h = health_at(x, &place);
 	usec until;
 
-	return health_look(&h, &p->limits, pick_estimate(x), x->worker->loop.now,
-	                   &until) < HEALTH_ILL;
+	return health_look(&h, &p->limits, estimate(x), x->worker->loop.now, &until) <
+	       HEALTH_ILL;
 }
 
 /* ---- the last resort ---- */
@@ -160,7 +190,7 @@ static unsigned look_at_passed(struct exchange *x, struct passed ret[TARGETS_MOS
 		p->place = (struct place){ .at = (uint8_t)at };
 		p->health = health_at(x, &p->place);
 		p->answer = health_look(&p->health, &provider_at(x, at)->limits,
-		                        pick_estimate(x), now, &p->until);
+		                        estimate(x), now, &p->until);
 		/* Room, but not before those who wait already. */
 		if (p->answer <= HEALTH_PROBE) {
 			p->answer = HEALTH_FULL;
@@ -188,7 +218,7 @@ static bool insist(struct exchange *x, struct passed *list, unsigned count,
 {
 	for (struct passed *p; (p = soonest(list, count, answer));) {
 		if (health_insist(&p->health, &provider_at(x, p->place.at)->limits,
-		                  pick_estimate(x), x->skim.stream, x->worker->loop.now,
+		                  estimate(x), x->skim.stream, x->worker->loop.now,
 		                  &x->admitted)) {
 			admitted(x, p->place);
 			return true;

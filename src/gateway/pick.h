@@ -6,21 +6,12 @@
 #pragma once
 #include "gateway/exchange.h"
 
-/* The health of a candidate (an index into x->candidates.list), with one of its
- * provider's keys. */
-struct health pick_health(const struct exchange *x, unsigned candidate, unsigned key_at);
 /* Claims a place for an attempt there, with the best key that was not tried yet: x->next
  * and x->admitted.  False: passed over, and remembered in x->skipped. */
 bool pick_admit(struct exchange *x, struct place place);
 
-/* The request's tokens, as far as can be told: four bytes for one, and the answer. */
-uint32_t pick_estimate(const struct exchange *x);
-/* x->order, by the strategy of its route (ordering.c). */
+/* x->order, by the strategy of its route. */
 void pick_order(struct exchange *x);
-struct order_target;
-/* What it goes by, of each candidate; TARGETS_MOST. */
-void pick_facts(const struct exchange *x, struct order_target *ret);
-
 /* Is that one worth leaving another for, which is only slow? */
 bool pick_is_well(const struct exchange *x, unsigned at);
 

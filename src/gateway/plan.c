@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/ask.h"
 
 enum { POOL_KEEP = 1024 };
 #define WARM_FOR (300 * USEC_SEC)
@@ -62,16 +63,6 @@ static void origin_free(struct origin *o)
 	free(o);
 }
 
-/* One at least: of no key. */
-static uint64_t *marks_new(struct gateway *g, const struct provider *p)
-{
-	uint64_t *marks = mem_new((p->key_count + 1) * sizeof(uint64_t));
-
-	for (unsigned i = 0; i < p->key_count; i++)
-		marks[i] = board_mark(g->board, p->keys[i].text);
-	return marks;
-}
-
 struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origins)
 {
 	struct plan *p = new_of(struct plan);
@@ -83,14 +74,13 @@ struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origin
 	p->users = 1;
 	p->origins = mem_new(p->config->provider_count * sizeof(struct origin *));
 	p->tokens = mem_new(p->config->provider_count * sizeof(struct token_source *));
-	p->marks = mem_new(p->config->provider_count * sizeof(uint64_t *));
+	p->marks = ask_marks_new(g->board, p->config);
 	p->queues = mem_new(p->config->provider_count * sizeof(struct list));
 	p->queue_counts = mem_new(p->config->provider_count * sizeof(unsigned));
 	for (unsigned i = 0; i < p->config->provider_count; i++) {
 		const struct provider *provider = &p->config->providers[i];
 
 		list_init(&p->queues[i]);
-		p->marks[i] = marks_new(g, provider);
 		if (provider->disabled.len)
 			continue;
 		list_each (origins, it) {
@@ -133,9 +123,8 @@ void plan_unref(struct plan **p)
 			origin_free(o);
 		token_source_unref(&plan->tokens[i]);
 		assert(list_is_empty(&plan->queues[i]));
-		free(plan->marks[i]);
 	}
-	free(plan->marks);
+	ask_marks_free(&plan->marks, plan->config);
 	free(plan->queues);
 	free(plan->queue_counts);
 	free(plan->origins);

@@ -148,6 +148,16 @@ static unsigned draw(const struct ranking *r, const uint8_t *order, unsigned n,
 	return 0;
 }
 
+static unsigned heaviest(const struct ranking *r, const uint8_t *order, unsigned n)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i < n; i++)
+		if (r->list[order[i]].weight > r->list[order[best]].weight)
+			best = i;
+	return best;
+}
+
 static bool is_learning(enum strategy s)
 {
 	return s != STRATEGY_ORDERED && s != STRATEGY_WEIGHTED;
@@ -209,8 +219,13 @@ void order_targets(enum strategy strategy, const struct order_target *list,
 		if (warm < 0 && list[ret_order[i]].is_warm)
 			warm = (int)i;
 	}
-	if (warm >= 0 && stays(strategy, &list[ret_order[warm]], &list[ret_order[0]]))
+	if (chance == 0 && strategy == STRATEGY_WEIGHTED && warm < 0)
+		to_front(ret_order, heaviest(&r, ret_order, ready));
+	else if (warm >= 0 &&
+	         stays(strategy, &list[ret_order[warm]], &list[ret_order[0]]))
 		to_front(ret_order, (unsigned)warm);
+	else if (chance == 0)
+		return;
 	else if (strategy == STRATEGY_WEIGHTED)
 		to_front(ret_order, draw(&r, ret_order, ready, chance));
 	else if ((strategy == STRATEGY_FASTEST || strategy == STRATEGY_ADAPTIVE) &&
