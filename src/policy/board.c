@@ -126,6 +126,11 @@ usec health_answer_quantile(const struct health *h, unsigned per_mille)
 	return h->model ? quantile(&h->model->answers, per_mille, STREAMS_ENOUGH) : 0;
 }
 
+usec health_used_at(const struct health *h)
+{
+	return h->provider ? LOAD(h->provider->used_at) : 0;
+}
+
 uint32_t health_context(const struct health *h)
 {
 	return h->model ? LOAD(h->model->context) : 0;

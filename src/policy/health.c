@@ -204,8 +204,10 @@ static void begin(struct health_run *run, uint32_t tokens, bool counted)
 {
 	struct health *h = &run->at;
 
-	if (h->provider)
+	if (h->provider) {
+		STORE(h->provider->used_at, run->began);
 		pay_for_repeats(h->provider);
+	}
 	if (h->model)
 		ADD(h->model->in_flight, 1);
 	if (h->target) {

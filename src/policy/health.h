@@ -125,6 +125,8 @@ void health_ended(struct health_run *run, fault_t why, usec retry_after, uint64_
 void health_cancelled(struct health_run *run, usec now);
 /* A check without a request (probe: 30s): the provider answered, or why not. */
 void health_checked(const struct health *h, fault_t why, usec now);
+/* When an attempt last began at the provider; 0: never. */
+usec health_used_at(const struct health *h);
 /* The model's context turned out to be no larger than that. */
 void health_learn_context(const struct health *h, uint32_t tokens);
 

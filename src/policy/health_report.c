@@ -263,7 +263,8 @@ void health_checked(const struct health *h, fault_t why, usec now)
 
 		if (b.points[HEALTH_PROVIDER])
 			breaker_fail(&p->breaker, b.points[HEALTH_PROVIDER], b.is_dead,
-			             false, 0, cell_mix(p->id, (uint64_t)now), now);
+			             breaker_take_probe(&p->breaker, false, now), 0,
+			             cell_mix(p->id, (uint64_t)now), now);
 		return;
 	}
 	v = breaker_see(&p->breaker);

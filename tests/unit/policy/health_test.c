@@ -344,7 +344,7 @@ TEST(the_last_resort_is_one_probe_of_the_dead_and_all_of_the_ill)
 	CHECK(health_insist(&dead, &none, 1, true, 2, &runs[0]));
 	CHECK(!health_insist(&dead, &none, 1, true, 2, &runs[1]));
 	health_ended(&runs[0], FAULT_CONNECT_FAILED, 0, 0, 0, 3);
-	CHECK_INT(health_look(&dead, &none, 1, 3 + BREAKER_COOLDOWN, &until),
+	CHECK_INT(health_look(&dead, &none, 1, 3 + BREAKER_COOLDOWN / 2, &until),
 	          HEALTH_DEAD);
 	for (int i = 0; i < 3; i++)
 		CHECK(health_insist(&ill, &none, 1, true, 2, &runs[i]));
@@ -408,6 +408,9 @@ TEST(a_check_without_a_request_closes_and_opens)
 	for (int i = 0; i < 3; i++)
 		health_checked(&h, FAULT_CONNECT_FAILED, 1);
 	CHECK_INT(health_look(&h, &none, 1, 2, &until), HEALTH_DEAD);
+	/* When it is time for a probe, the check is one. */
+	health_checked(&h, FAULT_CONNECT_FAILED, until);
+	CHECK_INT(health_look(&h, &none, 1, until + USEC_SEC, &until), HEALTH_DEAD);
 	health_checked(&h, NULL, 3);
 	CHECK_INT(health_look(&h, &none, 1, 4, &until), HEALTH_OK);
 	/* Its list of models says nothing about its models. */
