@@ -297,16 +297,32 @@ static unsigned count_live(const struct exchange *x)
 	return n;
 }
 
-/* One that was sent is late.  A second costs money, so not every request may have one. */
-static bool may_hedge(struct exchange *x)
+/* One that was sent is late.  A second costs money, so not every request may have one:
+ * those that still have nothing a little later may be the ones that need it most. */
+static void hedge(struct exchange *x)
 {
-	return count_live(x) == 1 && x->body_whole && has_fresh(x) &&
-	       worker_spend_hedge(x->worker);
+	struct attempt *a = x->attempt;
+	usec now = x->worker->loop.now;
+	unsigned before = x->attempts;
+	fault_t why;
+
+	if (a->rival || !x->body_whole || !has_fresh(x))
+		return;
+	if (!worker_may_hedge(x->worker)) {
+		a->second_due = now + max_of((now - a->began) / 4, USEC_MS);
+		return;
+	}
+	if (!choose_fresh(x, &why))
+		return;
+	attempt_start(x);
+	if (x->attempts == before)
+		return;
+	x->hedges++;
+	worker_spend_hedge(x->worker);
 }
 
 void exchange_try_beside(struct exchange *x)
 {
-	unsigned before = x->attempts;
 	bool is_hedge = false;
 	fault_t why;
 
@@ -314,17 +330,13 @@ void exchange_try_beside(struct exchange *x)
 		return;
 	for (const struct attempt *a = x->attempt; a; a = a->rival)
 		is_hedge |= a->sent != 0;
-	if (is_hedge ? !may_hedge(x)
-	             : count_live(x) == LIVE_MOST || !exchange_has_more(x))
-		return;
-	if (!choose_fresh(x, &why))
-		return;
-	attempt_start(x);
-	if (is_hedge && x->attempts > before) {
-		x->hedges++;
-		x->worker->counts.hedges++;
-	}
-	exchange_arm(x);
+	if (is_hedge)
+		hedge(x);
+	else if (count_live(x) < LIVE_MOST && exchange_has_more(x) &&
+	         choose_fresh(x, &why))
+		attempt_start(x);
+	if (x->step < STEP_SETTLE)
+		exchange_arm(x);
 }
 
 /* Are all of them still being dialled, the youngest for long? */
