@@ -9,6 +9,7 @@
 #include "codec/text.h"
 #include "gateway/credential.h"
 #include "gateway/lane.h"
+#include "gateway/pick.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
@@ -80,6 +81,8 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->x = x;
 	a->target = target;
 	a->place = x->next;
+	a->health = x->admitted;
+	x->admitted.is_live = false;
 	a->number = ++x->attempts;
 	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);
 	a->began = w->loop.now;
@@ -124,6 +127,7 @@ static void give_up_unjournalled(struct exchange *x, struct attempt *a)
 {
 	a->step = ATTEMPT_CLOSE;
 	a->settled = true;
+	health_cancelled(&a->health, loop_of(a)->now);
 	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE) {
 		x->attempts--; /* it never was */
 		return;
@@ -232,6 +236,7 @@ static void on_ready(struct http_up *u)
 	a->up = u;
 	a->connected = loop_of(a)->now;
 	a->second_due = USEC_NEVER;
+	health_connected(&a->health, !u->reused);
 	go(a, ATTEMPT_SEND);
 	exchange_connected(a);
 	attempt_send(a);
@@ -256,6 +261,7 @@ static void on_head(struct http_up *u, const struct http_response *res)
 	a->status = res->status;
 	a->first_byte = a->wire_at = loop_of(a)->now;
 	a->retry_after = verdict_retry_after(res, loop_of(a)->wall);
+	health_head(&a->health, res, loop_of(a)->wall, a->first_byte);
 	relay_head(a, res);
 }
 
@@ -298,6 +304,24 @@ static void on_fault(struct http_up *u, fault_t why)
 
 /* ---- CLOSE ---- */
 
+/* What it was, for the board; and whoever waits for its place is woken. */
+static void tell_health(struct attempt *a)
+{
+	const struct token_usage *u = &a->tap.usage;
+	bool is_told = a->tap.has_usage && !a->tap.bad_usage;
+
+	if (a->why && !fault_is_upstream(a->why))
+		health_cancelled(&a->health, a->closed);
+	else
+		health_ended(&a->health, a->why, a->retry_after,
+		             is_told ? u->input + u->output : 0, is_told ? u->output : 0,
+		             a->closed);
+	if (!a->why && a->x->session)
+		board_remember(a->x->worker->gateway->board, a->x->session, &a->health.at,
+		               a->closed);
+	pick_wake(a->x->plan, a->target->provider, a->closed);
+}
+
 void attempt_end(struct attempt *a, fault_t why, str detail)
 {
 	if (a->step == ATTEMPT_CLOSE)
@@ -311,6 +335,7 @@ void attempt_end(struct attempt *a, fault_t why, str detail)
 	if (a->up)
 		http_up_release(a->up);
 	a->up = NULL;
+	tell_health(a);
 }
 
 void attempt_free(struct attempt *a)

@@ -10,7 +10,9 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/pick.h"
 #include "gateway/resume.h"
+#include "gateway/session.h"
 #include "gateway/step.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -95,6 +97,8 @@ static void keep_head(struct exchange *x)
 	x->no_hold =
 	        str_eq(http_request_get(x->req, STR("x-sluice-tool-hold")), STR("off"));
 	x->no_hedge = str_eq(http_request_get(x->req, STR("x-sluice-hedge")), STR("off"));
+	if (x->plan->config->has_affinity)
+		x->session = session_of_head(x, x->req);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 
@@ -218,7 +222,7 @@ static enum flow step_route(struct exchange *x)
 		return GO;
 	}
 	assert(x->candidates.count <= TARGETS_MOST);
-	resolve_order(&x->candidates, worker_random(x->worker), x->order);
+	pick_order(x);
 	limits = x->candidates.limits;
 	x->total_at = x->began + (x->skim.stream ? limits->total_stream : limits->total);
 	if (x->skim.stream && operations[x->endpoint->operation].is_chat &&
@@ -295,6 +299,7 @@ static enum flow step_settle(struct exchange *x)
 	else
 		attempt_record_none(x);
 	x->step = STEP_ENDED;
+	pick_leave(x);
 	retained_free(&x->body);
 	if (x->attempt)
 		attempt_free(x->attempt);

@@ -7,6 +7,7 @@
 #include "loop/tls.h"
 #include "meter/recorder.h"
 #include "policy/found.h"
+#include "policy/health.h"
 #include "policy/keyring.h"
 
 #include <pthread.h>
@@ -19,6 +20,7 @@ struct gateway {
 	_Atomic unsigned generation; /* rises with each reload */
 	struct keyring *keys;
 	struct found *found; /* models that providers list */
+	struct board *board; /* how they have been doing */
 	struct recorder *recorder;
 	struct resolver *resolver;
 	struct oauth *oauth;

@@ -98,8 +98,16 @@ const struct command_row command_rows[] = {
 	  "they are. A file with anything wrong in it changes nothing. A running gateway is\n"
 	  "told. Nothing is ever fetched unless this command is given a URL.",
 	  models_command, models_options, 2, false },
-	{ "providers", "", "list configured providers and the catalogue", NULL,
+	{ "providers", "", "list configured providers and the catalogue",
+	  "With a running gateway also how each is doing: what it would answer now, the\n"
+	  "share of its last attempts that failed, requests under way, keys out of use.",
 	  providers_command, NULL, 0, false },
+	{ "explain", "MODEL", "show where a request would go, and why",
+	  "MODEL is what a client would write: a route, provider/model or a model. Nothing\n"
+	  "is sent. A running gateway is asked, which knows how its providers are doing:\n"
+	  "candidates in the order in which they would be tried (for a streamed request of\n"
+	  "4 KB), each with the reason, its health, speed, price and abilities.",
+	  explain_command, NULL, 1, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
 	  try_command, try_options, 1, false },
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,

@@ -34,6 +34,7 @@ struct health_cell {
 	_Atomic uint32_t seen;    /* attempts */
 	_Atomic uint32_t in_flight;
 	/* of a provider */
+	_Atomic usec used_at;          /* an attempt began */
 	_Atomic uint32_t repeats_used; /* of REPEATS_MOST, in REPEAT_ONE per repeat */
 	struct window requests, tokens;
 	/* of a target */

@@ -64,10 +64,9 @@ static const struct broken rows[] = {
 	{ V "trusted_proxies: []\n", "E105", 2, 1, "planned", 0 },
 	{ V "providers: { openai: { proxy: \"http://x\" } }\n", "E105", 2, 24, "planned",
 	  0 },
-	{ V "providers: { openai: { limits: { rpm: 60/min } } }\n", "E105", 2, 24,
-	  "planned", 0 },
-	{ ROUTE "{ targets: [mock/echo], strategy: fastest }\n", "E105", 4, 43,
-	  "ordered or weighted", 0 },
+	{ V "providers: { openai: { limits: { rpm: 60/min } } }\n", "E110", 2, 39, "500",
+	  0 },
+	{ ROUTE "{ targets: [mock/echo], strategy: quickest }\n", "E112", 4, 43, "", 0 },
 	{ ROUTE "{ targets: [mock/echo], budget: 2 }\n", "E105", 4, 33, "planned", 0 },
 	/* values */
 	{ "version: 2\n", "E111", 1, 10, "it must be 1", 0 },
