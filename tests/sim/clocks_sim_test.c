@@ -40,7 +40,7 @@ static struct sim_peer *begin(struct race *r, const char *route, const char *fir
 TEST(a_model_that_thinks_lives_by_its_pings_for_five_minutes)
 {
 	struct race r;
-	struct sim_peer *a = begin(&r, "{ targets: [a/m] }", THOUGHT);
+	struct sim_peer *a = begin(&r, "{ resume: off, targets: [a/m] }", THOUGHT);
 
 	if (!a)
 		return;
@@ -58,7 +58,7 @@ TEST(a_model_that_thinks_lives_by_its_pings_for_five_minutes)
 TEST(a_model_that_thinks_and_shows_no_life_is_given_up_as_any_other)
 {
 	struct race r;
-	struct sim_peer *a = begin(&r, "{ targets: [a/m] }", THOUGHT);
+	struct sim_peer *a = begin(&r, "{ resume: off, targets: [a/m] }", THOUGHT);
 
 	if (!a)
 		return;
@@ -75,7 +75,7 @@ TEST(a_model_that_thinks_and_shows_no_life_is_given_up_as_any_other)
 TEST(pings_behind_text_are_no_life)
 {
 	struct race r;
-	struct sim_peer *a = begin(&r, "{ targets: [a/m] }", THOUGHT);
+	struct sim_peer *a = begin(&r, "{ resume: off, targets: [a/m] }", THOUGHT);
 
 	if (!a)
 		return;

@@ -1037,3 +1037,98 @@ TEST(resume_no_seal_of_thoughts_that_are_two_halves)
 	CHECK_STR(buf_str(&p.f.reasoning), "hm, well");
 	done(&p);
 }
+
+/* ---- ends of another kind ---- */
+
+TEST(resume_ends_with_the_time_there_is)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m], total_stream: 10s }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	die(&p);
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		race_run(&p.race, 15 * USEC_SEC);
+		CHECK(sim_saw_fin(p.peer) || sim_saw_rst(p.peer));
+	}
+	end(&p);
+	ERROR(FIRST);
+	done(&p);
+}
+
+TEST(resume_ends_with_its_client)
+{
+	for (int proven = 0; proven < 2; proven++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "", "");
+		begin_a(&p);
+		die(&p);
+		if (CHECK(accept_at(&p, 1))) {
+			tell(&p, head);
+			say(&p, "b", proven ? FIRST "over" : "Once there");
+		}
+		end(&p);
+		sim_close(p.race.client);
+		p.race.client = NULL;
+		race_run(&p.race, USEC_SEC);
+		CHECK(sim_saw_fin(p.peer) || sim_saw_rst(p.peer));
+		CHECK_INT(p.race.gate.worker.live, 0);
+		race_read_rows(&p.race);
+		CHECK_INT(p.race.count, 2);
+		CHECK_INT(p.race.closed, 2);
+		CHECK_INT(p.race.closing, 1);
+		done(&p);
+	}
+}
+
+TEST(resume_nobody_takes_it)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m, c/m] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	for (unsigned i = 0; i < 3; i++)
+		sim_port_set(p.race.ports[i], SIM_REFUSES);
+	die(&p);
+	race_run(&p.race, USEC_SEC);
+	end(&p);
+	ERROR(FIRST);
+	race_read_rows(&p.race);
+	CHECK_INT(p.race.count, 4); /* each was dialled, and the first once more */
+	CHECK_INT(p.race.closed, 4);
+	done(&p);
+}
+
+TEST(resume_is_not_for_what_is_not_remembered)
+{
+	char text[2000];
+	struct pair p;
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	if (!begin(&p, "{ targets: [a/m, b/m] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	for (int i = 0; i < 300; i++) { /* more than 256 KiB */
+		char delta[1000];
+
+		snprintf(delta, sizeof(delta), "\"content\":\"%.900s\"", text);
+		chunk(&p, "a", delta, "null");
+		race_see(&p.race);
+	}
+	die(&p);
+	CHECK(!accept_at(&p, 1));
+	end(&p);
+	CHECK_INT(p.f.errors, 1);
+	CHECK_INT(p.f.dones, 0);
+	done(&p);
+}
