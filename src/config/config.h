@@ -103,6 +103,7 @@ enum strategy {
 	STRATEGIES,
 };
 enum on_empty { ON_EMPTY_NEXT, ON_EMPTY_PASS };
+enum on_filter { ON_FILTER_FINAL, ON_FILTER_NEXT };
 
 /* Of route_limits.hedge, as the table numbers its words. */
 #define HEDGE_OFF ((usec)0)
@@ -129,6 +130,7 @@ struct route {
 	unsigned target_count;
 	enum strategy strategy;
 	enum on_empty on_empty;
+	enum on_filter on_filter;
 	bool comments; /* our SSE comments */
 	bool strict;   /* what cannot cross between formats refuses the request */
 	bool resume;

@@ -34,8 +34,9 @@ static bool answer_in_its_words(struct exchange *x)
 	struct buf lines = BUF_LIMIT(64 * KiB);
 	struct http_conn *c = x->client;
 
-	bool blames =
-	        x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_CONTEXT_TOO_LONG;
+	bool blames = x->why == FAULT_UPSTREAM_REFUSED ||
+	              x->why == FAULT_CONTEXT_TOO_LONG ||
+	              x->why == FAULT_UPSTREAM_FILTERED;
 
 	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len || a->lane)
 		return false;

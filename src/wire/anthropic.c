@@ -146,20 +146,6 @@ static str anthropic_error_message(str body)
 	return STR_NONE;
 }
 
-static bool anthropic_is_context_error(str body)
-{
-	static const str phrases[] = { STR_INIT("prompt is too long"),
-		                       STR_INIT("exceed context limit"),
-		                       STR_INIT("exceeds the context window"),
-		                       STR_INIT("Input is too long") };
-
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
-}
-
 /* ---- the neutral form ---- */
 
 static void anthropic_write_path(enum operation op, str model, bool stream,
@@ -195,7 +181,6 @@ const struct wire wire_anthropic = {
 	.needed_header = STR_INIT("anthropic-version: 2023-06-01"),
 	.skim = anthropic_skim,
 	.error_message = anthropic_error_message,
-	.is_context_error = anthropic_is_context_error,
 	.write_fault = anthropic_write_fault,
 	.write_stream_fault = anthropic_write_stream_fault,
 	.write_path = anthropic_write_path,
