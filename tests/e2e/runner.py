@@ -241,7 +241,7 @@ def main(arguments):
     harness.NIGHT, harness.FEW = "--night" in arguments, "--few" in arguments
     verbose = "-v" in arguments
     names = [each for each in arguments if not each.startswith("-")]
-    every = ["self", "requests", "pass", "endpoints", "failover", "hedge", "upstream", "content", "crash", "reload",
+    every = ["self", "requests", "pass", "endpoints", "failover", "hedge", "routing", "upstream", "content", "crash", "reload",
              "formats", "same_format", "work", "faults", "auth", "sdk", "sdks", "limits", "catalog", "cli"]
     suites = [each for each in every if each in names] or every
     wanted = [each for each in names if each not in every]
