@@ -161,6 +161,7 @@ def test_rpm_goes_to_the_next():
 
 def test_tpm_counts_what_was_used():
     # 1,600 bytes are taken for some 420 tokens; the answer says that they were fewer.
+    site("small").default = reply(answers.chat("ok", spent=answers.usage(50, 50)))
     for _ in range(3):
         same(ask("tpm", "x" * 1600).header("x-sluice-provider"), "small", "provider")
     same(ask("tpm", "x" * 1600, max_tokens=900).header("x-sluice-provider"), "a", "over it")
