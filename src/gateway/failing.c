@@ -62,7 +62,7 @@ void exchange_fail(struct exchange *x, fault_t why, str detail)
 	} else if (c) {
 		x->client = NULL;
 		c->owner = NULL;
-		x->client_status = why->status;
+		x->client_status = wire_fault_status(x->endpoint->wire, why);
 		x->client = c;
 		if (!answer_in_its_words(x))
 			answer_fault(x->worker, c, x->endpoint, why, x->detail, x->param,

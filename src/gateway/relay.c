@@ -351,10 +351,10 @@ str relay_words(struct attempt *a, str message)
 bool relay_is_filtered(const struct attempt *a)
 {
 	str finish = tap_finish(&a->tap);
+	bool is_refused = a->tap.refused || str_eq(finish, STR("content_filter")) ||
+	                  str_eq(finish, STR("refusal"));
 
-	return a->x->candidates.on_filter == ON_FILTER_NEXT &&
-	       (str_eq(finish, STR("content_filter")) ||
-	        str_eq(finish, STR("refusal"))) &&
+	return is_refused && a->x->candidates.on_filter == ON_FILTER_NEXT &&
 	       exchange_has_more(a->x);
 }
 

@@ -120,6 +120,12 @@ static void anthropic_write_fault(struct buf *to, fault_t why, str message, str 
 	buf_add_char(to, '\n');
 }
 
+/* Its clients know an overloaded provider by a status of Anthropic's own. */
+static int anthropic_fault_status(fault_t why)
+{
+	return why == FAULT_UPSTREAM_BUSY ? 529 : why->status;
+}
+
 static void anthropic_write_stream_fault(struct buf *to, fault_t why, str message)
 {
 	struct json_writer w = { .to = to };
@@ -182,6 +188,7 @@ const struct wire wire_anthropic = {
 	.skim = anthropic_skim,
 	.error_message = anthropic_error_message,
 	.write_fault = anthropic_write_fault,
+	.fault_status = anthropic_fault_status,
 	.write_stream_fault = anthropic_write_stream_fault,
 	.write_path = anthropic_write_path,
 	.read_request = anthropic_read_request,

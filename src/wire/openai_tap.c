@@ -189,6 +189,8 @@ static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t
 			continue;
 		found = true;
 		t->is_thinking = str_starts(m->key, STR("reasoning"));
+		if (str_eq(m->key, STR("refusal")))
+			t->refused = true;
 		say_text(t, m->value, said);
 	}
 	return found;

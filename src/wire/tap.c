@@ -64,6 +64,8 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
 		t->text_bytes += e->text.len;
 		t->is_thinking = e->what == CHAT_REASONING;
+		if (e->what == CHAT_REFUSAL)
+			t->refused = true;
 		if (e->what == CHAT_CALL && e->name.len == 0)
 			s->found->is_broken = true; /* nobody could answer it */
 		if (e->what == CHAT_CALL || e->what == CHAT_IMAGE ||

@@ -42,6 +42,7 @@ struct tap {
 	bool has_usage, bad_usage;
 	bool done;         /* the format's own end mark */
 	bool is_thinking;  /* a block of reasoning is open: it was the last thing said */
+	bool refused;      /* the model says in a part of its own that it will not */
 	bool whole, late;  /* wire_tap_eof: it was whole; the end itself said something */
 	uint32_t finished; /* choices with a finish reason */
 	uint64_t finished_bits; /* which of the first 64 */
@@ -103,6 +104,8 @@ struct wire {
 	/* An error body, and an error event for an open stream. */
 	void (*write_fault)(struct buf *to, fault_t why, str message, str param);
 	void (*write_stream_fault)(struct buf *to, fault_t why, str message);
+	/* The status that goes with that body; NULL: the row's own. */
+	int (*fault_status)(fault_t why);
 	/* Header lines that go with that body, by which clients tell errors apart; or
 	 * NULL. */
 	void (*write_fault_lines)(struct buf *to, fault_t why);
@@ -153,6 +156,11 @@ extern const struct wire_work embed_openai, embed_gemini, embed_cohere, embed_be
 
 /* NULL for WIRE_NONE. */
 const struct wire *wire_of(enum wire_format format);
+
+static inline int wire_fault_status(const struct wire *wire, fault_t why)
+{
+	return wire->fault_status ? wire->fault_status(why) : why->status;
+}
 
 static inline str tap_finish(const struct tap *t)
 {
