@@ -89,6 +89,7 @@ struct target {
 	const struct provider *provider;
 	str model;
 	unsigned weight;            /* 1 when not written */
+	unsigned number;            /* from 1, among those of routes; 0: none of these */
 	bool is_known;              /* the catalogue has it */
 	struct catalog_model facts; /* when is_known */
 };
@@ -166,6 +167,7 @@ struct config {
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */
 	unsigned route_count;
+	unsigned target_count; /* of all routes: the highest number */
 	bool has_affinity; /* a route has a strategy that keeps conversations together */
 	struct route_limits defaults; /* for targets named directly */
 	const struct found *found;    /* policy/found.h; the gateway's, NULL elsewhere */
