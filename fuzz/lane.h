@@ -2,6 +2,7 @@
  * stream cut into events.  What is written is JSON. */
 #pragma once
 #include "fuzz/fuzz.h"
+#include "wire/complaint.h"
 #include "wire/emit.h"
 #include "wire/wire.h"
 
@@ -48,6 +49,9 @@ static inline void lane_reply(const struct wire *wire, str body)
 	emit_done(&e);
 	buf_free(&out);
 	wire->error_message(body);
+	complaint_fault(&(struct complaint){ .format = wire->format, .text = body });
+	complaint_limit(body);
+	complaint_wait(body);
 }
 
 /* Lines are events, "name data". */

@@ -13,6 +13,7 @@
  * STEPth byte, and the output is the lengths at which what came was taken for all of it.
  * PROVIDER may be "-".  FAULT is a name of fault.def, or "ok". */
 #include "base/mem.h"
+#include "wire/complaint.h"
 #include "wire/translate.h"
 
 #include <stdio.h>
@@ -28,8 +29,8 @@ struct job {
 
 static fault_t say_error(const struct translation *t, str body)
 {
-	fault_t why = t->from->is_context_error(body) ? FAULT_CONTEXT_TOO_LONG
-	                                              : FAULT_UPSTREAM_REFUSED;
+	fault_t why = complaint_fault(&(struct complaint){
+	        .format = t->from->format, .status = 400, .text = body });
 
 	t->to->write_fault(t->out, why, t->from->error_message(body), STR_NONE);
 	return NULL;

@@ -89,6 +89,7 @@ struct target {
 	const struct provider *provider;
 	str model;
 	unsigned weight;            /* 1 when not written */
+	unsigned number;            /* from 1, among those of routes; 0: none of these */
 	bool is_known;              /* the catalogue has it */
 	struct catalog_model facts; /* when is_known */
 };
@@ -103,6 +104,7 @@ enum strategy {
 	STRATEGIES,
 };
 enum on_empty { ON_EMPTY_NEXT, ON_EMPTY_PASS };
+enum on_filter { ON_FILTER_FINAL, ON_FILTER_NEXT };
 
 /* Of route_limits.hedge, as the table numbers its words. */
 #define HEDGE_OFF ((usec)0)
@@ -129,6 +131,7 @@ struct route {
 	unsigned target_count;
 	enum strategy strategy;
 	enum on_empty on_empty;
+	enum on_filter on_filter;
 	bool comments;  /* our SSE comments */
 	bool strict;    /* what cannot cross between formats refuses the request */
 	bool resume;    /* streams that died after their first token go on */
@@ -165,6 +168,7 @@ struct config {
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */
 	unsigned route_count;
+	unsigned target_count; /* of all routes: the highest number */
 	bool has_affinity; /* a route has a strategy that keeps conversations together */
 	struct route_limits defaults; /* for targets named directly */
 	const struct found *found;    /* policy/found.h; the gateway's, NULL elsewhere */

@@ -204,6 +204,7 @@ static void add_target(struct reader *r, struct draft *d, const struct tree_node
 	if (is_named_before(route, t))
 		note(r, NOTE_TWICE, node, "target \"%.*s/%.*s\" is named twice",
 		     STR_ARG(t->provider->name), STR_ARG(t->model));
+	t->number = ++r->config->target_count;
 	route->target_count++;
 }
 

@@ -300,6 +300,10 @@ static const struct config_key route_keys[] = {
 	{ .name = "on_empty", .kind = KIND_WORD, AT(route, on_empty),
 	  .words = "next|pass", .fallback = "next", .example = "next",
 	  .help = "An answer without content: try the `next` target, or `pass` it on." },
+	{ .name = "on_filter", .kind = KIND_WORD, AT(route, on_filter),
+	  .words = "final|next", .fallback = "final", .example = "final",
+	  .help = "An answer that a content filter or the model refused is `final`; or "
+	          "the `next` target is asked, and the last one's refusal is the answer." },
 	{ .name = "resume", .kind = KIND_ON_OFF, AT(route, resume), .fallback = "on",
 	  .example = "off",
 	  .help = "Continue a stream that died after its first token, by another target "

@@ -92,7 +92,8 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 		buf_add(&lines, STR("x-should-retry: false\r\n"));
 	if (why == FAULT_NO_KEY || why == FAULT_BAD_KEY)
 		buf_add(&lines, STR("www-authenticate: Bearer\r\n"));
-	http_answer(c, why->status, json_type, buf_str(&lines), buf_str(&body));
+	http_answer(c, wire_fault_status(wire, why), json_type, buf_str(&lines),
+	            buf_str(&body));
 	w->counts.refused++;
 	buf_free(&body);
 	buf_free(&lines);

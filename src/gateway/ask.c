@@ -30,6 +30,23 @@ void ask_marks_free(uint64_t ***pm, const struct config *c)
 	free(marks);
 }
 
+struct health *ask_targets_new(struct board *b, uint64_t *const *marks,
+                               const struct config *c)
+{
+	struct health *list = mem_new((c->target_count + 1) * sizeof(struct health));
+
+	for (unsigned r = 0; r < c->route_count; r++) {
+		for (unsigned i = 0; i < c->routes[r].target_count; i++) {
+			const struct target *t = &c->routes[r].targets[i];
+
+			list[t->number] =
+			        health_of(b, t->provider->name,
+			                  marks[t->provider->index][0], t->model, true);
+		}
+	}
+	return list;
+}
+
 /* ---- facts ---- */
 
 struct health ask_health(const struct ask *a, unsigned candidate, unsigned key)
@@ -37,14 +54,11 @@ struct health ask_health(const struct ask *a, unsigned candidate, unsigned key)
 	const struct target *t = &a->candidates->list[candidate];
 	const struct provider *p = t->provider;
 
+	if (t->number && key == 0 && a->targets)
+		return a->targets[t->number];
 	/* Names that only a client has written are not remembered. */
 	return health_of(a->board, p->name, a->marks[p->index][key], t->model,
 	                 t->is_known || a->candidates->route.len > 0);
-}
-
-uint32_t ask_tokens(const struct ask *a)
-{
-	return (uint32_t)min_of(a->body_bytes / 4 + a->max_tokens, (uint64_t)INT32_MAX);
 }
 
 /* The best that one of its keys would be told. */
@@ -61,8 +75,9 @@ static enum health_answer answer_of(const struct ask *a, unsigned candidate,
 	do {
 		struct health h = ask_health(a, candidate, key);
 
-		best = min_of(best,
-		              health_look(&h, &p->limits, ask_tokens(a), a->now, &until));
+		best = min_of(best, health_look(&h, &p->limits,
+		                                ask_tokens(a->body_bytes, a->max_tokens),
+		                                a->now, &until));
 		if (a->session && board_is_warm(a->board, a->session, &h, a->now))
 			*ret_warm = true;
 	} while (++key < p->key_count);

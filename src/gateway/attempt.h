@@ -55,11 +55,13 @@ struct attempt {
 	enum answer_kind kind;
 	int status;
 	str content_type;
+	str error_kind;  /* Bedrock's name for what failed; or empty */
 	str back;        /* the provider's header lines for the client */
 	uint64_t length; /* announced; 0: unknown */
 	bool has_length;
 	bool ended;         /* the provider's answer is complete */
-	bool in_long_event; /* an event over the limit is passed on unseen */
+	bool in_long_event; /* an event over the limit is passed on as it comes */
+	bool long_kept;     /* and kept in `held`, to be looked at in the end */
 	uint8_t line_state; /* of it: how much of a blank line was seen */
 	size_t scanned;     /* of the presented bytes: looked at, not yet consumed */
 	size_t strip_at, strip_len; /* of these: asked for by us alone */
@@ -76,6 +78,7 @@ struct attempt {
 	struct lane *lane;   /* between two formats; NULL: the bytes pass as they are */
 	uint64_t answer_bytes;
 	usec retry_after; /* what the provider asked for; 0: nothing */
+	uint64_t context; /* tokens its model takes, as a CONTEXT_TOO_LONG said; 0 */
 	/* times, monotonic; 0 until then */
 	usec began, began_wall, connected, sent, first_byte, first_token, closed;
 	usec first_due, idle_due; /* deadlines; USEC_NEVER: none */

@@ -34,7 +34,7 @@ static struct patience_known known_of(const struct attempt *a)
 		.streams = x->skim.stream,
 		.reasons = a->target->is_known &&
 		           (a->target->facts.bits & CATALOG_REASONING),
-		.is_last = !exchange_has_more(x),
+		.is_last = x->skim.stream && !exchange_has_more(x),
 	};
 
 	if (!wants_p95)

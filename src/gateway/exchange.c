@@ -74,6 +74,7 @@ static void keep_head(struct exchange *x)
 {
 	struct buf *lines = &x->worker->head;
 	str key, alt; /* a credential in a query never travels on */
+	unsigned wishes;
 
 	buf_clear(lines);
 	headers_to_upstream(x->req, lines);
@@ -91,12 +92,11 @@ static void keep_head(struct exchange *x)
 	x->as_array = x->endpoint->wire->format == WIRE_GEMINI && x->endpoint->stream &&
 	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
 	                str_eq(alt, STR("sse")));
-	x->strict = str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
-	x->no_resume =
-	        str_eq(http_request_get(x->req, STR("x-sluice-resume")), STR("off"));
-	x->no_hold =
-	        str_eq(http_request_get(x->req, STR("x-sluice-tool-hold")), STR("off"));
-	x->no_hedge = str_eq(http_request_get(x->req, STR("x-sluice-hedge")), STR("off"));
+	wishes = headers_wishes(x->req);
+	x->strict = wishes & WISH_STRICT;
+	x->no_resume = wishes & WISH_NO_RESUME;
+	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
+	x->no_hedge = wishes & WISH_NO_HEDGE;
 	if (x->plan->config->has_affinity)
 		x->session = session_of_head(x, x->req);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;

@@ -99,6 +99,7 @@ struct exchange {
 	usec queued_at;                  /* since then; 0: it has not had to wait */
 	usec paced_at;  /* the same for a provider that said when to come back */
 	usec come_back; /* how long the client shall wait, when nothing could be tried */
+	uint64_t too_long; /* the prompt has more tokens than this; 0: not known */
 	unsigned attempts; /* begun */
 	uint8_t hedges;    /* of these, beside one that had been sent */
 	usec retry_at;     /* the next try waits until then; 0: no wait */

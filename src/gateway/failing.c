@@ -34,8 +34,9 @@ static bool answer_in_its_words(struct exchange *x)
 	struct buf lines = BUF_LIMIT(64 * KiB);
 	struct http_conn *c = x->client;
 
-	bool blames =
-	        x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_CONTEXT_TOO_LONG;
+	bool blames = x->why == FAULT_UPSTREAM_REFUSED ||
+	              x->why == FAULT_CONTEXT_TOO_LONG ||
+	              x->why == FAULT_UPSTREAM_FILTERED;
 
 	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len || a->lane)
 		return false;
@@ -61,7 +62,7 @@ void exchange_fail(struct exchange *x, fault_t why, str detail)
 	} else if (c) {
 		x->client = NULL;
 		c->owner = NULL;
-		x->client_status = why->status;
+		x->client_status = wire_fault_status(x->endpoint->wire, why);
 		x->client = c;
 		if (!answer_in_its_words(x))
 			answer_fault(x->worker, c, x->endpoint, why, x->detail, x->param,

@@ -398,6 +398,8 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	struct tap_event found;
 	struct lane *l = a->lane;
 
+	if (event->data.len == 0 && a->wire->frames == FRAMES_SSE)
+		return; /* a sign of life */
 	if (l->verbatim && a->given)
 		given_mark(a->given);
 	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found, lane_sink(a));
@@ -412,9 +414,11 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	if (found.is_broken)
 		t->why = FAULT_UPSTREAM_MALFORMED;
 	else if (found.is_error || why_of(a))
-		t->why = why_of(a) ? why_of(a) : FAULT_STREAM_ERROR;
-	if (found.is_error)
-		t->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
+		t->why = found.is_error ? found.why : why_of(a);
+	if (found.is_error) {
+		relay_listen(a, t->why, event->data);
+		t->detail = relay_words(a, found.message);
+	}
 	t->ended = found.is_end;
 }
 
@@ -493,6 +497,9 @@ static void turn_over(struct attempt *a, struct turn *t)
 		attempt_fail(a, t->why, t->detail);
 	} else if (t->ended && !a->first_token && !empty_is_fine) {
 		attempt_fail(a, FAULT_EMPTY_ANSWER, STR_NONE);
+	} else if (x->step != STEP_RELAY && (a->first_token || t->ended) &&
+	           relay_is_filtered(a)) {
+		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
 	} else if (!a->lane->e.streams) {
 		if (t->ended)
 			reply(a);
@@ -529,6 +536,8 @@ static void at_eof(struct attempt *a, struct turn *t)
 		                    : STR("the stream ended before its first token");
 		return;
 	}
+	if (a->tap.late && a->first_token == 0)
+		attempt_progress(a);
 	if (l->verbatim)
 		buf_add(&l->out, STR("]"));
 	else
@@ -617,6 +626,9 @@ void lane_whole(struct attempt *a, str body)
 		t.why = why_of(a);
 	if (!t.why)
 		push_end(a);
+	else
+		relay_listen(a, t.why, body);
+	t.detail = relay_words(a, t.detail);
 	turn_over(a, &t);
 }
 

@@ -223,6 +223,16 @@ static void reset(struct exchange *x)
 	http_abort(c);
 }
 
+void relay_last_words(struct exchange *x, struct outgoing *out)
+{
+	bool cut = x->endpoint->wire->unread_errors;
+
+	outgoing_send(x, out, !cut);
+	if (cut)
+		x->client->keep_alive = false;
+	exchange_answered(x);
+}
+
 void relay_break(struct exchange *x, fault_t why, str detail)
 {
 	struct attempt *a = x->attempt;
@@ -249,6 +259,5 @@ void relay_break(struct exchange *x, fault_t why, str detail)
 		reset(x);
 		return;
 	}
-	outgoing_send(x, &out, true);
-	exchange_answered(x);
+	relay_last_words(x, &out);
 }

@@ -16,6 +16,7 @@ static struct ask ask_of(const struct exchange *x)
 	return (struct ask){
 		.board = x->worker->gateway->board,
 		.marks = x->plan->marks,
+		.targets = x->plan->targets,
 		.candidates = &x->candidates,
 		.session = x->session,
 		.body_bytes = x->body_bytes,
@@ -27,6 +28,10 @@ static struct ask ask_of(const struct exchange *x)
 
 static struct health health_with(const struct exchange *x, unsigned at, unsigned key)
 {
+	const struct target *t = &x->candidates.list[x->order[at]];
+
+	if (t->number && key == 0)
+		return x->plan->targets[t->number];
 	struct ask a = ask_of(x);
 
 	return ask_health(&a, x->order[at], key);
@@ -34,9 +39,7 @@ static struct health health_with(const struct exchange *x, unsigned at, unsigned
 
 static uint32_t estimate(const struct exchange *x)
 {
-	struct ask a = ask_of(x);
-
-	return ask_tokens(&a);
+	return ask_tokens(x->body_bytes, x->skim.max_tokens);
 }
 
 void pick_order(struct exchange *x)

@@ -76,6 +76,7 @@ struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origin
 	p->origins = mem_new(p->config->provider_count * sizeof(struct origin *));
 	p->tokens = mem_new(p->config->provider_count * sizeof(struct token_source *));
 	p->marks = ask_marks_new(g->board, p->config);
+	p->targets = ask_targets_new(g->board, p->marks, p->config);
 	p->queues = mem_new(p->config->provider_count * sizeof(struct list));
 	p->queue_counts = mem_new(p->config->provider_count * sizeof(unsigned));
 	for (unsigned i = 0; i < p->config->provider_count; i++) {
@@ -126,6 +127,7 @@ void plan_unref(struct plan **p)
 		assert(list_is_empty(&plan->queues[i]));
 	}
 	ask_marks_free(&plan->marks, plan->config);
+	free(plan->targets);
 	free(plan->queues);
 	free(plan->queue_counts);
 	free(plan->origins);

@@ -8,7 +8,9 @@
 #include "gateway/headers.h"
 #include "gateway/lane.h"
 #include "gateway/resume.h"
+#include "gateway/step.h"
 #include "policy/verdict.h"
+#include "wire/complaint.h"
 #include "wire/tap.h"
 
 enum {
@@ -96,6 +98,8 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	a->kind = kind_of(a);
 	if (a->wire->tokens_line.len)
 		str_to_u64(http_response_get(res, a->wire->tokens_line), &a->tap.said);
+	a->error_kind =
+	        arena_copy(&x->arena, http_response_get(res, STR("x-amzn-errortype")));
 	a->has_length = res->body == HTTP_BODY_LENGTH;
 	a->length = res->length;
 	buf_clear(lines);
@@ -189,7 +193,11 @@ static void unary_whole(struct attempt *a, str body)
 	    !is_json(a->content_type))
 		why = NULL;
 	if (why)
-		attempt_fail(a, why, message);
+		relay_listen(a, why, body);
+	if (why)
+		attempt_fail(a, why, relay_words(a, message));
+	else if (relay_is_filtered(a))
+		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
 	else if (x->skim.stream && operations[a->tap.operation].is_chat)
 		unary_as_stream(a, body);
 	else
@@ -302,13 +310,15 @@ static size_t fold_data(struct attempt *a, str bytes, bool end)
 
 /* ---- ERROR ---- */
 
+enum { KEY_LEAST = 8 }; /* shorter ones are no secret, and stand in many a word */
+
 /* Providers repeat the key they refuse.  It is ours, and not for the client (U47). */
 static void hide_keys(const struct provider *p, char *text, size_t len)
 {
 	for (unsigned i = 0; i < p->key_count; i++) {
 		str key = p->keys[i].text, rest = str_of(text, len);
 
-		while (key.len >= 8 && rest.len) {
+		while (key.len >= KEY_LEAST && rest.len) {
 			size_t at = str_find_str(rest, key);
 
 			if (at == rest.len)
@@ -319,12 +329,54 @@ static void hide_keys(const struct provider *p, char *text, size_t len)
 	}
 }
 
-static fault_t judge_error(const struct attempt *a, str body)
+bool relay_has_key(const struct attempt *a, str text)
 {
-	fault_t why = verdict_of_status(a->status);
+	const struct provider *p = a->target->provider;
 
-	if (why == FAULT_UPSTREAM_REFUSED && a->wire->is_context_error(body))
-		return FAULT_CONTEXT_TOO_LONG;
+	for (unsigned i = 0; i < p->key_count; i++) {
+		if (p->keys[i].text.len >= KEY_LEAST && str_has(text, p->keys[i].text))
+			return true;
+	}
+	return false;
+}
+
+str relay_words(struct attempt *a, str message)
+{
+	str said = str_first(message, 512);
+	char *kept = arena_alloc(&a->x->arena, said.len);
+
+	if (said.len)
+		memcpy(kept, said.ptr, said.len);
+	hide_keys(a->target->provider, kept, said.len);
+	return str_of(kept, said.len);
+}
+
+bool relay_is_filtered(const struct attempt *a)
+{
+	str finish = tap_finish(&a->tap);
+	bool is_refused = a->tap.refused || str_eq(finish, STR("content_filter")) ||
+	                  str_eq(finish, STR("refusal"));
+
+	return is_refused && a->x->candidates.on_filter == ON_FILTER_NEXT &&
+	       exchange_has_more(a->x);
+}
+
+void relay_listen(struct attempt *a, fault_t why, str text)
+{
+	if (!a->retry_after && why->again)
+		a->retry_after = min_of(complaint_wait(text), VERDICT_WAIT_MOST);
+	if (why == FAULT_CONTEXT_TOO_LONG)
+		a->context = complaint_limit(text);
+}
+
+static fault_t judge_error(struct attempt *a, str body)
+{
+	fault_t why = complaint_fault(&(struct complaint){ .format = a->wire->format,
+	                                                   .status = a->status,
+	                                                   .kind = a->error_kind,
+	                                                   .text = body });
+
+	relay_listen(a, why, body);
 	return why;
 }
 

@@ -40,10 +40,24 @@ void relay_finish(struct attempt *a);
 void relay_stream_over(struct attempt *a, struct outgoing *out);
 /* The client has the finish of a stream; what is behind it never came. */
 void relay_complete(struct attempt *a);
+/* Sends what ends a stream that failed, and is done with the client.  The framing ends
+ * properly behind an error event (F11), but is cut where clients do not read such events:
+ * to them it would be the end of a whole answer. */
+void relay_last_words(struct exchange *x, struct outgoing *out);
 /* A whole answer, as one JSON text. */
 void relay_unary_send(struct attempt *a, str body);
 /* May comments of ours stand in the answer? Only in server-sent events, and not
  * where clients cannot read them. */
 bool relay_may_comment(const struct exchange *x);
+/* What a provider says of an error beside its row: when to come back, how long a prompt
+ * may be.  text: the error's body or event. */
+void relay_listen(struct attempt *a, fault_t why, str text);
+/* Its words, for the exchange's life and without our keys; at most 512 bytes. */
+str relay_words(struct attempt *a, str message);
+/* Does the text hold one of our keys for that provider? */
+bool relay_has_key(const struct attempt *a, str text);
+/* Was the answer filtered or refused, and does the route want the next target then?
+ * Never of the last one: its refusal is the answer. */
+bool relay_is_filtered(const struct attempt *a);
 /* Of an event stream; see http_up_ops.on_data. */
 size_t relay_stream_data(struct attempt *a, str bytes, bool end);

@@ -3,14 +3,18 @@
  *
  * Whole events are passed on; none before the first that says something, so that whatever
  * fails earlier can still become another attempt.  An event too long to be held passes
- * unseen. */
+ * piece by piece, and is looked at when all of it has passed. */
 #include "gateway/lane.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
 #include "wire/tap.h"
 
-/* An event longer than this is passed on unseen: the connection keeps no more. */
-enum { EVENT_SEEN_MOST = 60 * KiB };
+/* An event longer than this is passed on as it comes: the connection keeps no more. */
+enum {
+	EVENT_SEEN_MOST = 60 * KiB,
+	LONG_EVENT_MOST =
+	        8 * MiB, /* as much of it is kept, to be looked at when it is whole */
+};
 
 /* The client's part of a stream's turn: what was looked at and is not for us alone. */
 static void pass_on(struct attempt *a, struct outgoing *out, str seen)
@@ -46,7 +50,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	struct buf joined = BUF_LIMIT(EVENT_SEEN_MOST);
 	str data = event->data;
 
-	if (!event->has_data)
+	if (!event->has_data || (event->data.len == 0 && !event->several))
 		return true; /* a comment, or nothing */
 	if (event->several) {
 		sse_join(event, &joined);
@@ -69,9 +73,14 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	if (found.is_broken)
 		ret->why = FAULT_UPSTREAM_MALFORMED;
 	if (found.is_error) {
-		ret->why = FAULT_STREAM_ERROR;
-		ret->detail = arena_copy(&a->x->arena, str_first(found.message, 512));
-		ret->pass_error = !a->given; /* else another attempt may go on */
+		ret->why = found.why;
+		relay_listen(a, found.why, data);
+		ret->detail = relay_words(a, found.message);
+		/* Its own words go through, but not with a key of ours in them. */
+		ret->pass_error = !relay_has_key(a, data);
+		/* Another attempt may go on, where the client does not have it yet. */
+		if (a->given && !a->long_kept)
+			ret->pass_error = false;
 	}
 	ret->ended = found.is_end;
 	/* An end mark without a finish is no end, if there was a beginning (U27). */
@@ -146,6 +155,74 @@ static size_t pass_long_event(struct attempt *a, str bytes)
 	return bytes.len;
 }
 
+/* What has passed of a long event is kept beside, as far as there is room for it. */
+static void keep_long(struct attempt *a, str bytes)
+{
+	if (!a->long_kept)
+		return;
+	if (a->held.len + bytes.len > LONG_EVENT_MOST || !retained_add(&a->held, bytes)) {
+		retained_free(&a->held);
+		a->long_kept = false;
+	}
+}
+
+/* It has passed: what was it?  Nothing can be said of one that was not kept. */
+static struct looked look_at_long(struct attempt *a)
+{
+	struct looked found = { 0 };
+	struct sse_scan scan = { 0 };
+	struct aws_scan aws = { 0 };
+	str text = retained_str(&a->held);
+	struct sse_found event = { 0 };
+	struct aws_frame frame;
+
+	if (!a->long_kept)
+		return found;
+	if (a->wire->frames == FRAMES_SSE) {
+		if (sse_scan(&scan, text, &event) && !event.several)
+			look_at_event(a, &event, 0, &found);
+	} else if (aws_scan(&aws, text, &frame)) {
+		event = (struct sse_found){ .raw = frame.raw,
+			                    .name = frame.name,
+			                    .data = frame.payload,
+			                    .has_data = true };
+		look_at_event(a, &event, 0, &found);
+	} else {
+		found.why = aws.why;
+	}
+	a->strip_len = 0;
+	return found;
+}
+
+/* The client has all of it already. */
+static void long_event_over(struct attempt *a, bool is_last)
+{
+	struct looked found = look_at_long(a);
+	struct outgoing out;
+
+	retained_free(&a->held);
+	/* The client has it: it does not wait any more, nor can it be taken back. */
+	if (a->given && (found.why || !a->long_kept))
+		given_lose(a->given);
+	else if (a->given)
+		given_release(a->given);
+	a->hold_at = 0;
+	a->long_kept = false;
+	if (!found.why && !found.ended)
+		return;
+	outgoing_init(&out);
+	if (!found.why) {
+		a->ended = is_last;
+		relay_stream_over(a, &out);
+		return;
+	}
+	if (found.pass_error) {
+		a->x->client_status = found.why->status;
+		relay_last_words(a->x, &out);
+	}
+	attempt_fail(a, found.why, found.detail);
+}
+
 static size_t long_event(struct attempt *a, str bytes, bool end)
 {
 	struct exchange *x = a->x;
@@ -153,9 +230,7 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 	size_t n;
 
 	if (!a->in_long_event) {
-		a->in_long_event = true;
-		if (a->given) /* nobody reads it */
-			given_lose(a->given);
+		a->in_long_event = a->long_kept = true;
 		a->line_state = 0;
 		a->long_left = a->aws.need;
 		a->aws = (struct aws_scan){ 0 };
@@ -166,11 +241,15 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 	outgoing_init(&out);
 	pass_on(a, &out, str_first(bytes, n));
 	outgoing_send(x, &out, false);
-	a->strip_len = a->scanned = a->scan.seen = 0;
+	a->strip_len = a->scanned = 0;
+	a->scan = (struct sse_scan){ .begun = true };
 	attempt_progress(a);
-	if (end && a->in_long_event)
+	keep_long(a, str_first(bytes, n));
+	if (!a->in_long_event)
+		long_event_over(a, end && n == bytes.len);
+	else if (end)
 		attempt_fail(a, FAULT_UPSTREAM_CUT, STR_NONE);
-	return n;
+	return a->step == ATTEMPT_CLOSE || !x->client ? bytes.len : n;
 }
 
 /* Some servers forget the blank line behind their end mark (U34). */
@@ -234,10 +313,11 @@ static size_t stream_failed(struct attempt *a, str bytes, const struct looked *f
 
 		outgoing_init(&out);
 		pass_on(a, &out, str_first(bytes, upto));
-		outgoing_send(x, &out, found->pass_error);
 		if (found->pass_error) {
 			x->client_status = found->why->status;
-			exchange_answered(x);
+			relay_last_words(x, &out);
+		} else {
+			outgoing_send(x, &out, false);
 		}
 	}
 	attempt_fail(a, found->why, found->detail);
@@ -257,6 +337,45 @@ static bool is_whole(struct attempt *a, struct outgoing *out)
 	return true;
 }
 
+/* What stands behind the last whole event.  A CR ends its line when nothing can follow;
+ * and some servers forget the last blank line, which only costs an event that is not the
+ * end mark.  Taken, it goes to the client. */
+static void take_last(struct attempt *a, struct outgoing *out, str rest)
+{
+	bool is_ended = str_ends(rest, STR("\r\r")) || str_ends(rest, STR("\n\r"));
+	struct chat_reader reader = { 0 };
+	struct tap before = a->tap;
+	struct sse_scan scan = { .begun = true };
+	struct sse_found event;
+	struct looked found = { 0 };
+	struct buf text = BUF_LIMIT(EVENT_SEEN_MOST + 2);
+
+	if (a->wire->frames != FRAMES_SSE || !rest.len ||
+	    !strchr("\r\n", rest.ptr[rest.len - 1]))
+		return;
+	if (a->tap.reader)
+		reader = *a->tap.reader;
+	buf_add(&text, rest);
+	buf_add(&text, STR("\n\n"));
+	if (sse_scan(&scan, buf_str(&text), &event))
+		look_at_event(a, &event, 0, &found);
+	buf_free(&text);
+	a->strip_len = 0;
+	bool waits = a->given && given_is_held(a->given);
+
+	if (found.why || waits || !(is_ended || found.ended)) {
+		if (a->given)
+			given_undo(a->given);
+		a->tap = before;
+		if (a->tap.reader)
+			*a->tap.reader = reader;
+		return;
+	}
+	outgoing_add(out, rest);
+	a->answer_bytes += rest.len;
+	buf_add(&out->text, STR("\n"));
+}
+
 /* The provider has ended its side. */
 static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 {
@@ -265,6 +384,8 @@ static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 	if (a->wire->format == WIRE_OPENAI_CHAT && is_bare_end(rest)) {
 		a->tap.done = true;
 		buf_add(&out->text, STR("data: [DONE]\n\n"));
+	} else {
+		take_last(a, out, rest);
 	}
 	if (is_whole(a, out)) {
 		relay_stream_over(a, out);
@@ -290,6 +411,16 @@ static size_t not_yet(struct attempt *a, str bytes, const struct looked *found, 
 	return bytes.len;
 }
 
+static size_t long_then_rest(struct attempt *a, str bytes, bool end)
+{
+	size_t n = long_event(a, bytes, end);
+
+	if (a->in_long_event || a->step == ATTEMPT_CLOSE || !a->x->client ||
+	    (n == bytes.len && !end))
+		return n;
+	return n + relay_stream_data(a, str_from(bytes, n), end);
+}
+
 size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 {
 	struct exchange *x = a->x;
@@ -298,26 +429,27 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	size_t upto;
 	bool empty_is_fine = x->candidates.on_empty == ON_EMPTY_PASS;
 
-	if (a->in_long_event) {
-		size_t n = long_event(a, bytes, end);
-
-		if (a->in_long_event || a->step == ATTEMPT_CLOSE || !x->client ||
-		    (n == bytes.len && !end))
-			return n;
-		return n + relay_stream_data(a, str_from(bytes, n), end);
-	}
+	if (a->in_long_event)
+		return long_then_rest(a, bytes, end);
 	found = look(a, bytes);
 	a->ended = end;
 	if (found.why)
 		return stream_failed(a, bytes, &found);
+	if (end && !found.ended && !a->first_token &&
+	    wire_tap_eof(a->wire, &a->tap, NULL) && a->tap.late)
+		attempt_progress(a);
+	if (x->step != STEP_RELAY && a->first_token && relay_is_filtered(a)) {
+		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
+		return bytes.len;
+	}
 	resume_turn(a);
 	if ((a->first_token && !resume_holds_all(a)) ||
 	    (empty_is_fine && (found.ended || end)))
 		exchange_commit(a);
 	if (x->step != STEP_RELAY) {
-		if (bytes.len > EVENT_SEEN_MOST)
-			return long_event(a, bytes, end);
-		return not_yet(a, bytes, &found, end);
+		if (found.ended || end || bytes.len <= EVENT_SEEN_MOST)
+			return not_yet(a, bytes, &found, end);
+		exchange_commit(a); /* no more can be held back */
 	}
 	if (bytes.len > EVENT_SEEN_MOST && a->given)
 		given_release(a->given);
@@ -338,7 +470,7 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	}
 	outgoing_send(x, &out, false);
 	if (bytes.len - found.upto > EVENT_SEEN_MOST)
-		return upto + long_event(a, str_from(bytes, upto), end);
+		return upto + long_then_rest(a, str_from(bytes, upto), end);
 	if (!http_has_room(x->client))
 		attempt_pause(a, true);
 	return upto;

@@ -13,9 +13,14 @@
 /* Can that candidate be asked at all?  *why: what is said when none can. */
 static bool is_usable(const struct exchange *x, unsigned at, fault_t *why)
 {
-	const struct provider *p = x->candidates.list[x->order[at]].provider;
+	const struct target *t = &x->candidates.list[x->order[at]];
+	const struct provider *p = t->provider;
 
 	if (p->disabled.len)
+		return false;
+	/* What one model has found too long is not for those that take no more. */
+	if (x->too_long && t->is_known && t->facts.context &&
+	    t->facts.context <= x->too_long)
 		return false;
 	if (lane_wire(x, p))
 		return true;
@@ -83,7 +88,7 @@ static bool has_fresh(const struct exchange *x)
 
 bool exchange_has_more(const struct exchange *x)
 {
-	return !is_used_up(x) && has_fresh(x);
+	return !x->body_dropped && x->client && !is_used_up(x) && has_fresh(x);
 }
 
 /* Claims a place for the next attempt. */
@@ -149,9 +154,23 @@ static usec wait_of(const struct provider *p, const struct route_limits *limits)
 }
 
 /* It would be the same elsewhere. */
-static bool is_final(fault_t why)
+static bool is_final(const struct exchange *x, fault_t why)
 {
-	return why->next == FAULT_GIVE_UP || why->next == FAULT_IF_ASKED;
+	return why->next == FAULT_GIVE_UP || (why->next == FAULT_IF_ASKED &&
+	                                      x->candidates.on_filter == ON_FILTER_FINAL);
+}
+
+/* What the attempt has shown of the prompt's length, by the error's own figure or else by
+ * what is known of the model. */
+static void note_length(struct exchange *x, const struct attempt *a)
+{
+	uint64_t known = a->target->is_known ? a->target->facts.context : 0;
+
+	if (a->why != FAULT_CONTEXT_TOO_LONG)
+		return;
+	x->too_long = max_of(x->too_long, a->context ? a->context : known);
+	if (a->context && a->context <= UINT32_MAX)
+		health_learn_context(&a->health.at, (uint32_t)a->context);
 }
 
 /* The same candidate once more: with another key, another token, or as it was. */
@@ -190,8 +209,9 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	usec wait = a->retry_after;
 	fault_t why;
 
-	if (is_final(a->why) || x->body_dropped || !x->client || is_used_up(x))
+	if (is_final(x, a->why) || x->body_dropped || !x->client || is_used_up(x))
 		return false;
+	note_length(x, a);
 	if (choose_same(x, a, !exchange_has_more(x)) || choose_fresh(x, &why))
 		return true;
 	if (x->has_spare) {
@@ -363,7 +383,7 @@ static bool are_stuck(const struct exchange *x)
 /* Others are live.  What one of them says about the request itself holds for all. */
 static void failed_beside(struct exchange *x, struct attempt *a)
 {
-	if (is_final(a->why) && a->why->owner != FAULT_OF_US) {
+	if (is_final(x, a->why) && a->why->owner != FAULT_OF_US) {
 		lead(x, a);
 		exchange_fail(x, a->why, a->detail);
 		exchange_run(x);

@@ -71,6 +71,15 @@ static inline struct health_cell *cell_of(const struct health *h, enum health_sc
 	return NULL;
 }
 
+/* Is nothing at all held against any of them?  Nearly always. */
+static inline bool are_quiet(const struct health *h)
+{
+	return (!h->provider || breaker_is_quiet(&h->provider->breaker)) &&
+	       (!h->key || breaker_is_quiet(&h->key->breaker)) &&
+	       (!h->model || breaker_is_quiet(&h->model->breaker)) &&
+	       (!h->target || breaker_is_quiet(&h->target->breaker));
+}
+
 /* tpm's unit, rounded up. */
 static inline uint32_t token_units(uint64_t tokens)
 {

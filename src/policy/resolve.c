@@ -80,6 +80,7 @@ static fault_t from_route(const struct route *r, struct candidates *ret)
 		.count = r->target_count,
 		.strategy = r->strategy,
 		.on_empty = r->on_empty,
+		.on_filter = r->on_filter,
 		.comments = r->comments,
 		.resume = r->resume,
 		.tool_hold = r->tool_hold && r->target_count > 1,

@@ -12,6 +12,7 @@ struct candidates {
 	unsigned count;
 	enum strategy strategy;
 	enum on_empty on_empty;
+	enum on_filter on_filter;
 	bool comments;
 	bool strict; /* nothing may be lost between formats */
 	bool resume, tool_hold;

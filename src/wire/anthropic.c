@@ -125,6 +125,12 @@ static void anthropic_write_end_mark(struct buf *to)
 	buf_add(to, STR("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
 }
 
+/* Its clients know an overloaded provider by a status of Anthropic's own. */
+static int anthropic_fault_status(fault_t why)
+{
+	return why == FAULT_UPSTREAM_BUSY ? 529 : why->status;
+}
+
 static void anthropic_write_stream_fault(struct buf *to, fault_t why, str message)
 {
 	struct json_writer w = { .to = to };
@@ -149,20 +155,6 @@ static str anthropic_error_message(str body)
 			return str_of(v.raw.ptr + 1, v.raw.len - 2);
 	}
 	return STR_NONE;
-}
-
-static bool anthropic_is_context_error(str body)
-{
-	static const str phrases[] = { STR_INIT("prompt is too long"),
-		                       STR_INIT("exceed context limit"),
-		                       STR_INIT("exceeds the context window"),
-		                       STR_INIT("Input is too long") };
-
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
 }
 
 /* ---- the neutral form ---- */
@@ -200,8 +192,8 @@ const struct wire wire_anthropic = {
 	.needed_header = STR_INIT("anthropic-version: 2023-06-01"),
 	.skim = anthropic_skim,
 	.error_message = anthropic_error_message,
-	.is_context_error = anthropic_is_context_error,
 	.write_fault = anthropic_write_fault,
+	.fault_status = anthropic_fault_status,
 	.write_stream_fault = anthropic_write_stream_fault,
 	.write_end_mark = anthropic_write_end_mark,
 	.write_path = anthropic_write_path,

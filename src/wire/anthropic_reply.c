@@ -7,6 +7,7 @@
  * Usage of the beginning is provisional; that of message_delta takes its place member by
  * member.  Here input_tokens leaves cached tokens out.  Facts: wire-formats 5.7-5.9. */
 #include "wire/anthropic.h"
+#include "wire/complaint.h"
 #include "wire/places.h"
 
 enum { COUNT_MOST = INT32_MAX, MEMBERS_MOST = 64 };
@@ -436,28 +437,9 @@ static void end_message(struct event *ev)
 
 static void push_fault(struct event *ev, struct json_value error)
 {
-	static const struct {
-		str type;
-		fault_t why;
-	} rows[] = {
-		{ STR_INIT("overloaded_error"), FAULT_UPSTREAM_BUSY },
-		{ STR_INIT("rate_limit_error"), FAULT_UPSTREAM_LIMITED },
-		{ STR_INIT("authentication_error"), FAULT_UPSTREAM_AUTH },
-		{ STR_INIT("billing_error"), FAULT_UPSTREAM_AUTH },
-		{ STR_INIT("permission_error"), FAULT_UPSTREAM_AUTH },
-		{ STR_INIT("not_found_error"), FAULT_UPSTREAM_NO_MODEL },
-		{ STR_INIT("invalid_request_error"), FAULT_UPSTREAM_REFUSED },
-		{ STR_INIT("request_too_large"), FAULT_UPSTREAM_REFUSED },
-		{ STR_INIT("timeout_error"), FAULT_UPSTREAM_FAILED },
-		{ STR_INIT("api_error"), FAULT_UPSTREAM_FAILED },
-	};
-	struct json_value type = json_get(error, STR("type"));
-	struct chat_event e = { .kind = CHAT_FAULT, .why = FAULT_STREAM_ERROR };
+	struct complaint c = { .format = WIRE_ANTHROPIC, .text = error.raw };
+	struct chat_event e = { .kind = CHAT_FAULT, .why = complaint_fault(&c) };
 
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (json_text_is(type, rows[i].type))
-			e.why = rows[i].why;
-	}
 	e.text = error.type == JSON_STRING ? chat_text_in(&ev->keep, error)
 	                                   : text_of(ev, error, STR("message"));
 	chat_push(ev->to, &e);
@@ -493,6 +475,8 @@ static fault_t read_members(struct event *ev, const struct members *f)
 		read_usage(ev->rd, f->usage);
 		read_stop(ev, f->delta);
 	} else if (json_text_is(f->type, STR("message_stop"))) {
+		if (!ev->rd->finished && ev->rd->next_block > 0)
+			return FAULT_UPSTREAM_MALFORMED; /* no word why it stops */
 		end_message(ev);
 	} else if (json_text_is(f->type, STR("error")) || f->error.type != JSON_NONE) {
 		push_fault(ev, f->error);

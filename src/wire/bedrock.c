@@ -164,25 +164,6 @@ static str bedrock_error_message(str body)
 	return STR_NONE;
 }
 
-static bool bedrock_is_context_error(str body)
-{
-	static const str phrases[] = {
-		STR_INIT("nput is too long"),
-		STR_INIT("prompt is too long"),
-		STR_INIT("too many input tokens"),
-		STR_INIT("maximum context length"),
-		STR_INIT("exceed context limit"),
-		STR_INIT("exceeds the context window"),
-		STR_INIT("exceeds the maximum number of input tokens"),
-	};
-
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
-}
-
 /* ---- families of models ---- */
 
 #define CLAUDE                                                                           \
@@ -337,7 +318,6 @@ const struct wire wire_bedrock = {
 	.model_in_path = true,
 	.skim = bedrock_skim,
 	.error_message = bedrock_error_message,
-	.is_context_error = bedrock_is_context_error,
 	.write_fault = bedrock_write_fault,
 	.write_stream_fault = bedrock_write_stream_fault,
 	.write_fault_lines = bedrock_write_fault_lines,

@@ -6,6 +6,7 @@
  * formats 8.4-8.6). */
 #include "wire/bedrock.h"
 
+#include "wire/complaint.h"
 enum { COUNT_MOST = INT32_MAX };
 
 /* What stands in a slot's flags. */
@@ -101,34 +102,14 @@ static void push_odd(struct chat_sink *to, jstr name)
 	chat_push(to, &(struct chat_event){ .kind = CHAT_ODD, .name = name });
 }
 
-static fault_t fault_of(str name, str data)
-{
-	static const struct {
-		str name;
-		const struct fault *why;
-	} rows[] = {
-		{ STR_INIT("throttlingException"), FAULT_UPSTREAM_LIMITED },
-		{ STR_INIT("serviceUnavailableException"), FAULT_UPSTREAM_BUSY },
-		{ STR_INIT("modelNotReadyException"), FAULT_UPSTREAM_BUSY },
-		{ STR_INIT("internalServerException"), FAULT_UPSTREAM_FAILED },
-		{ STR_INIT("modelTimeoutException"), FAULT_UPSTREAM_FAILED },
-		{ STR_INIT("validationException"), FAULT_UPSTREAM_REFUSED },
-	};
-
-	if (wire_bedrock.is_context_error(data))
-		return FAULT_CONTEXT_TOO_LONG;
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (str_eq_nocase(name, rows[i].name))
-			return rows[i].why;
-	}
-	return FAULT_STREAM_ERROR;
-}
-
 static void push_fault(str name, str data, struct chat_sink *to)
 {
-	chat_push(to, &(struct chat_event){ .kind = CHAT_FAULT,
-	                                    .why = fault_of(name, data),
-	                                    .text = wire_bedrock.error_message(data) });
+	chat_push(to,
+	          &(struct chat_event){
+	                  .kind = CHAT_FAULT,
+	                  .why = complaint_fault(&(struct complaint){
+	                          .format = WIRE_BEDROCK, .kind = name, .text = data }),
+	                  .text = wire_bedrock.error_message(data) });
 }
 
 /* ---- blocks ---- */

@@ -94,27 +94,11 @@ static str cohere_error_message(str body)
 	return STR_NONE;
 }
 
-static bool cohere_is_context_error(str body)
-{
-	static const str phrases[] = { STR_INIT("too many tokens"),
-		                       STR_INIT("maximum context length"),
-		                       STR_INIT("context length exceeded"),
-		                       STR_INIT("prompt is too long"),
-		                       STR_INIT("exceed context limit") };
-
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
-}
-
 const struct wire wire_cohere = {
 	.name = STR_INIT("cohere"),
 	.format = WIRE_COHERE,
 	.skim = cohere_skim,
 	.error_message = cohere_error_message,
-	.is_context_error = cohere_is_context_error,
 	.write_fault = cohere_write_fault,
 	.write_stream_fault = cohere_write_stream_fault,
 	.write_path = cohere_write_path,

@@ -5,6 +5,7 @@
  * event says its type twice, and the one in the JSON counts. */
 #include "wire/cohere.h"
 
+#include "wire/complaint.h"
 enum { COUNT_MOST = INT32_MAX };
 
 /* Keys of slots: contents are odd, calls even, the plan has its own. */
@@ -82,11 +83,11 @@ static void push_end(struct chat_reader *rd, struct chat_sink *to)
 
 static void push_fault(str data, struct chat_sink *to)
 {
-	chat_push(to, &(struct chat_event){ .kind = CHAT_FAULT,
-	                                    .why = wire_cohere.is_context_error(data)
-	                                                   ? FAULT_CONTEXT_TOO_LONG
-	                                                   : FAULT_STREAM_ERROR,
-	                                    .text = wire_cohere.error_message(data) });
+	chat_push(to,
+	          &(struct chat_event){ .kind = CHAT_FAULT,
+	                                .why = complaint_fault(&(struct complaint){
+	                                        .format = WIRE_COHERE, .text = data }),
+	                                .text = wire_cohere.error_message(data) });
 }
 
 /* ---- blocks ---- */

@@ -202,20 +202,6 @@ static str gemini_error_message(str body)
 	return v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;
 }
 
-static bool gemini_is_context_error(str body)
-{
-	static const str phrases[] = {
-		STR_INIT("exceeds the maximum number of tokens"),
-		STR_INIT("exceeds the maximum allowed input"),
-	};
-
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
-}
-
 /* ---- the URL ---- */
 
 static void gemini_write_path(enum operation op, str model, bool stream, struct buf *to)
@@ -301,9 +287,9 @@ const struct wire wire_gemini = {
 	/* @google/genai 1.x in Gemini CLI: "Incomplete JSON segment at the end";
 	 * @google/generative-ai below LangChain: "Failed to parse stream". */
 	.no_comments = true,
+	.unread_errors = true,
 	.skim = gemini_skim,
 	.error_message = gemini_error_message,
-	.is_context_error = gemini_is_context_error,
 	.write_fault = gemini_write_fault,
 	.write_stream_fault = gemini_write_stream_fault,
 	.keep_head = gemini_keep_head,

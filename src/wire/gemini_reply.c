@@ -5,6 +5,7 @@
  * early one may be followed by more.  Facts: wire-formats 6.4-6.6, 12.1, 14.3. */
 #include "wire/gemini.h"
 
+#include "wire/complaint.h"
 enum { CHOICES_MOST = 16, COUNT_MOST = INT32_MAX };
 
 /* rd->slots[choice]: key: 0 never seen, else 1 + the number of the next block; block: the
@@ -393,6 +394,24 @@ static void read_audio(struct json_value details, uint64_t *ret)
 	}
 }
 
+/* Below zero, a fraction, or more than anybody could have meant? */
+static bool has_bad_count(struct json_value usage)
+{
+	static const str names[] = { STR_INIT("promptTokenCount"),
+		                     STR_INIT("candidatesTokenCount"),
+		                     STR_INIT("thoughtsTokenCount") };
+	uint64_t n;
+
+	for (size_t i = 0; i < countof(names); i++) {
+		struct json_value v = json_get(usage, names[i]);
+
+		if (v.type != JSON_NONE && v.type != JSON_NULL &&
+		    (!json_u64(v, &n) || n > COUNT_MOST))
+			return true;
+	}
+	return false;
+}
+
 /* What was generated only counts on; what was read is corrected in later events, also
  * downwards.  A count that is missing is as it was. */
 static void read_usage(struct chat_reader *rd, struct json_value usage,
@@ -401,7 +420,7 @@ static void read_usage(struct chat_reader *rd, struct json_value usage,
 	uint64_t *own = rd->own, n;
 	struct token_usage *u = &rd->usage;
 
-	if (usage.type != JSON_OBJECT)
+	if (usage.type != JSON_OBJECT || has_bad_count(usage))
 		return;
 	read_count(json_get(usage, STR("promptTokenCount")), &own[OWN_PROMPT]);
 	read_count(json_get(usage, STR("toolUsePromptTokenCount")),
@@ -426,22 +445,9 @@ static void read_usage(struct chat_reader *rd, struct json_value usage,
 
 static void push_fault(struct json_value error, struct chat_sink *to)
 {
-	static const struct {
-		uint64_t code;
-		fault_t why;
-	} rows[] = {
-		{ 429, FAULT_UPSTREAM_LIMITED },
-		{ 500, FAULT_UPSTREAM_FAILED },
-		{ 503, FAULT_UPSTREAM_BUSY },
-	};
-	struct chat_event e = { .kind = CHAT_FAULT, .why = FAULT_STREAM_ERROR };
-	uint64_t code = 0;
+	struct complaint c = { .format = WIRE_GEMINI, .text = error.raw };
+	struct chat_event e = { .kind = CHAT_FAULT, .why = complaint_fault(&c) };
 
-	json_u64(json_get(error, STR("code")), &code);
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (rows[i].code == code)
-			e.why = rows[i].why;
-	}
 	e.text = error.type == JSON_STRING ? text_of(error)
 	                                   : text_of(json_get(error, STR("message")));
 	chat_push(to, &e);

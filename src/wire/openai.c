@@ -196,22 +196,6 @@ static str openai_error_message(str body)
 	return STR_NONE;
 }
 
-/* By code where there is one, else by the words of those who have none. */
-static bool openai_is_context_error(str body)
-{
-	static const str phrases[] = { STR_INIT("maximum context length"),
-		                       STR_INIT("context_length_exceeded"),
-		                       STR_INIT("prompt is too long"),
-		                       STR_INIT("exceeds the context window"),
-		                       STR_INIT("exceed context limit") };
-
-	for (size_t i = 0; i < countof(phrases); i++) {
-		if (str_has(body, phrases[i]))
-			return true;
-	}
-	return false;
-}
-
 const struct wire wire_openai_chat = {
 	.name = STR_INIT("openai-chat"),
 	.format = WIRE_OPENAI_CHAT,
@@ -222,7 +206,6 @@ const struct wire wire_openai_chat = {
 	.unfold = openai_unfold,
 	.fold = openai_fold,
 	.error_message = openai_error_message,
-	.is_context_error = openai_is_context_error,
 	.write_fault = openai_write_fault,
 	.write_stream_fault = openai_write_stream_fault,
 	.keep_head = openai_keep_head,

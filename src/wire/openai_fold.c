@@ -10,6 +10,7 @@
 #include "codec/json.h"
 #include "codec/json_write.h"
 #include "codec/sse.h"
+#include "wire/complaint.h"
 #include "wire/fold.h"
 
 enum {
@@ -174,7 +175,8 @@ static bool take_event(struct fold *f, const struct sse_found *event)
 	bool is_object = !json_check(data, &json_limits_default, &root) &&
 	                 root.type == JSON_OBJECT;
 	if (str_eq(event->name, STR("error")) || (is_object && is_error(root)))
-		f->why = FAULT_STREAM_ERROR;
+		f->why = complaint_fault(
+		        &(struct complaint){ .format = WIRE_OPENAI_CHAT, .text = data });
 	else if (!is_object)
 		f->why = FAULT_UPSTREAM_MALFORMED;
 	else

@@ -9,6 +9,7 @@
  * documented there. */
 #include "wire/openai_reading.h"
 
+#include "wire/complaint.h"
 /* ---- the end of a choice ---- */
 
 static const struct {
@@ -153,36 +154,13 @@ static str error_message(struct json_value root, struct json_value error)
 	return STR_NONE;
 }
 
-/* By its code, which may be a status, its digits, or a word. */
-static fault_t error_row(struct json_value root)
-{
-	static const struct {
-		str code;
-		fault_t why;
-	} codes[] = {
-		{ STR_INIT("context_length_exceeded"), FAULT_CONTEXT_TOO_LONG },
-		{ STR_INIT("rate_limit_exceeded"), FAULT_UPSTREAM_LIMITED },
-		{ STR_INIT("429"), FAULT_UPSTREAM_LIMITED },
-		{ STR_INIT("503"), FAULT_UPSTREAM_BUSY },
-		{ STR_INIT("529"), FAULT_UPSTREAM_BUSY },
-	};
-	struct json_value code = json_path(root, "error.code");
-
-	if (code.type != JSON_STRING && code.type != JSON_NUMBER)
-		code = json_get(root, STR("code"));
-	for (size_t i = 0; i < countof(codes); i++) {
-		if (code.type == JSON_NUMBER ? str_eq(code.raw, codes[i].code)
-		                             : json_text_is(code, codes[i].code))
-			return codes[i].why;
-	}
-	return FAULT_STREAM_ERROR;
-}
-
 static void push_fault(struct reading *g, struct json_value root, struct json_value error)
 {
-	chat_push(g->to, &(struct chat_event){ .kind = CHAT_FAULT,
-	                                       .why = error_row(root),
-	                                       .text = error_message(root, error) });
+	chat_push(g->to, &(struct chat_event){
+	                         .kind = CHAT_FAULT,
+	                         .why = complaint_fault(&(struct complaint){
+	                                 .format = WIRE_OPENAI_CHAT, .text = root.raw }),
+	                         .text = error_message(root, error) });
 }
 
 static bool is_error(struct json_value v)

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "wire/complaint.h"
 
 enum { COUNT_MOST = INT32_MAX };
 
@@ -188,6 +189,8 @@ static bool look_at_delta(struct tap *t, const struct json_node *nodes, uint32_t
 			continue;
 		found = true;
 		t->is_thinking = str_starts(m->key, STR("reasoning"));
+		if (str_eq(m->key, STR("refusal")))
+			t->refused = true;
 		say_text(t, m->value, said);
 	}
 	return found;
@@ -246,6 +249,12 @@ static unsigned look_at_choices(struct tap *t, const struct json_node *nodes, ui
 	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next, count++)
 		look_at_choice(t, nodes, i, ret, said);
 	return count;
+}
+
+static fault_t complaint(str text)
+{
+	return complaint_fault(
+	        &(struct complaint){ .format = WIRE_OPENAI_CHAT, .text = text });
 }
 
 static str message_of(struct json_value root)
@@ -370,6 +379,8 @@ void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
 	ret->is_framed = keep_frame(t, data, &said);
 	if (str_eq(name, STR("error")))
 		ret->is_error = true;
+	if (ret->is_error)
+		ret->why = complaint(data);
 	/* Images and audio have no choices: whatever comes is the answer. */
 	if (!operations[t->operation].is_chat && !ret->is_error) {
 		ret->is_meaningful = true;
@@ -386,7 +397,7 @@ fault_t openai_tap_answer(struct tap *t, str body, str *ret_message)
 		return FAULT_UPSTREAM_MALFORMED;
 	if (found.is_error) {
 		*ret_message = found.message;
-		return FAULT_STREAM_ERROR;
+		return complaint(body);
 	}
 	if (operations[t->operation].is_chat && !found.is_meaningful)
 		return FAULT_EMPTY_ANSWER;

@@ -97,11 +97,6 @@ static str responses_error_message(str body)
 	return wire_openai_chat.error_message(body);
 }
 
-static bool responses_is_context_error(str body)
-{
-	return wire_openai_chat.is_context_error(body);
-}
-
 static void responses_write_fault(struct buf *to, fault_t why, str message, str param)
 {
 	wire_openai_chat.write_fault(to, why, message, param);
@@ -259,7 +254,6 @@ const struct wire wire_openai_responses = {
 	.format = WIRE_OPENAI_RESPONSES,
 	.skim = responses_skim,
 	.error_message = responses_error_message,
-	.is_context_error = responses_is_context_error,
 	.write_fault = responses_write_fault,
 	.write_stream_fault = responses_write_stream_fault,
 	.keep_head = responses_keep_head,

@@ -7,6 +7,7 @@
  * Facts: wire-formats 3.3-3.5, 12.1, 12.2. */
 #include "wire/responses.h"
 
+#include "wire/complaint.h"
 enum { COUNT_MOST = INT32_MAX, ITEMS_MOST = 1 << 20 };
 
 /* ---- blocks by their place ---- */
@@ -396,30 +397,10 @@ static enum chat_finish finish_of(const struct chat_reader *rd,
 	return rd->own[SEEN_REFUSAL] ? FINISH_REFUSAL : FINISH_STOP;
 }
 
-static fault_t fault_of(struct json_value code)
-{
-	static const struct {
-		str code;
-		fault_t why;
-	} rows[] = {
-		{ STR_INIT("rate_limit_exceeded"), FAULT_UPSTREAM_LIMITED },
-		{ STR_INIT("insufficient_quota"), FAULT_UPSTREAM_LIMITED },
-		{ STR_INIT("context_length_exceeded"), FAULT_CONTEXT_TOO_LONG },
-		{ STR_INIT("server_is_overloaded"), FAULT_UPSTREAM_BUSY },
-		{ STR_INIT("slow_down"), FAULT_UPSTREAM_BUSY },
-		{ STR_INIT("invalid_prompt"), FAULT_UPSTREAM_REFUSED },
-	};
-
-	for (size_t i = 0; i < countof(rows); i++) {
-		if (json_text_is(code, rows[i].code))
-			return rows[i].why;
-	}
-	return FAULT_STREAM_ERROR;
-}
-
 void responses_push_fault(struct chat_reader *rd, struct chat_sink *to,
                           struct json_value error, struct arena *scratch)
 {
+	struct complaint c = { .format = WIRE_OPENAI_RESPONSES, .text = error.raw };
 	struct chat_event e = { .kind = CHAT_FAULT };
 	struct json_value message = json_get(error, STR("message"));
 
@@ -427,7 +408,7 @@ void responses_push_fault(struct chat_reader *rd, struct chat_sink *to,
 		return;
 	if (error.type == JSON_STRING)
 		message = error;
-	e.why = fault_of(json_get(error, STR("code")));
+	e.why = complaint_fault(&c);
 	e.text = chat_text_in(scratch, message);
 	rd->ended = true;
 	chat_push(to, &e);

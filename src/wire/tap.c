@@ -42,9 +42,10 @@ static void take_finish(struct tap *t, const struct chat_event *e, struct tap_ev
 		t->finished++;
 	t->finished_bits |= bit;
 	keep_text(t->finish, &t->finish_len, sizeof(t->finish), finish_names[e->finish]);
-	if (e->finish == FINISH_ERROR)
+	if (e->finish == FINISH_ERROR) {
 		ret->is_error = true;
-	else if (e->finish != FINISH_STOP && e->finish != FINISH_NONE)
+		ret->why = FAULT_STREAM_ERROR;
+	} else if (e->finish != FINISH_STOP && e->finish != FINISH_NONE)
 		ret->is_meaningful =
 		        true; /* cut by length, filtered: an answer of its kind */
 }
@@ -63,6 +64,10 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
 		t->text_bytes += e->text.len;
 		t->is_thinking = e->what == CHAT_REASONING;
+		if (e->what == CHAT_REFUSAL)
+			t->refused = true;
+		if (e->what == CHAT_CALL && e->name.len == 0)
+			s->found->is_broken = true; /* nobody could answer it */
 		if (e->what == CHAT_CALL || e->what == CHAT_IMAGE ||
 		    e->what == CHAT_AUDIO || e->what == CHAT_FOREIGN)
 			s->found->is_meaningful = true;
@@ -84,6 +89,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		break;
 	case CHAT_FAULT:
 		s->found->is_error = true;
+		s->found->why = e->why;
 		s->found->message = e->text;
 		break;
 	case CHAT_END:
@@ -149,7 +155,7 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
 		return why;
 	if (found.is_error) {
 		*ret_message = found.message;
-		return FAULT_STREAM_ERROR;
+		return found.why;
 	}
 	return found.is_meaningful ? NULL : FAULT_EMPTY_ANSWER;
 }
@@ -166,6 +172,10 @@ bool wire_tap_eof(const struct wire *wire, struct tap *t, struct chat_sink *next
 
 	if (!t->reader || !wire->read_eof)
 		return wire_is_complete(wire, t);
+	if (t->whole)
+		return true;
 	tap_sink_init(&s, t, &found, next);
-	return wire->read_eof(t->reader, &s.sink) && !found.is_error;
+	t->whole = wire->read_eof(t->reader, &s.sink) && !found.is_error;
+	t->late |= found.is_meaningful;
+	return t->whole;
 }

@@ -20,10 +20,11 @@ void tap_sink_init(struct tap_sink *s, struct tap *t, struct tap_event *ret,
 /* One event of a stream, by the format's own tap where it has one and nobody follows. */
 void wire_tap_event(const struct wire *wire, struct tap *t, str name, str data,
                     struct tap_event *ret, struct chat_sink *next);
-/* A whole answer: EMPTY_ANSWER, STREAM_ERROR, UPSTREAM_MALFORMED or NULL. */
+/* A whole answer: EMPTY_ANSWER, what an error in it is, UPSTREAM_MALFORMED or NULL. */
 fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
                         str *ret_message, struct chat_sink *next);
 /* Is a stream that has ended here, or that ends here, a whole answer? */
 bool wire_is_complete(const struct wire *wire, const struct tap *t);
-/* The provider ended its side: what the reader held back is pushed. */
+/* The provider ended its side: what the reader held back is pushed, once.  t->late: that
+ * was an answer of its kind, as a filter's finish is. */
 bool wire_tap_eof(const struct wire *wire, struct tap *t, struct chat_sink *next);

@@ -42,6 +42,8 @@ struct tap {
 	bool has_usage, bad_usage;
 	bool done;         /* the format's own end mark */
 	bool is_thinking;  /* a block of reasoning is open: it was the last thing said */
+	bool refused;      /* the model says in a part of its own that it will not */
+	bool whole, late;  /* wire_tap_eof: it was whole; the end itself said something */
 	uint32_t finished; /* choices with a finish reason */
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
@@ -64,6 +66,7 @@ struct tap_event {
 	bool is_again;  /* like the one before it but for `text`: nothing else was read */
 	bool is_framed; /* the next one may be like this one */
 	str text;       /* of one that is_again, raw JSON text without quotes */
+	fault_t why;    /* of an error: what it is (complaint.h) */
 	str message;    /* of an error, raw JSON text without quotes */
 };
 
@@ -84,14 +87,15 @@ struct wire {
 	enum wire_frames frames;
 	bool model_in_path; /* model and stream stand in the URL, not in the body */
 	bool no_comments;   /* clients take an SSE comment for a broken event */
+	bool unread_errors; /* clients pass over an error event inside a stream */
 	str needed_header;  /* "name: value" that providers insist on; or empty */
 	/* The request.  *ret_detail: what is wrong, for people. */
 	fault_t (*skim)(str body, enum operation op, struct arena *keep,
 	                struct skimmed *ret, str *ret_detail);
 	/* One event of a stream; data on loan. */
 	void (*tap_event)(struct tap *t, str name, str data, struct tap_event *ret);
-	/* A whole unary answer of status 200. EMPTY_ANSWER, STREAM_ERROR (an error in a
-	 * 200), UPSTREAM_MALFORMED, or NULL. */
+	/* A whole unary answer of status 200. EMPTY_ANSWER, what an error in a 200 is
+	 * (complaint.h), UPSTREAM_MALFORMED, or NULL. */
 	fault_t (*tap_answer)(struct tap *t, str body, str *ret_message);
 	/* Is a stream that ends here a whole answer? */
 	bool (*is_complete)(const struct tap *t);
@@ -101,8 +105,6 @@ struct wire {
 	fault_t (*fold)(str stream, struct buf *to);
 	/* The provider's own words in an error body; empty when there are none. */
 	str (*error_message)(str body);
-	/* Does an error body say that the prompt is longer than the model's context? */
-	bool (*is_context_error)(str body);
 	/* An error body, and an error event for an open stream. */
 	void (*write_fault)(struct buf *to, fault_t why, str message, str param);
 	void (*write_stream_fault)(struct buf *to, fault_t why, str message);
@@ -115,6 +117,8 @@ struct wire {
 	/* The end mark, for a whole answer whose provider forgot it. NULL: there is none.
 	 */
 	void (*write_end_mark)(struct buf *to);
+	/* The status that goes with that body; NULL: the row's own. */
+	int (*fault_status)(fault_t why);
 	/* Header lines that go with that body, by which clients tell errors apart; or
 	 * NULL. */
 	void (*write_fault_lines)(struct buf *to, fault_t why);
@@ -165,6 +169,11 @@ extern const struct wire_work embed_openai, embed_gemini, embed_cohere, embed_be
 
 /* NULL for WIRE_NONE. */
 const struct wire *wire_of(enum wire_format format);
+
+static inline int wire_fault_status(const struct wire *wire, fault_t why)
+{
+	return wire->fault_status ? wire->fault_status(why) : why->status;
+}
 
 static inline str tap_finish(const struct tap *t)
 {

@@ -186,7 +186,9 @@ def test_nobody_is_left_after_the_hold():
         fake.site(f"f-{client.name}").default = reply(status=503)
     for each in hold_all("e", [(client, client, client) for client in clients()]):
         body = each.rest()
-        check(each.reply.end not in ("cut", "reset"), each.name(), each.reply)
+        # Gemini's clients do not read an error in a stream, so that one ends with a cut.
+        check((each.reply.end == "cut") == (each.client.name == "gemini" and each.has_head),
+              each.name(), each.reply)
         same(each.reply.status, 200 if each.has_head else 503, each.name())
         check(SAID.encode() not in body and b"error" in body.lower() or not each.has_head,
               each.name(), body)

@@ -57,6 +57,5 @@ await run([
 	// It takes a name with a slash for a path of its own, and images only for names that begin with
 	// gemini-2: its users need a route. It gives an abort signal to streams alone.
 	{ name: 'langchain google', format: 'gemini', is, ask: asks(google, (name) => name),
-		model: (provider, model) => `gemini-2-${provider}.${model}`, without: ['unary aborted'],
-		known: { 'a cut stream throws': 'the SDK overlooks an error in the stream' } },
+		model: (provider, model) => `gemini-2-${provider}.${model}`, without: ['unary aborted'] },
 ])

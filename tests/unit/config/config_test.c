@@ -45,6 +45,7 @@ TEST(the_example_of_the_design_is_read)
 	            "    total: 10m\n"
 	            "    retry: { same_target: 2, attempts: 5, max_retry_after: 700ms }\n"
 	            "    on_empty: pass\n"
+	            "    on_filter: next\n"
 	            "    comments: off\n"));
 
 	if (!c)
@@ -84,6 +85,7 @@ TEST(the_example_of_the_design_is_read)
 	CHECK(config_find_route(c, STR("slow")) == NULL);
 	CHECK_INT(fast->strategy, STRATEGY_WEIGHTED);
 	CHECK_INT(fast->on_empty, ON_EMPTY_PASS);
+	CHECK_INT(fast->on_filter, ON_FILTER_NEXT);
 	CHECK(!fast->comments && fast->resume);
 	CHECK_INT(fast->target_count, 2);
 	CHECK_STR(fast->targets[1].model, "a/b:c");
@@ -135,6 +137,7 @@ TEST(what_is_not_written_has_its_default)
 	CHECK_INT(a->limits.attempts, 3);
 	CHECK_INT(a->limits.max_retry_after, 5 * USEC_SEC);
 	CHECK_INT(a->on_empty, ON_EMPTY_NEXT);
+	CHECK_INT(a->on_filter, ON_FILTER_FINAL);
 	CHECK(a->comments && a->resume && a->tool_hold);
 	reading_done(&r);
 }

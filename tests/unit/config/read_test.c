@@ -47,7 +47,8 @@ static const struct broken rows[] = {
 	{ ROUTE "{ tiemout: 30s, targets: [mock/echo] }\n", "E104", 4, 11,
 	  "did you mean \"total\"", 0 },
 	{ ROUTE "{ targets: [mock/echo], colour: red }\n", "E104", 4, 33,
-	  "possible: targets, strategy, on_empty, resume, tool_hold, comments, strict, "
+	  "possible: targets, strategy, on_empty, on_filter, resume, tool_hold, "
+	  "comments, strict, "
 	  "first_token",
 	  0 },
 	{ ROUTE "{ frist_token: 30s, targets: [mock/echo] }\n", "E104", 4, 11,

@@ -271,7 +271,7 @@ TEST(anthropic_errors_inside_a_stream_are_failures)
 		{ "rate_limit_error", FAULT_UPSTREAM_LIMITED },
 		{ "authentication_error", FAULT_UPSTREAM_AUTH },
 		{ "permission_error", FAULT_UPSTREAM_AUTH },
-		{ "billing_error", FAULT_UPSTREAM_AUTH },
+		{ "billing_error", FAULT_UPSTREAM_QUOTA },
 		{ "not_found_error", FAULT_UPSTREAM_NO_MODEL },
 		{ "invalid_request_error", FAULT_UPSTREAM_REFUSED },
 		{ "api_error", FAULT_UPSTREAM_FAILED },

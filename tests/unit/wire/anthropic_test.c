@@ -867,9 +867,6 @@ TEST(anthropic_failures_are_said_in_its_words)
 	          "no \\u0041");
 	CHECK_STR(wire_anthropic.error_message(one("{'message':'bedrock'}")), "bedrock");
 	CHECK_STR(wire_anthropic.error_message(STR("<html>")), "");
-	CHECK(wire_anthropic.is_context_error(
-	        one("{'error':{'message':'prompt is too long: 9 tokens > 8 maximum'}}")));
-	CHECK(!wire_anthropic.is_context_error(one("{'error':{'message':'no'}}")));
 	buf_clear(&b);
 	wire_anthropic.write_path(OP_CHAT, STR("m"), true, &b);
 	CHECK_STR(buf_str(&b), "/messages");

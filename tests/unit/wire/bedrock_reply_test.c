@@ -142,7 +142,7 @@ TEST(bedrock_stream_fails_by_name)
 	            { "internalServerException", "not JSON" });
 	FORM_STREAM(bedrock, "!UPSTREAM_REFUSED bad!",
 	            { "validationException", "{\"message\":\"bad\"}" });
-	FORM_STREAM(bedrock, "!STREAM_ERROR m!",
+	FORM_STREAM(bedrock, "!UPSTREAM_FAILED m!",
 	            { "modelStreamErrorException",
 	              "{\"originalMessage\":\"m\",\"originalStatusCode\":500}" });
 	FORM_STREAM(bedrock, "!CONTEXT_TOO_LONG prompt is too long: 9!",

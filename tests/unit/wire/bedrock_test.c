@@ -115,9 +115,6 @@ TEST(bedrock_hears_failures)
 	CHECK_STR(bedrock->error_message(STR("{\"Message\":\"denied\"}")), "denied");
 	CHECK_STR(bedrock->error_message(STR("{\"message\":7}")), "");
 	CHECK_STR(bedrock->error_message(STR("<html>")), "");
-	CHECK(bedrock->is_context_error(
-	        STR("{\"message\":\"Input is too long for requested model.\"}")));
-	CHECK(!bedrock->is_context_error(STR("{\"message\":\"no\"}")));
 }
 
 /* ---- reading ---- */

@@ -56,9 +56,6 @@ TEST(cohere_paths_and_failures)
 	CHECK_STR(cohere->error_message(STR("{\"id\":\"x\",\"message\":\"bad\"}")),
 	          "bad");
 	CHECK_STR(cohere->error_message(STR("nothing")), "");
-	CHECK(cohere->is_context_error(
-	        STR("{\"message\":\"too many tokens: total number of tokens\"}")));
-	CHECK(!cohere->is_context_error(STR("{\"message\":\"no\"}")));
 	buf_free(&b);
 }
 

@@ -126,9 +126,6 @@ TEST(gemini_faults)
 	buf_free(&b);
 	CHECK_STR(wire_gemini.error_message(STR("[{\"error\":{\"message\":\"busy\"}}]")),
 	          "busy");
-	CHECK(wire_gemini.is_context_error(
-	        STR("{\"error\":{\"message\":\"The input token count (9) exceeds the "
-	            "maximum number of tokens allowed (8).\"}}")));
 }
 
 TEST(gemini_reads_both_spellings)

@@ -250,7 +250,7 @@ TEST(failures_in_all_their_forms)
 		{ "{\"detail\":[{\"loc\":[]}]}", "!", FAULT_STREAM_ERROR },
 		{ "{\"error\":{\"code\":502,\"message\":\"a\"},\"choices\":[{\"index\":0,"
 		  "\"delta\":{},\"finish_reason\":\"error\"}]}",
-		  "!a", FAULT_STREAM_ERROR },
+		  "!a", FAULT_UPSTREAM_FAILED },
 	};
 
 	for (size_t i = 0; i < countof(rows); i++) {

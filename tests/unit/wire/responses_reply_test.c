@@ -192,7 +192,7 @@ TEST(responses_read_failures)
 		fault_t why;
 	} rows[] = {
 		{ "{'status':'failed','error':{'code':'server_error','message':'boom'}}",
-		  FAULT_STREAM_ERROR },
+		  FAULT_UPSTREAM_FAILED },
 		{ "{'status':'failed','output':[],'error':{'code':'rate_limit_exceeded',"
 		  "'message':'boom'}}",
 		  FAULT_UPSTREAM_LIMITED },

@@ -675,8 +675,6 @@ TEST(responses_faults)
 	CHECK_STR(wire_openai_responses.error_message(
 	                  STR("{\"error\":{\"message\":\"m\",\"code\":null}}")),
 	          "m");
-	CHECK(wire_openai_responses.is_context_error(
-	        STR("{\"error\":{\"code\":\"context_length_exceeded\"}}")));
 	buf_free(&text);
 }
 
