@@ -310,7 +310,16 @@ static void judge(struct judged *j, const struct wire *wire, struct buf *seen)
 	    !body.done)
 		j->is_cut = true;
 	rest = str_of(seen->ptr + head, len);
-	if (wire->frames == FRAMES_AWS) {
+	if (wire->format == WIRE_GEMINI && str_starts(rest, STR("["))) {
+		struct json_value root = { 0 };
+		struct json_member m;
+
+		if (json_check(rest, &json_limits_default, &root))
+			broken(j, "no JSON array");
+		for (struct json_iter it = json_iter(root); json_next(&it, &m);)
+			judge_event(j, wire, &rd, STR_NONE, m.value.raw);
+		rest = STR_NONE;
+	} else if (wire->frames == FRAMES_AWS) {
 		struct aws_scan scan = { 0 };
 		struct aws_frame frame;
 
@@ -380,7 +389,7 @@ static bool world_begin(struct world *w)
 }
 
 static struct sim_peer *ask(struct world *w, enum wire_format format, unsigned a,
-                            unsigned b)
+                            unsigned b, bool as_array)
 {
 	static const struct {
 		const char *path, *body;
@@ -417,6 +426,8 @@ static struct sim_peer *ask(struct world *w, enum wire_format format, unsigned a
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(path, sizeof(path), asks[format].path, a, b);
 	buf_addf(&body, asks[format].body, a, b);
+	if (as_array)
+		*strchr(path, '?') = 0;
 #pragma GCC diagnostic pop
 	buf_addf(&text,
 	         "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
@@ -462,6 +473,7 @@ static void answer(struct world *w, struct sim_peer *p, const struct wire *wire,
 struct combination {
 	unsigned client, a, b;
 	bool is_wrong; /* the other one says something else */
+	bool as_array; /* Gemini's other stream */
 	unsigned resumed, failed;
 };
 
@@ -554,7 +566,7 @@ static void try_cut_in(struct world *w, struct combination *c, const struct stre
 	const struct wire *client = wire_of(formats[c->client]), *wire;
 	struct buf p = BUF_LIMIT(KiB), seen = BUF_LIMIT(MiB), copy = BUF_LIMIT(MiB);
 	str bytes = str_first(buf_str(&s->bytes), cut ? s->ends[cut - 1] : 0);
-	struct sim_peer *from = ask(w, client->format, c->a, c->b), *peer;
+	struct sim_peer *from = ask(w, client->format, c->a, c->b, c->as_array), *peer;
 	enum death how = (enum death)((cut + again + c->a + c->b) % DEATHS);
 	unsigned attempts = 0;
 	struct stream rest;
@@ -630,6 +642,26 @@ static void enumerate(unsigned client, bool is_wrong)
 	}
 	/* Both happen, or the enumeration has missed its point. */
 	CHECK(is_wrong ? c.failed > 100 : c.resumed > 100);
+}
+
+TEST(resume_for_a_client_of_gemini_arrays)
+{
+	struct combination c = { .client = 3, .as_array = true };
+	str texts[PIECES];
+
+	for (unsigned i = 0; i < PIECES; i++)
+		texts[i] = str_from_z(pieces[i]);
+	for (c.a = 2; c.a < 4; c.a++) {
+		struct stream s;
+
+		make_stream(&s, wire_of(formats[c.a]), "aaaaaaaa", texts, PIECES, true);
+		for (c.b = 0; c.b < FORMATS; c.b++) {
+			for (unsigned cut = 0; cut <= s.count; cut++)
+				try_cut(&c, &s, cut, 0);
+		}
+		stream_done(&s);
+	}
+	CHECK(c.resumed > 30);
 }
 
 #define FORMAT_TEST(name, n)                                                             \
