@@ -503,7 +503,8 @@ str resume_comment(struct attempt *a)
 		return STR_NONE;
 	r->told = true;
 	return arena_printf(
-	        &x->arena, ": sluice resumed provider=%.*s model=%.*s%s%.*s\n\n",
+	        &x->arena,
+	        ": sluice resumed provider=%.*s model=%.*s usage=estimated%s%.*s\n\n",
 	        STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
 	        r->lane->dropped.len ? " dropped=" : "", STR_ARG(r->lane->dropped));
 }

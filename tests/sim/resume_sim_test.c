@@ -864,7 +864,7 @@ TEST(resume_behind_signed_thoughts)
 	CHECK(saw(&p, CLOSE_D("1")));
 	CHECK(saw(&p, END_D));
 	CHECK(!saw(&p, "event: error"));
-	CHECK(saw(&p, ": sluice resumed provider=b model=m\n\n"));
+	CHECK(saw(&p, ": sluice resumed provider=b model=m usage=estimated\n\n"));
 	done(&p);
 }
 
