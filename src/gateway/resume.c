@@ -81,10 +81,12 @@ void resume_note(struct attempt *a, str name, str data, const struct tap_event *
 		given_undo(g);
 		return;
 	}
+	g->ends_in_half = false;
 	if (found->is_again && g->in_run) {
 		given_more(g, found->text);
 		return;
 	}
+	g->ends_in_half = given_has_half(data);
 	if (!g->head.len && a->wire->keep_head && g->looks < LOOKS_MOST) {
 		g->looks++;
 		g->head.limit = HEAD_MOST;
@@ -100,8 +102,9 @@ void resume_note(struct attempt *a, str name, str data, const struct tap_event *
 		given_undo(g);
 		g->lost = true;
 	}
-	g->in_run = (found->is_framed || found->is_again) && !g->lost && g->count &&
-	            g->events[g->count - 1].kind == CHAT_PIECE;
+	/* The reader waits for the other half of a character: it has to see it. */
+	g->in_run = (found->is_framed || found->is_again) && !g->ends_in_half &&
+	            !g->lost && g->count && g->events[g->count - 1].kind == CHAT_PIECE;
 }
 
 /* What the log needs is charged to the memory budget. */
@@ -232,8 +235,8 @@ static bool is_legal(const struct attempt *a, const struct resume *r)
 	const struct given_sum *s = &r->sum;
 	str detail = STR_NONE;
 
-	if (s->has_call || s->has_refusal || s->has_other || s->has_choices ||
-	    s->ends_in_half)
+	if (r->given->ends_in_half || s->has_call || s->has_refusal || s->has_other ||
+	    s->has_choices || s->ends_in_half)
 		return false;
 	if (s->is_thinking && !may_think_again(a))
 		return false;
@@ -439,6 +442,7 @@ struct lane *resume_take(struct attempt *a)
 	a->lane = r->lane;
 	a->given = r->given;
 	a->given->why = NULL;
+	a->given->ends_in_half = false;
 	a->kind = ANSWER_NONE;
 	lane_renew(a);
 	r->due = USEC_NEVER;

@@ -1132,3 +1132,65 @@ TEST(resume_is_not_for_what_is_not_remembered)
 	CHECK_INT(p.f.dones, 0);
 	done(&p);
 }
+
+TEST(resume_not_within_a_character)
+{
+	/* Both halves, and only the first one: as the first text of its kind, and later.
+	 */
+	static const struct {
+		const char *pieces[3];
+		bool is_whole;
+	} cases[] = {
+		{ { "Once there was a quick brown fox \\ud83d" }, false },
+		{ { "Once there was a quick ", "brown fox \\ud83d" }, false },
+		{ { "Once there was a quick brown fox \\ud83d", "\\ude00" }, true },
+		{ { "Once there was a quick ", "brown fox \\ud83d", "\\ude00" }, true },
+	};
+
+	for (unsigned i = 0; i < countof(cases); i++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "", "");
+		if (CHECK(accept_at(&p, 0))) {
+			tell(&p, head);
+			chunk(&p, "a", "\"role\":\"assistant\",\"content\":\"\"", "null");
+			for (unsigned k = 0; k < 3 && cases[i].pieces[k]; k++)
+				say(&p, "a", cases[i].pieces[k]);
+			die(&p);
+		}
+		CHECK_INT(accept_at(&p, 1), cases[i].is_whole);
+		if (p.peer) {
+			tell(&p, head);
+			say(&p, "b",
+			    "Once there was a quick brown fox \xf0\x9f\x98\x80!");
+			finish(&p, "b");
+			die(&p);
+		}
+		end(&p);
+		CHECK_INT(p.f.dones, cases[i].is_whole);
+		CHECK_INT(p.f.errors, !cases[i].is_whole);
+		if (cases[i].is_whole)
+			CHECK(str_ends(buf_str(&p.f.text), STR("\\ude00!")));
+		done(&p);
+	}
+}
+
+TEST(resume_not_within_a_character_of_another_format)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [d/m, b/m] }"))
+		return;
+	ask_d(&p, "");
+	if (CHECK(accept_at(&p, 3))) {
+		tell(&p, head);
+		tell(&p, BEGIN_D OPEN_D("0", EMPTY_D));
+		tell(&p, TEXT_D("0", "Once there was a quick brown fox \\ud83d"));
+		die(&p);
+	}
+	CHECK(!accept_at(&p, 1));
+	CHECK(saw(&p, "event: error"));
+	done(&p);
+}
