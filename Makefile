@@ -1,5 +1,5 @@
 # The words never change: make, make check, make recordings, make asan, make tsan, make
-# fuzz, make tidy, make floors, make bench, make night, make agents, make pairs, make run.
+# fuzz, make tidy, make floors, make bench, make drill-bench, make night, make agents, make pairs, make run.
 # What they do stands in meson.build, tests/ and tools/.
 BUILD ?= build
 JOBS  ?= $(shell nproc)
@@ -8,7 +8,7 @@ E2E   ?= tests/e2e/run
 MESON  = tools/configure
 
 .PHONY: all unit recordings check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy \
-	floors format bench night agents pairs run docs clean
+	floors format bench drill-bench night agents pairs run docs clean
 
 all:
 	@$(MESON) $(BUILD) -Db_lto=true
@@ -71,6 +71,11 @@ format:
 bench: all
 	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load tests/bench_translate
 	@bench/run --write
+
+# What failures cost, with providers that fail in every way: half a minute.
+drill-bench: all
+	@ninja -C $(BUILD) -j $(JOBS) bench/bench_drill
+	@bench/drill --build $(BUILD) $(if $(WRITE),--write)
 
 # The long enumerations: every offset, a thousand kills, an hour of fuzzing in all.
 night: check

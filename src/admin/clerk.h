@@ -8,6 +8,8 @@
  *	{"do":"key_revoke","id":"..."}      {"ok":true}
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
+ *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
+ *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	anything else                       {"ok":false,"error":"..."}
  *
  * The clerk may block; workers never wait for it. */
@@ -27,6 +29,10 @@ struct admin_ops {
 	/* Reads the configuration again. False: nothing changed, and *said says why; else
 	 * it may say what needs a restart. */
 	bool (*reload)(void *arg, struct buf *said);
+	/* Writes members: where a request for the model would go. False: *said. */
+	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
+	/* Writes a member "providers": how each is doing. */
+	void (*health)(void *arg, struct json_writer *to);
 };
 
 struct clerk_options {

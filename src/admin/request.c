@@ -147,6 +147,20 @@ static bool answer_reload(struct request *r)
 	return is_new;
 }
 
+static bool answer_explain(struct request *r)
+{
+	char room[2 * KiB];
+	str model = text_member(r, "model", room, sizeof(room));
+
+	return r->options->ops->explain(r->options->arg, model, r->to, r->why);
+}
+
+static bool answer_health(struct request *r)
+{
+	r->options->ops->health(r->options->arg, r->to);
+	return true;
+}
+
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
@@ -154,6 +168,7 @@ static const struct request_row {
 	{ "status", answer_status },         { "keys", answer_keys },
 	{ "key_create", answer_key_create }, { "key_revoke", answer_key_revoke },
 	{ "flush", answer_flush },           { "reload", answer_reload },
+	{ "explain", answer_explain },       { "health", answer_health },
 };
 
 static bool answer(struct request *r, str line)

@@ -11,6 +11,7 @@
 #include "loop/net.h"
 #include "wire/catalog.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 
 /* A credential. There is no printer for it, and there shall be none. */
@@ -41,6 +42,15 @@ struct service_account {
 	uint16_t port;
 };
 
+/* What the configuration lets a provider have as a whole; 0: unbounded. */
+struct provider_limits {
+	unsigned rpm; /* requests in any minute */
+	unsigned tpm; /* tokens in any minute, as estimated before and settled after */
+	unsigned concurrent; /* attempts at a time */
+};
+
+#define RETRY_AS_ROUTE UINT_MAX
+
 struct provider {
 	str name;       /* as the configuration calls it */
 	unsigned index; /* its place in config->providers */
@@ -66,19 +76,33 @@ struct provider {
 	str project, location;        /* Vertex AI's */
 	const char *credentials_file; /* `credentials`; NULL: not written */
 	usec discover;                /* its list of models is read so often; 0: never */
-	str disabled; /* why it is not usable (an empty variable); empty: usable */
-	bool is_mock; /* the one inside the process, at config_mock_host() */
+	struct provider_limits limits;
+	unsigned retry_same; /* retries at the same target; RETRY_AS_ROUTE */
+	usec retry_wait;     /* longest wait it may ask for; USEC_NEVER: as the route */
+	usec queue;          /* how long a request may wait for room; 0: not at all */
+	usec probe;          /* it is checked so often when nobody asks; 0: never */
+	str disabled;        /* why it is not usable (an empty variable); empty: usable */
+	bool is_mock;        /* the one inside the process, at config_mock_host() */
 };
 
 struct target {
 	const struct provider *provider;
 	str model;
 	unsigned weight;            /* 1 when not written */
+	unsigned number;            /* from 1, among those of routes; 0: none of these */
 	bool is_known;              /* the catalogue has it */
 	struct catalog_model facts; /* when is_known */
 };
 
-enum strategy { STRATEGY_ORDERED, STRATEGY_WEIGHTED };
+enum strategy {
+	STRATEGY_ORDERED,
+	STRATEGY_WEIGHTED,
+	STRATEGY_FASTEST,
+	STRATEGY_CHEAPEST,
+	STRATEGY_LEAST_BUSY,
+	STRATEGY_ADAPTIVE,
+	STRATEGIES,
+};
 enum on_empty { ON_EMPTY_NEXT, ON_EMPTY_PASS };
 enum on_filter { ON_FILTER_FINAL, ON_FILTER_NEXT };
 
@@ -144,6 +168,8 @@ struct config {
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */
 	unsigned route_count;
+	unsigned target_count; /* of all routes: the highest number */
+	bool has_affinity; /* a route has a strategy that keeps conversations together */
 	struct route_limits defaults; /* for targets named directly */
 	const struct found *found;    /* policy/found.h; the gateway's, NULL elsewhere */
 	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */

@@ -351,6 +351,8 @@ static void read_provider(struct reader *r, const struct tree_item *it,
 	}
 	collect_extras(r, &d);
 	section_defaults(r, SECTION_PROVIDER, p);
+	p->retry_same = RETRY_AS_ROUTE;
+	p->retry_wait = USEC_NEVER;
 	section_read(r, SECTION_PROVIDER, it->value, p, &d.extras, &d.found);
 	p->is_mock = str_eq(p->name, STR("mock")) && !found_value(&d.found, "url");
 	read_format(r, &d);

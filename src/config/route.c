@@ -174,6 +174,12 @@ static bool is_named_before(const struct route *route, const struct target *t)
 	return false;
 }
 
+static bool strategy_weighs(enum strategy s)
+{
+	return s == STRATEGY_WEIGHTED || s == STRATEGY_LEAST_BUSY ||
+	       s == STRATEGY_ADAPTIVE;
+}
+
 static void add_target(struct reader *r, struct draft *d, const struct tree_node *node)
 {
 	struct route *route = d->route;
@@ -185,7 +191,7 @@ static void add_target(struct reader *r, struct draft *d, const struct tree_node
 		d->broken++;
 		return;
 	}
-	if (weight && route->strategy == STRATEGY_ORDERED) {
+	if (weight && !strategy_weighs(route->strategy)) {
 		note(r, NOTE_NO_EFFECT, weight, "weight has no effect here");
 		note_hint(r, "write strategy: weighted");
 	}
@@ -198,6 +204,7 @@ static void add_target(struct reader *r, struct draft *d, const struct tree_node
 	if (is_named_before(route, t))
 		note(r, NOTE_TWICE, node, "target \"%.*s/%.*s\" is named twice",
 		     STR_ARG(t->provider->name), STR_ARG(t->model));
+	t->number = ++r->config->target_count;
 	route->target_count++;
 }
 
@@ -289,6 +296,7 @@ static void read_route(struct reader *r, const struct tree_item *it, struct rout
 	targets = found_value(&found, "targets");
 	if (targets)
 		read_targets(r, &d, targets);
+	r->config->has_affinity |= route->strategy != STRATEGY_ORDERED;
 	finish_limits(r, &found, route);
 }
 

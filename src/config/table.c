@@ -235,10 +235,22 @@ static const struct config_key provider_keys[] = {
 	  .section = SECTION_PROVIDER_TLS,
 	  .help = "How its certificate is verified." },
 	LATER("proxy", "a CONNECT proxy on the way to it"),
-	LATER("limits", "rpm, tpm and concurrent requests"),
-	LATER("retry", "retries of its own"),
-	LATER("queue", "how long a request may wait for room"),
-	LATER("probe", "checks of its health without tokens"),
+	{ .name = "limits", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_PROVIDER_LIMITS,
+	  .help = "What it may be asked at most, with all its keys together; else "
+	          "another target is tried." },
+	{ .name = "retry", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_PROVIDER_RETRY,
+	  .help = "Instead of the route's, for targets of this provider." },
+	{ .name = "queue", .kind = KIND_TIME, AT(provider, queue), .low = "0s",
+	  .high = "10m", .fallback = "0s", .example = "5s",
+	  .help = "How long a request may wait for room within `limits` when no other "
+	          "target has any." },
+	{ .name = "probe", .kind = KIND_TIME, AT(provider, probe), .low = "1s",
+	  .high = "1d", .otherwise = "never", .example = "30s",
+	  .help = "How often it is connected to when no request has been, so that one "
+	          "which is down, or back, is known before a request finds out. Costs no "
+	          "tokens." },
 	LATER("phi", "whether it may see health data"),
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
@@ -249,6 +261,28 @@ static const struct config_key provider_tls_keys[] = {
 	  .help = "Roots that are trusted for it, PEM." },
 };
 
+static const struct config_key provider_limits_keys[] = {
+	{ .name = "rpm", .kind = KIND_COUNT, AT(provider, limits.rpm), .low = "1",
+	  .high = "10000000", .otherwise = "unbounded", .example = "500",
+	  .help = "Requests in any minute." },
+	{ .name = "tpm", .kind = KIND_COUNT, AT(provider, limits.tpm), .low = "1",
+	  .high = "200000000", .otherwise = "unbounded", .example = "200000",
+	  .help = "Tokens in any minute, estimated when a request begins (four bytes of "
+	          "body for one, and `max_tokens`) and put right when it ends." },
+	{ .name = "concurrent", .kind = KIND_COUNT, AT(provider, limits.concurrent),
+	  .low = "1", .high = "1000000", .otherwise = "unbounded", .example = "50",
+	  .help = "Requests at a time." },
+};
+
+static const struct config_key provider_retry_keys[] = {
+	{ .name = "same_target", .kind = KIND_COUNT, AT(provider, retry_same),
+	  .low = "0", .high = "10", .otherwise = "the route's", .example = "1",
+	  .help = "Retries at the same target after a passing failure." },
+	{ .name = "max_retry_after", .kind = KIND_TIME, AT(provider, retry_wait),
+	  .low = "0s", .high = "10m", .otherwise = "the route's", .example = "5s",
+	  .help = "Longest wait it may ask for when no other target is left." },
+};
+
 static const struct config_key route_keys[] = {
 	{ .name = "targets", .kind = KIND_TARGETS, .place = NO_PLACE,
 	  .section = SECTION_TARGET, .example = "[openai/gpt-5-mini]",
@@ -256,9 +290,13 @@ static const struct config_key route_keys[] = {
 	  .help = "`provider/model`, best first, at most 32; or `{target: "
 	          "provider/model, weight: 3}`." },
 	{ .name = "strategy", .kind = KIND_WORD, AT(route, strategy),
-	  .words = "ordered|weighted", .later = "fastest|cheapest|least-busy|adaptive",
+	  .words = "ordered|weighted|fastest|cheapest|least-busy|adaptive",
 	  .fallback = "ordered", .example = "ordered",
-	  .help = "`ordered`: the first that works. `weighted`: by chance, by weight." },
+	  .help = "`ordered`: the first that works. `weighted`: by chance, by weight. "
+	          "`fastest`: whose first token comes soonest, as learned. `cheapest`: by "
+	          "the price of this request. `least-busy`: with the fewest requests under "
+	          "way, by weight. `adaptive`: cost, latency and failures together. See "
+	          "docs/routing.md." },
 	{ .name = "on_empty", .kind = KIND_WORD, AT(route, on_empty),
 	  .words = "next|pass", .fallback = "next", .example = "next",
 	  .help = "An answer without content: try the `next` target, or `pass` it on." },
@@ -294,7 +332,8 @@ static const struct config_key target_keys[] = {
 	  .help = "`provider/model`." },
 	{ .name = "weight", .kind = KIND_PERCENT, AT(target, weight), .low = "1",
 	  .high = "1000", .fallback = "1", .example = "3",
-	  .help = "Its share with `strategy: weighted`; also as a percentage." },
+	  .help = "Its share with `strategy: weighted`, `least-busy` and `adaptive`; also "
+	          "as a percentage." },
 };
 
 /* clang-format on */
@@ -326,6 +365,12 @@ const struct config_section config_sections[SECTIONS] = {
 	[SECTION_PROVIDER_TLS] = { .path = "providers.NAME.tls",
 	                           KEYS(provider_tls_keys),
 	                           .help = "" },
+	[SECTION_PROVIDER_LIMITS] = { .path = "providers.NAME.limits",
+	                              KEYS(provider_limits_keys),
+	                              .help = "" },
+	[SECTION_PROVIDER_RETRY] = { .path = "providers.NAME.retry",
+	                             KEYS(provider_retry_keys),
+	                             .help = "" },
 	[SECTION_ROUTE] = { .path = "routes.NAME",
 	                    KEYS(route_keys),
 	                    .also = &config_sections[SECTION_DEFAULTS],

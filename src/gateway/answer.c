@@ -4,7 +4,7 @@
 #include "codec/text.h"
 #include "gateway/headers.h"
 #include "gateway/models.h"
-#include "gateway/session.h"
+#include "gateway/known_key.h"
 
 static const str json_type = STR_INIT("application/json");
 
@@ -33,7 +33,7 @@ fault_t answer_authorize(struct worker *w, struct http_conn *c,
                          uint64_t *ret_key)
 {
 	const struct config *config = w->plan->config;
-	struct session *session = session_of(c);
+	struct known_key *known = known_key_of(c);
 	uint8_t mac[32];
 	str key;
 	fault_t why;
@@ -47,10 +47,10 @@ fault_t answer_authorize(struct worker *w, struct http_conn *c,
 	why = find_credential(w, req, e, &key);
 	if (why)
 		return why;
-	if (likely(session_knows(session, key))) {
-		bool is_active = keyring_is_active(w->gateway->keys, session->key);
+	if (likely(known_key_is(known, key))) {
+		bool is_active = keyring_is_active(w->gateway->keys, known->key);
 
-		*ret_key = is_active ? session->key : 0;
+		*ret_key = is_active ? known->key : 0;
 		return is_active ? NULL : FAULT_BAD_KEY;
 	}
 	/* The same work for a key of the wrong form, a wrong and an unknown one. */
@@ -58,7 +58,7 @@ fault_t answer_authorize(struct worker *w, struct http_conn *c,
 		*ret_key = 0;
 	key_hasher_mac(&w->hasher, str_first(key, 256), mac);
 	if (keyring_check(w->gateway->keys, *ret_key, mac)) {
-		session_keep(session, *ret_key, key);
+		known_key_keep(known, *ret_key, key);
 		return NULL;
 	}
 	*ret_key = 0;

@@ -9,6 +9,7 @@
 #include "codec/text.h"
 #include "gateway/credential.h"
 #include "gateway/lane.h"
+#include "gateway/pick.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
@@ -69,6 +70,7 @@ static bool is_unpriced(const struct attempt *a)
 }
 
 static void dial(struct attempt *a);
+static void wait_for_connection(struct attempt *a);
 static void authorize(struct attempt *a);
 
 static struct attempt *attempt_new(struct exchange *x)
@@ -80,12 +82,14 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->x = x;
 	a->target = target;
 	a->place = x->next;
+	a->health = x->admitted;
+	x->admitted.is_live = false;
 	a->number = ++x->attempts;
 	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);
 	a->began = w->loop.now;
 	a->began_wall = w->loop.wall;
 	a->first_due = a->idle_due = USEC_NEVER;
-	a->second_due = w->loop.now + DIAL_PATIENCE;
+	a->second_due = USEC_NEVER;
 	a->held.gateway = w->gateway;
 	a->held.most_memory = x->plan->config->memory;
 	a->wire = lane_wire(x, target->provider);
@@ -124,6 +128,7 @@ static void give_up_unjournalled(struct exchange *x, struct attempt *a)
 {
 	a->step = ATTEMPT_CLOSE;
 	a->settled = true;
+	health_cancelled(&a->health, loop_of(a)->now);
 	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE) {
 		x->attempts--; /* it never was */
 		return;
@@ -177,7 +182,7 @@ static void authorize(struct attempt *a)
 		a->awaits_token = true;
 		if (a->first_due == USEC_NEVER)
 			a->first_due = loop_of(a)->now + TOKEN_PATIENCE;
-		exchange_arm(x);
+		wait_for_connection(a);
 		worker_await_token(x->worker, s);
 	}
 }
@@ -197,6 +202,14 @@ bool attempt_renew_token(const struct attempt *a)
 
 /* ---- DIAL ---- */
 
+/* Others may be dialled beside it after a while. */
+static void wait_for_connection(struct attempt *a)
+{
+	if (a->second_due == USEC_NEVER)
+		a->second_due = loop_of(a)->now + DIAL_PATIENCE;
+	exchange_arm(a->x);
+}
+
 static void dial(struct attempt *a)
 {
 	struct exchange *x = a->x;
@@ -209,11 +222,12 @@ static void dial(struct attempt *a)
 		             STR("the provider's TLS settings are not usable"));
 		return;
 	}
-	exchange_arm(x);
 	u = http_lease(&o->pool, a->fresh, &dialling, a);
 	/* A pooled connection has called on_ready already, and may have failed since. */
-	if (a->step == ATTEMPT_DIAL)
-		a->up = u;
+	if (a->step != ATTEMPT_DIAL)
+		return;
+	a->up = u;
+	wait_for_connection(a);
 }
 
 /* ---- SEND ---- */
@@ -232,6 +246,7 @@ static void on_ready(struct http_up *u)
 	a->up = u;
 	a->connected = loop_of(a)->now;
 	a->second_due = USEC_NEVER;
+	health_connected(&a->health, !u->reused);
 	go(a, ATTEMPT_SEND);
 	exchange_connected(a);
 	attempt_send(a);
@@ -256,6 +271,7 @@ static void on_head(struct http_up *u, const struct http_response *res)
 	a->status = res->status;
 	a->first_byte = a->wire_at = loop_of(a)->now;
 	a->retry_after = verdict_retry_after(res, loop_of(a)->wall);
+	health_head(&a->health, res, loop_of(a)->wall, a->first_byte);
 	relay_head(a, res);
 }
 
@@ -298,6 +314,24 @@ static void on_fault(struct http_up *u, fault_t why)
 
 /* ---- CLOSE ---- */
 
+/* What it was, for the board; and whoever waits for its place is woken. */
+static void tell_health(struct attempt *a)
+{
+	const struct token_usage *u = &a->tap.usage;
+	bool is_told = a->tap.has_usage && !a->tap.bad_usage;
+
+	if (a->why && !fault_is_upstream(a->why))
+		health_cancelled(&a->health, a->closed);
+	else
+		health_ended(&a->health, a->why, a->retry_after,
+		             is_told ? u->input + u->output : 0, is_told ? u->output : 0,
+		             a->closed);
+	if (!a->why && a->x->session)
+		board_remember(a->x->worker->gateway->board, a->x->session, &a->health.at,
+		               a->closed);
+	pick_wake(a->x->plan, a->target->provider, a->closed);
+}
+
 void attempt_end(struct attempt *a, fault_t why, str detail)
 {
 	if (a->step == ATTEMPT_CLOSE)
@@ -311,6 +345,7 @@ void attempt_end(struct attempt *a, fault_t why, str detail)
 	if (a->up)
 		http_up_release(a->up);
 	a->up = NULL;
+	tell_health(a);
 }
 
 void attempt_free(struct attempt *a)

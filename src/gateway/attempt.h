@@ -40,7 +40,8 @@ struct attempt {
 	struct attempt *rival; /* another one that is live; see exchange.attempt */
 	const struct target *target;
 	struct place place;
-	struct http_up *up; /* NULL when it is given back or dead */
+	struct health_run health; /* what the board hears of it */
+	struct http_up *up;       /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
 	enum attempt_step step;
@@ -70,8 +71,6 @@ struct attempt {
 	struct retained held; /* a unary answer or an error body */
 	struct tap tap;
 	const struct wire *wire; /* the provider's format */
-	const struct health
-	        *health;     /* what the board knows of the target; NULL: nothing */
 	struct buf renamed;  /* the body with the model's name changed in many places */
 	struct given *given; /* what the client has been given; NULL: nobody keeps it */
 	size_t hold_at;      /* of the presented bytes: from here a call waits; 0: none */

@@ -17,7 +17,6 @@
 
 #include "gateway/lane.h"
 #include "gateway/resume.h"
-#include "policy/health.h"
 #include "policy/patience.h"
 
 #define THINKING_MOST (300 * USEC_SEC)
@@ -35,16 +34,16 @@ static struct patience_known known_of(const struct attempt *a)
 		.streams = x->skim.stream,
 		.reasons = a->target->is_known &&
 		           (a->target->facts.bits & CATALOG_REASONING),
-		.is_last = !exchange_has_more(x),
+		.is_last = x->skim.stream && !exchange_has_more(x),
 	};
 
-	if (!a->health || !wants_p95)
+	if (!wants_p95)
 		return k;
 	if (k.streams) {
-		k.first_token_p95 = health_first_token_quantile(a->health, 950);
-		k.gap_p999 = health_gap_quantile(a->health, 999);
+		k.first_token_p95 = health_first_token_quantile(&a->health.at, 950);
+		k.gap_p999 = health_gap_quantile(&a->health.at, 999);
 	} else {
-		k.answer_p95 = health_answer_quantile(a->health, 950);
+		k.answer_p95 = health_answer_quantile(&a->health.at, 950);
 	}
 	return k;
 }
@@ -74,8 +73,11 @@ void attempt_progress(struct attempt *a)
 	if (a->first_token == 0) {
 		a->first_token = now;
 		a->first_due = a->second_due = USEC_NEVER;
+		health_first_token(&a->health, now);
 		if (a->step == ATTEMPT_AWAIT)
 			a->step = ATTEMPT_STREAM;
+	} else if (now != a->spoke_at) {
+		health_gap(&a->health, now - a->spoke_at);
 	}
 	a->spoke_at = now;
 	a->idle_due = now + a->gap;

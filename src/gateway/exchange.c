@@ -10,8 +10,10 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
+#include "gateway/session.h"
 #include "gateway/step.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -74,12 +76,12 @@ static fault_t check_content_type(const struct exchange *x)
 /* What the client asks of us, beside the answer. */
 static void keep_wishes(struct exchange *x)
 {
-	const struct http_request *r = x->req;
+	unsigned wishes = headers_wishes(x->req);
 
-	x->strict = str_eq(http_request_get(r, STR("x-sluice-strict")), STR("1"));
-	x->no_resume = str_eq(http_request_get(r, STR("x-sluice-resume")), STR("off"));
-	x->no_hold = str_eq(http_request_get(r, STR("x-sluice-tool-hold")), STR("off"));
-	x->no_hedge = str_eq(http_request_get(r, STR("x-sluice-hedge")), STR("off"));
+	x->strict = wishes & WISH_STRICT;
+	x->no_resume = wishes & WISH_NO_RESUME;
+	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
+	x->no_hedge = wishes & WISH_NO_HEDGE;
 }
 
 /* Keeps of the head what later steps need: its bytes are on loan. */
@@ -106,6 +108,8 @@ static void keep_head(struct exchange *x)
 	                str_eq(alt, STR("sse")));
 	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)))
 		keep_wishes(x);
+	if (x->plan->config->has_affinity)
+		x->session = session_of_head(x, x->req);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
 
@@ -248,7 +252,7 @@ static fault_t find_candidates(struct exchange *x, str *ret_detail)
 		return why;
 	}
 	assert(x->candidates.count <= TARGETS_MOST);
-	resolve_order(&x->candidates, worker_random(x->worker), x->order);
+	pick_order(x);
 	return pinned_route(x, ret_detail);
 }
 
@@ -338,6 +342,7 @@ static enum flow step_settle(struct exchange *x)
 	else
 		attempt_record_none(x);
 	x->step = STEP_ENDED;
+	pick_leave(x);
 	retained_free(&x->body);
 	if (x->attempt)
 		attempt_free(x->attempt);

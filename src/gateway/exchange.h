@@ -11,6 +11,7 @@
 #include "gateway/endpoint.h"
 #include "gateway/retained.h"
 #include "gateway/worker.h"
+#include "policy/health.h"
 #include "policy/resolve.h"
 
 struct attempt;
@@ -31,10 +32,11 @@ enum { LIVE_MOST = 3 };
 
 /* A candidate, and what was tried of it. */
 struct place {
-	uint8_t at;         /* of exchange.order */
-	uint8_t key_at;     /* which of the provider's keys */
-	uint8_t same_tries; /* retries so far */
-	bool renewed;       /* its token was refused once and is another now */
+	uint8_t at;          /* of exchange.order */
+	uint8_t key_at;      /* which of the provider's keys */
+	uint8_t same_tries;  /* retries so far */
+	bool renewed;        /* its token was refused once and is another now */
+	uint64_t keys_tried; /* bits */
 };
 
 enum exchange_step {
@@ -83,14 +85,23 @@ struct exchange {
 	struct skimmed skim;
 	struct chat_request *chat; /* read for another format; NULL until it is needed */
 	/* where it may go */
+	uint64_t session; /* the conversation, as far as can be told; 0: not asked */
 	struct candidates candidates;
 	struct pinned *pinned; /* what a provider keeps for it; NULL: nothing is known */
 	uint8_t order[TARGETS_MOST];
-	uint64_t too_long;  /* the prompt has more tokens than this; 0: not known */
 	uint8_t begun;      /* of order: so many were tried, or cannot be */
 	struct place next;  /* where the next attempt goes */
 	struct place spare; /* of one that failed beside another: it may go on there */
 	bool has_spare;
+	bool has_next;    /* `next` is wanted, but nothing is claimed there yet */
+	uint32_t skipped; /* bits of order: ill or full when their turn came */
+	struct health_run admitted; /* claimed at `next` for the attempt that begins */
+	struct list queued;         /* plan->queues: waits for room */
+	const struct provider *queue_of; /* at that one */
+	usec queued_at;                  /* since then; 0: it has not had to wait */
+	usec paced_at;  /* the same for a provider that said when to come back */
+	usec come_back; /* how long the client shall wait, when nothing could be tried */
+	uint64_t too_long; /* the prompt has more tokens than this; 0: not known */
 	unsigned attempts; /* begun */
 	uint8_t hedges;    /* of these, beside one that had been sent */
 	usec retry_at;     /* the next try waits until then; 0: no wait */

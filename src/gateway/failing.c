@@ -15,13 +15,14 @@ static str fault_lines(struct exchange *x)
 	buf_add(to, STR("x-request-id: "));
 	buf_add_hex(to, x->id, 16);
 	buf_addf(to, "\r\nx-sluice-attempts: %u\r\n", x->attempts);
-	if (a) {
+	if (a)
 		buf_addf(to, "x-sluice-provider: %.*s\r\n",
 		         STR_ARG(a->target->provider->name));
-		usec wait = max_of(a->retry_after, USEC_SEC);
-		if (x->why->again)
-			buf_addf(to, "retry-after: %lld\r\n",
-			         (long long)((wait + USEC_SEC - 1) / USEC_SEC));
+	if ((a || x->come_back) && x->why->again) {
+		usec wait = max_of(a ? a->retry_after : x->come_back, USEC_SEC);
+
+		buf_addf(to, "retry-after: %lld\r\n",
+		         (long long)((wait + USEC_SEC - 1) / USEC_SEC));
 	}
 	return arena_copy(&x->arena, buf_str(to));
 }

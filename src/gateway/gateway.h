@@ -7,6 +7,7 @@
 #include "loop/tls.h"
 #include "meter/recorder.h"
 #include "policy/found.h"
+#include "policy/health.h"
 #include "policy/keyring.h"
 #include "policy/odd.h"
 #include "policy/pins.h"
@@ -23,6 +24,7 @@ struct gateway {
 	struct found *found; /* models that providers list */
 	struct pins *pins;   /* what which account keeps */
 	struct odd *odd;     /* what providers sent that nobody knows */
+	struct board *board; /* how they have been doing */
 	struct recorder *recorder;
 	struct resolver *resolver;
 	struct oauth *oauth;

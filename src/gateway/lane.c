@@ -465,7 +465,7 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	if (found.is_broken)
 		t->why = FAULT_UPSTREAM_MALFORMED;
 	else if (found.is_error || why_of(a))
-		t->why = why_of(a) ? why_of(a) : found.why;
+		t->why = found.is_error ? found.why : why_of(a);
 	if (found.is_error) {
 		relay_listen(a, t->why, event->data);
 		t->detail = relay_words(a, found.message);

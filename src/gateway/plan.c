@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/ask.h"
 
 enum { POOL_KEEP = 1024 };
 #define WARM_FOR (300 * USEC_SEC)
@@ -44,6 +45,7 @@ static struct origin *origin_new(struct gateway *g, struct http_io *io,
 			.name = resolver_watch(g->resolver, p->host, p->port, p->allow_private),
 			.tls = p->tls && o->usable ? &o->tls_client : NULL,
 			.connect_timeout = 3 * USEC_SEC,
+			.tls_timeout = 3 * USEC_SEC,
 			.idle_timeout = 50 * USEC_SEC,
 			.write_timeout = 60 * USEC_SEC,
 		},
@@ -73,9 +75,14 @@ struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origin
 	p->users = 1;
 	p->origins = mem_new(p->config->provider_count * sizeof(struct origin *));
 	p->tokens = mem_new(p->config->provider_count * sizeof(struct token_source *));
+	p->marks = ask_marks_new(g->board, p->config);
+	p->targets = ask_targets_new(g->board, p->marks, p->config);
+	p->queues = mem_new(p->config->provider_count * sizeof(struct list));
+	p->queue_counts = mem_new(p->config->provider_count * sizeof(unsigned));
 	for (unsigned i = 0; i < p->config->provider_count; i++) {
 		const struct provider *provider = &p->config->providers[i];
 
+		list_init(&p->queues[i]);
 		if (provider->disabled.len)
 			continue;
 		list_each (origins, it) {
@@ -117,7 +124,12 @@ void plan_unref(struct plan **p)
 		if (o && --o->users == 0)
 			origin_free(o);
 		token_source_unref(&plan->tokens[i]);
+		assert(list_is_empty(&plan->queues[i]));
 	}
+	ask_marks_free(&plan->marks, plan->config);
+	free(plan->targets);
+	free(plan->queues);
+	free(plan->queue_counts);
 	free(plan->origins);
 	free(plan->tokens);
 	tls_server_unref(&plan->tls);

@@ -26,7 +26,11 @@ struct plan {
 	struct tls_server *tls;       /* a reference, or NULL */
 	struct origin **origins;      /* by provider index */
 	struct token_source **tokens; /* the same; NULL: it wants no token */
-	unsigned users;               /* exchanges, and the worker while it is current */
+	uint64_t **marks;             /* by provider index: of each key, for the board */
+	struct health *targets;       /* of routes, by number: with their first key */
+	struct list *queues;          /* the same: exchanges that wait for room */
+	unsigned *queue_counts;
+	unsigned users; /* exchanges, and the worker while it is current */
 };
 
 /* origins: the worker's list, to which new ones are added. */

@@ -4,6 +4,7 @@
 #include "gateway/resume.h"
 
 #include "base/mem.h"
+#include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
 #include "gateway/step.h"
@@ -81,10 +82,12 @@ void resume_note(struct attempt *a, str name, str data, const struct tap_event *
 		given_undo(g);
 		return;
 	}
+	g->ends_in_half = false;
 	if (found->is_again && g->in_run) {
 		given_more(g, found->text);
 		return;
 	}
+	g->ends_in_half = given_has_half(data);
 	if (!g->head.len && a->wire->keep_head && g->looks < LOOKS_MOST) {
 		g->looks++;
 		g->head.limit = HEAD_MOST;
@@ -100,8 +103,9 @@ void resume_note(struct attempt *a, str name, str data, const struct tap_event *
 		given_undo(g);
 		g->lost = true;
 	}
-	g->in_run = (found->is_framed || found->is_again) && !g->lost && g->count &&
-	            g->events[g->count - 1].kind == CHAT_PIECE;
+	/* The reader waits for the other half of a character: it has to see it. */
+	g->in_run = (found->is_framed || found->is_again) && !g->ends_in_half &&
+	            !g->lost && g->count && g->events[g->count - 1].kind == CHAT_PIECE;
 }
 
 /* What the log needs is charged to the memory budget. */
@@ -149,26 +153,26 @@ static bool is_same_model(const struct target *a, const struct target *b)
 	       str_eq(a->facts.identity, b->facts.identity);
 }
 
-static void add_place(struct resume *r, unsigned at, unsigned key_at)
+static void add_place(struct resume *r, unsigned at, uint64_t keys_tried)
 {
 	for (unsigned i = 0; i < r->count; i++) {
-		if (r->places[i].at == at && r->places[i].key_at == key_at)
+		if (r->places[i].at == at && r->places[i].keys_tried == keys_tried)
 			return;
 	}
 	if (r->count < countof(r->places))
 		r->places[r->count++] =
-		        (struct place){ .at = (uint8_t)at, .key_at = (uint8_t)key_at };
+		        (struct place){ .at = (uint8_t)at, .keys_tried = keys_tried };
 }
 
 /* The same model elsewhere, or with another key; the targets behind it, then those before
  * it; and the very same once more, on another connection. */
-static void plan_places(struct resume *r, const struct attempt *a)
+static void plan_places(struct resume *r, struct attempt *a)
 {
-	const struct exchange *x = a->x;
+	struct exchange *x = a->x;
 	unsigned count = x->candidates.count, dead = a->place.at;
-	unsigned keys = a->target->provider->key_count;
 
 	r->count = r->at = 0;
+	x->skipped = 0;
 	for (unsigned i = 1; i < count; i++) {
 		unsigned at = (dead + i) % count;
 
@@ -176,13 +180,36 @@ static void plan_places(struct resume *r, const struct attempt *a)
 		    is_same_model(a->target, &x->candidates.list[x->order[at]]))
 			add_place(r, at, 0);
 	}
-	if (keys > 1 && !pinned_is_key_fixed(x, a->target->provider))
-		add_place(r, dead, (a->place.key_at + 1u) % keys);
+	if (pick_has_key(x, a->place))
+		add_place(r, dead, a->place.keys_tried);
 	for (unsigned i = 1; i < count; i++) {
 		if (exchange_can_try(x, (dead + i) % count))
 			add_place(r, (dead + i) % count, 0);
 	}
-	add_place(r, dead, a->place.key_at);
+	add_place(r, dead, 0);
+}
+
+/* Claims the next place that takes an attempt now, else one that has to. Nobody waits in
+ * a queue with half an answer. */
+static bool claim_place(struct exchange *x)
+{
+	struct resume *r = x->resume;
+	fault_t why;
+
+	while (r->at < r->count) {
+		if (pick_admit(x, r->places[r->at++]))
+			return true;
+	}
+	switch (pick_last_resort(x, &why)) {
+	case PICK_FOUND:
+		return true;
+	case PICK_WAITS:
+		pick_leave(x);
+		break;
+	case PICK_NONE:
+		break;
+	}
+	return false;
 }
 
 /* ---- what may be continued ---- */
@@ -209,8 +236,8 @@ static bool is_legal(const struct attempt *a, const struct resume *r)
 	const struct given_sum *s = &r->sum;
 	str detail = STR_NONE;
 
-	if (s->has_call || s->has_refusal || s->has_other || s->has_choices ||
-	    s->ends_in_half)
+	if (r->given->ends_in_half || s->has_call || s->has_refusal || s->has_other ||
+	    s->has_choices || s->ends_in_half)
 		return false;
 	if (s->is_thinking && !may_think_again(a))
 		return false;
@@ -310,9 +337,9 @@ static bool go_to_next(struct exchange *x)
 {
 	struct resume *r = x->resume;
 
-	if (r->sent >= RESUMES_MOST || r->at >= r->count || !x->client)
+	x->retry_at = 0;
+	if (r->sent >= RESUMES_MOST || !x->client || !claim_place(x))
 		return false;
-	x->next = r->places[r->at++];
 	x->retry_at = 0;
 	x->why = NULL;
 	exchange_go(x, STEP_TRY);
@@ -384,7 +411,7 @@ void resume_next(struct attempt *a)
 	/* It takes no prefix: it may still be asked in words. */
 	if (r->seam.method == SEAM_PREFIX && a->status == 400 && !r->no_prefix) {
 		r->no_prefix = true;
-		r->at--;
+		r->places[--r->at] = (struct place){ .at = a->place.at };
 	} else {
 		r->no_prefix = false;
 	}
@@ -416,6 +443,7 @@ struct lane *resume_take(struct attempt *a)
 	a->lane = r->lane;
 	a->given = r->given;
 	a->given->why = NULL;
+	a->given->ends_in_half = false;
 	a->kind = ANSWER_NONE;
 	lane_renew(a);
 	r->due = USEC_NEVER;
@@ -480,7 +508,8 @@ str resume_comment(struct attempt *a)
 		return STR_NONE;
 	r->told = true;
 	return arena_printf(
-	        &x->arena, ": sluice resumed provider=%.*s model=%.*s%s%.*s\n\n",
+	        &x->arena,
+	        ": sluice resumed provider=%.*s model=%.*s usage=estimated%s%.*s\n\n",
 	        STR_ARG(a->target->provider->name), STR_ARG(a->target->model),
 	        r->lane->dropped.len ? " dropped=" : "", STR_ARG(r->lane->dropped));
 }

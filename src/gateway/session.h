@@ -1,35 +1,14 @@
-/* session.h - what is known of a client's connection from its earlier requests.
+/* session.h - which conversation a request belongs to, so that it stays with the target
+ * whose prompt cache knows its beginning.
  *
- * A client that keeps its connection says the same key in every request.  It is hashed
- * once; after that its text is compared with the one that was good, which costs a
- * hundredth.  The text lives and dies with the connection (struct http_conn has the room
- * and wipes it), and whether the key is still active is asked each time. */
+ * What the client says, in one of the headers that agents send, or in prompt_cache_key;
+ * else a hash of what does not change while a conversation grows: the system prompt, the
+ * tools and the first turn.  It is a hint: two conversations that are taken for one share
+ * a target, and no more. */
 #pragma once
-#include "config/key.h"
-#include "http/server.h"
+#include "gateway/exchange.h"
 
-struct session {
-	uint64_t key; /* id of the credential; 0: none was good yet */
-	char credential[KEY_TEXT];
-};
-_Static_assert(sizeof(struct session) <= HTTP_SESSION, "there is room for it");
-
-static inline struct session *session_of(struct http_conn *c)
-{
-	return (struct session *)(void *)c->session;
-}
-
-/* Is that the credential which was good before?  Takes the same time wherever they
- * differ. */
-static inline bool session_knows(const struct session *s, str credential)
-{
-	return s->key && str_eq_secret(str_of(s->credential, KEY_TEXT), credential);
-}
-
-static inline void session_keep(struct session *s, uint64_t key, str credential)
-{
-	if (credential.len != KEY_TEXT)
-		return;
-	s->key = key;
-	memcpy(s->credential, credential.ptr, KEY_TEXT);
-}
+/* From the request's head, while it is there; 0: it does not say. */
+uint64_t session_of_head(const struct exchange *x, const struct http_request *req);
+/* From the body; 0: there is no conversation in it. */
+uint64_t session_of_body(const struct exchange *x);

@@ -77,9 +77,11 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		ret->why = found.why;
 		relay_listen(a, found.why, data);
 		ret->detail = relay_words(a, found.message);
-		/* Its own words go through, but not with a key of ours in them, nor where
-		 * another attempt may go on. */
-		ret->pass_error = !a->given && !relay_has_key(a, data);
+		/* Its own words go through, but not with a key of ours in them. */
+		ret->pass_error = !relay_has_key(a, data);
+		/* Another attempt may go on, where the client does not have it yet. */
+		if (a->given && !a->long_kept)
+			ret->pass_error = false;
 	}
 	ret->ended = found.is_end;
 	if (found.is_end)
@@ -202,6 +204,13 @@ static void long_event_over(struct attempt *a, bool is_last)
 	struct outgoing out;
 
 	retained_free(&a->held);
+	/* The client has it: it does not wait any more, nor can it be taken back. */
+	if (a->given && (found.why || !a->long_kept))
+		given_lose(a->given);
+	else if (a->given)
+		given_release(a->given);
+	a->hold_at = 0;
+	a->long_kept = false;
 	if (!found.why && !found.ended)
 		return;
 	outgoing_init(&out);
@@ -225,8 +234,6 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 
 	if (!a->in_long_event) {
 		a->in_long_event = a->long_kept = true;
-		if (a->given) /* nobody reads it */
-			given_lose(a->given);
 		a->line_state = 0;
 		a->long_left = a->aws.need;
 		a->aws = (struct aws_scan){ 0 };
@@ -358,7 +365,11 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 		look_at_event(a, &event, 0, &found);
 	buf_free(&text);
 	a->strip_len = 0;
-	if (found.why || !(is_ended || found.ended)) {
+	bool waits = a->given && given_is_held(a->given);
+
+	if (found.why || waits || !(is_ended || found.ended)) {
+		if (a->given)
+			given_undo(a->given);
 		a->tap = before;
 		if (a->tap.reader)
 			*a->tap.reader = reader;
@@ -430,7 +441,6 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	a->ended = end;
 	if (found.why)
 		return stream_failed(a, bytes, &found);
-	resume_turn(a);
 	if (end && !found.ended && !a->first_token &&
 	    wire_tap_eof(a->wire, &a->tap, NULL) && a->tap.late)
 		attempt_progress(a);
@@ -438,6 +448,7 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
 		return bytes.len;
 	}
+	resume_turn(a);
 	if ((a->first_token && !resume_holds_all(a)) ||
 	    (empty_is_fine && (found.ended || end)))
 		exchange_commit(a);

@@ -6,6 +6,7 @@
  * closes the exchange if no other follows. */
 #include "gateway/attempt.h"
 #include "gateway/lane.h"
+#include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
 #include "gateway/step.h"
@@ -48,22 +49,16 @@ static void answer_estimate(struct exchange *x)
 	exchange_go(x, STEP_SETTLE);
 }
 
-static unsigned first_key(const struct exchange *x, unsigned at)
-{
-	return pinned_key_at(x, x->candidates.list[x->order[at]].provider);
-}
-
-/* The next candidate of those that were not tried: where the next attempt goes. */
+/* The next candidate of those that were not tried, if it takes an attempt now: claimed.
+ */
 static bool choose_fresh(struct exchange *x, fault_t *why)
 {
 	while (x->begun < x->candidates.count) {
 		unsigned at = x->begun++;
 
-		if (!is_usable(x, at, why))
-			continue;
-		x->next = (struct place){ .at = (uint8_t)at,
-			                  .key_at = (uint8_t)first_key(x, at) };
-		return true;
+		if (is_usable(x, at, why) &&
+		    pick_admit(x, (struct place){ .at = (uint8_t)at }))
+			return true;
 	}
 	return false;
 }
@@ -87,7 +82,7 @@ static unsigned count_fresh(const struct exchange *x)
 	fault_t why;
 
 	for (unsigned at = x->begun; at < x->candidates.count; at++)
-		count += is_usable(x, at, &why);
+		count += is_usable(x, at, &why) && pick_is_well(x, at);
 	return count;
 }
 
@@ -104,7 +99,33 @@ static bool would_starve(const struct exchange *x)
 
 bool exchange_has_more(const struct exchange *x)
 {
-	return !x->body_dropped && !is_used_up(x) && has_fresh(x);
+	return !x->body_dropped && x->client && !is_used_up(x) && has_fresh(x);
+}
+
+/* Claims a place for the next attempt. */
+static enum pick choose(struct exchange *x, fault_t *why)
+{
+	if (x->admitted.is_live)
+		return PICK_FOUND;
+	if (x->has_next && pick_admit(x, x->next))
+		return PICK_FOUND;
+	x->has_next = false;
+	if (choose_fresh(x, why))
+		return PICK_FOUND;
+	return pick_last_resort(x, why);
+}
+
+static void give_up(struct exchange *x, fault_t why)
+{
+	const struct attempt *a = x->attempt;
+
+	if (x->endpoint->operation == OP_COUNT && x->client &&
+	    (a ? a->lane != NULL : why == FAULT_NOT_OFFERED))
+		answer_estimate(x);
+	else if (a)
+		exchange_fail(x, a->why, a->detail);
+	else
+		exchange_fail(x, why, STR_NONE);
 }
 
 enum flow step_try(struct exchange *x)
@@ -118,16 +139,36 @@ enum flow step_try(struct exchange *x)
 	x->retry_at = 0;
 	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE)
 		return WAIT;
-	if (x->attempts == 0 && !choose_fresh(x, &why)) {
-		if (why == FAULT_NOT_OFFERED && x->endpoint->operation == OP_COUNT)
-			answer_estimate(x);
-		else
-			exchange_fail(x, why, STR_NONE);
+	switch (choose(x, &why)) {
+	case PICK_FOUND:
+		break;
+	case PICK_WAITS:
+		exchange_arm(x);
+		return WAIT;
+	case PICK_NONE:
+		give_up(x, why);
 		return GO;
 	}
 	attempt_start(x);
 	/* It may have failed inside the call, before anything was dialled. */
 	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
+}
+
+static unsigned tries_of(const struct provider *p, const struct route_limits *limits)
+{
+	return p->retry_same == RETRY_AS_ROUTE ? limits->same_target : p->retry_same;
+}
+
+static usec wait_of(const struct provider *p, const struct route_limits *limits)
+{
+	return p->retry_wait == USEC_NEVER ? limits->max_retry_after : p->retry_wait;
+}
+
+/* It would be the same elsewhere. */
+static bool is_final(const struct exchange *x, fault_t why)
+{
+	return why->next == FAULT_GIVE_UP || (why->next == FAULT_IF_ASKED &&
+	                                      x->candidates.on_filter == ON_FILTER_FINAL);
 }
 
 /* What the attempt has shown of the prompt's length, by the error's own figure or else by
@@ -136,42 +177,39 @@ static void note_length(struct exchange *x, const struct attempt *a)
 {
 	uint64_t known = a->target->is_known ? a->target->facts.context : 0;
 
-	if (a->why == FAULT_CONTEXT_TOO_LONG)
-		x->too_long = max_of(x->too_long, a->context ? a->context : known);
+	if (a->why != FAULT_CONTEXT_TOO_LONG)
+		return;
+	x->too_long = max_of(x->too_long, a->context ? a->context : known);
+	if (a->context && a->context <= UINT32_MAX)
+		health_learn_context(&a->health.at, (uint32_t)a->context);
 }
 
-/* Does the failure end it all, whoever is left? */
-static bool is_final(const struct exchange *x, fault_t why)
-{
-	return why->next == FAULT_GIVE_UP || (why->next == FAULT_IF_ASKED &&
-	                                      x->candidates.on_filter == ON_FILTER_FINAL);
-}
-
-/* The same candidate once more: with another key, another token, or as it was. Many keys
- * must not use up the attempts of the other targets. */
+/* The same candidate once more: with another key, another token, or as it was. */
 static bool choose_same(struct exchange *x, const struct attempt *a, bool is_last)
 {
 	const struct route_limits *limits = x->candidates.limits;
+	const struct provider *p = a->target->provider;
 	struct place place = a->place;
 	usec wait = a->retry_after;
 
-	if (a->why->next == FAULT_NEXT_KEY &&
-	    place.key_at + 1u < a->target->provider->key_count &&
-	    !pinned_is_key_fixed(x, a->target->provider) &&
-	    (is_last || x->attempts - x->hedges + 1 < limits->attempts)) {
-		place.key_at++;
+	if (a->why->next == FAULT_NEXT_KEY && pick_has_key(x, place)) {
+		/* pick_admit chooses it */
 	} else if (a->why == FAULT_UPSTREAM_AUTH && !place.renewed &&
 	           attempt_renew_token(a)) {
 		place.renewed = true;
+		place.keys_tried = 0;
 	} else if (a->why->next == FAULT_TRY_SAME &&
-	           place.same_tries < limits->same_target && !would_starve(x) &&
-	           (wait == 0 || (is_last && wait <= limits->max_retry_after))) {
+	           place.same_tries < tries_of(p, limits) && !would_starve(x) &&
+	           (wait == 0 || (is_last && wait <= wait_of(p, limits))) &&
+	           health_may_repeat(&a->health.at)) {
 		place.same_tries++;
+		place.keys_tried = 0;
 		x->retry_at = wait ? x->worker->loop.now + wait : 0;
 	} else {
 		return false;
 	}
 	x->next = place;
+	x->has_next = true;
 	return true;
 }
 
@@ -190,13 +228,18 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	if (x->has_spare) {
 		x->has_spare = false;
 		x->next = x->spare;
+		x->has_next = true;
 		return true;
 	}
+	if (x->skipped)
+		return true;
 	/* Nobody else is left: a provider that says when to come back may be waited for.
 	 */
-	if (wait == 0 || wait > limits->max_retry_after)
+	if (wait == 0 || wait > wait_of(a->target->provider, limits))
 		return false;
 	x->next = a->place;
+	x->next.keys_tried = 0;
+	x->has_next = true;
 	x->retry_at = x->worker->loop.now + wait;
 	return true;
 }
@@ -294,16 +337,32 @@ static unsigned count_live(const struct exchange *x)
 	return n;
 }
 
-/* One that was sent is late.  A second costs money, so not every request may have one. */
-static bool may_hedge(struct exchange *x)
+/* One that was sent is late.  A second costs money, so not every request may have one:
+ * those that still have nothing a little later may be the ones that need it most. */
+static void hedge(struct exchange *x)
 {
-	return count_live(x) == 1 && x->body_whole && has_fresh(x) &&
-	       worker_spend_hedge(x->worker);
+	struct attempt *a = x->attempt;
+	usec now = x->worker->loop.now;
+	unsigned before = x->attempts;
+	fault_t why;
+
+	if (a->rival || !x->body_whole || !has_fresh(x))
+		return;
+	if (!worker_may_hedge(x->worker)) {
+		a->second_due = now + max_of((now - a->began) / 4, USEC_MS);
+		return;
+	}
+	if (!choose_fresh(x, &why))
+		return;
+	attempt_start(x);
+	if (x->attempts == before)
+		return;
+	x->hedges++;
+	worker_spend_hedge(x->worker);
 }
 
 void exchange_try_beside(struct exchange *x)
 {
-	unsigned before = x->attempts;
 	bool is_hedge = false;
 	fault_t why;
 
@@ -311,17 +370,13 @@ void exchange_try_beside(struct exchange *x)
 		return;
 	for (const struct attempt *a = x->attempt; a; a = a->rival)
 		is_hedge |= a->sent != 0;
-	if (is_hedge ? !may_hedge(x)
-	             : count_live(x) == LIVE_MOST || !exchange_has_more(x))
-		return;
-	if (!choose_fresh(x, &why))
-		return;
-	attempt_start(x);
-	if (is_hedge && x->attempts > before) {
-		x->hedges++;
-		x->worker->counts.hedges++;
-	}
-	exchange_arm(x);
+	if (is_hedge)
+		hedge(x);
+	else if (count_live(x) < LIVE_MOST && exchange_has_more(x) &&
+	         choose_fresh(x, &why))
+		attempt_start(x);
+	if (x->step < STEP_SETTLE)
+		exchange_arm(x);
 }
 
 /* Are all of them still being dialled, the youngest for long? */
@@ -340,7 +395,6 @@ static bool are_stuck(const struct exchange *x)
 /* Others are live.  What one of them says about the request itself holds for all. */
 static void failed_beside(struct exchange *x, struct attempt *a)
 {
-	note_length(x, a);
 	if (is_final(x, a->why) && a->why->owner != FAULT_OF_US) {
 		lead(x, a);
 		exchange_fail(x, a->why, a->detail);
@@ -352,6 +406,7 @@ static void failed_beside(struct exchange *x, struct attempt *a)
 		struct place next = x->next;
 
 		x->has_spare = choose_same(x, a, false);
+		x->has_next = false;
 		x->spare = x->next;
 		x->next = next;
 	}
@@ -377,9 +432,7 @@ void exchange_attempt_failed(struct attempt *a)
 	}
 	if (choose_next(x, a))
 		x->why = NULL;
-	else if (x->client && a->lane && x->endpoint->operation == OP_COUNT)
-		answer_estimate(x);
 	else
-		exchange_fail(x, a->why, a->detail);
+		give_up(x, NULL);
 	exchange_run(x);
 }

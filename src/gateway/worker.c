@@ -198,12 +198,15 @@ void worker_earn_hedge(struct worker *w, unsigned share)
 	w->hedge_credit = min_of(w->hedge_credit + share, HEDGES_KEPT * 100u);
 }
 
-bool worker_spend_hedge(struct worker *w)
+bool worker_may_hedge(const struct worker *w)
 {
-	if (w->hedge_credit < 100)
-		return false;
+	return w->hedge_credit >= 100;
+}
+
+void worker_spend_hedge(struct worker *w)
+{
 	w->hedge_credit -= 100;
-	return true;
+	w->counts.hedges++;
 }
 
 /* xorshift64*: for spreading load, never for secrets. */

@@ -66,6 +66,6 @@ void worker_await_token(struct worker *w, struct token_source *s);
 /* Requests that may be hedged earn the right to it: `share` of 100 of them have it.  What
  * was not used is kept for a burst of ten. */
 void worker_earn_hedge(struct worker *w, unsigned share);
-/* False: there is none left. */
-must_check bool worker_spend_hedge(struct worker *w);
+bool worker_may_hedge(const struct worker *w);
+void worker_spend_hedge(struct worker *w);
 uint64_t worker_random(struct worker *w);

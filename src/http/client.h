@@ -37,6 +37,7 @@ struct http_origin {
 	struct resolved *name;
 	struct tls_client *tls; /* NULL: plain */
 	usec connect_timeout;   /* for all addresses together; 3 s */
+	usec tls_timeout;       /* from then on, for the handshake; 0: none of its own */
 	usec idle_timeout;      /* in the pool; 50 s */
 	usec write_timeout;     /* an upstream that takes nothing; 60 s */
 };

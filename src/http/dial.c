@@ -16,6 +16,7 @@ struct http_dial {
 	unsigned count, at; /* addrs[at] is being tried */
 	usec until;         /* when all of it must be done */
 	usec next;          /* when the next address gets its turn, or the name a look */
+	bool shakes_hands;  /* the connection stands, TLS has its own time */
 };
 
 static usec now_of(const struct http_up *u)
@@ -32,6 +33,7 @@ static void try_address(struct http_up *u)
 		usec share = (d->until - now_of(u)) / (d->count - d->at);
 
 		d->next = now_of(u) + max_of(share, (usec)0);
+		d->shakes_hands = false;
 		u->pool->dialled++;
 		if (sock_dial(&u->sock, u->pool->io->loop, &d->addrs[d->at],
 		              u->pool->origin.tls)) {
@@ -86,6 +88,22 @@ void up_dial(struct http_up *u)
 	up_arm(u);
 }
 
+/* An address that has answered is alive: the time that was left for it is over, and TLS
+ * begins to count. */
+static void begin_handshake(struct http_up *u)
+{
+	const struct http_origin *origin = &u->pool->origin;
+	struct http_dial *d = u->dial;
+
+	if (d->shakes_hands || !origin->tls || !origin->tls_timeout)
+		return;
+	usec share = origin->tls_timeout / (d->count - d->at);
+
+	d->shakes_hands = true;
+	d->next = now_of(u) + share;
+	d->until += share;
+}
+
 bool up_step_dial(struct http_up *u)
 {
 	bool is_late = now_of(u) >= u->dial->next;
@@ -99,6 +117,8 @@ bool up_step_dial(struct http_up *u)
 		return true;
 	} else if (u->sock.why || is_late) {
 		try_next(u, u->sock.why ? u->sock.why : FAULT_CONNECT_TIMEOUT);
+	} else if (!u->sock.dialling) {
+		begin_handshake(u);
 	}
 	return u->why != NULL;
 }

@@ -67,6 +67,7 @@ enum http_method {
 	NAME(PROXY_CONNECTION, "proxy-connection")                                       \
 	NAME(RETRY_AFTER, "retry-after")                                                 \
 	NAME(RETRY_AFTER_MS, "retry-after-ms")                                           \
+	NAME(SESSION_ID, "session-id")                                                   \
 	NAME(SET_COOKIE, "set-cookie")                                                   \
 	NAME(STRICT_TRANSPORT_SECURITY, "strict-transport-security")                     \
 	NAME(TE, "te")                                                                   \
@@ -79,12 +80,16 @@ enum http_method {
 	NAME(X_AMZ_DATE, "x-amz-date")                                                   \
 	NAME(X_AMZ_SECURITY_TOKEN, "x-amz-security-token")                               \
 	NAME(X_API_KEY, "x-api-key")                                                     \
+	NAME(X_CLAUDE_CODE_SESSION_ID, "x-claude-code-session-id")                       \
 	NAME(X_CLIENT_IP, "x-client-ip")                                                 \
 	NAME(X_CLIENT_REQUEST_ID, "x-client-request-id")                                 \
 	NAME(X_GOOG_API_KEY, "x-goog-api-key")                                           \
 	NAME(X_MS_RETRY_AFTER_MS, "x-ms-retry-after-ms")                                 \
+	NAME(X_OPENWEBUI_CHAT_ID, "x-openwebui-chat-id")                                 \
 	NAME(X_REAL_IP, "x-real-ip")                                                     \
 	NAME(X_REQUEST_ID, "x-request-id")                                               \
+	NAME(X_SESSION_AFFINITY, "x-session-affinity")                                   \
+	NAME(X_SESSION_ID, "x-session-id")                                               \
 	NAME(ACCESS_CONTROL_, "access-control-")                                         \
 	NAME(ANTHROPIC_, "anthropic-")                                                   \
 	NAME(CF_CONNECTING_, "cf-connecting-")                                           \

@@ -90,6 +90,7 @@ int tail_command(struct command *c);
 int show_command(struct command *c);
 int models_command(struct command *c);
 int providers_command(struct command *c);
+int explain_command(struct command *c);
 int try_command(struct command *c);
 int drill_command(struct command *c);
 int translate_command(struct command *c);

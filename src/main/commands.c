@@ -109,8 +109,16 @@ const struct command_row command_rows[] = {
 	  "With each configured provider: how many events and members it has sent that\n"
 	  "its format is not known to have, and the last names among them (a sign that\n"
 	  "its API has changed); and the models in its own list that the catalogue does\n"
-	  "not know yet.",
+	  "not know yet.\n"
+	  "With a running gateway also how each is doing: what it would answer now, the\n"
+	  "share of its last attempts that failed, requests under way, keys out of use.",
 	  providers_command, NULL, 0, false },
+	{ "explain", "MODEL", "show where a request would go, and why",
+	  "MODEL is what a client would write: a route, provider/model or a model. Nothing\n"
+	  "is sent. A running gateway is asked, which knows how its providers are doing:\n"
+	  "candidates in the order in which they would be tried (for a streamed request of\n"
+	  "4 KB), each with the reason, its health, speed, price and abilities.",
+	  explain_command, NULL, 1, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
 	  try_command, try_options, 1, false },
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,

@@ -19,6 +19,8 @@ struct fetch {
 	struct buf *body, *why;
 	int status;
 	bool is_good;
+	bool only_connects;
+	fault_t fault; /* of a connection that could not be made, or died */
 };
 
 /* ---- the exchange ---- */
@@ -41,6 +43,12 @@ static void on_ready(struct http_up *u)
 	struct fetch *f = u->owner;
 	struct iovec iov = http_iov(buf_str(&f->request));
 
+	if (f->only_connects) {
+		f->is_good = true;
+		http_up_release(u);
+		end(f);
+		return;
+	}
 	http_up_send(u, &iov, 1, true);
 }
 
@@ -81,6 +89,7 @@ static void on_fault(struct http_up *u, fault_t why)
 	struct fetch *f = u->owner;
 	str text = why->text;
 
+	f->fault = why;
 	if (why == FAULT_ADDRESS_FORBIDDEN)
 		text = STR("its name resolves to a private address");
 	else if (why == FAULT_TLS_FAILED)
@@ -107,6 +116,7 @@ static void on_late(struct timer *t)
 {
 	struct fetch *f = container_of(t, struct fetch, late);
 
+	f->fault = FAULT_CONNECT_TIMEOUT;
 	if (f->up)
 		give_up(f, f->up, "there was no whole answer in time");
 }
@@ -191,6 +201,23 @@ bool fetch_get(const struct fetch_from *from, struct buf *ret, struct buf *why)
 		mem_wipe(f.request.ptr, f.request.cap); /* there may be a key in it */
 	buf_free(&f.request);
 	return f.is_good;
+}
+
+fault_t fetch_connect(const struct fetch_from *from)
+{
+	struct buf why = BUF_LIMIT(KiB);
+	struct fetch f = { .from = from, .why = &why, .only_connects = true };
+
+	if (!loop_init(&f.loop, NULL))
+		return FAULT_INTERNAL;
+	http_io_init(&f.io, &f.loop);
+	run_with_tls(&f);
+	http_io_done(&f.io);
+	loop_done(&f.loop);
+	buf_free(&why);
+	if (f.is_good)
+		return NULL;
+	return f.fault ? f.fault : FAULT_INTERNAL;
 }
 
 static bool fetch_typed(const struct endpoint *at, struct buf *ret, struct buf *why)

@@ -209,6 +209,10 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		               .started_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
+	uint64_t seed;
+
+	sys_random(&seed, sizeof(seed));
+	g->board = board_new(seed);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
@@ -341,6 +345,7 @@ void process_stop(struct process *p)
 		tls_roots_done(&g->roots);
 	config_unref(&g->config);
 	found_free(&g->found);
+	board_free(&g->board);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;

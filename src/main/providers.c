@@ -1,4 +1,5 @@
 /* providers.c - sluice providers: what is configured, and what could be by name. */
+#include "admin/client.h"
 #include "codec/json_write.h"
 #include "config/facts.h"
 #include "main/command.h"
@@ -134,7 +135,43 @@ static const char *state_of(const struct provider *p)
 	return p->disabled.len ? "disabled" : "ready";
 }
 
-static void print_configured(const struct config *c, struct reading *from)
+/* How it is doing, as a running gateway told; JSON_NONE: none runs. */
+static struct json_value health_of_provider(struct json_value all, str name)
+{
+	struct json_member item;
+
+	for (struct json_iter it = json_iter(json_get(all, STR("providers")));
+	     json_next(&it, &item);)
+		if (json_text_is(json_get(item.value, STR("name")), name))
+			return item.value;
+	return (struct json_value){ 0 };
+}
+
+static uint64_t figure(struct json_value h, const char *name)
+{
+	uint64_t n = 0;
+
+	return json_u64(json_get(h, str_from_z(name)), &n) ? n : 0;
+}
+
+static void print_health(struct json_value h)
+{
+	struct json_value answer = json_get(h, STR("answer"));
+	char room[64];
+
+	if (answer.type != JSON_STRING || answer.raw.len > sizeof(room))
+		return;
+	printf("  %.*s, %llu/1000 failing, %llu under way",
+	       STR_ARG(json_text(answer, room)),
+	       (unsigned long long)figure(h, "failing_per_mille"),
+	       (unsigned long long)figure(h, "in_flight"));
+	if (figure(h, "keys_benched"))
+		printf(", %llu keys refused",
+		       (unsigned long long)figure(h, "keys_benched"));
+}
+
+static void print_configured(const struct config *c, struct reading *from,
+                             struct json_value health)
 {
 	fprintf(stderr, "configured:\n");
 	for (unsigned i = 0; i < c->provider_count; i++) {
@@ -147,6 +184,7 @@ static void print_configured(const struct config *c, struct reading *from)
 		       STR_ARG(wire_format_name(p->format)), state_of(p), p->key_count,
 		       p->key_count == 1 ? "key " : "keys", STR_ARG(url),
 		       p->disabled.len ? "  " : "", STR_ARG(p->disabled));
+		print_health(health_of_provider(health, p->name));
 		seen_init(&seen, c, p, from);
 		print_seen(&seen);
 		seen_done(&seen);
@@ -156,7 +194,7 @@ static void print_configured(const struct config *c, struct reading *from)
 }
 
 static void write_configured(struct json_writer *w, const struct config *c,
-                             struct reading *from)
+                             struct reading *from, struct json_value health)
 {
 	json_key(w, STR("configured"));
 	json_open(w, '[');
@@ -177,6 +215,11 @@ static void write_configured(struct json_writer *w, const struct config *c,
 		json_key_str(w, STR("state"), str_from_z(state_of(p)));
 		if (p->disabled.len)
 			json_key_str(w, STR("why"), p->disabled);
+		struct json_value h = health_of_provider(health, p->name);
+		if (h.type == JSON_OBJECT) {
+			json_key(w, STR("health"));
+			json_raw(w, h.raw);
+		}
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -231,6 +274,8 @@ int providers_command(struct command *c)
 	struct buf out = BUF_LIMIT(4 * MiB);
 	struct json_writer w = { .to = &out };
 	struct config *config = command_config(c, NULL, true);
+	struct buf answer = { 0 }, why = BUF_LIMIT(KiB);
+	struct json_value health = { 0 };
 
 	struct reading from = { 0 };
 
@@ -239,18 +284,22 @@ int providers_command(struct command *c)
 	/* Without a ledger that can be read, what was seen is missing. */
 	if (reading_begin(c, &from) != EXIT_OK)
 		from = (struct reading){ 0 };
+	if (!admin_ask(config->data, STR("{\"do\":\"health\"}"), &answer, &health, &why))
+		health = (struct json_value){ 0 }; /* no gateway runs here */
 	if (c->json) {
 		json_open(&w, '{');
-		write_configured(&w, config, &from);
+		write_configured(&w, config, &from, health);
 		write_known(&w);
 		json_close(&w, '}');
 		printf("%.*s\n", (int)out.len, out.ptr);
 	} else {
-		print_configured(config, &from);
+		print_configured(config, &from, health);
 		print_known();
 	}
 	reading_done(&from);
 	config_unref(&config);
 	buf_free(&out);
+	buf_free(&answer);
+	buf_free(&why);
 	return EXIT_OK;
 }

@@ -1,3 +1,5 @@
+/* scout.c - asks providers for their models (discover), and connects to those nobody asks
+ * for anything (probe), so that the board knows how they are. */
 #include "main/scout.h"
 
 #include "base/log.h"
@@ -18,11 +20,16 @@ enum {
 	IDS_MOST = 2000, /* new ones of one list */
 	PAGES_MOST = 20,
 	PAGE_TOKEN_MOST = 2 * KiB,
+	PROBES_TO_OPEN = 3, /* failures open the breaker: they come soon after another */
 };
+#define PROBE_AGAIN USEC_SEC
+#define PROBE_PATIENCE (3 * USEC_SEC)
 
 struct seen { /* of a provider, by its place in the configuration */
 	usec due;
 	bool is_failing;
+	usec probe_due;
+	unsigned unreachable; /* probes in a row that failed */
 };
 
 struct scout {
@@ -134,21 +141,27 @@ static str query_of(const struct provider *p)
 	return p->format == WIRE_GEMINI ? STR("pageSize=1000") : p->query;
 }
 
+static struct fetch_from from_provider(struct scout *s, const struct provider *p,
+                                       usec patience)
+{
+	return (struct fetch_from){ .host = p->host,
+		                    .port = p->port,
+		                    .tls = p->tls,
+		                    .allow_private = p->allow_private,
+		                    .authority = p->authority,
+		                    .resolver = s->g->resolver,
+		                    .roots = &s->g->roots,
+		                    .ca_file = p->ca_file,
+		                    .patience = patience,
+		                    .stop = &s->stop };
+}
+
 /* One page; its body stays for a look at what follows. page: which, or empty. */
 static bool ask_page(struct scout *s, const struct provider *p, str page,
                      struct buf *body, struct buf *why)
 {
 	struct buf path = BUF_LIMIT(16 * KiB), headers = BUF_LIMIT(16 * KiB);
-	struct fetch_from from = { .host = p->host,
-		                   .port = p->port,
-		                   .tls = p->tls,
-		                   .allow_private = p->allow_private,
-		                   .authority = p->authority,
-		                   .resolver = s->g->resolver,
-		                   .roots = &s->g->roots,
-		                   .ca_file = p->ca_file,
-		                   .patience = 30 * USEC_SEC,
-		                   .stop = &s->stop };
+	struct fetch_from from = from_provider(s, p, 30 * USEC_SEC);
 	str query = query_of(p);
 	bool is_good;
 
@@ -256,9 +269,12 @@ static void take_config(struct scout *s)
 	config_unref(&old);
 	free(s->seen);
 	s->seen = mem_new((s->config->provider_count + 1) * sizeof(struct seen));
-	for (unsigned i = 0; i < s->config->provider_count; i++)
+	for (unsigned i = 0; i < s->config->provider_count; i++) {
 		s->seen[i].due =
 		        sys_now() + jittered(s->config->providers[i].discover) / 10;
+		s->seen[i].probe_due =
+		        sys_now() + jittered(s->config->providers[i].probe) / 10;
+	}
 }
 
 static void look_at(struct scout *s, unsigned i)
@@ -278,15 +294,53 @@ static void look_at(struct scout *s, unsigned i)
 	buf_free(&why);
 }
 
+static bool is_probed(const struct provider *p)
+{
+	return p->probe > 0 && !p->disabled.len && !p->is_mock;
+}
+
+static void probe(struct scout *s, unsigned i)
+{
+	const struct provider *p = &s->config->providers[i];
+	const struct fetch_from from = from_provider(s, p, PROBE_PATIENCE);
+	struct health h = health_of(s->g->board, p->name, 0, STR_NONE, false);
+	struct seen *seen = &s->seen[i];
+	usec now = sys_now(), used = health_used_at(&h);
+	fault_t why;
+
+	/* Requests tell more than a probe does. */
+	if (used && now - used < p->probe && !seen->unreachable) {
+		seen->probe_due = used + p->probe;
+		return;
+	}
+	why = fetch_connect(&from);
+	now = sys_now();
+	if (atomic_load(&s->stop) || why == FAULT_INTERNAL)
+		return;
+	health_checked(&h, why, now);
+	if (why && seen->unreachable++ == 0)
+		log_warn("provider %.*s: %.*s", STR_ARG(p->name), STR_ARG(why->text));
+	else if (!why && seen->unreachable)
+		log_info("provider %.*s can be reached again", STR_ARG(p->name));
+	if (!why)
+		seen->unreachable = 0;
+	seen->probe_due = now + (why && seen->unreachable < PROBES_TO_OPEN
+	                                 ? min_of(p->probe, (usec)PROBE_AGAIN)
+	                                 : jittered(p->probe));
+}
+
 /* A reload is seen after a few seconds; it is not told. */
 static void wait_a_moment(struct scout *s)
 {
 	usec next = sys_now() + 5 * USEC_SEC, span;
 	struct timespec until;
 
-	for (unsigned i = 0; i < s->config->provider_count; i++)
+	for (unsigned i = 0; i < s->config->provider_count; i++) {
 		if (is_wanted(&s->config->providers[i]))
 			next = min_of(next, s->seen[i].due);
+		if (is_probed(&s->config->providers[i]))
+			next = min_of(next, s->seen[i].probe_due);
+	}
 	span = max_of(next - sys_now(), (usec)(10 * USEC_MS));
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += (long)(span % USEC_SEC) * 1000;
@@ -304,10 +358,14 @@ static void *run(void *arg)
 
 	while (!atomic_load(&s->stop)) {
 		take_config(s);
-		for (unsigned i = 0; i < s->config->provider_count; i++)
+		for (unsigned i = 0; i < s->config->provider_count; i++) {
 			if (is_wanted(&s->config->providers[i]) &&
 			    sys_now() >= s->seen[i].due && !atomic_load(&s->stop))
 				look_at(s, i);
+			if (is_probed(&s->config->providers[i]) &&
+			    sys_now() >= s->seen[i].probe_due && !atomic_load(&s->stop))
+				probe(s, i);
+		}
 		wait_a_moment(s);
 	}
 	return NULL;

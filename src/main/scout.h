@@ -1,4 +1,5 @@
-/* scout.h - a thread that asks providers which models they have (`discover`).
+/* scout.h - a thread that asks providers which models they have (`discover`), and whether
+ * they can be reached when nobody asks them for anything (`probe`).
  *
  * Each such provider's own list is read now and then; what the catalogue does not know is
  * put into gateway->found, where every worker sees it, and into $data/discovered, for the

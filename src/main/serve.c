@@ -7,6 +7,7 @@
 
 #include "admin/clerk.h"
 #include "base/log.h"
+#include "gateway/explain.h"
 #include "main/notify.h"
 #include "main/process.h"
 #include "main/scout.h"
@@ -145,10 +146,43 @@ static void key_changed(void *arg, const struct key_row *key)
 		          KEYRING_MOST);
 }
 
+static struct config *config_now(struct gateway *g)
+{
+	struct config *c;
+
+	pthread_mutex_lock(&g->lock);
+	c = config_ref(g->config);
+	pthread_mutex_unlock(&g->lock);
+	return c;
+}
+
+static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+	struct config *c = config_now(g);
+	fault_t why = explain_model(g->board, c, model, sys_now(), to);
+
+	if (why)
+		buf_add(said, why->text);
+	config_unref(&c);
+	return !why;
+}
+
+static void write_health(void *arg, struct json_writer *to)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+	struct config *c = config_now(g);
+
+	explain_providers(g->board, c, sys_now(), to);
+	config_unref(&c);
+}
+
 static const struct admin_ops admin_ops = {
 	.status = write_status,
 	.key_changed = key_changed,
 	.reload = reload,
+	.explain = explain,
+	.health = write_health,
 };
 
 static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)

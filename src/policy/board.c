@@ -4,8 +4,18 @@
 
 enum { PROBES_MOST = 64, STREAMS_ENOUGH = 20, GAPS_ENOUGH = 100 };
 
+enum { PLACES = 8192, WAYS = 4 };
+
+/* A conversation; the two words are not of one moment, which is good enough for a hint.
+ */
+struct place {
+	_Atomic uint64_t session; /* 0: free */
+	_Atomic uint64_t where;   /* the second of its last use, and the target's cell */
+};
+
 struct board {
 	uint64_t seed;
+	struct place places[PLACES];
 	struct health_cell cells[BOARD_CELLS];
 };
 
@@ -40,9 +50,20 @@ void board_free(struct board **b)
 	*b = NULL;
 }
 
+void board_clear(struct board *b)
+{
+	memset(b->cells, 0, sizeof(b->cells));
+	memset(b->places, 0, sizeof(b->places));
+}
+
 uint64_t board_mark(const struct board *b, str secret)
 {
 	return secret.len ? mix_text(~b->seed, secret) : 0;
+}
+
+uint64_t board_hash(const struct board *b, uint64_t seed, str text)
+{
+	return mix_text(b->seed ^ seed, text);
 }
 
 static struct health_cell *find(struct board *b, uint64_t id, bool create)
@@ -105,6 +126,11 @@ usec health_answer_quantile(const struct health *h, unsigned per_mille)
 	return h->model ? quantile(&h->model->answers, per_mille, STREAMS_ENOUGH) : 0;
 }
 
+usec health_used_at(const struct health *h)
+{
+	return h->provider ? LOAD(h->provider->used_at) : 0;
+}
+
 uint32_t health_context(const struct health *h)
 {
 	return h->model ? LOAD(h->model->context) : 0;
@@ -136,8 +162,9 @@ void health_see(const struct health *h, usec now, struct health_view *ret)
 		ret->attempts = LOAD(worst->seen);
 	}
 	if (h->provider)
-		ret->in_flight = LOAD(h->provider->in_flight);
+		ret->in_flight = ret->busy = LOAD(h->provider->in_flight);
 	if (h->model) {
+		ret->busy = LOAD(h->model->in_flight);
 		ret->tokens_per_second = LOAD(h->model->speed);
 		ret->context = LOAD(h->model->context);
 	}
@@ -145,4 +172,48 @@ void health_see(const struct health *h, usec now, struct health_view *ret)
 		ret->limited_at = LOAD(h->target->limited_at);
 	ret->requests_left = room_left(h->target, HEADROOM_REQUESTS, now);
 	ret->tokens_left = room_left(h->target, HEADROOM_TOKENS, now);
+}
+
+/* ---- conversations ---- */
+
+static uint64_t where_of(const struct board *b, const struct health *h, usec now)
+{
+	return (uint64_t)(now / USEC_SEC) << 16 | (uint64_t)(h->target - b->cells);
+}
+
+void board_remember(struct board *b, uint64_t session, const struct health *h, usec now)
+{
+	struct place *at = &b->places[session / WAYS * WAYS % PLACES], *oldest = at;
+
+	if (!session || !h->target)
+		return;
+	for (unsigned i = 0; i < WAYS; i++) {
+		uint64_t seen = LOAD(at[i].session);
+
+		if (seen == session || !seen) {
+			oldest = &at[i];
+			break;
+		}
+		if (LOAD(at[i].where) < LOAD(oldest->where))
+			oldest = &at[i];
+	}
+	STORE(oldest->where, where_of(b, h, now));
+	STORE(oldest->session, session);
+}
+
+bool board_is_warm(const struct board *b, uint64_t session, const struct health *h,
+                   usec now)
+{
+	const struct place *at = &b->places[session / WAYS * WAYS % PLACES];
+
+	if (!session || !h->target)
+		return false;
+	for (unsigned i = 0; i < WAYS; i++) {
+		uint64_t where = LOAD(at[i].where);
+
+		if (LOAD(at[i].session) == session)
+			return (where & 0xffff) == (uint64_t)(h->target - b->cells) &&
+			       now - (usec)(where >> 16) * USEC_SEC <= BOARD_WARM_FOR;
+	}
+	return false;
 }

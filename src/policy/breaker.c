@@ -53,6 +53,9 @@ bool breaker_take_probe(struct breaker *b, bool early, usec now)
 		/* A probe that is never heard of again does not keep it shut. */
 		if (v.until > now && !(early && v.state == BREAKER_OPEN))
 			return false;
+		/* One before its time does not make the next cooldown longer. */
+		if (v.until > now)
+			v.openings = v.openings > 0 ? v.openings - 1 : 0;
 		v.state = BREAKER_HALF_OPEN;
 		v.until = now + BREAKER_PROBE_MOST;
 	} while (!swap(b, &word, v));

@@ -120,8 +120,9 @@ static void take(struct headroom *ret, const struct seen *w, usec wall_now)
 bool headroom_read(const struct http_response *res, usec wall_now,
                    struct headroom ret[HEADROOM_KINDS])
 {
-	struct seen_all all = { .count = 0 };
+	struct seen_all all;
 
+	all.count = 0; /* and no more: this is asked of every answer */
 	for (unsigned i = 0; i < res->count; i++) {
 		const struct http_field *f = &res->fields[i];
 		enum http_name name = http_field_name(f);

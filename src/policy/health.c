@@ -42,6 +42,8 @@ enum health_answer look_at_breakers(const struct health *h, usec now, usec *ret_
 
 	*ret_until = 0;
 	*ret_scope = 0;
+	if (likely(are_quiet(h)))
+		return HEALTH_OK;
 	for (unsigned i = 0; i < BREAKERS; i++) {
 		usec until = 0;
 		enum health_answer a = look_at_breaker(cell_of(h, i), now, &until);
@@ -75,8 +77,8 @@ static usec room_until(const struct room *r, int64_t needed, usec now)
 	                     (uint64_t)(needed - left) / (uint64_t)(limit - left));
 }
 
-static usec limits_until(const struct health_cell *p, const struct health_limits *limits,
-                         uint32_t tokens, usec now)
+static usec limits_until(const struct health_cell *p,
+                         const struct provider_limits *limits, uint32_t tokens, usec now)
 {
 	usec until = 0;
 
@@ -113,8 +115,9 @@ enum health_answer look_at_target(const struct health_cell *t, uint32_t tokens, 
 	return HEALTH_OK;
 }
 
-enum health_answer health_look(const struct health *h, const struct health_limits *limits,
-                               uint32_t tokens, usec now, usec *ret_until)
+enum health_answer health_look(const struct health *h,
+                               const struct provider_limits *limits, uint32_t tokens,
+                               usec now, usec *ret_until)
 {
 	usec until, full;
 	unsigned scope;
@@ -143,7 +146,7 @@ static bool take_pace(struct health_cell *t, usec now)
 	                               memory_order_relaxed, memory_order_relaxed);
 }
 
-static bool take_limits(struct health_cell *p, const struct health_limits *limits,
+static bool take_limits(struct health_cell *p, const struct provider_limits *limits,
                         uint32_t tokens, usec now)
 {
 	uint32_t before = ADD(p->in_flight, 1);
@@ -169,6 +172,8 @@ full:
 /* early: 0, or the answer which is being overruled. */
 static bool take_probes(struct health_run *run, enum health_answer early, usec now)
 {
+	if (likely(are_quiet(&run->at)))
+		return true;
 	for (unsigned i = 0; i < BREAKERS; i++) {
 		struct health_cell *c = cell_of(&run->at, i);
 		struct breaker_view v;
@@ -203,8 +208,10 @@ static void begin(struct health_run *run, uint32_t tokens, bool counted)
 {
 	struct health *h = &run->at;
 
-	if (h->provider)
+	if (h->provider) {
+		STORE(h->provider->used_at, run->began);
 		pay_for_repeats(h->provider);
+	}
 	if (h->model)
 		ADD(h->model->in_flight, 1);
 	if (h->target) {
@@ -220,7 +227,7 @@ static void begin(struct health_run *run, uint32_t tokens, bool counted)
 }
 
 /* False: somebody was faster. */
-static bool claim(const struct health *h, const struct health_limits *limits,
+static bool claim(const struct health *h, const struct provider_limits *limits,
                   uint32_t tokens, bool stream, enum health_answer early, usec now,
                   struct health_run *run)
 {
@@ -244,7 +251,7 @@ static bool claim(const struct health *h, const struct health_limits *limits,
 }
 
 enum health_answer health_admit(const struct health *h,
-                                const struct health_limits *limits, uint32_t tokens,
+                                const struct provider_limits *limits, uint32_t tokens,
                                 bool stream, usec now, struct health_run *ret_run,
                                 usec *ret_until)
 {
@@ -264,7 +271,7 @@ enum health_answer health_admit(const struct health *h,
 	return answer;
 }
 
-bool health_insist(const struct health *h, const struct health_limits *limits,
+bool health_insist(const struct health *h, const struct provider_limits *limits,
                    uint32_t tokens, bool stream, usec now, struct health_run *ret_run)
 {
 	usec until;

@@ -25,6 +25,7 @@
 #pragma once
 #include "base/fault.h"
 #include "base/usec.h"
+#include "config/config.h"
 #include "http/head.h"
 #include "policy/histogram.h"
 
@@ -40,9 +41,13 @@ struct health {
 /* seed: random, so that names from outside cannot be made to collide. */
 struct board *board_new(uint64_t seed);
 void board_free(struct board **b);
+/* Forgets everything; only while no attempt is under way. */
+void board_clear(struct board *b);
 
 /* The fingerprint of a key, for a name of its cell; it says nothing about the key. */
 uint64_t board_mark(const struct board *b, str secret);
+/* Scatters text for a hint that goes no further than this board. */
+uint64_t board_hash(const struct board *b, uint64_t seed, str text);
 /* The cells of a target.  create false: those of model and target only if they are there
  * already (for names which come from clients, so that they cannot fill the board).  The
  * same names give the same cells for ever. */
@@ -50,13 +55,6 @@ struct health health_of(struct board *b, str provider, uint64_t key_mark, str mo
                         bool create);
 
 /* ---- may an attempt begin? ---- */
-
-/* What the configuration allows a provider as a whole; 0: unbounded. */
-struct health_limits {
-	unsigned rpm; /* requests in any minute */
-	unsigned tpm; /* tokens in any minute, as estimated before and settled after */
-	unsigned concurrent; /* attempts at a time */
-};
 
 enum health_answer {
 	HEALTH_OK,
@@ -67,8 +65,8 @@ enum health_answer {
 	                `concurrent`) */
 	HEALTH_ILL,  /* no: the breaker is open until then; it can be reached */
 	HEALTH_DEAD, /* no: the breaker is open until then; nobody is there */
+	HEALTH_ANSWERS,
 };
-enum { HEALTH_ANSWERS = HEALTH_DEAD + 1 };
 /* "ok", "probe", "scarce", "paced", "full", "ill", "dead". */
 const char *health_answer_name(enum health_answer answer);
 
@@ -86,16 +84,17 @@ struct health_run {
 /* Asks, and claims on OK and PROBE: *run is filled.  tokens: an estimate of what the
  * request will use, for `tpm` and headroom.  ret_until: when to ask again (0 on yes). */
 enum health_answer health_admit(const struct health *h,
-                                const struct health_limits *limits, uint32_t tokens,
+                                const struct provider_limits *limits, uint32_t tokens,
                                 bool stream, usec now, struct health_run *ret_run,
                                 usec *ret_until);
 /* Asks without claiming anything: for ordering and for people. */
-enum health_answer health_look(const struct health *h, const struct health_limits *limits,
-                               uint32_t tokens, usec now, usec *ret_until);
+enum health_answer health_look(const struct health *h,
+                               const struct provider_limits *limits, uint32_t tokens,
+                               usec now, usec *ret_until);
 /* The last resort, when every candidate has said no: what said SCARCE or ILL is tried all
  * the same, what is DEAD only as the one probe, before its time.  Configured limits and
  * 429s still hold.  False: no. */
-bool health_insist(const struct health *h, const struct health_limits *limits,
+bool health_insist(const struct health *h, const struct provider_limits *limits,
                    uint32_t tokens, bool stream, usec now, struct health_run *ret_run);
 /* May the same provider be asked once more by the same request?  Takes from its retry
  * budget: a fifth of the attempts, and ten at first. */
@@ -103,7 +102,8 @@ bool health_may_repeat(const struct health *h);
 
 /* ---- what happened ---- */
 
-void health_connected(struct health_run *run);
+/* is_new false: a connection from the pool, which proves nothing. */
+void health_connected(struct health_run *run, bool is_new);
 /* A final head came: its rate headers are learned from (x-ratelimit-*,
  * anthropic-ratelimit-*), and a 2xx ends the pacing after 429s. */
 void health_head(struct health_run *run, const struct http_response *res, usec wall_now,
@@ -125,6 +125,8 @@ void health_ended(struct health_run *run, fault_t why, usec retry_after, uint64_
 void health_cancelled(struct health_run *run, usec now);
 /* A check without a request (probe: 30s): the provider answered, or why not. */
 void health_checked(const struct health *h, fault_t why, usec now);
+/* When an attempt last began at the provider; 0: never. */
+usec health_used_at(const struct health *h);
 /* The model's context turned out to be no larger than that. */
 void health_learn_context(const struct health *h, uint32_t tokens);
 
@@ -149,9 +151,21 @@ struct health_view {
 	unsigned failing;           /* share of attempts that failed lately, per mille */
 	unsigned attempts;          /* seen, as far as they still count; at most 65535 */
 	unsigned in_flight;         /* at the provider */
+	unsigned busy;              /* of these, for the model */
 	unsigned tokens_per_second; /* of one stream; 0: unknown */
 	usec limited_at;            /* its last 429; 0: never */
 	int64_t requests_left, tokens_left; /* by its headers; -1: unknown */
 	uint32_t context;                   /* learned; 0: unknown */
 };
 void health_see(const struct health *h, usec now, struct health_view *ret);
+
+/* ---- conversations ---- */
+
+/* Prompt caches last five minutes, where not longer. */
+#define BOARD_WARM_FOR (300 * USEC_SEC)
+/* The conversation was answered by that target.  A bounded table: of those that fall into
+ * the same four places the one that is oldest goes. session 0: nothing. */
+void board_remember(struct board *b, uint64_t session, const struct health *h, usec now);
+/* Was it answered there last, and not longer ago than caches last? */
+bool board_is_warm(const struct board *b, uint64_t session, const struct health *h,
+                   usec now);

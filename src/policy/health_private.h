@@ -34,6 +34,7 @@ struct health_cell {
 	_Atomic uint32_t seen;    /* attempts */
 	_Atomic uint32_t in_flight;
 	/* of a provider */
+	_Atomic usec used_at;          /* an attempt began */
 	_Atomic uint32_t repeats_used; /* of REPEATS_MOST, in REPEAT_ONE per repeat */
 	struct window requests, tokens;
 	/* of a target */
@@ -68,6 +69,15 @@ static inline struct health_cell *cell_of(const struct health *h, enum health_sc
 		return h->target;
 	}
 	return NULL;
+}
+
+/* Is nothing at all held against any of them?  Nearly always. */
+static inline bool are_quiet(const struct health *h)
+{
+	return (!h->provider || breaker_is_quiet(&h->provider->breaker)) &&
+	       (!h->key || breaker_is_quiet(&h->key->breaker)) &&
+	       (!h->model || breaker_is_quiet(&h->model->breaker)) &&
+	       (!h->target || breaker_is_quiet(&h->target->breaker));
 }
 
 /* tpm's unit, rounded up. */

@@ -59,13 +59,14 @@ static struct blame blame_of(fault_t why, const struct health_run *run)
 	return (struct blame){ 0 };
 }
 
-void health_connected(struct health_run *run)
+void health_connected(struct health_run *run, bool is_new)
 {
 	struct health_cell *p = run->at.provider;
 
 	run->connected = true;
 	/* Somebody is there: that is all which was in doubt. */
-	if (p && run->probes & 1u << HEALTH_PROVIDER && breaker_see(&p->breaker).dead) {
+	if (p && is_new && run->probes & 1u << HEALTH_PROVIDER &&
+	    breaker_see(&p->breaker).dead) {
 		breaker_close(&p->breaker, TRIAL);
 		run->probes &= (uint8_t) ~(1u << HEALTH_PROVIDER);
 	}
@@ -262,7 +263,8 @@ void health_checked(const struct health *h, fault_t why, usec now)
 
 		if (b.points[HEALTH_PROVIDER])
 			breaker_fail(&p->breaker, b.points[HEALTH_PROVIDER], b.is_dead,
-			             false, 0, cell_mix(p->id, (uint64_t)now), now);
+			             breaker_take_probe(&p->breaker, false, now), 0,
+			             cell_mix(p->id, (uint64_t)now), now);
 		return;
 	}
 	v = breaker_see(&p->breaker);

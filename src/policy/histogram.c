@@ -2,7 +2,7 @@
 
 #include "base/compiler.h"
 
-enum { UNIT = 16, REFRESH = 8 };
+enum { UNIT = 16, REFRESH = 16 };
 #define FORGET (10 * USEC_MIN)
 
 static const uint16_t kept_per_mille[HISTOGRAM_KEPT] = { 500, 950, 990, 999 };
@@ -44,21 +44,21 @@ usec histogram_quantile(const struct histogram *h, unsigned per_mille)
 /* All the quantiles that are asked often, in one walk. */
 static void refresh(struct histogram *h)
 {
-	uint64_t sum = 0, before = 0;
+	uint64_t total = LOAD(h->total), before = 0, wanted;
 	unsigned at = 0;
 
 	STORE(h->fresh, 0);
-	for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++)
-		sum += LOAD(h->counts[b]);
-	for (unsigned b = 0; b < HISTOGRAM_BUCKETS && at < HISTOGRAM_KEPT; b++) {
+	wanted = (total * kept_per_mille[0] + 999) / 1000;
+	for (unsigned b = 0; b < HISTOGRAM_BUCKETS; b++) {
 		uint32_t inside = LOAD(h->counts[b]);
 
-		for (; at < HISTOGRAM_KEPT && inside; at++) {
-			uint64_t wanted = (sum * kept_per_mille[at] + 999) / 1000;
-
-			if (before + inside < wanted)
-				break;
+		if (inside == 0)
+			continue;
+		while (before + inside >= wanted) {
 			STORE(h->kept[at], (uint32_t)reach(b, before, inside, wanted));
+			if (++at == HISTOGRAM_KEPT)
+				return;
+			wanted = (total * kept_per_mille[at] + 999) / 1000;
 		}
 		before += inside;
 	}
@@ -105,7 +105,7 @@ static void added(struct histogram *h, uint32_t before, uint32_t count, unsigned
 	else if (before / UNIT >= most || now - LOAD(h->halved_at) >= FORGET)
 		halve(h, now);
 	STORE(h->fresh, fresh);
-	if (fresh >= REFRESH || before < 4 * REFRESH * UNIT)
+	if (fresh >= REFRESH || before < 2 * REFRESH * UNIT)
 		refresh(h);
 }
 

@@ -57,5 +57,5 @@ void histogram_add_tally(struct histogram *h, struct histogram_tally *t, unsigne
 unsigned histogram_count(const struct histogram *h);
 /* Below it are so many of 1000. 0: nothing was observed. */
 usec histogram_quantile(const struct histogram *h, unsigned per_mille);
-/* The same for 500, 950, 990, 999 as last reckoned, at most 8 observations ago. */
+/* The same for 500, 950, 990, 999 as last reckoned, at most 16 observations ago. */
 usec histogram_kept(const struct histogram *h, unsigned per_mille);

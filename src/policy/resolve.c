@@ -117,28 +117,6 @@ fault_t resolve_model(const struct config *c, str name, struct arena *keep,
 	return one_target(c, targets, count, ret);
 }
 
-void resolve_order(const struct candidates *from, uint64_t chance, uint8_t *ret_order)
-{
-	uint64_t total = 0, at;
-
-	for (unsigned i = 0; i < from->count; i++) {
-		ret_order[i] = (uint8_t)i;
-		total += from->list[i].weight;
-	}
-	if (from->strategy != STRATEGY_WEIGHTED || total == 0)
-		return;
-	/* The first by weight; the rest stay in order as its fallbacks. */
-	at = chance % total;
-	for (unsigned i = 0; i < from->count; i++) {
-		if (at < from->list[i].weight) {
-			memmove(ret_order + 1, ret_order, i);
-			ret_order[0] = (uint8_t)i;
-			return;
-		}
-		at -= from->list[i].weight;
-	}
-}
-
 /* ---- did you mean ---- */
 
 struct nearest {

@@ -24,8 +24,6 @@ struct candidates {
  * and of the providers that have a bare id the first so many are taken. */
 must_check fault_t resolve_model(const struct config *c, str name, struct arena *keep,
                                  struct candidates *ret);
-/* Puts the candidates into the order in which they are tried; `chance` is random. */
-void resolve_order(const struct candidates *from, uint64_t chance, uint8_t *ret_order);
 
 enum { NEAREST = 3 };
 /* The names most like `name` that a client could use; returns how many were found. */

@@ -18,6 +18,18 @@ void given_done(struct given *g)
 	g->reader = NULL;
 }
 
+bool given_has_half(str json)
+{
+	for (size_t at; (at = str_find(json, '\\')) < json.len;) {
+		json = str_from(json, at);
+		if (json.len > 6 && json.ptr[1] == 'u' && (json.ptr[2] | 0x20) == 'd' &&
+		    strchr("89abAB", json.ptr[3]) && json.ptr[6] == '"')
+			return true;
+		json = str_from(json, 2);
+	}
+	return false;
+}
+
 size_t given_size(const struct given *g)
 {
 	return g->room * sizeof(struct given_event) + g->text.cap + g->head.cap +
@@ -291,15 +303,6 @@ void given_init(struct given *g, struct chat_sink *next)
 {
 	*g = (struct given){ .sink = { .take = take }, .next = next };
 	g->text.limit = GIVEN_MOST;
-}
-
-void given_mark(struct given *g)
-{
-	const struct given_event *last = last_of(g);
-
-	g->mark.count = g->count;
-	g->mark.text = g->text.len;
-	g->mark.last_len = last ? last->len[GIVEN_STRINGS - 1] : 0;
 }
 
 void given_undo(struct given *g)

@@ -49,6 +49,7 @@ struct given {
 	/* the pass lane of a format with a tap of its own */
 	struct chat_reader *reader; /* for events which that tap does not tell */
 	uint8_t looks;              /* for the head */
+	bool ends_in_half; /* the last event ended within a character (given_has_half) */
 	bool in_run; /* the last event was one that the next may be like (tap_event) */
 	uint64_t charged; /* of the process's memory budget; the owner's */
 	fault_t why;      /* what a FAULT said */
@@ -79,12 +80,22 @@ void given_done(struct given *g);
 bool given_more(struct given *g, jstr text);
 /* Nothing is known any more: it is not to be kept. */
 void given_lose(struct given *g);
+/* Does a string in that JSON text end with the first half of a surrogate pair?  A reader
+ * keeps it back for the other half, but where bytes pass the client has it. */
+bool given_has_half(str json);
 /* Bytes of memory it has. */
 size_t given_size(const struct given *g);
 
 /* What comes after given_mark is forgotten by given_undo: the event turned out to be
  * broken, and the client does not get it. */
-void given_mark(struct given *g);
+static inline void given_mark(struct given *g)
+{
+	const struct given_event *last = g->count ? &g->events[g->count - 1] : NULL;
+
+	g->mark.count = g->count;
+	g->mark.text = g->text.len;
+	g->mark.last_len = last ? last->len[GIVEN_STRINGS - 1] : 0;
+}
 void given_undo(struct given *g);
 
 static inline bool given_is_held(const struct given *g)

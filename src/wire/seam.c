@@ -303,7 +303,7 @@ static void prove(struct seam *s, str c, jstr rest)
 	bool was_beginning = s->alive_count && s->alive[0] == s->p_begin;
 	size_t was_matched = s->matched, at;
 
-	if (s->owed.len && str_starts(s->owed, c) && !s->has_begun) {
+	if (s->owed.len && !s->held_chars && str_starts(s->owed, c)) {
 		s->owed = str_from(s->owed, c.len);
 		buf_clear(&s->held);
 		buf_add(&s->held, rest);
@@ -366,7 +366,7 @@ static void take_text(struct seam *s, jstr text)
 		return;
 	}
 	/* Behind a prefix all of it may be the continuation. */
-	if (s->method == SEAM_PREFIX && !s->is_whole) {
+	if (s->method == SEAM_PREFIX && !s->is_whole && !is_blank_p) {
 		s->held.limit = TEXT_MOST;
 		if (!buf_add(&s->held, text)) {
 			refuse(s);

@@ -58,6 +58,7 @@ static bool world_begin(struct world *w, uint64_t seed)
 	if (!CHECK(w->gateway.config))
 		return false;
 	w->gateway.keys = keyring_new();
+	w->gateway.board = board_new(1);
 	w->gateway.resolver = resolver_new();
 	w->journal = journal_open_memory(4);
 	at = address("10.0.0.1:80");
@@ -73,6 +74,7 @@ static void world_end(struct world *w)
 	journal_close(&w->journal);
 	resolver_free(&w->gateway.resolver);
 	keyring_free(&w->gateway.keys);
+	board_free(&w->gateway.board);
 	config_unref(&w->gateway.config);
 	pthread_mutex_destroy(&w->gateway.lock);
 	buf_free(&w->seen);
@@ -273,6 +275,7 @@ static void enumerate(bool by_rst, size_t read_most)
 	for (size_t cut = 0; cut <= answer.len; cut++) {
 		struct message m;
 
+		board_clear(w.gateway.board); /* else nobody would ask the first */
 		try_cut(&w, buf_str(&answer), buf_str(&other), cut, by_rst, &m);
 		if (!is_honest(&m)) {
 			check_failed(__FILE__, __LINE__, "cut %zu of %zu (%s): %.*s", cut,
@@ -319,6 +322,7 @@ TEST(a_unary_answer_that_dies_at_any_byte_is_replaced)
 		struct buf request = BUF_LIMIT(64 * KiB);
 		struct sim_peer *a, *b;
 
+		board_clear(w.gateway.board);
 		connect_client(&w);
 		send_request(&w, false);
 		run(&w, USEC_SEC);

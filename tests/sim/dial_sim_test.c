@@ -3,6 +3,7 @@
 #include "loop/resolve_private.h"
 #include "tests/check.h"
 #include "tests/sim/sim.h"
+#include "tests/unit/loop/cert.h"
 
 static int ready;
 static fault_t failed;
@@ -101,6 +102,37 @@ TEST(a_silent_address_gets_its_share_of_the_time)
 	if (CHECK(peer))
 		sim_close(peer);
 	end(&d);
+}
+
+/* The connection stands after nothing; then TLS has its time, not what was left. */
+TEST(a_handshake_has_a_time_of_its_own)
+{
+	struct cert_files files = cert_make("DNS:example.test", 1);
+	struct buf why = BUF_LIMIT(300);
+	struct tls_client tls;
+	struct dialler d;
+
+	begin(&d);
+	CHECK(tls_client_init(&tls, NULL, files.ca, "example.test", &why));
+	d.pool.origin.tls = &tls;
+	d.pool.origin.tls_timeout = 400 * USEC_MS;
+	http_lease(&d.pool, false, &ops, NULL);
+	sim_run(&d.loop, 199 * USEC_MS);
+	struct sim_peer *one = sim_accept(d.one);
+	CHECK(one && !sim_accept(d.two) && !failed);
+	sim_run(&d.loop, 2 * USEC_MS);
+	struct sim_peer *two = sim_accept(d.two);
+	CHECK(two && !failed);
+	sim_run(&d.loop, 397 * USEC_MS);
+	CHECK(!failed);
+	sim_run(&d.loop, 2 * USEC_MS);
+	CHECK_FAULT(failed, FAULT_CONNECT_TIMEOUT);
+	CHECK_INT(ready, 0);
+	sim_close(one);
+	sim_close(two);
+	end(&d);
+	tls_client_done(&tls);
+	buf_free(&why);
 }
 
 TEST(silent_addresses_take_no_more_than_the_time_there_is)

@@ -22,6 +22,7 @@ bool gate_begin(struct gate *g, uint64_t seed, const char *config)
 	if (!CHECK(g->gateway.config))
 		return false;
 	g->gateway.keys = keyring_new();
+	g->gateway.board = board_new(1);
 	g->gateway.resolver = resolver_new();
 	g->journal = journal_open_memory(4);
 	return CHECK(worker_init(&g->worker, &g->gateway, 0, g->journal));
@@ -33,6 +34,7 @@ void gate_end(struct gate *g)
 	journal_close(&g->journal);
 	resolver_free(&g->gateway.resolver);
 	keyring_free(&g->gateway.keys);
+	board_free(&g->gateway.board);
 	config_unref(&g->gateway.config);
 	pthread_mutex_destroy(&g->gateway.lock);
 	CHECK_INT(sim_finish(), 0);

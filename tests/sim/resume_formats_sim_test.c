@@ -101,7 +101,7 @@ struct judged {
 	int next;       /* index of the next block */
 	unsigned starts;
 	char id[80], item[80];
-	bool is_broken, is_over;
+	bool is_broken, is_cut;
 	char why[80];
 };
 
@@ -306,10 +306,20 @@ static void judge(struct judged *j, const struct wire *wire, struct buf *seen)
 	}
 	http_body_init(&body, res.body, res.length, false);
 	if (http_body_take(&body, seen->ptr + head, seen->ptr + head, seen->len - head,
-	                   &len, &used))
-		broken(j, "its framing is malformed");
+	                   &len, &used) ||
+	    !body.done)
+		j->is_cut = true;
 	rest = str_of(seen->ptr + head, len);
-	if (wire->frames == FRAMES_AWS) {
+	if (wire->format == WIRE_GEMINI && str_starts(rest, STR("["))) {
+		struct json_value root = { 0 };
+		struct json_member m;
+
+		if (json_check(rest, &json_limits_default, &root))
+			broken(j, "no JSON array");
+		for (struct json_iter it = json_iter(root); json_next(&it, &m);)
+			judge_event(j, wire, &rd, STR_NONE, m.value.raw);
+		rest = STR_NONE;
+	} else if (wire->frames == FRAMES_AWS) {
 		struct aws_scan scan = { 0 };
 		struct aws_frame frame;
 
@@ -330,9 +340,6 @@ static void judge(struct judged *j, const struct wire *wire, struct buf *seen)
 	}
 	if (rest.len)
 		broken(j, "half an event");
-	/* Where clients do not read error events, the framing is cut behind one. */
-	if (body.done == (j->faults && wire->unread_errors))
-		broken(j, "the end of its framing does not fit");
 	if (!j->faults && !j->ends && wire->read_eof(&rd, &j->sink))
 		j->ends += j->ends == 0;
 }
@@ -382,7 +389,7 @@ static bool world_begin(struct world *w)
 }
 
 static struct sim_peer *ask(struct world *w, enum wire_format format, unsigned a,
-                            unsigned b)
+                            unsigned b, bool as_array)
 {
 	static const struct {
 		const char *path, *body;
@@ -419,6 +426,8 @@ static struct sim_peer *ask(struct world *w, enum wire_format format, unsigned a
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(path, sizeof(path), asks[format].path, a, b);
 	buf_addf(&body, asks[format].body, a, b);
+	if (as_array)
+		*strchr(path, '?') = 0;
 #pragma GCC diagnostic pop
 	buf_addf(&text,
 	         "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
@@ -464,6 +473,7 @@ static void answer(struct world *w, struct sim_peer *p, const struct wire *wire,
 struct combination {
 	unsigned client, a, b;
 	bool is_wrong; /* the other one says something else */
+	bool as_array; /* Gemini's other stream */
 	unsigned resumed, failed;
 };
 
@@ -497,7 +507,9 @@ static void make_rest(struct stream *s, const struct wire *wire, str p, bool is_
 static void check(const struct combination *c, unsigned cut, const struct judged *j,
                   bool fails, str p, str seen)
 {
-	bool is_ok = !j->is_broken && j->starts <= 1;
+	/* Gemini's clients do not read error events: an answer that failed has no end. */
+	bool is_ok = !j->is_broken && j->starts <= 1 &&
+	             j->is_cut == (fails && formats[c->client] == WIRE_GEMINI);
 
 	if (fails)
 		is_ok &= j->faults == 1 && j->finishes == 0 &&
@@ -548,13 +560,13 @@ static void text_so_far(const struct wire *client, const struct buf *seen, struc
 
 /* The first dies behind `cut` events; the next one, if `again` is not 0, behind so many.
  */
-static void try_cut(struct world *w, struct combination *c, const struct stream *s,
-                    unsigned cut, unsigned again)
+static void try_cut_in(struct world *w, struct combination *c, const struct stream *s,
+                       unsigned cut, unsigned again)
 {
 	const struct wire *client = wire_of(formats[c->client]), *wire;
 	struct buf p = BUF_LIMIT(KiB), seen = BUF_LIMIT(MiB), copy = BUF_LIMIT(MiB);
 	str bytes = str_first(buf_str(&s->bytes), cut ? s->ends[cut - 1] : 0);
-	struct sim_peer *from = ask(w, client->format, c->a, c->b), *peer;
+	struct sim_peer *from = ask(w, client->format, c->a, c->b, c->as_array), *peer;
 	enum death how = (enum death)((cut + again + c->a + c->b) % DEATHS);
 	unsigned attempts = 0;
 	struct stream rest;
@@ -597,31 +609,59 @@ static void try_cut(struct world *w, struct combination *c, const struct stream 
 	buf_free(&copy);
 }
 
+/* Providers remember how they failed, so each time it is a world of its own. */
+static void try_cut(struct combination *c, const struct stream *s, unsigned cut,
+                    unsigned again)
+{
+	struct world w;
+
+	if (world_begin(&w)) {
+		try_cut_in(&w, c, s, cut, again);
+		gate_end(&w.gate);
+	}
+}
+
 static void enumerate(unsigned client, bool is_wrong)
 {
 	struct combination c = { .client = client, .is_wrong = is_wrong };
 	str texts[PIECES];
-	struct world w;
 
 	for (unsigned i = 0; i < PIECES; i++)
 		texts[i] = str_from_z(pieces[i]);
-	if (!world_begin(&w))
-		return;
 	for (c.a = 0; c.a < FORMATS; c.a++) {
 		struct stream s;
 
 		make_stream(&s, wire_of(formats[c.a]), "aaaaaaaa", texts, PIECES, true);
 		for (c.b = 0; c.b < FORMATS; c.b++) {
 			for (unsigned cut = 0; cut <= s.count; cut++)
-				try_cut(&w, &c, &s, cut, 0);
+				try_cut(&c, &s, cut, 0);
 			for (unsigned again = 1; !is_wrong && again < 12; again++)
-				try_cut(&w, &c, &s, s.count / 2, again);
+				try_cut(&c, &s, s.count / 2, again);
 		}
 		stream_done(&s);
 	}
 	/* Both happen, or the enumeration has missed its point. */
 	CHECK(is_wrong ? c.failed > 100 : c.resumed > 100);
-	gate_end(&w.gate);
+}
+
+TEST(resume_for_a_client_of_gemini_arrays)
+{
+	struct combination c = { .client = 3, .as_array = true };
+	str texts[PIECES];
+
+	for (unsigned i = 0; i < PIECES; i++)
+		texts[i] = str_from_z(pieces[i]);
+	for (c.a = 2; c.a < 4; c.a++) {
+		struct stream s;
+
+		make_stream(&s, wire_of(formats[c.a]), "aaaaaaaa", texts, PIECES, true);
+		for (c.b = 0; c.b < FORMATS; c.b++) {
+			for (unsigned cut = 0; cut <= s.count; cut++)
+				try_cut(&c, &s, cut, 0);
+		}
+		stream_done(&s);
+	}
+	CHECK(c.resumed > 30);
 }
 
 #define FORMAT_TEST(name, n)                                                             \

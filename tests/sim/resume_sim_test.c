@@ -864,7 +864,7 @@ TEST(resume_behind_signed_thoughts)
 	CHECK(saw(&p, CLOSE_D("1")));
 	CHECK(saw(&p, END_D));
 	CHECK(!saw(&p, "event: error"));
-	CHECK(saw(&p, ": sluice resumed provider=b model=m\n\n"));
+	CHECK(saw(&p, ": sluice resumed provider=b model=m usage=estimated\n\n"));
 	done(&p);
 }
 
@@ -1035,5 +1035,162 @@ TEST(resume_no_seal_of_thoughts_that_are_two_halves)
 	end(&p);
 	WHOLE("Hi");
 	CHECK_STR(buf_str(&p.f.reasoning), "hm, well");
+	done(&p);
+}
+
+/* ---- ends of another kind ---- */
+
+TEST(resume_ends_with_the_time_there_is)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m], total_stream: 10s }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	die(&p);
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		race_run(&p.race, 15 * USEC_SEC);
+		CHECK(sim_saw_fin(p.peer) || sim_saw_rst(p.peer));
+	}
+	end(&p);
+	ERROR(FIRST);
+	done(&p);
+}
+
+TEST(resume_ends_with_its_client)
+{
+	for (int proven = 0; proven < 2; proven++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "", "");
+		begin_a(&p);
+		die(&p);
+		if (CHECK(accept_at(&p, 1))) {
+			tell(&p, head);
+			say(&p, "b", proven ? FIRST "over" : "Once there");
+		}
+		end(&p);
+		sim_close(p.race.client);
+		p.race.client = NULL;
+		race_run(&p.race, USEC_SEC);
+		CHECK(sim_saw_fin(p.peer) || sim_saw_rst(p.peer));
+		CHECK_INT(p.race.gate.worker.live, 0);
+		race_read_rows(&p.race);
+		CHECK_INT(p.race.count, 2);
+		CHECK_INT(p.race.closed, 2);
+		CHECK_INT(p.race.closing, 1);
+		done(&p);
+	}
+}
+
+TEST(resume_nobody_takes_it)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m, c/m] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	for (unsigned i = 0; i < 3; i++)
+		sim_port_set(p.race.ports[i], SIM_REFUSES);
+	die(&p);
+	race_run(&p.race, USEC_SEC);
+	end(&p);
+	ERROR(FIRST);
+	race_read_rows(&p.race);
+	CHECK_INT(p.race.count, 4); /* each was dialled, and the first once more */
+	CHECK_INT(p.race.closed, 4);
+	done(&p);
+}
+
+TEST(resume_is_not_for_what_is_not_remembered)
+{
+	char text[2000];
+	struct pair p;
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	if (!begin(&p, "{ targets: [a/m, b/m] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	for (int i = 0; i < 300; i++) { /* more than 256 KiB */
+		char delta[1000];
+
+		snprintf(delta, sizeof(delta), "\"content\":\"%.900s\"", text);
+		chunk(&p, "a", delta, "null");
+		race_see(&p.race);
+	}
+	die(&p);
+	CHECK(!accept_at(&p, 1));
+	end(&p);
+	CHECK_INT(p.f.errors, 1);
+	CHECK_INT(p.f.dones, 0);
+	done(&p);
+}
+
+TEST(resume_not_within_a_character)
+{
+	/* Both halves, and only the first one: as the first text of its kind, and later.
+	 */
+	static const struct {
+		const char *pieces[3];
+		bool is_whole;
+	} cases[] = {
+		{ { "Once there was a quick brown fox \\ud83d" }, false },
+		{ { "Once there was a quick ", "brown fox \\ud83d" }, false },
+		{ { "Once there was a quick brown fox \\ud83d", "\\ude00" }, true },
+		{ { "Once there was a quick ", "brown fox \\ud83d", "\\ude00" }, true },
+	};
+
+	for (unsigned i = 0; i < countof(cases); i++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "", "");
+		if (CHECK(accept_at(&p, 0))) {
+			tell(&p, head);
+			chunk(&p, "a", "\"role\":\"assistant\",\"content\":\"\"", "null");
+			for (unsigned k = 0; k < 3 && cases[i].pieces[k]; k++)
+				say(&p, "a", cases[i].pieces[k]);
+			die(&p);
+		}
+		CHECK_INT(accept_at(&p, 1), cases[i].is_whole);
+		if (p.peer) {
+			tell(&p, head);
+			say(&p, "b",
+			    "Once there was a quick brown fox \xf0\x9f\x98\x80!");
+			finish(&p, "b");
+			die(&p);
+		}
+		end(&p);
+		CHECK_INT(p.f.dones, cases[i].is_whole);
+		CHECK_INT(p.f.errors, !cases[i].is_whole);
+		if (cases[i].is_whole)
+			CHECK(str_ends(buf_str(&p.f.text), STR("\\ude00!")));
+		done(&p);
+	}
+}
+
+TEST(resume_not_within_a_character_of_another_format)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [d/m, b/m] }"))
+		return;
+	ask_d(&p, "");
+	if (CHECK(accept_at(&p, 3))) {
+		tell(&p, head);
+		tell(&p, BEGIN_D OPEN_D("0", EMPTY_D));
+		tell(&p, TEXT_D("0", "Once there was a quick brown fox \\ud83d"));
+		die(&p);
+	}
+	CHECK(!accept_at(&p, 1));
+	CHECK(saw(&p, "event: error"));
 	done(&p);
 }

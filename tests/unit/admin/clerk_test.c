@@ -50,7 +50,18 @@ static bool reload(void *arg, struct buf *said)
 	return !g->refuses_reload;
 }
 
-static const struct admin_ops ops = { status, key_changed, reload };
+static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+{
+	json_key_str(to, STR("model"), model);
+	return model.len || !buf_add(said, STR("which?"));
+}
+
+static void health(void *arg, struct json_writer *to)
+{
+	json_key_int(to, STR("providers"), 0);
+}
+
+static const struct admin_ops ops = { status, key_changed, reload, explain, health };
 
 static bool rig_init(struct rig *g, const char *name)
 {

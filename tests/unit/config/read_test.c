@@ -48,8 +48,7 @@ static const struct broken rows[] = {
 	  "did you mean \"total\"", 0 },
 	{ ROUTE "{ targets: [mock/echo], colour: red }\n", "E104", 4, 33,
 	  "possible: targets, strategy, on_empty, on_filter, resume, tool_hold, "
-	  "comments, "
-	  "strict, "
+	  "comments, strict, "
 	  "first_token",
 	  0 },
 	{ ROUTE "{ frist_token: 30s, targets: [mock/echo] }\n", "E104", 4, 11,
@@ -66,10 +65,9 @@ static const struct broken rows[] = {
 	{ V "trusted_proxies: []\n", "E105", 2, 1, "planned", 0 },
 	{ V "providers: { openai: { proxy: \"http://x\" } }\n", "E105", 2, 24, "planned",
 	  0 },
-	{ V "providers: { openai: { limits: { rpm: 60/min } } }\n", "E105", 2, 24,
-	  "planned", 0 },
-	{ ROUTE "{ targets: [mock/echo], strategy: fastest }\n", "E105", 4, 43,
-	  "ordered or weighted", 0 },
+	{ V "providers: { openai: { limits: { rpm: 60/min } } }\n", "E110", 2, 39, "500",
+	  0 },
+	{ ROUTE "{ targets: [mock/echo], strategy: quickest }\n", "E112", 4, 43, "", 0 },
 	{ ROUTE "{ targets: [mock/echo], budget: 2 }\n", "E105", 4, 33, "planned", 0 },
 	/* values */
 	{ "version: 2\n", "E111", 1, 10, "it must be 1", 0 },

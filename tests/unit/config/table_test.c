@@ -123,6 +123,8 @@ static const char *const before[SECTIONS] = {
 	[SECTION_DEFAULTS] = "defaults:\n  ",
 	[SECTION_PROVIDER] = "providers:\n  openai:\n    ",
 	[SECTION_PROVIDER_TLS] = "providers:\n  openai:\n    tls:\n      ",
+	[SECTION_PROVIDER_LIMITS] = "providers:\n  openai:\n    limits:\n      ",
+	[SECTION_PROVIDER_RETRY] = "providers:\n  openai:\n    retry:\n      ",
 	[SECTION_ROUTE] = "routes:\n  r:\n    ",
 	[SECTION_RETRY] =
 	        "routes:\n  r:\n    targets: [openai/gpt-5-mini]\n    retry:\n      ",

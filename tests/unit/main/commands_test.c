@@ -270,7 +270,9 @@ TEST(a_lost_pepper_is_not_replaced_while_keys_need_it)
 
 TEST(a_running_gateway_is_asked_for_keys)
 {
-	static const struct admin_ops ops = { no_status, count_change, no_reload };
+	static const struct admin_ops ops = { .status = no_status,
+		                              .key_changed = count_change,
+		                              .reload = no_reload };
 	struct recorder_options recorder = { .workers = 1, .strict = true };
 	struct buf why = BUF_LIMIT(4 * KiB);
 	struct captured c = { 0 };

@@ -68,6 +68,18 @@ TEST(a_probe_given_back_may_be_taken_at_once)
 	CHECK(breaker_take_probe(&b, false, 2 + BREAKER_PROBE_MOST));
 }
 
+TEST(a_probe_before_its_time_makes_no_cooldown_longer)
+{
+	struct breaker b = { 0 };
+
+	fail_times(&b, 3, 5, 0);
+	for (usec now = 1; now < 10; now++) {
+		CHECK(breaker_take_probe(&b, true, now));
+		breaker_fail(&b, 5, true, true, 0, 250, now);
+		CHECK_INT(breaker_see(&b).until, now + BREAKER_COOLDOWN);
+	}
+}
+
 TEST(cooldowns_grow_with_jitter_up_to_a_bound)
 {
 	usec now = 0;

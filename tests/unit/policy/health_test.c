@@ -9,7 +9,7 @@
 
 enum { TOKENS = 100 };
 
-static const struct health_limits none;
+static const struct provider_limits none;
 
 static struct health target(struct board *b, const char *model)
 {
@@ -27,7 +27,7 @@ static enum health_answer attempt(const struct health *h, fault_t why, usec retr
 	if (a > HEALTH_PROBE)
 		return a;
 	if (why != FAULT_CONNECT_FAILED && why != FAULT_CONNECT_TIMEOUT)
-		health_connected(&run);
+		health_connected(&run, true);
 	health_ended(&run, why, retry_after, 0, 0, now);
 	return a;
 }
@@ -98,7 +98,7 @@ TEST(three_failures_to_connect_open_the_provider)
 	CHECK_INT(health_admit(&other, &none, TOKENS, true, v.until, &second, &until),
 	          HEALTH_DEAD);
 	CHECK_INT(until, v.until + USEC_SEC);
-	health_connected(&run);
+	health_connected(&run, true);
 	CHECK_INT(attempt(&other, NULL, 0, v.until + 1), HEALTH_OK);
 	health_ended(&run, NULL, 0, 0, 0, v.until + 2);
 	board_free(&b);
@@ -295,9 +295,9 @@ TEST(configured_limits_hold)
 {
 	struct board *b = board_new(1);
 	struct health h = target(b, "m"), other = target(b, "n");
-	const struct health_limits two = { .concurrent = 2 };
-	const struct health_limits rpm = { .rpm = 3 };
-	const struct health_limits tpm = { .tpm = 1600 };
+	const struct provider_limits two = { .concurrent = 2 };
+	const struct provider_limits rpm = { .rpm = 3 };
+	const struct provider_limits tpm = { .tpm = 1600 };
 	struct health_run runs[3];
 	usec until, now = USEC_SEC;
 
@@ -344,7 +344,7 @@ TEST(the_last_resort_is_one_probe_of_the_dead_and_all_of_the_ill)
 	CHECK(health_insist(&dead, &none, 1, true, 2, &runs[0]));
 	CHECK(!health_insist(&dead, &none, 1, true, 2, &runs[1]));
 	health_ended(&runs[0], FAULT_CONNECT_FAILED, 0, 0, 0, 3);
-	CHECK_INT(health_look(&dead, &none, 1, 3 + BREAKER_COOLDOWN, &until),
+	CHECK_INT(health_look(&dead, &none, 1, 3 + BREAKER_COOLDOWN / 2, &until),
 	          HEALTH_DEAD);
 	for (int i = 0; i < 3; i++)
 		CHECK(health_insist(&ill, &none, 1, true, 2, &runs[i]));
@@ -387,7 +387,7 @@ TEST(who_was_given_up_while_dialling_did_not_answer)
 		health_admit(&h, &none, 1, true, 1, &run, &until);
 		health_cancelled(&run, 1 + 600 * USEC_MS);
 		health_admit(&h, &none, 1, true, 1, &run, &until);
-		health_connected(&run);
+		health_connected(&run, true);
 		health_cancelled(&run, 1 + 30 * USEC_SEC);
 	}
 	CHECK_INT(health_look(&h, &none, 1, 1, &until), HEALTH_OK);
@@ -408,6 +408,9 @@ TEST(a_check_without_a_request_closes_and_opens)
 	for (int i = 0; i < 3; i++)
 		health_checked(&h, FAULT_CONNECT_FAILED, 1);
 	CHECK_INT(health_look(&h, &none, 1, 2, &until), HEALTH_DEAD);
+	/* When it is time for a probe, the check is one. */
+	health_checked(&h, FAULT_CONNECT_FAILED, until);
+	CHECK_INT(health_look(&h, &none, 1, until + USEC_SEC, &until), HEALTH_DEAD);
 	health_checked(&h, NULL, 3);
 	CHECK_INT(health_look(&h, &none, 1, 4, &until), HEALTH_OK);
 	/* Its list of models says nothing about its models. */
@@ -431,7 +434,7 @@ TEST(latencies_and_speed_are_learned)
 		usec now = i * USEC_SEC;
 
 		health_admit(&h, &none, 1, true, now, &run, &until);
-		health_connected(&run);
+		health_connected(&run, true);
 		health_first_token(&run, now + i * 10 * USEC_MS);
 		health_gap(&run, 20 * USEC_MS);
 		health_gap(&run, i == 50 ? 5 * USEC_SEC : 30 * USEC_MS);
@@ -456,7 +459,7 @@ TEST(latencies_and_speed_are_learned)
 
 struct crowd {
 	struct board *board;
-	struct health_limits limits;
+	struct provider_limits limits;
 	_Atomic int in, most;
 };
 
@@ -490,7 +493,7 @@ static void *crowd_in(void *arg)
 		if (in > atomic_load(&c->most))
 			atomic_store(&c->most, in);
 		if (i % 2)
-			health_connected(&run);
+			health_connected(&run, true);
 		if (i % 4)
 			health_first_token(&run, now + 5);
 		health_gap(&run, i);

@@ -73,22 +73,3 @@ TEST(nearest_names_are_near)
 	CHECK(str_starts(names[0], STR("openai/gpt-4o-mini")));
 	arena_done(&keep);
 }
-
-TEST(weights_choose_the_first_and_keep_the_rest)
-{
-	struct candidates c = { .list = targets,
-		                .count = 2,
-		                .strategy = STRATEGY_WEIGHTED };
-	uint8_t order[2];
-	int first_b = 0;
-
-	for (uint64_t chance = 0; chance < 400; chance++) {
-		resolve_order(&c, chance, order);
-		CHECK_INT(order[0] + order[1], 1);
-		first_b += order[0] == 1;
-	}
-	CHECK_INT(first_b, 300);
-	c.strategy = STRATEGY_ORDERED;
-	resolve_order(&c, 3, order);
-	CHECK_INT(order[0], 0);
-}

@@ -337,3 +337,123 @@ TEST(one_usage_of_what_is_visible)
 	CHECK_INT(r.usage.output, 2);
 	done(&r);
 }
+
+/* ---- by chance ---- */
+
+static uint64_t chance(uint64_t *state, uint64_t below)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return (*state >> 33) % below;
+}
+
+/* Text of few words, so that tails stand in many places. */
+static void babble(uint64_t *state, struct buf *to, unsigned words)
+{
+	static const char *const few[] = {
+		"one ", "two ",     "three, ",          "four.\n",
+		" ",    "\xc3\xa9", "\xf0\x9f\x98\x80", "five six seven "
+	};
+
+	while (words-- > 0)
+		buf_add(to, str_from_z(few[chance(state, countof(few))]));
+}
+
+static void escape(str plain, uint64_t *state, struct buf *to)
+{
+	for (size_t i = 0; i < plain.len; i++) {
+		char c = plain.ptr[i];
+
+		if (c == '\n')
+			buf_add(to, chance(state, 2) ? STR("\\n") : STR("\\u000a"));
+		else if ((unsigned char)c < 0x80 && chance(state, 8) == 0)
+			buf_addf(to, "\\u%04x", c);
+		else
+			buf_add_char(to, c);
+	}
+}
+
+static size_t blanks(str s)
+{
+	size_t n = 0;
+
+	while (n < s.len && (s.ptr[n] == ' ' || s.ptr[n] == '\n'))
+		n++;
+	return n;
+}
+
+/* Is out what S says behind P, told without the seam's own machinery? */
+static bool is_lawful(enum seam_method method, str p, str s, str out)
+{
+	str front, tail;
+
+	if (s.len < out.len || !str_eq(str_from(s, s.len - out.len), out))
+		return false;
+	front = str_first(s, s.len - out.len);
+	tail = str_from(front, blanks(front));
+	if (str_eq(tail, str_from(p, blanks(p))))
+		return true; /* all of it */
+	if (method == SEAM_PREFIX)
+		return str_eq(front, str_from(p, p.len - front.len));
+	if (method == SEAM_WHOLE)
+		return tail.len == 0 && blanks(p) == p.len;
+	return tail.len <= p.len && str_eq(str_from(p, p.len - tail.len), tail) &&
+	       utf8_count(tail) >= SEAM_CERTAIN &&
+	       memmem(p.ptr, p.len, tail.ptr, tail.len) == p.ptr + p.len - tail.len;
+}
+
+TEST(whatever_comes_is_cut_lawfully_or_refused)
+{
+	uint64_t state = 7;
+	unsigned closed = 0, refused = 0;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct buf p = BUF_LIMIT(4 * KiB), s = BUF_LIMIT(4 * KiB),
+		           raw = BUF_LIMIT(16 * KiB), out = BUF_LIMIT(16 * KiB);
+		enum seam_method method = (enum seam_method)chance(&state, 3);
+		struct rig r;
+		str rest;
+
+		babble(&state, &p, 1 + (unsigned)chance(&state, 40));
+		/* Something of P, from a random place or its anchor, and more. */
+		str anchor = seam_anchor(buf_str(&p));
+		size_t from = chance(&state, p.len + 1);
+		while (from < p.len && !utf8_begins(p.ptr[from]))
+			from++;
+		if (chance(&state, 4) == 0)
+			buf_add(&s, STR("\n "));
+		if (chance(&state, 2) && anchor.len)
+			buf_add(&s, anchor);
+		else if (chance(&state, 3) == 0)
+			buf_add(&s, buf_str(&p));
+		else if (chance(&state, 2))
+			buf_add(&s, str_from(buf_str(&p), from));
+		babble(&state, &s, (unsigned)chance(&state, 30));
+		escape(buf_str(&s), &state, &raw);
+		buf_z(&p);
+		begin(&r, method, p.ptr, NULL, 0);
+		for (rest = buf_str(&raw); rest.len;) {
+			size_t n = 0, want = 1 + chance(&state, 30);
+
+			while (n < rest.len && n < want)
+				n += unit(str_from(rest, n));
+			say(&r, str_take(&rest, n));
+		}
+		seam_settle(&r.seam);
+		jchars_plain(buf_str(&r.out), &out);
+		closed += r.seam.state == SEAM_CLOSED;
+		refused += r.seam.state == SEAM_REFUSED;
+		if (r.seam.state == SEAM_REFUSED
+		            ? out.len > 0
+		            : !is_lawful(method, buf_str(&p), buf_str(&s), buf_str(&out)))
+			check_failed(__FILE__, __LINE__,
+			             "%u, method %d: P '%.*s' S '%.*s' gave '%.*s'", i,
+			             method, STR_ARG(buf_str(&p)), STR_ARG(buf_str(&s)),
+			             STR_ARG(buf_str(&out)));
+		done(&r);
+		buf_free(&p);
+		buf_free(&s);
+		buf_free(&raw);
+		buf_free(&out);
+	}
+	CHECK(closed > 1000 && refused > 1000);
+}

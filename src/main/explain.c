@@ -1,0 +1,193 @@
+/* explain.c - sluice explain MODEL: where a request would go, and why; nothing is sent.
+ *
+ * A running gateway is asked, which knows how its providers are doing; without one the
+ * configuration and the catalogue speak alone. */
+#include "gateway/explain.h"
+
+#include "admin/client.h"
+#include "loop/sys.h"
+#include "main/command.h"
+
+#include <stdio.h>
+
+static const struct json_limits limits = { 8, 100 * 1000, 64 * 1024, 64 };
+
+/* ---- text ---- */
+
+static uint64_t number(struct json_value object, const char *name)
+{
+	uint64_t n = 0;
+
+	return json_u64(json_get(object, str_from_z(name)), &n) ? n : 0;
+}
+
+static str text(struct json_value object, const char *name, char *room, size_t size)
+{
+	struct json_value v = json_get(object, str_from_z(name));
+
+	return v.type == JSON_STRING && v.raw.len <= size ? json_text(v, room) : STR_NONE;
+}
+
+static void print_part(const char *before, uint64_t n, const char *behind)
+{
+	if (n)
+		printf("%s%llu%s", before, (unsigned long long)n, behind);
+}
+
+/* Micro-dollars per million as dollars. */
+static void print_price(struct json_value candidate)
+{
+	struct json_value p = json_get(candidate, STR("micro_usd_per_million"));
+	uint64_t in = number(p, "input"), out = number(p, "output");
+
+	if (p.type == JSON_OBJECT)
+		printf("       $%llu.%02llu in, $%llu.%02llu out per million tokens\n",
+		       (unsigned long long)(in / 1000000),
+		       (unsigned long long)(in / 10000 % 100),
+		       (unsigned long long)(out / 1000000),
+		       (unsigned long long)(out / 10000 % 100));
+}
+
+static void print_health(struct json_value c, const char *indent)
+{
+	char room[64];
+	str answer = text(c, "answer", room, sizeof(room));
+	uint64_t failing = number(c, "failing_per_mille");
+
+	printf("%s%.*s", indent, STR_ARG(answer));
+	print_part(", to be asked again in ", number(c, "until_ms"), " ms");
+	printf(", %llu.%llu %% of the last attempts failed, %llu under way",
+	       (unsigned long long)(failing / 10), (unsigned long long)(failing % 10),
+	       (unsigned long long)number(c, "in_flight"));
+	print_part(", last 429 ", number(c, "limited_ms_ago"), " ms ago");
+	printf("\n");
+}
+
+static void print_speed(struct json_value c)
+{
+	uint64_t half = number(c, "first_token_p50_ms");
+
+	if (!half)
+		return;
+	printf("       first token in %llu ms", (unsigned long long)half);
+	print_part(" (95 %: ", number(c, "first_token_p95_ms"), " ms)");
+	print_part(", ", number(c, "tokens_per_second"), " tokens/s");
+	printf("\n");
+}
+
+static void print_candidate(struct json_value c, unsigned place)
+{
+	char provider[256], model[2 * KiB], reason[4 * KiB];
+	struct json_member item;
+	struct json_value list = json_get(c, STR("keys"));
+
+	printf("%3u.  %.*s/%.*s\n", place,
+	       STR_ARG(text(c, "provider", provider, sizeof(provider))),
+	       STR_ARG(text(c, "model", model, sizeof(model))));
+	printf("       %.*s\n", STR_ARG(text(c, "reason", reason, sizeof(reason))));
+	print_health(c, "       ");
+	print_speed(c);
+	print_price(c);
+	if (number(c, "context")) {
+		bool any = false;
+
+		printf("       %llu tokens of context",
+		       (unsigned long long)number(c, "context"));
+		for (struct json_iter it = json_iter(json_get(c, STR("abilities")));
+		     json_next(&it, &item); any = true)
+			printf("%s%.*s", any ? ", " : "; ",
+			       STR_ARG(json_text(item.value, model)));
+		printf("\n");
+	}
+	if (list.type != JSON_ARRAY)
+		return;
+	unsigned key = 0;
+	for (struct json_iter it = json_iter(list); json_next(&it, &item);) {
+		printf("       key %u: ", ++key);
+		print_health(item.value, "");
+	}
+}
+
+static void print_text(str json, bool is_live)
+{
+	struct json_value root;
+	struct json_member item;
+	char route[1 * KiB], strategy[64];
+	unsigned place = 0;
+
+	if (json_check(json, &limits, &root))
+		return;
+	str name = text(root, "route", route, sizeof(route));
+	if (name.len)
+		printf("route %.*s, strategy %.*s", STR_ARG(name),
+		       STR_ARG(text(root, "strategy", strategy, sizeof(strategy))));
+	else
+		printf("named directly");
+	printf("%s\n",
+	       is_live ? "" : " (no gateway runs here: nothing is known of health)");
+	for (struct json_iter it = json_iter(json_get(root, STR("candidates")));
+	     json_next(&it, &item);)
+		print_candidate(item.value, ++place);
+}
+
+/* ---- asking ---- */
+
+/* Without a gateway: a board on which nothing stands. */
+static bool explain_alone(struct command *c, str model, struct buf *to, int *ret_code)
+{
+	struct config *config = command_config(c, NULL, true);
+	struct json_writer w = { .to = to };
+	struct board *b;
+	fault_t why;
+
+	*ret_code = EXIT_CONFIG;
+	if (!config)
+		return false;
+	b = board_new(1);
+	json_open(&w, '{');
+	why = explain_model(b, config, model, sys_now(), &w);
+	json_close(&w, '}');
+	if (why)
+		*ret_code = command_failed("%.*s", STR_ARG(why->text));
+	board_free(&b);
+	config_unref(&config);
+	return !why;
+}
+
+int explain_command(struct command *c)
+{
+	struct buf data = { 0 }, request = BUF_LIMIT(8 * KiB), answer = { 0 };
+	struct buf why = BUF_LIMIT(KiB), alone = BUF_LIMIT(4 * MiB);
+	struct json_writer w = { .to = &request };
+	struct json_value said;
+	bool is_live, is_good = false;
+	int code = EXIT_FAILED;
+
+	if (c->argc != 1)
+		return command_misused(c, "explain wants the name of a model");
+	if (!command_data(c, &data))
+		return EXIT_CONFIG;
+	json_open(&w, '{');
+	json_key_str(&w, STR("do"), STR("explain"));
+	json_key_str(&w, STR("model"), str_from_z(c->argv[0]));
+	json_close(&w, '}');
+	is_live = admin_ask(buf_str(&data), buf_str(&request), &answer, &said, &why);
+	if (!is_live) {
+		is_good = explain_alone(c, str_from_z(c->argv[0]), &alone, &code);
+		said.raw = buf_str(&alone);
+	} else if (admin_is_ok(said, &why)) {
+		is_good = true;
+	} else {
+		code = command_failed("%.*s", STR_ARG(buf_str(&why)));
+	}
+	if (is_good && c->json)
+		printf("%.*s\n", STR_ARG(said.raw));
+	else if (is_good)
+		print_text(said.raw, is_live);
+	buf_free(&data);
+	buf_free(&request);
+	buf_free(&answer);
+	buf_free(&why);
+	buf_free(&alone);
+	return is_good ? EXIT_OK : code;
+}
