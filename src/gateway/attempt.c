@@ -69,6 +69,7 @@ static bool is_unpriced(const struct attempt *a)
 }
 
 static void dial(struct attempt *a);
+static void wait_for_connection(struct attempt *a);
 static void authorize(struct attempt *a);
 
 static struct attempt *attempt_new(struct exchange *x)
@@ -87,7 +88,7 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->began = w->loop.now;
 	a->began_wall = w->loop.wall;
 	a->first_due = a->idle_due = USEC_NEVER;
-	a->second_due = w->loop.now + DIAL_PATIENCE;
+	a->second_due = USEC_NEVER;
 	a->held.gateway = w->gateway;
 	a->held.most_memory = x->plan->config->memory;
 	a->wire = lane_wire(x, target->provider);
@@ -180,7 +181,7 @@ static void authorize(struct attempt *a)
 		a->awaits_token = true;
 		if (a->first_due == USEC_NEVER)
 			a->first_due = loop_of(a)->now + TOKEN_PATIENCE;
-		exchange_arm(x);
+		wait_for_connection(a);
 		worker_await_token(x->worker, s);
 	}
 }
@@ -200,6 +201,14 @@ bool attempt_renew_token(const struct attempt *a)
 
 /* ---- DIAL ---- */
 
+/* Others may be dialled beside it after a while. */
+static void wait_for_connection(struct attempt *a)
+{
+	if (a->second_due == USEC_NEVER)
+		a->second_due = loop_of(a)->now + DIAL_PATIENCE;
+	exchange_arm(a->x);
+}
+
 static void dial(struct attempt *a)
 {
 	struct exchange *x = a->x;
@@ -212,11 +221,12 @@ static void dial(struct attempt *a)
 		             STR("the provider's TLS settings are not usable"));
 		return;
 	}
-	exchange_arm(x);
 	u = http_lease(&o->pool, a->fresh, &dialling, a);
 	/* A pooled connection has called on_ready already, and may have failed since. */
-	if (a->step == ATTEMPT_DIAL)
-		a->up = u;
+	if (a->step != ATTEMPT_DIAL)
+		return;
+	a->up = u;
+	wait_for_connection(a);
 }
 
 /* ---- SEND ---- */

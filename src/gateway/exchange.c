@@ -73,6 +73,7 @@ static void keep_head(struct exchange *x)
 {
 	struct buf *lines = &x->worker->head;
 	str key, alt; /* a credential in a query never travels on */
+	unsigned wishes;
 
 	buf_clear(lines);
 	headers_to_upstream(x->req, lines);
@@ -90,8 +91,9 @@ static void keep_head(struct exchange *x)
 	x->as_array = x->endpoint->wire->format == WIRE_GEMINI && x->endpoint->stream &&
 	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
 	                str_eq(alt, STR("sse")));
-	x->strict = str_eq(http_request_get(x->req, STR("x-sluice-strict")), STR("1"));
-	x->no_hedge = str_eq(http_request_get(x->req, STR("x-sluice-hedge")), STR("off"));
+	wishes = headers_wishes(x->req);
+	x->strict = wishes & WISH_STRICT;
+	x->no_hedge = wishes & WISH_NO_HEDGE;
 	if (x->plan->config->has_affinity)
 		x->session = session_of_head(x, x->req);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;

@@ -276,3 +276,31 @@ bool headers_are_local(const struct http_request *req)
 	        str_skip(&origin, STR("https://"))) &&
 	       is_local_host(origin);
 }
+
+static const struct {
+	str name, value;
+	enum headers_wish wish;
+} wishes[] = {
+	{ STR_INIT("strict"), STR_INIT("1"), WISH_STRICT },
+	{ STR_INIT("hedge"), STR_INIT("off"), WISH_NO_HEDGE },
+};
+
+unsigned headers_wishes(const struct http_request *req)
+{
+	static const str prefix = STR_INIT("x-sluice-");
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < req->count; i++) {
+		str name = req->fields[i].name;
+
+		if (name.len <= prefix.len || (name.ptr[0] | 0x20) != 'x' ||
+		    !str_starts_nocase(name, prefix))
+			continue;
+		for (size_t k = 0; k < countof(wishes); k++) {
+			if (str_eq_nocase(str_from(name, prefix.len), wishes[k].name) &&
+			    str_eq(req->fields[i].value, wishes[k].value))
+				found |= wishes[k].wish;
+		}
+	}
+	return found;
+}

@@ -15,6 +15,14 @@ void headers_features(const struct http_request *req, enum wire_format format,
  * x-sluice-upstream-request-id. Framing and content-type are left out. */
 void headers_to_client(const struct http_response *res, struct buf *to);
 
+/* What a request wants of us for itself, as x-sluice-NAME: value. */
+enum headers_wish {
+	WISH_STRICT = 1,   /* strict: 1 */
+	WISH_NO_HEDGE = 2, /* hedge: off */
+};
+/* Bits of enum headers_wish. One look at the fields, of which most are none of these. */
+unsigned headers_wishes(const struct http_request *req);
+
 /* The credential of ours among the fields: Authorization: Bearer, x-api-key,
  * x-goog-api-key, api-key. NO_KEY when there is none,
  * KEYS_DIFFER when two differ; empty when one is there but cannot be read. */

@@ -295,6 +295,81 @@ TEST(only_a_share_of_the_requests_is_hedged)
 	race_end(&r);
 }
 
+/* One stream of a's, its first token after so long. */
+static void learn(struct race *r, usec first_token)
+{
+	struct sim_peer *a;
+
+	race_ask(r, true, "");
+	a = race_accept(r, 0);
+	race_run(r, first_token);
+	answer(r, a, "from a");
+	sim_close(a);
+	sim_close(r->client);
+	race_run(r, USEC_SEC);
+	r->count = 0;
+	race_read_rows(r);
+	buf_clear(&r->seen);
+}
+
+TEST(p95_is_what_nineteen_of_twenty_took_lately)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!race_begin(&r, "{ targets: [a/m, b/m], hedge: p95 }"))
+		return;
+	/* Nothing is known: nobody is hedged, however late. */
+	learn(&r, 20 * USEC_SEC);
+	CHECK_INT(r.gate.worker.counts.hedges, 0);
+	for (int i = 0; i < 60; i++)
+		learn(&r, 400 * USEC_MS);
+	CHECK_INT(r.gate.worker.counts.hedges, 0);
+	race_ask(&r, true, "");
+	a = race_accept(&r, 0);
+	race_run(&r, 399 * USEC_MS);
+	CHECK(!race_accept(&r, 1));
+	race_run(&r, 82 * USEC_MS); /* as exact as the board is */
+	b = race_accept(&r, 1);
+	if (!CHECK(a) || !CHECK(b))
+		return;
+	answer(&r, b, "from b");
+	CHECK(str_has(race_see(&r), STR("from b")));
+	sim_close(a);
+	sim_close(b);
+	race_run(&r, USEC_SEC);
+	CHECK_INT(r.gate.worker.counts.hedges_won, 1);
+	race_end(&r);
+}
+
+/* Without credit a late request waits; as soon as others have earned some it is the first
+ * to be hedged. */
+TEST(a_late_request_without_credit_asks_again)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!race_begin(&r, TWO))
+		return;
+	r.gate.worker.hedge_credit = 0;
+	race_ask(&r, true, "");
+	a = race_accept(&r, 0);
+	race_run(&r, 4 * USEC_SEC);
+	CHECK(!race_accept(&r, 1));
+	worker_earn_hedge(&r.gate.worker, 100);
+	race_run(&r, 2 * USEC_SEC);
+	b = race_accept(&r, 1);
+	if (!CHECK(a) || !CHECK(b))
+		return;
+	answer(&r, b, "from b");
+	CHECK(str_has(race_see(&r), STR("from b")));
+	sim_close(a);
+	sim_close(b);
+	race_run(&r, USEC_SEC);
+	check_rows(&r, 2);
+	race_end(&r);
+}
+
 /* Between two formats each attempt has a lane of its own. */
 TEST(a_hedge_in_another_format_has_a_lane_of_its_own)
 {
