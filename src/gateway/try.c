@@ -175,7 +175,9 @@ static bool choose_same(struct exchange *x, const struct attempt *a, bool is_las
 	struct place place = a->place;
 	usec wait = a->retry_after;
 
-	if (a->why->next == FAULT_NEXT_KEY && pick_has_key(x, place)) {
+	/* Many keys must not use up the attempts of the other targets. */
+	if (a->why->next == FAULT_NEXT_KEY && pick_has_key(x, place) &&
+	    (is_last || x->attempts - x->hedges + 1 < limits->attempts)) {
 		/* pick_admit chooses it */
 	} else if (a->why == FAULT_UPSTREAM_AUTH && !place.renewed &&
 	           attempt_renew_token(a)) {
