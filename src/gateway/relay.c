@@ -97,8 +97,9 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	a->kind = kind_of(a);
 	if (a->wire->tokens_line.len)
 		str_to_u64(http_response_get(res, a->wire->tokens_line), &a->tap.said);
-	a->error_kind =
-	        arena_copy(&x->arena, http_response_get(res, STR("x-amzn-errortype")));
+	if (a->kind == ANSWER_ERROR && a->wire->error_line.len)
+		a->error_kind = arena_copy(&x->arena,
+		                           http_response_get(res, a->wire->error_line));
 	a->has_length = res->body == HTTP_BODY_LENGTH;
 	a->length = res->length;
 	buf_clear(lines);

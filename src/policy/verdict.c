@@ -100,14 +100,15 @@ static usec wait_for_resets(const struct http_response *res, usec wall_now)
 
 usec verdict_retry_after(const struct http_response *res, usec wall_now)
 {
-	str ms = http_response_find(res, HTTP_NAME_RETRY_AFTER_MS);
-	str azure = http_response_find(res, HTTP_NAME_X_MS_RETRY_AFTER_MS);
-	str s = http_response_find(res, HTTP_NAME_RETRY_AFTER);
 	bool is_full = res->status == 429 || res->status == 503 || res->status == 529;
+	str ms, azure, s;
 	usec wait = 0;
 
 	if (res->status < 400)
 		return 0;
+	ms = http_response_find(res, HTTP_NAME_RETRY_AFTER_MS);
+	azure = http_response_find(res, HTTP_NAME_X_MS_RETRY_AFTER_MS);
+	s = http_response_find(res, HTTP_NAME_RETRY_AFTER);
 	if ((ms.ptr && retry_after_ms_parse(ms, &wait)) ||
 	    (azure.ptr && retry_after_ms_parse(azure, &wait)) ||
 	    (s.ptr && verdict_wait_parse(s, wall_now, &wait)))

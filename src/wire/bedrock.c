@@ -317,6 +317,7 @@ const struct wire wire_bedrock = {
 	.frames = FRAMES_AWS,
 	.model_in_path = true,
 	.skim = bedrock_skim,
+	.error_line = STR_INIT("x-amzn-errortype"),
 	.error_message = bedrock_error_message,
 	.write_fault = bedrock_write_fault,
 	.write_stream_fault = bedrock_write_stream_fault,

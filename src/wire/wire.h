@@ -99,6 +99,7 @@ struct wire {
 	 * answer: for providers that do the other of the two (U18, U19). */
 	fault_t (*unfold)(str body, bool with_usage, struct buf *to);
 	fault_t (*fold)(str stream, struct buf *to);
+	str error_line; /* the head line of an error that names its kind; or empty */
 	/* The provider's own words in an error body; empty when there are none. */
 	str (*error_message)(str body);
 	/* An error body, and an error event for an open stream. */

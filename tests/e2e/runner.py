@@ -168,7 +168,7 @@ class Runner:
 SLOTS = 12                      # harness.free_port has so many ranges
 CLOSING = re.compile(r"(?m)^(\d+) passed, (\d+) failed\n\Z")
 # The longest come first, so that none is left over at the end.
-LONGEST = ["requests", "sdks", "limits", "failover", "pass", "sdk", "cli", "endpoints", "content", "upstream"]
+LONGEST = ["requests", "sdks", "faults", "limits", "failover", "pass", "sdk", "cli", "endpoints", "content", "upstream"]
 SPREAD = {"requests": 3}        # a long table in so many runs
 
 
