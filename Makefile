@@ -48,7 +48,7 @@ tsan-build:
 	@ninja -C build-tsan -j $(JOBS) sluice tests/unit
 
 tsan: tsan-build
-	@tools/sanitized build-tsan/tests/unit loop store meter
+	@tools/sanitized build-tsan/tests/unit loop store meter policy
 	@SLUICE=build-tsan/sluice tools/sanitized $(E2E) --few
 
 fuzz-build:

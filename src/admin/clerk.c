@@ -125,7 +125,12 @@ static void conn_work(struct clerk *k, struct conn *c, usec now)
 	size_t end;
 
 	while (c->fd >= 0 && c->out.len == 0 && !c->closing) {
-		if (line_end(c, &end)) {
+		if (str_starts(buf_str(&c->in), STR("GET ")) && c->in.len <= LINE_MOST) {
+			if (!str_has(buf_str(&c->in), STR("\r\n\r\n")))
+				return;
+			admin_answer_http(&k->options, buf_str(&c->in), &c->out);
+			c->closing = true;
+		} else if (line_end(c, &end)) {
 			admin_answer(&k->options, str_first(buf_str(&c->in), end),
 			             &c->out);
 			buf_drop(&c->in, end + 1);

@@ -12,6 +12,9 @@
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	anything else                       {"ok":false,"error":"..."}
  *
+ * Also over HTTP, one request for a connection: GET /admin/explain?model=NAME and
+ * GET /admin/health (curl --unix-socket $data/admin.sock http://sluice/admin/health).
+ *
  * The clerk may block; workers never wait for it. */
 #pragma once
 #include "codec/json_write.h"

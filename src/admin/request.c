@@ -7,6 +7,7 @@
 #include "admin/keys.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
 
@@ -211,4 +212,48 @@ void admin_answer(const struct clerk_options *options, str line, struct buf *to)
 	}
 	buf_add_char(to, '\n');
 	buf_free(&why);
+}
+
+/* ---- HTTP ---- */
+
+/* The request as a line; false: there is no such path. */
+static bool line_of(str target, struct buf *to)
+{
+	str query = target, path = str_cut(&query, '?'), raw = STR_NONE, model = STR_NONE;
+	struct json_writer w = { .to = to };
+	char room[2 * KiB];
+	bool is_explain = str_eq(path, STR("/admin/explain"));
+
+	if (!is_explain && !str_eq(path, STR("/admin/health")))
+		return false;
+	if (is_explain && (!url_query_get(query, STR("model"), &raw, NULL) ||
+	                   raw.len > sizeof(room) || !url_decode(raw, room, &model)))
+		return false;
+	json_open(&w, '{');
+	json_key_str(&w, STR("do"), is_explain ? STR("explain") : STR("health"));
+	json_key_str(&w, STR("model"), model);
+	json_close(&w, '}');
+	return true;
+}
+
+void admin_answer_http(const struct clerk_options *options, str head, struct buf *to)
+{
+	struct buf line = BUF_LIMIT(16 * KiB), body = BUF_LIMIT(4 * MiB);
+	const char *status = "404 Not Found";
+
+	str_skip(&head, STR("GET "));
+	if (line_of(str_cut(&head, ' '), &line)) {
+		admin_answer(options, buf_str(&line), &body);
+		if (str_starts(buf_str(&body), STR("{\"ok\":true")))
+			status = "200 OK";
+	} else {
+		buf_add(&body, STR("GET /admin/explain?model=NAME or /admin/health\n"));
+	}
+	buf_addf(to,
+	         "HTTP/1.1 %s\r\ncontent-type: application/json\r\n"
+	         "content-length: %zu\r\nconnection: close\r\n\r\n",
+	         status, body.len);
+	buf_add(to, buf_str(&body));
+	buf_free(&line);
+	buf_free(&body);
 }

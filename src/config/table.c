@@ -181,7 +181,8 @@ static const struct config_key provider_keys[] = {
 	  .help = "The credential, or `none`. An empty one disables the provider." },
 	{ .name = "keys", .kind = KIND_SECRETS, .place = NO_PLACE,
 	  .example = "${KEY_A:-}",
-	  .help = "Several credentials; the next is used when one is refused." },
+	  .help = "Several credentials, used by health: the first, until it is refused or "
+	          "limited; then the one whose last 429 is longest ago." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
 	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key|sigv4|"
 	           "service-account",

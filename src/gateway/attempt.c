@@ -320,6 +320,8 @@ static void tell_health(struct attempt *a)
 	const struct token_usage *u = &a->tap.usage;
 	bool is_told = a->tap.has_usage && !a->tap.bad_usage;
 
+	if (a->awaits_token) /* nobody was dialled: it proves nothing */
+		health_connected(&a->health, false);
 	if (a->why && !fault_is_upstream(a->why))
 		health_cancelled(&a->health, a->closed);
 	else

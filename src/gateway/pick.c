@@ -175,6 +175,29 @@ bool pick_is_well(const struct exchange *x, unsigned at)
 	       HEALTH_ILL;
 }
 
+uint64_t pick_context(const struct exchange *x, unsigned at)
+{
+	const struct target *t = &x->candidates.list[x->order[at]];
+	struct health h = health_with(x, at, 0);
+	uint32_t learned = health_context(&h);
+
+	if (learned)
+		return learned;
+	return t->is_known ? t->facts.context : 0;
+}
+
+/* Where it was tried already, its retries there still count. */
+static struct place place_again(const struct exchange *x, unsigned at)
+{
+	struct place place = { .at = (uint8_t)at };
+
+	if (x->attempts > 0 && x->next.at == at) {
+		place = x->next;
+		place.keys_tried = 0;
+	}
+	return place;
+}
+
 /* ---- the last resort ---- */
 
 /* One that was passed over. */
@@ -195,7 +218,7 @@ static unsigned look_at_passed(struct exchange *x, struct passed ret[TARGETS_MOS
 
 		if (!(x->skipped >> at & 1))
 			continue;
-		p->place = (struct place){ .at = (uint8_t)at };
+		p->place = place_again(x, at);
 		p->health = health_at(x, &p->place);
 		p->answer = health_look(&p->health, &provider_at(x, at)->limits,
 		                        estimate(x), now, &p->until);
@@ -306,8 +329,7 @@ enum pick pick_last_resort(struct exchange *x, fault_t *ret_why)
 	if (!x->skipped)
 		return PICK_NONE;
 	for (unsigned at = 0; at < x->candidates.count; at++) {
-		if (x->skipped >> at & 1 &&
-		    pick_admit(x, (struct place){ .at = (uint8_t)at }))
+		if (x->skipped >> at & 1 && pick_admit(x, place_again(x, at)))
 			return PICK_FOUND;
 	}
 	count = look_at_passed(x, list);

@@ -12,6 +12,8 @@ bool pick_admit(struct exchange *x, struct place place);
 
 /* x->order, by the strategy of its route. */
 void pick_order(struct exchange *x);
+/* Tokens its model takes, as was learned, or else as the catalogue says; 0: unknown. */
+uint64_t pick_context(const struct exchange *x, unsigned at);
 /* Is that one worth leaving another for, which is only slow? */
 bool pick_is_well(const struct exchange *x, unsigned at);
 

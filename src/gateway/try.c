@@ -14,15 +14,17 @@
 /* Can that candidate be asked at all?  *why: what is said when none can. */
 static bool is_usable(const struct exchange *x, unsigned at, fault_t *why)
 {
-	const struct target *t = &x->candidates.list[x->order[at]];
-	const struct provider *p = t->provider;
+	const struct provider *p = x->candidates.list[x->order[at]].provider;
 
 	if (p->disabled.len)
 		return false;
 	/* What one model has found too long is not for those that take no more. */
-	if (x->too_long && t->is_known && t->facts.context &&
-	    t->facts.context <= x->too_long)
-		return false;
+	if (x->too_long) {
+		uint64_t context = pick_context(x, at);
+
+		if (context && context <= x->too_long)
+			return false;
+	}
 	if (lane_wire(x, p))
 		return true;
 	*why = FAULT_NOT_OFFERED;
@@ -192,7 +194,9 @@ static bool choose_same(struct exchange *x, const struct attempt *a, bool is_las
 	struct place place = a->place;
 	usec wait = a->retry_after;
 
-	if (a->why->next == FAULT_NEXT_KEY && pick_has_key(x, place)) {
+	/* Many keys must not use up the attempts of the other targets. */
+	if (a->why->next == FAULT_NEXT_KEY && pick_has_key(x, place) &&
+	    (is_last || x->attempts - x->hedges + 1 < limits->attempts)) {
 		/* pick_admit chooses it */
 	} else if (a->why == FAULT_UPSTREAM_AUTH && !place.renewed &&
 	           attempt_renew_token(a)) {

@@ -407,7 +407,8 @@ def test_vertex_silent_token_endpoint():
     got = ask(gateway, "two")
     took = time.monotonic() - began
     check(got.status == 200 and got.header("x-sluice-provider") == "well", got)
-    check(3 < took < 7 * SLOW, f"waited {took:.1f} s")
+    # The next target is tried beside one that is not connected after 700 ms.
+    check(0.7 <= took < 3 * SLOW, f"waited {took:.1f} s")
     gateway.remove()
 
 

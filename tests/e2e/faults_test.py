@@ -265,24 +265,28 @@ def test_u44_u45_statuses():
 def test_many_keys_leave_an_attempt_for_the_next_target():
     """Three attempts: two keys of four, then the next target. Alone, three keys."""
     fake = Fake()
-    gateway = Gateway(
-        "providers:\n"
-        f'  many: {{ format: openai-chat, url: "{fake.site("many").url}", '
-        "keys: [sk-1-SECRET, sk-2-SECRET, sk-3-SECRET, sk-4-SECRET] }\n"
-        f'  well: {{ format: openai-chat, url: "{fake.site("well").url}", key: sk-well }}\n'
-        "routes:\n" + route("both", "many/m", "well/m") + route("alone", "many/m"))
+    many = fake.site("many")
+    body = ("providers:\n"
+            f'  many: {{ format: openai-chat, url: "{many.url}", '
+            "keys: [sk-1-SECRET, sk-2-SECRET, sk-3-SECRET, sk-4-SECRET] }\n"
+            f'  well: {{ format: openai-chat, url: "{fake.site("well").url}", key: sk-well }}\n'
+            "routes:\n" + route("both", "many/m", "well/m") + route("alone", "many/m"))
+
+    def ask(model, keys, what):
+        """A gateway of its own: keys that were refused are remembered."""
+        many.clear()
+        gateway = Gateway(body)
+        got = gateway.post(gateway.chat(model))
+        same([each.header("authorization")[-8:-7] for each in many.requests], keys, what)
+        gateway.remove()
+        return got
+
     for what in ("limited", "auth", "quota"):
-        status, body, _ = speech.OPENAI_ERRORS[what]
-        fake.site("many").default = answers.reply(body.replace(b"20ms", b"an hour"), status)
-        fake.site("many").clear()
-        got = gateway.post(gateway.chat("both"))
+        status, text, _ = speech.OPENAI_ERRORS[what]
+        many.default = answers.reply(text.replace(b"20ms", b"an hour"), status)
+        got = ask("both", ["1", "2"], what)
         same((got.status, got.header("x-sluice-provider")), (200, "well"), what)
-        same([each.header("authorization")[-8:-7] for each in fake.site("many").requests], ["1", "2"], what)
-        fake.site("many").clear()
-        same(gateway.post(gateway.chat("alone")).status, speech.FAULTS[what][1], what)
-        same([each.header("authorization")[-8:-7] for each in fake.site("many").requests],
-             ["1", "2", "3"], what)
-    gateway.remove()
+        same(ask("alone", ["1", "2", "3"], what).status, speech.FAULTS[what][1], what)
 
 
 def test_u55_http_2():

@@ -4,6 +4,7 @@ tells all that without sending anything.
 """
 
 import json
+import socket
 import threading
 import time
 
@@ -251,3 +252,24 @@ def test_explain_sends_nothing():
     code, out, err = gateway.cli("explain")
     check(code == 2, out, err)
     same(counts("a", "b", "c", "h"), before, "requests")
+
+
+def over_http(path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(gateway.dir / "data" / "admin.sock"))
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: sluice\r\nAccept: */*\r\n\r\n".encode())
+        got = b"".join(iter(lambda: sock.recv(65536), b""))
+    head, body = got.split(b"\r\n\r\n", 1)
+    return int(head.split()[1]), body
+
+
+def test_explain_over_http():
+    status, body = over_http("/admin/explain?model=weighted")
+    same(status, 200, body)
+    same(json.loads(body)["strategy"], "weighted", body)
+    status, body = over_http("/admin/explain?model=h%2Fm")
+    same(json.loads(body)["candidates"][0]["provider"], "h", body)
+    for path in ("/admin/explain?model=no-such", "/admin/explain", "/", "/admin/keys"):
+        same(over_http(path)[0], 404, path)
+    status, body = over_http("/admin/health")
+    check("weighted" not in body.decode() and len(json.loads(body)["providers"]) > 10, body)

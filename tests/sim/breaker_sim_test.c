@@ -268,6 +268,26 @@ TEST(repeats_at_the_same_target_have_a_budget)
 	race_end(&r);
 }
 
+/* Also while the breaker opens under it, which makes it the last resort. */
+TEST(a_lone_target_is_not_repeated_more_often_than_the_route_says)
+{
+	static const char failed[] = REFUSAL("500 Internal Server Error", "");
+	struct race r;
+
+	if (!race_begin(&r, "{ targets: [a/m], retry: { same_target: 1, attempts: 5 } }"))
+		return;
+	for (int i = 0; i < 8; i++) {
+		int tries = 0;
+
+		ask(&r);
+		for (struct sim_peer *p; (p = race_accept(&r, 0)); tries++)
+			answer(&r, p, failed);
+		CHECK(tries >= 1 && tries <= 2);
+		CHECK(str_has(race_see(&r), STR("HTTP/1.1 502")));
+	}
+	race_end(&r);
+}
+
 /* ---- limits and queues ---- */
 
 static const char limited_config[] =

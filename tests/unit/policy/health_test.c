@@ -457,6 +457,33 @@ TEST(latencies_and_speed_are_learned)
 	board_free(&b);
 }
 
+TEST(a_conversation_is_remembered_for_a_while)
+{
+	struct board *b = board_new(1);
+	struct health one = target(b, "m"), other = target(b, "n");
+	struct health nowhere = health_of(b, STR("p"), 7, STR("zz"), false);
+	uint64_t session = board_hash(b, 1, STR("session"));
+
+	CHECK(!board_is_warm(b, session, &one, 1));
+	board_remember(b, session, &one, USEC_SEC);
+	CHECK(board_is_warm(b, session, &one, USEC_MIN));
+	CHECK(!board_is_warm(b, session, &other, USEC_MIN));
+	CHECK(!board_is_warm(b, session + 4, &one, USEC_MIN));
+	CHECK(!board_is_warm(b, session, &one, USEC_SEC + BOARD_WARM_FOR + USEC_SEC));
+	board_remember(b, session, &other, 2 * USEC_MIN);
+	CHECK(board_is_warm(b, session, &other, 3 * USEC_MIN));
+	CHECK(!board_is_warm(b, session, &one, 3 * USEC_MIN));
+	board_remember(b, session, &nowhere, 3 * USEC_MIN);
+	board_remember(b, 0, &one, 3 * USEC_MIN);
+	CHECK(board_is_warm(b, session, &other, 3 * USEC_MIN));
+	CHECK(!board_is_warm(b, 0, &one, 3 * USEC_MIN));
+	/* Full of others, the eldest goes. */
+	for (uint64_t i = 1; i <= 100000; i++)
+		board_remember(b, i * 0x9e3779b97f4a7c15, &one, 4 * USEC_MIN);
+	CHECK(!board_is_warm(b, session, &other, 4 * USEC_MIN));
+	board_free(&b);
+}
+
 struct crowd {
 	struct board *board;
 	struct provider_limits limits;
