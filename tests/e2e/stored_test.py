@@ -64,6 +64,13 @@ def setup():
     gateway = Gateway(body())
 
 
+def fresh():
+    """A gateway that knows of nobody's failures."""
+    global gateway
+    gateway.remove()
+    gateway = Gateway(body())
+
+
 def teardown():
     if mock:
         mock.stop()
@@ -315,6 +322,7 @@ def last_of():
 
 def test_the_key_that_made_it():
     """The first key was refused when it was made, so the second has it; and the other way."""
+    fresh()
     one = fake.site("one")
     one.default = response("resp_key2")
     one.queue(plain({"error": {"message": "no"}}, 401))
@@ -336,6 +344,7 @@ def test_the_key_that_made_it():
 
 
 def test_a_file_goes_where_it_was_used():
+    fresh()
     one, two = fake.site("one"), fake.site("two")
     one.default, two.default = response("resp_f1"), response("resp_f2")
     file = [{"role": "user", "content": [{"type": "input_file", "file_id": "file-abc"},
@@ -380,6 +389,7 @@ def test_encrypted_items_go_to_who_can_read_them():
     chats.default = answers.auto
     for stream in (False, True):
         for model, home in (("raw", "one"), ("turned", "two")):
+            fresh()
             site = fake.site(home)
             reply = ask(model, store=False, stream=stream)
             check(reply.status == 200, reply)
