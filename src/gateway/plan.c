@@ -54,14 +54,23 @@ static struct origin *origin_new(struct gateway *g, struct http_io *io,
 	return o;
 }
 
-static void origin_free(struct origin *o)
+static void bury(struct grave *g)
 {
-	list_remove(&o->link);
-	http_pool_done(&o->pool);
+	struct origin *o = container_of(g, struct origin, grave);
+
 	if (o->tls && o->usable)
 		tls_client_done(&o->tls_client);
 	free(o->texts);
 	free(o);
+}
+
+/* The last exchange of a plan may end inside a call of one of its connections, which
+ * still has to be given back to the pool. */
+static void origin_free(struct origin *o)
+{
+	list_remove(&o->link);
+	http_pool_done(&o->pool);
+	loop_bury(o->pool.io->loop, &o->grave, bury);
 }
 
 struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origins)

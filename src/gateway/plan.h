@@ -10,6 +10,7 @@
 
 struct origin {
 	struct list link;
+	struct grave grave;
 	unsigned users; /* plans */
 	str host;
 	uint16_t port;
