@@ -688,7 +688,9 @@ void lane_whole(struct attempt *a, str body)
 void lane_fault(const struct exchange *x, struct lane *l, fault_t why, str message,
                 struct buf *to)
 {
-	buf_clear(&l->out);
+	/* Of an answer that was to go on, what ends its open item is still to be said. */
+	if (!x->resume)
+		buf_clear(&l->out);
 	if (l->verbatim) {
 		struct buf error = BUF_LIMIT(16 * KiB);
 

@@ -236,6 +236,10 @@ static bool is_legal(const struct attempt *a, const struct resume *r)
 	const struct given_sum *s = &r->sum;
 	str detail = STR_NONE;
 
+	/* What is wrong with the request, or not wanted by anybody, nobody goes on from.
+	 */
+	if (a->why->next == FAULT_GIVE_UP || a->why->next == FAULT_IF_ASKED)
+		return false;
 	if (r->given->ends_in_half || s->has_call || s->has_refusal || s->has_other ||
 	    s->has_choices || s->ends_in_half)
 		return false;
@@ -350,10 +354,6 @@ static bool may_go_on(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
 
-	/* What is wrong with the request, or not wanted by anybody, nobody goes on from.
-	 */
-	if (a->why->next == FAULT_GIVE_UP || a->why->next == FAULT_IF_ASKED)
-		return false;
 	return x->may_resume && x->client && a->given && !a->given->lost &&
 	       !a->in_long_event && loop_of(x)->now < x->total_at &&
 	       (x->is_chunked || !x->head_sent);

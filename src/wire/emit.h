@@ -64,10 +64,15 @@ struct emit_form {
 
 struct emitter;
 
+/* How far the newest part of an item was: still open, its text told as a whole, all of it
+ * told as a whole, or begun without a text. */
+enum emit_part { PART_GOES_ON, PART_TEXT_DONE, PART_DONE, PART_BEGUN };
+
 /* Where another's stream has broken off (wire.mark). */
 struct emit_mark {
 	uint64_t number; /* of the next event */
 	unsigned items;  /* begun */
+	unsigned part;   /* of an open item, what was said of its part: enum emit_part */
 };
 
 /* All write to e->to.  Blocks come strictly one after the other within a choice. */

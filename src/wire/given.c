@@ -311,6 +311,7 @@ void given_undo(struct given *g)
 		return;
 	g->count = g->mark.count;
 	g->text.len = g->mark.text;
+	g->place = g->mark.place;
 	if (g->count)
 		g->events[g->count - 1].len[GIVEN_STRINGS - 1] = g->mark.last_len;
 	if (g->is_holding && g->held_from >= g->count) {

@@ -70,6 +70,7 @@ struct given {
 		unsigned count;
 		size_t text;
 		uint32_t last_len;
+		struct emit_mark place;
 	} mark;
 };
 
@@ -94,6 +95,7 @@ static inline void given_mark(struct given *g)
 
 	g->mark.count = g->count;
 	g->mark.text = g->text.len;
+	g->mark.place = g->place;
 	g->mark.last_len = last ? last->len[GIVEN_STRINGS - 1] : 0;
 }
 void given_undo(struct given *g);

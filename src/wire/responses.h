@@ -69,8 +69,9 @@ enum {
 	SEEN_SEARCHES, /* calls of the vendor's web search */
 	SEEN_PART,     /* the part of reasoning text coming in */
 	SEEN_REFUSAL,
-	SEEN_NUMBER, /* the sequence number of the newest event + 1 */
-	SEEN_BEGUN,  /* the highest output_index + 1 */
+	SEEN_NUMBER,   /* the sequence number of the newest event + 1 */
+	SEEN_BEGUN,    /* the highest output_index + 1 */
+	SEEN_PART_END, /* the newest event has ended or begun a part of an item */
 
 };
 

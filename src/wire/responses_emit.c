@@ -421,11 +421,38 @@ static void on_fault(struct emitter *e, fault_t why, str message)
 	write_failed(e, &s);
 }
 
+/* The text was told as a whole: what another has begun to end is ended. */
+static void end_adopted(struct emitter *e, enum emit_part part)
+{
+	struct emit_choice *c = &e->choices[0];
+	const struct emit_block *b = newest_part(e);
+	struct json_writer w;
+
+	if (!b || !e->own[OWN_MESSAGE])
+		return;
+	if (part == PART_TEXT_DONE) {
+		begin_of_part(e, b, STR("response.content_part.done"), &w);
+		json_key(&w, STR("part"));
+		responses_write_part(&w, e, b);
+		end(e, &w);
+	}
+	e->own[OWN_PART] = 0;
+	end_message(e, STR("completed"));
+	if (c->open)
+		c->open->closed = c->open->whole = true;
+	c->open = NULL;
+}
+
 /* What was announced and is not here, nobody could end. */
 static bool on_adopted(struct emitter *e, const struct emit_mark *mark)
 {
 	e->sequence = mark->number;
-	return mark->number > 0 && mark->items == e->own[OWN_ITEMS];
+	if (mark->number == 0 || mark->part == PART_BEGUN ||
+	    mark->items != e->own[OWN_ITEMS])
+		return false;
+	if (mark->part != PART_GOES_ON)
+		end_adopted(e, (enum emit_part)mark->part);
+	return true;
 }
 
 const struct emit_ops responses_emit = {

@@ -338,6 +338,19 @@ static bool is_error(str type, const struct event *e)
 	       (e->error.type == JSON_OBJECT && e->response.type == JSON_NONE);
 }
 
+/* Behind these nothing can be added to the part. */
+static enum emit_part part_of(struct json_value type)
+{
+	if (json_text_is(type, STR("response.output_text.done")) ||
+	    json_text_is(type, STR("response.refusal.done")))
+		return PART_TEXT_DONE;
+	if (json_text_is(type, STR("response.content_part.done")))
+		return PART_DONE;
+	if (json_text_is(type, STR("response.content_part.added")))
+		return PART_BEGUN;
+	return PART_GOES_ON;
+}
+
 static fault_t read_object(struct chat_reader *rd, str name, struct json_value root,
                            struct chat_sink *to, struct arena *scratch)
 {
@@ -347,6 +360,7 @@ static fault_t read_object(struct chat_reader *rd, str name, struct json_value r
 
 	for (struct json_iter it = json_iter(root); json_next(&it, &m);)
 		read_member(&e, &m);
+	rd->own[SEEN_PART_END] = part_of(e.type);
 	if (e.has_number)
 		rd->own[SEEN_NUMBER] = e.number + 1;
 	type = json_has_text(e.type) ? chat_text_in(scratch, e.type) : name;
@@ -382,6 +396,7 @@ void responses_mark(const struct chat_reader *rd, struct emit_mark *ret)
 {
 	ret->number = rd->own[SEEN_NUMBER];
 	ret->items = (unsigned)rd->own[SEEN_BEGUN];
+	ret->part = (unsigned)rd->own[SEEN_PART_END];
 }
 
 bool responses_read_eof(struct chat_reader *rd, struct chat_sink *to)

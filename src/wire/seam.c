@@ -242,9 +242,8 @@ static void close_seam(struct seam *s, size_t at, jstr text)
 
 static bool is_proof(const struct seam *s, size_t at)
 {
-	return at == s->p_begin ||
-	       (s->method == SEAM_ANCHOR &&
-	        utf8_count(str_from(s->p, at)) >= SEAM_CERTAIN && is_unique(s->p, at));
+	return at == s->p_begin || (s->method == SEAM_ANCHOR &&
+	                            s->p.len - at >= s->least && is_unique(s->p, at));
 }
 
 /* Behind a prefix such a tail is a repetition or a second saying: nobody can tell. */
@@ -542,6 +541,10 @@ void seam_init(struct seam *s, enum seam_method method, str p, const jstr *stops
 		s->is_settled = true;
 		return;
 	}
+	/* A shorter tail may be what really follows: rows of a table. */
+	s->least = seam_anchor(p).len;
+	if (!s->least)
+		s->least = p.len;
 	while (s->p_begin < p.len && is_blank(p.ptr[s->p_begin]))
 		s->p_begin++;
 	if (s->p_begin == p.len) {

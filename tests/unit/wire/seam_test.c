@@ -142,8 +142,9 @@ TEST(the_anchor_repeated_is_a_proof)
 {
 	CASE(SEAM_ANCHOR, fox, TAIL " and slept.", " and slept.<1>");
 	CASE(SEAM_ANCHOR, fox, " \\n" TAIL " and slept.", " and slept.<1>");
-	/* shorter and longer than what was asked for, and all of it */
-	CASE(SEAM_ANCHOR, fox, TAIL21 ".", ".<1>");
+	/* longer than what was asked for, and all of it; a shorter one may be what
+	 * follows */
+	CASE(SEAM_ANCHOR, fox, TAIL21 ".", "-");
 	CASE(SEAM_ANCHOR, fox, "a " TAIL ".", ".<1>");
 	CASE(SEAM_ANCHOR, fox,
 	     "Once there was a quick brown fox, who jumped over the lazy dog!", "!<1>");
@@ -397,7 +398,7 @@ static bool is_lawful(enum seam_method method, str p, str s, str out)
 	if (method == SEAM_WHOLE)
 		return tail.len == 0 && blanks(p) == p.len;
 	return tail.len <= p.len && str_eq(str_from(p, p.len - tail.len), tail) &&
-	       utf8_count(tail) >= SEAM_CERTAIN &&
+	       utf8_count(tail) >= SEAM_CERTAIN && tail.len >= seam_anchor(p).len &&
 	       memmem(p.ptr, p.len, tail.ptr, tail.len) == p.ptr + p.len - tail.len;
 }
 
