@@ -9,6 +9,7 @@
 #include "gateway/relay.h"
 #include "gateway/step.h"
 #include "wire/go_on.h"
+#include "wire/tap.h"
 
 #define SEAM_PATIENCE (2 * USEC_SEC)
 #define HOLD_PATIENCE (10 * USEC_SEC)
@@ -294,9 +295,11 @@ nanousd resume_cost(const struct exchange *x, nanousd last)
 static struct resume *resume_new(struct attempt *a)
 {
 	bool is_written = a->lane && !a->lane->verbatim;
-	struct lane *l = is_written ? a->lane : lane_adopt(a);
+	struct lane *l;
 	struct resume *r;
 
+	given_cut(a->given); /* an emitter that adopts the log must not hear of it */
+	l = is_written ? a->lane : lane_adopt(a);
 	if (!l)
 		return NULL;
 	r = new_of(struct resume);
@@ -363,6 +366,7 @@ bool resume_start(struct attempt *a)
 {
 	struct exchange *x = a->x;
 	bool passed = !a->lane || a->lane->verbatim;
+	bool was_resumed = x->resume;
 	struct resume *r;
 
 	if (!may_go_on(a))
@@ -378,6 +382,9 @@ bool resume_start(struct attempt *a)
 	if (!r)
 		return false;
 	sum_up(r);
+	/* Gemini's reader keeps the finish back until the end. */
+	if (!was_resumed && wire_is_complete(a->wire, &a->tap))
+		r->sum.is_finished = true;
 	if (r->sum.is_finished && !passed) {
 		complete(a, FINISH_NONE);
 		return true;

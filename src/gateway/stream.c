@@ -62,7 +62,10 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	wire_tap_event(a->wire, &a->tap, event->name, data, &found,
 	               a->given && !a->wire->tap_event ? &a->given->sink : NULL);
 	resume_note(a, event->name, data, &found);
-	if (!a->hold_at && a->given && given_is_held(a->given))
+	/* Of several calls in one turn the whole ones go out. */
+	if (a->given && !given_is_held(a->given))
+		a->hold_at = 0;
+	else if (a->given && !a->hold_at)
 		a->hold_at = at + 1;
 	a->x->worker->counts.events++;
 	if (found.strip && a->strip_len == 0) {
@@ -352,6 +355,7 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 	struct sse_scan scan = { .begun = true };
 	struct sse_found event;
 	struct looked found = { 0 };
+	struct emit_mark place = { 0 };
 	struct buf text = BUF_LIMIT(EVENT_SEEN_MOST + 2);
 
 	if (a->wire->frames != FRAMES_SSE || !rest.len ||
@@ -359,6 +363,10 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 		return;
 	if (a->tap.reader)
 		reader = *a->tap.reader;
+	if (a->given) {
+		given_mark(a->given);
+		place = a->given->place;
+	}
 	buf_add(&text, rest);
 	buf_add(&text, STR("\n\n"));
 	if (sse_scan(&scan, buf_str(&text), &event))
@@ -368,8 +376,10 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 	bool waits = a->given && given_is_held(a->given);
 
 	if (found.why || waits || !(is_ended || found.ended)) {
-		if (a->given)
+		if (a->given) {
 			given_undo(a->given);
+			a->given->place = place;
+		}
 		a->tap = before;
 		if (a->tap.reader)
 			*a->tap.reader = reader;

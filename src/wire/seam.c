@@ -417,7 +417,9 @@ static void take_before(struct seam *s, const struct chat_event *e)
 		s->left_out |= bit_of(e->block);
 	} else if (e->kind == CHAT_OPEN && e->what != CHAT_TEXT) {
 		refuse(s);
-	} else if (e->kind == CHAT_PIECE && !(s->left_out & bit_of(e->block))) {
+	} else if (e->kind == CHAT_PIECE && (s->left_out & bit_of(e->block))) {
+		s->cut_bytes += e->text.len;
+	} else if (e->kind == CHAT_PIECE) {
 		s->s_block = e->block + 1;
 		take_text(s, e->text);
 	}
@@ -451,15 +453,25 @@ static void take_behind(struct seam *s, const struct chat_event *e)
 	}
 	if (!s->is_settled && (e->kind == CHAT_OPEN || e->kind == CHAT_CLOSE))
 		seam_settle(s);
-	if (s->state != SEAM_CLOSED || (e->kind == CHAT_SEALED && s->drops_seals))
+	if (s->state != SEAM_CLOSED ||
+	    (e->kind == CHAT_SEALED && (s->drops_seals || s->left_out)))
 		return;
 	push_shifted(s, e);
 }
 
 static void take_finish(struct seam *s, const struct chat_event *e)
 {
-	if (e->finish == FINISH_ERROR || s->is_finished)
+	if (s->is_finished)
 		return;
+	/* Saying nothing at all is no answer, where none has begun. */
+	if (e->finish == FINISH_ERROR ||
+	    (e->finish == FINISH_STOP && s->p.len == 0 && s->said_bytes == 0)) {
+		s->why = s->why ? s->why
+		         : e->finish == FINISH_ERROR ? FAULT_STREAM_ERROR
+		                                     : FAULT_EMPTY_ANSWER;
+		refuse(s);
+		return;
+	}
 	seam_settle(s);
 	if (s->state != SEAM_CLOSED)
 		return;
