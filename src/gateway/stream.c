@@ -294,13 +294,28 @@ static void take(struct attempt *a, size_t looked, size_t taken)
 	a->strip_len = 0;
 }
 
+/* What an answer lacks that ends behind its finish. */
+static void add_rest(struct attempt *a, struct buf *to)
+{
+	const struct exchange *x = a->x;
+	const struct token_usage estimate = { .input = (x->body_bytes + 3) / 4,
+		                              .output = (a->tap.text_bytes + 3) / 4 };
+	str head = a->given ? buf_str(&a->given->head) : STR_NONE;
+
+	if (x->skim.wants_usage && !a->tap.has_usage && head.len &&
+	    a->wire->write_late_usage)
+		a->wire->write_late_usage(head, &estimate, to);
+	if (a->wire->write_end_mark)
+		a->wire->write_end_mark(to);
+}
+
 void relay_complete(struct attempt *a)
 {
 	struct outgoing out;
 
 	outgoing_init(&out);
-	if (!a->tap.done && a->wire->write_end_mark)
-		a->wire->write_end_mark(&out.text);
+	if (!a->tap.done)
+		add_rest(a, &out.text);
 	if (a->x->as_array)
 		buf_add(&out.text, STR("]"));
 	a->ended = true;
@@ -339,8 +354,8 @@ static bool is_whole(struct attempt *a, struct outgoing *out)
 
 	if (!wire_tap_eof(a->wire, &a->tap, NULL))
 		return false;
-	if (!was_done && a->wire->write_end_mark)
-		a->wire->write_end_mark(&out->text);
+	if (!was_done)
+		add_rest(a, &out->text);
 	return true;
 }
 

@@ -203,6 +203,7 @@ const struct wire wire_openai_chat = {
 	.write_stream_fault = openai_write_stream_fault,
 	.keep_head = openai_keep_head,
 	.write_end_mark = openai_write_end_mark,
+	.write_late_usage = openai_write_late_usage,
 	.write_path = openai_write_path,
 	.read_request = openai_read_request,
 	.write_request = openai_write_request,

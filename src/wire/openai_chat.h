@@ -136,6 +136,7 @@ unsigned openai_read_thoughts(struct chat_request *r, struct json_value content,
 void openai_write_head(struct emitter *e, struct json_writer *w, str object);
 void openai_keep_head(str data, struct buf *to);
 void openai_write_end_mark(struct buf *to);
+void openai_write_late_usage(str head, const struct token_usage *u, struct buf *to);
 void openai_write_call(struct json_writer *w, const struct emit_block *b, jstr args);
 void openai_write_image(struct json_writer *w, const struct emit_block *b, jstr data);
 /* before: characters of text in front of the block; length: those of the block, as far as

@@ -130,6 +130,9 @@ struct wire {
 	/* The end mark, for a whole answer whose provider forgot it. NULL: there is none.
 	 */
 	void (*write_end_mark)(struct buf *to);
+	/* The usage a client has asked for and never got, for a stream of that head.
+	 * NULL: it stands with the finish. */
+	void (*write_late_usage)(str head, const struct token_usage *u, struct buf *to);
 	/* The status that goes with that body; NULL: the row's own. */
 	int (*fault_status)(fault_t why);
 	/* Header lines that go with that body, by which clients tell errors apart; or

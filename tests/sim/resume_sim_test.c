@@ -1194,3 +1194,27 @@ TEST(resume_not_within_a_character_of_another_format)
 	CHECK(saw(&p, "event: error"));
 	done(&p);
 }
+
+TEST(resume_what_stands_behind_the_finish_is_made_up_for)
+{
+	for (int error = 0; error < 2; error++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "\"stream_options\":{\"include_usage\":true},", "");
+		begin_a(&p);
+		chunk(&p, "a", "", "\"stop\"");
+		if (error)
+			tell(&p,
+			     "data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n");
+		die(&p);
+		CHECK(!accept_at(&p, 1));
+		end(&p);
+		p.f.comments = 1;
+		WHOLE(FIRST);
+		CHECK_INT(p.f.usages, 1);
+		CHECK_INT(p.f.total, p.f.input + p.f.output);
+		done(&p);
+	}
+}
