@@ -423,6 +423,7 @@ void resume_next(struct attempt *a)
 		r->no_prefix = false;
 	}
 	seam_done(&r->seam);
+	sum_up(r); /* a call of its may have waited behind the proof */
 	if (!go_to_next(x))
 		exchange_fail(x, r->why, r->detail);
 	exchange_run(x);

@@ -398,8 +398,6 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 		a->tap = before;
 		if (a->tap.reader)
 			*a->tap.reader = reader;
-		if (a->given)
-			given_undo(a->given);
 		return;
 	}
 	outgoing_add(out, rest);

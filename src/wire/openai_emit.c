@@ -464,14 +464,14 @@ static bool has_failed(const struct emitter *e)
 
 void openai_write_late_usage(str head, const struct token_usage *u, struct buf *to)
 {
-	struct emitter e = { .to = to, .head = head };
+	struct emitter e = { .to = to, .head = head, .usage = *u };
 	struct json_writer w;
 
 	emit_data_begin(&e, STR_NONE, &w);
 	openai_write_head(&e, &w, STR("chat.completion.chunk"));
 	json_key(&w, STR("choices"));
 	json_raw(&w, STR("[]"));
-	openai_write_usage(&w, u);
+	openai_write_usage(&w, &e);
 	json_close(&w, '}');
 	emit_data_end(&e);
 }

@@ -5,11 +5,11 @@
  * where S meets the end of P, cuts S there and lets the rest through to the emitter that
  * has written P.  It never changes a byte: it cuts, or refuses.
  *
- *	S = P ...            all of P again: cut behind it
- *	S = tail of P ...    the anchor that was asked for, or a longer tail of P,
- *standing nowhere else in P: cut behind it S = ...              with a prefix
- *(SEAM_PREFIX) the answer goes on at once.  This has no proof, so it must not look like a
- *beginning
+ *	S = P ...        all of P again: cut behind it
+ *	S = anchor ...   the tail of P that was asked for, which stands nowhere else
+ *	                 in P: cut behind it
+ *	S = ...          with a prefix (SEAM_PREFIX) the answer goes on at once.
+ *	                 This has no proof, so it must not look like a beginning
  *
  * White space in front of all that may be lost or added; all else has to be equal, told
  * as characters, however they are escaped.  A tail that comes twice is refused, and so is
@@ -57,7 +57,7 @@ struct seam {
 	unsigned shift;          /* added to the numbers of all others */
 	bool drops_seals;        /* what seals the thoughts of S is not for this client */
 	uint64_t given_tokens;   /* what the client has, roughly */
-	size_t least;            /* bytes of a tail that proves something */
+	size_t least;            /* bytes of the tail that proves something */
 	struct token_usage base; /* of the first attempt, as far as it is known */
 	/* P as UTF-8 */
 	str p;

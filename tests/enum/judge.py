@@ -19,6 +19,7 @@ KNOWN = re.compile("|".join((
     "F10: sequence_number",                     # Responses: an unfinished last event is counted; 0 in an error
     ".*F7: usage is None",                      # chat: asked for, and cut off behind the finish
     "F20: repeated rows",                       # see Judge.success
+    "S0: not rescued before",                   # Gemini: a whole call that waits for its end, cut
     "F10: content behind the finish",           # Gemini: an error event behind the finish
     "F10: an item is open at the end",          # Responses: text added to a part that was done
 )))
@@ -31,8 +32,6 @@ HELPFUL = {"PERFECT", "REFUSES", "PLAIN", "LAST12", "LAST39", "LAST41", "WRONG",
 UNPROVEN = {"PLAIN"}
 
 UNREAD = ("gemini",)
-# What a single changed byte can make of an event that is still one.
-CHANGED = ("F4: odd line", "the event's name", "unknown event", "F5: ", "F7: ")
 
 
 def text_of(answer, kind):
@@ -123,9 +122,9 @@ class Judge:
         if case["cut"] == "CORRUPT" and case["as_sent"] and client != "bedrock":
             return "as sent", ""
         m = self.folded(client, case["body"])
-        if case["cut"] == "CORRUPT":    # what was changed may have been passed on as it came
-            m.wrong = [each for each in m.wrong if not each.startswith(CHANGED)]
-        if m.wrong and not (case["cut"] == "CORRUPT" and case["attempts"] == 1):
+        if case["cut"] == "CORRUPT" and m.wrong:        # what was changed has been passed on as it came
+            return "as sent", ""
+        if m.wrong:
             return "wrong", m.wrong[0]
         accepts = [self.answers[each] for each in case["accepts"]]
         if m.end == "success":

@@ -232,6 +232,8 @@ static void count_rows(struct stage *g)
 	struct journal_record record;
 
 	while (journal_next(g->gate.journal, &record)) {
+		if (record.kind == RECORD_PIN)
+			continue;
 		if (record.kind == RECORD_CLOSE)
 			t->open--;
 		else
