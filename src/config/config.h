@@ -105,6 +105,7 @@ enum strategy {
 };
 enum on_empty { ON_EMPTY_NEXT, ON_EMPTY_PASS };
 enum on_filter { ON_FILTER_FINAL, ON_FILTER_NEXT };
+enum resume_mode { RESUME_OFF, RESUME_ON, RESUME_ALWAYS };
 
 /* Of route_limits.hedge, as the table numbers its words. */
 #define HEDGE_OFF ((usec)0)
@@ -132,10 +133,10 @@ struct route {
 	enum strategy strategy;
 	enum on_empty on_empty;
 	enum on_filter on_filter;
-	bool comments;  /* our SSE comments */
-	bool strict;    /* what cannot cross between formats refuses the request */
-	bool resume;    /* streams that died after their first token go on */
-	bool tool_hold; /* calls in streams wait until they are whole */
+	bool comments; /* our SSE comments */
+	bool strict;   /* what cannot cross between formats refuses the request */
+	enum resume_mode resume; /* of streams that died after their first token */
+	bool tool_hold;          /* calls in streams wait until they are whole */
 	struct route_limits limits;
 };
 

@@ -305,11 +305,12 @@ static const struct config_key route_keys[] = {
 	  .words = "final|next", .fallback = "final", .example = "final",
 	  .help = "An answer that a content filter or the model refused is `final`; or "
 	          "the `next` target is asked, and the last one's refusal is the answer." },
-	{ .name = "resume", .kind = KIND_ON_OFF, AT(route, resume), .fallback = "on",
-	  .example = "off",
+	{ .name = "resume", .kind = KIND_WORD, AT(route, resume),
+	  .words = "off|on|always", .fallback = "on", .example = "off",
 	  .help = "Continue a stream that died after its first token, by another target "
-	          "whose answer is proven to go on there; else it ends with an error "
-	          "event. Per request: `x-sluice-resume: off`." },
+	          "or key whose answer is proven to go on there; else it ends with an "
+	          "error event. `always`: where there is no other, the same is asked once "
+	          "more. Per request: `x-sluice-resume: off`." },
 	{ .name = "tool_hold", .kind = KIND_ON_OFF, AT(route, tool_hold),
 	  .fallback = "on", .example = "off",
 	  .help = "Give a streamed tool call to the client when it is whole (at the "

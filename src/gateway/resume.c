@@ -21,9 +21,17 @@ static struct loop *loop_of(const struct exchange *x)
 	return &x->worker->loop;
 }
 
+/* Another target, another key, or a wish to ask the same again. */
+static bool has_elsewhere(const struct exchange *x)
+{
+	return x->candidates.count > 1 || x->candidates.list[0].provider->key_count > 1 ||
+	       x->candidates.resume == RESUME_ALWAYS;
+}
+
 void resume_decide(struct exchange *x)
 {
-	x->may_resume = x->candidates.resume && !x->no_resume && x->skim.stream &&
+	x->may_resume = x->candidates.resume != RESUME_OFF && has_elsewhere(x) &&
+	                !x->no_resume && x->skim.stream &&
 	                operations[x->endpoint->operation].is_chat &&
 	                x->skim.choices <= 1 && x->body_whole && !x->body_dropped &&
 	                x->endpoint->operation == OP_CHAT;

@@ -64,6 +64,21 @@ bool retained_add(struct retained *r, str bytes)
 	return true;
 }
 
+void retained_settle(struct retained *r)
+{
+	char *ptr;
+
+	if (!r->is_block || !r->len)
+		return;
+	ptr = mem_new(r->len);
+	memcpy(ptr, r->ptr, r->len);
+	arena_pool_give(r->blocks, r->ptr);
+	gateway_give_memory(r->gateway, r->cap - r->len);
+	r->ptr = ptr;
+	r->cap = r->len;
+	r->is_block = false;
+}
+
 void retained_free(struct retained *r)
 {
 	if (r->cap)

@@ -18,6 +18,8 @@ struct retained {
 /* False: the memory budget is used up. */
 must_check bool retained_reserve(struct retained *r, size_t total);
 must_check bool retained_add(struct retained *r, str bytes);
+/* It stays a while: no larger than it is. */
+void retained_settle(struct retained *r);
 void retained_free(struct retained *r);
 static inline str retained_str(const struct retained *r)
 {

@@ -314,7 +314,9 @@ void exchange_commit(struct attempt *a)
 	x->hold_until = USEC_NEVER;
 	pinned_remember(a);
 	/* Without resume nothing will be sent again. */
-	if (x->body_whole && !x->may_resume)
+	if (x->may_resume)
+		retained_settle(&x->body);
+	else if (x->body_whole)
 		retained_free(&x->body);
 }
 

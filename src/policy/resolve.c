@@ -11,7 +11,7 @@ static fault_t one_target(const struct config *c, const struct target *t, unsign
 		.strategy = STRATEGY_ORDERED,
 		.on_empty = ON_EMPTY_NEXT,
 		.comments = true,
-		.resume = true,
+		.resume = RESUME_ON,
 		.limits = &c->defaults,
 	};
 	return NULL;

@@ -15,7 +15,8 @@ struct candidates {
 	enum on_filter on_filter;
 	bool comments;
 	bool strict; /* nothing may be lost between formats */
-	bool resume, tool_hold;
+	enum resume_mode resume;
+	bool tool_hold;
 	const struct route_limits *limits;
 };
 

@@ -125,28 +125,28 @@ static void choose(const struct scene *s, struct offsets *o)
 	bool raw = s->cut == CUT_FIN || s->cut == CUT_RST || s->cut == CUT_CORRUPT;
 	bool only_ends =
 	        s->cut == CUT_ERROR; /* who can say so finishes the event before */
-	static struct stream stream;
+	const struct stream *stream;
 	struct buf wire = BUF_LIMIT(2 * MiB);
 	size_t head, at, most, from = 0;
 
-	scene_wire(s, &stream, &wire, &head);
+	stream = scene_wire(s, &wire, &head);
 	o->count = 0;
 	at = raw ? head : 0;
-	most = raw ? wire.len : stream.body.len;
+	most = raw ? wire.len : stream->body.len;
 	for (size_t i = 0; is_night && !only_ends && i <= most; i++)
 		add_offset(o, i, most);
 	add_offset(o, 0, most);
 	for (size_t i = 1; raw && i < head; i += 7)
 		add_offset(o, i, most);
-	for (unsigned i = 0; i < stream.count; i++) {
-		size_t len = stream.ends[i] - from;
+	for (unsigned i = 0; i < stream->count; i++) {
+		size_t len = stream->ends[i] - from;
 		size_t all = raw ? size_line(len) + len + 2 : len;
 
-		for (size_t n = 0; stream.is_new[i] && !only_ends && n < all;
+		for (size_t n = 0; stream->is_new[i] && !only_ends && n < all;
 		     n += is_few ? 17 : 1)
 			add_offset(o, at + n, most);
 		at += all;
-		from = stream.ends[i];
+		from = stream->ends[i];
 		for (size_t d = only_ends ? 2 : 0; d < (only_ends ? 3 : 5); d++)
 			add_offset(o, at + d - 2, most);
 	}
@@ -172,7 +172,7 @@ static void enumerate_cuts(struct scene s)
 	run_one(&s);
 	for (s.cut = CUT_FIN; s.cut < CUTS; s.cut++) {
 		unsigned step =
-		        is_night || s.cut == CUT_FIN || s.cut == CUT_ERROR ? 1 : 5;
+		        is_night || s.cut == CUT_FIN || s.cut == CUT_ERROR ? 1 : 10;
 
 		choose(&s, &o);
 		for (unsigned i = (unsigned)s.cut % step; i < o.count; i += step) {
@@ -183,7 +183,7 @@ static void enumerate_cuts(struct scene s)
 	free(o.at);
 }
 
-/* Every manner of continuing, at some offsets of every stream. */
+/* Every manner of continuing, at some offsets of every stream-> */
 static void enumerate_continuers(struct scene s, unsigned places)
 {
 	struct offsets o = { 0 };

@@ -16,10 +16,10 @@ import fold
 
 # What the gateway is known to do and still has to learn; told, not counted.
 KNOWN = re.compile("|".join((
-    "F10: sequence_number",                     # Responses: an unfinished last event is counted; 0 in an error
-    ".*F7: usage is None",                      # chat: asked for, and cut off behind the finish
+    "F10: sequence_number [0#] of error",       # Responses: sealed thoughts cut, nobody may go on
     "F20: repeated rows",                       # see Judge.success
-    "S0: not rescued before",                   # Gemini: a whole call that waits for its end, cut
+    "F11: a slow client",                       # Gemini: closed before the client has read the error
+    "S.: a whole call that waits",              # Gemini, from another format: given with the next event only
     "F10: content behind the finish",           # Gemini: an error event behind the finish
     "F10: an item is open at the end",          # Responses: text added to a part that was done
 )))
@@ -113,6 +113,8 @@ class Judge:
         client, body = case["client"], self.bodies[case["body"]]
         # Where no SDK looks at errors in a stream, the framing breaks behind one.
         unread = client in UNREAD and case["ending"] == "cut" and self.folded(client, case["body"]).end == "error"
+        if case["ending"] == "cut" and not unread and client in UNREAD and case["slow"]:
+            return "wrong", "F11: a slow client is cut inside the error"
         if case["ending"] != "whole" and not unread:
             return "wrong", f"F11: the response is {case['ending']}"
         if case["status"] != 200:
@@ -135,6 +137,8 @@ class Judge:
 
     def rescue(self, case, verdict):
         """Nothing was given to the client, and somebody could have helped."""
+        if case["client"] == "gemini" != case["providers"][0] and case["shape"] in ("call", "calls", "agent"):
+            return "wrong", "S0: a whole call that waits for its end, for Gemini"
         if case["second"] in HELPFUL and case["cut"] not in ("NONE", "CORRUPT"):
             return "wrong", "S0: not rescued before the first token"
         return verdict, ""
@@ -150,7 +154,7 @@ class Judge:
             whys.append(why)
         if case["cut"] == "CORRUPT":
             return "as sent", ""
-        if case["shape"] == "long" and case["second"] in UNPROVEN | {"LAST12"}:
+        if case["shape"] == "long" and case["second"] in UNPROVEN | {"LAST12", "LAST39", "LAST41"}:
             # What follows begins as what was given ends, and is taken for its repetition.
             return "wrong", "F20: repeated rows"
         return "wrong", "F3: a wrong answer claims success: " + " / ".join(whys)
@@ -214,7 +218,7 @@ def usage_fits(case, m, answer):
     """As the provider said, when one alone has answered; else the first prompt and what is visible."""
     if m.usage == (answer["given"], answer["made"]):
         return True
-    if case["attempts"] == 1:
+    if case["attempts"] == 1 and case["cut"] == "NONE":
         return False
     visible = sum(len(part[1].encode()) for part in m.parts) / 4
     return 0 < m.usage[0] <= 60 and abs(m.usage[1] - visible) <= 30 + visible / 8

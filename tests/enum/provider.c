@@ -2,6 +2,7 @@
  * or badly. */
 #include "tests/enum/provider.h"
 
+#include "base/mem.h"
 #include "tests/enum/model.h"
 
 /* ---- answers ---- */
@@ -303,21 +304,35 @@ static const struct answer *oracle(const struct scene *s)
 	return answer_of(s->providers[0], s->shape, 0);
 }
 
-void scene_wire(const struct scene *s, struct stream *ret, struct buf *wire,
-                size_t *ret_head)
+/* The first answer as a stream, made once. */
+static struct stream *oracle_stream(const struct scene *s, bool usage)
 {
-	struct manner m = { .attempt = 1, .usage = true, .ascii = s->ascii };
+	static struct stream *all[FORMATS][SHAPES][2][2];
+	struct stream **at = &all[s->providers[0]][s->shape][usage][s->ascii];
+	const struct manner m = { .attempt = 1, .usage = usage, .ascii = s->ascii };
 
-	speak(s->providers[0], oracle(s), &m, ret);
+	if (!*at) {
+		*at = new_of(struct stream);
+		speak(s->providers[0], oracle(s), &m, *at);
+	}
+	return *at;
+}
+
+const struct stream *scene_wire(const struct scene *s, struct buf *wire, size_t *ret_head)
+{
+	const struct stream *stream = oracle_stream(s, true);
+
 	wire->limit = 2 * MiB;
 	buf_clear(wire);
 	add_head(wire, 200, stream_type(s->providers[0]));
 	*ret_head = wire->len;
 	buf_clear(wire);
-	whole_wire(s->providers[0], ret, wire);
+	whole_wire(s->providers[0], stream, wire);
+	return stream;
 }
 
-static void first_reply(const struct scene *s, struct stream *stream, struct reply *ret)
+static void first_reply(const struct scene *s, const struct stream *stream,
+                        struct reply *ret)
 {
 	enum format f = s->providers[0];
 	struct buf event = BUF_LIMIT(4 * KiB);
@@ -462,7 +477,7 @@ void provider_reply(const struct scene *s, unsigned attempt, enum format f,
                     const struct question *q, struct transcript *t, struct reply *ret)
 {
 	static struct stream stream; /* large, and used by one run at a time */
-	struct manner m = { .attempt = 1, .usage = q->usage, .ascii = s->ascii };
+
 	*ret = (struct reply){ .wire.limit = 2 * MiB };
 	t->continued += q->asked != ASKED_AFRESH;
 	if (attempt == 0 && s->model) {
@@ -473,8 +488,7 @@ void provider_reply(const struct scene *s, unsigned attempt, enum format f,
 	} else if (attempt == 0) {
 		if (!s->stop_at)
 			accept(t, oracle(s));
-		speak(f, oracle(s), &m, &stream);
-		first_reply(s, &stream, ret);
+		first_reply(s, oracle_stream(s, q->usage), ret);
 		if (s->cut == CUT_CORRUPT)
 			t->sent = arena_copy(&t->arena, buf_str(&ret->wire));
 	} else {

@@ -111,9 +111,10 @@ struct transcript {
 	unsigned accept_count;
 };
 
-/* The first provider's response without a cut; *ret_head: bytes of its head. */
-void scene_wire(const struct scene *s, struct stream *ret, struct buf *wire,
-                size_t *ret_head);
+/* The first provider's response without a cut, and its stream; *ret_head: bytes of its
+ * head. */
+const struct stream *scene_wire(const struct scene *s, struct buf *wire,
+                                size_t *ret_head);
 /* What its client asks: the path, and the body. */
 const char *scene_path(const struct scene *s);
 void scene_request(const struct scene *s, struct buf *to);

@@ -13,7 +13,7 @@ static unsigned pick(uint64_t *random, unsigned below)
 
 void serve_sample(unsigned count, unsigned seed)
 {
-	static struct stream stream;
+	const struct stream *stream;
 	uint64_t random = seed;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -33,13 +33,13 @@ void serve_sample(unsigned count, unsigned seed)
 		if (pick(&random, 2) == 0)
 			s.second = pick(&random, CONTINUERS);
 		s.dies_at = pick(&random, 12);
-		scene_wire(&s, &stream, &wire, &head);
+		stream = scene_wire(&s, &wire, &head);
 		if (s.cut == CUT_ERROR)
-			s.at = stream.ends[pick(&random, stream.count)];
+			s.at = stream->ends[pick(&random, stream->count)];
 		else if (s.cut == CUT_FIN || s.cut == CUT_RST)
 			s.at = pick(&random, (unsigned)wire.len);
 		else
-			s.at = pick(&random, (unsigned)stream.body.len);
+			s.at = pick(&random, (unsigned)stream->body.len);
 		scene_describe(&s, &text);
 		printf("%.*s\n", STR_ARG(buf_str(&text)));
 		buf_free(&text);
