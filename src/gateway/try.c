@@ -314,10 +314,10 @@ void exchange_commit(struct attempt *a)
 	x->hold_until = USEC_NEVER;
 	pinned_remember(a);
 	/* Without resume nothing will be sent again. */
-	if (x->may_resume)
-		retained_settle(&x->body);
-	else if (x->body_whole)
+	if (!x->may_resume && x->body_whole)
 		retained_free(&x->body);
+	else if (!x->chat) /* which borrows from it */
+		retained_settle(&x->body);
 }
 
 void exchange_connected(struct attempt *a)
