@@ -69,8 +69,9 @@ void attempt_start_clocks(struct attempt *a)
 void attempt_progress(struct attempt *a)
 {
 	usec now = now_of(a);
+	bool is_first = a->first_token == 0;
 
-	if (a->first_token == 0) {
+	if (is_first) {
 		a->first_token = now;
 		a->first_due = a->second_due = USEC_NEVER;
 		health_first_token(&a->health, now);
@@ -81,6 +82,9 @@ void attempt_progress(struct attempt *a)
 	}
 	a->spoke_at = now;
 	a->idle_due = now + a->gap;
+	/* From here on the clock only moves on, and finds out by itself. */
+	if (is_first && a->x->skim.stream)
+		exchange_arm(a->x);
 }
 
 /* While the client does not take what we have, silence is not the provider's. */

@@ -75,7 +75,7 @@ static const struct {
 	{ FAULT_ID_NAME_UNKNOWN, "What a provider does",
 	  "*Here, then elsewhere*: once more at the same target (`retry.same_target`), then the next.\n"
 	  "*Next key, then elsewhere*: with each other key of the provider's, then the next target.\n"
-	  "Once the client has a byte of the answer, only a stream of a chat goes on: [resume.md](resume.md)." },
+	  "Once the client has a byte of the answer, only a stream of a chat goes on: [resilience.md](resilience.md)." },
 	{ FAULT_ID_LEDGER_UNAVAILABLE, "The gateway itself", "" },
 };
 /* clang-format on */
