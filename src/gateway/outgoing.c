@@ -221,6 +221,47 @@ void relay_last_words(struct exchange *x, struct outgoing *out)
 	exchange_answered(x);
 }
 
+/* An error behind a provider's own events, where these have numbers: its number is the
+ * next, its answer is theirs. */
+static void add_numbered(const struct exchange *x, const struct attempt *a, fault_t why,
+                         str text, struct buf *to)
+{
+	bool has_log = a->given && !a->given->lost;
+	str id = str_of(a->tap.id, a->tap.id_len);
+	struct emit_mark place = { 0 };
+	struct emitter e;
+
+	if (has_log)
+		place = a->given->place;
+	else
+		a->wire->mark(a->tap.reader, &place);
+	str_skip(&id, STR("resp_"));
+	if (!id.len)
+		id = STR("failed");
+	emit_init(&e, a->wire->emit, to, true);
+	e.started = true;
+	e.seed = id;
+	e.model = str_of(a->tap.model, a->tap.model_len);
+	e.created = (uint64_t)(x->began_wall / USEC_SEC);
+	e.head = has_log ? buf_str(&a->given->head) : STR_NONE;
+	e.sequence = place.number;
+	emit_fault(&e, why, text);
+	emit_done(&e);
+}
+
+static void add_fault(const struct exchange *x, fault_t why, str text, struct buf *to)
+{
+	const struct attempt *a = x->attempt;
+	struct lane *l = x->resume ? x->resume->lane : a ? a->lane : NULL;
+
+	if (l && l->begun)
+		lane_fault(x, l, why, text, to);
+	else if (a && a->wire->mark && a->tap.reader && a->answer_bytes)
+		add_numbered(x, a, why, text, to);
+	else
+		x->endpoint->wire->write_stream_fault(to, why, text);
+}
+
 void relay_break(struct exchange *x, fault_t why, str detail)
 {
 	struct attempt *a = x->attempt;
@@ -236,11 +277,7 @@ void relay_break(struct exchange *x, fault_t why, str detail)
 		buf_addf(&text, ": %.*s", STR_ARG(detail));
 	outgoing_init(&out);
 	out.text.limit = LAST_WORDS_MOST;
-	struct lane *l = x->resume ? x->resume->lane : a ? a->lane : NULL;
-	if (l && l->begun)
-		lane_fault(x, l, why, buf_str(&text), &out.text);
-	else
-		x->endpoint->wire->write_stream_fault(&out.text, why, buf_str(&text));
+	add_fault(x, why, buf_str(&text), &out.text);
 	buf_free(&text);
 	if (out.text.over || !out.text.len) {
 		buf_free(&out.text);

@@ -271,6 +271,9 @@ static bool end_answer(struct http_conn *c, struct bytes *in)
 		enter(c, CONN_IDLE);
 		return true;
 	}
+	sock_send_posted(&c->sock);
+	if (is_writing(c)) /* it comes back when the client has read */
+		return false;
 	/* With TLS the end has to be said: an EOF alone is a cut. */
 	bool is_quiet = in->len == 0 && c->body.done && !c->sock.may_read && !c->sock.ssl;
 	in->len = 0;

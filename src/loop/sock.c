@@ -188,10 +188,15 @@ ssize_t sock_io_writev(struct sock *s, const struct iovec *iov, int count)
 	return taken;
 }
 
-ssize_t sock_writev(struct sock *s, const struct iovec *iov, int count)
+void sock_send_posted(struct sock *s)
 {
 	if (s->posted)
 		outbox_send(s->loop);
+}
+
+ssize_t sock_writev(struct sock *s, const struct iovec *iov, int count)
+{
+	sock_send_posted(s);
 	return s->ssl ? sock_tls_writev(s, iov, count) : sock_io_writev(s, iov, count);
 }
 
@@ -234,8 +239,7 @@ void sock_end(struct sock *s)
 {
 	if (!sock_is_open(s) || s->ending)
 		return;
-	if (s->posted)
-		outbox_send(s->loop);
+	sock_send_posted(s);
 	s->ending = true;
 	if (s->ssl)
 		sock_tls_end(s);
@@ -247,8 +251,7 @@ void sock_close(struct sock *s)
 {
 	if (!sock_is_open(s))
 		return;
-	if (s->posted)
-		outbox_send(s->loop);
+	sock_send_posted(s);
 	loop_forget(s->loop, &s->io);
 	list_remove(&s->trouble);
 	if (s->ssl)

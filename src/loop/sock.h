@@ -69,8 +69,11 @@ ssize_t sock_writev(struct sock *s, const struct iovec *iov, int count);
  * the turn is over, and count as taken until then.  Closing sends them first; a failure
  * is told by on_event. */
 ssize_t sock_post(struct sock *s, const struct iovec *iov, int count);
-/* Everything that was taken is in the kernel's hands or in the outbox, so that closing
- * loses nothing; else the rest goes by itself before the next on_event. */
+/* What was posted goes now: whoever closes next has to know what the kernel had no room
+ * for. */
+void sock_send_posted(struct sock *s);
+/* Everything that was taken is in the kernel's hands or in the outbox; else the rest goes
+ * by itself before the next on_event.  Closing loses such a rest. */
 static inline bool sock_is_sent(const struct sock *s)
 {
 	return s->unsent.len == 0;

@@ -360,9 +360,6 @@ static fault_t read_object(struct chat_reader *rd, str name, struct json_value r
 
 	for (struct json_iter it = json_iter(root); json_next(&it, &m);)
 		read_member(&e, &m);
-	rd->own[SEEN_PART_END] = part_of(e.type);
-	if (e.has_number)
-		rd->own[SEEN_NUMBER] = e.number + 1;
 	type = json_has_text(e.type) ? chat_text_in(scratch, e.type) : name;
 	if (is_error(type, &e)) {
 		bool is_nested = e.error.type == JSON_OBJECT || json_has_text(e.error);
@@ -372,7 +369,13 @@ static fault_t read_object(struct chat_reader *rd, str name, struct json_value r
 	}
 	if (!type.len)
 		return FAULT_UPSTREAM_MALFORMED;
-	return take_event(rd, to, type, &e) ? NULL : FAULT_UPSTREAM_MALFORMED;
+	if (!take_event(rd, to, type, &e))
+		return FAULT_UPSTREAM_MALFORMED;
+	/* Of those that the client gets: a broken one, or an error, may become ours. */
+	rd->own[SEEN_PART_END] = part_of(e.type);
+	if (e.has_number)
+		rd->own[SEEN_NUMBER] = e.number + 1;
+	return NULL;
 }
 
 fault_t responses_read_event(struct chat_reader *rd, str name, str data,

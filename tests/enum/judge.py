@@ -16,9 +16,7 @@ import fold
 
 # What the gateway is known to do and still has to learn; told, not counted.
 KNOWN = re.compile("|".join((
-    "F10: sequence_number [0#] of error",       # Responses: sealed thoughts cut, nobody may go on
     "F20: repeated rows",                       # see Judge.success
-    "F11: a slow client",                       # Gemini: closed before the client has read the error
     "S.: a whole call that waits",              # Gemini, from another format: given with the next event only
     "F10: content behind the finish",           # Gemini: an error event behind the finish
     "F10: an item is open at the end",          # Responses: text added to a part that was done

@@ -455,3 +455,24 @@ TEST(a_client_that_goes_cancels_its_provider)
 	world_end(&w);
 	buf_free(&request);
 }
+
+/* Its connection is closed when it has been sent everything, however little it takes. */
+TEST(a_closing_client_that_reads_slowly_gets_all_of_its_answer)
+{
+	struct sim_line line = { .room = 50 };
+	struct world w;
+
+	if (!world_begin(&w, 1))
+		return;
+	connect_client(&w);
+	sim_send(w.client, STR("GET /nothing HTTP/1.1\r\nHost: localhost\r\n"
+	                       "Connection: close\r\n\r\n"));
+	sim_set_peer_line(w.client, &line);
+	do
+		run(&w, USEC_MS);
+	while (sim_recv_some(w.client, &w.seen, 30) > 0);
+	CHECK(str_has(buf_str(&w.seen), STR("\"unknown_url\"}}")));
+	CHECK(sim_saw_fin(w.client));
+	sim_close(w.client);
+	world_end(&w);
+}

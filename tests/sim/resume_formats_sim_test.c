@@ -389,7 +389,7 @@ static bool world_begin(struct world *w)
 }
 
 static struct sim_peer *ask(struct world *w, enum wire_format format, unsigned a,
-                            unsigned b, bool as_array)
+                            unsigned b, bool as_array, const char *headers)
 {
 	static const struct {
 		const char *path, *body;
@@ -431,9 +431,9 @@ static struct sim_peer *ask(struct world *w, enum wire_format format, unsigned a
 #pragma GCC diagnostic pop
 	buf_addf(&text,
 	         "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-	         "application/json\r\n"
+	         "application/json\r\n%s"
 	         "Content-Length: %zu\r\n\r\n",
-	         path, body.len);
+	         path, headers, body.len);
 	buf_add(&text, buf_str(&body));
 	sim_send(client, buf_str(&text));
 	gate_run(&w->gate, USEC_SEC);
@@ -566,7 +566,8 @@ static void try_cut_in(struct world *w, struct combination *c, const struct stre
 	const struct wire *client = wire_of(formats[c->client]), *wire;
 	struct buf p = BUF_LIMIT(KiB), seen = BUF_LIMIT(MiB), copy = BUF_LIMIT(MiB);
 	str bytes = str_first(buf_str(&s->bytes), cut ? s->ends[cut - 1] : 0);
-	struct sim_peer *from = ask(w, client->format, c->a, c->b, c->as_array), *peer;
+	struct sim_peer *from = ask(w, client->format, c->a, c->b, c->as_array, ""),
+	                *peer;
 	enum death how = (enum death)((cut + again + c->a + c->b) % DEATHS);
 	unsigned attempts = 0;
 	struct stream rest;
@@ -662,6 +663,44 @@ TEST(resume_for_a_client_of_gemini_arrays)
 		stream_done(&s);
 	}
 	CHECK(c.resumed > 30);
+}
+
+/* Nobody goes on and no log is kept: the error is still of that answer, and the next. */
+TEST(an_error_in_responses_has_the_next_number)
+{
+	const struct wire *wire = wire_of(WIRE_OPENAI_RESPONSES);
+	str text = str_from_z(pieces[0]);
+	struct stream s;
+
+	make_stream(&s, wire, "aaaaaaaa", &text, 1, true);
+	for (unsigned cut = 5; cut < s.count; cut++) {
+		/* An error of its own has its own number. */
+		enum death how = cut % 2 ? BY_FIN : BY_SILENCE;
+		struct buf seen = BUF_LIMIT(MiB);
+		const struct wire *asked;
+		struct sim_peer *from, *peer;
+		struct judged j;
+		struct world w;
+
+		if (!world_begin(&w))
+			break;
+		from = ask(&w, wire->format, 1, 1, false, "x-sluice-resume: off\r\n");
+		peer = accept_any(&w, &asked);
+		if (CHECK(peer))
+			answer(&w, peer, wire,
+			       str_first(buf_str(&s.bytes), s.ends[cut - 1]), how);
+		CHECK(!accept_any(&w, &asked));
+		sim_recv(from, &seen);
+		judge(&j, wire, &seen);
+		CHECK_STR_EQ(str_from_z(j.why), STR_NONE);
+		CHECK_INT(j.faults, 1);
+		sim_close(from);
+		gate_run(&w.gate, 2 * USEC_SEC);
+		buf_free(&j.text);
+		buf_free(&seen);
+		gate_end(&w.gate);
+	}
+	stream_done(&s);
 }
 
 #define FORMAT_TEST(name, n)                                                             \
