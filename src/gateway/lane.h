@@ -62,6 +62,11 @@ struct chat_sink *lane_sink(struct attempt *a);
 /* What the emitter has written goes to the client; `last`: the answer is complete. */
 void lane_pass_on(struct attempt *a, bool last);
 
+/* Members of the request which the answer repeats; of one that was read. */
+str lane_echo(const struct exchange *x);
+/* Stop sequences that the provider was not told: they are watched for on the way to
+ * `next`. */
+void lane_watch_stops(struct attempt *a, struct chat_sink *next);
 /* How many tokens the request may have, when no provider counts them. */
 uint64_t lane_guess(struct exchange *x);
 /* The request as read, when the exchange ends. */
