@@ -277,8 +277,10 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	a->x->worker->counts.events++;
 	if (l->verbatim) {
 		resume_note(a, event->name, event->data, &found);
-		if (!found.is_broken && !found.is_error)
+		if (!found.is_broken && !found.is_error && !found.strip)
 			add_item(l, event->data);
+		if (found.is_end)
+			buf_add(&l->out, STR("]"));
 	}
 	if (found.is_meaningful)
 		attempt_progress(a);

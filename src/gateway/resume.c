@@ -468,6 +468,8 @@ struct lane *resume_take(struct attempt *a)
 	          x->chat->stop_count, &a->given->sink);
 	r->seam.text_block = r->sum.text_block;
 	r->seam.shift = r->sum.next_block;
+	r->seam.is_told = r->text.len && a->lane->e.ops->is_told &&
+	                  a->lane->e.ops->is_told(&a->lane->e);
 	/* In these formats all thoughts are one text, and a seal is of all of it. */
 	r->seam.drops_seals = r->sum.has_reasoning && !r->sum.has_text &&
 	                      (x->endpoint->wire->format == WIRE_OPENAI_CHAT ||

@@ -57,7 +57,8 @@ struct chat_event {
 	struct chat_seal seal;
 	struct chat_citation cite;
 	enum chat_finish finish;
-	fault_t why; /* FAULT: STREAM_ERROR where nothing better is known */
+	fault_t why; /* FAULT: STREAM_ERROR where nothing better is known; END: of an
+	                error behind a whole answer, which is not for the client */
 	struct token_usage usage;
 	struct json_value raw; /* OPEN of FOREIGN: the whole block */
 };

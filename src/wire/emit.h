@@ -99,6 +99,8 @@ struct emit_ops {
 	void (*end)(struct emitter *e);
 	/* Is it where another's stream has broken off?  May be NULL. */
 	bool (*adopted)(struct emitter *e, const struct emit_mark *mark);
+	/* Was the text told as a whole, so that nothing may be added?  May be NULL. */
+	bool (*is_told)(struct emitter *e);
 	/* Ends an open stream with an error in the format's words; message is plain. */
 	void (*fault)(struct emitter *e, fault_t why, str message);
 };

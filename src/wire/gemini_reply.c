@@ -368,11 +368,41 @@ static void read_candidate(struct chat_reader *rd, struct json_value candidate,
 
 /* ---- answers ---- */
 
-static void push_fault(struct json_value error, struct chat_sink *to)
+/* Every candidate has its finish. */
+static bool is_whole(const struct chat_reader *rd)
+{
+	for (unsigned i = 0; i < CHOICES_MOST; i++) {
+		if (rd->slots[i].key && get_finish(rd, i) == FINISH_NONE)
+			return false;
+	}
+	return rd->finished;
+}
+
+/* `late`: the event at hand is no part of the answer. */
+static void push_end(struct chat_reader *rd, struct chat_sink *to, fault_t late)
+{
+	for (unsigned i = 0; i < CHOICES_MOST; i++) {
+		if (rd->slots[i].key && !(rd->slots[i].flags & IS_TOLD))
+			push_finish(rd, to, i);
+	}
+	if (rd->has_usage)
+		chat_push(to,
+		          &(struct chat_event){ .kind = CHAT_USAGE, .usage = rd->usage });
+	rd->ended = true;
+	chat_push(to, &(struct chat_event){ .kind = CHAT_END, .why = late });
+}
+
+static void read_error(struct chat_reader *rd, struct json_value error,
+                       struct chat_sink *to)
 {
 	struct complaint c = { .format = WIRE_GEMINI, .text = error.raw };
 	struct chat_event e = { .kind = CHAT_FAULT, .why = complaint_fault(&c) };
 
+	if (is_whole(rd)) { /* an error changes nothing any more */
+		push_end(rd, to, e.why);
+		return;
+	}
+	rd->ended = true;
 	e.text = error.type == JSON_STRING ? text_of(error)
 	                                   : text_of(json_get(error, STR("message")));
 	chat_push(to, &e);
@@ -414,8 +444,7 @@ static fault_t read_answer(struct chat_reader *rd, struct json_value root,
 	if (root.type != JSON_OBJECT)
 		return FAULT_UPSTREAM_MALFORMED;
 	if (error.type == JSON_OBJECT || error.type == JSON_STRING) {
-		rd->ended = true;
-		push_fault(error, to);
+		read_error(rd, error, to);
 		return NULL;
 	}
 	if (candidates.type != JSON_ARRAY && feedback.type != JSON_OBJECT &&
@@ -461,28 +490,11 @@ fault_t gemini_read_event(struct chat_reader *rd, str name, str data,
 	return read_body(rd, data, to);
 }
 
-static void push_end(struct chat_reader *rd, struct chat_sink *to)
-{
-	for (unsigned i = 0; i < CHOICES_MOST; i++) {
-		if (rd->slots[i].key && !(rd->slots[i].flags & IS_TOLD))
-			push_finish(rd, to, i);
-	}
-	if (rd->has_usage)
-		chat_push(to,
-		          &(struct chat_event){ .kind = CHAT_USAGE, .usage = rd->usage });
-	rd->ended = true;
-	chat_push(to, &(struct chat_event){ .kind = CHAT_END });
-}
-
 bool gemini_read_eof(struct chat_reader *rd, struct chat_sink *to)
 {
-	if (rd->ended || !rd->finished)
+	if (rd->ended || !is_whole(rd))
 		return false;
-	for (unsigned i = 0; i < CHOICES_MOST; i++) {
-		if (rd->slots[i].key && get_finish(rd, i) == FINISH_NONE)
-			return false;
-	}
-	push_end(rd, to);
+	push_end(rd, to, NULL);
 	return true;
 }
 
@@ -501,6 +513,6 @@ fault_t gemini_read_reply(struct chat_reader *rd, str body, struct chat_sink *to
 			set_finish(rd, i, FINISH_STOP);
 		}
 	}
-	push_end(rd, to);
+	push_end(rd, to, NULL);
 	return NULL;
 }

@@ -455,6 +455,14 @@ static bool on_adopted(struct emitter *e, const struct emit_mark *mark)
 	return true;
 }
 
+/* Behind it a text would be another message, and clients take the last one for all. */
+static bool is_told(struct emitter *e)
+{
+	const struct emit_block *b = newest_item(e);
+
+	return b && responses_is_message(b) && !e->own[OWN_MESSAGE];
+}
+
 const struct emit_ops responses_emit = {
 	.whole_kinds = 1 << CHAT_IMAGE,
 	.keeps = true,
@@ -466,5 +474,6 @@ const struct emit_ops responses_emit = {
 	.close = on_close,
 	.end = on_end,
 	.adopted = on_adopted,
+	.is_told = is_told,
 	.fault = on_fault,
 };

@@ -70,12 +70,22 @@ str seam_anchor(str p)
 
 /* ---- what goes through ---- */
 
+static void refuse(struct seam *s)
+{
+	s->state = SEAM_REFUSED;
+	buf_free(&s->held);
+}
+
 static void say(struct seam *s, jstr text)
 {
 	const struct chat_event e = { .kind = CHAT_PIECE,
 		                      .block = s->text_block,
 		                      .text = text };
 
+	if (text.len && s->is_told) {
+		refuse(s);
+		return;
+	}
 	s->said_bytes += text.len;
 	if (text.len)
 		chat_push(s->next, &e);
@@ -85,12 +95,6 @@ static void let_go(struct seam *s)
 {
 	s->is_settled = true;
 	say(s, buf_str(&s->held));
-	buf_free(&s->held);
-}
-
-static void refuse(struct seam *s)
-{
-	s->state = SEAM_REFUSED;
 	buf_free(&s->held);
 }
 
@@ -454,6 +458,8 @@ static void take_behind(struct seam *s, const struct chat_event *e)
 	}
 	if (!s->is_settled && (e->kind == CHAT_OPEN || e->kind == CHAT_CLOSE))
 		seam_settle(s);
+	if (s->is_told && e->kind == CHAT_OPEN && e->what == CHAT_TEXT)
+		refuse(s);
 	if (s->state != SEAM_CLOSED ||
 	    (e->kind == CHAT_SEALED && (s->drops_seals || s->left_out)))
 		return;

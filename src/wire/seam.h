@@ -55,6 +55,7 @@ struct seam {
 	/* set by the owner after seam_init */
 	unsigned text_block;     /* the block that goes on, by its number for `next` */
 	unsigned shift;          /* added to the numbers of all others */
+	bool is_told;            /* P was told as a whole: no text may follow */
 	bool drops_seals;        /* what seals the thoughts of S is not for this client */
 	uint64_t given_tokens;   /* what the client has, roughly */
 	size_t least;            /* bytes of the tail that proves something */

@@ -120,6 +120,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		break;
 	case CHAT_END:
 		t->done = s->found->is_end = true;
+		s->found->strip |= e->why != NULL;
 		break;
 	case CHAT_ODD:
 		tap_odd(t, e->name);

@@ -74,7 +74,8 @@ struct tap_event {
 	bool is_error;      /* the provider reports a failure inside its stream */
 	bool is_broken; /* not JSON, or doubly keyed: never to be passed on in silence */
 	bool is_end;    /* nothing of the format follows */
-	bool strip;     /* asked for by us alone: not for the client */
+	bool strip;     /* asked for by us alone, or an error too late: not for the client
+	                 */
 	bool is_again;  /* like the one before it but for `text`: nothing else was read */
 	bool is_framed; /* the next one may be like this one */
 	str text;       /* of one that is_again, raw JSON text without quotes */

@@ -18,8 +18,6 @@ import fold
 KNOWN = re.compile("|".join((
     "F20: repeated rows",                       # see Judge.success
     "S.: a whole call that waits",              # Gemini, from another format: given with the next event only
-    "F10: content behind the finish",           # Gemini: an error event behind the finish
-    "F10: an item is open at the end",          # Responses: text added to a part that was done
 )))
 
 # These give an answer of their own when they are asked afresh.

@@ -167,11 +167,17 @@ TEST(gemini_reads_a_stream)
 	stream(events, 1, false); /* cut off */
 	stream(events, 0, false);
 	static const str failing[] = {
+		STR_INIT("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]"
+		         "}"),
+		STR_INIT("{\"error\":{\"code\":503,\"message\":\"overloaded\"}}"),
+	};
+	CHECK_STR(stream(failing, 2, false), "open 0 kind0\npiece a\nfault overloaded\n");
+	static const str late[] = {
 		STR_INIT("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},"
 		         "\"finishReason\":\"STOP\"}]}"),
 		STR_INIT("{\"error\":{\"code\":503,\"message\":\"overloaded\"}}"),
 	};
-	CHECK_STR(stream(failing, 2, false), "open 0 kind0\npiece a\nfault overloaded\n");
+	CHECK_STR(stream(late, 2, false), "open 0 kind0\npiece a\nfinish 1\nend\n");
 	static const str two[] = {
 		STR_INIT(
 		        "{\"candidates\":[{\"index\":1,\"content\":{\"parts\":[{\"text\":"

@@ -457,3 +457,27 @@ TEST(whatever_comes_is_cut_lawfully_or_refused)
 	}
 	CHECK(closed > 1000 && refused > 1000);
 }
+
+/* Where no text may follow, only the proof and what is no text goes through. */
+TEST(seam_adds_no_text_to_one_that_was_told_as_a_whole)
+{
+	static const char p[] = "Once there was a quick brown fox who slept.";
+	struct rig r;
+
+	for (int more = 0; more < 3; more++) {
+		begin(&r, SEAM_ANCHOR, p, NULL, 0);
+		r.seam.is_told = true;
+		push(&r, CHAT_OPEN, 0, STR_NONE);
+		say(&r, seam_anchor(str_from_z(p)));
+		if (more == 1)
+			say(&r, STR(" And so on."));
+		push(&r, CHAT_CLOSE, 0, STR_NONE);
+		if (more == 2)
+			push(&r, CHAT_OPEN, 1, STR_NONE);
+		finish(&r);
+		CHECK_INT(r.seam.state, more ? SEAM_REFUSED : SEAM_CLOSED);
+		CHECK_INT(r.ended, !more);
+		CHECK(!str_has(buf_str(&r.out), STR("And")));
+		done(&r);
+	}
+}
