@@ -314,9 +314,11 @@ void exchange_commit(struct attempt *a)
 	x->hold_until = USEC_NEVER;
 	pinned_remember(a);
 	/* Without resume nothing will be sent again. */
+	if (x->chat)
+		return; /* it borrows from the body, and the emitter asks it to the end */
 	if (!x->may_resume && x->body_whole)
 		retained_free(&x->body);
-	else if (!x->chat) /* which borrows from it */
+	else
 		retained_settle(&x->body);
 }
 

@@ -331,7 +331,8 @@ static int drill_with(struct drill *d, const char *path)
 	int code = EXIT_CONFIG;
 
 	config_notes_print(&notes, source.path, &said);
-	fwrite(said.ptr, 1, said.len, stderr);
+	if (said.len)
+		fwrite(said.ptr, 1, said.len, stderr);
 	buf_free(&said);
 	if (config) {
 		d->world.config = config;

@@ -71,7 +71,8 @@ static void serve_one(const struct scene *s, unsigned attempt, enum format f, st
 	}
 	buf_add(&json, STR("]}\n"));
 	fwrite(json.ptr, 1, json.len, stdout);
-	fwrite(r.wire.ptr, 1, r.wire.len, stdout);
+	if (r.wire.len)
+		fwrite(r.wire.ptr, 1, r.wire.len, stdout);
 	fflush(stdout);
 	buf_free(&json);
 	buf_free(&r.wire);
