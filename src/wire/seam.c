@@ -56,13 +56,30 @@ static size_t word_begin(str p, size_t at)
 	return at;
 }
 
+/* Rows that are the same, one behind the other: would the next one look like this tail
+ * said again?  Then it proves nothing. */
+static bool is_row(str tail)
+{
+	size_t period = 1, next = tail.len;
+
+	while (period <= tail.len / 2 &&
+	       memcmp(tail.ptr, tail.ptr + period, tail.len - period) != 0)
+		period++;
+	if (period > tail.len / 2)
+		return false;
+	while (next < tail.len + period && is_blank(tail.ptr[next % period]))
+		next++;
+	return next % period == 0;
+}
+
 str seam_anchor(str p)
 {
 	for (size_t chars = SEAM_ANCHOR_CHARS; chars <= SEAM_ANCHOR_MOST; chars += 20) {
 		size_t at = place_before_end(p, chars);
 
 		at = word_begin(p, at);
-		if (utf8_count(str_from(p, at)) >= SEAM_CERTAIN && is_unique(p, at))
+		if (utf8_count(str_from(p, at)) >= SEAM_CERTAIN && is_unique(p, at) &&
+		    !is_row(str_from(p, at)))
 			return str_from(p, at);
 	}
 	return STR_NONE;

@@ -176,16 +176,25 @@ TEST(what_is_no_proof_is_refused)
 TEST(a_tail_that_stands_in_two_places_proves_nothing)
 {
 	const char rows[] = "Table:\n| one row of many |\n| one row of many |\n";
+	const char apart[] = "Table:\n| one row of many that has some length |\n"
+	                     "Between\n| one row of many that has some length |\n";
 
 	CASE(SEAM_ANCHOR, rows, "| one row of many |\\n| two |", "-");
+	/* repeated, or the next ones? */
 	CASE(SEAM_ANCHOR, rows, "| one row of many |\\n| one row of many |\\n| two |",
-	     "| two |<1>");
+	     "-");
 	CASE(SEAM_ANCHOR, rows,
 	     "Table:\\n| one row of many |\\n| one row of many |\\n| two |",
 	     "| two |<1>");
 	/* the anchor reaches back until it is unique */
-	CHECK_STR(seam_anchor(str_from_z(rows)),
-	          "| one row of many |\n| one row of many |\n");
+	CHECK(str_has(seam_anchor(str_from_z(apart)), STR("Between\n|")));
+	/* and out of rows that would begin as the next one does */
+	CHECK_STR_EQ(seam_anchor(str_from_z(rows)), str_from_z(rows));
+	CHECK_STR_EQ(seam_anchor(str_of(rows, sizeof(rows) - 2)),
+	             str_of(rows, sizeof(rows) - 2));
+	CHECK_STR(seam_anchor(STR("Table:\n| one row of many |\n| one row of many |\n| "
+	                          "one row")),
+	          "row of many |\n| one row of many |\n| one row");
 	CHECK_INT(
 	        seam_anchor(STR("ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha "
 	                        "ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha "
