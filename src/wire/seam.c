@@ -363,13 +363,19 @@ static void prove_blank(struct seam *s, str c, jstr from, jstr rest)
 			close_seam(s, s->p.len, rest);
 		return;
 	}
-	/* A pair whose first half has gone by cannot be said any more. */
-	if (is_blank(c.ptr[0]) || (c.len == 4 && from.len - rest.len == 6)) {
+	if (is_blank(c.ptr[0])) {
 		refuse(s);
 		return;
 	}
+	/* The first half of a pair may have come in an earlier piece. */
+	struct buf all = s->held;
+
+	s->held = (struct buf){ 0 };
 	s->chars = (struct jchars){ 0 };
-	close_seam(s, s->p.len, from);
+	all.limit = all.len + from.len;
+	buf_add(&all, from);
+	close_seam(s, s->p.len, buf_str(&all));
+	buf_free(&all);
 }
 
 static void take_text(struct seam *s, jstr text)
@@ -400,6 +406,10 @@ static void take_text(struct seam *s, jstr text)
 		else
 			prove(s, str_of(c, n), rest);
 		from = rest;
+	}
+	if (is_blank_p && s->state == SEAM_OPEN && s->chars.high) {
+		s->held.limit = TEXT_MOST;
+		buf_add(&s->held, from);
 	}
 }
 
