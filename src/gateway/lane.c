@@ -347,12 +347,11 @@ static void reply(struct attempt *a)
 	relay_unary_send(a, buf_str(&l->out));
 }
 
-/* Is there anything for the client?  A call that waits may still be replaced. */
+/* Is there anything for the client?  What the emitter still keeps, a call that is not
+ * whole or for Gemini has not ended, may be replaced. */
 static bool has_something(struct attempt *a, const struct turn *t)
 {
-	if (t->ended || a->lane->out.len)
-		return true;
-	return a->first_token && !resume_is_on(a) && !resume_holds_all(a);
+	return t->ended || a->lane->out.len;
 }
 
 static void turn_over(struct attempt *a, struct turn *t)
