@@ -21,9 +21,9 @@ uint64_t **ask_marks_new(const struct board *b, const struct config *c)
 	return marks;
 }
 
-void ask_marks_free(uint64_t ***pm, const struct config *c)
+void ask_marks_free(uint64_t ***at, const struct config *c)
 {
-	uint64_t **marks = move(*pm);
+	uint64_t **marks = move(*at);
 
 	for (unsigned i = 0; marks && i < c->provider_count; i++)
 		free(marks[i]);

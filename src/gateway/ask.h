@@ -18,7 +18,7 @@ struct ask {
 
 /* Marks of all keys of a configuration, for board_mark; of each provider one at least. */
 uint64_t **ask_marks_new(const struct board *b, const struct config *c);
-void ask_marks_free(uint64_t ***marks, const struct config *c);
+void ask_marks_free(uint64_t ***at, const struct config *c);
 /* The health of all targets of routes with their provider's first key, by number; for
  * free(). */
 struct health *ask_targets_new(struct board *b, uint64_t *const *marks,

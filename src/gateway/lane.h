@@ -49,7 +49,7 @@ void lane_whole(struct attempt *a, str body);
 void lane_fault(const struct exchange *x, struct lane *l, fault_t why, str message,
                 struct buf *to);
 void lane_free(struct attempt *a);
-void lane_delete(struct lane **l);
+void lane_delete(struct lane **at);
 /* A lane for an answer of the pass lane that has died: the emitter is brought to where
  * the client is.  NULL: it cannot be. */
 struct lane *lane_adopt(struct attempt *a);

@@ -3,6 +3,7 @@
  * The emitter has said everything the client knows, so nothing here writes a format. */
 #include "gateway/resume.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
@@ -352,6 +353,7 @@ static bool go_to_next(struct exchange *x)
 {
 	struct resume *r = x->resume;
 
+	assert(r);
 	x->retry_at = 0;
 	if (r->sent >= RESUMES_MOST || !x->client || !claim_place(x))
 		return false;

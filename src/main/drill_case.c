@@ -21,7 +21,9 @@ enum { ROWS_MOST = 64 };
 
 static bool make_dir(char path[64], struct buf *why)
 {
-	strcpy(path, "/tmp/sluice-drill-XXXXXX");
+	static const char form[] = "/tmp/sluice-drill-XXXXXX";
+
+	memcpy(path, form, sizeof(form));
 	if (mkdtemp(path))
 		return true;
 	buf_addf(why, "%s: %s", path, strerror(errno));

@@ -191,7 +191,7 @@ static void take_two(const struct ranking *r, uint8_t *order, unsigned ready, in
 	unsigned two = draw(r, order, ready, chance >> 24);
 
 	/* They are sorted, so the one that stands before is the better one. */
-	if (one == two)
+	if (one == two && ready > 1)
 		two = (two + 1 + (unsigned)(chance >> 48) % (ready - 1)) % ready;
 	to_front(order, min_of(one, two));
 }

@@ -308,6 +308,7 @@ static fault_t write_body(struct anthropic_writing *c, struct buf *to, str *ret_
 	}
 	if (r->form == FORM_SCHEMA && !(c->bits & CLAUDE_SCHEMA) && !c->counting &&
 	    !chat_schema_to_tool(r)) {
+		c->w = NULL;
 		*ret_detail = STR("this model takes no JSON schema for its answer, and "
 		                  "only an object can be a tool's arguments instead");
 		return FAULT_NOT_OFFERED;
