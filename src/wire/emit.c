@@ -195,7 +195,7 @@ static void on_piece(struct emitter *e, struct emit_choice *c,
 	is_whole_kind = emit_is_held_whole(e, b);
 	b->bytes += ev->text.len;
 	if (b->what == CHAT_CALL && (!b->is_custom || b->is_wrapped))
-		emit_follow_arguments(b, ev->text);
+		args_end_follow(&b->args, ev->text);
 	if (is_first && !b->opened)
 		emit_advance(e, c); /* its turn may have come */
 	if (!e->streams || e->ops->keeps || c->open != b || is_whole_kind)

@@ -12,6 +12,7 @@
  * With `streams` false nothing is written before the end; then wire->write_reply has all
  * blocks in e.choices. */
 #pragma once
+#include "wire/args_end.h"
 #include "wire/chat_event.h"
 
 enum { EMIT_CHOICES = 16, EMIT_KEPT_MOST = 16 * MiB };
@@ -38,11 +39,9 @@ struct emit_block {
 	struct chat_citation *citations, *last_citation;
 	struct json_value logprobs; /* of a whole reply: all items, joined */
 	struct buf logprobs_text;
-	str raw; /* FOREIGN */
-	/* of a CALL: how far its arguments' JSON is */
-	uint32_t depth;
-	bool in_string, after_backslash, is_complete;
-	bool is_wrapped; /* a custom tool that was offered as a function */
+	str raw;              /* FOREIGN */
+	struct args_end args; /* of a CALL: how far its arguments' JSON is */
+	bool is_wrapped;      /* a custom tool that was offered as a function */
 };
 
 struct emit_choice {

@@ -9,8 +9,6 @@
  * whole JSON stays open, and what opens meanwhile waits. */
 #include "wire/emit_private.h"
 
-#include "codec/text.h"
-
 bool emit_has_kind(unsigned set, enum chat_kind kind)
 {
 	return set >> kind & 1;
@@ -43,56 +41,6 @@ void emit_hold(struct emitter *e, struct buf *to, str text)
 	e->held += text.len;
 	if ((e->held > EMIT_KEPT_MOST || !buf_add(to, text)) && !e->why)
 		e->why = FAULT_UPSTREAM_LARGE;
-}
-
-/* ---- arguments ---- */
-
-static void look_at_char(struct emit_block *b, char c)
-{
-	if (b->after_backslash) {
-		b->after_backslash = false;
-	} else if (b->in_string) {
-		b->after_backslash = c == '\\';
-		b->in_string = c != '"';
-	} else if (c == '"') {
-		b->in_string = true;
-	} else if (c == '{' || c == '[') {
-		b->depth++;
-	} else if ((c == '}' || c == ']') && b->depth && --b->depth == 0) {
-		b->is_complete = true;
-	}
-}
-
-/* What an escape inside a JSON string stands for, as far as it matters here. */
-static char unescape(str text, size_t *at)
-{
-	char c = *at + 1 < text.len ? text.ptr[*at + 1] : '\\';
-	uint64_t code;
-
-	*at += 2;
-	if (c == '"' || c == '\\' || c == '/')
-		return c;
-	if (c != 'u')
-		return ' ';
-	*at += 4;
-	if (*at <= text.len && hex_to_u64(str_of(text.ptr + *at - 4, 4), &code) &&
-	    code < 128)
-		return (char)code;
-	return '?';
-}
-
-/* Follows the JSON text of a call's arguments to its end. */
-void emit_follow_arguments(struct emit_block *b, jstr text)
-{
-	for (size_t at = 0; at < text.len;) {
-		char c = text.ptr[at];
-
-		if (c == '\\')
-			c = unescape(text, &at);
-		else
-			at++;
-		look_at_char(b, c);
-	}
 }
 
 /* ---- writing one block ---- */
@@ -214,7 +162,7 @@ void emit_finish_block(struct emitter *e, struct emit_choice *c, struct emit_blo
 void emit_end_for_next(struct emitter *e, struct emit_choice *c)
 {
 	for (struct emit_block *b = c->first; b; b = b->next) {
-		bool is_in_middle = b->what == CHAT_CALL && !b->is_complete;
+		bool is_in_middle = b->what == CHAT_CALL && !b->args.is_whole;
 
 		if (!b->whole && !b->skipped && !is_in_middle)
 			emit_finish_block(e, c, b);

@@ -10,8 +10,6 @@ void *emit_keep_new(struct emitter *e, size_t size);
 str emit_keep_copy(struct emitter *e, str s);
 /* Adds to a text of a block; e->why when all of them are too much. */
 void emit_hold(struct emitter *e, struct buf *to, str text);
-/* Follows the JSON text of a call's arguments to its end. */
-void emit_follow_arguments(struct emit_block *b, jstr text);
 /* The beginning of the answer, once. */
 void emit_start(struct emitter *e);
 void emit_write_piece(struct emitter *e, struct emit_block *b, jstr text,

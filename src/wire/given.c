@@ -150,22 +150,6 @@ static void record(struct given *g, const struct chat_event *e)
 
 /* ---- calls that wait ---- */
 
-static void look_at_char(struct given_call *c, char ch)
-{
-	if (c->after_backslash) {
-		c->after_backslash = false;
-	} else if (c->in_string) {
-		c->after_backslash = ch == '\\';
-		c->in_string = ch != '"';
-	} else if (ch == '"') {
-		c->in_string = true;
-	} else if (ch == '{' || ch == '[') {
-		c->depth++;
-	} else if ((ch == '}' || ch == ']') && c->depth && --c->depth == 0) {
-		c->is_whole = true;
-	}
-}
-
 static struct given_call *find_call(struct given *g, unsigned block)
 {
 	for (unsigned i = 0; i < g->calls_open; i++) {
@@ -184,15 +168,11 @@ static void end_call(struct given *g, struct given_call *c)
 static void follow(struct given *g, const struct chat_event *e)
 {
 	struct given_call *c = find_call(g, e->block);
-	struct jchars chars = { 0 };
-	jstr rest = e->text;
-	char out[JCHAR_MOST];
 
 	if (!c)
 		return;
-	while (jchars_next(&chars, &rest, out) > 0)
-		look_at_char(c, out[0]);
-	if (c->is_whole)
+	args_end_follow(&c->args, e->text);
+	if (c->args.is_whole)
 		end_call(g, c);
 }
 

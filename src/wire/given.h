@@ -33,8 +33,7 @@ struct given_event {
 /* A call whose arguments are followed to their end. */
 struct given_call {
 	uint32_t block;
-	uint32_t depth;
-	bool in_string, after_backslash, is_whole;
+	struct args_end args;
 };
 
 enum { GIVEN_CALLS = 16 };
