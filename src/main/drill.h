@@ -41,6 +41,8 @@ struct drill_world {
 /* False: *why says why not. */
 must_check bool drill_world_init(struct drill_world *w, struct buf *why);
 void drill_world_done(struct drill_world *w);
+/* Where a format usually is: before its own path, for clients and providers alike. */
+str drill_base_path(enum wire_format format);
 /* The configuration once more, bent: mocks for providers, loopback, open, one worker, its
  * data in `dir`.  `victim` (an index; or -1) is at the port that `how` says.  The route's
  * target `first` is tried first where the strategy does not say who is.  NULL: said. */

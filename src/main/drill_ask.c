@@ -85,10 +85,7 @@ static bool write_body(const struct drill_ask *ask, struct buf *to, struct buf *
 
 static void write_path(const struct drill_ask *ask, struct buf *to)
 {
-	buf_add(to, ask->wire->format == WIRE_GEMINI    ? STR("/v1beta")
-	            : ask->wire->format == WIRE_COHERE  ? STR("/v2")
-	            : ask->wire->format == WIRE_BEDROCK ? STR_NONE
-	                                                : STR("/v1"));
+	buf_add(to, drill_base_path(ask->wire->format));
 	if (ask->wire->write_path)
 		ask->wire->write_path(OP_CHAT, ask->model, ask->stream, to);
 	else

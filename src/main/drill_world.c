@@ -86,7 +86,7 @@ void drill_world_done(struct drill_world *w)
 
 /* ---- the configuration ---- */
 
-static str base_path(enum wire_format format)
+str drill_base_path(enum wire_format format)
 {
 	switch (format) {
 	case WIRE_GEMINI:
@@ -114,7 +114,7 @@ static void bend_provider(struct config *c, struct provider *p, const struct net
 	buf_addf(&port, "127.0.0.1:%u", p->port);
 	p->authority = arena_copy(&c->arena, buf_str(&port));
 	buf_free(&port);
-	p->base_path = base_path(p->format);
+	p->base_path = drill_base_path(p->format);
 	p->query = STR_NONE;
 	p->api_version = STR_NONE;
 	p->auth = AUTH_BEARER;
