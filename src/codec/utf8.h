@@ -66,6 +66,12 @@ static inline uint32_t utf8_get(const char *at, size_t n)
 	return c;
 }
 
+/* Is c a byte that begins a character? */
+static inline bool utf8_begins(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
 /* Writes a character (no surrogate) and returns how many of the four bytes it took. */
 static inline size_t utf8_put(char to[4], uint32_t c)
 {

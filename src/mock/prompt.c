@@ -2,6 +2,7 @@
  *
  * Of a conversation three things matter: the last text of the user, whether a tool has
  * just answered, and how many tokens it all has. */
+#include "codec/utf8.h"
 #include "mock/text.h"
 
 enum {
@@ -100,7 +101,7 @@ static str say_back(struct call *c, str before, str text)
 	struct buf b = BUF_LIMIT(before.len + ECHO_MOST);
 	str all;
 
-	while (said.len < text.len && ((unsigned char)text.ptr[said.len] & 0xc0) == 0x80)
+	while (said.len < text.len && !utf8_begins(text.ptr[said.len]))
 		said.len--; /* not within a character */
 	buf_add(&b, before);
 	buf_add(&b, said);
@@ -219,7 +220,7 @@ static str find_anchor(str said, str user)
 		n--;
 	if (n < ANCHOR_LEAST)
 		n = min_of(said.len, (size_t)ANCHOR_USUAL);
-	while (n < said.len && ((unsigned char)said.ptr[said.len - n] & 0xc0) == 0x80)
+	while (n < said.len && !utf8_begins(said.ptr[said.len - n]))
 		n++; /* not within a character */
 	return str_from(said, said.len - n);
 }

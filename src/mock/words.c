@@ -1,4 +1,5 @@
 /* words.c - tokens as the mock provider counts them, and text to fill an answer with. */
+#include "codec/utf8.h"
 #include "mock/call.h"
 
 enum { TOKEN_MOST = 32 };
@@ -8,12 +9,6 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* Not the first byte of a UTF-8 character. */
-static bool goes_on(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
 bool words_next(str *text, str *ret)
 {
 	size_t n = 0, most = min_of(text->len, (size_t)TOKEN_MOST);
@@ -21,7 +16,7 @@ bool words_next(str *text, str *ret)
 	while (n < most && is_blank(text->ptr[n]))
 		n++;
 	while (n < text->len && !is_blank(text->ptr[n]) &&
-	       (n < TOKEN_MOST || goes_on(text->ptr[n])))
+	       (n < TOKEN_MOST || !utf8_begins(text->ptr[n])))
 		n++;
 	if (n == 0)
 		return false;

@@ -1,7 +1,6 @@
 #include "wire/jchars.h"
 
 #include "codec/text.h"
-#include "codec/utf8.h"
 
 static bool is_high(uint32_t c)
 {

@@ -4,6 +4,7 @@
  * a surrogate pair may stand in two pieces, so the first one waits. */
 #pragma once
 #include "base/buf.h"
+#include "codec/utf8.h"
 #include "wire/chat.h"
 
 /* Zeroed it is at the beginning. */
@@ -20,10 +21,5 @@ size_t jchars_next(struct jchars *s, jstr *rest, char out[JCHAR_MOST]);
 /* All of a text as UTF-8, added to `to`; false: it ends within a pair, or `to` is full.
  */
 bool jchars_plain(jstr text, struct buf *to);
-/* Is c a byte that begins a character of UTF-8? */
-static inline bool utf8_begins(char c)
-{
-	return ((unsigned char)c & 0xc0) != 0x80;
-}
 /* How many characters of UTF-8. */
 size_t utf8_count(str plain);
