@@ -18,5 +18,6 @@ struct token_usage {
 	uint64_t reasoning;      /* of output */
 	uint64_t audio_input;    /* of input */
 	uint64_t audio_output;   /* of output */
+	uint64_t images;         /* generated ones */
 	uint64_t searches; /* calls of the vendor's web search, billed by the piece */
 };

@@ -4,10 +4,22 @@
  * (`closes`), so a plain exchange is one row.  An exchange that was refused before any
  * attempt is a row with number 0 and no target. */
 #pragma once
-#include "base/money.h"
+#include "base/price.h"
 #include "base/str.h"
 #include "base/usage.h"
 #include "base/usec.h"
+
+/* What is odd about an answer that went well otherwise. */
+enum row_flag {
+	ROW_EMPTY = 1 << 0,         /* no text and no call */
+	ROW_NO_FINISH = 1 << 1,     /* no reason why it ended */
+	ROW_REFUSAL = 1 << 2,       /* the model refused, or a filter did */
+	ROW_CUT = 1 << 3,           /* by max tokens */
+	ROW_ZERO_USAGE = 1 << 4,    /* an answer, and no tokens for it */
+	ROW_OVER_RESERVED = 1 << 5, /* it cost more than was reserved: a debt */
+	ROW_SHADOW = 1 << 6,        /* of a trial: its answer was thrown away */
+	ROW_CANDIDATE = 1 << 7,     /* of a trial: the candidate, else the control */
+};
 
 enum row_state {
 	ROW_OPEN,    /* dispatched, not settled yet */
@@ -28,6 +40,11 @@ struct attempt_row {
 	str provider, model; /* the target */
 	bool stream;
 	uint64_t request_bytes;
+	uint64_t team;    /* the key's at that time, 0: none */
+	str user;         /* whom the request names, at most 128 bytes */
+	str tags;         /* "name=value,...": of the key and the request; 256 bytes */
+	str trial;        /* it is part of that one; empty: of none */
+	nanousd reserved; /* under budgets, set aside for it; 0: nothing was */
 	/* known when it closes */
 	enum row_state state;
 	int32_t status;     /* the provider's HTTP status, 0: no answer */
@@ -40,7 +57,9 @@ struct attempt_row {
 	uint64_t answer_bytes;
 	enum usage_kind usage_kind;
 	struct token_usage usage;
-	nanousd cost; /* COST_UNKNOWN when a price or the usage is unknown */
+	nanousd cost;              /* COST_UNKNOWN when a price or the usage is unknown */
+	const struct price *price; /* that cost was reckoned with; NULL: none is known */
+	unsigned flags;            /* enum row_flag */
 	/* the exchange's, when this row closes it */
 	bool closes;
 	int32_t client_status; /* what the client got; 499: gone before */
