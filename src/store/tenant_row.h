@@ -35,6 +35,17 @@ struct tenant_caps {
 	uint32_t concurrent;            /* exchanges at a time */
 	nanousd budget[BUDGET_WINDOWS]; /* several at once */
 };
+/* Nothing is bounded; an initialiser. */
+#define TENANT_CAPS_NONE                                                                 \
+	{                                                                                \
+		.budget = {                                                              \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN                                                     \
+		}                                                                        \
+	}
 
 /* A stream has come to the end of what was reserved for it, and there is no more. */
 enum on_exhausted {
