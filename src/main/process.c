@@ -73,12 +73,14 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 	return true;
 }
 
-static bool load_key(void *arg, const struct key_row *key)
+static bool load_tenant(void *arg, const struct tenant_row *row,
+                        const struct key_secret *secret)
 {
 	struct process *p = arg;
 
-	if (!keyring_put(p->gateway.keys, key))
-		log_error("there are more than %d keys; the newest are not loaded",
+	if (!keyring_put(p->gateway.keys, row, secret))
+		log_error("there are more than %d keys and teams; the newest are not "
+		          "loaded",
 		          KEYRING_MOST);
 	return true;
 }
@@ -91,7 +93,7 @@ static bool load_pin(void *arg, const struct pin_row *pin)
 	return true;
 }
 
-static bool load_keys(struct process *p, const struct config *c, struct buf *why)
+static bool load_tenants(struct process *p, const struct config *c, struct buf *why)
 {
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
@@ -103,7 +105,7 @@ static bool load_keys(struct process *p, const struct config *c, struct buf *why
 	buf_free(&path);
 	if (!l)
 		return false;
-	bool read = ledger_keys(l, load_key, p) &&
+	bool read = ledger_tenants(l, load_tenant, p) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)
@@ -221,7 +223,7 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && load_roots(g, config, why) &&
 	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
-	    start_recorder(p, config, why) && load_keys(p, config, why)) {
+	    start_recorder(p, config, why) && load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);

@@ -135,14 +135,14 @@ static void write_status(void *arg, struct json_writer *to)
 	buf_free(&address);
 }
 
-static void key_changed(void *arg, const struct key_row *key)
+static void tenant_changed(void *arg, const struct tenant_row *row,
+                           const struct key_secret *secret)
 {
 	struct serving *s = arg;
 
-	if (key->revoked_wall)
-		keyring_revoke(s->process.gateway.keys, key->id);
-	else if (!keyring_put(s->process.gateway.keys, key))
-		log_error("there are more than %d keys; the new one is not active",
+	if (!keyring_put(s->process.gateway.keys, row, secret))
+		log_error("there are more than %d keys and teams; the new one is not "
+		          "active",
 		          KEYRING_MOST);
 }
 
@@ -179,7 +179,7 @@ static void write_health(void *arg, struct json_writer *to)
 
 static const struct admin_ops admin_ops = {
 	.status = write_status,
-	.key_changed = key_changed,
+	.tenant_changed = tenant_changed,
 	.reload = reload,
 	.explain = explain,
 	.health = write_health,
