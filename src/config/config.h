@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/price.h"
+#include "base/secret.h"
 #include "base/usec.h"
 #include "http/head.h"
 #include "loop/net.h"
@@ -14,11 +15,6 @@
 
 #include <limits.h>
 #include <stdatomic.h>
-
-/* A credential. There is no printer for it, and there shall be none. */
-struct secret {
-	str text;
-};
 
 /* What AWS requests are signed with. */
 struct aws_credentials {
@@ -176,7 +172,8 @@ struct found;
 struct config {
 	_Atomic unsigned refs;
 	struct arena arena;
-	str file; /* its path; empty: none, the defaults */
+	struct secret_room room; /* where its credentials lie */
+	str file;                /* its path; empty: none, the defaults */
 	struct net_addr *listen;
 	unsigned listen_count;
 	struct net_addr admin; /* len 0: off */

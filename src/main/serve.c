@@ -8,6 +8,7 @@
 #include "admin/clerk.h"
 #include "base/log.h"
 #include "gateway/explain.h"
+#include "main/harden.h"
 #include "main/notify.h"
 #include "main/process.h"
 #include "main/scout.h"
@@ -355,6 +356,7 @@ int serve_command(struct command *c)
 	struct serving s = { .command = c, .began = sys_now() };
 	int code;
 
+	harden_environment();
 	pthread_mutex_init(&s.reloading, NULL);
 	code = serve(&s);
 	pthread_mutex_destroy(&s.reloading);
