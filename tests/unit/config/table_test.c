@@ -129,6 +129,7 @@ static const char *const before[SECTIONS] = {
 	[SECTION_RETRY] =
 	        "routes:\n  r:\n    targets: [openai/gpt-5-mini]\n    retry:\n      ",
 	[SECTION_TARGET] = "routes:\n  r:\n    targets:\n      - ",
+	[SECTION_TRIAL] = "trials:\n  t:\n    ",
 };
 
 /* Errors about what is missing around a key that stands alone. */
