@@ -31,6 +31,7 @@ struct worker {
 	unsigned generation;   /* of the plan */
 	struct list exchanges; /* live ones */
 	unsigned live;
+	unsigned shadows;      /* of these, without a client */
 	bool awaits_token;     /* some of them do */
 	unsigned hedge_credit; /* in hundredths of a hedge */
 	struct worker_counts counts;

@@ -203,6 +203,19 @@ static bool start_workers(struct process *p, unsigned count, struct buf *why)
 	return true;
 }
 
+/* What tells conversations apart is the same after a restart, and on every machine with
+ * that pepper: a trial keeps them on their sides. */
+static bool make_board(struct gateway *g)
+{
+	uint8_t mac[KEY_MAC];
+	uint64_t seed;
+
+	key_mac(g->pepper, STR("conversations"), mac);
+	memcpy(&seed, mac, sizeof(seed));
+	g->board = board_new(seed);
+	return true;
+}
+
 bool process_start(struct process *p, struct config *config, struct buf *why)
 {
 	struct gateway *g = &p->gateway;
@@ -211,19 +224,16 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		               .started_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
-	uint64_t seed;
-
-	sys_random(&seed, sizeof(seed));
-	g->board = board_new(seed);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
 	raise_descriptor_limit();
 	if (datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
-	    keys_pepper(config->data, g->pepper, why) && load_roots(g, config, why) &&
-	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
-	    start_recorder(p, config, why) && load_tenants(p, config, why)) {
+	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
+	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
+	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
+	    load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
