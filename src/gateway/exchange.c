@@ -53,8 +53,8 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
 	x->skim.choices = 1;
 	c->owner = x;
 	list_add_last(&w->exchanges, &x->link);
-	w->live++;
-	w->counts.exchanges++;
+	COUNT(w->live);
+	COUNT(w->counts.exchanges);
 	return x;
 }
 
@@ -306,7 +306,7 @@ static void on_gone(struct http_conn *client)
 	x->client = NULL;
 	if (x->client_status == 0 || !x->head_sent)
 		x->client_status = FAULT_CLIENT_GONE->status;
-	x->worker->counts.cancelled++;
+	COUNT(x->worker->counts.cancelled);
 	exchange_fail(x, FAULT_CLIENT_GONE, STR_NONE);
 	exchange_run(x);
 }
@@ -336,7 +336,7 @@ static enum flow step_settle(struct exchange *x)
 	struct worker *w = x->worker;
 
 	if (x->why && x->why != FAULT_CLIENT_GONE)
-		w->counts.failed++;
+		COUNT(w->counts.failed);
 	if (x->attempt)
 		attempt_settle(x->attempt, true);
 	else
@@ -353,7 +353,7 @@ static enum flow step_settle(struct exchange *x)
 	timer_done(&w->loop, &x->timer);
 	plan_unref(&x->plan);
 	list_remove(&x->link);
-	w->live--;
+	COUNT_BY(w->live, -1u);
 	loop_bury(&w->loop, &x->grave, bury);
 	return WAIT;
 }
@@ -501,7 +501,7 @@ static void on_refused(struct http_conn *c, fault_t why)
 	wire_openai_chat.write_fault(&body, why, STR_NONE, STR_NONE);
 	http_refuse(c, why, STR("application/json"), buf_str(&lines), buf_str(&body));
 	buf_free(&lines);
-	w->counts.refused++;
+	COUNT(w->counts.refused);
 	buf_free(&body);
 }
 
