@@ -439,6 +439,8 @@ static const struct config_key price_keys[] = {
 	{ .name = "since", .kind = KIND_DATE, AT(price_rule, since), .low = "1970-01-01",
 	  .high = "2199-12-31", .otherwise = "unknown", .example = "2026-11-01",
 	  .help = "As of when it was told: stands with each cost in the ledger." },
+};
+
 static const struct config_key trial_keys[] = {
 	{ .name = "route", .kind = KIND_TEXT, AT(trial, route_name), .is_required = true,
 	  .example = "fast",

@@ -100,7 +100,7 @@ static struct attempt *attempt_new(struct exchange *x)
 		               .quirks = target->provider->quirks,
 		               .strip_usage = a->asked_usage,
 		               .choices = x->skim.choices };
-	w->counts.attempts++;
+	COUNT(w->counts.attempts);
 	return a;
 }
 

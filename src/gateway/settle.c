@@ -154,7 +154,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	 * is tried now; the recorder tells of the gap. */
 	if (!record_write(a->x->worker->journal,
 	                  a->unjournalled ? RECORD_WHOLE : RECORD_CLOSE, &row))
-		a->x->worker->counts.lost_closes++;
+		COUNT(a->x->worker->counts.lost_closes);
 }
 
 void attempt_record_none(struct exchange *x)
@@ -181,5 +181,5 @@ void attempt_record_none(struct exchange *x)
 
 	add_exchange(&row, x, &client);
 	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
-		x->worker->counts.lost_closes++;
+		COUNT(x->worker->counts.lost_closes);
 }

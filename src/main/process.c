@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/datadir.h"
+#include "main/readings.h"
 #include "main/scout.h"
 
 #include <errno.h>
@@ -118,6 +119,14 @@ static void warn(const char *text)
 	log_warn("%s", text);
 }
 
+/* Called by the recorder with each row it has written. */
+static void on_row(void *arg, const struct attempt_row *row)
+{
+	struct process *p = arg;
+
+	metrics_row(p->metrics, row);
+}
+
 static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
 {
 	struct arena keep = { 0 };
@@ -129,9 +138,15 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 		                      : str_z(&keep, c->access_log),
 		.strict = c->ledger == LEDGER_STRICT,
 		.say = warn,
+		.on_row = on_row,
+		.on_row_arg = p,
 	};
 
 	options.odd = p->gateway.odd = odd_new();
+	p->metrics = metrics_new(&(struct metrics_options){ .series = 1000,
+	                                                    .knows = readings_knows,
+	                                                    .look = readings_look,
+	                                                    .arg = p });
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -222,6 +237,7 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 
 	*p = (struct process){ .lock = -1,
 		               .started_wall = sys_wall(),
+		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
 	g->found = scout_recall(config->data);
@@ -291,6 +307,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	g->config = config;
 	g->tls = tls;
 	p->drain = config->drain;
+	p->reloaded_wall = sys_wall();
 	atomic_fetch_add(&g->generation, 1);
 	pthread_mutex_unlock(&g->lock);
 	config_unref(&old);
@@ -348,6 +365,7 @@ void process_stop(struct process *p)
 	oauth_free(&g->oauth);
 	resolver_free(&g->resolver);
 	recorder_free(&g->recorder);
+	metrics_free(&p->metrics);
 	keyring_free(&g->keys);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
