@@ -6,6 +6,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/price.h"
 #include "base/usec.h"
 #include "http/head.h"
 #include "loop/net.h"
@@ -92,6 +93,8 @@ struct target {
 	unsigned number;            /* from 1, among those of routes; 0: none of these */
 	bool is_known;              /* the catalogue has it */
 	struct catalog_model facts; /* when is_known */
+	const struct price *prices; /* the tiers of its price, by rising `above` */
+	unsigned price_count;       /* 0: what it costs is not known */
 };
 
 enum strategy {

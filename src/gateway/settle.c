@@ -71,9 +71,9 @@ nanousd attempt_cost(const struct attempt *a)
 
 	if (kind == USAGE_NONE)
 		return 0;
-	if (kind == USAGE_UNKNOWN || !a->target->is_known)
+	if (kind == USAGE_UNKNOWN)
 		return COST_UNKNOWN;
-	return price_cost(&a->target->facts, &usage);
+	return price_cost(price_of(a->target, usage.input), &usage);
 }
 
 static usec since(usec from, usec to)
@@ -143,6 +143,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.answer_bytes = a->answer_bytes;
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.cost = attempt_cost(a);
+	row.price = price_of(a->target, row.usage.input);
 	if (closes)
 		add_exchange(&row, a->x, &client);
 	/* An OPEN has room for its CLOSE set aside.  Without one (best-effort) all of it

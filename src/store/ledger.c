@@ -68,6 +68,13 @@ str ledger_str(sqlite3_stmt *st, int column)
 	return str_of(text, text ? (size_t)sqlite3_column_bytes(st, column) : 0);
 }
 
+picousd ledger_price(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_NULL
+	               ? PRICE_UNKNOWN
+	               : sqlite3_column_int64(st, column);
+}
+
 /* ---- opening ---- */
 
 static bool is_ok(struct ledger *l, const char *sql)
