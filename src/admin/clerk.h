@@ -3,7 +3,7 @@
  * One JSON object per line and one per answer, in order:
  *
  *	{"do":"status"} {"ok":true,"version":...,"pid":...,"listen":[...]}
- *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in tenants.h
+ *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in roster.h
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}

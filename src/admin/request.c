@@ -4,7 +4,7 @@
  * wrong; then the answer is begun anew with the error alone. */
 #include "admin/request.h"
 
-#include "admin/tenants.h"
+#include "admin/roster.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
@@ -54,10 +54,10 @@ static void changed(void *arg, const struct tenant_row *row,
 	o->ops->tenant_changed(o->arg, row, secret);
 }
 
-static bool answer_tenants(struct request *r)
+static bool answer_roster(struct request *r)
 {
 	struct arena keep = { .ceiling = 4 * MiB };
-	struct tenants t = {
+	struct roster t = {
 		.recorder = r->options->recorder,
 		.pepper = r->options->pepper,
 		.wall = sys_wall(),
@@ -66,15 +66,15 @@ static bool answer_tenants(struct request *r)
 		.keep = &keep,
 		.why = r->why,
 	};
-	enum tenants_result result = TENANTS_FAILED;
+	enum roster_result result = ROSTER_FAILED;
 	char path[PATH_MAX];
 
 	if (datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
 	    (t.ledger = ledger_open_reader(path, r->why)))
-		result = tenants_ask(&t, r->object, r->to);
+		result = roster_ask(&t, r->object, r->to);
 	ledger_close(&t.ledger);
 	arena_done(&keep);
-	return result == TENANTS_DONE;
+	return result == ROSTER_DONE;
 }
 
 static bool answer_flush(struct request *r)
@@ -114,12 +114,12 @@ static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
 } rows[] = {
-	{ "status", answer_status },         { "flush", answer_flush },
-	{ "reload", answer_reload },         { "explain", answer_explain },
-	{ "health", answer_health },         { "tenant_create", answer_tenants },
-	{ "tenant_show", answer_tenants },   { "tenant_update", answer_tenants },
-	{ "tenant_rotate", answer_tenants }, { "tenant_revoke", answer_tenants },
-	{ "tenant_list", answer_tenants },
+	{ "status", answer_status },        { "flush", answer_flush },
+	{ "reload", answer_reload },        { "explain", answer_explain },
+	{ "health", answer_health },        { "tenant_create", answer_roster },
+	{ "tenant_show", answer_roster },   { "tenant_update", answer_roster },
+	{ "tenant_rotate", answer_roster }, { "tenant_revoke", answer_roster },
+	{ "tenant_list", answer_roster },
 };
 
 static bool answer(struct request *r, str line)

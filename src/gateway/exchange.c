@@ -10,6 +10,7 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
@@ -247,10 +248,13 @@ static str nearest_names(struct exchange *x)
 
 static fault_t put_in_order(struct exchange *x, str *ret_detail)
 {
+	fault_t why;
+
 	assert(x->candidates.count <= TARGETS_MOST);
 	pick_order(x);
 	trial_order(x);
-	return pinned_route(x, ret_detail);
+	why = permit_candidates(x, true, ret_detail);
+	return why ? why : pinned_route(x, ret_detail);
 }
 
 /* Who could answer, best first. */
@@ -258,8 +262,10 @@ static fault_t find_candidates(struct exchange *x, str *ret_detail)
 {
 	fault_t why;
 
-	if (x->endpoint->operation == OP_STORED)
-		return pinned_stored(x, ret_detail);
+	if (x->endpoint->operation == OP_STORED) {
+		why = pinned_stored(x, ret_detail);
+		return why ? why : permit_candidates(x, false, ret_detail);
+	}
 	why = resolve_model(x->plan->config, x->skim.model, &x->arena, &x->candidates);
 	if (why) {
 		x->param = STR("model");
@@ -479,7 +485,7 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 {
 	struct worker *w = c->server->owner;
 	str rest = STR_NONE;
-	uint64_t key;
+	uint64_t key = 0;
 	fault_t why;
 	const struct endpoint *e = endpoint_find(req->method, req->path, &rest, &why);
 
@@ -502,7 +508,7 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 	           (why = answer_authorize(w, c, req, e, &key))) {
 		answer_fault(w, c, e, why, STR_NONE, STR_NONE, STR_NONE);
 	} else {
-		answer_own(w, c, e, req, rest);
+		answer_own(w, c, e, req, key, rest);
 	}
 }
 

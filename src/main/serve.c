@@ -140,12 +140,7 @@ static void write_status(void *arg, struct json_writer *to)
 static void tenant_changed(void *arg, const struct tenant_row *row,
                            const struct key_secret *secret)
 {
-	struct serving *s = arg;
-
-	if (!keyring_put(s->process.gateway.keys, row, secret))
-		log_error("there are more than %d keys and teams; the new one is not "
-		          "active",
-		          KEYRING_MOST);
+	process_put_tenant(&((struct serving *)arg)->process, row, secret);
 }
 
 static struct config *config_now(struct gateway *g)
