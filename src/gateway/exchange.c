@@ -15,6 +15,7 @@
 #include "gateway/resume.h"
 #include "gateway/session.h"
 #include "gateway/step.h"
+#include "gateway/tenancy.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
 
@@ -82,6 +83,9 @@ static void keep_wishes(struct exchange *x)
 	x->no_resume = wishes & WISH_NO_RESUME;
 	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
 	x->no_hedge = wishes & WISH_NO_HEDGE;
+	x->user = arena_copy(&x->arena,
+	                     str_first(http_request_get(x->req, STR("x-sluice-user")),
+	                               TENANT_USER_NAME));
 }
 
 /* Keeps of the head what later steps need: its bytes are on loan. */
@@ -218,6 +222,13 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 
 static enum flow step_admit(struct exchange *x)
 {
+	str detail = STR_NONE;
+	fault_t why = tenancy_admit(x, &detail);
+
+	if (why) {
+		exchange_fail(x, why, detail);
+		return GO;
+	}
 	return exchange_go(x, STEP_ROUTE);
 }
 
@@ -341,6 +352,7 @@ static enum flow step_settle(struct exchange *x)
 		attempt_settle(x->attempt, true);
 	else
 		attempt_record_none(x);
+	tenancy_leave(x);
 	x->step = STEP_ENDED;
 	pick_leave(x);
 	retained_free(&x->body);

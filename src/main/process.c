@@ -201,7 +201,8 @@ static bool start_workers(struct process *p, unsigned count, struct buf *why)
 	return true;
 }
 
-bool process_start(struct process *p, struct config *config, struct buf *why)
+bool process_start(struct process *p, struct config *config, struct calendar *calendar,
+                   struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
@@ -213,6 +214,8 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 
 	sys_random(&seed, sizeof(seed));
 	g->board = board_new(seed);
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
+	g->tenants = tenants_new(g->calendar, seed);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
@@ -260,6 +263,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" access_log"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
+	if (!str_eq(old->timezone, now->timezone))
+		buf_add(note, STR(" timezone"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -346,6 +351,8 @@ void process_stop(struct process *p)
 	config_unref(&g->config);
 	found_free(&g->found);
 	board_free(&g->board);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;
