@@ -12,6 +12,7 @@ enum { CLIENT_MOST = 128 }; /* of an address as text */
 static struct attempt_row open_row(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
+	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
 
 	return (struct attempt_row){
 		.id = a->id,
@@ -28,6 +29,9 @@ static struct attempt_row open_row(const struct attempt *a)
 		.request_bytes = x->body_bytes,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
+		.team = team ? tenant_row(team)->id : 0,
+		.user = x->user,
+		.reserved = a->reserved,
 	};
 }
 
@@ -141,12 +145,18 @@ static nanousd cost_of(const struct attempt *a, enum usage_kind kind,
 	return price_cost(price_of(a->target, usage->input), usage);
 }
 
+nanousd attempt_bill(const struct attempt *a, struct token_usage *ret)
+{
+	enum usage_kind kind = judge_usage(a, ret);
+
+	return cost_of(a, kind, ret);
+}
+
 nanousd attempt_cost(const struct attempt *a)
 {
 	struct token_usage usage;
-	enum usage_kind kind = judge_usage(a, &usage);
 
-	return cost_of(a, kind, &usage);
+	return a->has_cost ? a->cost : attempt_bill(a, &usage);
 }
 
 static usec since(usec from, usec to)
@@ -216,7 +226,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.answer_bytes = a->answer_bytes;
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.price = price_of(a->target, row.usage.input);
-	row.cost = cost_of(a, row.usage_kind, &row.usage);
+	row.cost = attempt_cost(a);
 	row.flags |= flags_of(a, &row);
 	if (row.usage_kind == USAGE_REPORTED)
 		learn(a, &row.usage);
@@ -232,6 +242,7 @@ void attempt_settle(struct attempt *a, bool closes)
 
 void attempt_record_none(struct exchange *x)
 {
+	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
 	char room[CLIENT_MOST];
 	struct buf client = { room, .cap = sizeof(room), .limit = sizeof(room) };
 	struct attempt_row row = {
@@ -244,6 +255,8 @@ void attempt_record_none(struct exchange *x)
 		.route = x->candidates.route,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.team = team ? tenant_row(team)->id : 0,
+		.user = x->user,
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,

@@ -251,7 +251,8 @@ static bool make_board(struct gateway *g)
 	return true;
 }
 
-bool process_start(struct process *p, struct config *config, struct buf *why)
+bool process_start(struct process *p, struct config *config, struct calendar *calendar,
+                   struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
@@ -260,12 +261,11 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
 	raise_descriptor_limit();
-	/* While there is one thread. */
-	g->calendar = calendar_new(STR("UTC"), why);
 	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
@@ -310,6 +310,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" access_log"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
+	if (!str_eq(old->timezone, now->timezone))
+		buf_add(note, STR(" timezone"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -400,6 +402,8 @@ void process_stop(struct process *p)
 	config_unref(&g->config);
 	found_free(&g->found);
 	board_free(&g->board);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;
