@@ -9,6 +9,12 @@
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
+ *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
+ *	                                    {"ok":true,"id":...,"said":"..."}
+ *	{"do":"provider_key_remove","provider":"openai","id":"..."}
+ *	                                    {"ok":true,"count":1,"said":"..."}
+ *	{"do":"secrets_rotate","forget_old":false}
+ *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	anything else                       {"ok":false,"error":"..."}
  *
@@ -36,6 +42,9 @@ struct admin_ops {
 	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
+	/* Adds the path of the configuration's file of master keys; nothing: the usual
+	 * place. */
+	void (*key_file)(void *arg, struct buf *to);
 };
 
 struct clerk_options {

@@ -178,12 +178,22 @@ static void write_health(void *arg, struct json_writer *to)
 	config_unref(&c);
 }
 
+static void write_key_file(void *arg, struct buf *to)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+	struct config *c = config_now(g);
+
+	buf_add(to, str_from_z(c->key_file));
+	config_unref(&c);
+}
+
 static const struct admin_ops admin_ops = {
 	.status = write_status,
 	.key_changed = key_changed,
 	.reload = reload,
 	.explain = explain,
 	.health = write_health,
+	.key_file = write_key_file,
 };
 
 static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)
