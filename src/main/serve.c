@@ -7,10 +7,12 @@
 
 #include "admin/clerk.h"
 #include "base/log.h"
+#include "config/datadir.h"
 #include "gateway/explain.h"
 #include "main/harden.h"
 #include "main/notify.h"
 #include "main/process.h"
+#include "main/sandbox.h"
 #include "main/scout.h"
 #include "mock/mock.h"
 
@@ -26,6 +28,7 @@ struct serving {
 	struct mock *mock;
 	struct clerk *clerk;
 	struct scout *scout;
+	struct sandbox sandbox;
 	pthread_mutex_t reloading;
 	usec began;
 };
@@ -67,7 +70,10 @@ static bool reload(void *arg, struct buf *said)
 	notify_supervisor("RELOADING=1");
 	c = command_config(s->command, &found, false);
 	if (!c)
-		buf_add(said, STR("the configuration has errors; nothing was changed"));
+		buf_addf(said, "the configuration has errors; nothing was changed%s",
+		         s->sandbox.landlock ? " (a file in a directory that was not "
+		                               "named at start needs a restart: sandbox)"
+		                             : "");
 	else if (start_mock(s, c, said))
 		done = process_reload(&s->process, c, said);
 	else
@@ -128,6 +134,9 @@ static void write_status(void *arg, struct json_writer *to)
 	pthread_mutex_unlock(&g->lock);
 	for (unsigned i = 0; i < s->process.worker_count; i++)
 		open += atomic_load(&s->process.workers[i].load);
+	buf_clear(&address);
+	sandbox_print(&s->sandbox, &address);
+	json_key_str(to, STR("sandbox"), buf_str(&address));
 	json_key_int(to, STR("uptime_s"),
 	             (sys_wall() - s->process.started_wall) / USEC_SEC);
 	json_key_int(to, STR("workers"), s->process.worker_count);
@@ -256,6 +265,9 @@ static void greet(const struct serving *s, const struct buf *found)
 	fprintf(stderr, "\n");
 	print_found(found);
 	fprintf(stderr, "  Storage    %.*s\n", STR_ARG(c->data));
+	buf_clear(&address);
+	sandbox_print(&s->sandbox, &address);
+	fprintf(stderr, "  Sandbox    %.*s\n", STR_ARG(buf_str(&address)));
 	if (!s->command->config)
 		fprintf(stderr, "  Try        sluice try \"hello\"\n");
 	buf_free(&address);
@@ -331,7 +343,11 @@ static int serve(struct serving *s)
 		return EXIT_CONFIG;
 	}
 	block_signals(&set);
-	if (!start_mock(s, c, &why)) {
+	if (!datadir_make(c->data, &why))
+		code = EXIT_FAILED;
+	else
+		sandbox_enter(c, &s->sandbox);
+	if (code != EXIT_OK || !start_mock(s, c, &why)) {
 		config_unref(&c);
 		code = EXIT_FAILED;
 	} else if (!process_start(&s->process, c, &why)) {
