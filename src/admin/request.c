@@ -4,6 +4,7 @@
  * wrong; then the answer is begun anew with the error alone. */
 #include "admin/request.h"
 
+#include "admin/request_private.h"
 #include "admin/roster.h"
 #include "base/mem.h"
 #include "codec/json.h"
@@ -17,19 +18,11 @@
 
 enum { MEMBERS_MOST = 16, PAGE_MOST = 24 * MiB };
 
-struct request {
-	const struct clerk_options *options;
-	struct json_value object;
-	struct json_writer *to;
-	struct buf *why; /* what is wrong, for people */
-};
-
 static const struct json_limits limits = { 16, 2048, 256, 64 };
 
 /* ---- helpers ---- */
 
-/* A member's text; empty when there is none. */
-static str text_member(const struct request *r, const char *name, char *room, size_t size)
+str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));
 
@@ -120,6 +113,9 @@ static const struct request_row {
 	{ "tenant_show", answer_roster },   { "tenant_update", answer_roster },
 	{ "tenant_rotate", answer_roster }, { "tenant_revoke", answer_roster },
 	{ "tenant_list", answer_roster },
+	{ "provider_key_put", answer_provider_key_put },
+	{ "provider_key_remove", answer_provider_key_remove },
+	{ "secrets_rotate", answer_secrets_rotate },
 };
 
 static bool answer(struct request *r, str line)

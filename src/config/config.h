@@ -180,6 +180,12 @@ enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
 enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
 
+/* A file that was read, and will be on reload. */
+struct config_file {
+	struct config_file *next;
+	const char *path;
+};
+
 struct found;
 
 struct config {
@@ -195,6 +201,9 @@ struct config {
 	bool insecure_open; /* open mode may listen beyond loopback */
 	unsigned workers;
 	const char *tls_cert, *tls_key; /* NULL: plain */
+	const char *key_file; /* `secrets`: of master keys; NULL: the usual place */
+	struct config_file *key_files; /* `key: {file: ...}` of all providers */
+	bool sandbox;
 	struct http_limits limits;
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
