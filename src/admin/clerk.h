@@ -10,6 +10,7 @@
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
+ *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
  * Also over HTTP, one request for a connection: GET /admin/explain?model=NAME and
@@ -36,6 +37,8 @@ struct admin_ops {
 	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
+	/* A trial was stopped, and the ledger has it. */
+	void (*trial_stopped)(void *arg, str name);
 };
 
 struct clerk_options {

@@ -162,6 +162,27 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+static bool write_stop(void *arg, struct ledger *l, struct buf *why)
+{
+	(void)why;
+	return ledger_trial_stop(l, *(const str *)arg, sys_wall());
+}
+
+static bool answer_trial_stop(struct request *r)
+{
+	char room[KiB];
+	str name = text_member(r, "name", room, sizeof(room));
+
+	if (!name.len || name.len > 64) {
+		buf_add(r->why, STR("there is no such trial"));
+		return false;
+	}
+	if (!recorder_write(r->options->recorder, write_stop, &name, r->why))
+		return false;
+	r->options->ops->trial_stopped(r->options->arg, name);
+	return true;
+}
+
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
@@ -170,6 +191,7 @@ static const struct request_row {
 	{ "key_create", answer_key_create }, { "key_revoke", answer_key_revoke },
 	{ "flush", answer_flush },           { "reload", answer_reload },
 	{ "explain", answer_explain },       { "health", answer_health },
+	{ "trial_stop", answer_trial_stop },
 };
 
 static bool answer(struct request *r, str line)

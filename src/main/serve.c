@@ -177,7 +177,20 @@ static void write_health(void *arg, struct json_writer *to)
 	config_unref(&c);
 }
 
+static void trial_stopped(void *arg, str name)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	pthread_mutex_lock(&g->lock);
+	struct trial_account *a = trials_get(&g->trials, name);
+	if (a)
+		atomic_store(&a->end, (int)TRIAL_BY_HAND);
+	pthread_mutex_unlock(&g->lock);
+	log_info("trial %.*s was stopped", STR_ARG(name));
+}
+
 static const struct admin_ops admin_ops = {
+	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.key_changed = key_changed,
 	.reload = reload,

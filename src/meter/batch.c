@@ -131,7 +131,9 @@ static void put(struct target *t, const struct attempt_row *row)
 		t->ok = ledger_put(t->ledger, row, &changed);
 	else
 		t->ok = ledger_put_new(t->ledger, row);
-	if (!t->ok || !changed || !row->closes || t->from->is_logged || !t->log)
+	/* Of a trial's shadow there was no request. */
+	if (!t->ok || !changed || !row->closes || t->from->is_logged || !t->log ||
+	    row->flags & ROW_SHADOW)
 		return;
 	access_log_add(t->log, row);
 	t->from->is_logged = true;

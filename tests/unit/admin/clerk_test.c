@@ -23,7 +23,7 @@ struct rig {
 	struct recorder *recorder;
 	struct clerk *clerk;
 	struct buf why, answer;
-	_Atomic unsigned changes, reloads;
+	_Atomic unsigned changes, reloads, stopped;
 	struct key_row last; /* without its name */
 	bool refuses_reload;
 };
@@ -61,7 +61,16 @@ static void health(void *arg, struct json_writer *to)
 	json_key_int(to, STR("providers"), 0);
 }
 
-static const struct admin_ops ops = { status, key_changed, reload, explain, health };
+static void trial_stopped(void *arg, str name)
+{
+	struct rig *g = arg;
+
+	CHECK_STR(name, "haiku");
+	g->stopped++;
+}
+
+static const struct admin_ops ops = { status,  key_changed, reload,
+	                              explain, health,      trial_stopped };
 
 static bool rig_init(struct rig *g, const char *name)
 {
@@ -133,6 +142,9 @@ TEST(the_clerk_answers)
 	CHECK(!is_ok(&g, "{\"do\":\"reload\"}"));
 	CHECK_STR(buf_str(&g.why), "the file is \"wrong\"\n");
 	CHECK_INT(atomic_load(&g.reloads), 2);
+	CHECK(is_ok(&g, "{\"do\":\"trial_stop\",\"name\":\"haiku\"}"));
+	CHECK_INT(atomic_load(&g.stopped), 1);
+	CHECK(!is_ok(&g, "{\"do\":\"trial_stop\"}"));
 	snprintf(room, sizeof(room), "%.150s/admin.sock", g.path);
 	CHECK(stat(room, &st) == 0 && (st.st_mode & 0777) == 0600);
 	rig_done(&g);
