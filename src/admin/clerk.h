@@ -9,6 +9,12 @@
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
+ *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
+ *	                                    {"ok":true,"id":...,"said":"..."}
+ *	{"do":"provider_key_remove","provider":"openai","id":"..."}
+ *	                                    {"ok":true,"count":1,"said":"..."}
+ *	{"do":"secrets_rotate","forget_old":false}
+ *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
@@ -39,6 +45,9 @@ struct admin_ops {
 	void (*health)(void *arg, struct json_writer *to);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
+	/* Adds the path of the configuration's file of master keys; nothing: the usual
+	 * place. */
+	void (*key_file)(void *arg, struct buf *to);
 };
 
 struct clerk_options {

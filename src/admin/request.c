@@ -5,6 +5,7 @@
 #include "admin/request.h"
 
 #include "admin/keys.h"
+#include "admin/request_private.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
@@ -16,18 +17,11 @@
 
 enum { MEMBERS_MOST = 8 };
 
-struct request {
-	const struct clerk_options *options;
-	struct json_value object;
-	struct json_writer *to;
-	struct buf *why; /* what is wrong, for people */
-};
-
 static const struct json_limits limits = { 4, 32, 64, 32 };
 
 /* ---- helpers ---- */
 
-static void write_id(struct json_writer *w, uint64_t id)
+void request_write_id(struct json_writer *w, uint64_t id)
 {
 	struct buf hex = BUF_LIMIT(32);
 
@@ -36,8 +30,7 @@ static void write_id(struct json_writer *w, uint64_t id)
 	buf_free(&hex);
 }
 
-/* A member's text; empty when there is none. */
-static str text_member(const struct request *r, const char *name, char *room, size_t size)
+str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));
 
@@ -59,7 +52,7 @@ static bool write_key(void *arg, const struct key_row *key)
 	struct json_writer *w = arg;
 
 	json_open(w, '{');
-	write_id(w, key->id);
+	request_write_id(w, key->id);
 	json_key_str(w, STR("name"), key->name);
 	json_key_int(w, STR("created"), key->created_wall);
 	if (key->revoked_wall)
@@ -99,7 +92,7 @@ static bool answer_key_create(struct request *r)
 	if (!recorder_key_put(r->options->recorder, &key, r->why))
 		return false;
 	r->options->ops->key_changed(r->options->arg, &key);
-	write_id(r->to, key.id);
+	request_write_id(r->to, key.id);
 	json_key_str(r->to, STR("name"), name);
 	json_key_str(r->to, STR("key"), str_of(text, KEY_TEXT));
 	mem_wipe(text, sizeof(text));
@@ -125,7 +118,7 @@ static bool answer_key_revoke(struct request *r)
 		return false;
 	}
 	r->options->ops->key_changed(r->options->arg, &key);
-	write_id(r->to, key.id);
+	request_write_id(r->to, key.id);
 	return true;
 }
 
@@ -187,10 +180,17 @@ static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
 } rows[] = {
-	{ "status", answer_status },         { "keys", answer_keys },
-	{ "key_create", answer_key_create }, { "key_revoke", answer_key_revoke },
-	{ "flush", answer_flush },           { "reload", answer_reload },
-	{ "explain", answer_explain },       { "health", answer_health },
+	{ "status", answer_status },
+	{ "keys", answer_keys },
+	{ "key_create", answer_key_create },
+	{ "key_revoke", answer_key_revoke },
+	{ "flush", answer_flush },
+	{ "reload", answer_reload },
+	{ "explain", answer_explain },
+	{ "health", answer_health },
+	{ "provider_key_put", answer_provider_key_put },
+	{ "provider_key_remove", answer_provider_key_remove },
+	{ "secrets_rotate", answer_secrets_rotate },
 	{ "trial_stop", answer_trial_stop },
 };
 

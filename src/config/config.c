@@ -34,29 +34,13 @@ struct config *config_ref(struct config *c)
 	return c;
 }
 
-/* Our own arena's bytes, which everybody else may only read. */
-static char *writable(const char *bytes)
-{
-	union {
-		const char *in;
-		char *out;
-	} u = { .in = bytes };
-
-	return u.out;
-}
-
 void config_unref(struct config **pc)
 {
 	struct config *c = move(*pc);
 
 	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
 		return;
-	for (unsigned i = 0; i < c->provider_count; i++)
-		for (unsigned j = 0; j < c->providers[i].key_count; j++) {
-			str key = c->providers[i].keys[j].text;
-
-			mem_wipe(writable(key.ptr), key.len);
-		}
+	secret_room_done(&c->room);
 	catalog_free(&c->catalog);
 	arena_done(&c->arena);
 	free(c);
@@ -302,6 +286,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_admin(r, found_value(&found, "admin"));
 	read_workers(r, found_value(&found, "workers"));
 	read_data(r);
+	read_vault(r);
 	read_facts(r);
 	read_log(r, found_value(&found, "access_log"));
 	check_tls(r, found_value(&found, "tls"));
@@ -346,7 +331,8 @@ struct config *config_read(const struct config_source *source, struct config_not
 		resolve_variables(&r, root);
 		read_root(&r, root);
 	}
-	arena_done(&r.work);
+	done_vault(&r);
+	arena_wipe(&r.work); /* keys of the file or the environment passed through */
 	if (notes->errors > 0)
 		config_unref(&c);
 	return c;
@@ -447,6 +433,8 @@ bool config_find_data(const struct config_source *source, struct buf *ret,
 		buf_set(ret, c->data);
 	arena_done(&r.work);
 	config_unref(&c);
+	if (text.ptr)
+		mem_wipe(text.ptr, text.len);
 	buf_free(&text);
 	return notes->errors == 0 && !ret->over;
 }

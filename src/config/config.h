@@ -6,6 +6,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/secret.h"
 #include "base/usec.h"
 #include "http/head.h"
 #include "loop/net.h"
@@ -13,11 +14,6 @@
 
 #include <limits.h>
 #include <stdatomic.h>
-
-/* A credential. There is no printer for it, and there shall be none. */
-struct secret {
-	str text;
-};
 
 /* What AWS requests are signed with. */
 struct aws_credentials {
@@ -157,12 +153,19 @@ enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
 enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
 
+/* A file that was read, and will be on reload. */
+struct config_file {
+	struct config_file *next;
+	const char *path;
+};
+
 struct found;
 
 struct config {
 	_Atomic unsigned refs;
 	struct arena arena;
-	str file; /* its path; empty: none, the defaults */
+	struct secret_room room; /* where its credentials lie */
+	str file;                /* its path; empty: none, the defaults */
 	struct net_addr *listen;
 	unsigned listen_count;
 	struct net_addr admin; /* len 0: off */
@@ -171,6 +174,9 @@ struct config {
 	bool insecure_open; /* open mode may listen beyond loopback */
 	unsigned workers;
 	const char *tls_cert, *tls_key; /* NULL: plain */
+	const char *key_file; /* `secrets`: of master keys; NULL: the usual place */
+	struct config_file *key_files; /* `key: {file: ...}` of all providers */
+	bool sandbox;
 	struct http_limits limits;
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */

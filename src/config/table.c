@@ -42,6 +42,15 @@ static const struct config_key root_keys[] = {
 	  .help = "Threads that serve requests." },
 	{ .name = "tls", .kind = KIND_SECTION, .place = 0, .section = SECTION_TLS,
 	  .help = "Serve HTTPS. The files are read again on reload." },
+	{ .name = "secrets", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_SECRETS,
+	  .help = "What encrypts the store of provider keys (`sluice providers add`) and "
+	          "everything else that is encrypted at rest. See docs/security.md." },
+	{ .name = "sandbox", .kind = KIND_ON_OFF, AT(config, sandbox), .fallback = "on",
+	  .example = "on",
+	  .help = "Give up, before the first request, what a gateway never needs: other "
+	          "files (Landlock), starting programs, debugging and the like (seccomp). "
+	          "A change needs a restart." },
 	{ .name = "limits", .kind = KIND_SECTION, .place = 0, .section = SECTION_LIMITS,
 	  .help = "What a client may send, and how slowly." },
 	{ .name = "memory", .kind = KIND_SIZE, AT(config, memory), .low = "64KiB",
@@ -90,6 +99,15 @@ static const struct config_key tls_keys[] = {
 	{ .name = "key", .kind = KIND_FILE, AT(config, tls_key),
 	  .example = "/etc/sluice/key.pem",
 	  .help = "Its private key, PEM." },
+};
+
+static const struct config_key secrets_keys[] = {
+	{ .name = "key_file", .kind = KIND_FILE, AT(config, key_file),
+	  .otherwise = "the systemd credential `sluice-master-key`, else master.key in the "
+	               "data directory, made when it is first needed",
+	  .example = "/etc/sluice/master.key",
+	  .help = "The master keys: 32 bytes, or lines of base64 or hexadecimal. The last "
+	          "one seals, all of them open. Readable by the gateway's user alone." },
 };
 
 #define LIMIT(member)                                                                    \
@@ -180,10 +198,12 @@ static const struct config_key provider_keys[] = {
 	          "`unix:/path:/v1`. Required for a name that is not in the catalogue." },
 	{ .name = "key", .kind = KIND_SECRET, .place = NO_PLACE,
 	  .otherwise = "the catalogue's variable", .example = "${OPENAI_API_KEY:-}",
-	  .help = "The credential, or `none`. An empty one disables the provider." },
+	  .help = "The credential; `none`; `store`: those that `sluice providers add` has "
+	          "put into the encrypted store; or `{ file: PATH }`. An empty one disables "
+	          "the provider. Not written, and not in the variable: the store's." },
 	{ .name = "keys", .kind = KIND_SECRETS, .place = NO_PLACE,
 	  .example = "${KEY_A:-}",
-	  .help = "Several credentials, used by health: the first, until it is refused or "
+	  .help = "Several credentials (each may be `{ file: PATH }`), used by health: the first, until it is refused or "
 	          "limited; then the one whose last 429 is longest ago." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
 	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key|sigv4|"
@@ -374,6 +394,7 @@ _Static_assert(countof(route_keys) + countof(defaults_keys) <= SECTION_KEYS_MOST
 const struct config_section config_sections[SECTIONS] = {
 	[SECTION_ROOT] = { .path = "", KEYS(root_keys), .help = "" },
 	[SECTION_TLS] = { .path = "tls", KEYS(tls_keys), .help = "Both are needed." },
+	[SECTION_SECRETS] = { .path = "secrets", KEYS(secrets_keys), .help = "" },
 	[SECTION_LIMITS] = { .path = "limits", KEYS(limits_keys), .help = "" },
 	[SECTION_DEFAULTS] = { .path = "defaults",
 	                       KEYS(defaults_keys),

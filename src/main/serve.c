@@ -8,6 +8,7 @@
 #include "admin/clerk.h"
 #include "base/log.h"
 #include "gateway/explain.h"
+#include "main/harden.h"
 #include "main/notify.h"
 #include "main/process.h"
 #include "main/scout.h"
@@ -189,6 +190,15 @@ static void trial_stopped(void *arg, str name)
 	log_info("trial %.*s was stopped", STR_ARG(name));
 }
 
+static void write_key_file(void *arg, struct buf *to)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+	struct config *c = config_now(g);
+
+	buf_add(to, str_from_z(c->key_file));
+	config_unref(&c);
+}
+
 static const struct admin_ops admin_ops = {
 	.trial_stopped = trial_stopped,
 	.status = write_status,
@@ -196,6 +206,7 @@ static const struct admin_ops admin_ops = {
 	.reload = reload,
 	.explain = explain,
 	.health = write_health,
+	.key_file = write_key_file,
 };
 
 static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)
@@ -368,6 +379,7 @@ int serve_command(struct command *c)
 	struct serving s = { .command = c, .began = sys_now() };
 	int code;
 
+	harden_environment();
 	pthread_mutex_init(&s.reloading, NULL);
 	code = serve(&s);
 	pthread_mutex_destroy(&s.reloading);
