@@ -22,6 +22,15 @@ static const struct json_limits limits = { 16, 2048, 256, 64 };
 
 /* ---- helpers ---- */
 
+void request_write_id(struct json_writer *w, uint64_t id)
+{
+	struct buf hex = BUF_LIMIT(32);
+
+	buf_add_hex(&hex, id, 12);
+	json_key_str(w, STR("id"), buf_str(&hex));
+	buf_free(&hex);
+}
+
 str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));
@@ -103,6 +112,27 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+static bool write_stop(void *arg, struct ledger *l, struct buf *why)
+{
+	(void)why;
+	return ledger_trial_stop(l, *(const str *)arg, sys_wall());
+}
+
+static bool answer_trial_stop(struct request *r)
+{
+	char room[KiB];
+	str name = text_member(r, "name", room, sizeof(room));
+
+	if (!name.len || name.len > 64) {
+		buf_add(r->why, STR("there is no such trial"));
+		return false;
+	}
+	if (!recorder_write(r->options->recorder, write_stop, &name, r->why))
+		return false;
+	r->options->ops->trial_stopped(r->options->arg, name);
+	return true;
+}
+
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
@@ -116,6 +146,7 @@ static const struct request_row {
 	{ "provider_key_put", answer_provider_key_put },
 	{ "provider_key_remove", answer_provider_key_remove },
 	{ "secrets_rotate", answer_secrets_rotate },
+	{ "trial_stop", answer_trial_stop },
 };
 
 static bool answer(struct request *r, str line)

@@ -106,3 +106,4 @@ int explain_command(struct command *c);
 int try_command(struct command *c);
 int drill_command(struct command *c);
 int translate_command(struct command *c);
+int trial_command(struct command *c);

@@ -118,6 +118,10 @@ static const struct command_option translate_options[] = {
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
 	{ 0 },
 };
+static const struct command_option trial_options[] = {
+	{ "since", 0, "DAY", "report: only requests since then" },
+	{ 0 },
+};
 static const struct command_option drill_options[] = {
 	{ "route", 'r', "NAME", "this route alone" },
 	{ "fault", 0, "NAME", "this fault alone; \"list\" names them" },
@@ -203,6 +207,13 @@ const struct command_row command_rows[] = {
 	{ "show", "ID", "show one request with its attempts",
 	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
 	  show_command, NULL, 1, false },
+	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
+	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
+	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
+	  "figure with a confidence interval, and says where the difference is not\n"
+	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
+	  "without it.",
+	  trial_command, trial_options, 2, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

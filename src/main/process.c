@@ -134,6 +134,57 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	return read;
 }
 
+static struct trial_account *account_of(struct gateway *g, str name)
+{
+	pthread_mutex_lock(&g->lock);
+	struct trial_account *a = trials_get(&g->trials, name);
+	pthread_mutex_unlock(&g->lock);
+	return a;
+}
+
+static bool load_stop(void *arg, str name, usec wall)
+{
+	struct trial_account *a = account_of(arg, name);
+
+	(void)wall;
+	if (a)
+		atomic_store(&a->end, (int)TRIAL_BY_HAND);
+	return true;
+}
+
+/* What trials have spent and which were stopped, of those this process does not know
+ * yet.  Before the configuration reaches the workers. */
+static bool load_trials(struct gateway *g, const struct config *c, struct buf *why)
+{
+	struct buf path = BUF_LIMIT(4 * KiB);
+	struct ledger *l;
+	bool ok;
+
+	if (c->trial_count == 0)
+		return true;
+	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
+	l = ledger_open_reader(buf_z(&path), why);
+	buf_free(&path);
+	if (!l)
+		return false;
+	ok = ledger_trials(l, load_stop, g);
+	for (unsigned i = 0; ok && i < c->trial_count; i++) {
+		const struct trial *t = &c->trials[i];
+		struct trial_account *a = account_of(g, t->name);
+		nanousd spent = 0;
+
+		if (!a || a->is_loaded || t->max_cost == COST_UNKNOWN)
+			continue;
+		ok = ledger_trial_spent(l, t->name, &spent);
+		a->is_loaded = true;
+		trial_load(a, spent);
+	}
+	ledger_close(&l);
+	if (!ok)
+		buf_add(why, STR("the trials could not be read from the ledger"));
+	return ok;
+}
+
 static void warn(const char *text)
 {
 	log_warn("%s", text);
@@ -271,7 +322,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
 	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
-	    load_tenants(p, config, why)) {
+	    load_trials(g, config, why) && load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -319,7 +370,8 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct gateway *g = &p->gateway;
 	struct tls_server *tls = NULL;
 
-	if (!load_roots(g, config, why) || !load_certificate(config, &tls, why)) {
+	if (!load_trials(g, config, why) || !load_roots(g, config, why) ||
+	    !load_certificate(config, &tls, why)) {
 		config_unref(&config);
 		return false;
 	}

@@ -188,6 +188,18 @@ static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
 	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
 }
 
+static void trial_stopped(void *arg, str name)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	pthread_mutex_lock(&g->lock);
+	struct trial_account *a = trials_get(&g->trials, name);
+	if (a)
+		atomic_store(&a->end, (int)TRIAL_BY_HAND);
+	pthread_mutex_unlock(&g->lock);
+	log_info("trial %.*s was stopped", STR_ARG(name));
+}
+
 static void write_key_file(void *arg, struct buf *to)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
@@ -198,6 +210,7 @@ static void write_key_file(void *arg, struct buf *to)
 }
 
 static const struct admin_ops admin_ops = {
+	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
 	.reload = reload,

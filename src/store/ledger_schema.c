@@ -264,7 +264,14 @@ static const char version_tenants[] =
 	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
 	"DROP TABLE keys;";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_tenants };
+/* What was said of trials, which the configuration does not know. */
+static const char version_trial[] =
+	"CREATE TABLE trial ("
+	"  name TEXT PRIMARY KEY,"
+	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
+	") STRICT, WITHOUT ROWID;";
+
+const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -391,6 +398,15 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" ORDER BY made LIMIT ?3)",
 	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
 	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_TRIAL_ROWS] =
+		ROW "WHERE a.id > ?2 AND a.request IN (SELECT id FROM request WHERE trial = ?1)"
+		" ORDER BY a.id",
+	[LEDGER_TRIAL_SPENT] =
+		"SELECT coalesce(sum(a.cost_nano), 0) FROM attempt a"
+		" JOIN outcome o ON o.id = a.outcome WHERE o.flags & ?2 <> 0"
+		" AND a.request IN (SELECT id FROM request WHERE trial = ?1)",
+	[LEDGER_TRIAL_STOP] = "INSERT OR IGNORE INTO trial VALUES (?1,?2)",
+	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
 	[LEDGER_TENANT_ADD] =
