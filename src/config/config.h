@@ -81,6 +81,7 @@ struct provider {
 	usec retry_wait;     /* longest wait it may ask for; USEC_NEVER: as the route */
 	usec queue;          /* how long a request may wait for room; 0: not at all */
 	usec probe;          /* it is checked so often when nobody asks; 0: never */
+	bool trace;          /* it is told our trace's ids (traceparent) */
 	str disabled;        /* why it is not usable (an empty variable); empty: usable */
 	bool is_mock;        /* the one inside the process, at config_mock_host() */
 };
@@ -144,6 +145,27 @@ enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
 enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
 
+/* Where traces go; endpoint empty: nowhere. */
+struct otlp_settings {
+	str endpoint; /* as written, and taken apart: */
+	bool tls, allow_private;
+	str host, authority, path;
+	uint16_t port;
+	const char *ca_file;   /* NULL: the machine's roots */
+	str header_list;       /* as written */
+	struct secret headers; /* whole lines of a request's head */
+	str service;           /* service.name */
+	str attributes;        /* of the resource: name=value,... percent-encoded */
+	unsigned sample;       /* of 100 traces */
+	uint64_t queue;        /* bytes of rows that wait */
+	usec timeout;          /* of one request */
+};
+
+struct metrics_settings {
+	unsigned series; /* of one metric */
+	bool keys;       /* also by virtual key */
+};
+
 struct found;
 
 struct config {
@@ -165,6 +187,8 @@ struct config {
 	enum unknown_price unknown_price; /* of a target: is it used? */
 	usec drain;                       /* 120 s */
 	str access_log;                   /* path, "stdout" or "off" */
+	struct metrics_settings metrics;
+	struct otlp_settings otlp;
 	struct provider *providers;
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */

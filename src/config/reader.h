@@ -31,7 +31,8 @@ struct reader {
 	str dir; /* relative paths begin here; empty: the current one */
 	const struct tree_node
 	        *secrets; /* "providers": literal keys in it are not shown */
-	size_t expanded;  /* bytes that came out of variables */
+	const struct tree_node *telemetry; /* the same, of its headers */
+	size_t expanded;                   /* bytes that came out of variables */
 };
 
 /* at NULL: the file as a whole. */
@@ -64,5 +65,7 @@ void resolve_variables(struct reader *r, struct tree_node *n);
 void read_providers(struct reader *r, const struct tree_node *node);
 /* Fills config->routes from `routes:`; the providers are there (config_route.c). */
 void read_routes(struct reader *r, const struct tree_node *node);
+/* Where traces go; `telemetry:` may be NULL (telemetry.c). */
+void read_telemetry(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

@@ -72,6 +72,11 @@ static const struct config_key root_keys[] = {
 	          "providers`) brings format, URL and variable of the key." },
 	{ .name = "routes", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_ROUTE,
 	  .help = "Model names of your own, with the targets that answer them." },
+	{ .name = "metrics", .kind = KIND_SECTION, .place = 0, .section = SECTION_METRICS,
+	  .help = "What Prometheus is told (docs/telemetry.md)." },
+	{ .name = "telemetry", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_TELEMETRY,
+	  .help = "Where traces go (docs/telemetry.md)." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
 	LATER("timezone", "for days and months of budgets"),
 	LATER("log", "what is kept of requests"),
@@ -88,6 +93,59 @@ static const struct config_key tls_keys[] = {
 	{ .name = "key", .kind = KIND_FILE, AT(config, tls_key),
 	  .example = "/etc/sluice/key.pem",
 	  .help = "Its private key, PEM." },
+};
+
+static const struct config_key metrics_keys[] = {
+	{ .name = "series", .kind = KIND_COUNT, AT(config, metrics.series), .low = "10",
+	  .high = "16000", .fallback = "1000", .example = "1000",
+	  .help = "Most series of one metric; what comes beyond counts as `other`." },
+	{ .name = "keys", .kind = KIND_ON_OFF, AT(config, metrics.keys),
+	  .fallback = "off", .example = "on",
+	  .help = "Also requests and cost by virtual key." },
+};
+
+static const struct config_key telemetry_keys[] = {
+	{ .name = "otlp", .kind = KIND_SECTION, .place = 0, .section = SECTION_OTLP,
+	  .help = "A collector of OpenTelemetry's, over HTTP with JSON." },
+};
+
+static const struct config_key otlp_keys[] = {
+	{ .name = "endpoint", .kind = KIND_TEXT, AT(config, otlp.endpoint),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, else "
+	               "$OTEL_EXPORTER_OTLP_ENDPOINT, else none",
+	  .example = "http://127.0.0.1:4318",
+	  .help = "Its URL; `/v1/traces` is added. `off`: the variables count for "
+	          "nothing." },
+	{ .name = "headers", .kind = KIND_TEXT, AT(config, otlp.header_list),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_HEADERS",
+	  .example = "\"authorization=Bearer%20${OTLP_TOKEN:-token}\"",
+	  .help = "Header lines of each request: `name=value,name=value`, the values "
+	          "percent-encoded." },
+	{ .name = "ca", .kind = KIND_FILE, AT(config, otlp.ca_file),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_CERTIFICATE, else the machine's",
+	  .example = "/etc/sluice/ca.pem",
+	  .help = "Roots that are trusted for it, PEM." },
+	{ .name = "private", .kind = KIND_YES_NO, AT(config, otlp.allow_private),
+	  .fallback = "no", .example = "yes",
+	  .help = "Lets its host name resolve to a private address." },
+	{ .name = "sample", .kind = KIND_PERCENT, AT(config, otlp.sample), .low = "0",
+	  .high = "100", .fallback = "100", .example = "10%",
+	  .help = "The share of requests that is traced; those which come with a "
+	          "`traceparent` go by what it says." },
+	{ .name = "queue", .kind = KIND_SIZE, AT(config, otlp.queue), .low = "64KiB",
+	  .high = "1GiB", .fallback = "8MiB", .example = "8MiB",
+	  .help = "What may wait for the collector; then the oldest is dropped, and "
+	          "counted." },
+	{ .name = "timeout", .kind = KIND_TIME, AT(config, otlp.timeout), .low = "100ms",
+	  .high = "10m", .fallback = "10s", .example = "10s",
+	  .help = "How long the collector may take for one request." },
+	{ .name = "service", .kind = KIND_TEXT, AT(config, otlp.service),
+	  .otherwise = "$OTEL_SERVICE_NAME, else sluice", .example = "sluice",
+	  .help = "`service.name`." },
+	{ .name = "attributes", .kind = KIND_TEXT, AT(config, otlp.attributes),
+	  .otherwise = "$OTEL_RESOURCE_ATTRIBUTES",
+	  .example = "deployment.environment.name=production",
+	  .help = "Of the resource: `name=value,name=value`." },
 };
 
 #define LIMIT(member)                                                                    \
@@ -252,6 +310,10 @@ static const struct config_key provider_keys[] = {
 	  .help = "How often it is connected to when no request has been, so that one "
 	          "which is down, or back, is known before a request finds out. Costs no "
 	          "tokens." },
+	{ .name = "trace", .kind = KIND_YES_NO, AT(provider, trace), .fallback = "no",
+	  .example = "yes",
+	  .help = "Tells it which trace its requests belong to (`traceparent`, and the "
+	          "client's `tracestate`). Others are never told." },
 	LATER("phi", "whether it may see health data"),
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
@@ -350,6 +412,9 @@ const struct config_section config_sections[SECTIONS] = {
 	[SECTION_ROOT] = { .path = "", KEYS(root_keys), .help = "" },
 	[SECTION_TLS] = { .path = "tls", KEYS(tls_keys), .help = "Both are needed." },
 	[SECTION_LIMITS] = { .path = "limits", KEYS(limits_keys), .help = "" },
+	[SECTION_METRICS] = { .path = "metrics", KEYS(metrics_keys), .help = "" },
+	[SECTION_TELEMETRY] = { .path = "telemetry", KEYS(telemetry_keys), .help = "" },
+	[SECTION_OTLP] = { .path = "telemetry.otlp", KEYS(otlp_keys), .help = "" },
 	[SECTION_DEFAULTS] = { .path = "defaults",
 	                       KEYS(defaults_keys),
 	                       .help = "A route may have each of these keys as well." },
