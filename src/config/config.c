@@ -297,6 +297,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	struct found found;
 
 	r->secrets = tree_find(root, STR("providers"));
+	r->telemetry = tree_find(root, STR("telemetry"));
 	section_defaults(r, SECTION_ROOT, c);
 	c->limits.body_rate = http_limits_default.body_rate;
 	section_read(r, SECTION_ROOT, root, c, NULL, &found);
@@ -315,6 +316,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_log(r, found_value(&found, "access_log"));
 	check_zone(r, found_value(&found, "timezone"));
 	check_tls(r, found_value(&found, "tls"));
+	read_telemetry(r, found_value(&found, "telemetry"));
 	check_open(r, &found);
 	read_providers(r, found_value(&found, "providers"));
 	c->prices = read_prices(r, found_value(&found, "prices"), true);

@@ -196,6 +196,25 @@ static void on_row(void *arg, const struct attempt_row *row)
 	struct process *p = arg;
 
 	metrics_row(p->metrics, row);
+	otlp_row(p->otlp, row);
+}
+
+/* Before the recorder, which fills them. */
+static void start_telemetry(struct process *p, const struct config *c)
+{
+	p->metrics = metrics_new(&(struct metrics_options){ .series = c->metrics.series,
+	                                                    .keys = c->metrics.keys,
+	                                                    .knows = readings_knows,
+	                                                    .look = readings_look,
+	                                                    .arg = p });
+	if (c->otlp.endpoint.len)
+		p->otlp = otlp_new(&(struct otlp_options){
+		        .settings = &c->otlp,
+		        .facts = { .server = readings_server,
+		                   .endpoint = readings_endpoint,
+		                   .arg = p },
+		        .say = warn,
+		});
 }
 
 static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
@@ -214,10 +233,7 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 	};
 
 	options.odd = p->gateway.odd = odd_new();
-	p->metrics = metrics_new(&(struct metrics_options){ .series = 1000,
-	                                                    .knows = readings_knows,
-	                                                    .look = readings_look,
-	                                                    .arg = p });
+	start_telemetry(p, c);
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -225,6 +241,8 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 
 static bool needs_tls(const struct config *c)
 {
+	if (c->otlp.endpoint.len && c->otlp.tls)
+		return true;
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 
@@ -330,6 +348,8 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 			buf_add(why, STR("c-ares could not be started"));
 		else if (!g->oauth)
 			buf_add(why, STR("out of file descriptors"));
+		else if (p->otlp && !otlp_start(p->otlp, g->resolver, &g->roots, why))
+			buf_add(why, STR(" (telemetry.otlp)"));
 		else if (start_workers(p, config->workers, why)) {
 			p->acceptor = acceptor_new(p->listeners, p->listener_count,
 			                           on_accepted, p);
@@ -340,6 +360,16 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	}
 	process_stop(p);
 	return false;
+}
+
+static bool is_same_otlp(const struct otlp_settings *a, const struct otlp_settings *b)
+{
+	return str_eq(a->endpoint, b->endpoint) && str_eq(a->path, b->path) &&
+	       a->allow_private == b->allow_private &&
+	       str_eq(str_from_z(a->ca_file), str_from_z(b->ca_file)) &&
+	       str_eq(a->headers.text, b->headers.text) &&
+	       str_eq(a->service, b->service) && str_eq(a->attributes, b->attributes) &&
+	       a->sample == b->sample && a->queue == b->queue && a->timeout == b->timeout;
 }
 
 /* What cannot change while running is named; the rest applies. */
@@ -363,6 +393,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" ledger"));
 	if (!str_eq(old->timezone, now->timezone))
 		buf_add(note, STR(" timezone"));
+	if (!is_same_otlp(&old->otlp, &now->otlp))
+		buf_add(note, STR(" telemetry"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -384,6 +416,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	g->tls = tls;
 	p->drain = config->drain;
 	p->reloaded_wall = sys_wall();
+	metrics_limit(p->metrics, config->metrics.series, config->metrics.keys);
 	atomic_fetch_add(&g->generation, 1);
 	pthread_mutex_unlock(&g->lock);
 	config_unref(&old);
@@ -439,9 +472,10 @@ void process_stop(struct process *p)
 	for (unsigned i = 0; i < p->worker_count; i++)
 		worker_done(&p->workers[i]);
 	oauth_free(&g->oauth);
-	resolver_free(&g->resolver);
-	recorder_free(&g->recorder);
+	recorder_free(&g->recorder); /* the last rows, and their spans, come now */
+	otlp_free(&p->otlp);
 	metrics_free(&p->metrics);
+	resolver_free(&g->resolver);
 	keyring_free(&g->keys);
 	tenants_free(&g->tenants);
 	calendar_free(&g->calendar);
