@@ -17,7 +17,7 @@
 
 #define POLL_EVERY (100 * USEC_MS)
 
-enum call_kind { CALL_FLUSH, CALL_KEY_PUT, CALL_KEY_REVOKE, CALL_REOPEN_LOG };
+enum call_kind { CALL_FLUSH, CALL_KEY_PUT, CALL_KEY_REVOKE, CALL_WRITE, CALL_REOPEN_LOG };
 
 /* On the caller's stack, who waits until it is done. */
 struct call {
@@ -25,6 +25,8 @@ struct call {
 	const struct key_row *key;
 	uint64_t id;
 	usec wall;
+	recorder_write_fn *write;
+	void *arg;
 	struct buf *why;
 	bool ok, found;
 	bool done;
@@ -67,6 +69,21 @@ static bool write_key(struct recorder *r, struct call *c)
 	return ok;
 }
 
+static bool write_other(struct recorder *r, struct call *c)
+{
+	struct ledger *l = r->in.ledger;
+	bool is_begun = ledger_begin(l);
+
+	if (is_begun && c->write(c->arg, l, c->why) && ledger_commit(l))
+		return true;
+	if (c->why->len == 0)
+		buf_addf(c->why, "the ledger could not be written: %s",
+		         ledger_error(l, NULL));
+	if (is_begun)
+		ledger_rollback(l);
+	return false;
+}
+
 static void answer(struct recorder *r, struct call *c)
 {
 	switch (c->kind) {
@@ -75,6 +92,9 @@ static void answer(struct recorder *r, struct call *c)
 	case CALL_KEY_PUT:
 	case CALL_KEY_REVOKE:
 		c->ok = write_key(r, c);
+		break;
+	case CALL_WRITE:
+		c->ok = write_other(r, c);
 		break;
 	case CALL_REOPEN_LOG:
 		if (r->in.log)
@@ -148,6 +168,15 @@ bool recorder_key_revoke(struct recorder *r, uint64_t id, usec wall, bool *ret_f
 	ask(r, &c);
 	if (c.ok)
 		*ret_found = c.found;
+	return c.ok;
+}
+
+bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
+                    struct buf *why)
+{
+	struct call c = { .kind = CALL_WRITE, .write = write, .arg = arg, .why = why };
+
+	ask(r, &c);
 	return c.ok;
 }
 
