@@ -218,6 +218,8 @@ struct config {
 	struct net_addr *listen;
 	unsigned listen_count;
 	struct net_addr admin; /* len 0: off */
+	bool admin_is_written; /* else it is where it usually is, if that is free */
+	bool insecure_admin;   /* it may listen beyond loopback without TLS */
 	str data;              /* a directory */
 	enum auth_mode auth;
 	bool insecure_open; /* open mode may listen beyond loopback */

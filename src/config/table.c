@@ -21,9 +21,14 @@ static const struct config_key root_keys[] = {
 	  .help = "Where clients connect: one address or a list. An IP literal with a "
 	          "port, `unix:/path` or `unix:@name`. `--listen` wins." },
 	{ .name = "admin", .kind = KIND_ADDRESS, .place = NO_PLACE, .words = "off",
-	  .otherwise = "off", .example = "off",
-	  .help = "Address of the admin API and the dashboard, or `off`. Nothing "
-	          "listens there in this version." },
+	  .otherwise = "127.0.0.1:8081", .example = "127.0.0.1:8081",
+	  .help = "Address of the admin API (docs/admin-api.md), or `off`. Beyond loopback it "
+	          "needs `tls`. Where it is not written and the port is taken, the API is "
+	          "at the socket in the data directory alone." },
+	{ .name = "insecure_admin", .kind = KIND_BOOL, AT(config, insecure_admin),
+	  .fallback = "false", .example = "false",
+	  .help = "Lets `admin` listen beyond loopback without TLS. Everyone on the way "
+	          "reads the tokens." },
 	{ .name = "data", .kind = KIND_DIR, AT(config, data),
 	  .otherwise = "$SLUICE_DATA, else $XDG_STATE_HOME/sluice, else ~/.local/state/sluice",
 	  .example = "/var/lib/sluice",

@@ -92,7 +92,7 @@ static bool header_lines(struct reader *r, str list, struct secret *ret, str *re
 	}
 	is_good = is_good && !lines.over;
 	if (is_good)
-		ret->text = arena_copy(r->keep, buf_str(&lines));
+		*ret = secret_keep(&r->config->room, buf_str(&lines));
 	if (lines.ptr)
 		mem_wipe(lines.ptr, lines.cap);
 	buf_free(&lines);

@@ -84,6 +84,19 @@ static const struct command_option teams_options[] = {
 	TENANT_OPTIONS,
 	{ 0 },
 };
+static const struct command_option tokens_options[] = {
+	{ "name", 'n', "NAME", "create: what the token is called" },
+	{ "scope", 0, "SCOPES", "create: read, keys, config, all; several with commas" },
+	{ "expires", 0, "TIME", "create: 90d, or 2027-01-01T00:00:00Z" },
+	{ 0 },
+};
+static const struct command_option audit_options[] = {
+	{ "lines", 'n', "N", "list: the last N entries (20)" },
+	{ "since", 0, "TIME", "export: from then on; 30d, or 2026-11-01T00:00:00Z" },
+	{ "until", 0, "TIME", "export: up to then" },
+	{ "expect", 0, "HEAD", "verify: a head that was noted, which has to be in it" },
+	{ 0 },
+};
 static const struct command_option tail_options[] = {
 	{ "lines", 'n', "N", "begin with the last N requests (10)" },
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
@@ -167,6 +180,23 @@ const struct command_row command_rows[] = {
 	  "of a team are shared by all its keys. A team that is revoked or has expired\n"
 	  "stops its keys with it.",
 	  teams_command, teams_options, 2, false },
+	{ "tokens", "create|list|revoke [ID]", "who may use the admin API",
+	  "`create --name NAME --scope read` prints a token, once: only a hash of it is kept.\n"
+	  "`read` looks at everything but secrets, `keys` changes keys and teams, `config`\n"
+	  "reloads, `all` does everything. The first one is printed when a gateway starts for\n"
+	  "the first time.",
+	  tokens_command, tokens_options, 2, false },
+	{ "audit", "list|verify|export", "who has changed what",
+	  "Every change of keys, tokens and configuration is an entry in a chain of hashes;\n"
+	  "so is every look at what is secret. `verify` finds entries that were changed, moved\n"
+	  "or taken away, and prints the head of the chain: noted elsewhere, it proves later\n"
+	  "(--expect) that nothing was rolled back. `export` writes a period and the policies in\n"
+	  "force as JSON lines. docs/admin-api.md says more.",
+	  audit_command, audit_options, 1, false },
+	{ "admin", "routes|openapi|docs", "what the admin API has",
+	  "All routes of the program with who may use them, the OpenAPI document, or\n"
+	  "docs/admin-api.md.",
+	  admin_command, NULL, 1, false },
 	{ "models", "[PATTERN] | update FILE|URL",
 	  "list the models of the catalogue, or update it",
 	  "PATTERN is a part of provider/model; `*` stands for anything.\n"

@@ -144,7 +144,7 @@ static void print_report(str name, const struct trial_read *t,
 	add_notes(&out, t);
 	buf_add_char(&out, '\n');
 	for (unsigned i = 0; i < METRICS; i++)
-		add_metric(&out, &metric_rows[i], &r[i]);
+		add_metric(&out, &comparison_rows[i], &r[i]);
 	buf_addf(&out,
 	         "\nA difference counts when p < %.2f after Holm's correction for %d "
 	         "questions; intervals are of %.0f %%, each by itself.\nTimes and tokens "
@@ -215,7 +215,7 @@ static void print_json(str name, const struct trial_read *t,
 	json_open(&w, '[');
 	for (unsigned i = 0; i < METRICS; i++) {
 		json_open(&w, '{');
-		json_key_str(&w, STR("name"), str_from_z(metric_rows[i].name));
+		json_key_str(&w, STR("name"), str_from_z(comparison_rows[i].name));
 		key_number(&w, "control", r[i].a);
 		key_interval(&w, "control_interval", r[i].at_a);
 		key_number(&w, "candidate", r[i].b);

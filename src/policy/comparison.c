@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-const struct metric_row metric_rows[METRICS] = {
+const struct metric_row comparison_rows[METRICS] = {
 	[METRIC_COST] = { "cost_nano", "cost per request", METRIC_MONEY },
 	[METRIC_FIRST_P50] = { "first_token_p50_us", "first token p50", METRIC_TIME },
 	[METRIC_FIRST_P95] = { "first_token_p95_us", "first token p95", METRIC_TIME },

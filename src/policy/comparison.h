@@ -40,7 +40,7 @@ struct metric_row {
 	const char *text; /* "first token p95" */
 	enum metric_kind kind;
 };
-extern const struct metric_row metric_rows[METRICS];
+extern const struct metric_row comparison_rows[METRICS];
 
 /* What one exchange was. */
 struct sample {

@@ -364,11 +364,6 @@ bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void
 	return sqlite3_reset(st) == SQLITE_OK;
 }
 
-bool ledger_read_rows(sqlite3_stmt *st, ledger_row_fn *each, void *arg)
-{
-	return read_rows(st, false, each, arg);
-}
-
 struct closing {
 	struct ledger *l;
 	uint64_t count;
@@ -393,7 +388,7 @@ static bool close_open_rows(struct ledger *l, uint64_t *ret_count)
 	struct closing c = { .l = l, .ok = true };
 	sqlite3_stmt *st = ledger_get(l, LEDGER_OPEN_ROWS);
 
-	if (!st || !read_rows(st, false, count_unknown, &c) || !c.ok)
+	if (!st || !ledger_read_rows(st, false, count_unknown, &c) || !c.ok)
 		return false;
 	*ret_count = c.count;
 	return ledger_run(ledger_get(l, LEDGER_CLOSE_OPEN_ROWS));

@@ -61,6 +61,18 @@ enum ledger_statement {
 	LEDGER_BEGIN_READ,
 	LEDGER_CORRECT,
 	LEDGER_CORRECTIONS,
+	LEDGER_TOKEN_PUT,
+	LEDGER_TOKEN_REVOKE,
+	LEDGER_TOKENS,
+	LEDGER_AUDIT_LAST,
+	LEDGER_AUDIT_PUT,
+	LEDGER_AUDIT_HEAD,
+	LEDGER_AUDIT_HEAD_PUT,
+	LEDGER_AUDIT,
+	LEDGER_AUDIT_NEWEST,
+	LEDGER_REPLAY_FIND,
+	LEDGER_REPLAY_PUT,
+	LEDGER_REPLAY_PRUNE,
 	LEDGER_STATEMENTS,
 };
 
@@ -110,9 +122,6 @@ void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
 /* PRICE_UNKNOWN for NULL. */
 picousd ledger_price(sqlite3_stmt *st, int column);
-
-/* Steps through the rows of a statement that begins with the columns of a row. */
-bool ledger_read_rows(sqlite3_stmt *st, ledger_row_fn *each, void *arg);
 
 /* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
 
