@@ -68,5 +68,7 @@ struct price_rules read_prices(struct reader *r, const struct tree_node *node,
                                bool has_providers);
 /* Fills config->routes from `routes:`; the providers are there (config_route.c). */
 void read_routes(struct reader *r, const struct tree_node *node);
+/* Fills config->trials from `trials:`; the routes are there (trial.c). */
+void read_trials(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

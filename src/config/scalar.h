@@ -1,4 +1,4 @@
-/* scalar.h - private to config/: numbers with units. */
+/* scalar.h - numbers with units, as the configuration and the command line write them. */
 #pragma once
 #include "base/str.h"
 #include "base/usec.h"

@@ -75,6 +75,8 @@ static const struct config_key root_keys[] = {
 	          "providers`) brings format, URL and variable of the key." },
 	{ .name = "routes", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_ROUTE,
 	  .help = "Model names of your own, with the targets that answer them." },
+	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
+	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
 	LATER("timezone", "for days and months of budgets"),
 	LATER("log", "what is kept of requests"),
@@ -439,6 +441,29 @@ static const struct config_key price_keys[] = {
 	  .help = "As of when it was told: stands with each cost in the ledger." },
 };
 
+static const struct config_key trial_keys[] = {
+	{ .name = "route", .kind = KIND_TEXT, AT(trial, route_name), .is_required = true,
+	  .example = "fast",
+	  .help = "The route whose traffic it is: the control. One trial for a route." },
+	{ .name = "candidate", .kind = KIND_TEXT, AT(trial, candidate_name),
+	  .is_required = true, .example = "fast-new",
+	  .help = "The route that is tried." },
+	{ .name = "share", .kind = KIND_TEXT, AT(trial, share_text), .is_required = true,
+	  .example = "10%",
+	  .help = "`10%`: so many conversations are answered by the candidate, with the "
+	          "control behind it in case it fails. `shadow`: the control answers all, "
+	          "and the same requests go to the candidate, whose answers are thrown "
+	          "away; `shadow 10%`: a part of them. At most four digits behind the "
+	          "point." },
+	{ .name = "until", .kind = KIND_VERSION, AT(trial, until_text),
+	  .otherwise = "no end", .example = "2027-01-31",
+	  .help = "The last day, in UTC." },
+	{ .name = "max_cost", .kind = KIND_TEXT, AT(trial, cost_text),
+	  .otherwise = "not bounded", .example = "$200",
+	  .help = "What the candidate may cost in all; before it would cost more, the "
+	          "trial stops." },
+};
+
 /* clang-format on */
 
 #define KEYS(array) .keys = array, .count = countof(array)
@@ -494,6 +519,7 @@ const struct config_section config_sections[SECTIONS] = {
 	[SECTION_PRICE_TIER] = { .path = "prices.MODEL.tiers",
 	                         KEYS(price_tier_keys),
 	                         .help = "" },
+	[SECTION_TRIAL] = { .path = "trials.NAME", KEYS(trial_keys), .help = "" },
 };
 
 const struct config_synonym config_synonyms[] = {

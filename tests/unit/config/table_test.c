@@ -133,6 +133,7 @@ static const char *const before[SECTIONS] = {
 	[SECTION_TARGET] = "routes:\n  r:\n    targets:\n      - ",
 	[SECTION_PRICE] = "prices:\n  openai/gpt-5:\n    ",
 	[SECTION_PRICE_TIER] = "prices:\n  openai/gpt-5:\n    tiers:\n      - ",
+	[SECTION_TRIAL] = "trials:\n  t:\n    ",
 };
 
 /* Errors about what is missing around a key that stands alone. */
