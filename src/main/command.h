@@ -97,6 +97,7 @@ int keys_command(struct command *c);
 int teams_command(struct command *c);
 int tail_command(struct command *c);
 int show_command(struct command *c);
+int cost_command(struct command *c);
 int models_command(struct command *c);
 int providers_command(struct command *c);
 int explain_command(struct command *c);
