@@ -102,6 +102,23 @@ static const struct command_option tail_options[] = {
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
 	{ 0 },
 };
+static const struct command_option cost_options[] = {
+	{ "by", 'b', "WHAT,...",
+	  "team, key, user, provider, model, route, operation, tag, tag:NAME, client, "
+	  "trial, and one of hour, day, month" },
+	{ "since", 0, "TIME", "7d, 24h, today, 2026-11-01, ... (30d)" },
+	{ "until", 0, "TIME", "the same (now)" },
+	{ "key", 'k', "ID|NAME", "only this key" },
+	{ "team", 0, "ID|NAME", "only this team" },
+	{ "user", 0, "NAME", "only this user" },
+	{ "provider", 0, "NAME", "only this provider" },
+	{ "model", 'm', "NAME", "only this model" },
+	{ "route", 'r', "NAME", "only this route" },
+	{ "client", 0, "NAME", "only this client program" },
+	{ "csv", 0, NULL, "all sums, as CSV" },
+	{ "verify", 0, NULL, "add all attempts up again and compare" },
+	{ 0 },
+};
 static const struct command_option models_options[] = {
 	{ "price", 'p', NULL, "show prices in USD per million tokens" },
 	{ "provider", 0, "NAME", "only models of this provider" },
@@ -244,6 +261,12 @@ const struct command_row command_rows[] = {
 	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
 	  "without it.",
 	  trial_command, trial_options, 2, false },
+	{ "cost", "", "show what was spent",
+	  "Sums of the ledger: requests, attempts, tokens and money, by what --by names, the\n"
+	  "most expensive first. A cost that is not known is not in the sums: how many there\n"
+	  "are is said; `charged` has what was reserved for them. Sums are those of the\n"
+	  "attempts to the nano-dollar; --verify adds these up again.",
+	  cost_command, cost_options, 0, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

@@ -24,7 +24,6 @@ from fake_provider import Fake
 from raw import SLOW
 
 TEST_SECONDS = 120
-LONGEST = ("crash", "sdks", "faults", "unbroken", "admin", "upstream", "money", "formats", "sdk")
 
 
 class Skip(Exception):
