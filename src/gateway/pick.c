@@ -269,7 +269,7 @@ static bool wait_for_room(struct exchange *x, const struct passed *list, unsigne
 	for (unsigned i = 0; i < count; i++) {
 		const struct provider *p = provider_at(x, list[i].place.at);
 
-		if (list[i].answer != HEALTH_FULL || p->queue == 0 ||
+		if (list[i].answer != HEALTH_FULL || p->queue == 0 || x->is_shadow ||
 		    (x->queued_at && now - x->queued_at >= p->queue))
 			continue;
 		wake = min_of(wake, list[i].until);

@@ -312,7 +312,8 @@ void exchange_commit(struct attempt *a)
 	if (x->step == STEP_TRY)
 		exchange_go(x, STEP_RELAY);
 	x->hold_until = USEC_NEVER;
-	pinned_remember(a);
+	if (!x->is_shadow)
+		pinned_remember(a);
 	/* Without resume nothing will be sent again. */
 	if (x->chat)
 		return; /* it borrows from the body, and the emitter asks it to the end */

@@ -41,6 +41,7 @@ struct worker {
 	struct list exchanges; /* live ones */
 	_Atomic unsigned live;
 	_Atomic unsigned queued; /* of these, so many wait for room */
+	unsigned shadows;        /* of these, without a client */
 	bool awaits_token;       /* some of them do */
 	unsigned hedge_credit;   /* in hundredths of a hedge */
 	struct worker_counts counts;

@@ -74,12 +74,14 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 	return true;
 }
 
-static bool load_key(void *arg, const struct key_row *key)
+static bool load_tenant(void *arg, const struct tenant_row *row,
+                        const struct key_secret *secret)
 {
 	struct process *p = arg;
 
-	if (!keyring_put(p->gateway.keys, key))
-		log_error("there are more than %d keys; the newest are not loaded",
+	if (!keyring_put(p->gateway.keys, row, secret))
+		log_error("there are more than %d keys and teams; the newest are not "
+		          "loaded",
 		          KEYRING_MOST);
 	return true;
 }
@@ -92,7 +94,7 @@ static bool load_pin(void *arg, const struct pin_row *pin)
 	return true;
 }
 
-static bool load_keys(struct process *p, const struct config *c, struct buf *why)
+static bool load_tenants(struct process *p, const struct config *c, struct buf *why)
 {
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
@@ -104,7 +106,7 @@ static bool load_keys(struct process *p, const struct config *c, struct buf *why
 	buf_free(&path);
 	if (!l)
 		return false;
-	bool read = ledger_keys(l, load_key, p) &&
+	bool read = ledger_tenants(l, load_tenant, p) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)
@@ -234,6 +236,19 @@ static bool start_workers(struct process *p, unsigned count, struct buf *why)
 	return true;
 }
 
+/* What tells conversations apart is the same after a restart, and on every machine with
+ * that pepper: a trial keeps them on their sides. */
+static bool make_board(struct gateway *g)
+{
+	uint8_t mac[KEY_MAC];
+	uint64_t seed;
+
+	key_mac(g->pepper, STR("conversations"), mac);
+	memcpy(&seed, mac, sizeof(seed));
+	g->board = board_new(seed);
+	return true;
+}
+
 bool process_start(struct process *p, struct config *config, struct buf *why)
 {
 	struct gateway *g = &p->gateway;
@@ -243,19 +258,16 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
-	uint64_t seed;
-
-	sys_random(&seed, sizeof(seed));
-	g->board = board_new(seed);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
 	raise_descriptor_limit();
 	if (datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
-	    keys_pepper(config->data, g->pepper, why) && load_roots(g, config, why) &&
-	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
-	    start_recorder(p, config, why) && load_keys(p, config, why)) {
+	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
+	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
+	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
+	    load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -282,9 +294,9 @@ static bool is_same_otlp(const struct otlp_settings *a, const struct otlp_settin
 	return str_eq(a->endpoint, b->endpoint) && str_eq(a->path, b->path) &&
 	       a->allow_private == b->allow_private &&
 	       str_eq(str_from_z(a->ca_file), str_from_z(b->ca_file)) &&
-	       str_eq(a->headers.text, b->headers.text) &&
-	       str_eq(a->service, b->service) && str_eq(a->attributes, b->attributes) &&
-	       a->sample == b->sample && a->queue == b->queue && a->timeout == b->timeout;
+	       secret_eq(&a->headers, &b->headers) && str_eq(a->service, b->service) &&
+	       str_eq(a->attributes, b->attributes) && a->sample == b->sample &&
+	       a->queue == b->queue && a->timeout == b->timeout;
 }
 
 /* What cannot change while running is named; the rest applies. */

@@ -17,7 +17,7 @@ static unsigned keys_benched(struct board *b, const struct provider *p, usec now
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < p->key_count; i++) {
-		uint64_t mark = board_mark(b, p->keys[i].text);
+		uint64_t mark = board_mark(b, &p->keys[i]);
 		struct health h = health_of(b, p->name, mark, STR_NONE, false);
 		usec until;
 
@@ -68,7 +68,7 @@ static void look_at_limits(struct board *b, const struct target *t, usec now,
 	int64_t requests = -1, tokens = -1;
 
 	for (unsigned i = 0; i == 0 || i < p->key_count; i++) {
-		uint64_t mark = i < p->key_count ? board_mark(b, p->keys[i].text) : 0;
+		uint64_t mark = i < p->key_count ? board_mark(b, &p->keys[i]) : 0;
 		struct health h = health_of(b, p->name, mark, t->model, false);
 		struct health_view v;
 

@@ -45,6 +45,7 @@ struct item {
 struct otlp {
 	struct otlp_settings settings; /* texts in `keep` */
 	struct arena keep;
+	struct secret_room room;
 	struct span_facts facts;
 	void (*say)(const char *text);
 	pthread_t thread;
@@ -443,10 +444,9 @@ static void copy_settings(struct otlp *o, const struct otlp_settings *from)
 	to->host = arena_copy(&o->keep, from->host);
 	to->authority = arena_copy(&o->keep, from->authority);
 	to->path = arena_copy(&o->keep, from->path);
-	to->headers.text = arena_copy(&o->keep, from->headers.text);
+	to->headers = secret_keep(&o->room, secret_reveal(&from->headers));
 	to->service = arena_copy(&o->keep, from->service);
 	to->attributes = arena_copy(&o->keep, from->attributes);
-	to->header_list = STR_NONE;
 	if (from->ca_file)
 		to->ca_file = str_z(&o->keep, str_from_z(from->ca_file));
 }
@@ -517,5 +517,6 @@ void otlp_free(struct otlp **at)
 	pthread_cond_destroy(&o->news);
 	pthread_mutex_destroy(&o->lock);
 	arena_done(&o->keep);
+	secret_room_done(&o->room);
 	free(o);
 }

@@ -123,7 +123,7 @@ static void write_head(struct otlp_poster *p)
 	         "content-length: %zu\r\n",
 	         STR_ARG(p->settings->path), STR_ARG(p->settings->authority),
 	         SLUICE_VERSION, p->body.len);
-	buf_add(&p->head, p->settings->headers.text);
+	buf_add(&p->head, secret_reveal(&p->settings->headers));
 	buf_add(&p->head, STR("\r\n"));
 }
 

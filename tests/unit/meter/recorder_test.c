@@ -393,11 +393,13 @@ TEST(recorder_says_why_it_cannot_start)
 
 /* ---- calls ---- */
 
-static bool count_key(void *arg, const struct key_row *key)
+static bool count_key(void *arg, const struct tenant_row *row,
+                      const struct key_secret *secret)
 {
 	unsigned *counts = arg;
 
-	counts[key->revoked_wall != 0]++;
+	if (secret)
+		counts[row->revoked_wall != 0]++;
 	return true;
 }
 
@@ -405,21 +407,34 @@ TEST(recorder_writes_keys_for_others)
 {
 	const char *dir = test_dir();
 	struct recorder *r = start(dir, 1, false);
-	struct key_row key = {
-		.id = 5, .name = STR("a"), .mac = { 1 }, .created_wall = 1
-	};
+	struct key_secret secret = { .mac = { 1 } };
+	struct tenant_row key = { .id = 5,
+		                  .kind = TENANT_KEY,
+		                  .parent = TENANT_DEFAULT,
+		                  .name = STR("a"),
+		                  .created_wall = 1,
+		                  .serial = 1 };
 	unsigned counts[2] = { 0, 0 };
-	bool found = false;
+	bool done = false;
 
-	CHECK(recorder_key_put(r, &key, &why));
-	CHECK(!recorder_key_put(r, &key, &why));
-	CHECK(str_has(buf_str(&why), STR("UNIQUE")));
+	CHECK(recorder_tenant_put(r, &key, &secret, &done, &why) && done);
+	CHECK(recorder_tenant_put(r, &key, &secret, &done, &why) && !done);
 	key.id = 6;
-	CHECK(recorder_key_put(r, &key, &why));
-	CHECK(recorder_key_revoke(r, 5, 99, &found, &why) && found);
-	CHECK(recorder_key_revoke(r, 7, 99, &found, &why) && !found);
+	CHECK(recorder_tenant_put(r, &key, &secret, &done, &why) && done);
+	key.revoked_wall = 99;
+	key.serial = 2;
+	CHECK(recorder_tenant_put(r, &key, NULL, &done, &why) && done);
+	struct tenant_row team = { .id = 8,
+		                   .kind = TENANT_TEAM,
+		                   .parent = TENANT_DEFAULT,
+		                   .name = STR("team"),
+		                   .serial = 1 };
+	CHECK(recorder_tenant_put(r, &team, NULL, &done, &why) && done);
+	team.id = 9;
+	CHECK(!recorder_tenant_put(r, &team, NULL, &done, &why));
+	CHECK(str_has(buf_str(&why), STR("UNIQUE")));
 	struct ledger *l = open_reader(dir);
-	CHECK(ledger_keys(l, count_key, counts));
+	CHECK(ledger_tenants(l, count_key, counts));
 	CHECK(counts[0] == 1 && counts[1] == 1);
 	ledger_close(&l);
 	recorder_free(&r);
