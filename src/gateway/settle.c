@@ -26,6 +26,8 @@ static struct attempt_row open_row(const struct attempt *a)
 		.model = a->target->model,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.trace = x->trace,
+		.endpoint = (uint8_t)endpoint_number(x->endpoint),
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 	};
@@ -171,6 +173,8 @@ void attempt_record_none(struct exchange *x)
 		.route = x->candidates.route,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.trace = x->trace,
+		.endpoint = (uint8_t)endpoint_number(x->endpoint),
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,

@@ -30,10 +30,10 @@ def telemetry(url, more=""):
     return f"telemetry: {{ otlp: {{ endpoint: \"{url}\"{more} }} }}\n"
 
 
-def body_of(more="", provider_more=""):
+def body_of(more=""):
     return (more + "providers:\n"
-            + provider("one", fake.site("one").url, more=provider_more)
-            + provider("two", fake.site("two").url)
+            + provider("one", fake.site("one").url)
+            + provider("two", fake.site("two").url, more=", trace: yes")
             + provider("odd", fake.site("odd").url) + "routes:\n"
             + route("both", "one/m1", "two/m2", more=", retry: { same_target: 0 }")
             + route("slow", "one/m1"))
@@ -197,6 +197,7 @@ def test_a_refused_reload_is_seen():
 # --- traces ----------------------------------------------------------------------------------------
 
 def test_spans_of_a_plain_request():
+    fake.site("one").queue(reply())
     got = ask(text="PHI-CANARY-prompt")
     server, clients = spans_of(got)
     no_complaints()
@@ -244,6 +245,37 @@ def test_spans_of_a_failover():
     check(second["attributes"]["gen_ai.response.time_to_first_chunk"] > 0, "first chunk")
     check("sluice.first_token" in second["events"], "events:", second["events"])
     same(server["attributes"]["sluice.attempts"], 2, "attempts")
+
+
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_the_clients_trace_goes_on():
+    """A valid traceparent becomes the parent; providers are told only where it says trace: yes."""
+    fake.site("one").queue(reply(status=500))
+    one, two = len(fake.site("one").requests), len(fake.site("two").requests)
+    got = ask(headers=[("TraceParent", PARENT), ("TraceState", "vendor=x,y=z")])
+    server, clients = spans_of(got)
+    no_complaints()
+    same({each["trace"] for each in [server, *clients]}, {PARENT[3:35]}, "the trace")
+    same(server["parent"], PARENT[36:52], "the parent")
+    told = fake.site("one").requests[one]
+    same((told.header("traceparent"), told.header("tracestate")), (None, None), "a provider without trace")
+    told = fake.site("two").requests[two]
+    same(told.header("traceparent"), f"00-{PARENT[3:35]}-{clients[1]['id']}-01", "traceparent")
+    same(told.header("tracestate"), "vendor=x,y=z", "tracestate")
+
+
+def test_a_trace_that_is_not_valid_or_not_sampled():
+    for bad in ("00-xyz", PARENT.upper(), PARENT.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32)):
+        got = ask(headers=[("traceparent", bad), ("tracestate", "a=b")])
+        server, _ = spans_of(got)
+        check(server["trace"].startswith(got.header("x-request-id")), "the trace of", bad)
+        same(server["parent"], None, "the parent")
+    quiet = ask("two/m2", headers=[("traceparent", PARENT[:-1] + "0")])
+    same(fake.site("two").requests[-1].header("traceparent")[-3:], "-00", "the flag goes on")
+    spans_of(ask())                             # sent later, and so after it
+    same(collector.of_request(quiet.header("x-request-id")), (None, []), "spans of what is not sampled")
 
 
 def test_a_refusal_has_a_server_span():
@@ -362,7 +394,7 @@ def test_variables_of_opentelemetry():
 # --- the access log --------------------------------------------------------------------------------
 
 EVIL = ["a\nb", "a\r\nb", 'x","admin":true,"y":"', "\x1b[31mred\x1b[0m", "\u2028\u2029\x85", "\x00\x7f\x1f",
-        "}\n{\"time\":\"2020\"}", "\ud83d\ude00", "%0a%0d", "\\", "\\u000a", "${jndi:ldap://x}"]
+        "}\n{\"time\":\"2020\"}", "😀", "%0a%0d", "\\", "\\u000a", "${jndi:ldap://x}"]
 
 
 def test_log_injection():
