@@ -7,6 +7,8 @@ collector nor a reader of the log, however slow, may delay a request.
 
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -437,3 +439,34 @@ def test_a_reader_of_the_log_that_stops_delays_nobody():
         other.remove()
         reader.kill()
         reader.wait()
+
+
+# --- what is packaged ------------------------------------------------------------------------------
+
+def test_dashboards_and_rules_speak_of_what_there_is():
+    """Each metric and label they name is one of docs/telemetry.md."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    known = {}
+    for name, kind, labels in re.findall(r"(?m)^\| `([a-z_]+)` \| (\w+) \| (.*?) \|",
+                                         (root / "docs/telemetry.md").read_text()):
+        labels = set(re.findall(r"`(\w+)`", labels)) | {"instance", "job"}
+        for suffix in ("_bucket", "_sum", "_count") if kind == "histogram" else ("",):
+            known[name + suffix] = labels | ({"le"} if suffix == "_bucket" else set())
+    files = sorted([*root.glob("packaging/grafana/*.json"), *root.glob("packaging/prometheus/*.yml")])
+    check(len(files) >= 4, "files:", files)
+    for file in files:
+        text = file.read_text()
+        if file.suffix == ".json":
+            board = json.loads(text)
+            text = "\n".join(each["expr"] for panel in board["panels"] for each in panel["targets"])
+        named = re.findall(r"\b((?:sluice|process)_[a-z_]+)\b(?:\{([^}]*)\})?", text)
+        check(named, "no metrics in", file.name)
+        for name, matchers in named:
+            check(name in known, f"{file.name}: {name} is no metric of ours")
+            for label in re.findall(r"(\w+)\s*(?:=~|!=|=)", matchers):
+                check(label in known[name], f"{file.name}: {name} has no label {label}")
+    if promtool := os.environ.get("PROMTOOL") or shutil.which("promtool"):
+        for file in root.glob("packaging/prometheus/*.yml"):
+            done = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True,
+                                  text=True, timeout=60)
+            same(done.returncode, 0, done.stdout + done.stderr)
