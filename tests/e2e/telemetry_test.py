@@ -17,6 +17,7 @@ import time
 
 import answers
 from answers import events, reply, stream
+from certs import Certs
 from collector import LOST, Collector, answer
 from exposition import read
 from fake_provider import Fake
@@ -376,6 +377,30 @@ def test_a_share_is_sampled():
     same(len(sink.spans), 2 * len(servers), "whole traces")
     other.remove()
     sink.stop()
+
+
+def test_a_collector_with_tls():
+    """Its certificate is verified: by the roots that the configuration names, or the machine's."""
+    certs = Certs()
+    sink = Collector(certs.server())
+    other = Gateway(body_of(telemetry(sink.url, f", ca: {certs.ca}")))
+    other.key()
+    got = [ask(on=other), ask(on=other)]
+    spans_of(got[0], sink)
+    same(other.stop(), 0, "exit code")
+    check(sink.of_request(got[1].header("x-request-id"))[0], "no span of the last")
+    same(sink.complaints, [], "complaints")
+    other.remove()
+    stranger = Gateway(body_of(telemetry(sink.url)))
+    stranger.key()
+    seen = len(sink.requests)
+    same(ask(on=stranger).status, 200, "status")
+    same(stranger.stop(), 0, "exit code")
+    same(len(sink.requests), seen, "requests to a collector that nobody trusts")
+    check("TLS_FAILED" in stranger.stderr(), "not told:", stranger.stderr())
+    stranger.remove()
+    sink.stop()
+    certs.remove()
 
 
 def test_variables_of_opentelemetry():
