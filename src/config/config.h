@@ -194,7 +194,6 @@ struct otlp_settings {
 	str host, authority, path;
 	uint16_t port;
 	const char *ca_file;   /* NULL: the machine's roots */
-	str header_list;       /* as written */
 	struct secret headers; /* whole lines of a request's head */
 	str service;           /* service.name */
 	str attributes;        /* of the resource: name=value,... percent-encoded */

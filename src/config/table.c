@@ -147,7 +147,7 @@ static const struct config_key otlp_keys[] = {
 	  .example = "http://127.0.0.1:4318",
 	  .help = "Its URL; `/v1/traces` is added. `off`: the variables count for "
 	          "nothing." },
-	{ .name = "headers", .kind = KIND_TEXT, AT(config, otlp.header_list),
+	{ .name = "headers", .kind = KIND_SECRET, .place = NO_PLACE,
 	  .otherwise = "$OTEL_EXPORTER_OTLP_HEADERS",
 	  .example = "\"authorization=Bearer%20${OTLP_TOKEN:-token}\"",
 	  .help = "Header lines of each request: `name=value,name=value`, the values "

@@ -180,9 +180,9 @@ const struct command_row command_rows[] = {
 	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
 	  "with it. Exits with 3 when there are errors.",
 	  check_command, check_options, 1, false },
-	{ "config", "schema|docs|errors|formats",
-	  "print the JSON Schema or the documentation of sluice.yaml, all errors, or what "
-	  "crosses between formats", NULL,
+	{ "config", "schema|docs|errors|formats|telemetry",
+	  "print the JSON Schema or the documentation of sluice.yaml, all errors, what "
+	  "crosses between formats, or metrics and traces", NULL,
 	  config_command, NULL, 1, false },
 	{ "keys", "create|list|show|limit|rotate|revoke [NAME|ID]",
 	  "make and manage virtual keys",

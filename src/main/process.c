@@ -206,6 +206,7 @@ static void start_telemetry(struct process *p, const struct config *c)
 	                                                    .keys = c->metrics.keys,
 	                                                    .knows = readings_knows,
 	                                                    .look = readings_look,
+	                                                    .team = readings_team,
 	                                                    .arg = p });
 	if (c->otlp.endpoint.len)
 		p->otlp = otlp_new(&(struct otlp_options){
