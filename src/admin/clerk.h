@@ -10,8 +10,9 @@
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	anything else                       {"ok":false,"error":"..."}
  *
- * Also over HTTP, one request for a connection: GET /admin/explain?model=NAME and
- * GET /admin/health (curl --unix-socket $data/admin.sock http://sluice/admin/health).
+ * Also over HTTP, one request for a connection: GET /admin/explain?model=NAME,
+ * GET /admin/health (curl --unix-socket $data/admin.sock http://sluice/admin/health) and
+ * GET /metrics.
  *
  * The clerk may block; workers never wait for it. */
 #pragma once
@@ -36,6 +37,8 @@ struct admin_ops {
 	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
+	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
+	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
 };
 
 struct clerk_options {

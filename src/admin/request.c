@@ -10,11 +10,12 @@
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
+#include "meter/metric_page.h"
 
 #include <limits.h>
 #include <unistd.h>
 
-enum { MEMBERS_MOST = 16 };
+enum { MEMBERS_MOST = 16, PAGE_MOST = 24 * MiB };
 
 struct request {
 	const struct clerk_options *options;
@@ -185,24 +186,64 @@ static bool line_of(str target, struct buf *to)
 	return true;
 }
 
+/* A header's value; empty when there is none. */
+static str header_of(str head, str name)
+{
+	while (head.len > 0) {
+		str value = str_cut(&head, '\n');
+		str field = str_cut(&value, ':');
+
+		if (str_eq_nocase(field, name))
+			return str_trim(str_first(value, str_find(value, '\r')));
+	}
+	return STR_NONE;
+}
+
+static void write_http(const char *status, str type, const struct buf *body,
+                       struct buf *to)
+{
+	buf_addf(to,
+	         "HTTP/1.1 %s\r\ncontent-type: %.*s\r\ncontent-length: %zu\r\n"
+	         "connection: close\r\n\r\n",
+	         status, STR_ARG(type), body->len);
+	buf_add(to, buf_str(body));
+}
+
+static void answer_metrics(const struct clerk_options *options, str head, struct buf *to)
+{
+	bool openmetrics = metric_wants_openmetrics(header_of(head, STR("accept")));
+	struct buf body = BUF_LIMIT(PAGE_MOST);
+
+	if (options->ops->metrics(options->arg, openmetrics, &body)) {
+		write_http("200 OK", metric_content_type(openmetrics), &body, to);
+	} else {
+		buf_set(&body, STR("the page is too large\n"));
+		write_http("500 Internal Server Error", STR("text/plain"), &body, to);
+	}
+	buf_free(&body);
+}
+
 void admin_answer_http(const struct clerk_options *options, str head, struct buf *to)
 {
 	struct buf line = BUF_LIMIT(16 * KiB), body = BUF_LIMIT(4 * MiB);
 	const char *status = "404 Not Found";
+	str rest = head, target;
 
-	str_skip(&head, STR("GET "));
-	if (line_of(str_cut(&head, ' '), &line)) {
+	str_skip(&rest, STR("GET "));
+	target = str_cut(&rest, ' ');
+	if (str_eq(target, STR("/metrics"))) {
+		answer_metrics(options, head, to);
+		return;
+	}
+	if (line_of(target, &line)) {
 		admin_answer(options, buf_str(&line), &body);
 		if (str_starts(buf_str(&body), STR("{\"ok\":true")))
 			status = "200 OK";
 	} else {
-		buf_add(&body, STR("GET /admin/explain?model=NAME or /admin/health\n"));
+		buf_add(&body, STR("GET /admin/explain?model=NAME, /admin/health or "
+		                   "/metrics\n"));
 	}
-	buf_addf(to,
-	         "HTTP/1.1 %s\r\ncontent-type: application/json\r\n"
-	         "content-length: %zu\r\nconnection: close\r\n\r\n",
-	         status, body.len);
-	buf_add(to, buf_str(&body));
+	write_http(status, STR("application/json"), &body, to);
 	buf_free(&line);
 	buf_free(&body);
 }

@@ -105,7 +105,7 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 		buf_add(&lines, STR("www-authenticate: Bearer\r\n"));
 	http_answer(c, wire_fault_status(wire, why), json_type, buf_str(&lines),
 	            buf_str(&body));
-	w->counts.refused++;
+	COUNT(w->counts.refused);
 	buf_free(&body);
 	buf_free(&lines);
 	buf_free(&text);

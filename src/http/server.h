@@ -113,6 +113,10 @@ void http_finish(struct http_conn *c);
  * a whole one. on_gone is not called. */
 void http_abort(struct http_conn *c);
 
+/* A connection with nobody at its other end, for an answer that is thrown away: whatever
+ * is sent is gone, there is always room, and nothing is ever called. */
+void http_conn_init_deaf(struct http_conn *c, struct http_server *s);
+
 /* A whole small answer and http_finish. body may be empty; extra is "name: value\r\n"
  * lines or empty. */
 void http_answer(struct http_conn *c, int status, str content_type, str extra, str body);

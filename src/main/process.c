@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/datadir.h"
+#include "main/readings.h"
 #include "main/scout.h"
 
 #include <errno.h>
@@ -138,6 +139,14 @@ static void warn(const char *text)
 	log_warn("%s", text);
 }
 
+/* Called by the recorder with each row it has written. */
+static void on_row(void *arg, const struct attempt_row *row)
+{
+	struct process *p = arg;
+
+	metrics_row(p->metrics, row);
+}
+
 static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
 {
 	struct arena keep = { 0 };
@@ -149,9 +158,15 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 		                      : str_z(&keep, c->access_log),
 		.strict = c->ledger == LEDGER_STRICT,
 		.say = warn,
+		.on_row = on_row,
+		.on_row_arg = p,
 	};
 
 	options.odd = p->gateway.odd = odd_new();
+	p->metrics = metrics_new(&(struct metrics_options){ .series = 1000,
+	                                                    .knows = readings_knows,
+	                                                    .look = readings_look,
+	                                                    .arg = p });
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -223,18 +238,28 @@ static bool start_workers(struct process *p, unsigned count, struct buf *why)
 	return true;
 }
 
+/* What tells conversations apart is the same after a restart, and on every machine with
+ * that pepper: a trial keeps them on their sides. */
+static bool make_board(struct gateway *g)
+{
+	uint8_t mac[KEY_MAC];
+	uint64_t seed;
+
+	key_mac(g->pepper, STR("conversations"), mac);
+	memcpy(&seed, mac, sizeof(seed));
+	g->board = board_new(seed);
+	return true;
+}
+
 bool process_start(struct process *p, struct config *config, struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
 	*p = (struct process){ .lock = -1,
 		               .started_wall = sys_wall(),
+		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
-	uint64_t seed;
-
-	sys_random(&seed, sizeof(seed));
-	g->board = board_new(seed);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
@@ -243,9 +268,10 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	g->calendar = calendar_new(STR("UTC"), why);
 	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
-	    keys_pepper(config->data, g->pepper, why) && load_roots(g, config, why) &&
-	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
-	    start_recorder(p, config, why) && load_tenants(p, config, why)) {
+	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
+	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
+	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
+	    load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -303,6 +329,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	g->config = config;
 	g->tls = tls;
 	p->drain = config->drain;
+	p->reloaded_wall = sys_wall();
 	atomic_fetch_add(&g->generation, 1);
 	pthread_mutex_unlock(&g->lock);
 	config_unref(&old);
@@ -360,6 +387,7 @@ void process_stop(struct process *p)
 	oauth_free(&g->oauth);
 	resolver_free(&g->resolver);
 	recorder_free(&g->recorder);
+	metrics_free(&p->metrics);
 	keyring_free(&g->keys);
 	tenants_free(&g->tenants);
 	calendar_free(&g->calendar);

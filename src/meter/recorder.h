@@ -24,6 +24,10 @@ struct recorder_options {
 	/* Told of trouble and of its end, once each, on the recorder's thread (and by
 	 * recorder_new); may be NULL. */
 	void (*say)(const char *text);
+	/* Given every row that is settled, once, as it is written to the ledger; not what
+	 * an earlier process left. On the recorder's thread; may be NULL. */
+	void (*on_row)(void *arg, const struct attempt_row *row);
+	void *on_row_arg;
 };
 
 /* Replays what an earlier process left, marks its open attempts unknown, and starts the

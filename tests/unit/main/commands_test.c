@@ -21,7 +21,7 @@ static void run(struct captured *c, const char *fmt, ...)
 
 static struct json_value json_of(const struct captured *c)
 {
-	struct json_limits large = { 16, 4 * MiB, KiB, 64 };
+	struct json_limits large = { 32, 4 * MiB, KiB, 64 };
 	struct json_value v = { 0 };
 
 	CHECK_OK(json_check(buf_str(&c->out), &large, &v));

@@ -668,3 +668,58 @@ TEST(recorder_loses_and_doubles_nothing_when_killed)
 	munmap(s, sizeof(*s));
 	buf_free(&why);
 }
+
+/* ---- what it tells of rows ---- */
+
+struct heard {
+	uint64_t rows, cost, closes;
+};
+
+static void hear_row(void *arg, const struct attempt_row *row)
+{
+	struct heard *h = arg;
+
+	h->rows++;
+	h->cost += (uint64_t)row->cost;
+	h->closes += row->closes;
+}
+
+TEST(recorder_tells_each_settled_row_once)
+{
+	char dir[512];
+	struct heard heard = { 0 };
+	uint64_t cost = 0;
+
+	snprintf(dir, sizeof(dir), "%s/told", test_dir());
+	mkdir(dir, 0700);
+	struct recorder_options options = {
+		.dir = dir, .workers = 1, .on_row = hear_row, .on_row_arg = &heard
+	};
+	struct recorder *r = recorder_new(&options, &why);
+	if (!CHECK(r))
+		return;
+	struct journal *j = recorder_journal(r, 0);
+	for (int i = 0; i < 100; i++) {
+		uint64_t id = journal_next_id(j, sys_wall());
+
+		CHECK(write_record(j, RECORD_OPEN, id));
+		if (i % 10 == 0)
+			recorder_flush(r); /* an open row, which tells nothing */
+		CHECK(write_record(j, RECORD_CLOSE, id));
+		cost += (uint64_t)row_of(id).cost;
+	}
+	/* Under way, and not told of before it has ended. */
+	CHECK(write_record(j, RECORD_OPEN, journal_next_id(j, sys_wall())));
+	recorder_flush(r);
+	CHECK_INT(heard.rows, 100);
+	CHECK_INT(heard.closes, 100);
+	CHECK_INT(heard.cost, cost);
+	recorder_free(&r);
+	/* What an earlier process left is not told of again. */
+	r = recorder_new(&options, &why);
+	if (!CHECK(r))
+		return;
+	recorder_flush(r);
+	CHECK_INT(heard.rows, 100);
+	recorder_free(&r);
+}
