@@ -195,6 +195,16 @@ enum roster_result roster_show(struct roster *t, enum tenant_kind kind, str whic
 	return result;
 }
 
+enum roster_result roster_key_id(struct roster *t, str which, uint64_t *ret)
+{
+	struct node n;
+	enum roster_result result = roster_find(t, TENANT_KEY, which, &n);
+
+	if (!result)
+		*ret = n.row.id;
+	return result;
+}
+
 /* ---- changes ---- */
 
 /* What a change does to a node; UPDATE is wanted again for every try. */

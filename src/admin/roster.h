@@ -59,6 +59,8 @@ must_check enum roster_result roster_create(struct roster *t, enum tenant_kind k
                                             struct json_writer *to);
 must_check enum roster_result roster_show(struct roster *t, enum tenant_kind kind,
                                           str which, struct json_writer *to);
+/* The id of a key, however it is named. */
+must_check enum roster_result roster_key_id(struct roster *t, str which, uint64_t *ret);
 /* `serial`: the one it must have (ETag), 0: any. */
 must_check enum roster_result roster_update(struct roster *t, enum tenant_kind kind,
                                             str which, uint64_t serial,

@@ -153,12 +153,19 @@ static struct config *config_now(struct gateway *g)
 	return c;
 }
 
-static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
+                    struct buf *said)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
 	struct config *c = config_now(g);
-	fault_t why = explain_model(g->board, c, model, sys_now(), to);
+	struct access access;
+	fault_t why = NULL;
 
+	if (key)
+		why = access_of_key(g->tenants, key, sys_now(), sys_wall(), &access);
+	if (!why)
+		why = explain_model(g->board, c, model, key ? &access : NULL, sys_now(),
+		                    to);
 	if (why)
 		buf_add(said, why->text);
 	config_unref(&c);
