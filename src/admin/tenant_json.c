@@ -186,12 +186,14 @@ static str state_of(const struct tenant_row *row, usec wall)
 }
 
 void tenant_write(struct json_writer *to, const struct tenant_row *row,
-                  const struct key_secret *secret, usec wall)
+                  const struct key_secret *secret, str parent_name, usec wall)
 {
 	write_id(to, STR("id"), row->id);
 	json_key_str(to, STR("kind"), kinds[row->kind]);
 	json_key_str(to, STR("name"), row->name);
 	write_id(to, STR("parent"), row->parent);
+	if (parent_name.len)
+		json_key_str(to, STR("parent_name"), parent_name);
 	json_key_str(to, STR("state"), state_of(row, wall));
 	write_time(to, STR("created"), row->created_wall);
 	write_time(to, STR("expires"), row->expires_wall);
