@@ -16,7 +16,7 @@ uint64_t **ask_marks_new(const struct board *b, const struct config *c)
 
 		marks[i] = mem_new((p->key_count + 1) * sizeof(uint64_t));
 		for (unsigned k = 0; k < p->key_count; k++)
-			marks[i][k] = board_mark(b, p->keys[k].text);
+			marks[i][k] = board_mark(b, &p->keys[k]);
 	}
 	return marks;
 }

@@ -92,7 +92,7 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->first_due = a->idle_due = USEC_NEVER;
 	a->second_due = USEC_NEVER;
 	a->held.gateway = w->gateway;
-	a->held.most_memory = x->plan->config->memory;
+	a->held.most_memory = x->body.most_memory;
 	a->wire = lane_wire(x, target->provider);
 	a->asked_usage = x->skim.stream && operations[x->endpoint->operation].is_chat &&
 	                 !x->skim.wants_usage && a->wire == x->endpoint->wire &&
@@ -101,7 +101,7 @@ static struct attempt *attempt_new(struct exchange *x)
 		               .quirks = target->provider->quirks,
 		               .strip_usage = a->asked_usage,
 		               .choices = x->skim.choices };
-	w->counts.attempts++;
+	COUNT(w->counts.attempts);
 	return a;
 }
 

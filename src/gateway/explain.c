@@ -269,7 +269,7 @@ void explain_providers(struct board *b, const struct config *c, usec now,
 
 		do {
 			uint64_t mark =
-			        key < p->key_count ? board_mark(b, p->keys[key].text) : 0;
+			        key < p->key_count ? board_mark(b, &p->keys[key]) : 0;
 			struct health one = health_of(b, p->name, mark, STR_NONE, false);
 
 			if (key == 0)

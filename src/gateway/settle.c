@@ -3,6 +3,7 @@
 #include "gateway/attempt.h"
 
 #include "gateway/lane.h"
+#include "gateway/trial.h"
 #include "policy/price.h"
 
 enum { CLIENT_MOST = 128 }; /* of an address as text */
@@ -29,6 +30,8 @@ static struct attempt_row open_row(const struct attempt *a)
 		.team = team ? tenant_row(team)->id : 0,
 		.user = x->user,
 		.reserved = a->reserved,
+		.trial = x->trial ? x->trial->name : STR_NONE,
+		.flags = x->trial ? trial_flags(x, a->target) : 0,
 	};
 }
 
@@ -156,13 +159,14 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.price = price_of(a->target, row.usage.input);
 	if (a->reserved && row.cost > a->reserved)
 		row.flags |= ROW_OVER_RESERVED;
+	trial_add_cost(a->x, a->target, row.cost);
 	if (closes)
 		add_exchange(&row, a->x, &client);
 	/* An OPEN has room for its CLOSE set aside.  Without one (best-effort) all of it
 	 * is tried now; the recorder tells of the gap. */
 	if (!record_write(a->x->worker->journal,
 	                  a->unjournalled ? RECORD_WHOLE : RECORD_CLOSE, &row))
-		a->x->worker->counts.lost_closes++;
+		COUNT(a->x->worker->counts.lost_closes);
 }
 
 void attempt_record_none(struct exchange *x)
@@ -186,9 +190,11 @@ void attempt_record_none(struct exchange *x)
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,
 		.usage_kind = USAGE_NONE,
+		.trial = x->trial ? x->trial->name : STR_NONE,
+		.flags = x->trial && x->trial_targets ? ROW_CANDIDATE : 0,
 	};
 
 	add_exchange(&row, x, &client);
 	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
-		x->worker->counts.lost_closes++;
+		COUNT(x->worker->counts.lost_closes);
 }

@@ -58,6 +58,15 @@ fault_t tenancy_admit(struct exchange *x, str *ret_detail)
 	return limit_fault(refusal.cap);
 }
 
+bool tenancy_follow(struct exchange *shadow)
+{
+	struct tenants *t = shadow->worker->gateway->tenants;
+	const struct loop *loop = &shadow->worker->loop;
+
+	return !t || !tenants_chain(t, shadow->key, shadow->user, loop->now, loop->wall,
+	                            &shadow->chain);
+}
+
 void tenancy_leave(struct exchange *x)
 {
 	tenant_chain_done(&x->chain, x->used_tokens, x->worker->loop.now);

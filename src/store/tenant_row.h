@@ -75,3 +75,11 @@ struct tenant_row {
 	str tags;     /* "name=value,name=value": stand on each of its rows */
 	str metadata; /* a JSON object, for whoever made it; or empty */
 };
+
+/* What a key is known by: MACs of its whole text (config/key.h). */
+struct key_secret {
+	uint8_t mac[32];
+	uint8_t previous[32]; /* of the text before its last rotation */
+	usec previous_until;  /* wall: so long that one is good as well; 0: there is none
+	                       */
+};
