@@ -16,6 +16,7 @@
 #include "gateway/resume.h"
 #include "gateway/session.h"
 #include "gateway/step.h"
+#include "gateway/tenancy.h"
 #include "gateway/trial.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -91,6 +92,9 @@ static void keep_wishes(struct exchange *x)
 	x->no_resume = wishes & WISH_NO_RESUME;
 	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
 	x->no_hedge = wishes & WISH_NO_HEDGE;
+	x->user = arena_copy(&x->arena,
+	                     str_first(http_request_get(x->req, STR("x-sluice-user")),
+	                               TENANT_USER_NAME));
 }
 
 /* Keeps of the head what later steps need: its bytes are on loan. */
@@ -227,6 +231,13 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 
 static enum flow step_admit(struct exchange *x)
 {
+	str detail = STR_NONE;
+	fault_t why = tenancy_admit(x, &detail);
+
+	if (why) {
+		exchange_fail(x, why, detail);
+		return GO;
+	}
 	return exchange_go(x, STEP_ROUTE);
 }
 
@@ -362,6 +373,7 @@ void exchange_drop(struct exchange *x)
 	struct worker *w = x->worker;
 
 	x->step = STEP_ENDED;
+	tenancy_leave(x);
 	trial_end(x);
 	pick_leave(x);
 	retained_free(&x->body);

@@ -5,6 +5,7 @@
 #include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/session.h"
+#include "gateway/tenancy.h"
 #include "policy/price.h"
 #include "policy/trial.h"
 #include "store/row.h"
@@ -203,6 +204,7 @@ static bool copy_request(struct exchange *s, const struct exchange *x)
 	s->query = arena_copy(&s->arena, x->query);
 	s->forward = arena_copy(&s->arena, x->forward);
 	s->features = arena_copy(&s->arena, x->features);
+	s->user = arena_copy(&s->arena, x->user);
 	s->path_model = arena_copy(&s->arena, x->path_model);
 	s->as_array = x->as_array;
 	s->strict = x->strict;
@@ -248,7 +250,7 @@ static bool begin_shadow(struct exchange *x)
 	s->trial = x->trial;
 	s->trial_account = x->trial_account;
 	w->shadows++;
-	if (!copy_request(s, x) || !find_shadow_candidates(s)) {
+	if (!copy_request(s, x) || !tenancy_follow(s) || !find_shadow_candidates(s)) {
 		exchange_drop(s);
 		return false;
 	}

@@ -248,10 +248,12 @@ static bool make_board(struct gateway *g)
 	key_mac(g->pepper, STR("conversations"), mac);
 	memcpy(&seed, mac, sizeof(seed));
 	g->board = board_new(seed);
+	g->tenants = tenants_new(g->calendar, seed);
 	return true;
 }
 
-bool process_start(struct process *p, struct config *config, struct buf *why)
+bool process_start(struct process *p, struct config *config, struct calendar *calendar,
+                   struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
@@ -263,6 +265,7 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	raise_descriptor_limit();
 	/* While there is one thread. */
 	g->calendar = calendar_new(STR("UTC"), why);
@@ -310,6 +313,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" access_log"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
+	if (!str_eq(old->timezone, now->timezone))
+		buf_add(note, STR(" timezone"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -400,6 +405,8 @@ void process_stop(struct process *p)
 	config_unref(&g->config);
 	found_free(&g->found);
 	board_free(&g->board);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;

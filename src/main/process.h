@@ -27,8 +27,10 @@ struct process {
 	usec drain;
 };
 
-/* Takes the reference to config.  False: *why says what is wrong; nothing runs. */
-must_check bool process_start(struct process *p, struct config *config, struct buf *why);
+/* Takes the reference to config, and the calendar (made while there was one thread; NULL:
+ * UTC).  False: *why says what is wrong; nothing runs. */
+must_check bool process_start(struct process *p, struct config *config,
+                              struct calendar *calendar, struct buf *why);
 /* A new configuration, whose reference it takes.  False: it changes nothing. *why: what
  * is wrong, or, on success, what needs a restart to take effect (may be empty). */
 must_check bool process_reload(struct process *p, struct config *config, struct buf *why);

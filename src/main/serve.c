@@ -330,10 +330,16 @@ static int serve(struct serving *s)
 		return EXIT_CONFIG;
 	}
 	block_signals(&set);
-	if (!start_mock(s, c, &why)) {
+	struct calendar *calendar = calendar_new(c->timezone, &why);
+
+	if (!calendar) {
 		config_unref(&c);
+		code = EXIT_CONFIG;
+	} else if (!start_mock(s, c, &why)) {
+		config_unref(&c);
+		calendar_free(&calendar);
 		code = EXIT_FAILED;
-	} else if (!process_start(&s->process, c, &why)) {
+	} else if (!process_start(&s->process, c, calendar, &why)) {
 		code = EXIT_FAILED;
 	} else if (!start_clerk(s, c, &why)) {
 		code = EXIT_FAILED;
