@@ -20,6 +20,7 @@
 #include "codec/json_write.h"
 #include "config/key.h"
 #include "meter/recorder.h"
+#include "policy/tenant.h"
 
 struct clerk;
 
@@ -42,13 +43,16 @@ struct admin_ops {
 	void (*health)(void *arg, struct json_writer *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* What a node has used by now, and when it was used last (wall; 0: not since the
+	 * start).  False: it is not known.  May be NULL. */
+	bool (*look)(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used);
 };
 
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
 	const uint8_t *pepper;       /* PEPPER bytes; must stay */
-	const struct admin_ops *ops; /* all set */
+	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;
 };
 

@@ -54,6 +54,13 @@ static void changed(void *arg, const struct tenant_row *row,
 	o->ops->tenant_changed(o->arg, row, secret);
 }
 
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	const struct clerk_options *o = arg;
+
+	return o->ops->look && o->ops->look(o->arg, id, ret, ret_used);
+}
+
 /* What the operations of roster.h work on; to be closed. False: *r->why. */
 static bool open_roster(struct request *r, struct arena *keep, struct roster *ret)
 {
@@ -64,6 +71,7 @@ static bool open_roster(struct request *r, struct arena *keep, struct roster *re
 		.pepper = r->options->pepper,
 		.wall = sys_wall(),
 		.changed = changed,
+		.look = look,
 		.arg = (void *)(uintptr_t)r->options,
 		.keep = keep,
 		.why = r->why,

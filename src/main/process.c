@@ -115,11 +115,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
 
-	uint64_t seed;
-
-	sys_random(&seed, sizeof(seed));
 	p->gateway.keys = keyring_new();
-	p->gateway.tenants = tenants_new(p->gateway.calendar, seed);
 	p->gateway.pins = pins_new();
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
 	l = ledger_open_reader(buf_z(&path), why);
@@ -267,8 +263,6 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	g->config = config;
 	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	raise_descriptor_limit();
-	/* While there is one thread. */
-	g->calendar = calendar_new(STR("UTC"), why);
 	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
@@ -394,8 +388,6 @@ void process_stop(struct process *p)
 	recorder_free(&g->recorder);
 	metrics_free(&p->metrics);
 	keyring_free(&g->keys);
-	tenants_free(&g->tenants);
-	calendar_free(&g->calendar);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
 	close_listeners(p);

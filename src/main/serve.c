@@ -186,6 +186,14 @@ static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
 	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
 }
 
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	*ret_used = keyring_used(g->keys, id);
+	return tenants_look(g->tenants, id, sys_now(), sys_wall(), ret);
+}
+
 static const struct admin_ops admin_ops = {
 	.status = write_status,
 	.tenant_changed = tenant_changed,
@@ -193,6 +201,7 @@ static const struct admin_ops admin_ops = {
 	.explain = explain,
 	.health = write_health,
 	.metrics = write_metrics,
+	.look = look,
 };
 
 static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)

@@ -431,4 +431,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TENANTS_NAMED] =
 		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
 		" ORDER BY revoked <> 0, created, id",
+	[LEDGER_KEY_USED] =
+		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
+		" AND period BETWEEN ?3 AND ?4"
+		" AND grp IN (SELECT id FROM usage_group WHERE key = ?5)",
 };

@@ -375,6 +375,29 @@ def test_explain_says_what_a_key_may_not_use():
     gateway.start()
 
 
+def test_what_was_used_is_shown():
+    made = key("used", "--rpm", "100", "--concurrent", "5")
+    shown = run("keys", "show", "used")
+    same((shown["used"], shown["usage"]["requests"]), (None, 0), "before")
+    for _ in range(3):
+        same(ask(made).status, 200, "a request")
+    shown = run("keys", "show", "used")
+    same((shown["usage"]["requests"], shown["usage"]["running"]), (3, 0), "after")
+    check(shown["used"] and shown["usage"]["tokens"] > 0, shown)
+    code, out, err = gateway.cli("keys", "show", "used")
+    check(code == 0 and "3 requests and" in out and "never" not in out, out, err)
+    key("rich", "--budget", "5/month", "--budget", "9/total")
+    budget = run("keys", "show", "rich")["usage"]["budget"]
+    same({name: each["spent"] for name, each in budget.items()}, {"month": "0.00", "total": "0.00"},
+         "budgets")
+    check(budget["month"]["resets"] and not budget["total"]["resets"], budget)
+    # The ledger knows it without the gateway that did it, to the hour.
+    gateway.stop()
+    shown = run("keys", "show", "used")
+    check(shown["used"] and "usage" not in shown, shown)
+    gateway.start()
+
+
 # --- hostile texts -----------------------------------------------------------------------------------
 
 SQL = "x'); DROP TABLE tenant; --", '" OR "1"="1', "' UNION SELECT mac FROM tenant --", "%s%n%00", "\\"
