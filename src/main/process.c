@@ -7,6 +7,7 @@
 #include "config/datadir.h"
 #include "main/readings.h"
 #include "main/scout.h"
+#include "main/spent.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -83,6 +84,10 @@ static bool load_tenant(void *arg, const struct tenant_row *row,
 		log_error("there are more than %d keys and teams; the newest are not "
 		          "loaded",
 		          KEYRING_MOST);
+	if (!tenants_put(p->gateway.tenants, row, sys_now(), NULL, NULL))
+		log_error("the limits of %.*s are not loaded: there are too many keys "
+		          "and users, or it belongs to nobody who is known",
+		          STR_ARG(row->name));
 	return true;
 }
 
@@ -107,6 +112,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	if (!l)
 		return false;
 	bool read = ledger_tenants(l, load_tenant, p) &&
+	            spent_load(&p->gateway, l, sys_wall()) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)

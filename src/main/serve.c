@@ -12,6 +12,7 @@
 #include "main/notify.h"
 #include "main/process.h"
 #include "main/scout.h"
+#include "main/spent.h"
 #include "mock/mock.h"
 
 #include <pthread.h>
@@ -146,6 +147,10 @@ static void tenant_changed(void *arg, const struct tenant_row *row,
 		log_error("there are more than %d keys and teams; the new one is not "
 		          "active",
 		          KEYRING_MOST);
+	if (!spent_put(&s->process.gateway, row))
+		log_error("the limits of %.*s could not be put in force as they are "
+		          "written: its budgets are taken for spent until a restart",
+		          STR_ARG(row->name));
 }
 
 static struct config *config_now(struct gateway *g)
