@@ -376,7 +376,7 @@ def test_explain_says_what_a_key_may_not_use():
 
 
 def test_what_was_used_is_shown():
-    made = key("used", "--rpm", "100", "--concurrent", "5")
+    made = key("used", "--rpm", "100", "--tpm", "100000")
     shown = run("keys", "show", "used")
     same((shown["used"], shown["usage"]["requests"]), (None, 0), "before")
     for _ in range(3):
