@@ -7,6 +7,7 @@
 #include "config/datadir.h"
 #include "main/readings.h"
 #include "main/scout.h"
+#include "main/spent.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -74,32 +75,34 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 	return true;
 }
 
+/* Rules first: nobody is let in before they hold. */
+static void put_tenant(struct gateway *g, const struct tenant_row *row,
+                       const struct key_secret *secret, bool holds)
+{
+	if (!holds)
+		log_error("the limits of \"%.*s\" are not in force as they are written: "
+		          "there are too many keys, teams and users, or what was spent "
+		          "could not be read",
+		          STR_ARG(row->name));
+	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
+	    !keyring_put(g->keys, row, secret))
+		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
+		          KEYRING_MOST, STR_ARG(row->name));
+}
+
 static bool load_tenant(void *arg, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
-	struct process *p = arg;
+	struct gateway *g = &((struct process *)arg)->gateway;
 
-	process_put_tenant(p, row, secret);
+	put_tenant(g, row, secret, tenants_put(g->tenants, row, sys_now(), NULL, NULL));
 	return true;
 }
 
 void process_put_tenant(struct process *p, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
-	struct gateway *g = &p->gateway;
-
-	/* Rules first: nobody is let in before they hold. */
-	bool holds = tenants_put(g->tenants, row, sys_now(), NULL, NULL);
-
-	if (!holds)
-		log_error(
-		        "the limits of \"%.*s\" cannot be kept: there are too many keys, "
-		        "teams and users",
-		        STR_ARG(row->name));
-	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
-	    !keyring_put(g->keys, row, secret))
-		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
-		          KEYRING_MOST, STR_ARG(row->name));
+	put_tenant(&p->gateway, row, secret, spent_put(&p->gateway, row));
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -115,11 +118,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
 
-	uint64_t seed;
-
-	sys_random(&seed, sizeof(seed));
 	p->gateway.keys = keyring_new();
-	p->gateway.tenants = tenants_new(p->gateway.calendar, seed);
 	p->gateway.pins = pins_new();
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
 	l = ledger_open_reader(buf_z(&path), why);
@@ -127,6 +126,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	if (!l)
 		return false;
 	bool read = ledger_tenants(l, load_tenant, p) &&
+	            spent_load(&p->gateway, l, sys_wall()) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)
@@ -318,6 +318,7 @@ static bool make_board(struct gateway *g)
 	key_mac(g->pepper, STR("conversations"), mac);
 	memcpy(&seed, mac, sizeof(seed));
 	g->board = board_new(seed);
+	g->tenants = tenants_new(g->calendar, seed);
 	return true;
 }
 
@@ -331,10 +332,10 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
-	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	raise_descriptor_limit();
 	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
@@ -478,8 +479,6 @@ void process_stop(struct process *p)
 	metrics_free(&p->metrics);
 	resolver_free(&g->resolver);
 	keyring_free(&g->keys);
-	tenants_free(&g->tenants);
-	calendar_free(&g->calendar);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
 	close_listeners(p);

@@ -209,12 +209,19 @@ static void tenant_changed(void *arg, const struct tenant_row *row,
 	process_put_tenant(&((struct serving *)arg)->process, row, secret);
 }
 
-static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
+                    struct buf *said)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
 	struct config *c = config_now(g);
-	fault_t why = explain_model(g->board, c, model, sys_now(), to);
+	struct access access;
+	fault_t why = NULL;
 
+	if (key)
+		why = access_of_key(g->tenants, key, sys_now(), sys_wall(), &access);
+	if (!why)
+		why = explain_model(g->board, c, model, key ? &access : NULL, sys_now(),
+		                    to);
 	if (why)
 		buf_add(said, why->text);
 	config_unref(&c);
@@ -261,6 +268,14 @@ static struct config *give_config(void *arg)
 	return config_now(&((struct serving *)arg)->process.gateway);
 }
 
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	*ret_used = keyring_used(g->keys, id);
+	return tenants_look(g->tenants, id, sys_now(), sys_wall(), ret);
+}
+
 static const struct admin_ops admin_ops = {
 	.trial_stopped = trial_stopped,
 	.status = write_status,
@@ -272,6 +287,7 @@ static const struct admin_ops admin_ops = {
 	.key_file = write_key_file,
 	.config = give_config,
 	.attempt = row_json,
+	.look = look,
 };
 
 static void take_http(void *arg, int fd, unsigned uid)
