@@ -292,7 +292,9 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	check_tls(r, found_value(&found, "tls"));
 	check_open(r, &found);
 	read_providers(r, found_value(&found, "providers"));
+	c->prices = read_prices(r, found_value(&found, "prices"), true);
 	read_routes(r, found_value(&found, "routes"));
+	read_trials(r, found_value(&found, "trials"));
 	if (c->defaults.attempts == 0)
 		c->defaults.attempts = 3;
 	check_providers(r);
