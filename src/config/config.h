@@ -47,6 +47,8 @@ struct provider_limits {
 
 #define RETRY_AS_ROUTE UINT_MAX
 
+enum phi_trust { PHI_REFUSED, PHI_ALLOWED };
+
 struct provider {
 	str name;       /* as the configuration calls it */
 	unsigned index; /* its place in config->providers */
@@ -77,6 +79,7 @@ struct provider {
 	usec retry_wait;     /* longest wait it may ask for; USEC_NEVER: as the route */
 	usec queue;          /* how long a request may wait for room; 0: not at all */
 	usec probe;          /* it is checked so often when nobody asks; 0: never */
+	enum phi_trust phi;  /* may requests go there of which nothing is kept? */
 	str disabled;        /* why it is not usable (an empty variable); empty: usable */
 	bool is_mock;        /* the one inside the process, at config_mock_host() */
 };
@@ -133,7 +136,19 @@ struct route {
 	bool strict;   /* what cannot cross between formats refuses the request */
 	enum resume_mode resume; /* of streams that died after their first token */
 	bool tool_hold;          /* calls in streams wait until they are whole */
+	bool phi; /* nothing of what is said is kept, and only providers marked for it */
 	struct route_limits limits;
+};
+
+enum log_bodies { LOG_BODIES_OFF, LOG_BODIES_ERRORS, LOG_BODIES_ALL };
+
+/* What is kept of what is said (`log`). */
+struct log_settings {
+	enum log_bodies bodies;
+	unsigned redact;             /* bits of enum redact_class */
+	const char *const *patterns; /* ends with NULL; NULL: none */
+	usec keep;                   /* 30 days */
+	uint64_t max;                /* bytes on disk; 5 GiB */
 };
 
 /* Traffic of one route that another one answers as well, or instead. */
@@ -184,6 +199,7 @@ struct config {
 	enum unknown_price unknown_price; /* of a target: is it used? */
 	usec drain;                       /* 120 s */
 	str access_log;                   /* path, "stdout" or "off" */
+	struct log_settings log;
 	struct provider *providers;
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */

@@ -81,11 +81,13 @@ static const struct config_key root_keys[] = {
 	          "providers`) brings format, URL and variable of the key." },
 	{ .name = "routes", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_ROUTE,
 	  .help = "Model names of your own, with the targets that answer them." },
+	{ .name = "log", .kind = KIND_SECTION, AT(config, log), .section = SECTION_LOG,
+	  .help = "What is kept of what is said; nothing, unless it is written here. See "
+	          "docs/content.md." },
 	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
 	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
 	LATER("timezone", "for days and months of budgets"),
-	LATER("log", "what is kept of requests"),
 	LATER("teams", "tenants with budgets"),
 	LATER("store", "PostgreSQL instead of the embedded ledger"),
 	LATER("cache", "answers that are given again"),
@@ -269,12 +271,15 @@ static const struct config_key provider_keys[] = {
 	  .high = "10m", .fallback = "0s", .example = "5s",
 	  .help = "How long a request may wait for room within `limits` when no other "
 	          "target has any." },
+	{ .name = "phi", .kind = KIND_WORD, AT(provider, phi), .words = "refused|allowed",
+	  .fallback = "refused", .example = "refused",
+	  .help = "`allowed`: requests with `phi: on` (of the route, key or team) may go "
+	          "there; there is a contract that says so." },
 	{ .name = "probe", .kind = KIND_TIME, AT(provider, probe), .low = "1s",
 	  .high = "1d", .otherwise = "never", .example = "30s",
 	  .help = "How often it is connected to when no request has been, so that one "
 	          "which is down, or back, is known before a request finds out. Costs no "
 	          "tokens." },
-	LATER("phi", "whether it may see health data"),
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
 
@@ -346,6 +351,10 @@ static const struct config_key route_keys[] = {
 	  .example = "off",
 	  .help = "Between two formats: refuse a request some of which cannot be said to "
 	          "the provider, instead of naming it in `x-sluice-dropped`." },
+	{ .name = "phi", .kind = KIND_ON_OFF, AT(route, phi), .fallback = "off",
+	  .example = "off",
+	  .help = "Health data and the like: nothing of what is said is kept anywhere, and "
+	          "only providers with `phi: allowed` are asked. See docs/content.md." },
 	LATER("budget", "a bound on what it may cost"),
 	LATER("cache", "answers that are given again"),
 };
@@ -358,6 +367,24 @@ static const struct config_key target_keys[] = {
 	  .high = "1000", .fallback = "1", .example = "3",
 	  .help = "Its share with `strategy: weighted`, `least-busy` and `adaptive`; also "
 	          "as a percentage." },
+};
+
+static const struct config_key log_keys[] = {
+	{ .name = "bodies", .kind = KIND_WORD, AT(log_settings, bodies),
+	  .words = "off|errors|all", .fallback = "off", .example = "errors",
+	  .help = "Request and answer as the client sent and got them: never, of requests "
+	          "that failed, or always. Compressed and encrypted, in `bodies` of the data "
+	          "directory; `sluice show ID --body` shows them." },
+	{ .name = "redact", .kind = KIND_SECRETS, .place = NO_PLACE,
+	  .example = "email",
+	  .help = "What is taken out before it is written: `email`, `phone`, `card`, `iban`, "
+	          "`secret`, or `/a regular expression/` (POSIX extended)." },
+	{ .name = "keep", .kind = KIND_TIME, AT(log_settings, keep), .low = "1m",
+	  .high = "3650d", .fallback = "30d", .example = "30d",
+	  .help = "Nothing is kept longer; files are deleted up to a tenth of it earlier." },
+	{ .name = "max", .kind = KIND_SIZE, AT(log_settings, max), .low = "1MiB",
+	  .high = "1024TiB", .fallback = "5GiB", .example = "5GiB",
+	  .help = "All of it together; the oldest goes first." },
 };
 
 static const struct config_key trial_keys[] = {
@@ -429,6 +456,7 @@ const struct config_section config_sections[SECTIONS] = {
 	[SECTION_TARGET] = { .path = "routes.NAME.targets",
 	                     KEYS(target_keys),
 	                     .help = "" },
+	[SECTION_LOG] = { .path = "log", KEYS(log_keys), .help = "" },
 	[SECTION_TRIAL] = { .path = "trials.NAME", KEYS(trial_keys), .help = "" },
 };
 

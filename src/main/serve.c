@@ -12,6 +12,7 @@
 #include "main/notify.h"
 #include "main/process.h"
 #include "main/scout.h"
+#include "meter/body_log.h"
 #include "mock/mock.h"
 
 #include <pthread.h>
@@ -178,6 +179,15 @@ static void write_health(void *arg, struct json_writer *to)
 	config_unref(&c);
 }
 
+static void body_look(void *arg, uint64_t exchange)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	if (g->bodies)
+		body_log_flush(g->bodies);
+	log_info("what was said in %016llx was asked for", (unsigned long long)exchange);
+}
+
 static void trial_stopped(void *arg, str name)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
@@ -200,6 +210,7 @@ static void write_key_file(void *arg, struct buf *to)
 }
 
 static const struct admin_ops admin_ops = {
+	.body_look = body_look,
 	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.key_changed = key_changed,

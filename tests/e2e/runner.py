@@ -241,7 +241,7 @@ def main(arguments):
     harness.NIGHT, harness.FEW = "--night" in arguments, "--few" in arguments
     verbose = "-v" in arguments
     names = [each for each in arguments if not each.startswith("-")]
-    every = ["self", "requests", "pass", "endpoints", "failover", "resume", "hedge", "routing", "upstream", "content", "trial", "crash",
+    every = ["self", "requests", "pass", "endpoints", "failover", "resume", "hedge", "routing", "upstream", "content", "trial", "bodies", "crash",
              "reload", "formats", "same_format", "work", "stored", "faults", "auth", "sdk", "sdks", "limits", "catalog", "cli",
              "drill", "unbroken"]
     suites = [each for each in every if each in names] or every

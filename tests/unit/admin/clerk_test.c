@@ -23,7 +23,7 @@ struct rig {
 	struct recorder *recorder;
 	struct clerk *clerk;
 	struct buf why, answer;
-	_Atomic unsigned changes, reloads, stopped;
+	_Atomic unsigned changes, reloads, stopped, looks;
 	struct key_row last; /* without its name */
 	bool refuses_reload;
 };
@@ -61,6 +61,12 @@ static void health(void *arg, struct json_writer *to)
 	json_key_int(to, STR("providers"), 0);
 }
 
+static void body_look(void *arg, uint64_t exchange)
+{
+	CHECK_INT(exchange, 0x0660f1b3c7061f00);
+	((struct rig *)arg)->looks++;
+}
+
 static void trial_stopped(void *arg, str name)
 {
 	struct rig *g = arg;
@@ -69,8 +75,15 @@ static void trial_stopped(void *arg, str name)
 	g->stopped++;
 }
 
-static const struct admin_ops ops = { status,  key_changed, reload,
-	                              explain, health,      trial_stopped };
+static const struct admin_ops ops = {
+	.status = status,
+	.key_changed = key_changed,
+	.reload = reload,
+	.explain = explain,
+	.health = health,
+	.body_look = body_look,
+	.trial_stopped = trial_stopped,
+};
 
 static bool rig_init(struct rig *g, const char *name)
 {
@@ -145,6 +158,9 @@ TEST(the_clerk_answers)
 	CHECK(is_ok(&g, "{\"do\":\"trial_stop\",\"name\":\"haiku\"}"));
 	CHECK_INT(atomic_load(&g.stopped), 1);
 	CHECK(!is_ok(&g, "{\"do\":\"trial_stop\"}"));
+	CHECK(is_ok(&g, "{\"do\":\"body_look\",\"id\":\"0660f1b3c7061f00\"}"));
+	CHECK(!is_ok(&g, "{\"do\":\"body_look\",\"id\":\"what\"}"));
+	CHECK_INT(atomic_load(&g.looks), 1);
 	snprintf(room, sizeof(room), "%.150s/admin.sock", g.path);
 	CHECK(stat(room, &st) == 0 && (st.st_mode & 0777) == 0600);
 	rig_done(&g);

@@ -130,6 +130,7 @@ static const char *const before[SECTIONS] = {
 	[SECTION_RETRY] =
 	        "routes:\n  r:\n    targets: [openai/gpt-5-mini]\n    retry:\n      ",
 	[SECTION_TARGET] = "routes:\n  r:\n    targets:\n      - ",
+	[SECTION_LOG] = "log:\n  ",
 	[SECTION_TRIAL] = "trials:\n  t:\n    ",
 };
 
