@@ -292,6 +292,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	check_tls(r, found_value(&found, "tls"));
 	check_open(r, &found);
 	read_providers(r, found_value(&found, "providers"));
+	c->prices = read_prices(r, found_value(&found, "prices"), true);
 	read_routes(r, found_value(&found, "routes"));
 	read_trials(r, found_value(&found, "trials"));
 	read_log_settings(r, found_value(&found, "log"));

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/price.h"
 #include "base/secret.h"
 #include "base/usec.h"
 #include "http/head.h"
@@ -45,6 +46,28 @@ struct provider_limits {
 	unsigned concurrent; /* attempts at a time */
 };
 
+/* What the file says some models cost. */
+struct price_figures {
+	picousd of[PRICE_CLASSES]; /* PRICE_UNKNOWN: not written */
+	uint32_t above;            /* of a tier: for prompts over so many tokens */
+};
+
+struct price_rule {
+	str pattern; /* "provider/model" or, at a provider, "model"; with * */
+	struct price_figures base;
+	struct price_figures *tiers; /* instead of the catalogue's, by rising `above` */
+	unsigned tier_count;
+	uint32_t discount; /* parts per million; DISCOUNT_UNSET */
+	uint32_t since;    /* yyyymmdd; 0: not written */
+};
+
+#define DISCOUNT_UNSET UINT32_MAX
+
+struct price_rules {
+	struct price_rule *list; /* as written */
+	unsigned count;
+};
+
 #define RETRY_AS_ROUTE UINT_MAX
 
 enum phi_trust { PHI_REFUSED, PHI_ALLOWED };
@@ -80,8 +103,10 @@ struct provider {
 	usec queue;          /* how long a request may wait for room; 0: not at all */
 	usec probe;          /* it is checked so often when nobody asks; 0: never */
 	enum phi_trust phi;  /* may requests go there of which nothing is kept? */
-	str disabled;        /* why it is not usable (an empty variable); empty: usable */
-	bool is_mock;        /* the one inside the process, at config_mock_host() */
+	struct price_rules prices;
+	uint32_t discount; /* off the catalogue's prices, parts per million */
+	str disabled;      /* why it is not usable (an empty variable); empty: usable */
+	bool is_mock;      /* the one inside the process, at config_mock_host() */
 };
 
 struct target {
@@ -91,6 +116,8 @@ struct target {
 	unsigned number;            /* from 1, among those of routes; 0: none of these */
 	bool is_known;              /* the catalogue has it */
 	struct catalog_model facts; /* when is_known */
+	const struct price *prices; /* the tiers of its price, by rising `above` */
+	unsigned price_count;       /* 0: what it costs is not known */
 };
 
 enum strategy {
@@ -197,8 +224,9 @@ struct config {
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
 	enum ledger_mode ledger;
 	enum unknown_price unknown_price; /* of a target: is it used? */
-	usec drain;                       /* 120 s */
-	str access_log;                   /* path, "stdout" or "off" */
+	struct price_rules prices;
+	usec drain;     /* 120 s */
+	str access_log; /* path, "stdout" or "off" */
 	struct log_settings log;
 	struct provider *providers;
 	unsigned provider_count;

@@ -63,9 +63,9 @@ void attempt_fail(struct attempt *a, fault_t why, str detail)
 static bool is_unpriced(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
-	bool has_price = a->target->is_known && a->target->facts.prices > 0;
 
-	return !has_price && x->plan->config->unknown_price == UNKNOWN_PRICE_DENY &&
+	return a->target->price_count == 0 &&
+	       x->plan->config->unknown_price == UNKNOWN_PRICE_DENY &&
 	       x->endpoint->operation != OP_COUNT && x->endpoint->operation != OP_STORED;
 }
 
@@ -100,7 +100,7 @@ static struct attempt *attempt_new(struct exchange *x)
 		               .quirks = target->provider->quirks,
 		               .strip_usage = a->asked_usage,
 		               .choices = x->skim.choices };
-	w->counts.attempts++;
+	COUNT(w->counts.attempts);
 	return a;
 }
 

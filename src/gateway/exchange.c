@@ -51,7 +51,7 @@ struct exchange *exchange_make(struct worker *w, const struct endpoint *e, usec 
 	x->hold_until = x->comment_at = x->total_at = USEC_NEVER;
 	x->skim.choices = 1;
 	list_add_last(&w->exchanges, &x->link);
-	w->live++;
+	COUNT(w->live);
 	return x;
 }
 
@@ -63,7 +63,7 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
 	x->client = c;
 	x->peer = c->peer;
 	c->owner = x;
-	w->counts.exchanges++;
+	COUNT(w->counts.exchanges);
 	return x;
 }
 
@@ -327,7 +327,7 @@ static void on_gone(struct http_conn *client)
 	x->client = NULL;
 	if (x->client_status == 0 || !x->head_sent)
 		x->client_status = FAULT_CLIENT_GONE->status;
-	x->worker->counts.cancelled++;
+	COUNT(x->worker->counts.cancelled);
 	exchange_fail(x, FAULT_CLIENT_GONE, STR_NONE);
 	exchange_run(x);
 }
@@ -370,14 +370,14 @@ void exchange_drop(struct exchange *x)
 	timer_done(&w->loop, &x->timer);
 	plan_unref(&x->plan);
 	list_remove(&x->link);
-	w->live--;
+	COUNT_BY(w->live, -1u);
 	loop_bury(&w->loop, &x->grave, bury);
 }
 
 static enum flow step_settle(struct exchange *x)
 {
 	if (x->why && x->why != FAULT_CLIENT_GONE && !x->is_shadow)
-		x->worker->counts.failed++;
+		COUNT(x->worker->counts.failed);
 	capture_end(x);
 	if (x->attempt)
 		attempt_settle(x->attempt, true);
@@ -530,7 +530,7 @@ static void on_refused(struct http_conn *c, fault_t why)
 	wire_openai_chat.write_fault(&body, why, STR_NONE, STR_NONE);
 	http_refuse(c, why, STR("application/json"), buf_str(&lines), buf_str(&body));
 	buf_free(&lines);
-	w->counts.refused++;
+	COUNT(w->counts.refused);
 	buf_free(&body);
 }
 

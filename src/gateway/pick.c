@@ -135,6 +135,7 @@ static void unqueue(struct exchange *x)
 		return;
 	list_remove(&x->queued);
 	x->plan->queue_counts[x->queue_of->index]--;
+	COUNT_BY(x->worker->queued, -1u);
 	pick_wake(x->plan, x->queue_of, x->worker->loop.now);
 }
 
@@ -282,6 +283,7 @@ static bool wait_for_room(struct exchange *x, const struct passed *list, unsigne
 	if (!list_is_linked(&x->queued)) {
 		list_add_last(&x->plan->queues[in->index], &x->queued);
 		x->plan->queue_counts[in->index]++;
+		COUNT(x->worker->queued);
 		x->queue_of = in;
 	}
 	if (!x->queued_at)

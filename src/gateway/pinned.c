@@ -403,7 +403,7 @@ static void put(struct exchange *x, struct pin_row *row)
 	row->made_wall = w->loop.wall;
 	pins_put(w->gateway->pins, row);
 	if (!pin_record_write(w->journal, row))
-		w->counts.lost_pins++;
+		COUNT(w->counts.lost_pins);
 }
 
 static void remember(struct attempt *a, enum pin_kind kind, const uint8_t id[PIN_ID])

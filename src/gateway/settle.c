@@ -74,9 +74,9 @@ nanousd attempt_cost(const struct attempt *a)
 
 	if (kind == USAGE_NONE)
 		return 0;
-	if (kind == USAGE_UNKNOWN || !a->target->is_known)
+	if (kind == USAGE_UNKNOWN)
 		return COST_UNKNOWN;
-	return price_cost(&a->target->facts, &usage);
+	return price_cost(price_of(a->target, usage.input), &usage);
 }
 
 static usec since(usec from, usec to)
@@ -147,6 +147,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.answer_bytes = a->answer_bytes;
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.cost = attempt_cost(a);
+	row.price = price_of(a->target, row.usage.input);
 	trial_add_cost(a->x, a->target, row.cost);
 	if (closes)
 		add_exchange(&row, a->x, &client);
@@ -154,7 +155,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	 * is tried now; the recorder tells of the gap. */
 	if (!record_write(a->x->worker->journal,
 	                  a->unjournalled ? RECORD_WHOLE : RECORD_CLOSE, &row))
-		a->x->worker->counts.lost_closes++;
+		COUNT(a->x->worker->counts.lost_closes);
 }
 
 void attempt_record_none(struct exchange *x)
@@ -181,5 +182,5 @@ void attempt_record_none(struct exchange *x)
 
 	add_exchange(&row, x, &client);
 	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
-		x->worker->counts.lost_closes++;
+		COUNT(x->worker->counts.lost_closes);
 }

@@ -68,7 +68,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		a->hold_at = 0;
 	else if (a->given && !a->hold_at)
 		a->hold_at = at + 1;
-	a->x->worker->counts.events++;
+	COUNT(a->x->worker->counts.events);
 	if (found.strip && a->strip_len == 0) {
 		a->strip_at = at;
 		a->strip_len = event->raw.len;

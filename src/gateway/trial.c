@@ -61,7 +61,7 @@ static nanousd likely_cost(const struct exchange *x)
 
 	for (unsigned i = 0; i < x->trial_targets; i++) {
 		const struct target *t = &x->candidates.list[i];
-		nanousd cost = t->is_known ? price_cost(&t->facts, &usage) : COST_UNKNOWN;
+		nanousd cost = price_cost(price_of(t, usage.input), &usage);
 
 		if (cost != COST_UNKNOWN)
 			return cost;

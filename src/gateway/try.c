@@ -305,7 +305,7 @@ void exchange_commit(struct attempt *a)
 	struct exchange *x = a->x;
 
 	if (x->attempt != a && x->attempt->sent)
-		x->worker->counts.hedges_won++;
+		COUNT(x->worker->counts.hedges_won);
 	lead(x, a);
 	if (a->rival)
 		exchange_end_rivals(x, NULL);

@@ -221,7 +221,7 @@ bool worker_may_hedge(const struct worker *w)
 void worker_spend_hedge(struct worker *w)
 {
 	w->hedge_credit -= 100;
-	w->counts.hedges++;
+	COUNT(w->counts.hedges);
 }
 
 /* xorshift64*: for spreading load, never for secrets. */

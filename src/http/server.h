@@ -16,7 +16,7 @@
 struct http_conn;
 struct http_server;
 
-enum { HTTP_SESSION = 72 };
+enum { HTTP_SESSION = 104 };
 
 struct http_ops {
 	/* A well-formed head.  `req` and its slices are good during the call only.  The

@@ -8,6 +8,7 @@
 #include "config/master.h"
 #include "gateway/worker.h"
 #include "loop/acceptor.h"
+#include "meter/metrics.h"
 #include "store/bodies.h"
 
 enum { WORKERS_MOST = 32, LISTENERS_MOST = 16 };
@@ -23,7 +24,10 @@ struct process {
 	unsigned listener_count;
 	bool inherited; /* the listeners came with LISTEN_FDS */
 	int lock;       /* of the data directory */
+	struct metrics *metrics;
 	usec started_wall;
+	_Atomic usec reloaded_wall; /* when the configuration in force became so */
+	_Atomic bool reload_failed; /* a later one was refused */
 	usec drain;
 };
 

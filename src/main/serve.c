@@ -81,6 +81,7 @@ static bool reload(void *arg, struct buf *said)
 		buf_set(said, buf_str(&text));
 		buf_free(&text);
 	}
+	s->process.reload_failed = !done;
 	notify_supervisor("READY=1");
 	pthread_mutex_unlock(&s->reloading);
 	buf_free(&found);
@@ -137,14 +138,14 @@ static void write_status(void *arg, struct json_writer *to)
 	buf_free(&address);
 }
 
-static void key_changed(void *arg, const struct key_row *key)
+static void tenant_changed(void *arg, const struct tenant_row *row,
+                           const struct key_secret *secret)
 {
 	struct serving *s = arg;
 
-	if (key->revoked_wall)
-		keyring_revoke(s->process.gateway.keys, key->id);
-	else if (!keyring_put(s->process.gateway.keys, key))
-		log_error("there are more than %d keys; the new one is not active",
+	if (!keyring_put(s->process.gateway.keys, row, secret))
+		log_error("there are more than %d keys and teams; the new one is not "
+		          "active",
 		          KEYRING_MOST);
 }
 
@@ -209,15 +210,21 @@ static void write_key_file(void *arg, struct buf *to)
 	config_unref(&c);
 }
 
+static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
+{
+	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
+}
+
 static const struct admin_ops admin_ops = {
 	.body_look = body_look,
 	.trial_stopped = trial_stopped,
 	.status = write_status,
-	.key_changed = key_changed,
+	.tenant_changed = tenant_changed,
 	.reload = reload,
 	.explain = explain,
 	.health = write_health,
 	.key_file = write_key_file,
+	.metrics = write_metrics,
 };
 
 static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)

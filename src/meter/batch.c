@@ -107,6 +107,7 @@ bool batch_read(struct batch *b, struct journal *j)
 /* ---- applying ---- */
 
 struct target {
+	struct batch *batch;
 	struct ledger *ledger;
 	struct access_log *log;
 	struct batch_row *from;
@@ -123,6 +124,16 @@ static bool read_into(struct target *t, uint32_t kind, str payload,
 	return record_read(&record, row, &t->price);
 }
 
+static void tell(struct target *t, const struct attempt_row *row)
+{
+	struct batch *b = t->batch;
+
+	if (!b->on_row || b->is_replay || t->from->is_told)
+		return;
+	b->on_row(b->on_row_arg, row);
+	t->from->is_told = true;
+}
+
 static void put(struct target *t, const struct attempt_row *row)
 {
 	bool changed = true;
@@ -131,9 +142,11 @@ static void put(struct target *t, const struct attempt_row *row)
 		t->ok = ledger_put(t->ledger, row, &changed);
 	else
 		t->ok = ledger_put_new(t->ledger, row);
+	if (!t->ok || !changed || row->state == ROW_OPEN)
+		return;
+	tell(t, row);
 	/* Of a trial's shadow there was no request. */
-	if (!t->ok || !changed || !row->closes || t->from->is_logged || !t->log ||
-	    row->flags & ROW_SHADOW)
+	if (!row->closes || t->from->is_logged || !t->log || row->flags & ROW_SHADOW)
 		return;
 	access_log_add(t->log, row);
 	t->from->is_logged = true;
@@ -252,7 +265,8 @@ static bool apply_pins(struct batch *b, struct ledger *l)
 
 static bool apply_all(struct batch *b, struct ledger *l, struct access_log *log)
 {
-	struct target t = { .ledger = l,
+	struct target t = { .batch = b,
+		            .ledger = l,
 		            .log = log,
 		            .is_careful = b->is_replay || b->is_retry };
 

@@ -1,8 +1,9 @@
 /* ledger.c - the connection: opening, migrating, transactions, checkpoints.
  *
  * The writer never checkpoints inside a commit (wal_autocheckpoint is 0): the recorder
- * chooses the moment.  A commit is an fsync of the WAL, nothing more.  What rows and keys
- * look like is left to ledger_attempts.c and ledger_keys.c, SQL to ledger_schema.c. */
+ * chooses the moment.  A commit is an fsync of the WAL, nothing more.  What rows and
+ * tenants look like is left to ledger_attempts.c and ledger_tenants.c, SQL to
+ * ledger_schema.c. */
 #include "store/ledger_private.h"
 
 #include "base/assert.h"

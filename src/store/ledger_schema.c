@@ -178,7 +178,58 @@ static const char version_trial[] =
 	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
 	") STRICT, WITHOUT ROWID;";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_trial };
+/* Who may spend.  A key is a node with a MAC; keys of the first days get the default
+ * organisation for a parent. */
+static const char version_tenants[] =
+	"CREATE TABLE tenant ("
+	"  id INTEGER PRIMARY KEY,"
+	"  kind INTEGER NOT NULL,"           /* 0 organisation, 1 team, 2 key, 3 user */
+	"  parent INTEGER NOT NULL,"         /* 0: an organisation */
+	"  name TEXT NOT NULL,"
+	"  created INTEGER NOT NULL,"        /* microseconds since 1970, as all times here */
+	"  revoked INTEGER NOT NULL DEFAULT 0," /* 0: active */
+	"  expires INTEGER NOT NULL DEFAULT 0," /* 0: never */
+	"  serial INTEGER NOT NULL DEFAULT 1,"
+	"  rpm INTEGER NOT NULL DEFAULT 0,"  /* 0: not bounded, as the next */
+	"  tpm INTEGER NOT NULL DEFAULT 0,"
+	"  concurrent INTEGER NOT NULL DEFAULT 0,"
+	"  budget_hour INTEGER,"             /* nano-dollars; NULL: not bounded */
+	"  budget_day INTEGER,"
+	"  budget_week INTEGER,"
+	"  budget_month INTEGER,"
+	"  budget_total INTEGER,"
+	"  user_rpm INTEGER NOT NULL DEFAULT 0," /* of every user below it */
+	"  user_tpm INTEGER NOT NULL DEFAULT 0,"
+	"  user_concurrent INTEGER NOT NULL DEFAULT 0,"
+	"  user_budget_hour INTEGER,"
+	"  user_budget_day INTEGER,"
+	"  user_budget_week INTEGER,"
+	"  user_budget_month INTEGER,"
+	"  user_budget_total INTEGER,"
+	"  soft INTEGER NOT NULL DEFAULT 0,"
+	"  phi INTEGER NOT NULL DEFAULT 0,"
+	"  on_exhausted INTEGER NOT NULL DEFAULT 0," /* 0 finish, 1 stop, 2 error */
+	"  downgrade TEXT NOT NULL DEFAULT '',"
+	"  routes TEXT NOT NULL DEFAULT '',"   /* patterns with commas between; '': all */
+	"  models TEXT NOT NULL DEFAULT '',"
+	"  providers TEXT NOT NULL DEFAULT '',"
+	"  regions TEXT NOT NULL DEFAULT '',"
+	"  tags TEXT NOT NULL DEFAULT '',"     /* name=value, with commas between */
+	"  metadata TEXT NOT NULL DEFAULT ''," /* a JSON object */
+	"  mac BLOB,"                          /* of keys, as the next */
+	"  previous BLOB,"                     /* what it was before the last rotation */
+	"  previous_until INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	"CREATE UNIQUE INDEX tenant_name ON tenant (kind, parent, name)"
+	"  WHERE kind <> 2 AND revoked = 0;"
+	"CREATE INDEX tenant_created ON tenant (kind, created, id);"
+	"INSERT INTO tenant (id, kind, parent, name, created)"
+	"  VALUES (1, 0, 0, 'default', 0);"
+	"INSERT INTO tenant (id, kind, parent, name, created, revoked, mac)"
+	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
+	"DROP TABLE keys;";
+
+const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -218,6 +269,20 @@ const int ledger_version = countof(ledger_migrations);
 #define CLOSE_VALUES \
 	"?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29," \
 	"?30,?31,?32"
+
+/* The columns of a node, in the order of ledger_tenants.c. */
+#define TENANT_CAPS(of) \
+	of "rpm, " of "tpm, " of "concurrent, " of "budget_hour, " of "budget_day, " \
+	of "budget_week, " of "budget_month, " of "budget_total"
+#define TENANT_COLUMNS \
+	"id, kind, parent, name, created, revoked, expires, serial, " TENANT_CAPS("") ", " \
+	TENANT_CAPS("user_") ", soft, phi, on_exhausted, downgrade, routes, models," \
+	" providers, regions, tags, metadata"
+#define SECRET_COLUMNS "mac, previous, previous_until"
+#define TENANT_VALUES \
+	"?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22," \
+	"?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34"
+#define TENANT_SELECT "SELECT " TENANT_COLUMNS ", " SECRET_COLUMNS " FROM tenant "
 
 const char ledger_new_rows[] =
 	"CREATE TABLE new_rows (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")";
@@ -275,11 +340,6 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_ADD_SUBJECT] = "INSERT INTO subject VALUES (?1,?2,?3)",
 	[LEDGER_ADD_PRICE] = "INSERT INTO price VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
 			     "?12,?13,?14,?15,?16,?17)",
-	[LEDGER_KEY_PUT] = "INSERT INTO keys (id, name, mac, created, revoked)"
-			   " VALUES (?1,?2,?3,?4,?5)",
-	[LEDGER_KEY_REVOKE] = "UPDATE keys SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
-	[LEDGER_KEY_FIND] = "SELECT 1 FROM keys WHERE id = ?1",
-	[LEDGER_KEYS] = "SELECT id, name, mac, created, revoked FROM keys ORDER BY created, id",
 	[LEDGER_PIN_PUT] = "INSERT OR REPLACE INTO pin (id, kind, key, provider, account, made)"
 			   " VALUES (?1,?2,?3,?4,?5,?6)",
 	[LEDGER_PIN_DROP] = "DELETE FROM pin WHERE id = ?1",
@@ -302,4 +362,20 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
+	[LEDGER_TENANT_ADD] =
+		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
+		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
+	/* Without a MAC the secret stays what it is. */
+	[LEDGER_TENANT_CHANGE] =
+		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
+		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
+		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
+	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
+	[LEDGER_TENANTS_OF] =
+		TENANT_SELECT
+		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
+	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
+	[LEDGER_TENANTS_NAMED] =
+		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
+		" ORDER BY revoked <> 0, created, id",
 };

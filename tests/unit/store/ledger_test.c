@@ -546,48 +546,6 @@ TEST(ledger_finds_exchanges)
 	ledger_close(&l);
 }
 
-/* ---- keys ---- */
-
-struct keys {
-	unsigned count, active;
-	char names[64];
-};
-
-static bool see_key(void *arg, const struct key_row *key)
-{
-	struct keys *k = arg;
-
-	CHECK_INT(key->mac[0], key->id);
-	k->count++;
-	k->active += key->revoked_wall == 0;
-	strncat(k->names, key->name.ptr, key->name.len);
-	return true;
-}
-
-TEST(ledger_keeps_keys)
-{
-	struct ledger *l = open_fresh();
-	struct key_row a = {
-		.id = 1, .name = STR("a"), .mac = { 1 }, .created_wall = 10
-	};
-	struct key_row b = { .id = 2, .name = STR("b"), .mac = { 2 }, .created_wall = 5 };
-	struct keys k = { .count = 0 };
-	bool found, no_space;
-
-	CHECK(ledger_key_put(l, &a) && ledger_key_put(l, &b));
-	CHECK(!ledger_key_put(l, &a)); /* an id is nobody else's */
-	CHECK(strstr(ledger_error(l, &no_space), "UNIQUE") && !no_space);
-	CHECK(ledger_keys(l, see_key, &k));
-	CHECK(k.count == 2 && k.active == 2 && strcmp(k.names, "ba") == 0);
-	CHECK(ledger_key_revoke(l, 1, 77, &found) && found);
-	CHECK(ledger_key_revoke(l, 1, 99, &found) && found);
-	CHECK(ledger_key_revoke(l, 3, 99, &found) && !found);
-	k = (struct keys){ .count = 0 };
-	CHECK(ledger_keys(l, see_key, &k));
-	CHECK(k.count == 2 && k.active == 1);
-	ledger_close(&l);
-}
-
 /* ---- opening ---- */
 
 TEST(ledger_migrates_forward_and_refuses_what_is_newer)
