@@ -15,6 +15,7 @@
  *	{"do":"secrets_rotate","forget_old":false}
  *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
+ *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
@@ -50,6 +51,8 @@ struct admin_ops {
 	void (*health)(void *arg, struct json_writer *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* Somebody looks at what was said in that exchange: it is on the disk then. */
+	void (*body_look)(void *arg, uint64_t exchange);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
 	/* Adds the path of the configuration's file of master keys; nothing: the usual

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "codec/text.h"
 #include "gateway/answer.h"
+#include "gateway/capture.h"
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
@@ -326,6 +327,7 @@ static enum flow step_route(struct exchange *x)
 	if (limits->hedge != HEDGE_OFF)
 		worker_earn_hedge(x->worker, limits->hedge_share);
 	trial_begin(x);
+	capture_decide(x);
 	return exchange_go(x, STEP_TRY);
 }
 
@@ -410,6 +412,7 @@ static enum flow step_settle(struct exchange *x)
 {
 	if (x->why && x->why != FAULT_CLIENT_GONE && !x->is_shadow)
 		COUNT(x->worker->counts.failed);
+	capture_end(x);
 	if (x->attempt)
 		attempt_settle(x->attempt, true);
 	else

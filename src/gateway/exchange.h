@@ -122,7 +122,11 @@ struct exchange {
 	unsigned trial_targets; /* so many of the candidates are the trial's candidate's;
 	                           0: it is the control */
 	nanousd trial_held, trial_cost; /* set aside, and what attempts there have cost */
-	bool is_shadow; /* nobody waits for it: its answer is thrown away */
+	/* what may be kept of it (gateway/capture.h) */
+	bool phi; /* nothing, and only providers marked for it are asked */
+	bool logs_bodies, said_lost, said_cut, bodies_lost;
+	struct retained said; /* what the client was given */
+	bool is_shadow;       /* nobody waits for it: its answer is thrown away */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
 	struct attempt *attempt;

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "gateway/answer.h"
 #include "gateway/attempt.h"
+#include "gateway/capture.h"
 #include "gateway/step.h"
 #include "gateway/trial.h"
 
@@ -47,6 +48,7 @@ static bool answer_in_its_words(struct exchange *x)
 	buf_add(&lines, STR("x-should-retry: false\r\n"));
 	buf_add(&lines, a->back);
 	x->client_status = a->status;
+	capture_answer(x, retained_str(&a->held));
 	http_answer(c, a->status, a->content_type, buf_str(&lines),
 	            retained_str(&a->held));
 	buf_free(&lines);

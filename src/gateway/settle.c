@@ -173,6 +173,7 @@ static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf
 
 	net_print_ip(&x->peer, client);
 	row->closes = true;
+	row->flags |= x->bodies_lost ? ROW_BODY_LOST : 0u;
 	row->client_status = x->client_status;
 	row->exchange_total = since(x->began, x->finished_at);
 	row->overhead = a ? a->overhead : 0;

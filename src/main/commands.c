@@ -148,6 +148,10 @@ static const struct command_option translate_options[] = {
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
 	{ 0 },
 };
+static const struct command_option show_options[] = {
+	{ "body", 0, NULL, "what was said, if it was kept" },
+	{ 0 },
+};
 static const struct command_option trial_options[] = {
 	{ "since", 0, "DAY", "report: only requests since then" },
 	{ 0 },
@@ -257,8 +261,10 @@ const struct command_row command_rows[] = {
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,
 	  false },
 	{ "show", "ID", "show one request with its attempts",
-	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
-	  show_command, NULL, 1, false },
+	  "ID is the request's id, as in x-request-id and in `sluice tail`.\n"
+	  "With --body what was said, where `log.bodies` has kept it: the request's bytes,\n"
+	  "an empty line, and the answer's. Whoever looks is named in the audit log.",
+	  show_command, show_options, 1, false },
 	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
 	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
 	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
