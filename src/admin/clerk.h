@@ -70,9 +70,8 @@ struct admin_ops {
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
-	const uint8_t *pepper; /* PEPPER bytes; must stay */
-	const struct admin_ops
-	        *ops; /* all set but what may be NULL */
+	const uint8_t *pepper;       /* PEPPER bytes; must stay */
+	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;
 	/* A connection that speaks HTTP, of that user; takes fd over.  NULL: it is
 	 * closed. Called in the clerk's thread. */
