@@ -216,6 +216,7 @@ static void allow_config(const struct rules *r, const struct config *c)
 	allow_file(r, c->tls_cert, READ);
 	allow_file(r, c->tls_key, READ);
 	allow_file(r, c->key_file, READ);
+	allow_file(r, c->otlp.ca_file, READ);
 	for (const struct config_file *f = c->key_files; f; f = f->next)
 		allow_file(r, f->path, READ);
 	for (unsigned i = 0; i < c->provider_count; i++) {
