@@ -39,12 +39,23 @@ static bool rename_model(struct attempt *a, str body)
 	return a->wire->rename(body, a->target->model, &a->renamed) && !a->renamed.over;
 }
 
-static int by_place(const struct edit *a, const struct edit *b)
+/* Where one stands; of two at a place, the one that takes nothing away goes first. */
+static bool is_before(const struct edit *a, const struct edit *b)
 {
-	return a->at < b->at ? -1 : a->at > b->at;
+	return a->at < b->at || (a->at == b->at && a->len < b->len);
 }
 
-/* What differs from the client's bytes: the model, and the wish for usage. */
+static void add_edit(struct edit edits[EDIT_MOST], size_t *count, struct edit e)
+{
+	size_t at = (*count)++;
+
+	for (; at > 0 && is_before(&e, &edits[at - 1]); at--)
+		edits[at] = edits[at - 1];
+	edits[at] = e;
+}
+
+/* What differs from the client's bytes: the model, the wish for usage, and the one for
+ * the cost, which is ours to tell. */
 static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOST])
 {
 	struct exchange *x = a->x;
@@ -55,15 +66,11 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 		return 0;
 	model.with = model_value(a);
 	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
-		edits[count++] = model;
+		add_edit(edits, &count, model);
 	if (a->asked_usage && x->skim.ask_usage.with.len)
-		edits[count++] = x->skim.ask_usage;
-	if (count == 2 && by_place(&edits[0], &edits[1]) > 0) {
-		struct edit first = edits[1];
-
-		edits[1] = edits[0];
-		edits[0] = first;
-	}
+		add_edit(edits, &count, x->skim.ask_usage);
+	if (x->skim.drop_cost.len && !(a->target->provider->quirks & QUIRK_TELLS_COST))
+		add_edit(edits, &count, x->skim.drop_cost);
 	return count;
 }
 
