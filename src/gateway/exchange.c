@@ -9,6 +9,7 @@
 #include "gateway/answer.h"
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
+#include "gateway/tags.h"
 #include "gateway/lane.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
@@ -90,6 +91,8 @@ static void keep_wishes(struct exchange *x)
 	x->no_resume = wishes & WISH_NO_RESUME;
 	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
 	x->no_hedge = wishes & WISH_NO_HEDGE;
+	x->tags = tags_join(&x->arena, STR_NONE,
+	                    http_request_get(x->req, STR("x-sluice-tags")));
 }
 
 /* Keeps of the head what later steps need: its bytes are on loan. */

@@ -26,6 +26,7 @@ static struct attempt_row open_row(const struct attempt *a)
 		.model = a->target->model,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.tags = x->tags,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 	};
@@ -82,6 +83,46 @@ nanousd attempt_cost(const struct attempt *a)
 static usec since(usec from, usec to)
 {
 	return to ? to - from : 0;
+}
+
+static bool is_finish(str finish, const str *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (str_eq_nocase(finish, words[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What is odd about an answer that is whole: by the words of all formats. */
+static unsigned flags_of(const struct attempt *a)
+{
+	static const str cut[] = { STR_INIT("length"), STR_INIT("max_tokens"),
+		                   STR_INIT("max_output_tokens"),
+		                   STR_INIT("incomplete") };
+	static const str refusal[] = { STR_INIT("refusal"),
+		                       STR_INIT("content_filter"),
+		                       STR_INIT("content_filtered"),
+		                       STR_INIT("safety"),
+		                       STR_INIT("guardrail_intervened"),
+		                       STR_INIT("prohibited_content") };
+	const struct tap *t = &a->tap;
+	str finish = tap_finish(t);
+	unsigned flags = 0;
+
+	if (a->why || !a->ended || a->status != 200 || !operations[t->operation].is_chat)
+		return 0;
+	if (!t->text_bytes && !t->seen_bits)
+		flags |= ROW_EMPTY;
+	if (!finish.len)
+		flags |= ROW_NO_FINISH;
+	if (t->refused || is_finish(finish, refusal, countof(refusal)))
+		flags |= ROW_REFUSAL;
+	if (is_finish(finish, cut, countof(cut)))
+		flags |= ROW_CUT;
+	if (t->has_usage && !t->usage.output)
+		flags |= ROW_ZERO_USAGE;
+	return flags;
 }
 
 /* The exchange's own facts, on the row that closes it. */
@@ -146,6 +187,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.answer_bytes = a->answer_bytes;
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.cost = attempt_cost(a);
+	row.flags |= flags_of(a);
 	row.price = price_of(a->target, row.usage.input);
 	trial_add_cost(a->x, a->target, row.cost);
 	if (closes)
@@ -171,6 +213,7 @@ void attempt_record_none(struct exchange *x)
 		.route = x->candidates.route,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.tags = x->tags,
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,
