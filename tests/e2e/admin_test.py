@@ -647,7 +647,7 @@ def test_matrix_tricks_with_path_host_and_headers_open_nothing():
         body = body_for(each["method"], each["path"])
         for number, trick in enumerate(PATH_TRICKS):
             target = trick(path)
-            if " " in target:
+            if " " in target or target == path:
                 continue
             try:
                 target.encode("latin-1")
