@@ -36,8 +36,8 @@ static void check(const struct http_request *r, str head)
 static bool step(struct verdict *v, struct http_body *b, char *bytes, size_t *at,
                  size_t end, size_t *seen)
 {
-	static struct http_request r;
-	size_t len, used, head = 0;
+	static struct http_request r, same;
+	size_t len, used, head = 0, once = 0, from = *seen;
 
 	if (!b->done) {
 		v->why = http_body_take(b, bytes + *at, bytes + *at, end - *at, &len,
@@ -49,11 +49,14 @@ static bool step(struct verdict *v, struct http_body *b, char *bytes, size_t *at
 		return !v->why && b->done && *at < end;
 	}
 	str rest = str_of(bytes + *at, end - *at);
+	fault_t in_one =
+	        http_request_read(rest, &http_limits_default, &from, &once, &same);
 	v->why = http_head_end(rest, &http_limits_default, true, seen, &head);
+	if (!v->why && head > 0)
+		v->why = http_request_parse(str_first(rest, head), &http_limits_default,
+		                            &r);
+	assert(in_one == v->why && (v->why || (once == head && from == *seen)));
 	if (v->why || head == 0)
-		return false;
-	v->why = http_request_parse(str_first(rest, head), &http_limits_default, &r);
-	if (v->why)
 		return false;
 	check(&r, str_first(rest, head));
 	http_body_init(b, r.body, r.length, true);

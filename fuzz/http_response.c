@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "fuzz/fuzz.h"
 
-static struct http_response res;
+static struct http_response res, same;
 
 static fault_t judge(str input, size_t cut, size_t *ret_end)
 {
@@ -23,6 +23,9 @@ static fault_t judge(str input, size_t cut, size_t *ret_end)
 		                    &seen, &end);
 	if (!why && end > 0)
 		why = http_response_parse(str_of(all, end), &res);
+	size_t once = 0, from = 0;
+	fault_t in_one = http_response_read(str_of(all, input.len), &from, &once, &same);
+	assert(cut < input.len || (in_one == why && (why || once == end)));
 	free(first);
 	free(all);
 	*ret_end = why ? 0 : end;

@@ -38,12 +38,13 @@ static const char *work_dir(void)
 static void read_all(struct journal *j)
 {
 	struct attempt_row row = { .id = 0 };
+	struct price price;
 	struct journal_record record;
 	size_t bytes = 0;
 
 	while (journal_next(j, &record)) {
 		bytes += record.payload.len;
-		if (record_read(&record, &row))
+		if (record_read(&record, &row, &price))
 			assert(record_id(&record) == row.id);
 	}
 	assert(bytes <= JOURNAL_SEGMENT);

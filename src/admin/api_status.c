@@ -2,6 +2,7 @@
 #include "admin/api.h"
 #include "admin/config_view.h"
 #include "loop/sys.h"
+#include "meter/metric_page.h"
 
 #include <unistd.h>
 
@@ -30,6 +31,18 @@ int api_status(struct admin_call *c)
 	c->house->ops->status(c->house->arg, w);
 	json_close(w, '}');
 	return 200;
+}
+
+int api_metrics(struct admin_call *c)
+{
+	bool openmetrics = metric_wants_openmetrics(c->accept);
+
+	if (!c->house->ops || !c->house->ops->metrics)
+		return no_gateway(c);
+	c->content_type = metric_content_type(openmetrics);
+	if (c->house->ops->metrics(c->house->arg, openmetrics, c->out))
+		return 200;
+	return admin_problem(c, 500, "too_large", NULL, "the page is too large");
 }
 
 int api_config(struct admin_call *c)

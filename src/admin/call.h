@@ -48,9 +48,10 @@ struct admin_call {
 	str body;
 	str secret; /* the token's text, or empty: only who has it can have an answer
 	             * repeated that held a secret */
-	str if_match, if_none_match, idempotency_key; /* header values, or empty */
-	usec wall;                                    /* now */
-	struct arena *keep;                           /* ends with the call */
+	str if_match, if_none_match, idempotency_key,
+	        accept;     /* header values, or empty */
+	usec wall;          /* now */
+	struct arena *keep; /* ends with the call */
 	/* -- the answer */
 	struct buf *out;
 	struct json_writer to;

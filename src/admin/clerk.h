@@ -3,9 +3,7 @@
  * One JSON object per line and one per answer, in order:
  *
  *	{"do":"status"} {"ok":true,"version":...,"pid":...,"listen":[...]}
- *	{"do":"keys"}                       {"ok":true,"keys":[{"id":...,"name":...}]}
- *	{"do":"key_create","name":"ci"} {"ok":true,"id":...,"name":"ci","key":"sk-sl-..."}
- *	{"do":"key_revoke","id":"..."}      {"ok":true}
+ *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in tenants.h
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
@@ -28,8 +26,10 @@ struct clerk;
 struct admin_ops {
 	/* Writes members into the open object: listen, uptime_s, config, workers, ... */
 	void (*status)(void *arg, struct json_writer *to);
-	/* A key was made or revoked (revoked_wall), and the ledger has it. */
-	void (*key_changed)(void *arg, const struct key_row *key);
+	/* A node is new or another than it was, and the ledger has it. The secret is NULL
+	 * but for keys. */
+	void (*tenant_changed)(void *arg, const struct tenant_row *row,
+	                       const struct key_secret *secret);
 	/* Reads the configuration again. False: nothing changed, and *said says why; else
 	 * it may say what needs a restart. */
 	bool (*reload)(void *arg, struct buf *said);
@@ -37,6 +37,8 @@ struct admin_ops {
 	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
+	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
+	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
 	/* The configuration in force; a reference. */
 	struct config *(*config)(void *arg);
 	/* Writes a row of the ledger as an object. */

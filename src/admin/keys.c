@@ -7,11 +7,12 @@
 #include <limits.h>
 #include <unistd.h>
 
-static bool count_active(void *arg, const struct key_row *key)
+static bool count_active(void *arg, const struct tenant_row *row,
+                         const struct key_secret *secret)
 {
 	unsigned *active = arg;
 
-	*active += key->revoked_wall == 0;
+	*active += secret && row->revoked_wall == 0;
 	return true;
 }
 
@@ -28,7 +29,7 @@ static bool count_keys(str dir, unsigned *ret_active, struct buf *why)
 		return true;
 	if (!(l = ledger_open_reader(path, why)))
 		return false;
-	is_read = ledger_keys(l, count_active, ret_active);
+	is_read = ledger_tenants(l, count_active, ret_active);
 	if (!is_read)
 		buf_addf(why, "the keys could not be read from %s", path);
 	ledger_close(&l);
@@ -54,26 +55,6 @@ bool keys_pepper(str dir, uint8_t ret[PEPPER], struct buf *why)
 	        "start again, and create new ones",
 	        STR_ARG(dir), active, active == 1 ? "" : "s");
 	return false;
-}
-
-bool key_name_check(str name, struct buf *why)
-{
-	if (name.len == 0)
-		buf_addf(why, "a key needs a name");
-	else if (name.len > KEY_NAME_MOST)
-		buf_addf(why, "the name of a key has at most %d bytes", KEY_NAME_MOST);
-	for (size_t i = 0; i < name.len && why->len == 0; i++)
-		if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
-			buf_addf(why, "the name of a key has no control characters");
-	return why->len == 0;
-}
-
-void key_make(const uint8_t pepper[PEPPER], str name, usec wall, struct key_row *ret,
-              char text[KEY_TEXT])
-{
-	*ret = (struct key_row){ .name = name, .created_wall = wall };
-	key_generate(text, &ret->id);
-	key_mac(pepper, str_of(text, KEY_TEXT), ret->mac);
 }
 
 bool key_id_parse(str text, uint64_t *ret)

@@ -4,7 +4,7 @@
  * wrong; then the answer is begun anew with the error alone. */
 #include "admin/request.h"
 
-#include "admin/keys.h"
+#include "admin/tenants.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-enum { MEMBERS_MOST = 8 };
+enum { MEMBERS_MOST = 16 };
 
 struct request {
 	const struct clerk_options *options;
@@ -23,18 +23,9 @@ struct request {
 	struct buf *why; /* what is wrong, for people */
 };
 
-static const struct json_limits limits = { 4, 32, 64, 32 };
+static const struct json_limits limits = { 16, 2048, 256, 64 };
 
 /* ---- helpers ---- */
-
-static void write_id(struct json_writer *w, uint64_t id)
-{
-	struct buf hex = BUF_LIMIT(32);
-
-	buf_add_hex(&hex, id, 12);
-	json_key_str(w, STR("id"), buf_str(&hex));
-	buf_free(&hex);
-}
 
 /* A member's text; empty when there is none. */
 static str text_member(const struct request *r, const char *name, char *room, size_t size)
@@ -54,79 +45,35 @@ static bool answer_status(struct request *r)
 	return true;
 }
 
-static bool write_key(void *arg, const struct key_row *key)
+static void changed(void *arg, const struct tenant_row *row,
+                    const struct key_secret *secret)
 {
-	struct json_writer *w = arg;
+	const struct clerk_options *o = arg;
 
-	json_open(w, '{');
-	write_id(w, key->id);
-	json_key_str(w, STR("name"), key->name);
-	json_key_int(w, STR("created"), key->created_wall);
-	if (key->revoked_wall)
-		json_key_int(w, STR("revoked"), key->revoked_wall);
-	json_close(w, '}');
-	return !w->to->over;
+	o->ops->tenant_changed(o->arg, row, secret);
 }
 
-static bool answer_keys(struct request *r)
+static bool answer_tenants(struct request *r)
 {
+	struct arena keep = { .ceiling = 4 * MiB };
+	struct tenants t = {
+		.recorder = r->options->recorder,
+		.pepper = r->options->pepper,
+		.wall = sys_wall(),
+		.changed = changed,
+		.arg = (void *)(uintptr_t)r->options,
+		.keep = &keep,
+		.why = r->why,
+	};
+	enum tenants_result result = TENANTS_FAILED;
 	char path[PATH_MAX];
-	struct ledger *l;
-	bool is_read;
 
-	if (!datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) ||
-	    !(l = ledger_open_reader(path, r->why)))
-		return false;
-	json_key(r->to, STR("keys"));
-	json_open(r->to, '[');
-	is_read = ledger_keys(l, write_key, r->to);
-	json_close(r->to, ']');
-	if (!is_read)
-		buf_add(r->why, STR("the ledger could not be read"));
-	ledger_close(&l);
-	return is_read;
-}
-
-static bool answer_key_create(struct request *r)
-{
-	char room[4 * KEY_NAME_MOST], text[KEY_TEXT];
-	str name = text_member(r, "name", room, sizeof(room));
-	struct key_row key;
-
-	if (!key_name_check(name, r->why))
-		return false;
-	key_make(r->options->pepper, name, sys_wall(), &key, text);
-	if (!recorder_key_put(r->options->recorder, &key, r->why))
-		return false;
-	r->options->ops->key_changed(r->options->arg, &key);
-	write_id(r->to, key.id);
-	json_key_str(r->to, STR("name"), name);
-	json_key_str(r->to, STR("key"), str_of(text, KEY_TEXT));
-	mem_wipe(text, sizeof(text));
-	return true;
-}
-
-static bool answer_key_revoke(struct request *r)
-{
-	char room[KiB];
-	str id = text_member(r, "id", room, sizeof(room));
-	struct key_row key = { .revoked_wall = sys_wall() };
-	bool is_found = false;
-
-	if (!key_id_parse(id, &key.id)) {
-		buf_add(r->why, STR("the id of a key has 12 hex digits"));
-		return false;
-	}
-	if (!recorder_key_revoke(r->options->recorder, key.id, key.revoked_wall,
-	                         &is_found, r->why))
-		return false;
-	if (!is_found) {
-		buf_add(r->why, STR("there is no key with this id"));
-		return false;
-	}
-	r->options->ops->key_changed(r->options->arg, &key);
-	write_id(r->to, key.id);
-	return true;
+	if (datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
+	    (t.ledger = ledger_open_reader(path, r->why)))
+		result = tenants_ask(&t, r->object, r->to);
+	ledger_close(&t.ledger);
+	arena_done(&keep);
+	return result == TENANTS_DONE;
 }
 
 static bool answer_flush(struct request *r)
@@ -166,10 +113,12 @@ static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
 } rows[] = {
-	{ "status", answer_status },         { "keys", answer_keys },
-	{ "key_create", answer_key_create }, { "key_revoke", answer_key_revoke },
-	{ "flush", answer_flush },           { "reload", answer_reload },
-	{ "explain", answer_explain },       { "health", answer_health },
+	{ "status", answer_status },         { "flush", answer_flush },
+	{ "reload", answer_reload },         { "explain", answer_explain },
+	{ "health", answer_health },         { "tenant_create", answer_tenants },
+	{ "tenant_show", answer_tenants },   { "tenant_update", answer_tenants },
+	{ "tenant_rotate", answer_tenants }, { "tenant_revoke", answer_tenants },
+	{ "tenant_list", answer_tenants },
 };
 
 static bool answer(struct request *r, str line)

@@ -273,6 +273,7 @@ static struct visit *visit_new(struct http_conn *conn, const struct http_request
 	c->query = arena_copy(&v->keep, req->query);
 	c->if_match = keep_field(v, req, "if-match");
 	c->if_none_match = keep_field(v, req, "if-none-match");
+	c->accept = keep_field(v, req, "accept");
 	c->idempotency_key = keep_field(v, req, "idempotency-key");
 	conn->owner = v;
 	return v;

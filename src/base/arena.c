@@ -96,6 +96,15 @@ void arena_done(struct arena *a)
 	a->used = 0;
 }
 
+void arena_wipe(struct arena *a)
+{
+	for (struct arena_block *b = a->blocks; b; b = b->next) {
+		unpoison(b->bytes, b->size);
+		mem_wipe(b->bytes, b->size);
+	}
+	arena_done(a);
+}
+
 void *arena_try(struct arena *a, size_t size)
 {
 	size_t ceiling = a->ceiling ? a->ceiling : MiB;

@@ -33,6 +33,8 @@ void arena_pool_give(struct arena_pool *p, void *block);
 
 /* Gives everything back; the arena is ready for use again. */
 void arena_done(struct arena *a);
+/* The same after overwriting all it has handed out: there were secrets in it. */
+void arena_wipe(struct arena *a);
 /* Uninitialised, aligned for any object; never NULL: beyond the ceiling it aborts. */
 void *arena_alloc(struct arena *a, size_t size)
         __attribute__((malloc, returns_nonnull, alloc_size(2)));

@@ -15,7 +15,20 @@ typedef int64_t nanousd; /* an amount, 1e-9 USD */
 /* Half up; amounts are never negative here. Saturates at INT64_MAX. */
 static inline nanousd money_round(unsigned __int128 pico)
 {
-	unsigned __int128 nano = (pico + 500) / 1000;
+	unsigned __int128 nano = pico / 1000 + (pico % 1000 >= 500);
 
 	return nano > INT64_MAX ? INT64_MAX : (nanousd)nano;
+}
+
+/* Quantity x price fits 127 bits; sums of such may not fit 128, and then stay there. */
+static inline unsigned __int128 money_times(uint64_t quantity, picousd price)
+{
+	return (unsigned __int128)quantity * (uint64_t)price;
+}
+
+static inline unsigned __int128 money_plus(unsigned __int128 a, unsigned __int128 b)
+{
+	unsigned __int128 sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? ~(unsigned __int128)0 : sum;
 }

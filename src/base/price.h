@@ -2,6 +2,7 @@
  * of. */
 #pragma once
 #include "base/money.h"
+#include "base/str.h"
 
 /* What providers bill by.  A class without a price of its own costs what the one it is
  * part of does (policy/price.h). */
@@ -35,3 +36,8 @@ struct price {
 	uint32_t discount;         /* parts per million, in the figures already */
 	picousd of[PRICE_CLASSES]; /* PRICE_UNKNOWN: none of its own */
 };
+
+/* As they are written in the configuration and shown: "cache_write_1h". */
+extern const str price_class_names[PRICE_CLASSES];
+/* The version of what else stands there: a hash of figures, tier, source and discount. */
+uint64_t price_version(const struct price *p);

@@ -102,11 +102,17 @@ int str_cmp(str a, str b)
 
 bool str_eq_secret(str a, str b)
 {
-	unsigned char diff = 0;
+	uint64_t diff = 0, x, y;
+	size_t i = 0;
 
 	if (a.len != b.len)
 		return false;
-	for (size_t i = 0; i < a.len; i++)
+	for (; a.len - i >= sizeof(x); i += sizeof(x)) {
+		memcpy(&x, a.ptr + i, sizeof(x));
+		memcpy(&y, b.ptr + i, sizeof(y));
+		diff |= x ^ y;
+	}
+	for (; i < a.len; i++)
 		diff |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
 	return diff == 0;
 }

@@ -43,6 +43,17 @@ static void note_file(struct file *f, const char *what)
 	note_hint(f->r, "it is the JSON file that Google gives for a service account");
 }
 
+static void note_missing(struct file *f, const char *name)
+{
+	struct buf what = BUF_LIMIT(KiB);
+
+	if (!f->is_bad) {
+		buf_addf(&what, "\"%s\" is missing", name);
+		note_file(f, buf_z(&what));
+	}
+	buf_free(&what);
+}
+
 /* A member's text, kept; required ones that are missing are noted. */
 static str member(struct file *f, const char *name, size_t most, bool is_required)
 {
@@ -51,15 +62,30 @@ static str member(struct file *f, const char *name, size_t most, bool is_require
 
 	if (v.type == JSON_STRING && v.raw.len <= most)
 		text = json_text(v, arena_alloc(f->r->keep, v.raw.len));
-	if (text.len == 0 && is_required && !f->is_bad) {
-		struct buf what = BUF_LIMIT(KiB);
-
-		buf_addf(&what, "\"%s\" is missing", name);
-		note_file(f, buf_z(&what));
-		buf_free(&what);
-	}
+	if (text.len == 0 && is_required)
+		note_missing(f, name);
 	/* json_text may point into the file, which goes. */
 	return arena_copy(f->r->keep, text);
+}
+
+/* The same for what must not be seen; always required. */
+static struct secret secret_member(struct file *f, const char *name, size_t most)
+{
+	struct json_value v = json_get(f->root, str_from_z(name));
+	struct secret kept = { 0 };
+
+	if (v.type == JSON_STRING && v.raw.len <= most) {
+		char *room = mem_new(v.raw.len);
+		str text = json_text(v, room);
+
+		if (text.len)
+			kept = secret_keep(&f->r->config->room, text);
+		mem_wipe(room, v.raw.len);
+		free(room);
+	}
+	if (!secret_is_set(&kept))
+		note_missing(f, name);
+	return kept;
 }
 
 /* Over a clear line only to this machine or network: what travels there is as good as the
@@ -94,15 +120,15 @@ static void read_members(struct file *f)
 	a->is_user = str_eq(type, STR("authorized_user"));
 	if (a->is_user) {
 		a->email = member(f, "client_id", VALUE_MOST, true);
-		a->client_secret.text = member(f, "client_secret", VALUE_MOST, true);
-		a->key.text = member(f, "refresh_token", 4 * KiB, true);
+		a->client_secret = secret_member(f, "client_secret", VALUE_MOST);
+		a->key = secret_member(f, "refresh_token", 4 * KiB);
 		a->project = member(f, "quota_project_id", VALUE_MOST, false);
 	} else if (str_eq(type, STR("service_account"))) {
 		a->email = member(f, "client_email", VALUE_MOST, true);
 		a->key_id = member(f, "private_key_id", VALUE_MOST, false);
-		a->key.text = member(f, "private_key", 16 * KiB, true);
+		a->key = secret_member(f, "private_key", 16 * KiB);
 		a->project = member(f, "project_id", VALUE_MOST, false);
-		if (!f->is_bad && !jwt_key_is_usable(a->key.text))
+		if (!f->is_bad && !jwt_key_is_usable(secret_reveal(&a->key)))
 			note_file(f, "\"private_key\" is not an RSA key in PEM");
 	} else if (!f->is_bad) {
 		note_file(f, "its \"type\" is neither service_account nor "

@@ -34,29 +34,13 @@ struct config *config_ref(struct config *c)
 	return c;
 }
 
-/* Our own arena's bytes, which everybody else may only read. */
-static char *writable(const char *bytes)
-{
-	union {
-		const char *in;
-		char *out;
-	} u = { .in = bytes };
-
-	return u.out;
-}
-
 void config_unref(struct config **pc)
 {
 	struct config *c = move(*pc);
 
 	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
 		return;
-	for (unsigned i = 0; i < c->provider_count; i++)
-		for (unsigned j = 0; j < c->providers[i].key_count; j++) {
-			str key = c->providers[i].keys[j].text;
-
-			mem_wipe(writable(key.ptr), key.len);
-		}
+	secret_room_done(&c->room);
 	catalog_free(&c->catalog);
 	arena_done(&c->arena);
 	free(c);
@@ -318,7 +302,9 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	check_open(r, &found);
 	check_admin(r, found_value(&found, "admin"));
 	read_providers(r, found_value(&found, "providers"));
+	c->prices = read_prices(r, found_value(&found, "prices"), true);
 	read_routes(r, found_value(&found, "routes"));
+	read_trials(r, found_value(&found, "trials"));
 	if (c->defaults.attempts == 0)
 		c->defaults.attempts = 3;
 	check_providers(r);
@@ -356,7 +342,7 @@ struct config *config_read(const struct config_source *source, struct config_not
 		resolve_variables(&r, root);
 		read_root(&r, root);
 	}
-	arena_done(&r.work);
+	arena_wipe(&r.work); /* keys of the file or the environment passed through */
 	if (notes->errors > 0)
 		config_unref(&c);
 	return c;

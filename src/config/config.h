@@ -6,6 +6,8 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/price.h"
+#include "base/secret.h"
 #include "base/usec.h"
 #include "http/head.h"
 #include "loop/net.h"
@@ -13,11 +15,6 @@
 
 #include <limits.h>
 #include <stdatomic.h>
-
-/* A credential. There is no printer for it, and there shall be none. */
-struct secret {
-	str text;
-};
 
 /* What AWS requests are signed with. */
 struct aws_credentials {
@@ -47,6 +44,28 @@ struct provider_limits {
 	unsigned rpm; /* requests in any minute */
 	unsigned tpm; /* tokens in any minute, as estimated before and settled after */
 	unsigned concurrent; /* attempts at a time */
+};
+
+/* What the file says some models cost. */
+struct price_figures {
+	picousd of[PRICE_CLASSES]; /* PRICE_UNKNOWN: not written */
+	uint32_t above;            /* of a tier: for prompts over so many tokens */
+};
+
+struct price_rule {
+	str pattern; /* "provider/model" or, at a provider, "model"; with * */
+	struct price_figures base;
+	struct price_figures *tiers; /* instead of the catalogue's, by rising `above` */
+	unsigned tier_count;
+	uint32_t discount; /* parts per million; DISCOUNT_UNSET */
+	uint32_t since;    /* yyyymmdd; 0: not written */
+};
+
+#define DISCOUNT_UNSET UINT32_MAX
+
+struct price_rules {
+	struct price_rule *list; /* as written */
+	unsigned count;
 };
 
 #define RETRY_AS_ROUTE UINT_MAX
@@ -81,8 +100,10 @@ struct provider {
 	usec retry_wait;     /* longest wait it may ask for; USEC_NEVER: as the route */
 	usec queue;          /* how long a request may wait for room; 0: not at all */
 	usec probe;          /* it is checked so often when nobody asks; 0: never */
-	str disabled;        /* why it is not usable (an empty variable); empty: usable */
-	bool is_mock;        /* the one inside the process, at config_mock_host() */
+	struct price_rules prices;
+	uint32_t discount; /* off the catalogue's prices, parts per million */
+	str disabled;      /* why it is not usable (an empty variable); empty: usable */
+	bool is_mock;      /* the one inside the process, at config_mock_host() */
 };
 
 struct target {
@@ -92,6 +113,8 @@ struct target {
 	unsigned number;            /* from 1, among those of routes; 0: none of these */
 	bool is_known;              /* the catalogue has it */
 	struct catalog_model facts; /* when is_known */
+	const struct price *prices; /* the tiers of its price, by rising `above` */
+	unsigned price_count;       /* 0: what it costs is not known */
 };
 
 enum strategy {
@@ -140,6 +163,19 @@ struct route {
 	struct route_limits limits;
 };
 
+/* Traffic of one route that another one answers as well, or instead. */
+struct trial {
+	str name; /* [a-z0-9._-], at most 64 */
+	unsigned index;
+	str route_name, candidate_name;
+	const struct route *route, *candidate; /* the control, and what is tried */
+	str share_text, until_text, cost_text; /* as written */
+	uint32_t share;   /* of a million exchanges, so many are the candidate's */
+	bool is_shadow;   /* they are answered by the control all the same */
+	usec until_wall;  /* from then on it is over; 0: never */
+	nanousd max_cost; /* of the candidate's part; COST_UNKNOWN: not bounded */
+};
+
 enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
 enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
@@ -149,7 +185,8 @@ struct found;
 struct config {
 	_Atomic unsigned refs;
 	struct arena arena;
-	str file; /* its path; empty: none, the defaults */
+	struct secret_room room; /* where its credentials lie */
+	str file;                /* its path; empty: none, the defaults */
 	struct net_addr *listen;
 	unsigned listen_count;
 	struct net_addr admin; /* len 0: off */
@@ -165,13 +202,16 @@ struct config {
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
 	enum ledger_mode ledger;
 	enum unknown_price unknown_price; /* of a target: is it used? */
-	usec drain;                       /* 120 s */
-	str access_log;                   /* path, "stdout" or "off" */
+	struct price_rules prices;
+	usec drain;     /* 120 s */
+	str access_log; /* path, "stdout" or "off" */
 	struct provider *providers;
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */
 	unsigned route_count;
 	unsigned target_count; /* of all routes: the highest number */
+	struct trial *trials;  /* sorted by the name of their route: one for each */
+	unsigned trial_count;
 	bool has_affinity; /* a route has a strategy that keeps conversations together */
 	struct route_limits defaults; /* for targets named directly */
 	const struct found *found;    /* policy/found.h; the gateway's, NULL elsewhere */
@@ -248,3 +288,5 @@ void config_docs_write(struct buf *to);
 
 const struct provider *config_find_provider(const struct config *c, str name);
 const struct route *config_find_route(const struct config *c, str name);
+/* The trial of the route; NULL: there is none. */
+const struct trial *config_trial_of(const struct config *c, str route);

@@ -48,7 +48,7 @@ bool credential_is_sendable(str key)
 
 /* False: empty, or noted. */
 static bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
-                        const struct tree_node *at, str *ret)
+                        const struct tree_node *at, struct secret *ret)
 {
 	if (text.len == 0) {
 		d->is_empty = true;
@@ -58,7 +58,7 @@ static bool take_secret(struct reader *r, struct draft *d, const char *name, str
 		     "cannot carry",
 		     name, STR_ARG(d->p->name));
 	} else {
-		*ret = arena_copy(r->keep, text);
+		*ret = secret_keep(&r->config->room, text);
 		return true;
 	}
 	return false;
@@ -66,7 +66,7 @@ static bool take_secret(struct reader *r, struct draft *d, const char *name, str
 
 /* One written credential; quotes around it do not matter. */
 static bool read_secret(struct reader *r, struct draft *d, const char *name,
-                        const struct tree_node *node, str *ret)
+                        const struct tree_node *node, struct secret *ret)
 {
 	if (node->kind != TREE_SCALAR) {
 		note(r, NOTE_SHAPE, node, "%s is %s, but must be a single value", name,
@@ -90,7 +90,7 @@ static void add_key(struct reader *r, struct draft *d, str text,
 {
 	struct provider *p = d->p;
 
-	if (take_secret(r, d, "key", text, at, &p->keys[p->key_count].text))
+	if (take_secret(r, d, "key", text, at, &p->keys[p->key_count]))
 		p->key_count++;
 }
 
@@ -98,7 +98,7 @@ static void read_key(struct reader *r, struct draft *d, const struct tree_node *
 {
 	struct provider *p = d->p;
 
-	if (read_secret(r, d, "key", node, &p->keys[p->key_count].text))
+	if (read_secret(r, d, "key", node, &p->keys[p->key_count]))
 		p->key_count++;
 }
 
@@ -280,8 +280,9 @@ static void read_signing(struct reader *r, struct draft *d)
 {
 	struct provider *p = d->p;
 	struct aws_credentials *aws = &p->aws;
-	str *const to[] = { &aws->access_key, &aws->secret_key.text,
-		            &aws->session_token.text };
+	struct secret access_key = { 0 };
+	struct secret *const to[] = { &access_key, &aws->secret_key,
+		                      &aws->session_token };
 	bool is_written = written_for(d, WAY_SIGN) != NULL;
 
 	aws->service = STR("bedrock");
@@ -312,6 +313,7 @@ static void read_signing(struct reader *r, struct draft *d)
 			return;
 		}
 	}
+	aws->access_key = arena_copy(r->keep, secret_reveal(&access_key));
 	read_region(r, d);
 }
 

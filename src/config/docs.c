@@ -35,7 +35,8 @@ static const char head[] =
 "merge keys and several documents.\n"
 "\n"
 "**Values.** Times have a unit: `700ms`, `8s`, `10m`, `2h`, `1d`; so do sizes: `64KiB`,\n"
-"`20MiB`, `1GiB`. Booleans are `true` and `false`; some keys have words of their own. A\n"
+"`20MiB`, `1GiB`. Prices are dollars, exact to a millionth of a millionth: `$2.50/1M` for a\n"
+"million (of tokens), `$10/1k` for a thousand, `$0.04` for one, or `free`. Booleans are `true` and `false`; some keys have words of their own. A\n"
 "number, boolean or null where text is meant needs quotes.\n"
 "\n"
 "**Variables.** `${NAME}` is the variable of the environment, and an error when it is not\n"
@@ -59,6 +60,13 @@ static const char *kind_text(const struct config_key *key)
 	case KIND_TIME:
 	case KIND_TIME_MS:
 		return "time";
+	case KIND_DATE:
+		return "date";
+	case KIND_SHARE:
+		return "percentage";
+	case KIND_PRICE:
+	case KIND_TOKEN_PRICE:
+		return "price";
 	case KIND_BOOL:
 		return "`true` or `false`";
 	case KIND_ON_OFF:
@@ -89,6 +97,7 @@ static const char *kind_text(const struct config_key *key)
 	case KIND_SECRETS:
 		return "list of text";
 	case KIND_TARGETS:
+	case KIND_TIERS:
 		return "list";
 	case KIND_SECTION:
 	case KIND_MAP:

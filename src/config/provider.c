@@ -355,6 +355,7 @@ static void read_provider(struct reader *r, const struct tree_item *it,
 	p->retry_wait = USEC_NEVER;
 	section_read(r, SECTION_PROVIDER, it->value, p, &d.extras, &d.found);
 	p->is_mock = str_eq(p->name, STR("mock")) && !found_value(&d.found, "url");
+	p->prices = read_prices(r, found_value(&d.found, "prices"), false);
 	read_format(r, &d);
 	if (d.known.is_known || found_value(&d.found, "url") || p->is_mock)
 		read_credentials(r, &d);

@@ -62,7 +62,13 @@ str nearest_name(str written, const str *names, unsigned count);
 void resolve_variables(struct reader *r, struct tree_node *n);
 /* Fills config->providers from `providers:`; node may be NULL (config_provider.c). */
 void read_providers(struct reader *r, const struct tree_node *node);
+/* A `prices:` of the root (with providers in its patterns) or of a provider; node may be
+ * NULL (pricing.c). */
+struct price_rules read_prices(struct reader *r, const struct tree_node *node,
+                               bool has_providers);
 /* Fills config->routes from `routes:`; the providers are there (config_route.c). */
 void read_routes(struct reader *r, const struct tree_node *node);
+/* Fills config->trials from `trials:`; the routes are there (trial.c). */
+void read_trials(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

@@ -3,6 +3,7 @@
  * The providers are there already.  A target of a disabled provider is left out with a
  * warning; a route that is left with nothing is an error.  A model the catalogue does not
  * have is passed on as it stands: catalogues are older than models. */
+#include "config/pricing.h"
 #include "config/section.h"
 
 #include <stdlib.h>
@@ -127,6 +128,7 @@ static bool parse_target(struct reader *r, str text, const struct tree_node *at,
 	}
 	t->model = arena_copy(r->keep, model);
 	t->is_known = catalog_find_model(r->config->catalog, name, model, &t->facts);
+	pricing_fill(r->config, t, r->keep);
 	return true;
 }
 

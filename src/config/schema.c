@@ -127,6 +127,17 @@ static void write_targets(struct json_writer *w, const struct config_section *se
 	json_close(w, '}');
 }
 
+static void write_list(struct json_writer *w, const struct config_section *section)
+{
+	json_key_str(w, STR("type"), STR("array"));
+	json_key_int(w, STR("minItems"), 1);
+	json_key_int(w, STR("maxItems"), PRICE_TIERS - 1);
+	json_key(w, STR("items"));
+	json_open(w, '{');
+	write_section(w, section);
+	json_close(w, '}');
+}
+
 static void write_kind(struct json_writer *w, const struct config_key *key)
 {
 	switch (key->kind) {
@@ -142,6 +153,22 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 	case KIND_TIME:
 	case KIND_TIME_MS:
 		write_time(w, key);
+		break;
+	case KIND_DATE:
+		write_any(w, "{\"type\":\"string\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-"
+		             "[0-9]{2}$\"}");
+		break;
+	case KIND_SHARE:
+		write_any(w, "{\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]+)?%"
+		             "$\"}");
+		break;
+	case KIND_PRICE:
+		write_any(w, "{\"type\":\"string\",\"pattern\":\"^(free|\\\\$[0-9]+("
+		             "\\\\.[0-9]+)?(/1k|/1M)?)$\"}");
+		break;
+	case KIND_TOKEN_PRICE:
+		write_any(w, "{\"type\":\"string\",\"pattern\":\"^(free|\\\\$[0-9]+("
+		             "\\\\.[0-9]+)?(/1k|/1M))$\"}");
 		break;
 	case KIND_BOOL:
 		write_any(w, "{\"type\":\"boolean\"}");
@@ -183,6 +210,9 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 		break;
 	case KIND_TARGETS:
 		write_targets(w, &config_sections[key->section]);
+		break;
+	case KIND_TIERS:
+		write_list(w, &config_sections[key->section]);
 		break;
 	case KIND_SECTION:
 		write_section(w, &config_sections[key->section]);

@@ -168,6 +168,10 @@ static const struct number_kind number_kinds[CONFIG_KINDS] = {
 	[KIND_SIZE] = { scalar_size, "a size", "B, KiB, MiB, GiB and TiB" },
 	[KIND_TIME] = { scalar_time, "a time", "ms, s, m, h and d" },
 	[KIND_TIME_MS] = { scalar_time, "a time", "ms, s, m, h and d" },
+	[KIND_DATE] = { scalar_date, "a date", "none" },
+	[KIND_SHARE] = { scalar_share, "a percentage", "%" },
+	[KIND_PRICE] = { scalar_price, "a price", "none, /1k and /1M" },
+	[KIND_TOKEN_PRICE] = { scalar_token_price, "a price of tokens", "/1M and /1k" },
 };
 
 static void note_number(struct reader *r, const struct config_key *key,
@@ -177,6 +181,9 @@ static void note_number(struct reader *r, const struct config_key *key,
 
 	if (why == SCALAR_NO_UNIT)
 		note(r, NOTE_VALUE, node, "%s: \"%.*s\" has no unit", key->name,
+		     STR_ARG(node->text));
+	else if (why == SCALAR_FINE)
+		note(r, NOTE_RANGE, node, "%s: \"%.*s\" has too many decimals", key->name,
 		     STR_ARG(node->text));
 	else if (why == SCALAR_LARGE)
 		note(r, NOTE_RANGE, node, "%s: \"%.*s\" is too large", key->name,
@@ -232,7 +239,8 @@ static bool store_number(struct reader *r, const struct config_key *key,
 	}
 	if (!to)
 		return true;
-	if (key->kind == KIND_SIZE || key->kind == KIND_TIME)
+	if (key->kind == KIND_SIZE || key->kind == KIND_TIME || key->kind == KIND_PRICE ||
+	    key->kind == KIND_TOKEN_PRICE)
 		memcpy(to, &value, sizeof(value));
 	else
 		*(unsigned *)to =
@@ -363,6 +371,10 @@ bool value_store(struct reader *r, const struct config_key *key,
 	case KIND_SIZE:
 	case KIND_TIME:
 	case KIND_TIME_MS:
+	case KIND_DATE:
+	case KIND_SHARE:
+	case KIND_PRICE:
+	case KIND_TOKEN_PRICE:
 		return store_number(r, key, node, to);
 	case KIND_BOOL:
 	case KIND_ON_OFF:
@@ -386,6 +398,7 @@ bool value_store(struct reader *r, const struct config_key *key,
 	case KIND_SECRET:
 	case KIND_SECRETS:
 	case KIND_TARGETS:
+	case KIND_TIERS:
 	case KIND_SECTION:
 	case KIND_MAP:
 	case KIND_LATER:

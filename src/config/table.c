@@ -60,6 +60,9 @@ static const struct config_key root_keys[] = {
 	  .words = "allow|deny", .fallback = "allow", .example = "allow",
 	  .help = "A model whose price the catalogue does not know: `allow` uses it and "
 	          "records no cost, `deny` refuses it (`price_unknown`)." },
+	{ .name = "prices", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_PRICE,
+	  .help = "What models cost, by `provider/model` with `*`; goes before the "
+	          "catalogue. See docs/money.md." },
 	{ .name = "drain", .kind = KIND_TIME, AT(config, drain), .low = "0s",
 	  .high = "1d", .fallback = "120s", .example = "120s",
 	  .help = "How long running requests may take to end when the gateway stops." },
@@ -77,6 +80,8 @@ static const struct config_key root_keys[] = {
 	          "providers`) brings format, URL and variable of the key." },
 	{ .name = "routes", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_ROUTE,
 	  .help = "Model names of your own, with the targets that answer them." },
+	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
+	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
 	LATER("timezone", "for days and months of budgets"),
 	LATER("log", "what is kept of requests"),
@@ -257,6 +262,13 @@ static const struct config_key provider_keys[] = {
 	  .help = "How often it is connected to when no request has been, so that one "
 	          "which is down, or back, is known before a request finds out. Costs no "
 	          "tokens." },
+	{ .name = "prices", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_PRICE,
+	  .help = "What its models cost, by model with `*`; goes before `prices` at the "
+	          "top level." },
+	{ .name = "discount", .kind = KIND_SHARE, AT(provider, discount), .low = "0%",
+	  .high = "100%", .fallback = "0%", .example = "10%",
+	  .help = "Off the catalogue's prices of its models. Prices that are written in "
+	          "the file are what is paid." },
 	LATER("phi", "whether it may see health data"),
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
@@ -343,6 +355,120 @@ static const struct config_key target_keys[] = {
 	          "as a percentage." },
 };
 
+#define BASE(what)                                                                       \
+	.place = offsetof(struct price_rule, base.of) + PRICE_##what * sizeof(picousd)
+#define FIGURE(what)                                                                     \
+	.place = offsetof(struct price_figures, of) + PRICE_##what * sizeof(picousd)
+
+static const struct config_key price_tier_keys[] = {
+	{ .name = "above", .kind = KIND_COUNT, AT(price_figures, above), .low = "1",
+	  .high = "99999999", .example = "200000", .is_required = true,
+	  .help = "It holds for prompts of more than so many tokens." },
+	{ .name = "input", .kind = KIND_TOKEN_PRICE, FIGURE(INPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$2.50/1M",
+	  .help = "Of a prompt token." },
+	{ .name = "cache_read", .kind = KIND_TOKEN_PRICE, FIGURE(CACHE_READ),
+	  .low = "free", .high = "$10000/1M", .example = "$0.25/1M",
+	  .help = "Of one that was in the provider's cache." },
+	{ .name = "cache_write", .kind = KIND_TOKEN_PRICE, FIGURE(CACHE_WRITE),
+	  .low = "free", .high = "$10000/1M", .example = "$3.75/1M",
+	  .help = "Of one that was put there for five minutes." },
+	{ .name = "cache_write_1h", .kind = KIND_TOKEN_PRICE, FIGURE(CACHE_WRITE_1H),
+	  .low = "free", .high = "$10000/1M", .example = "$6/1M",
+	  .help = "Of the same for an hour." },
+	{ .name = "audio_input", .kind = KIND_TOKEN_PRICE, FIGURE(AUDIO_INPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$40/1M",
+	  .help = "Of one of audio that is heard." },
+	{ .name = "output", .kind = KIND_TOKEN_PRICE, FIGURE(OUTPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$10/1M",
+	  .help = "Of a generated token." },
+	{ .name = "reasoning", .kind = KIND_TOKEN_PRICE, FIGURE(REASONING),
+	  .low = "free", .high = "$10000/1M", .example = "$10/1M",
+	  .help = "Of one of reasoning." },
+	{ .name = "audio_output", .kind = KIND_TOKEN_PRICE, FIGURE(AUDIO_OUTPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$80/1M",
+	  .help = "Of one of audio that is spoken." },
+	{ .name = "image", .kind = KIND_PRICE, FIGURE(IMAGE),
+	  .low = "free", .high = "$10000", .example = "$0.04",
+	  .help = "Of a generated image." },
+	{ .name = "request", .kind = KIND_PRICE, FIGURE(REQUEST),
+	  .low = "free", .high = "$10000", .example = "$0.10",
+	  .help = "Of the request itself." },
+	{ .name = "search", .kind = KIND_PRICE, FIGURE(SEARCH),
+	  .low = "free", .high = "$10000", .example = "$0.01",
+	  .help = "Of a web search of the vendor's; also a search unit of a ranking." },
+};
+
+/* A price's own figures are those of a tier that begins at nothing. */
+static const struct config_key price_keys[] = {
+	{ .name = "input", .kind = KIND_TOKEN_PRICE, BASE(INPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$2.50/1M",
+	  .help = "Of a prompt token." },
+	{ .name = "cache_read", .kind = KIND_TOKEN_PRICE, BASE(CACHE_READ),
+	  .low = "free", .high = "$10000/1M", .example = "$0.25/1M",
+	  .help = "Of one that was in the provider's cache." },
+	{ .name = "cache_write", .kind = KIND_TOKEN_PRICE, BASE(CACHE_WRITE),
+	  .low = "free", .high = "$10000/1M", .example = "$3.75/1M",
+	  .help = "Of one that was put there for five minutes." },
+	{ .name = "cache_write_1h", .kind = KIND_TOKEN_PRICE, BASE(CACHE_WRITE_1H),
+	  .low = "free", .high = "$10000/1M", .example = "$6/1M",
+	  .help = "Of the same for an hour." },
+	{ .name = "audio_input", .kind = KIND_TOKEN_PRICE, BASE(AUDIO_INPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$40/1M",
+	  .help = "Of one of audio that is heard." },
+	{ .name = "output", .kind = KIND_TOKEN_PRICE, BASE(OUTPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$10/1M",
+	  .help = "Of a generated token." },
+	{ .name = "reasoning", .kind = KIND_TOKEN_PRICE, BASE(REASONING),
+	  .low = "free", .high = "$10000/1M", .example = "$10/1M",
+	  .help = "Of one of reasoning." },
+	{ .name = "audio_output", .kind = KIND_TOKEN_PRICE, BASE(AUDIO_OUTPUT),
+	  .low = "free", .high = "$10000/1M", .example = "$80/1M",
+	  .help = "Of one of audio that is spoken." },
+	{ .name = "image", .kind = KIND_PRICE, BASE(IMAGE),
+	  .low = "free", .high = "$10000", .example = "$0.04",
+	  .help = "Of a generated image." },
+	{ .name = "request", .kind = KIND_PRICE, BASE(REQUEST),
+	  .low = "free", .high = "$10000", .example = "$0.10",
+	  .help = "Of the request itself." },
+	{ .name = "search", .kind = KIND_PRICE, BASE(SEARCH),
+	  .low = "free", .high = "$10000", .example = "$0.01",
+	  .help = "Of a web search of the vendor's; also a search unit of a ranking." },
+	{ .name = "tiers", .kind = KIND_TIERS, .place = NO_PLACE,
+	  .section = SECTION_PRICE_TIER, .otherwise = "the catalogue's",
+	  .help = "Other figures for long prompts, at most two of them; what a tier does "
+	          "not say is as in the one before." },
+	{ .name = "discount", .kind = KIND_SHARE, AT(price_rule, discount), .low = "0%",
+	  .high = "100%", .otherwise = "the provider's", .example = "10%",
+	  .help = "Off those of the catalogue's figures which are not written here." },
+	{ .name = "since", .kind = KIND_DATE, AT(price_rule, since), .low = "1970-01-01",
+	  .high = "2199-12-31", .otherwise = "unknown", .example = "2026-11-01",
+	  .help = "As of when it was told: stands with each cost in the ledger." },
+};
+
+static const struct config_key trial_keys[] = {
+	{ .name = "route", .kind = KIND_TEXT, AT(trial, route_name), .is_required = true,
+	  .example = "fast",
+	  .help = "The route whose traffic it is: the control. One trial for a route." },
+	{ .name = "candidate", .kind = KIND_TEXT, AT(trial, candidate_name),
+	  .is_required = true, .example = "fast-new",
+	  .help = "The route that is tried." },
+	{ .name = "share", .kind = KIND_TEXT, AT(trial, share_text), .is_required = true,
+	  .example = "10%",
+	  .help = "`10%`: so many conversations are answered by the candidate, with the "
+	          "control behind it in case it fails. `shadow`: the control answers all, "
+	          "and the same requests go to the candidate, whose answers are thrown "
+	          "away; `shadow 10%`: a part of them. At most four digits behind the "
+	          "point." },
+	{ .name = "until", .kind = KIND_VERSION, AT(trial, until_text),
+	  .otherwise = "no end", .example = "2027-01-31",
+	  .help = "The last day, in UTC." },
+	{ .name = "max_cost", .kind = KIND_TEXT, AT(trial, cost_text),
+	  .otherwise = "not bounded", .example = "$200",
+	  .help = "What the candidate may cost in all; before it would cost more, the "
+	          "trial stops." },
+};
+
 /* clang-format on */
 
 #define KEYS(array) .keys = array, .count = countof(array)
@@ -388,6 +514,17 @@ const struct config_section config_sections[SECTIONS] = {
 	[SECTION_TARGET] = { .path = "routes.NAME.targets",
 	                     KEYS(target_keys),
 	                     .help = "" },
+	[SECTION_PRICE] = { .path = "prices.MODEL, providers.NAME.prices.MODEL",
+	                    KEYS(price_keys),
+	                    .help = "Figures that are not written are the "
+	                            "catalogue's. Of several that fit a model, the "
+	                            "provider's go before those at the top level, then "
+	                            "the one that spells out the most of its "
+	                            "name." },
+	[SECTION_PRICE_TIER] = { .path = "prices.MODEL.tiers",
+	                         KEYS(price_tier_keys),
+	                         .help = "" },
+	[SECTION_TRIAL] = { .path = "trials.NAME", KEYS(trial_keys), .help = "" },
 };
 
 const struct config_synonym config_synonyms[] = {

@@ -10,20 +10,24 @@
 #include <stdint.h>
 
 enum config_kind {
-	KIND_COUNT,   /* unsigned */
-	KIND_PERCENT, /* unsigned, also written 70% */
-	KIND_SIZE,    /* uint64_t or size_t, bytes */
-	KIND_TIME,    /* usec; a word of `words` is minus its place in the list */
-	KIND_TIME_MS, /* unsigned, milliseconds */
-	KIND_BOOL,    /* bool: true, false */
-	KIND_ON_OFF,  /* bool: on, off, true, false */
-	KIND_YES_NO,  /* bool: yes, no, true, false */
-	KIND_WORD,    /* an enum, numbered as `words` */
-	KIND_TEXT,    /* str */
-	KIND_VERSION, /* str, which may look like a date or a number */
-	KIND_DIR,     /* str, made absolute; need not exist */
-	KIND_FILE,    /* const char *, relative to the file; must be readable */
-	KIND_ADDRESS, /* node */
+	KIND_COUNT,       /* unsigned */
+	KIND_PERCENT,     /* unsigned, also written 70% */
+	KIND_SIZE,        /* uint64_t or size_t, bytes */
+	KIND_TIME,        /* usec; a word of `words` is minus its place in the list */
+	KIND_TIME_MS,     /* unsigned, milliseconds */
+	KIND_DATE,        /* uint32_t, yyyymmdd */
+	KIND_SHARE,       /* uint32_t, parts per million, written 12.5% */
+	KIND_PRICE,       /* picousd for one */
+	KIND_TOKEN_PRICE, /* picousd for one, written for many */
+	KIND_BOOL,        /* bool: true, false */
+	KIND_ON_OFF,      /* bool: on, off, true, false */
+	KIND_YES_NO,      /* bool: yes, no, true, false */
+	KIND_WORD,        /* an enum, numbered as `words` */
+	KIND_TEXT,        /* str */
+	KIND_VERSION,     /* str, which may look like a date or a number */
+	KIND_DIR,         /* str, made absolute; need not exist */
+	KIND_FILE,        /* const char *, relative to the file; must be readable */
+	KIND_ADDRESS,     /* node */
 	KIND_ADDRESSES,
 	KIND_WORKERS,
 	KIND_LOG,
@@ -31,6 +35,7 @@ enum config_kind {
 	KIND_SECRET,
 	KIND_SECRETS,
 	KIND_TARGETS,
+	KIND_TIERS,   /* a list of mappings with the keys of `section` */
 	KIND_SECTION, /* a mapping with the keys of `section` */
 	KIND_MAP,     /* a mapping from names to mappings with the keys of `section` */
 	KIND_LATER,   /* planned; an error in this version */
@@ -49,6 +54,9 @@ enum section_id {
 	SECTION_ROUTE,
 	SECTION_RETRY,
 	SECTION_TARGET,
+	SECTION_PRICE,
+	SECTION_PRICE_TIER,
+	SECTION_TRIAL,
 	SECTIONS,
 };
 

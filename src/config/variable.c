@@ -5,6 +5,8 @@
  * ("$500/month").  Every unset variable of the file is told in the same run. */
 #include "config/reader.h"
 
+#include "base/mem.h"
+
 enum { EXPANDED_MOST = 1024 * 1024 };
 
 struct variable {
@@ -116,6 +118,8 @@ static void resolve_scalar(struct reader *r, struct tree_node *n)
 	}
 	if (!n->is_broken)
 		n->text = arena_copy(&r->work, buf_str(&out));
+	if (out.ptr)
+		mem_wipe(out.ptr, out.len); /* most often a key */
 	buf_free(&out);
 }
 

@@ -48,17 +48,18 @@ fault_t answer_authorize(struct worker *w, struct http_conn *c,
 	if (why)
 		return why;
 	if (likely(known_key_is(known, key))) {
-		bool is_active = keyring_is_active(w->gateway->keys, known->key);
+		bool is_good = keyring_check(w->gateway->keys, known->key, known->mac,
+		                             w->loop.wall);
 
-		*ret_key = is_active ? known->key : 0;
-		return is_active ? NULL : FAULT_BAD_KEY;
+		*ret_key = is_good ? known->key : 0;
+		return is_good ? NULL : FAULT_BAD_KEY;
 	}
 	/* The same work for a key of the wrong form, a wrong and an unknown one. */
 	if (!key_parse_id(key, ret_key))
 		*ret_key = 0;
 	key_hasher_mac(&w->hasher, str_first(key, 256), mac);
-	if (keyring_check(w->gateway->keys, *ret_key, mac)) {
-		known_key_keep(known, *ret_key, key);
+	if (keyring_check(w->gateway->keys, *ret_key, mac, w->loop.wall)) {
+		known_key_keep(known, *ret_key, key, mac);
 		return NULL;
 	}
 	*ret_key = 0;
@@ -105,7 +106,7 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 		buf_add(&lines, STR("www-authenticate: Bearer\r\n"));
 	http_answer(c, wire_fault_status(wire, why), json_type, buf_str(&lines),
 	            buf_str(&body));
-	w->counts.refused++;
+	COUNT(w->counts.refused);
 	buf_free(&body);
 	buf_free(&lines);
 	buf_free(&text);

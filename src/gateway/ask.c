@@ -16,7 +16,7 @@ uint64_t **ask_marks_new(const struct board *b, const struct config *c)
 
 		marks[i] = mem_new((p->key_count + 1) * sizeof(uint64_t));
 		for (unsigned k = 0; k < p->key_count; k++)
-			marks[i][k] = board_mark(b, p->keys[k].text);
+			marks[i][k] = board_mark(b, &p->keys[k]);
 	}
 	return marks;
 }
@@ -94,7 +94,7 @@ static nanousd cost_of(const struct ask *a, const struct target *t, bool is_warm
 		.output = a->max_tokens ? min_of(a->max_tokens, usual) : usual,
 	};
 
-	return t->is_known ? price_cost(&t->facts, &usage) : COST_UNKNOWN;
+	return price_cost(price_of(t, input), &usage);
 }
 
 struct order_target ask_facts(const struct ask *a, unsigned candidate)

@@ -63,9 +63,9 @@ void attempt_fail(struct attempt *a, fault_t why, str detail)
 static bool is_unpriced(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
-	bool has_price = a->target->is_known && a->target->facts.prices > 0;
 
-	return !has_price && x->plan->config->unknown_price == UNKNOWN_PRICE_DENY &&
+	return a->target->price_count == 0 &&
+	       x->plan->config->unknown_price == UNKNOWN_PRICE_DENY &&
 	       x->endpoint->operation != OP_COUNT && x->endpoint->operation != OP_STORED;
 }
 
@@ -91,7 +91,7 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->first_due = a->idle_due = USEC_NEVER;
 	a->second_due = USEC_NEVER;
 	a->held.gateway = w->gateway;
-	a->held.most_memory = x->plan->config->memory;
+	a->held.most_memory = x->body.most_memory;
 	a->wire = lane_wire(x, target->provider);
 	a->asked_usage = x->skim.stream && operations[x->endpoint->operation].is_chat &&
 	                 !x->skim.wants_usage && a->wire == x->endpoint->wire &&
@@ -100,7 +100,7 @@ static struct attempt *attempt_new(struct exchange *x)
 		               .quirks = target->provider->quirks,
 		               .strip_usage = a->asked_usage,
 		               .choices = x->skim.choices };
-	w->counts.attempts++;
+	COUNT(w->counts.attempts);
 	return a;
 }
 

@@ -31,8 +31,8 @@ static fault_t add_signature(struct buf *to, const struct provider *p,
 		.region = p->region,
 		.service = p->aws.service,
 		.access_key = p->aws.access_key,
-		.secret = p->aws.secret_key.text,
-		.session_token = p->aws.session_token.text,
+		.secret = secret_reveal(&p->aws.secret_key),
+		.session_token = secret_reveal(&p->aws.session_token),
 		.wall_now = request->wall,
 	};
 	struct buf authorization = BUF_LIMIT(AUTHORIZATION_MOST);
@@ -55,8 +55,8 @@ static fault_t add_signature(struct buf *to, const struct provider *p,
 fault_t credential_add(struct buf *to, const struct provider *p, unsigned key_at,
                        str token, const struct credential_request *request)
 {
-	str key =
-	        p->key_count ? p->keys[min_of(key_at, p->key_count - 1)].text : STR_NONE;
+	str key = p->key_count ? secret_reveal(&p->keys[min_of(key_at, p->key_count - 1)])
+	                       : STR_NONE;
 
 	if (p->auth == AUTH_SIGV4)
 		return add_signature(to, p, request);

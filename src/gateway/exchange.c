@@ -15,6 +15,7 @@
 #include "gateway/resume.h"
 #include "gateway/session.h"
 #include "gateway/step.h"
+#include "gateway/trial.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
 
@@ -29,8 +30,7 @@ enum flow exchange_go(struct exchange *x, enum exchange_step step)
 
 /* ---- OPEN ---- */
 
-static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
-                                     const struct endpoint *e)
+struct exchange *exchange_make(struct worker *w, const struct endpoint *e, usec began)
 {
 	struct arena arena = { .pool = &w->loop.blocks, .ceiling = ARENA_MOST };
 	struct exchange *x = arena_new(&arena, struct exchange);
@@ -38,12 +38,10 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
 	x->arena = arena;
 	x->worker = w;
 	x->plan = plan_ref(w->plan);
-	x->client = c;
-	x->peer = c->peer;
 	x->endpoint = e;
 	x->timer = (struct timer){ .on_due = on_timer, .due = USEC_NEVER };
-	x->began = c->began_at;
-	x->began_wall = w->loop.wall - (w->loop.now - c->began_at);
+	x->began = began;
+	x->began_wall = w->loop.wall - (w->loop.now - began);
 	x->id = journal_next_id(w->journal, w->loop.wall);
 	x->body.gateway = w->gateway;
 	x->body.blocks = &w->loop.blocks;
@@ -51,10 +49,20 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
 	x->upload.limit = x->sending.limit = 4 * MiB;
 	x->hold_until = x->comment_at = x->total_at = USEC_NEVER;
 	x->skim.choices = 1;
-	c->owner = x;
 	list_add_last(&w->exchanges, &x->link);
-	w->live++;
-	w->counts.exchanges++;
+	COUNT(w->live);
+	return x;
+}
+
+static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
+                                     const struct endpoint *e)
+{
+	struct exchange *x = exchange_make(w, e, c->began_at);
+
+	x->client = c;
+	x->peer = c->peer;
+	c->owner = x;
+	COUNT(w->counts.exchanges);
 	return x;
 }
 
@@ -108,7 +116,7 @@ static void keep_head(struct exchange *x)
 	                str_eq(alt, STR("sse")));
 	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)))
 		keep_wishes(x);
-	if (x->plan->config->has_affinity)
+	if (x->plan->config->has_affinity || x->plan->config->trial_count)
 		x->session = session_of_head(x, x->req);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
 }
@@ -237,6 +245,14 @@ static str nearest_names(struct exchange *x)
 	return kept;
 }
 
+static fault_t put_in_order(struct exchange *x, str *ret_detail)
+{
+	assert(x->candidates.count <= TARGETS_MOST);
+	pick_order(x);
+	trial_order(x);
+	return pinned_route(x, ret_detail);
+}
+
 /* Who could answer, best first. */
 static fault_t find_candidates(struct exchange *x, str *ret_detail)
 {
@@ -251,9 +267,11 @@ static fault_t find_candidates(struct exchange *x, str *ret_detail)
 			*ret_detail = nearest_names(x);
 		return why;
 	}
-	assert(x->candidates.count <= TARGETS_MOST);
-	pick_order(x);
-	return pinned_route(x, ret_detail);
+	trial_route(x);
+	why = put_in_order(x, ret_detail);
+	if (why == FAULT_PINNED && trial_other_side(x))
+		why = put_in_order(x, ret_detail);
+	return why;
 }
 
 static enum flow step_route(struct exchange *x)
@@ -274,6 +292,7 @@ static enum flow step_route(struct exchange *x)
 	resume_decide(x);
 	if (limits->hedge != HEDGE_OFF)
 		worker_earn_hedge(x->worker, limits->hedge_share);
+	trial_begin(x);
 	return exchange_go(x, STEP_TRY);
 }
 
@@ -306,7 +325,7 @@ static void on_gone(struct http_conn *client)
 	x->client = NULL;
 	if (x->client_status == 0 || !x->head_sent)
 		x->client_status = FAULT_CLIENT_GONE->status;
-	x->worker->counts.cancelled++;
+	COUNT(x->worker->counts.cancelled);
 	exchange_fail(x, FAULT_CLIENT_GONE, STR_NONE);
 	exchange_run(x);
 }
@@ -331,17 +350,13 @@ static void bury(struct grave *g)
 	arena_done(&arena);
 }
 
-static enum flow step_settle(struct exchange *x)
+/* What it holds beside its arena, and the arena at the end of the turn. */
+void exchange_drop(struct exchange *x)
 {
 	struct worker *w = x->worker;
 
-	if (x->why && x->why != FAULT_CLIENT_GONE)
-		w->counts.failed++;
-	if (x->attempt)
-		attempt_settle(x->attempt, true);
-	else
-		attempt_record_none(x);
 	x->step = STEP_ENDED;
+	trial_end(x);
 	pick_leave(x);
 	retained_free(&x->body);
 	if (x->attempt)
@@ -353,8 +368,19 @@ static enum flow step_settle(struct exchange *x)
 	timer_done(&w->loop, &x->timer);
 	plan_unref(&x->plan);
 	list_remove(&x->link);
-	w->live--;
+	COUNT_BY(w->live, -1u);
 	loop_bury(&w->loop, &x->grave, bury);
+}
+
+static enum flow step_settle(struct exchange *x)
+{
+	if (x->why && x->why != FAULT_CLIENT_GONE && !x->is_shadow)
+		COUNT(x->worker->counts.failed);
+	if (x->attempt)
+		attempt_settle(x->attempt, true);
+	else
+		attempt_record_none(x);
+	exchange_drop(x);
 	return WAIT;
 }
 
@@ -501,7 +527,7 @@ static void on_refused(struct http_conn *c, fault_t why)
 	wire_openai_chat.write_fault(&body, why, STR_NONE, STR_NONE);
 	http_refuse(c, why, STR("application/json"), buf_str(&lines), buf_str(&body));
 	buf_free(&lines);
-	w->counts.refused++;
+	COUNT(w->counts.refused);
 	buf_free(&body);
 }
 

@@ -16,6 +16,7 @@
 
 struct attempt;
 struct pinned;
+struct trial_account;
 
 #define EXCHANGE_STEPS(STEP)                                                             \
 	STEP(OPEN, open)     /* whose key, which operation, which format?        */      \
@@ -105,6 +106,13 @@ struct exchange {
 	unsigned attempts; /* begun */
 	uint8_t hedges;    /* of these, beside one that had been sent */
 	usec retry_at;     /* the next try waits until then; 0: no wait */
+	/* of a trial (gateway/trial.h) */
+	const struct trial *trial; /* it takes part in that one; NULL */
+	struct trial_account *trial_account;
+	unsigned trial_targets; /* so many of the candidates are the trial's candidate's;
+	                           0: it is the control */
+	nanousd trial_held, trial_cost; /* set aside, and what attempts there have cost */
+	bool is_shadow; /* nobody waits for it: its answer is thrown away */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
 	struct attempt *attempt;
@@ -126,6 +134,10 @@ struct exchange {
 
 extern const struct http_ops exchange_ops;
 
+/* One that has no client yet, in its first step. */
+struct exchange *exchange_make(struct worker *w, const struct endpoint *e, usec began);
+/* It never was: nothing was sent and nothing is recorded. */
+void exchange_drop(struct exchange *x);
 /* Runs steps until one waits. */
 void exchange_run(struct exchange *x);
 /* To SETTLE with a reason: the client gets an error if it has no status line yet, an

@@ -1,6 +1,7 @@
 #include "gateway/explain.h"
 
 #include "gateway/ask.h"
+#include "policy/price.h"
 
 enum { BODY_USUAL = 4 * KiB, REASON_MOST = 400 };
 
@@ -63,19 +64,16 @@ static void write_speed(struct json_writer *to, const struct health *h, usec now
 
 static void write_price(struct json_writer *to, const struct target *t)
 {
-	if (!t->is_known || t->facts.prices == 0)
+	const struct price *p = price_of(t, 0);
+
+	if (!p)
 		return;
 	/* pico-dollars per token are micro-dollars per million */
-	const struct catalog_price *p = &t->facts.price[0];
-
 	json_key(to, STR("micro_usd_per_million"));
 	json_open(to, '{');
-	if (p->input != PRICE_UNKNOWN)
-		json_key_int(to, STR("input"), p->input);
-	if (p->cache_read != PRICE_UNKNOWN)
-		json_key_int(to, STR("cache_read"), p->cache_read);
-	if (p->output != PRICE_UNKNOWN)
-		json_key_int(to, STR("output"), p->output);
+	for (unsigned i = 0; i <= PRICE_AUDIO_OUTPUT; i++)
+		if (p->of[i] != PRICE_UNKNOWN)
+			json_key_int(to, price_class_names[i], p->of[i]);
 	json_close(to, '}');
 }
 
@@ -271,7 +269,7 @@ void explain_providers(struct board *b, const struct config *c, usec now,
 
 		do {
 			uint64_t mark =
-			        key < p->key_count ? board_mark(b, p->keys[key].text) : 0;
+			        key < p->key_count ? board_mark(b, &p->keys[key]) : 0;
 			struct health one = health_of(b, p->name, mark, STR_NONE, false);
 
 			if (key == 0)

@@ -3,6 +3,7 @@
 #include "gateway/answer.h"
 #include "gateway/attempt.h"
 #include "gateway/step.h"
+#include "gateway/trial.h"
 
 enum { DETAIL_MOST = 512 };
 
@@ -15,6 +16,7 @@ static str fault_lines(struct exchange *x)
 	buf_add(to, STR("x-request-id: "));
 	buf_add_hex(to, x->id, 16);
 	buf_addf(to, "\r\nx-sluice-attempts: %u\r\n", x->attempts);
+	trial_add_header(x, to);
 	if (a)
 		buf_addf(to, "x-sluice-provider: %.*s\r\n",
 		         STR_ARG(a->target->provider->name));
@@ -57,7 +59,10 @@ void exchange_fail(struct exchange *x, fault_t why, str detail)
 	assert(x->step != STEP_SETTLE && x->step != STEP_ENDED);
 	x->why = why;
 	x->detail = arena_copy(&x->arena, str_first(detail, DETAIL_MOST));
-	if (c && x->head_sent) {
+	if (x->is_shadow) {
+		x->client = NULL;
+		x->client_status = wire_fault_status(x->endpoint->wire, why);
+	} else if (c && x->head_sent) {
 		relay_break(x, why, x->detail);
 	} else if (c) {
 		x->client = NULL;

@@ -11,12 +11,13 @@
 #include "policy/keyring.h"
 #include "policy/odd.h"
 #include "policy/pins.h"
+#include "policy/trial.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 struct gateway {
-	pthread_mutex_t lock;        /* over the next three */
+	pthread_mutex_t lock;        /* over the next three, and new names in `trials` */
 	struct config *config;       /* the current one; a reference */
 	struct tls_server *tls;      /* for client connections; NULL: plain */
 	_Atomic unsigned generation; /* rises with each reload */
@@ -25,6 +26,7 @@ struct gateway {
 	struct pins *pins;   /* what which account keeps */
 	struct odd *odd;     /* what providers sent that nobody knows */
 	struct board *board; /* how they have been doing */
+	struct trials trials;
 	struct recorder *recorder;
 	struct resolver *resolver;
 	struct oauth *oauth;

@@ -274,7 +274,7 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	if (l->verbatim && a->given)
 		given_mark(a->given);
 	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found, lane_sink(a));
-	a->x->worker->counts.events++;
+	COUNT(a->x->worker->counts.events);
 	if (l->verbatim) {
 		resume_note(a, event->name, event->data, &found);
 		if (!found.is_broken && !found.is_error && !found.strip)

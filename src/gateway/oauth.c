@@ -33,6 +33,7 @@ struct token_source {
 	struct oauth *oauth;
 	struct service_account account; /* its texts are in `arena`; constant */
 	struct arena arena;
+	struct secret_room room; /* where its credentials lie */
 	/* under the lock */
 	unsigned users;
 	struct buf token;
@@ -342,6 +343,7 @@ static void source_free(struct token_source *s)
 	buf_free(&s->request);
 	buf_free(&s->answer);
 	arena_done(&s->arena);
+	secret_room_done(&s->room);
 }
 
 void oauth_free(struct oauth **o)
@@ -373,27 +375,22 @@ void oauth_free(struct oauth **o)
 static bool is_same(const struct service_account *a, const struct service_account *b)
 {
 	return str_eq(a->email, b->email) && str_eq(a->key_id, b->key_id) &&
-	       a->is_user == b->is_user && str_eq(a->key.text, b->key.text) &&
-	       str_eq(a->client_secret.text, b->client_secret.text) &&
+	       a->is_user == b->is_user && secret_eq(&a->key, &b->key) &&
+	       secret_eq(&a->client_secret, &b->client_secret) &&
 	       str_eq(a->token_url, b->token_url);
 }
 
 static void copy_account(struct token_source *s, const struct service_account *a)
 {
 	struct service_account *to = &s->account;
-	str *const texts[] = { &to->email,
-		               &to->key_id,
-		               &to->project,
-		               &to->key.text,
-		               &to->client_secret.text,
-		               &to->token_url,
-		               &to->host,
-		               &to->authority,
-		               &to->path };
+	str *const texts[] = { &to->email, &to->key_id,    &to->project, &to->token_url,
+		               &to->host,  &to->authority, &to->path };
 
 	*to = *a;
 	for (size_t i = 0; i < countof(texts); i++)
 		*texts[i] = arena_copy(&s->arena, *texts[i]);
+	to->key = secret_keep(&s->room, secret_reveal(&a->key));
+	to->client_secret = secret_keep(&s->room, secret_reveal(&a->client_secret));
 }
 
 static struct token_source *source_new(struct oauth *o, const struct service_account *a)

@@ -6,6 +6,7 @@
 #include "gateway/lane.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
+#include "gateway/trial.h"
 
 #define COMMENT_EVERY (10 * USEC_SEC)
 
@@ -41,6 +42,7 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 		buf_put(to, a->lane->dropped);
 	}
 	buf_put(to, STR("\r\n"));
+	trial_add_header(x, to);
 	x->head_sent = true;
 	x->client_status = status;
 }

@@ -135,6 +135,7 @@ static void unqueue(struct exchange *x)
 		return;
 	list_remove(&x->queued);
 	x->plan->queue_counts[x->queue_of->index]--;
+	COUNT_BY(x->worker->queued, -1u);
 	pick_wake(x->plan, x->queue_of, x->worker->loop.now);
 }
 
@@ -268,7 +269,7 @@ static bool wait_for_room(struct exchange *x, const struct passed *list, unsigne
 	for (unsigned i = 0; i < count; i++) {
 		const struct provider *p = provider_at(x, list[i].place.at);
 
-		if (list[i].answer != HEALTH_FULL || p->queue == 0 ||
+		if (list[i].answer != HEALTH_FULL || p->queue == 0 || x->is_shadow ||
 		    (x->queued_at && now - x->queued_at >= p->queue))
 			continue;
 		wake = min_of(wake, list[i].until);
@@ -282,6 +283,7 @@ static bool wait_for_room(struct exchange *x, const struct passed *list, unsigne
 	if (!list_is_linked(&x->queued)) {
 		list_add_last(&x->plan->queues[in->index], &x->queued);
 		x->plan->queue_counts[in->index]++;
+		COUNT(x->worker->queued);
 		x->queue_of = in;
 	}
 	if (!x->queued_at)

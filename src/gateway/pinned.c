@@ -38,7 +38,7 @@ static void make_id(struct worker *w, enum pin_kind kind, str name, uint8_t ret[
 /* What tells one account from another, without telling the key. */
 static uint64_t account_of(struct worker *w, const struct provider *p, unsigned key_at)
 {
-	str secret = p->key_count > key_at ? p->keys[key_at].text
+	str secret = p->key_count > key_at ? secret_reveal(&p->keys[key_at])
 	             : p->account          ? p->account->email
 	                                   : p->aws.access_key;
 	uint8_t mac[KEY_MAC];
@@ -403,7 +403,7 @@ static void put(struct exchange *x, struct pin_row *row)
 	row->made_wall = w->loop.wall;
 	pins_put(w->gateway->pins, row);
 	if (!pin_record_write(w->journal, row))
-		w->counts.lost_pins++;
+		COUNT(w->counts.lost_pins);
 }
 
 static void remember(struct attempt *a, enum pin_kind kind, const uint8_t id[PIN_ID])

@@ -73,6 +73,17 @@ static void origin_free(struct origin *o)
 	loop_bury(o->pool.io->loop, &o->grave, bury);
 }
 
+static struct trial_account **trials_of(struct gateway *g, const struct config *c)
+{
+	struct trial_account **list = mem_new((c->trial_count + 1) * sizeof(*list));
+
+	pthread_mutex_lock(&g->lock);
+	for (unsigned i = 0; i < c->trial_count; i++)
+		list[i] = trials_get(&g->trials, c->trials[i].name);
+	pthread_mutex_unlock(&g->lock);
+	return list;
+}
+
 struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origins)
 {
 	struct plan *p = new_of(struct plan);
@@ -88,6 +99,7 @@ struct plan *plan_new(struct gateway *g, struct http_io *io, struct list *origin
 	p->targets = ask_targets_new(g->board, p->marks, p->config);
 	p->queues = mem_new(p->config->provider_count * sizeof(struct list));
 	p->queue_counts = mem_new(p->config->provider_count * sizeof(unsigned));
+	p->trials = trials_of(g, p->config);
 	for (unsigned i = 0; i < p->config->provider_count; i++) {
 		const struct provider *provider = &p->config->providers[i];
 
@@ -141,6 +153,7 @@ void plan_unref(struct plan **p)
 	free(plan->queue_counts);
 	free(plan->origins);
 	free(plan->tokens);
+	free(plan->trials);
 	tls_server_unref(&plan->tls);
 	config_unref(&plan->config);
 	free(plan);

@@ -31,7 +31,8 @@ struct plan {
 	struct health *targets;       /* of routes, by number: with their first key */
 	struct list *queues;          /* the same: exchanges that wait for room */
 	unsigned *queue_counts;
-	unsigned users; /* exchanges, and the worker while it is current */
+	struct trial_account **trials; /* by trial index */
+	unsigned users;                /* exchanges, and the worker while it is current */
 };
 
 /* origins: the worker's list, to which new ones are added. */

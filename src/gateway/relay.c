@@ -6,6 +6,7 @@
 #include "gateway/relay.h"
 
 #include "gateway/headers.h"
+#include "gateway/hide.h"
 #include "gateway/lane.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
@@ -314,36 +315,6 @@ static size_t fold_data(struct attempt *a, str bytes, bool end)
 
 /* ---- ERROR ---- */
 
-enum { KEY_LEAST = 8 }; /* shorter ones are no secret, and stand in many a word */
-
-/* Providers repeat the key they refuse.  It is ours, and not for the client (U47). */
-static void hide_keys(const struct provider *p, char *text, size_t len)
-{
-	for (unsigned i = 0; i < p->key_count; i++) {
-		str key = p->keys[i].text, rest = str_of(text, len);
-
-		while (key.len >= KEY_LEAST && rest.len) {
-			size_t at = str_find_str(rest, key);
-
-			if (at == rest.len)
-				break;
-			memset(text + (rest.ptr - text) + at, '*', key.len);
-			rest = str_from(rest, at + key.len);
-		}
-	}
-}
-
-bool relay_has_key(const struct attempt *a, str text)
-{
-	const struct provider *p = a->target->provider;
-
-	for (unsigned i = 0; i < p->key_count; i++) {
-		if (p->keys[i].text.len >= KEY_LEAST && str_has(text, p->keys[i].text))
-			return true;
-	}
-	return false;
-}
-
 str relay_words(struct attempt *a, str message)
 {
 	str said = str_first(message, 512);
@@ -351,7 +322,7 @@ str relay_words(struct attempt *a, str message)
 
 	if (said.len)
 		memcpy(kept, said.ptr, said.len);
-	hide_keys(a->target->provider, kept, said.len);
+	hide_secrets(a, kept, said.len);
 	return str_of(kept, said.len);
 }
 
@@ -396,7 +367,7 @@ static size_t error_data(struct attempt *a, str bytes, bool end)
 	if (!end && a->held.len < ERROR_KEPT)
 		return bytes.len;
 	a->ended = end;
-	hide_keys(a->target->provider, a->held.ptr, a->held.len);
+	hide_secrets(a, a->held.ptr, a->held.len);
 	body = retained_str(&a->held);
 	attempt_fail(a, judge_error(a, body), a->wire->error_message(body));
 	return bytes.len;

@@ -54,8 +54,6 @@ bool relay_may_comment(const struct exchange *x);
 void relay_listen(struct attempt *a, fault_t why, str text);
 /* Its words, for the exchange's life and without our keys; at most 512 bytes. */
 str relay_words(struct attempt *a, str message);
-/* Does the text hold one of our keys for that provider? */
-bool relay_has_key(const struct attempt *a, str text);
 /* Was the answer filtered or refused, and does the route want the next target then?
  * Never of the last one: its refusal is the answer. */
 bool relay_is_filtered(const struct attempt *a);

@@ -540,6 +540,9 @@ void resume_free(struct exchange *x)
 
 	if (!r)
 		return;
+	COUNT(x->worker->counts.resumes);
+	if (!x->why)
+		COUNT(x->worker->counts.resumes_saved);
 	seam_done(&r->seam);
 	lane_delete(&r->lane);
 	free_log(x, r->given);

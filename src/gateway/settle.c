@@ -3,6 +3,7 @@
 #include "gateway/attempt.h"
 
 #include "gateway/lane.h"
+#include "gateway/trial.h"
 #include "policy/price.h"
 
 enum { CLIENT_MOST = 128 }; /* of an address as text */
@@ -25,6 +26,8 @@ static struct attempt_row open_row(const struct attempt *a)
 		.model = a->target->model,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.trial = x->trial ? x->trial->name : STR_NONE,
+		.flags = x->trial ? trial_flags(x, a->target) : 0,
 	};
 }
 
@@ -71,9 +74,9 @@ nanousd attempt_cost(const struct attempt *a)
 
 	if (kind == USAGE_NONE)
 		return 0;
-	if (kind == USAGE_UNKNOWN || !a->target->is_known)
+	if (kind == USAGE_UNKNOWN)
 		return COST_UNKNOWN;
-	return price_cost(&a->target->facts, &usage);
+	return price_cost(price_of(a->target, usage.input), &usage);
 }
 
 static usec since(usec from, usec to)
@@ -143,13 +146,15 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.answer_bytes = a->answer_bytes;
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.cost = attempt_cost(a);
+	row.price = price_of(a->target, row.usage.input);
+	trial_add_cost(a->x, a->target, row.cost);
 	if (closes)
 		add_exchange(&row, a->x, &client);
 	/* An OPEN has room for its CLOSE set aside.  Without one (best-effort) all of it
 	 * is tried now; the recorder tells of the gap. */
 	if (!record_write(a->x->worker->journal,
 	                  a->unjournalled ? RECORD_WHOLE : RECORD_CLOSE, &row))
-		a->x->worker->counts.lost_closes++;
+		COUNT(a->x->worker->counts.lost_closes);
 }
 
 void attempt_record_none(struct exchange *x)
@@ -170,9 +175,11 @@ void attempt_record_none(struct exchange *x)
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,
 		.usage_kind = USAGE_NONE,
+		.trial = x->trial ? x->trial->name : STR_NONE,
+		.flags = x->trial && x->trial_targets ? ROW_CANDIDATE : 0,
 	};
 
 	add_exchange(&row, x, &client);
 	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
-		x->worker->counts.lost_closes++;
+		COUNT(x->worker->counts.lost_closes);
 }

@@ -4,6 +4,7 @@
  * Whole events are passed on; none before the first that says something, so that whatever
  * fails earlier can still become another attempt.  An event too long to be held passes
  * piece by piece, and is looked at when all of it has passed. */
+#include "gateway/hide.h"
 #include "gateway/lane.h"
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
@@ -67,7 +68,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		a->hold_at = 0;
 	else if (a->given && !a->hold_at)
 		a->hold_at = at + 1;
-	a->x->worker->counts.events++;
+	COUNT(a->x->worker->counts.events);
 	if (found.strip && a->strip_len == 0) {
 		a->strip_at = at;
 		a->strip_len = event->raw.len;
@@ -81,7 +82,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 		relay_listen(a, found.why, data);
 		ret->detail = relay_words(a, found.message);
 		/* Its own words go through, but not with a key of ours in them. */
-		ret->pass_error = !relay_has_key(a, data);
+		ret->pass_error = !hide_finds(a, data);
 		/* Another attempt may go on, where the client does not have it yet. */
 		if (a->given && !a->long_kept)
 			ret->pass_error = false;

@@ -34,7 +34,8 @@ static bool write_assertion(const struct service_account *a, usec wall, struct b
 	buf_add(to, STR("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
 	                "&assertion="));
 	write_claims(a, wall, &claims);
-	good = !claims.over && jwt_sign(a->key.text, a->key_id, buf_str(&claims), to);
+	good = !claims.over &&
+	       jwt_sign(secret_reveal(&a->key), a->key_id, buf_str(&claims), to);
 	buf_free(&claims);
 	return good;
 }
@@ -44,9 +45,9 @@ static void write_refresh(const struct service_account *a, struct buf *to)
 	buf_add(to, STR("grant_type=refresh_token&client_id="));
 	url_encode(to, a->email);
 	buf_add(to, STR("&client_secret="));
-	url_encode(to, a->client_secret.text);
+	url_encode(to, secret_reveal(&a->client_secret));
 	buf_add(to, STR("&refresh_token="));
-	url_encode(to, a->key.text);
+	url_encode(to, secret_reveal(&a->key));
 }
 
 bool token_write_request(const struct service_account *a, usec wall, struct buf *to)

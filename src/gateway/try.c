@@ -305,14 +305,15 @@ void exchange_commit(struct attempt *a)
 	struct exchange *x = a->x;
 
 	if (x->attempt != a && x->attempt->sent)
-		x->worker->counts.hedges_won++;
+		COUNT(x->worker->counts.hedges_won);
 	lead(x, a);
 	if (a->rival)
 		exchange_end_rivals(x, NULL);
 	if (x->step == STEP_TRY)
 		exchange_go(x, STEP_RELAY);
 	x->hold_until = USEC_NEVER;
-	pinned_remember(a);
+	if (!x->is_shadow)
+		pinned_remember(a);
 	/* Without resume nothing will be sent again. */
 	if (x->chat)
 		return; /* it borrows from the body, and the emitter asks it to the end */

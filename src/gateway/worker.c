@@ -54,6 +54,19 @@ static void take_tokens(struct worker *w)
 	}
 }
 
+/* Nobody waits for them: they do not hold up the end. */
+static void end_shadows(struct worker *w)
+{
+	list_each_safe (&w->exchanges, it) {
+		struct exchange *x = container_of(it, struct exchange, link);
+
+		if (!x->is_shadow)
+			continue;
+		exchange_fail(x, FAULT_SHUTTING_DOWN, STR_NONE);
+		exchange_run(x);
+	}
+}
+
 static void on_wake(struct loop *loop)
 {
 	struct worker *w = container_of(loop, struct worker, loop);
@@ -61,8 +74,10 @@ static void on_wake(struct loop *loop)
 	take_config(w);
 	take_newcomers(w);
 	take_tokens(w);
-	if (atomic_load(&w->drain) && !w->server.draining)
+	if (atomic_load(&w->drain) && !w->server.draining) {
 		http_server_drain(&w->server);
+		end_shadows(w);
+	}
 	if (atomic_load(&w->stop))
 		loop->stop = true;
 }
@@ -206,7 +221,7 @@ bool worker_may_hedge(const struct worker *w)
 void worker_spend_hedge(struct worker *w)
 {
 	w->hedge_credit -= 100;
-	w->counts.hedges++;
+	COUNT(w->counts.hedges);
 }
 
 /* xorshift64*: for spreading load, never for secrets. */

@@ -8,13 +8,22 @@
 #include "http/server.h"
 #include "loop/mailbox.h"
 
+/* Counted by the worker alone, read by others. */
 struct worker_counts {
-	uint64_t exchanges, attempts, refused, failed, cancelled;
-	uint64_t hedges, hedges_won;
-	uint64_t events;
-	uint64_t lost_closes; /* the journal was full when an attempt closed */
-	uint64_t lost_pins;   /* the same, of pins: they end with the process */
+	_Atomic uint64_t exchanges, attempts, refused, failed, cancelled;
+	_Atomic uint64_t hedges, hedges_won;
+	_Atomic uint64_t resumes, resumes_saved; /* streams that died; that went on */
+	_Atomic uint64_t events;
+	_Atomic uint64_t lost_closes; /* the journal was full when an attempt closed */
+	_Atomic uint64_t lost_pins;   /* the same, of pins: they end with the process */
 };
+
+/* No other thread writes it: a load and a store are enough. */
+#define COUNT_BY(n, by)                                                                  \
+	atomic_store_explicit(&(n),                                                      \
+	                      atomic_load_explicit(&(n), memory_order_relaxed) + (by),   \
+	                      memory_order_relaxed)
+#define COUNT(n) COUNT_BY(n, 1)
 
 struct worker {
 	struct loop loop;
@@ -30,9 +39,11 @@ struct worker {
 	uint64_t chance;       /* state of a small random generator */
 	unsigned generation;   /* of the plan */
 	struct list exchanges; /* live ones */
-	unsigned live;
-	bool awaits_token;     /* some of them do */
-	unsigned hedge_credit; /* in hundredths of a hedge */
+	_Atomic unsigned live;
+	_Atomic unsigned queued; /* of these, so many wait for room */
+	unsigned shadows;        /* of these, without a client */
+	bool awaits_token;       /* some of them do */
+	unsigned hedge_credit;   /* in hundredths of a hedge */
 	struct worker_counts counts;
 	struct mailbox inbox;  /* new connections */
 	_Atomic unsigned load; /* connections, for the acceptor */

@@ -111,6 +111,11 @@ void http_send(struct http_conn *c, const struct iovec *iov, int count)
 	}
 }
 
+void http_conn_init_deaf(struct http_conn *c, struct http_server *s)
+{
+	*c = (struct http_conn){ .server = s, .state = CONN_DEAD, .minor = 1 };
+}
+
 bool http_has_room(const struct http_conn *c)
 {
 	return conn_queued(c) < HTTP_OUT_HIGH;

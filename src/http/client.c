@@ -138,14 +138,11 @@ static bool is_stale(struct http_up *u)
 static bool take_head(struct http_up *u, struct view *v, size_t size)
 {
 	struct http_response *res = u->pool->io->response;
-	fault_t why = http_response_parse(str_of(v->in.at, size), res);
 
 	v->in.at += size;
 	v->in.len -= size;
 	v->raw -= size;
 	u->seen = 0;
-	if (why)
-		return give_up(u, why);
 	if (res->status < 200) {
 		if (res->status == 101 || ++u->informational > INFORMATIONAL_MOST)
 			return give_up(u, FAULT_UPSTREAM_MALFORMED);
@@ -170,8 +167,8 @@ static bool read_head(struct http_up *u, struct view *v)
 	if (is_stale(u))
 		return give_up(u, FAULT_UPSTREAM_RESET);
 	if (v->raw > 0)
-		why = http_head_end(str_of(v->in.at, v->raw), &http_response_limits,
-		                    false, &u->seen, &end);
+		why = http_response_read(str_of(v->in.at, v->raw), &u->seen, &end,
+		                         u->pool->io->response);
 	if (why)
 		return give_up(u, why);
 	if (end > 0)

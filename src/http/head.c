@@ -306,26 +306,28 @@ static inline bool read_field(const char **at, const char *end, struct http_fiel
 
 enum fields { FIELDS_GOOD, FIELDS_MALFORMED, FIELDS_TOO_MANY };
 
-/* All lines of `text`, which ends with the blank one. */
-static enum fields read_fields(str text, unsigned most, struct http_field *fields,
-                               unsigned *ret_count, struct notes *n)
+/* All lines from *at to the blank one, behind which *at is then.  FIELDS_MALFORMED also
+ * when there is none. */
+static enum fields read_fields(const char **at, const char *end, unsigned most,
+                               struct http_field *fields, unsigned *ret_count,
+                               struct notes *n)
 {
-	const char *at = text.ptr, *end = text.ptr + text.len;
 	unsigned count = 0, lines = 0;
 
-	while (end - at > 2) {
+	while (end - *at >= 2 && ((*at)[0] != '\r' || (*at)[1] != '\n')) {
 		struct http_field *f = &fields[count];
 
 		if (lines++ == most)
 			return FIELDS_TOO_MANY;
-		if (!read_field(&at, end, f))
+		if (!read_field(at, end, f))
 			return FIELDS_MALFORMED;
 		n->names |= http_name_bit(f->known);
 		if (!notes_concern(f->known) || notes_take(n, f))
 			count++;
 	}
-	if (!str_eq(str_of(at, (size_t)(end - at)), STR("\r\n")))
+	if (end - *at < 2)
 		return FIELDS_MALFORMED;
+	*at += 2;
 	*ret_count = count;
 	return FIELDS_GOOD;
 }
@@ -404,11 +406,27 @@ static fault_t check_request(struct http_request *r, const struct notes *n)
 	return NULL;
 }
 
+/* What the lines of a request say together. */
+static fault_t conclude_request(str method, str target, const struct notes *n,
+                                struct http_request *ret)
+{
+	fault_t why;
+
+	if (str_eq(method, STR("CONNECT")))
+		return FAULT_HTTP_METHOD;
+	ret->method = method_of(method);
+	if ((why = notes_body(n, ret->minor, &ret->body, &ret->length)) ||
+	    (why = check_request(ret, n)))
+		return why;
+	return read_target(ret, target);
+}
+
 fault_t http_request_parse(str head, const struct http_limits *limits,
                            struct http_request *ret)
 {
 	struct notes n = { .hosts = 0 };
 	str line, method, target;
+	const char *at, *end;
 	fault_t why;
 
 	assert(limits->fields <= HTTP_FIELDS_MOST);
@@ -416,8 +434,9 @@ fault_t http_request_parse(str head, const struct http_limits *limits,
 	line = str_first(head, str_find(head, '\r'));
 	if ((why = split_request_line(line, &method, &target, &ret->minor)))
 		return why;
-	switch (read_fields(str_from(head, line.len + 2), limits->fields, ret->fields,
-	                    &ret->count, &n)) {
+	at = head.ptr + line.len + 2;
+	end = head.ptr + head.len;
+	switch (read_fields(&at, end, limits->fields, ret->fields, &ret->count, &n)) {
 	case FIELDS_GOOD:
 		break;
 	case FIELDS_MALFORMED:
@@ -425,13 +444,54 @@ fault_t http_request_parse(str head, const struct http_limits *limits,
 	case FIELDS_TOO_MANY:
 		return FAULT_HTTP_HEAD_LARGE;
 	}
-	if (str_eq(method, STR("CONNECT")))
-		return FAULT_HTTP_METHOD;
-	ret->method = method_of(method);
-	if ((why = notes_body(&n, ret->minor, &ret->body, &ret->length)) ||
-	    (why = check_request(ret, &n)))
+	if (at != end)
+		return FAULT_HTTP_MALFORMED;
+	return conclude_request(method, target, &n, ret);
+}
+
+/* The first line, when it is there as a whole and its end is none but CR LF. */
+static bool first_line(str bytes, str *ret)
+{
+	*ret = str_first(bytes, str_find(bytes, '\r'));
+	return ret->len > 0 && ret->len + 1 < bytes.len &&
+	       bytes.ptr[ret->len + 1] == '\n';
+}
+
+/* The way of nearly every request: its head is here as a whole and well formed, so that
+ * one walk finds its end and all that is in it.  False: whatever it is, http_head_end
+ * knows the verdict. */
+static bool request_at_once(str bytes, const struct http_limits *limits, size_t *ret_end,
+                            struct http_request *ret, fault_t *ret_why)
+{
+	struct notes n = { .hosts = 0 };
+	str line, method, target;
+	const char *at;
+
+	bytes = str_first(bytes, limits->head);
+	if (!first_line(bytes, &line) || line.len > limits->target ||
+	    split_request_line(line, &method, &target, &ret->minor))
+		return false;
+	at = bytes.ptr + line.len + 2;
+	if (read_fields(&at, bytes.ptr + bytes.len, limits->fields, ret->fields,
+	                &ret->count, &n) != FIELDS_GOOD)
+		return false;
+	*ret_end = (size_t)(at - bytes.ptr);
+	*ret_why = conclude_request(method, target, &n, ret);
+	return true;
+}
+
+fault_t http_request_read(str bytes, const struct http_limits *limits, size_t *seen,
+                          size_t *ret_end, struct http_request *ret)
+{
+	fault_t why;
+
+	*ret_end = 0;
+	if (*seen == 0 && request_at_once(bytes, limits, ret_end, ret, &why))
 		return why;
-	return read_target(ret, target);
+	why = http_head_end(bytes, limits, true, seen, ret_end);
+	if (why || *ret_end == 0)
+		return why;
+	return http_request_parse(str_first(bytes, *ret_end), limits, ret);
 }
 
 static bool read_status_line(str line, struct http_response *ret)
@@ -452,24 +512,14 @@ static bool read_status_line(str line, struct http_response *ret)
 	return ret->status >= 100 && ret->status <= 599;
 }
 
-fault_t http_response_parse(str head, struct http_response *ret)
+/* What the lines of a response say together. */
+static fault_t conclude_response(const struct notes *n, struct http_response *ret)
 {
-	struct notes n = { .hosts = 0 };
-	str line = str_first(head, str_find(head, '\r'));
-	enum fields fields;
-
-	if (!read_status_line(line, ret))
+	if (notes_body(n, ret->minor, &ret->body, &ret->length))
 		return FAULT_UPSTREAM_MALFORMED;
-	fields = read_fields(str_from(head, line.len + 2), HTTP_FIELDS_MOST, ret->fields,
-	                     &ret->count, &n);
-	if (fields == FIELDS_TOO_MANY)
-		return FAULT_UPSTREAM_LARGE;
-	if (fields == FIELDS_MALFORMED ||
-	    notes_body(&n, ret->minor, &ret->body, &ret->length))
-		return FAULT_UPSTREAM_MALFORMED;
-	ret->names_hops = n.names_hops;
-	ret->names = n.names;
-	ret->keep_alive = !n.says_close && (ret->minor > 0 || n.says_keep_alive);
+	ret->names_hops = n->names_hops;
+	ret->names = n->names;
+	ret->keep_alive = !n->says_close && (ret->minor > 0 || n->says_keep_alive);
 	if (ret->status < 200)
 		return NULL; /* what a 1xx says of a body is not true; another head
 		                follows */
@@ -483,4 +533,56 @@ fault_t http_response_parse(str head, struct http_response *ret)
 		ret->keep_alive = false;
 	}
 	return NULL;
+}
+
+fault_t http_response_parse(str head, struct http_response *ret)
+{
+	struct notes n = { .hosts = 0 };
+	str line = str_first(head, str_find(head, '\r'));
+	const char *at, *end = head.ptr + head.len;
+	enum fields fields;
+
+	if (!read_status_line(line, ret))
+		return FAULT_UPSTREAM_MALFORMED;
+	at = head.ptr + line.len + 2;
+	fields = read_fields(&at, end, HTTP_FIELDS_MOST, ret->fields, &ret->count, &n);
+	if (fields == FIELDS_TOO_MANY)
+		return FAULT_UPSTREAM_LARGE;
+	if (fields == FIELDS_MALFORMED || at != end)
+		return FAULT_UPSTREAM_MALFORMED;
+	return conclude_response(&n, ret);
+}
+
+/* As request_at_once. */
+static bool response_at_once(str bytes, size_t *ret_end, struct http_response *ret,
+                             fault_t *ret_why)
+{
+	struct notes n = { .hosts = 0 };
+	const char *at;
+	str line;
+
+	bytes = str_first(bytes, http_response_limits.head);
+	if (!first_line(bytes, &line) || !read_status_line(line, ret))
+		return false;
+	at = bytes.ptr + line.len + 2;
+	if (read_fields(&at, bytes.ptr + bytes.len, HTTP_FIELDS_MOST, ret->fields,
+	                &ret->count, &n) != FIELDS_GOOD)
+		return false;
+	*ret_end = (size_t)(at - bytes.ptr);
+	*ret_why = conclude_response(&n, ret);
+	return true;
+}
+
+fault_t http_response_read(str bytes, size_t *seen, size_t *ret_end,
+                           struct http_response *ret)
+{
+	fault_t why;
+
+	*ret_end = 0;
+	if (*seen == 0 && response_at_once(bytes, ret_end, ret, &why))
+		return why;
+	why = http_head_end(bytes, &http_response_limits, false, seen, ret_end);
+	if (why || *ret_end == 0)
+		return why;
+	return http_response_parse(str_first(bytes, *ret_end), ret);
 }

@@ -169,6 +169,13 @@ must_check fault_t http_request_parse(str head, const struct http_limits *limits
  * UPSTREAM_MALFORMED. */
 extern const struct http_limits http_response_limits;
 must_check fault_t http_response_parse(str head, struct http_response *ret);
+/* Both in one, which is one walk over a head that is here as a whole.  Neither a fault
+ * nor an end: more is needed.  After a fault *ret_end may be 0. */
+must_check fault_t http_request_read(str bytes, const struct http_limits *limits,
+                                     size_t *seen, size_t *ret_end,
+                                     struct http_request *ret);
+must_check fault_t http_response_read(str bytes, size_t *seen, size_t *ret_end,
+                                      struct http_response *ret);
 
 /* The value of the first field of that (lower-case) name; ptr NULL when there is none. */
 str http_request_get(const struct http_request *r, str name);

@@ -213,12 +213,10 @@ static bool read_head(struct http_conn *c, struct bytes *in)
 	}
 	/* A refusal of a HEAD has no body either. */
 	c->is_head = str_starts(str_of(in->at, in->len), STR("HEAD "));
-	why = http_head_end(str_of(in->at, in->len), limits, true, &c->seen, &end);
+	why = http_request_read(str_of(in->at, in->len), limits, &c->seen, &end,
+	                        c->server->io->request);
 	if (!why && end == 0)
 		return read_more(c, in);
-	if (!why)
-		why = http_request_parse(str_of(in->at, end), limits,
-		                         c->server->io->request);
 	/* HTTP/1.0 allows it; R63 does not. */
 	if (!why && c->server->io->request->host.len == 0)
 		why = FAULT_HTTP_HOST;

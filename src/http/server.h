@@ -16,7 +16,7 @@
 struct http_conn;
 struct http_server;
 
-enum { HTTP_SESSION = 72 };
+enum { HTTP_SESSION = 104 };
 
 struct http_ops {
 	/* A well-formed head.  `req` and its slices are good during the call only.  The
@@ -112,6 +112,10 @@ void http_finish(struct http_conn *c);
 /* The answer broke off: the connection is reset, so that the client cannot mistake it for
  * a whole one. on_gone is not called. */
 void http_abort(struct http_conn *c);
+
+/* A connection with nobody at its other end, for an answer that is thrown away: whatever
+ * is sent is gone, there is always room, and nothing is ever called. */
+void http_conn_init_deaf(struct http_conn *c, struct http_server *s);
 
 /* A whole small answer and http_finish. body may be empty; extra is "name: value\r\n"
  * lines or empty. */

@@ -124,8 +124,18 @@ static int unknown_option(const struct command *c, const char *written, str name
 	return command_misused(c, "%s: unknown option %s", c->row->name, written);
 }
 
-static void set_common(struct parser *p, const struct command_option *option,
-                       const char *value)
+static int give(struct command *c, unsigned option, const char *text)
+{
+	if (c->given_count == GIVEN_MOST)
+		return command_misused(c, "%s: these are too many options", c->row->name);
+	c->values[option] = text;
+	c->given[c->given_count].option = option;
+	c->given[c->given_count++].text = text;
+	return EXIT_OK;
+}
+
+static int set_common(struct parser *p, const struct command_option *option,
+                      const char *value)
 {
 	if (option == &command_common[0])
 		p->c->config = value;
@@ -135,6 +145,7 @@ static void set_common(struct parser *p, const struct command_option *option,
 		p->c->json = true;
 	else
 		p->wants_help = true;
+	return EXIT_OK;
 }
 
 /* argv[at] begins with '-'. */
@@ -163,11 +174,8 @@ static int parse_option(struct parser *p)
 	} else {
 		return command_misused(p->c, "option %s needs a value", written);
 	}
-	if (option)
-		p->c->values[option - p->c->row->options] = text;
-	else
-		set_common(p, common, text);
-	return EXIT_OK;
+	return option ? give(p->c, (unsigned)(option - p->c->row->options), text)
+	              : set_common(p, common, text);
 }
 
 /* Options out, operands together at the front of argv. */
@@ -240,6 +248,20 @@ const char *command_value(const struct command *c, const char *name)
 bool command_has(const struct command *c, const char *name)
 {
 	return command_value(c, name) != NULL;
+}
+
+const char *command_next(const struct command *c, const char *name, unsigned *at)
+{
+	const struct command_option *option =
+	        find_option(c->row->options, str_from_z(name), 0);
+
+	while (option && *at < c->given_count) {
+		unsigned i = (*at)++;
+
+		if (c->row->options + c->given[i].option == option)
+			return c->given[i].text;
+	}
+	return NULL;
 }
 
 bool command_number(const struct command *c, const char *name, uint64_t most,

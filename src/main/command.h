@@ -15,7 +15,7 @@ enum exit_code {
 	EXIT_CONFIG = 3, /* systemd: RestartPreventExitStatus=3 */
 };
 
-enum { OPTIONS_MOST = 16 };
+enum { OPTIONS_MOST = 32, GIVEN_MOST = 64 };
 
 struct command_option {
 	const char *name;  /* "listen" for --listen */
@@ -32,6 +32,11 @@ struct command {
 	const char *data;   /* --data; NULL: as the configuration says */
 	bool json;
 	const char *values[OPTIONS_MOST]; /* -- private -- of row->options */
+	struct {
+		unsigned option; /* of row->options */
+		const char *text;
+	} given[GIVEN_MOST]; /* in their order */
+	unsigned given_count;
 };
 
 struct command_row {
@@ -62,6 +67,9 @@ int command_version(struct command *c);
 /* The value of an option ("" for a switch); NULL: not given. `name` is in the row. */
 const char *command_value(const struct command *c, const char *name);
 bool command_has(const struct command *c, const char *name);
+/* The next value of an option that may be given several times; *at begins with 0, NULL is
+ * the end. */
+const char *command_next(const struct command *c, const char *name, unsigned *at);
 /* Says what is wrong, and how to see the help; returns EXIT_USAGE. */
 int command_misused(const struct command *c, const char *fmt, ...) printf_like(2, 3);
 /* Says "sluice: ..." on stderr; returns EXIT_FAILED. */
@@ -89,6 +97,7 @@ int keys_command(struct command *c);
 int tokens_command(struct command *c);
 int audit_command(struct command *c);
 int admin_command(struct command *c);
+int teams_command(struct command *c);
 int tail_command(struct command *c);
 int show_command(struct command *c);
 int models_command(struct command *c);

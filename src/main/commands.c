@@ -33,8 +33,51 @@ static const struct command_option check_options[] = {
 	{ "strict", 0, NULL, "warnings are errors" },
 	{ 0 },
 };
+/* What keys and teams have in common. */
+#define TENANT_OPTIONS                                                                   \
+	{ "rpm", 0, "N",                                                                 \
+	  "requests in any minute; `none` takes a limit away, here and "                 \
+	  "below" },                                                                     \
+	        { "tpm", 0, "N", "tokens in any minute" },                               \
+	        { "concurrent", 0, "N", "requests at a time" },                          \
+	        { "budget", 'b', "USD/WINDOW",                                           \
+		  "50/hour, /day, /week, /month or /total; several hold at once" },      \
+	        { "no-budget", 0, NULL, "limit: without any budget" },                   \
+	        { "user-rpm", 0, "N", "for each user that its requests name" },          \
+	        { "user-budget", 0, "USD/WINDOW", "the same" },                          \
+	        { "models", 'm', "A,B*",                                                 \
+		  "only these models or routes; `*` stands for anything, "               \
+		  "`all` for no limit" },                                                \
+	        { "routes", 0, "A,B*", "only these routes" },                            \
+	        { "providers", 0, "A,B*", "only these providers" },                      \
+	        { "regions", 0, "A,B*", "only providers of these regions" },             \
+	        { "expires", 0, "WHEN", "30d, 2026-12-31 or a time; `none`: never" },    \
+	        { "soft", 0, NULL,                                                       \
+		  "budgets reserve what is likely, not what is possible" },              \
+	        { "no-soft", 0, NULL, "limit: the opposite" },                           \
+	        { "on-exhausted", 0, "WHAT",                                             \
+		  "finish, stop or error, when a stream has used up its budget" },       \
+	        { "on-budget", 0, "WHAT",                                                \
+		  "refuse, or downgrade:ROUTE, once a budget is spent" },                \
+	        { "phi", 0, NULL,                                                        \
+		  "keep nothing of what is said; only providers marked for it" },        \
+	        { "no-phi", 0, NULL, "limit: the opposite" },                            \
+	        { "tag", 't', "NAME=VALUE", "stands on every record; may be repeated" }, \
+	        { "metadata", 0, "JSON", "an object, kept as it is" },                   \
+	{                                                                                \
+		"active", 0, NULL, "list: without those that are revoked or expired"     \
+	}
 static const struct command_option keys_options[] = {
-	{ "name", 'n', "NAME", "create: what the key is called" },
+	{ "name", 'n', "NAME", "create: what it is called" },
+	{ "team", 0, "TEAM", "create, list: the team it belongs to" },
+	TENANT_OPTIONS,
+	{ "grace", 0, "SPAN", "rotate: how long the old secret is good as well (24h)" },
+	{ 0 },
+};
+static const struct command_option teams_options[] = {
+	{ "name", 'n', "NAME", "create: what it is called" },
+	{ "organisation", 0, "NAME", "create, list: the organisation it belongs to" },
+	TENANT_OPTIONS,
 	{ 0 },
 };
 static const struct command_option tokens_options[] = {
@@ -104,11 +147,19 @@ const struct command_row command_rows[] = {
 	  "print the JSON Schema or the documentation of sluice.yaml, all errors, or what "
 	  "crosses between formats", NULL,
 	  config_command, NULL, 1, false },
-	{ "keys", "create|list|revoke [ID]", "make, list and revoke virtual keys",
-	  "`create --name NAME` prints the new key, once: only a hash of it is kept.\n"
-	  "`revoke ID` takes effect with the next request. A running gateway is told;\n"
-	  "without one the ledger is changed directly.",
+	{ "keys", "create|list|show|limit|rotate|revoke [NAME|ID]",
+	  "make and manage virtual keys",
+	  "`create NAME` prints the new key, once: only a hash of it is kept. `limit ID`\n"
+	  "sets what is given and leaves the rest; a key is named by its id, or by its name\n"
+	  "where only one has it. `rotate ID` prints a new secret; the old one is good for\n"
+	  "the time of --grace. `revoke ID` takes effect with the next request. A running\n"
+	  "gateway is told; without one the ledger is changed directly.",
 	  keys_command, keys_options, 2, false },
+	{ "teams", "create|list|show|limit|revoke [NAME|ID]", "make and manage teams",
+	  "What a key may do is bounded by its own limits and by those of its team: limits\n"
+	  "of a team are shared by all its keys. A team that is revoked or has expired\n"
+	  "stops its keys with it.",
+	  teams_command, teams_options, 2, false },
 	{ "tokens", "create|list|revoke [ID]", "who may use the admin API",
 	  "`create --name NAME --scope read` prints a token, once: only a hash of it is kept.\n"
 	  "`read` looks at everything but secrets, `keys` changes keys and teams, `config`\n"

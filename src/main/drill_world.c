@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -122,8 +123,12 @@ static void bend_provider(struct config *c, struct provider *p, const struct net
 	p->credentials_file = NULL;
 	p->discover = 0;
 	p->is_mock = false;
-	for (unsigned i = 0; i < p->key_count; i++)
-		p->keys[i].text = arena_printf(&c->arena, "drill-key-%u", i);
+	for (unsigned i = 0; i < p->key_count; i++) {
+		char key[32];
+		int n = snprintf(key, sizeof(key), "drill-key-%u", i);
+
+		p->keys[i] = secret_keep(&c->room, str_of(key, (size_t)n));
+	}
 }
 
 /* Where chance or experience would choose, the ill one comes first. */

@@ -1,304 +1,606 @@
-/* keys.c - sluice keys create|list|revoke.
+/* keys.c - sluice keys|teams create|list|show|limit|rotate|revoke.
  *
- * A running gateway is asked at its socket, because it owns the ledger's only writer and
- * its workers must know of the change.  Without one the command takes the lock itself and
- * is the writer for a moment. */
+ * The options become the JSON of admin/tenant_json.h, which says what is wrong with them
+ * and what they do; what comes back is printed. */
 #include "admin/client.h"
-#include "admin/keys.h"
+#include "admin/tenants.h"
 #include "base/mem.h"
-#include "codec/json_write.h"
-#include "codec/text.h"
-#include "config/datadir.h"
-#include "loop/sys.h"
 #include "main/command.h"
-#include "main/text.h"
+#include "main/tenant_ask.h"
+#include "main/tenant_text.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
+enum { PAGE = 1000 };
+
 struct keys {
 	struct command *c;
+	enum tenant_kind kind;
 	str dir;
-	struct buf why;
-	struct buf answer; /* a running gateway's */
+	struct buf request, answer, why;
+	struct json_writer w; /* to request */
+	struct json_value node;
 };
 
-/* ---- without a gateway ---- */
-
-/* The ledger as its only writer; *ret_lock is to be closed behind it. */
-static struct ledger *open_ledger(struct keys *k, int *ret_lock)
+static str value_of(const struct keys *k, const char *option)
 {
-	char path[PATH_MAX];
-	struct ledger *l;
-
-	if (!datadir_lock(k->dir, ret_lock, &k->why))
-		return NULL;
-	if (!datadir_path(k->dir, "ledger.db", path, sizeof(path)))
-		buf_add(&k->why, STR("the name of the data directory is too long"));
-	else if ((l = ledger_open(path, &k->why)))
-		return l;
-	close(*ret_lock);
-	return NULL;
+	return str_from_z(command_value(k->c, option));
 }
 
-static bool end_change(struct keys *k, struct ledger *l, int lock, bool is_done)
-{
-	bool no_space;
+/* ---- what an option says ---- */
 
-	is_done = is_done && ledger_commit(l);
-	if (!is_done) {
-		buf_add(&k->why, str_from_z(ledger_error(l, &no_space)));
-		ledger_rollback(l);
+static bool is_none(str value)
+{
+	return str_eq(value, STR("none"));
+}
+
+/* "60" or "60/min"; anything else is left to be refused. */
+static void write_count(struct keys *k, const char *option, const char *member)
+{
+	str value = value_of(k, option);
+	uint64_t n;
+
+	if (!command_has(k->c, option))
+		return;
+	if (str_ends(value, STR("/min")))
+		value.len -= 4;
+	json_key(&k->w, str_from_z(member));
+	if (is_none(value))
+		json_null(&k->w);
+	else if (str_to_u64(value, &n))
+		json_uint(&k->w, n);
+	else
+		json_str(&k->w, value);
+}
+
+/* "$50/month": each is a member; "none": all of them go. */
+static void write_budget(struct keys *k, const char *option, const char *none)
+{
+	unsigned at = 0;
+	const char *given;
+
+	if (none && command_has(k->c, none)) {
+		json_key(&k->w, STR("budget"));
+		json_null(&k->w);
+		return;
 	}
-	ledger_close(&l);
-	close(lock);
-	return is_done;
-}
+	if (!command_has(k->c, option))
+		return;
+	json_key(&k->w, STR("budget"));
+	json_open(&k->w, '{');
+	while ((given = command_next(k->c, option, &at))) {
+		str window = str_from_z(given), amount = str_cut(&window, '/');
 
-static bool put_directly(struct keys *k, str name, struct key_row *key,
-                         char text[KEY_TEXT])
-{
-	uint8_t pepper[PEPPER];
-	struct ledger *l;
-	int lock;
-
-	if (!(l = open_ledger(k, &lock)))
-		return false;
-	if (!keys_pepper(k->dir, pepper, &k->why)) {
-		ledger_close(&l);
-		close(lock);
-		return false;
+		json_key(&k->w, window);
+		if (is_none(amount))
+			json_null(&k->w);
+		else
+			json_str(&k->w, amount);
 	}
-	key_make(pepper, name, sys_wall(), key, text);
-	mem_wipe(pepper, sizeof(pepper));
-	return end_change(k, l, lock, ledger_begin(l) && ledger_key_put(l, key));
+	json_close(&k->w, '}');
 }
 
-static bool revoke_directly(struct keys *k, uint64_t id, bool *ret_found)
+static void write_list(struct keys *k, const char *option)
 {
-	struct ledger *l;
-	int lock;
+	str value = value_of(k, option);
 
-	if (!(l = open_ledger(k, &lock)))
-		return false;
-	return end_change(k, l, lock,
-	                  ledger_begin(l) &&
-	                          ledger_key_revoke(l, id, sys_wall(), ret_found));
-}
-
-/* ---- with one ---- */
-
-static bool ask_gateway(struct keys *k, str request, struct json_value *ret,
-                        bool *ret_asked)
-{
-	return admin_ask_holder(k->dir, request, &k->answer, ret, ret_asked, &k->why);
-}
-
-/* ---- create ---- */
-
-static void print_new(struct keys *k, str id, str name, str text)
-{
-	struct buf out = BUF_LIMIT(8 * KiB);
-	struct json_writer w = { .to = &out };
-
-	if (k->c->json) {
-		json_open(&w, '{');
-		json_key_str(&w, STR("id"), id);
-		json_key_str(&w, STR("name"), name);
-		json_key_str(&w, STR("key"), text);
-		json_close(&w, '}');
-		printf("%.*s\n", (int)out.len, out.ptr);
-	} else {
-		printf("%.*s\n", STR_ARG(text));
-		fprintf(stderr,
-		        "key %.*s \"%.*s\": shown this once, only a hash is kept\n",
-		        STR_ARG(id), STR_ARG(name));
+	if (!command_has(k->c, option))
+		return;
+	json_key(&k->w, str_from_z(option));
+	if (str_eq(value, STR("all"))) {
+		json_null(&k->w);
+		return;
 	}
-	mem_wipe(out.ptr, out.len);
+	json_open(&k->w, '[');
+	while (value.len)
+		json_str(&k->w, str_trim(str_cut(&value, ',')));
+	json_close(&k->w, ']');
+}
+
+static void write_tags(struct keys *k)
+{
+	unsigned at = 0;
+	const char *given;
+
+	if (!command_has(k->c, "tag"))
+		return;
+	json_key(&k->w, STR("tags"));
+	json_open(&k->w, '{');
+	while ((given = command_next(k->c, "tag", &at))) {
+		str value = str_from_z(given), name = str_cut(&value, '=');
+
+		if (!is_none(name))
+			json_key_str(&k->w, name, value);
+	}
+	json_close(&k->w, '}');
+}
+
+static void write_text(struct keys *k, const char *option, const char *member)
+{
+	str value = value_of(k, option);
+
+	if (!command_has(k->c, option))
+		return;
+	json_key(&k->w, str_from_z(member));
+	if (is_none(value))
+		json_null(&k->w);
+	else
+		json_str(&k->w, value);
+}
+
+static void write_switch(struct keys *k, const char *on, const char *off,
+                         const char *member)
+{
+	if (command_has(k->c, on) || command_has(k->c, off))
+		json_key_bool(&k->w, str_from_z(member), command_has(k->c, on));
+}
+
+/* The object that tenant_patch reads, with its head for a new one. */
+static void write_set(struct keys *k, str name)
+{
+	json_key(&k->w, STR("set"));
+	json_open(&k->w, '{');
+	if (name.len)
+		json_key_str(&k->w, STR("name"), name);
+	write_text(k, k->kind == TENANT_KEY ? "team" : "organisation", "parent");
+	json_key(&k->w, STR("limits"));
+	json_open(&k->w, '{');
+	write_count(k, "rpm", "rpm");
+	write_count(k, "tpm", "tpm");
+	write_count(k, "concurrent", "concurrent");
+	write_budget(k, "budget", "no-budget");
+	json_close(&k->w, '}');
+	json_key(&k->w, STR("user_limits"));
+	json_open(&k->w, '{');
+	write_count(k, "user-rpm", "rpm");
+	write_budget(k, "user-budget", NULL);
+	json_close(&k->w, '}');
+	json_key(&k->w, STR("allow"));
+	json_open(&k->w, '{');
+	write_list(k, "routes");
+	write_list(k, "models");
+	write_list(k, "providers");
+	write_list(k, "regions");
+	json_close(&k->w, '}');
+	write_text(k, "expires", "expires");
+	write_tags(k);
+	write_switch(k, "soft", "no-soft", "soft");
+	write_switch(k, "phi", "no-phi", "phi");
+	write_text(k, "on-exhausted", "on_exhausted");
+	if (command_has(k->c, "on-budget")) {
+		str route = value_of(k, "on-budget");
+
+		json_key(&k->w, STR("downgrade"));
+		if (str_skip(&route, STR("downgrade:")))
+			json_str(&k->w, route);
+		else
+			json_null(&k->w);
+	}
+	if (command_has(k->c, "metadata")) {
+		json_key(&k->w, STR("metadata"));
+		json_raw(&k->w, value_of(k, "metadata"));
+	}
+	json_close(&k->w, '}');
+}
+
+/* ---- what can be seen to be wrong before anybody is asked ---- */
+
+static int check_budgets(struct keys *k, const char *option)
+{
+	static const str windows[] = { STR_INIT("hour"), STR_INIT("day"),
+		                       STR_INIT("week"), STR_INIT("month"),
+		                       STR_INIT("total") };
+	unsigned at = 0;
+	const char *given;
+	nanousd amount;
+
+	while ((given = command_next(k->c, option, &at))) {
+		str window = str_from_z(given), money = str_cut(&window, '/');
+		bool is_known = false;
+
+		for (size_t i = 0; i < countof(windows); i++)
+			is_known |= str_eq(window, windows[i]);
+		if (!is_known || (!is_none(money) && !usd_parse(money, &amount)))
+			return command_misused(
+			        k->c,
+			        "--%s: \"%s\" is not of the form 50/month, with one of "
+			        "hour, day, week, month and total",
+			        option, given);
+		/* What a shell makes of $50/month. */
+		if (!is_none(money) && amount == 0)
+			return command_misused(
+			        k->c,
+			        "--%s: \"%s\" is a budget of nothing; write 50/month, or "
+			        "'$50/month' in quotes",
+			        option, given);
+	}
+	return EXIT_OK;
+}
+
+static int check_set(struct keys *k)
+{
+	static const struct json_limits limits = { 16, 1024, 256, 64 };
+	str on_budget = value_of(k, "on-budget"), metadata = value_of(k, "metadata");
+	int code = check_budgets(k, "budget");
+	unsigned at = 0;
+	const char *tag;
+
+	if (code == EXIT_OK)
+		code = check_budgets(k, "user-budget");
+	if (code != EXIT_OK)
+		return code;
+	if (on_budget.len && !str_eq(on_budget, STR("refuse")) &&
+	    !(str_starts(on_budget, STR("downgrade:")) && on_budget.len > 10))
+		return command_misused(
+		        k->c,
+		        "--on-budget: \"%.*s\" is neither refuse nor downgrade:ROUTE",
+		        STR_ARG(on_budget));
+	while ((tag = command_next(k->c, "tag", &at)))
+		if (!strchr(tag, '=') && strcmp(tag, "none") != 0)
+			return command_misused(
+			        k->c, "--tag: \"%s\" is not of the form NAME=VALUE", tag);
+	if (command_has(k->c, "metadata") && json_check(metadata, &limits, NULL))
+		return command_misused(k->c, "--metadata: this is not JSON");
+	return EXIT_OK;
+}
+
+/* ---- asking ---- */
+
+static void begin_request(struct keys *k, const char *what)
+{
+	buf_clear(&k->request);
+	k->w = (struct json_writer){ .to = &k->request };
+	json_open(&k->w, '{');
+	json_key_str(&k->w, STR("do"), str_from_z(what));
+	json_key_str(&k->w, STR("kind"), tenant_kind_name(k->kind));
+}
+
+static void begin_change(struct keys *k, const char *what)
+{
+	struct buf actor = BUF_LIMIT(64);
+
+	begin_request(k, what);
+	buf_addf(&actor, "cli:uid %u", (unsigned)getuid());
+	json_key_str(&k->w, STR("actor"), buf_str(&actor));
+	buf_free(&actor);
+}
+
+/* True: k->node is what there is now. */
+static bool change(struct keys *k)
+{
+	json_close(&k->w, '}');
+	return tenant_change(k->dir, buf_str(&k->request), &k->answer, &k->node, &k->why);
+}
+
+static bool read_one(struct keys *k)
+{
+	json_close(&k->w, '}');
+	buf_clear(&k->answer);
+	return tenant_read(k->dir, buf_str(&k->request), &k->answer, &k->node, &k->why);
+}
+
+static int failed(const struct keys *k)
+{
+	return command_failed("%.*s", (int)k->why.len, k->why.ptr);
+}
+
+/* A text of the answer; "" when it is none. */
+static str said(const struct keys *k, const char *member, char *room, size_t size)
+{
+	struct json_value v = json_get(k->node, str_from_z(member));
+
+	return v.type == JSON_STRING && v.raw.len <= size ? json_text(v, room) : STR_NONE;
+}
+
+/* The answer without what the socket adds. */
+static void print_json(const struct keys *k)
+{
+	str raw = k->node.raw;
+
+	if (str_skip(&raw, STR("{\"ok\":true,")))
+		printf("{%.*s\n", STR_ARG(raw));
+	else
+		printf("%.*s\n", STR_ARG(raw));
+}
+
+static void print_page(const struct keys *k)
+{
+	struct buf out = BUF_LIMIT(64 * KiB);
+
+	tenant_page(&out, k->node);
+	printf("%.*s", (int)out.len, out.ptr);
 	buf_free(&out);
 }
 
-static int create_key(struct keys *k)
-{
-	str name = str_from_z(command_value(k->c, "name"));
-	struct buf request = BUF_LIMIT(4 * KiB), id = BUF_LIMIT(32);
-	struct json_writer w = { .to = &request };
-	char text[KEY_TEXT], room[2][256];
-	struct json_value answer;
-	struct key_row key;
-	bool is_asked;
-	int result = EXIT_OK;
+/* ---- the verbs ---- */
 
-	if (name.len == 0)
-		return command_misused(k->c, "keys create: give it a name: --name NAME");
-	if (!key_name_check(name, &k->why))
-		return command_misused(k->c, "%.*s", (int)k->why.len, k->why.ptr);
-	json_open(&w, '{');
-	json_key_str(&w, STR("do"), STR("key_create"));
-	json_key_str(&w, STR("name"), name);
-	json_close(&w, '}');
-	if (ask_gateway(k, buf_str(&request), &answer, &is_asked)) {
-		print_new(k, json_text(json_get(answer, STR("id")), room[0]), name,
-		          json_text(json_get(answer, STR("key")), room[1]));
-	} else if (!is_asked && datadir_make(k->dir, &k->why) &&
-	           put_directly(k, name, &key, text)) {
-		buf_add_hex(&id, key.id, 12);
-		print_new(k, buf_str(&id), name, str_of(text, KEY_TEXT));
-	} else {
-		result = command_failed("the key was not made: %.*s", (int)k->why.len,
-		                        k->why.ptr);
+/* A new secret goes to stdout alone; who it is for, to stderr. */
+static int print_secret(const struct keys *k, const char *what)
+{
+	char id[64], name[KiB], text[256];
+
+	if (k->c->json) {
+		print_json(k);
+		return EXIT_OK;
 	}
+	str secret = said(k, "key", text, sizeof(text));
+	printf("%.*s\n", STR_ARG(secret));
+	fprintf(stderr, "key %.*s \"%.*s\"%s: shown this once, only a hash is kept\n",
+	        STR_ARG(said(k, "id", id, sizeof(id))),
+	        STR_ARG(said(k, "name", name, sizeof(name))), what);
 	mem_wipe(text, sizeof(text));
-	mem_wipe(room, sizeof(room));
-	buf_free(&request);
-	buf_free(&id);
-	return result;
+	return EXIT_OK;
+}
+
+static int create(struct keys *k, str name)
+{
+	int code = check_set(k);
+
+	if (code != EXIT_OK)
+		return code;
+	if (!tenant_name_check(name, &k->why))
+		return command_misused(k->c, "%.*s", (int)k->why.len, k->why.ptr);
+	begin_change(k, "tenant_create");
+	write_set(k, name);
+	if (!change(k))
+		return failed(k);
+	if (k->kind == TENANT_KEY)
+		return print_secret(k, "");
+	if (k->c->json)
+		print_json(k);
+	else
+		print_page(k);
+	return EXIT_OK;
+}
+
+static int show(struct keys *k, str which)
+{
+	begin_request(k, "tenant_show");
+	json_key_str(&k->w, STR("which"), which);
+	if (!read_one(k))
+		return failed(k);
+	if (k->c->json)
+		print_json(k);
+	else
+		print_page(k);
+	return EXIT_OK;
+}
+
+static int limit(struct keys *k, str which)
+{
+	int code = check_set(k);
+
+	if (code != EXIT_OK)
+		return code;
+	if (k->c->given_count == 0)
+		return command_misused(k->c,
+		                       "%s limit: say what is to be set, like --rpm 60",
+		                       k->c->row->name);
+	begin_change(k, "tenant_update");
+	json_key_str(&k->w, STR("which"), which);
+	write_set(k, STR_NONE);
+	if (!change(k))
+		return failed(k);
+	if (k->c->json)
+		print_json(k);
+	else
+		print_page(k);
+	return EXIT_OK;
+}
+
+static int rotate(struct keys *k, str which)
+{
+	begin_change(k, "tenant_rotate");
+	json_key_str(&k->w, STR("which"), which);
+	if (command_has(k->c, "grace"))
+		json_key_str(&k->w, STR("grace"), value_of(k, "grace"));
+	if (!change(k))
+		return failed(k);
+	return print_secret(k, " has a new secret");
+}
+
+static int revoke_node(struct keys *k, str which)
+{
+	char id[64], name[KiB];
+
+	begin_change(k, "tenant_revoke");
+	json_key_str(&k->w, STR("which"), which);
+	if (!change(k))
+		return failed(k);
+	if (k->c->json)
+		print_json(k);
+	else
+		fprintf(stderr, "%.*s %.*s \"%.*s\" is revoked\n",
+		        STR_ARG(tenant_kind_name(k->kind)),
+		        STR_ARG(said(k, "id", id, sizeof(id))),
+		        STR_ARG(said(k, "name", name, sizeof(name))));
+	return EXIT_OK;
 }
 
 /* ---- list ---- */
 
-struct list {
-	struct json_writer w;
-	struct buf *out;
-	bool json;
-	unsigned count;
-};
-
-static void list_json(struct list *l, const struct key_row *key, str id)
+/* One page; its cursor for the next goes into *cursor, empty at the end. */
+static bool list_page(struct keys *k, struct buf *cursor, struct buf *out,
+                      unsigned *count)
 {
-	struct buf time = BUF_LIMIT(128);
-	size_t created;
+	struct json_member m;
+	char room[64];
 
-	rfc3339_write(&time, key->created_wall);
-	created = time.len;
-	if (key->revoked_wall)
-		rfc3339_write(&time, key->revoked_wall);
-	json_open(&l->w, '{');
-	json_key_str(&l->w, STR("id"), id);
-	json_key_str(&l->w, STR("name"), key->name);
-	json_key_str(&l->w, STR("created"), str_first(buf_str(&time), created));
-	if (key->revoked_wall)
-		json_key_str(&l->w, STR("revoked"), str_from(buf_str(&time), created));
-	json_close(&l->w, '}');
-	buf_free(&time);
-}
-
-static bool list_key(void *arg, const struct key_row *key)
-{
-	struct buf id = BUF_LIMIT(32);
-	struct list *l = arg;
-
-	l->count++;
-	buf_add_hex(&id, key->id, 12);
-	if (l->json) {
-		list_json(l, key, buf_str(&id));
-	} else {
-		buf_addf(l->out, "%.*s  created ", (int)id.len, id.ptr);
-		text_time(l->out, key->created_wall);
-		if (key->revoked_wall) {
-			buf_add(l->out, STR("  revoked "));
-			text_time(l->out, key->revoked_wall);
-		} else {
-			buf_add(l->out, STR("  active                "));
-		}
-		buf_add(l->out, STR("  "));
-		text_safe(l->out, key->name);
-		buf_add_char(l->out, '\n');
+	begin_request(k, "tenant_list");
+	json_key_str(&k->w, STR("cursor"), buf_str(cursor));
+	json_key_int(&k->w, STR("most"), PAGE);
+	json_key_bool(&k->w, STR("active"), command_has(k->c, "active"));
+	json_key_str(&k->w, STR("parent"),
+	             value_of(k, k->kind == TENANT_KEY ? "team" : "organisation"));
+	if (!read_one(k))
+		return false;
+	for (struct json_iter it = json_iter(json_get(k->node, STR("data")));
+	     json_next(&it, &m); (*count)++) {
+		if (!k->c->json)
+			tenant_line(out, m.value);
+		else
+			buf_addf(out, "%s%.*s", *count ? "," : "", STR_ARG(m.value.raw));
 	}
-	buf_free(&id);
+	buf_set(cursor, said(k, "next", room, sizeof(room)));
 	return true;
 }
 
-static int list_keys(struct keys *k)
+static int list(struct keys *k, str none)
 {
-	struct buf out = BUF_LIMIT(64 * MiB);
-	struct list l = { .w = { .to = &out }, .out = &out, .json = k->c->json };
-	char path[PATH_MAX];
-	struct ledger *ledger = NULL;
-	bool is_read = true;
+	struct buf out = BUF_LIMIT(256 * MiB), cursor = BUF_LIMIT(64);
+	bool is_there = true, has_filter = command_has(k->c, "team");
+	char path[4096];
+	unsigned count = 0;
 
-	if (!datadir_path(k->dir, "ledger.db", path, sizeof(path)))
-		return command_failed("the name of the data directory is too long");
-	if (access(path, F_OK) == 0 && !(ledger = ledger_open_reader(path, &k->why)))
-		return command_failed("%s: %.*s", path, (int)k->why.len, k->why.ptr);
-	if (l.json)
-		json_open(&l.w, '[');
-	if (ledger)
-		is_read = ledger_keys(ledger, list_key, &l);
-	if (l.json)
-		json_close(&l.w, ']');
-	printf("%.*s%s", (int)out.len, out.ptr, l.json ? "\n" : "");
-	if (l.count == 0)
-		fprintf(stderr,
-		        "no keys in %.*s; make one: sluice keys create --name NAME\n",
-		        STR_ARG(k->dir));
-	ledger_close(&ledger);
+	snprintf(path, sizeof(path), "%.*s/ledger.db", STR_ARG(k->dir));
+	is_there = access(path, F_OK) == 0;
+	if (k->c->json)
+		buf_add_char(&out, '[');
+	while (is_there && list_page(k, &cursor, &out, &count) && cursor.len)
+		;
+	if (k->c->json)
+		buf_add(&out, STR("]\n"));
+	if (k->why.len == 0) {
+		printf("%.*s", (int)out.len, out.ptr);
+		if (count == 0)
+			fprintf(stderr,
+			        "no %s%s in %.*s; make one: sluice %s create NAME\n",
+			        k->c->row->name, has_filter ? " of this team" : "",
+			        STR_ARG(k->dir), k->c->row->name);
+	}
 	buf_free(&out);
-	return is_read ? EXIT_OK : command_failed("the ledger could not be read");
+	buf_free(&cursor);
+	return k->why.len == 0 ? EXIT_OK : failed(k);
 }
 
-/* ---- revoke ---- */
+/* ---- dispatch ---- */
 
-static int revoke_key(struct keys *k)
+enum { CREATE = 1, LIST = 2, SHOW = 4, LIMIT = 8, ROTATE = 16, REVOKE = 32 };
+
+static const struct verb {
+	const char *name;
+	unsigned bit;
+	int (*run)(struct keys *k, str which);
+	const char *wants; /* its operand; NULL: none */
+	bool keys_alone;
+} verbs[] = {
+	{ "create", CREATE, create, "a name", false },
+	{ "list", LIST, list, NULL, false },
+	{ "show", SHOW, show, "an id or a name", false },
+	{ "limit", LIMIT, limit, "an id or a name", false },
+	{ "rotate", ROTATE, rotate, "an id or a name", true },
+	{ "revoke", REVOKE, revoke_node, "an id or a name", false },
+};
+
+/* Which verbs heed an option that is not of create and limit. */
+static const struct {
+	const char *option;
+	unsigned verbs;
+} heeded[] = {
+	{ "name", CREATE },
+	{ "team", CREATE | LIST },
+	{ "organisation", CREATE | LIST },
+	{ "active", LIST },
+	{ "grace", ROTATE },
+	{ "no-budget", LIMIT },
+	{ "no-soft", LIMIT },
+	{ "no-phi", LIMIT },
+};
+
+static int check_options(struct keys *k, const struct verb *v)
 {
-	struct buf request = BUF_LIMIT(KiB);
-	struct json_value answer;
-	bool is_asked, is_found = false, is_done;
-	uint64_t id;
+	for (unsigned i = 0; i < k->c->given_count; i++) {
+		const char *name = k->c->row->options[k->c->given[i].option].name;
+		unsigned allowed = CREATE | LIMIT;
 
-	if (k->c->argc < 2 || !key_id_parse(str_from_z(k->c->argv[1]), &id))
-		return command_misused(k->c,
-		                       "keys revoke: give the id of a key, 12 hex digits "
-		                       "(sluice keys list)");
-	buf_add(&request, STR("{\"do\":\"key_revoke\",\"id\":\""));
-	buf_add_hex(&request, id, 12);
-	buf_add(&request, STR("\"}"));
-	is_done = ask_gateway(k, buf_str(&request), &answer, &is_asked);
-	buf_free(&request);
-	if (!is_done && !is_asked) {
-		is_done = datadir_make(k->dir, &k->why) &&
-		          revoke_directly(k, id, &is_found);
-		if (is_done && !is_found) {
-			buf_add(&k->why, STR("there is no key with this id"));
-			is_done = false;
-		}
+		for (size_t n = 0; n < countof(heeded); n++)
+			if (strcmp(heeded[n].option, name) == 0)
+				allowed = heeded[n].verbs;
+		if (!(allowed & v->bit))
+			return command_misused(k->c, "%s %s does not take --%s",
+			                       k->c->row->name, v->name, name);
 	}
-	if (!is_done)
-		return command_failed("the key was not revoked: %.*s", (int)k->why.len,
-		                      k->why.ptr);
-	if (k->c->json)
-		printf("{\"id\":\"%012llx\",\"revoked\":true}\n", (unsigned long long)id);
-	else
-		fprintf(stderr, "key %012llx is revoked\n", (unsigned long long)id);
 	return EXIT_OK;
 }
 
-int keys_command(struct command *c)
+static int run_verb(struct keys *k, const struct verb *v)
+{
+	str which = k->c->argc > 1 ? str_from_z(k->c->argv[1]) : STR_NONE;
+	int code = check_options(k, v);
+
+	if (code != EXIT_OK)
+		return code;
+	if (v->bit == CREATE && which.len == 0)
+		which = value_of(k, "name");
+	if (v->wants && which.len == 0)
+		return command_misused(k->c, "%s %s: give it %s", k->c->row->name,
+		                       v->name, v->wants);
+	if (!v->wants && which.len)
+		return command_misused(k->c, "%s %s: \"%.*s\" is one word too many",
+		                       k->c->row->name, v->name, STR_ARG(which));
+	return v->run(k, which);
+}
+
+static int unknown_verb(struct keys *k, const char *what)
+{
+	unsigned best = 3;
+	const char *near = NULL;
+
+	for (size_t i = 0; i < countof(verbs); i++) {
+		unsigned d = str_distance(str_from_z(what), str_from_z(verbs[i].name), 2);
+
+		if (d < best && (k->kind == TENANT_KEY || !verbs[i].keys_alone)) {
+			best = d;
+			near = verbs[i].name;
+		}
+	}
+	if (near)
+		return command_misused(k->c, "%s: there is no \"%s\"; did you mean %s?",
+		                       k->c->row->name, what, near);
+	return command_misused(k->c, "%s: \"%s\" is none of %s", k->c->row->name, what,
+	                       k->c->row->usage);
+}
+
+static int run(struct command *c, enum tenant_kind kind)
 {
 	const char *what = c->argc > 0 ? c->argv[0] : "list";
-	struct keys k = { .c = c, .why = BUF_LIMIT(8 * KiB), .answer = BUF_LIMIT(KiB) };
+	struct keys k = { .c = c,
+		          .kind = kind,
+		          .request = BUF_LIMIT(64 * KiB),
+		          .answer = BUF_LIMIT(32 * MiB),
+		          .why = BUF_LIMIT(8 * KiB) };
+	const struct verb *verb = NULL;
 	struct buf dir = { 0 };
 	int result;
 
-	if (!command_data(c, &dir)) {
-		buf_free(&dir);
-		return EXIT_CONFIG;
+	for (size_t i = 0; i < countof(verbs); i++)
+		if (strcmp(verbs[i].name, what) == 0 &&
+		    (kind == TENANT_KEY || !verbs[i].keys_alone))
+			verb = &verbs[i];
+	if (!verb)
+		return unknown_verb(&k, what);
+	if (command_data(c, &dir)) {
+		k.dir = buf_str(&dir);
+		result = run_verb(&k, verb);
+	} else {
+		result = EXIT_CONFIG;
 	}
-	k.dir = buf_str(&dir);
-	if (strcmp(what, "create") == 0)
-		result = create_key(&k);
-	else if (strcmp(what, "list") == 0)
-		result = list_keys(&k);
-	else if (strcmp(what, "revoke") == 0)
-		result = revoke_key(&k);
-	else
-		result = command_misused(c, "keys: \"%s\" is not create, list or revoke",
-		                         what);
 	if (k.answer.ptr)
 		mem_wipe(k.answer.ptr, k.answer.cap);
+	buf_free(&k.request);
 	buf_free(&k.answer);
 	buf_free(&k.why);
 	buf_free(&dir);
 	return result;
+}
+
+int keys_command(struct command *c)
+{
+	return run(c, TENANT_KEY);
+}
+
+int teams_command(struct command *c)
+{
+	return run(c, TENANT_TEAM);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/datadir.h"
+#include "main/readings.h"
 #include "main/scout.h"
 
 #include <errno.h>
@@ -73,12 +74,14 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 	return true;
 }
 
-static bool load_key(void *arg, const struct key_row *key)
+static bool load_tenant(void *arg, const struct tenant_row *row,
+                        const struct key_secret *secret)
 {
 	struct process *p = arg;
 
-	if (!keyring_put(p->gateway.keys, key))
-		log_error("there are more than %d keys; the newest are not loaded",
+	if (!keyring_put(p->gateway.keys, row, secret))
+		log_error("there are more than %d keys and teams; the newest are not "
+		          "loaded",
 		          KEYRING_MOST);
 	return true;
 }
@@ -91,7 +94,7 @@ static bool load_pin(void *arg, const struct pin_row *pin)
 	return true;
 }
 
-static bool load_keys(struct process *p, const struct config *c, struct buf *why)
+static bool load_tenants(struct process *p, const struct config *c, struct buf *why)
 {
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
@@ -103,7 +106,7 @@ static bool load_keys(struct process *p, const struct config *c, struct buf *why
 	buf_free(&path);
 	if (!l)
 		return false;
-	bool read = ledger_keys(l, load_key, p) &&
+	bool read = ledger_tenants(l, load_tenant, p) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)
@@ -114,6 +117,14 @@ static bool load_keys(struct process *p, const struct config *c, struct buf *why
 static void warn(const char *text)
 {
 	log_warn("%s", text);
+}
+
+/* Called by the recorder with each row it has written. */
+static void on_row(void *arg, const struct attempt_row *row)
+{
+	struct process *p = arg;
+
+	metrics_row(p->metrics, row);
 }
 
 static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
@@ -127,9 +138,15 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 		                      : str_z(&keep, c->access_log),
 		.strict = c->ledger == LEDGER_STRICT,
 		.say = warn,
+		.on_row = on_row,
+		.on_row_arg = p,
 	};
 
 	options.odd = p->gateway.odd = odd_new();
+	p->metrics = metrics_new(&(struct metrics_options){ .series = 1000,
+	                                                    .knows = readings_knows,
+	                                                    .look = readings_look,
+	                                                    .arg = p });
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -201,27 +218,38 @@ static bool start_workers(struct process *p, unsigned count, struct buf *why)
 	return true;
 }
 
+/* What tells conversations apart is the same after a restart, and on every machine with
+ * that pepper: a trial keeps them on their sides. */
+static bool make_board(struct gateway *g)
+{
+	uint8_t mac[KEY_MAC];
+	uint64_t seed;
+
+	key_mac(g->pepper, STR("conversations"), mac);
+	memcpy(&seed, mac, sizeof(seed));
+	g->board = board_new(seed);
+	return true;
+}
+
 bool process_start(struct process *p, struct config *config, struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
 	*p = (struct process){ .lock = -1,
 		               .started_wall = sys_wall(),
+		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
-	uint64_t seed;
-
-	sys_random(&seed, sizeof(seed));
-	g->board = board_new(seed);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
 	raise_descriptor_limit();
 	if (datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
-	    keys_pepper(config->data, g->pepper, why) && load_roots(g, config, why) &&
-	    load_certificate(config, &g->tls, why) && open_listeners(p, config, why) &&
-	    start_recorder(p, config, why) && load_keys(p, config, why)) {
+	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
+	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
+	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
+	    load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -279,6 +307,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	g->config = config;
 	g->tls = tls;
 	p->drain = config->drain;
+	p->reloaded_wall = sys_wall();
 	atomic_fetch_add(&g->generation, 1);
 	pthread_mutex_unlock(&g->lock);
 	config_unref(&old);
@@ -336,6 +365,7 @@ void process_stop(struct process *p)
 	oauth_free(&g->oauth);
 	resolver_free(&g->resolver);
 	recorder_free(&g->recorder);
+	metrics_free(&p->metrics);
 	keyring_free(&g->keys);
 	pins_free(&g->pins);
 	odd_free(&g->odd);

@@ -7,6 +7,7 @@
 #pragma once
 #include "gateway/worker.h"
 #include "loop/acceptor.h"
+#include "meter/metrics.h"
 
 enum { WORKERS_MOST = 32, LISTENERS_MOST = 16 };
 
@@ -19,7 +20,10 @@ struct process {
 	unsigned listener_count;
 	bool inherited; /* the listeners came with LISTEN_FDS */
 	int lock;       /* of the data directory */
+	struct metrics *metrics;
 	usec started_wall;
+	_Atomic usec reloaded_wall; /* when the configuration in force became so */
+	_Atomic bool reload_failed; /* a later one was refused */
 	usec drain;
 };
 

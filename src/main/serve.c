@@ -15,6 +15,7 @@
 #include "codec/json.h"
 #include "codec/text.h"
 #include "gateway/explain.h"
+#include "main/harden.h"
 #include "main/notify.h"
 #include "main/process.h"
 #include "main/scout.h"
@@ -132,6 +133,7 @@ static bool reload(void *arg, struct buf *said)
 		buf_set(said, buf_str(&text));
 		buf_free(&text);
 	}
+	s->process.reload_failed = !done;
 	notify_supervisor("READY=1");
 	pthread_mutex_unlock(&s->reloading);
 	buf_free(&found);
@@ -192,14 +194,14 @@ static void write_status(void *arg, struct json_writer *to)
 	buf_free(&address);
 }
 
-static void key_changed(void *arg, const struct key_row *key)
+static void tenant_changed(void *arg, const struct tenant_row *row,
+                           const struct key_secret *secret)
 {
 	struct serving *s = arg;
 
-	if (key->revoked_wall)
-		keyring_revoke(s->process.gateway.keys, key->id);
-	else if (!keyring_put(s->process.gateway.keys, key))
-		log_error("there are more than %d keys; the new one is not active",
+	if (!keyring_put(s->process.gateway.keys, row, secret))
+		log_error("there are more than %d keys and teams; the new one is not "
+		          "active",
 		          KEYRING_MOST);
 }
 
@@ -229,14 +231,20 @@ static struct config *give_config(void *arg)
 	return config_now(&((struct serving *)arg)->process.gateway);
 }
 
+static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
+{
+	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
+}
+
 static const struct admin_ops admin_ops = {
 	.status = write_status,
-	.key_changed = key_changed,
+	.tenant_changed = tenant_changed,
 	.reload = reload,
 	.explain = explain,
 	.health = write_health,
 	.config = give_config,
 	.attempt = row_json,
+	.metrics = write_metrics,
 };
 
 static void take_http(void *arg, int fd, unsigned uid)
@@ -504,6 +512,7 @@ int serve_command(struct command *c)
 	struct serving s = { .command = c, .began = sys_now() };
 	int code;
 
+	harden_environment();
 	pthread_mutex_init(&s.reloading, NULL);
 	code = serve(&s);
 	pthread_mutex_destroy(&s.reloading);

@@ -128,6 +128,27 @@ static void write_request(struct json_writer *w, const struct attempt_row *row)
 	key_text(w, STR("model"), row->model);
 	json_key_bool(w, STR("stream"), row->stream);
 	key_uint(w, STR("request_bytes"), row->request_bytes);
+	key_hex(w, STR("team"), row->team, 12);
+	key_text(w, STR("user"), row->user);
+	key_text(w, STR("tags"), row->tags);
+	key_text(w, STR("trial"), row->trial);
+	json_key_int(w, STR("reserved_nano"), row->reserved);
+}
+
+static void write_flags(struct json_writer *w, unsigned flags)
+{
+	static const str names[] = { STR_INIT("empty"),      STR_INIT("no_finish"),
+		                     STR_INIT("refusal"),    STR_INIT("cut"),
+		                     STR_INIT("zero_usage"), STR_INIT("over_reserved"),
+		                     STR_INIT("shadow"),     STR_INIT("candidate") };
+
+	json_key(w, STR("flags"));
+	json_open(w, '[');
+	for (unsigned i = 0; i < countof(names); i++) {
+		if (flags >> i & 1)
+			json_str(w, names[i]);
+	}
+	json_close(w, ']');
 }
 
 static void write_usage(struct json_writer *w, const struct attempt_row *row)
@@ -145,11 +166,14 @@ static void write_usage(struct json_writer *w, const struct attempt_row *row)
 	key_uint(w, STR("audio_output_tokens"), row->usage.audio_output);
 	key_uint(w, STR("cache_write_1h_tokens"), row->usage.cache_write_1h);
 	key_uint(w, STR("searches"), row->usage.searches);
+	key_uint(w, STR("images"), row->usage.images);
 	json_key(w, STR("cost_nano"));
 	if (row->cost == COST_UNKNOWN)
 		json_null(w);
 	else
 		json_int(w, row->cost);
+	key_hex(w, STR("price"), row->price ? row->price->version : 0, 16);
+	write_flags(w, row->flags);
 }
 
 /* A dated id is the same model: claude-x for claude-x-20250929. */

@@ -107,18 +107,31 @@ bool batch_read(struct batch *b, struct journal *j)
 /* ---- applying ---- */
 
 struct target {
+	struct batch *batch;
 	struct ledger *ledger;
 	struct access_log *log;
 	struct batch_row *from;
-	bool is_careful; /* new rows may be old ones */
+	struct price price; /* of the row at hand */
+	bool is_careful;    /* new rows may be old ones */
 	bool found, ok;
 };
 
-static bool read_into(uint32_t kind, str payload, struct attempt_row *row)
+static bool read_into(struct target *t, uint32_t kind, str payload,
+                      struct attempt_row *row)
 {
 	struct journal_record record = { .kind = kind, .payload = payload };
 
-	return record_read(&record, row);
+	return record_read(&record, row, &t->price);
+}
+
+static void tell(struct target *t, const struct attempt_row *row)
+{
+	struct batch *b = t->batch;
+
+	if (!b->on_row || b->is_replay || t->from->is_told)
+		return;
+	b->on_row(b->on_row_arg, row);
+	t->from->is_told = true;
 }
 
 static void put(struct target *t, const struct attempt_row *row)
@@ -129,16 +142,21 @@ static void put(struct target *t, const struct attempt_row *row)
 		t->ok = ledger_put(t->ledger, row, &changed);
 	else
 		t->ok = ledger_put_new(t->ledger, row);
-	if (!t->ok || !changed || !row->closes || t->from->is_logged || !t->log)
+	if (!t->ok || !changed || row->state == ROW_OPEN)
+		return;
+	tell(t, row);
+	if (!row->closes || t->from->is_logged || !t->log)
 		return;
 	access_log_add(t->log, row);
 	t->from->is_logged = true;
 }
 
-static void read_close(const struct batch_row *from, struct attempt_row *row)
+static void read_close(struct target *t, struct attempt_row *row)
 {
+	const struct batch_row *from = t->from;
+
 	/* Damage of a kind that no CRC sees leaves a row that says what it can. */
-	if (!read_into(from->kind, str_of(from->close, from->close_len), row))
+	if (!read_into(t, from->kind, str_of(from->close, from->close_len), row))
 		row->state = ROW_DONE;
 }
 
@@ -151,7 +169,7 @@ static bool join(void *arg, const struct attempt_row *found)
 	t->found = true;
 	if (found->state != ROW_OPEN)
 		return false;
-	read_close(t->from, &row);
+	read_close(t, &row);
 	put(t, &row);
 	return false;
 }
@@ -164,7 +182,7 @@ static void put_orphan(struct target *t)
 		                   .began_wall = (usec)(t->from->id >> 8),
 		                   .cost = COST_UNKNOWN };
 
-	read_close(t->from, &row);
+	read_close(t, &row);
 	if (!row.detail.len)
 		row.detail = STR("the record of its beginning is lost");
 	put(t, &row);
@@ -176,12 +194,12 @@ static bool apply_row(struct target *t)
 	struct attempt_row row = { .cost = COST_UNKNOWN };
 
 	t->ok = t->found = true;
-	if (from->open && !read_into(RECORD_OPEN, open_of(from), &row))
+	if (from->open && !read_into(t, RECORD_OPEN, open_of(from), &row))
 		return true; /* record_id has looked at it: does not happen */
 	if (!from->close) {
 		put(t, &row);
 	} else if (from->open || from->kind == RECORD_WHOLE) {
-		read_close(from, &row);
+		read_close(t, &row);
 		put(t, &row);
 	} else {
 		t->found = false;
@@ -192,7 +210,7 @@ static bool apply_row(struct target *t)
 	return t->ok;
 }
 
-static bool apply_open(struct batch *b, struct ledger *l)
+static bool apply_open(struct batch *b, struct target *t)
 {
 	struct attempt_row row = { .cost = COST_UNKNOWN };
 
@@ -200,9 +218,9 @@ static bool apply_open(struct batch *b, struct ledger *l)
 		struct open_entry *e = open_table_find(&b->open, b->opened[i]);
 
 		if (!e || e->in_ledger ||
-		    !read_into(RECORD_OPEN, str_of(e->bytes, e->len), &row))
+		    !read_into(t, RECORD_OPEN, str_of(e->bytes, e->len), &row))
 			continue;
-		if (!ledger_put(l, &row, NULL))
+		if (!ledger_put(t->ledger, &row, NULL))
 			return false;
 	}
 	return true;
@@ -246,7 +264,8 @@ static bool apply_pins(struct batch *b, struct ledger *l)
 
 static bool apply_all(struct batch *b, struct ledger *l, struct access_log *log)
 {
-	struct target t = { .ledger = l,
+	struct target t = { .batch = b,
+		            .ledger = l,
 		            .log = log,
 		            .is_careful = b->is_replay || b->is_retry };
 
@@ -256,7 +275,7 @@ static bool apply_all(struct batch *b, struct ledger *l, struct access_log *log)
 		if (!apply_row(&t))
 			return false;
 	}
-	return apply_open(b, l) && apply_pins(b, l);
+	return apply_open(b, &t) && apply_pins(b, l);
 }
 
 static void empty(struct batch *b)

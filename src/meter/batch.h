@@ -19,6 +19,7 @@ struct batch_row {
 	bool open_is_owned; /* on the heap */
 	bool in_ledger;     /* as an open row */
 	bool is_logged;     /* its line is in the access log, and must not come again */
+	bool is_told;       /* the same of on_row */
 };
 
 struct batch {
@@ -33,6 +34,10 @@ struct batch {
 	/* Some rows may be in the ledger already: set by the owner while it replays, and
 	 * after a failure until the batch is through. */
 	bool is_replay, is_retry;
+	/* Told of each row that is settled, once; not while replaying. NULL: nobody is.
+	 */
+	void (*on_row)(void *arg, const struct attempt_row *row);
+	void *on_row_arg;
 };
 
 /* Reads until the journal has no more (true) or the batch is full. */

@@ -10,23 +10,25 @@
 #include "base/assert.h"
 #include <limits.h>
 
-enum { VERSION = 1, TEXT_MOST = 512, TEXT_SHORT = 36, OPEN_TEXTS = 5, CLOSE_TEXTS = 6 };
+enum { VERSION = 1, TEXT_MOST = 512, TEXT_SHORT = 36, OPEN_TEXTS = 8, CLOSE_TEXTS = 6 };
 
 struct open_part {
 	uint8_t version;
 	uint8_t stream;
 	uint16_t lengths[OPEN_TEXTS];
+	uint16_t spare;
 	uint32_t number;
-	uint64_t id, exchange, key;
+	uint64_t id, exchange, key, team;
 	int64_t began_wall;
 	uint64_t request_bytes;
+	int64_t reserved;
 };
 
 struct close_part {
 	uint8_t version;
 	uint8_t usage_kind;
 	uint8_t closes;
-	uint8_t spare;
+	uint8_t has_price; /* a struct price follows, before the texts */
 	uint16_t lengths[CLOSE_TEXTS];
 	uint64_t id;
 	int64_t total, exchange_total;
@@ -39,15 +41,19 @@ struct close_part {
 	uint32_t connect, first_byte, first_token, overhead;
 	uint32_t attempts;
 	int32_t status, client_status;
+	uint32_t images, flags;
 };
 
 /* No padding: what is not written would be some other memory's bytes. */
-_Static_assert(sizeof(struct open_part) == 56, "layout of version 1");
-_Static_assert(sizeof(struct close_part) == 128, "layout of version 1");
-_Static_assert(sizeof(struct close_part) + JOURNAL_OVERHEAD + 3 * TEXT_SHORT <=
+_Static_assert(sizeof(struct open_part) == 80, "layout of version 1");
+_Static_assert(sizeof(struct close_part) == 136, "layout of version 1");
+_Static_assert(sizeof(struct price) == 24 + 8 * PRICE_CLASSES, "layout of version 1");
+_Static_assert(sizeof(struct close_part) + sizeof(struct price) + JOURNAL_OVERHEAD +
+                               3 * TEXT_SHORT <=
                        JOURNAL_PROMISE,
                "a shortened CLOSE fits into what was promised");
 _Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
+                               sizeof(struct price) +
                                (OPEN_TEXTS + CLOSE_TEXTS) * TEXT_MOST <=
                        JOURNAL_RECORD_MOST,
                "the longest record");
@@ -55,7 +61,7 @@ _Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
 /* ---- writing ---- */
 
 struct pieces {
-	struct iovec iov[2 + OPEN_TEXTS + CLOSE_TEXTS];
+	struct iovec iov[3 + OPEN_TEXTS + CLOSE_TEXTS];
 	int count;
 };
 
@@ -94,7 +100,8 @@ static void add_open(struct pieces *p, struct open_part *to,
                      const struct attempt_row *row)
 {
 	const str texts[OPEN_TEXTS] = { row->operation, row->asked, row->route,
-		                        row->provider, row->model };
+		                        row->provider,  row->model, row->user,
+		                        row->tags,      row->trial };
 
 	*to = (struct open_part){
 		.version = VERSION,
@@ -103,8 +110,10 @@ static void add_open(struct pieces *p, struct open_part *to,
 		.id = row->id,
 		.exchange = row->exchange,
 		.key = row->key,
+		.team = row->team,
 		.began_wall = row->began_wall,
 		.request_bytes = row->request_bytes,
+		.reserved = row->reserved,
 	};
 	add(p, to, sizeof(*to));
 	add_texts(p, to->lengths, texts, OPEN_TEXTS, TEXT_MOST);
@@ -125,6 +134,7 @@ static void add_close(struct pieces *p, struct close_part *to,
 		.version = VERSION,
 		.usage_kind = (uint8_t)row->usage_kind,
 		.closes = row->closes,
+		.has_price = row->price != NULL,
 		.id = row->id,
 		.total = row->total,
 		.exchange_total = row->exchange_total,
@@ -146,8 +156,12 @@ static void add_close(struct pieces *p, struct close_part *to,
 		.attempts = row->attempts,
 		.status = row->status,
 		.client_status = row->client_status,
+		.images = at_most_u32(usage->images),
+		.flags = row->flags,
 	};
 	add(p, to, sizeof(*to));
+	if (row->price)
+		add(p, row->price, sizeof(*row->price));
 	add_texts(p, to->lengths, texts, CLOSE_TEXTS, shorten ? TEXT_SHORT : TEXT_MOST);
 }
 
@@ -203,7 +217,8 @@ static bool take_texts(str *rest, const uint16_t *lengths, str *const *to, int c
 static bool read_open(str *rest, struct attempt_row *row)
 {
 	str *const texts[OPEN_TEXTS] = { &row->operation, &row->asked, &row->route,
-		                         &row->provider, &row->model };
+		                         &row->provider,  &row->model, &row->user,
+		                         &row->tags,      &row->trial };
 	struct open_part from;
 
 	if (!take_part(rest, &from, sizeof(from)))
@@ -212,9 +227,11 @@ static bool read_open(str *rest, struct attempt_row *row)
 	row->exchange = from.exchange;
 	row->number = from.number;
 	row->key = from.key;
+	row->team = from.team;
 	row->began_wall = from.began_wall;
 	row->stream = from.stream != 0;
 	row->request_bytes = from.request_bytes;
+	row->reserved = from.reserved;
 	row->state = ROW_OPEN;
 	return take_texts(rest, from.lengths, texts, OPEN_TEXTS);
 }
@@ -234,11 +251,24 @@ static void read_usage(const struct close_part *from, struct attempt_row *row)
 		.audio_output = from->audio_output,
 		.cache_write_1h = from->cache_write_1h,
 		.searches = from->searches,
+		.images = from->images,
 	};
 	row->cost = from->cost;
 }
 
-static bool read_close(str *rest, struct attempt_row *row)
+/* Whatever the figures are, the texts behind them must be found. */
+static bool take_price(str *rest, struct attempt_row *row, struct price *room)
+{
+	str bytes = str_take(rest, sizeof(*room));
+
+	if (bytes.len < sizeof(*room))
+		return false;
+	memcpy(room, bytes.ptr, sizeof(*room));
+	row->price = room;
+	return true;
+}
+
+static bool read_close(str *rest, struct attempt_row *row, struct price *price_room)
 {
 	str *const texts[CLOSE_TEXTS] = { &row->fault,  &row->detail,
 		                          &row->finish, &row->answered_model,
@@ -261,10 +291,15 @@ static bool read_close(str *rest, struct attempt_row *row)
 	row->exchange_total = from.exchange_total;
 	row->overhead = from.overhead;
 	row->attempts = from.attempts;
+	row->flags = from.flags;
+	row->price = NULL;
+	if (from.has_price && !take_price(rest, row, price_room))
+		return false;
 	return take_texts(rest, from.lengths, texts, CLOSE_TEXTS);
 }
 
-bool record_read(const struct journal_record *record, struct attempt_row *ret)
+bool record_read(const struct journal_record *record, struct attempt_row *ret,
+                 struct price *ret_price)
 {
 	str rest = record->payload;
 	bool ok = false;
@@ -274,10 +309,10 @@ bool record_read(const struct journal_record *record, struct attempt_row *ret)
 		ok = read_open(&rest, ret);
 		break;
 	case RECORD_CLOSE:
-		ok = read_close(&rest, ret);
+		ok = read_close(&rest, ret, ret_price);
 		break;
 	case RECORD_WHOLE:
-		ok = read_open(&rest, ret) && read_close(&rest, ret);
+		ok = read_open(&rest, ret) && read_close(&rest, ret, ret_price);
 		break;
 	default:
 		break;

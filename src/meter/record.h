@@ -24,7 +24,9 @@ enum record_kind {
 must_check bool record_write(struct journal *j, enum record_kind kind,
                              const struct attempt_row *row);
 /* Fills the part of *ret that the kind carries (state too: open, or done); texts point
- * into the payload. False: not a record of this version, and *ret is half filled. */
-must_check bool record_read(const struct journal_record *record, struct attempt_row *ret);
+ * into the payload, its price to *ret_price. False: not a record of this version, and
+ * *ret is half filled. */
+must_check bool record_read(const struct journal_record *record, struct attempt_row *ret,
+                            struct price *ret_price);
 /* The attempt's id, read without the rest; 0: not a record of this version. */
 uint64_t record_id(const struct journal_record *record);

@@ -1,7 +1,7 @@
 /* recorder.c - the thread around the intake, and the calls to it.
  *
  * It sleeps until it is nudged, asked, or 100 ms are over; then the intake has a turn.
- * Calls (a flush, a key) are answered after a turn that began when they were there
+ * Calls (a flush, a tenant) are answered after a turn that began when they were there
  * already. */
 #include "meter/recorder.h"
 
@@ -17,18 +17,17 @@
 
 #define POLL_EVERY (100 * USEC_MS)
 
-enum call_kind { CALL_FLUSH, CALL_KEY_PUT, CALL_KEY_REVOKE, CALL_WRITE, CALL_REOPEN_LOG };
+enum call_kind { CALL_FLUSH, CALL_TENANT_PUT, CALL_WRITE, CALL_REOPEN_LOG };
 
 /* On the caller's stack, who waits until it is done. */
 struct call {
 	enum call_kind kind;
-	const struct key_row *key;
-	uint64_t id;
-	usec wall;
 	recorder_write_fn *write;
 	void *arg;
+	const struct tenant_row *tenant;
+	const struct key_secret *secret;
 	struct buf *why;
-	bool ok, found;
+	bool ok, is_put;
 	bool done;
 	struct call *next;
 };
@@ -57,14 +56,12 @@ static void wake(void *arg)
 
 /* ---- calls ---- */
 
-static bool write_key(struct recorder *r, struct call *c)
+static bool write_tenant(struct recorder *r, struct call *c)
 {
-	bool ok = c->kind == CALL_KEY_PUT
-	                  ? ledger_key_put(r->in.ledger, c->key)
-	                  : ledger_key_revoke(r->in.ledger, c->id, c->wall, &c->found);
+	bool ok = ledger_tenant_put(r->in.ledger, c->tenant, c->secret, &c->is_put);
 
 	if (!ok)
-		buf_addf(c->why, "the key could not be written: %s",
+		buf_addf(c->why, "the change could not be written: %s",
 		         ledger_error(r->in.ledger, NULL));
 	return ok;
 }
@@ -89,9 +86,8 @@ static void answer(struct recorder *r, struct call *c)
 	switch (c->kind) {
 	case CALL_FLUSH:
 		break;
-	case CALL_KEY_PUT:
-	case CALL_KEY_REVOKE:
-		c->ok = write_key(r, c);
+	case CALL_TENANT_PUT:
+		c->ok = write_tenant(r, c);
 		break;
 	case CALL_WRITE:
 		c->ok = write_other(r, c);
@@ -152,22 +148,16 @@ void recorder_flush(struct recorder *r)
 	ask(r, &c);
 }
 
-bool recorder_key_put(struct recorder *r, const struct key_row *key, struct buf *why)
+bool recorder_tenant_put(struct recorder *r, const struct tenant_row *row,
+                         const struct key_secret *secret, bool *ret_done, struct buf *why)
 {
-	struct call c = { .kind = CALL_KEY_PUT, .key = key, .why = why };
-
-	ask(r, &c);
-	return c.ok;
-}
-
-bool recorder_key_revoke(struct recorder *r, uint64_t id, usec wall, bool *ret_found,
-                         struct buf *why)
-{
-	struct call c = { .kind = CALL_KEY_REVOKE, .id = id, .wall = wall, .why = why };
+	struct call c = {
+		.kind = CALL_TENANT_PUT, .tenant = row, .secret = secret, .why = why
+	};
 
 	ask(r, &c);
 	if (c.ok)
-		*ret_found = c.found;
+		*ret_done = c.is_put;
 	return c.ok;
 }
 
@@ -274,6 +264,8 @@ struct recorder *recorder_new(const struct recorder_options *options, struct buf
 	r->in.nudge_arg = r;
 	r->in.say = options->say;
 	r->in.odd = options->odd;
+	r->in.batch.on_row = options->on_row;
+	r->in.batch.on_row_arg = options->on_row_arg;
 	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->answered, NULL);

@@ -4,7 +4,7 @@
  * CLOSE to OPEN, writes rows and lines in batches, commits durably, retires segments and
  * prepares new ones.  An attempt still open at the end of a batch gets an open row, so
  * that its segment can go and a power cut cannot lose it.  It owns the ledger's only
- * writer: changes of keys come as calls that wait for it. */
+ * writer: changes of tenants come as calls that wait for it. */
 #pragma once
 #include "base/buf.h"
 #include "meter/record.h"
@@ -24,6 +24,10 @@ struct recorder_options {
 	/* Told of trouble and of its end, once each, on the recorder's thread (and by
 	 * recorder_new); may be NULL. */
 	void (*say)(const char *text);
+	/* Given every row that is settled, once, as it is written to the ledger; not what
+	 * an earlier process left. On the recorder's thread; may be NULL. */
+	void (*on_row)(void *arg, const struct attempt_row *row);
+	void *on_row_arg;
 };
 
 /* Replays what an earlier process left, marks its open attempts unknown, and starts the
@@ -37,10 +41,10 @@ struct journal *recorder_journal(struct recorder *r, unsigned worker);
 /* Wait until everything committed so far is in the ledger, and in the access log (or the
  * recorder has tried and could not); from any other thread. */
 void recorder_flush(struct recorder *r);
-/* Key changes, written by the recorder's thread; the caller waits. False: *why. */
-bool recorder_key_put(struct recorder *r, const struct key_row *key, struct buf *why);
-bool recorder_key_revoke(struct recorder *r, uint64_t id, usec wall, bool *ret_found,
-                         struct buf *why);
+/* ledger_tenant_put by the recorder's thread; the caller waits. False: *why. */
+must_check bool recorder_tenant_put(struct recorder *r, const struct tenant_row *row,
+                                    const struct key_secret *secret, bool *ret_done,
+                                    struct buf *why);
 /* A change of anything else in the ledger: `write` runs on the recorder's thread inside a
  * transaction of its own, which is committed when it returns true and undone when it does
  * not; the caller waits.  False: nothing was changed, and *why has what `write` said, or

@@ -56,9 +56,9 @@ void board_clear(struct board *b)
 	memset(b->places, 0, sizeof(b->places));
 }
 
-uint64_t board_mark(const struct board *b, str secret)
+uint64_t board_mark(const struct board *b, const struct secret *secret)
 {
-	return secret.len ? mix_text(~b->seed, secret) : 0;
+	return secret_is_set(secret) ? mix_text(~b->seed, secret_reveal(secret)) : 0;
 }
 
 uint64_t board_hash(const struct board *b, uint64_t seed, str text)

@@ -83,7 +83,7 @@ static usec reset_of(str value, usec wall_now)
 static enum headroom_kind kind_of(str what)
 {
 	for (; what.len; what = str_from(what, 1))
-		if (str_starts_nocase(what, STR("token")))
+		if ((what.ptr[0] | 0x20) == 't' && str_starts_nocase(what, STR("token")))
 			return HEADROOM_TOKENS;
 	return HEADROOM_REQUESTS;
 }
@@ -120,8 +120,12 @@ static void take(struct headroom *ret, const struct seen *w, usec wall_now)
 bool headroom_read(const struct http_response *res, usec wall_now,
                    struct headroom ret[HEADROOM_KINDS])
 {
+	const uint64_t telling = http_name_bit(HTTP_NAME_X_RATELIMIT_) |
+	                         http_name_bit(HTTP_NAME_ANTHROPIC_);
 	struct seen_all all;
 
+	if (!http_may_have(res->names, telling))
+		return false;
 	all.count = 0; /* and no more: this is asked of every answer */
 	for (unsigned i = 0; i < res->count; i++) {
 		const struct http_field *f = &res->fields[i];

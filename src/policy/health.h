@@ -25,6 +25,7 @@
 #pragma once
 #include "base/fault.h"
 #include "base/usec.h"
+#include "base/secret.h"
 #include "config/config.h"
 #include "http/head.h"
 #include "policy/histogram.h"
@@ -45,7 +46,7 @@ void board_free(struct board **b);
 void board_clear(struct board *b);
 
 /* The fingerprint of a key, for a name of its cell; it says nothing about the key. */
-uint64_t board_mark(const struct board *b, str secret);
+uint64_t board_mark(const struct board *b, const struct secret *secret);
 /* Scatters text for a hint that goes no further than this board. */
 uint64_t board_hash(const struct board *b, uint64_t seed, str text);
 /* The cells of a target.  create false: those of model and target only if they are there

@@ -1,3 +1,7 @@
+/* keyring.c - see keyring.h.
+ *
+ * The words of a secret change in a rotation while others read them: they are atomics
+ * under a sequence number, odd while they are being written. */
 #include "policy/keyring.h"
 
 #include "base/assert.h"
@@ -7,21 +11,29 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-enum { SLOTS = KEYRING_MOST * 2, NAME_MOST = 46 };
+enum { SLOTS = KEYRING_MOST * 2, NAME_MOST = 40, WORDS = 4 };
 
-/* 96 bytes; published by storing id last. */
+/* Published by storing id last. */
 struct entry {
-	_Atomic uint64_t id; /* 0: free */
-	_Atomic bool active;
+	_Atomic uint64_t id;  /* 0: free */
+	struct entry *parent; /* NULL: an organisation */
+	_Atomic bool revoked;
+	bool is_key;
 	uint8_t name_len;
-	uint8_t mac[32];
+	_Atomic unsigned sequence; /* of the next three */
+	_Atomic uint64_t mac[WORDS], previous[WORDS];
+	_Atomic usec previous_until; /* wall; 0: there is no previous */
+	_Atomic usec expires;        /* wall; 0: never */
+	_Atomic usec used;           /* wall; 0: not yet */
 	char name[NAME_MOST];
 };
 
 struct keyring {
 	pthread_mutex_t writing;
-	_Atomic unsigned count;
-	struct entry *slots; /* mapped: pages that hold no key cost nothing */
+	_Atomic unsigned count, keys;
+	struct entry *slots;  /* mapped: pages that hold no entry cost nothing */
+	struct entry orphans; /* the parent of who has none: revoked */
+	struct entry nobody;  /* who is compared in place of an unknown one */
 };
 
 struct keyring *keyring_new(void)
@@ -31,6 +43,7 @@ struct keyring *keyring_new(void)
 	k->slots = mmap(NULL, SLOTS * sizeof(struct entry), PROT_READ | PROT_WRITE,
 	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert(k->slots != MAP_FAILED);
+	atomic_store(&k->orphans.revoked, true);
 	pthread_mutex_init(&k->writing, NULL);
 	return k;
 }
@@ -55,76 +68,166 @@ static struct entry *place_of(const struct keyring *k, uint64_t id)
 		uint64_t there =
 		        atomic_load_explicit(&k->slots[at].id, memory_order_acquire);
 
-		if (there == id || there == 0)
+		/* Both at once, also for a compiler that would rather ask one after the
+		 * other: who is known must not be found sooner. */
+		unsigned is_here = (there == id) | (there == 0);
+
+		__asm__("" : "+r"(is_here));
+		if (is_here)
 			return &k->slots[at];
 		at = (at + 1) % SLOTS;
 	}
 }
 
-bool keyring_put(struct keyring *k, const struct key_row *key)
+static struct entry *find(const struct keyring *k, uint64_t id)
 {
-	str name = str_first(key->name, NAME_MOST);
+	struct entry *e = place_of(k, id);
+
+	return id != 0 && atomic_load_explicit(&e->id, memory_order_acquire) == id ? e
+	                                                                           : NULL;
+}
+
+/* ---- changing ---- */
+
+static void store_mac(_Atomic uint64_t to[WORDS], const uint8_t mac[32])
+{
+	for (int i = 0; i < WORDS; i++) {
+		uint64_t word;
+
+		memcpy(&word, mac + 8 * i, sizeof(word));
+		atomic_store_explicit(&to[i], word, memory_order_release);
+	}
+}
+
+static void change(struct entry *e, const struct tenant_row *row,
+                   const struct key_secret *secret)
+{
+	atomic_store(&e->revoked, row->revoked_wall != 0);
+	atomic_store(&e->expires, row->expires_wall);
+	if (!secret)
+		return;
+	atomic_fetch_add(&e->sequence, 1);
+	store_mac(e->mac, secret->mac);
+	store_mac(e->previous, secret->previous);
+	atomic_store_explicit(&e->previous_until, secret->previous_until,
+	                      memory_order_release);
+	atomic_fetch_add(&e->sequence, 1);
+}
+
+static void add(struct keyring *k, struct entry *e, const struct tenant_row *row,
+                const struct key_secret *secret)
+{
+	str name = str_first(row->name, NAME_MOST);
+	struct entry *parent = find(k, row->parent);
+
+	if (row->kind != TENANT_ORGANISATION)
+		e->parent = parent ? parent : &k->orphans;
+	e->is_key = secret != NULL;
+	e->name_len = (uint8_t)name.len;
+	if (name.len)
+		memcpy(e->name, name.ptr, name.len);
+	change(e, row, secret);
+	atomic_store_explicit(&e->id, row->id, memory_order_release);
+	k->count++;
+	k->keys += e->is_key;
+}
+
+bool keyring_put(struct keyring *k, const struct tenant_row *row,
+                 const struct key_secret *secret)
+{
 	bool fits = true;
 
-	assert(key->id != 0);
+	assert(row->id != 0);
 	pthread_mutex_lock(&k->writing);
-	struct entry *e = place_of(k, key->id);
-	if (atomic_load(&e->id) == 0) {
-		fits = k->count < KEYRING_MOST;
-		if (fits) {
-			memcpy(e->mac, key->mac, sizeof(e->mac));
-			if (name.len)
-				memcpy(e->name, name.ptr, name.len);
-			e->name_len = (uint8_t)name.len;
-			atomic_store(&e->active, key->revoked_wall == 0);
-			atomic_store_explicit(&e->id, key->id, memory_order_release);
-			k->count++;
-		}
-	} else if (key->revoked_wall) {
-		atomic_store(&e->active, false);
-	}
+	struct entry *e = place_of(k, row->id);
+	if (atomic_load(&e->id) != 0)
+		change(e, row, secret);
+	else if ((fits = k->count < KEYRING_MOST))
+		add(k, e, row, secret);
 	pthread_mutex_unlock(&k->writing);
 	return fits;
 }
 
-void keyring_revoke(struct keyring *k, uint64_t id)
-{
-	struct entry *e = place_of(k, id);
-
-	if (atomic_load(&e->id) == id)
-		atomic_store(&e->active, false);
-}
-
 unsigned keyring_count(const struct keyring *k)
 {
-	return atomic_load(&k->count);
+	return atomic_load(&k->keys);
 }
 
-bool keyring_check(const struct keyring *k, uint64_t id, const uint8_t mac[32])
+/* ---- looking ---- */
+
+static uint64_t differ(const _Atomic uint64_t a[WORDS], const uint64_t b[WORDS])
 {
+	uint64_t bits = 0;
+
+	for (int i = 0; i < WORDS; i++)
+		bits |= atomic_load_explicit(&a[i], memory_order_acquire) ^ b[i];
+	return bits;
+}
+
+/* Without a branch on what the bytes are. */
+static bool is_secret_of(const struct entry *e, const uint8_t mac[32], usec wall)
+{
+	uint64_t now, before, words[WORDS];
+	unsigned sequence;
+	usec until;
+
+	memcpy(words, mac, sizeof(words));
+	do {
+		sequence = atomic_load_explicit(&e->sequence, memory_order_acquire);
+		now = differ(e->mac, words);
+		before = differ(e->previous, words);
+		until = atomic_load_explicit(&e->previous_until, memory_order_acquire);
+	} while (unlikely(
+	        sequence & 1 ||
+	        sequence != atomic_load_explicit(&e->sequence, memory_order_relaxed)));
+	return (now == 0) | ((before == 0) & (wall < until));
+}
+
+static bool may_be_used(const struct entry *e, usec wall)
+{
+	for (; e; e = e->parent) {
+		usec expires = atomic_load_explicit(&e->expires, memory_order_relaxed);
+
+		if (atomic_load_explicit(&e->revoked, memory_order_relaxed) ||
+		    (expires && expires <= wall))
+			return false;
+	}
+	return true;
+}
+
+/* Once a second: the line it stands on is everybody's. */
+static void note_use(struct entry *e, usec wall)
+{
+	if (wall - atomic_load_explicit(&e->used, memory_order_relaxed) >= USEC_SEC)
+		atomic_store_explicit(&e->used, wall, memory_order_relaxed);
+}
+
+bool keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], usec wall)
+{
+	struct entry *e = place_of(k, id);
+	bool is_known =
+	        (atomic_load_explicit(&e->id, memory_order_acquire) == id) & (id != 0);
 	/* For an unknown key the comparison is made all the same. A free entry's mac is
 	 * not looked at: it may be on its way in. */
-	static const uint8_t nobody[32];
-	const struct entry *e = place_of(k, id);
-	bool known = atomic_load(&e->id) == id && id != 0;
-	bool same = str_eq_secret(str_of((const char *)(known ? e->mac : nobody), 32),
-	                          str_of((const char *)mac, 32));
+	const struct entry *const either[] = { &k->nobody, e };
+	bool is_same = is_secret_of(either[is_known], mac, wall);
 
-	return same & known & atomic_load(&e->active);
+	if (!(is_same & is_known) || !e->is_key || !may_be_used(e, wall))
+		return false;
+	note_use(e, wall);
+	return true;
 }
 
-bool keyring_is_active(const struct keyring *k, uint64_t id)
+usec keyring_used(const struct keyring *k, uint64_t id)
 {
-	const struct entry *e = place_of(k, id);
+	const struct entry *e = find(k, id);
 
-	return id != 0 && atomic_load(&e->id) == id && atomic_load(&e->active);
+	return e ? atomic_load_explicit(&e->used, memory_order_relaxed) : 0;
 }
 
 str keyring_name(const struct keyring *k, uint64_t id)
 {
-	const struct entry *e = place_of(k, id);
+	const struct entry *e = find(k, id);
 
-	if (id == 0 || atomic_load(&e->id) != id)
-		return STR_NONE;
-	return str_of(e->name, e->name_len);
+	return e ? str_of(e->name, e->name_len) : STR_NONE;
 }

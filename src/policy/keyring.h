@@ -1,30 +1,34 @@
-/* keyring.h - the virtual keys, as all workers see them at the same moment.
+/* keyring.h - the virtual keys and whom they belong to, as all workers see them at the
+ * same moment.
  *
- * An insert-only table of fixed capacity, shared by all threads: adding and revoking are
+ * An insert-only table of fixed capacity, shared by all threads: adding and changing are
  * rare and take turns under a lock, looking up is lock-free.  An entry never moves and
- * never goes, so a revoked key stops with the next request. */
+ * never goes, so what is revoked stops with the next request: a key, or a team with all
+ * its keys. */
 #pragma once
 #include "base/str.h"
-#include "store/ledger.h"
+#include "store/tenant_row.h"
 
-enum { KEYRING_MOST = 65536 };
+enum { KEYRING_MOST = 65536 }; /* nodes of any kind */
 
 struct keyring;
 
 struct keyring *keyring_new(void);
 void keyring_free(struct keyring **k);
 
-/* False: full. An id that is there already is only updated (revoked or not). */
-must_check bool keyring_put(struct keyring *k, const struct key_row *key);
-void keyring_revoke(struct keyring *k, uint64_t id);
+/* Adds a node, or takes over what has changed: whether it is revoked, when it expires,
+ * its secret (NULL: it has none, or keeps what it has).  Parents come before their
+ * children; a child of nobody who is known is good for nothing.  False: full. */
+must_check bool keyring_put(struct keyring *k, const struct tenant_row *row,
+                            const struct key_secret *secret);
+/* Keys there are, also revoked ones. */
 unsigned keyring_count(const struct keyring *k);
 
-/* Is `mac` that of the active key `id`?  Takes the same time for a wrong key and for an
- * unknown one. */
-bool keyring_check(const struct keyring *k, uint64_t id, const uint8_t mac[32]);
-/* Is there a key of that id, and is it not revoked?  For one whose mac was checked
- * before.
- */
-bool keyring_is_active(const struct keyring *k, uint64_t id);
-/* The key's name, or empty; good for ever. */
+/* Is `mac` that of the key `id`, its present one or, in its grace, the one before; and
+ * may it, and may all above it, be used at that time?  Takes the same steps for a wrong
+ * key and for an unknown one. */
+bool keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], usec wall);
+/* When it was last good, to the second, as far as this process knows; 0: not yet. */
+usec keyring_used(const struct keyring *k, uint64_t id);
+/* The node's name, or empty; good for ever. */
 str keyring_name(const struct keyring *k, uint64_t id);

@@ -1,5 +1,6 @@
 #include "policy/resolve.h"
 
+#include "config/pricing.h"
 #include "policy/found.h"
 
 static fault_t one_target(const struct config *c, const struct target *t, unsigned count,
@@ -18,10 +19,11 @@ static fault_t one_target(const struct config *c, const struct target *t, unsign
 }
 
 static void fill_target(const struct config *c, struct target *t,
-                        const struct provider *p, str model)
+                        const struct provider *p, str model, struct arena *keep)
 {
 	*t = (struct target){ .provider = p, .model = model, .weight = 1 };
 	t->is_known = catalog_find_model(c->catalog, p->name, model, &t->facts);
+	pricing_fill(c, t, keep);
 }
 
 /* Is `name` written as provider, separator, model? */
@@ -65,7 +67,7 @@ static unsigned find_bare(const struct config *c, str id, struct arena *keep,
 				continue;
 			if (!list)
 				list = arena_array(keep, struct target, TARGETS_MOST);
-			fill_target(c, &list[count++], p, id);
+			fill_target(c, &list[count++], p, id, keep);
 		}
 	}
 	*ret = list;
@@ -106,7 +108,7 @@ fault_t resolve_model(const struct config *c, str name, struct arena *keep,
 		return FAULT_NO_TARGET;
 	if (p) {
 		targets = arena_new(keep, struct target);
-		fill_target(c, targets, p, model);
+		fill_target(c, targets, p, model, keep);
 		if (p->is_mock && !targets->is_known)
 			return FAULT_NO_SUCH_MODEL; /* we know all it has */
 		return one_target(c, targets, 1, ret);

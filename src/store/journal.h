@@ -24,7 +24,7 @@
 
 enum { JOURNAL_SEGMENT = 1024 * 1024, JOURNAL_RECORD_MOST = 8 * 1024 };
 /* Room that one promise keeps free, commit word and kind included. */
-enum { JOURNAL_PROMISE = 256, JOURNAL_OVERHEAD = 12 };
+enum { JOURNAL_PROMISE = 384, JOURNAL_OVERHEAD = 12 };
 
 struct journal;
 

@@ -1,8 +1,9 @@
 /* ledger.c - the connection: opening, migrating, transactions, checkpoints.
  *
  * The writer never checkpoints inside a commit (wal_autocheckpoint is 0): the recorder
- * chooses the moment.  A commit is an fsync of the WAL, nothing more.  What rows and keys
- * look like is left to ledger_attempts.c and ledger_keys.c, SQL to ledger_schema.c. */
+ * chooses the moment.  A commit is an fsync of the WAL, nothing more.  What rows and
+ * tenants look like is left to ledger_attempts.c and ledger_tenants.c, SQL to
+ * ledger_schema.c. */
 #include "store/ledger_private.h"
 
 #include "base/assert.h"
@@ -65,6 +66,13 @@ str ledger_str(sqlite3_stmt *st, int column)
 	const char *text = (const char *)sqlite3_column_text(st, column);
 
 	return str_of(text, text ? (size_t)sqlite3_column_bytes(st, column) : 0);
+}
+
+picousd ledger_price(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_NULL
+	               ? PRICE_UNKNOWN
+	               : sqlite3_column_int64(st, column);
 }
 
 /* ---- opening ---- */

@@ -1,4 +1,4 @@
-/* ledger.h - the database: attempts and keys, in SQLite ($data/ledger.db, WAL).
+/* ledger.h - the database: attempts and tenants, in SQLite ($data/ledger.db, WAL).
  *
  * One writer connection, owned by the recorder, which is also the only checkpointer (that
  * avoids the WAL-reset fault of SQLite < 3.51.3).  Readers are read-only connections with
@@ -16,6 +16,7 @@
 #include "store/odd_row.h"
 #include "store/pin_row.h"
 #include "store/row.h"
+#include "store/tenant_row.h"
 
 struct ledger;
 
@@ -68,23 +69,28 @@ bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *ar
 /* All rows of one exchange, by id, which is by number. */
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg);
 
-/* ---- keys ---- */
+/* ---- organisations, teams, keys, and users with limits of their own ---- */
 
-struct key_row {
-	uint64_t id; /* random, 48 bits; as text 12 hex digits */
-	str name;
-	uint8_t mac[32]; /* HMAC-SHA-256 of the whole key text, with the server's pepper
-	                  */
-	usec created_wall;
-	usec revoked_wall; /* 0: active */
-};
-
-/* A new key; an id that exists already is a failure. */
-must_check bool ledger_key_put(struct ledger *l, const struct key_row *key);
-must_check bool ledger_key_revoke(struct ledger *l, uint64_t id, usec wall,
-                                  bool *ret_found);
-typedef bool ledger_key_fn(void *arg, const struct key_row *key);
-bool ledger_keys(struct ledger *l, ledger_key_fn *each, void *arg);
+/* Writes a node: a new one (serial 1), or the next state of one that is there, whose
+ * serial it takes further by one.  Nothing is written, and *ret_done is false, when an id
+ * is to be new and is not, or somebody else's change came between.  `secret` belongs to
+ * keys alone; NULL: a key keeps what it has.  Two active organisations, teams of one
+ * organisation, or users of one parent with the same name are a failure. */
+must_check bool ledger_tenant_put(struct ledger *l, const struct tenant_row *row,
+                                  const struct key_secret *secret, bool *ret_done);
+/* One node on loan until the next call; the secret is NULL but for keys. */
+typedef bool ledger_tenant_fn(void *arg, const struct tenant_row *row,
+                              const struct key_secret *secret);
+/* All of them, parents before their children; of one kind the oldest first. */
+bool ledger_tenants(struct ledger *l, ledger_tenant_fn *each, void *arg);
+/* Those of a kind behind (created, id), at most `most`. */
+bool ledger_tenants_of(struct ledger *l, enum tenant_kind kind, usec created, uint64_t id,
+                       unsigned most, ledger_tenant_fn *each, void *arg);
+/* The one of that id, if there is one: calls `each` once or not at all. */
+bool ledger_tenant(struct ledger *l, uint64_t id, ledger_tenant_fn *each, void *arg);
+/* The nodes of that kind and name, active ones first. */
+bool ledger_tenants_named(struct ledger *l, enum tenant_kind kind, str name,
+                          ledger_tenant_fn *each, void *arg);
 
 /* ---- pins ---- */
 

@@ -22,6 +22,8 @@ enum {
 	AT_BEGAN,
 	AT_REQUEST,
 	AT_REQUEST_BYTES,
+	AT_SUBJECT,
+	AT_RESERVED,
 	OPEN_VALUES,
 	AT_OUTCOME = OPEN_VALUES,
 	AT_CALLER,
@@ -40,7 +42,9 @@ enum {
 	AT_AUDIO_OUTPUT,
 	AT_CACHE_WRITE_1H,
 	AT_SEARCHES,
+	AT_IMAGES,
 	AT_COST,
+	AT_PRICE,
 	AT_EXCHANGE_TOTAL,
 	AT_OVERHEAD,
 	AT_ATTEMPTS,
@@ -50,7 +54,7 @@ _Static_assert((int)VALUES == (int)LEDGER_ROW_VALUES, "as many as the statements
 
 static void set_null(struct row_values *v, int at, bool is_null)
 {
-	v->nulls |= (uint32_t)is_null << at;
+	v->nulls |= (uint64_t)is_null << at;
 }
 
 /* For what is zero in nearly every row, and then reads as zero all the same. */
@@ -72,6 +76,11 @@ static bool take_open(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_BEGAN] = row->began_wall;
 	set_null(v, AT_BEGAN, row->began_wall == (usec)(row->id >> 8));
 	v->number[AT_REQUEST_BYTES] = (int64_t)row->request_bytes;
+	set_unless_zero(v, AT_RESERVED, row->reserved);
+	bool is_anybodys = row->user.len == 0 && row->tags.len == 0;
+	set_null(v, AT_SUBJECT, is_anybodys);
+	if (!is_anybodys && !label_get(l, LABEL_SUBJECT, row, &v->number[AT_SUBJECT]))
+		return false;
 	return label_get(l, LABEL_REQUEST, row, &v->number[AT_REQUEST]);
 }
 
@@ -96,12 +105,15 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	set_unless_zero(v, AT_AUDIO_OUTPUT, (int64_t)usage->audio_output);
 	set_unless_zero(v, AT_CACHE_WRITE_1H, (int64_t)usage->cache_write_1h);
 	set_unless_zero(v, AT_SEARCHES, (int64_t)usage->searches);
+	set_unless_zero(v, AT_IMAGES, (int64_t)usage->images);
 	v->number[AT_COST] = row->cost;
 	set_null(v, AT_COST, row->cost == COST_UNKNOWN);
 	v->number[AT_EXCHANGE_TOTAL] = row->exchange_total;
 	v->number[AT_OVERHEAD] = row->overhead;
 	v->number[AT_ATTEMPTS] = row->attempts;
+	set_null(v, AT_PRICE, !row->price);
 	return label_get(l, LABEL_OUTCOME, row, &v->number[AT_OUTCOME]) &&
+	       (!row->price || label_get(l, LABEL_PRICE, row, &v->number[AT_PRICE])) &&
 	       (!row->closes || label_get(l, LABEL_CALLER, row, &v->number[AT_CALLER]));
 }
 
@@ -109,10 +121,10 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
  */
 static bool is_usual(const struct row_values *v)
 {
-	const uint32_t nulls = 1u << AT_EXCHANGE | 1u << AT_BEGAN | 1u << AT_DETAIL |
-	                       1u << AT_CONNECT | 1u << AT_CACHE_WRITE |
-	                       1u << AT_AUDIO_INPUT | 1u << AT_AUDIO_OUTPUT |
-	                       1u << AT_CACHE_WRITE_1H | 1u << AT_SEARCHES;
+	const uint64_t nulls =
+	        1u << AT_EXCHANGE | 1u << AT_BEGAN | 1u << AT_DETAIL | 1u << AT_CONNECT |
+	        1u << AT_CACHE_WRITE | 1u << AT_AUDIO_INPUT | 1u << AT_AUDIO_OUTPUT |
+	        1u << AT_CACHE_WRITE_1H | 1u << AT_SEARCHES | 1u << AT_IMAGES;
 
 	return (v->nulls & nulls) == nulls && v->number[AT_NUMBER] == 1 &&
 	       v->number[AT_STATE] == ROW_DONE && v->number[AT_ATTEMPTS] == 1;
@@ -254,9 +266,28 @@ static void read_open_half(struct columns *c, struct attempt_row *row)
 	row->stream = next_number(c) != 0;
 	row->provider = next_text(c);
 	row->model = next_text(c);
+	row->team = next_count(c);
+	row->trial = next_text(c);
+	row->user = next_text(c);
+	row->tags = next_text(c);
+	row->reserved = next_number(c);
 }
 
-static void read_done_half(struct columns *c, struct attempt_row *row)
+static void read_price(struct columns *c, struct attempt_row *row, struct price *room)
+{
+	bool is_known = sqlite3_column_type(c->st, c->at) != SQLITE_NULL;
+
+	room->version = next_count(c);
+	room->since = (uint32_t)next_number(c);
+	room->above = (uint32_t)next_number(c);
+	room->source = (enum price_source)next_number(c);
+	room->discount = (uint32_t)next_number(c);
+	for (int i = 0; i < PRICE_CLASSES; i++)
+		room->of[i] = ledger_price(c->st, c->at++);
+	row->price = is_known ? room : NULL;
+}
+
+static void read_done_half(struct columns *c, struct attempt_row *row, struct price *room)
 {
 	row->status = (int32_t)next_number(c);
 	row->fault = next_text(c);
@@ -279,6 +310,7 @@ static void read_done_half(struct columns *c, struct attempt_row *row)
 	row->usage.audio_output = next_count(c);
 	row->usage.cache_write_1h = next_count(c);
 	row->usage.searches = next_count(c);
+	row->usage.images = next_count(c);
 	row->cost = sqlite3_column_type(c->st, c->at) == SQLITE_NULL
 	                    ? COST_UNKNOWN
 	                    : sqlite3_column_int64(c->st, c->at);
@@ -289,25 +321,28 @@ static void read_done_half(struct columns *c, struct attempt_row *row)
 	row->attempts = (uint32_t)next_number(c);
 	row->client = next_text(c);
 	row->agent = next_text(c);
+	row->flags = (unsigned)next_number(c);
+	read_price(c, row, room);
 }
 
-static void read_row(sqlite3_stmt *st, struct attempt_row *row)
+static void read_row(sqlite3_stmt *st, struct attempt_row *row, struct price *room)
 {
 	struct columns c = { .st = st };
 
 	*row = (struct attempt_row){ .cost = COST_UNKNOWN, .usage_kind = USAGE_UNKNOWN };
 	read_open_half(&c, row);
 	if (row->state == ROW_DONE)
-		read_done_half(&c, row);
+		read_done_half(&c, row, room);
 }
 
 /* Steps through the rows until `each` has enough or, with `to_close`, one closes. */
 static bool read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg)
 {
 	struct attempt_row row;
+	struct price price;
 
 	while (sqlite3_step(st) == SQLITE_ROW) {
-		read_row(st, &row);
+		read_row(st, &row, &price);
 		if (!each(arg, &row) || (to_close && row.closes))
 			break;
 	}

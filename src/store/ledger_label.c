@@ -16,7 +16,8 @@ enum {
 	SLOTS = 512,
 	TRIES = 8,
 	TEXT_MOST = 512, /* what a record can carry */
-	PACKED_MOST = 1 + 5 * (2 + TEXT_MOST) + 4 * 8,
+	TEXTS_MOST = 6,  /* of one label */
+	PACKED_MOST = 1 + TEXTS_MOST * (2 + TEXT_MOST) + (5 + PRICE_CLASSES) * 8,
 	HASH_BITS = 23, /* such an id takes 3 bytes in a row */
 };
 
@@ -96,6 +97,17 @@ static void put_text(struct packed *p, str text)
 	p->len += sizeof(len) + len;
 }
 
+static void put_price(struct packed *p, const struct price *price)
+{
+	put_number(p, (int64_t)price->version);
+	put_number(p, price->since);
+	put_number(p, price->above);
+	put_number(p, price->source);
+	put_number(p, price->discount);
+	for (int i = 0; i < PRICE_CLASSES; i++)
+		put_number(p, price->of[i]);
+}
+
 /* In the order of the columns; columns_of says the same for the way to the database. */
 static void pack(struct packed *p, enum label_kind kind, const struct attempt_row *row)
 {
@@ -110,6 +122,8 @@ static void pack(struct packed *p, enum label_kind kind, const struct attempt_ro
 		put_number(p, row->stream);
 		put_text(p, row->provider);
 		put_text(p, row->model);
+		put_number(p, (int64_t)row->team);
+		put_text(p, row->trial);
 		break;
 	case LABEL_OUTCOME:
 		put_number(p, row->status);
@@ -118,21 +132,33 @@ static void pack(struct packed *p, enum label_kind kind, const struct attempt_ro
 		put_text(p, row->finish);
 		put_number(p, row->usage_kind);
 		put_number(p, row->client_status);
+		put_number(p, row->flags);
 		break;
 	case LABEL_CALLER:
 		put_text(p, row->client);
 		put_text(p, row->agent);
+		break;
+	case LABEL_SUBJECT:
+		put_text(p, row->user);
+		put_text(p, row->tags);
+		break;
+	case LABEL_PRICE:
+		put_price(p, row->price);
 		break;
 	case LABEL_KINDS:
 		break;
 	}
 }
 
-static const char columns_of[LABEL_KINDS][8] = {
-	[LABEL_REQUEST] = "ntttntt",
-	[LABEL_OUTCOME] = "ntttnn",
+/* n: a number, p: a price, NULL where it is not known, t: a text. */
+static const char columns_of[LABEL_KINDS][20] = {
+	[LABEL_REQUEST] = "ntttnttnt",
+	[LABEL_OUTCOME] = "ntttnnn",
 	[LABEL_CALLER] = "tt",
+	[LABEL_SUBJECT] = "tt",
+	[LABEL_PRICE] = "nnnnnppppppppppp",
 };
+_Static_assert(PRICE_CLASSES == 11, "as many as LABEL_PRICE has columns for");
 
 static int64_t take_number(const char **at)
 {
@@ -166,10 +192,10 @@ static void clean(struct packed *to, const struct packed *from)
 	to->bytes[0] = from->bytes[0];
 	to->len = 1;
 	for (const char *c = columns_of[kind_of(from)]; *c; c++) {
-		if (*c == 'n')
-			put_number(to, take_number(&at));
-		else
+		if (*c == 't')
 			put_text(to, label_clean(take_text(&at), room));
+		else
+			put_number(to, take_number(&at));
 	}
 }
 
@@ -182,10 +208,11 @@ static void pack_found(struct packed *p, enum label_kind kind, sqlite3_stmt *st)
 	p->bytes[0] = (char)kind;
 	p->len = 1;
 	for (const char *c = columns_of[kind]; *c; c++, column++) {
-		if (*c == 'n')
-			put_number(p, sqlite3_column_int64(st, column));
-		else
+		if (*c == 't')
 			put_text(p, ledger_str(st, column));
+		else
+			put_number(p, *c == 'p' ? ledger_price(st, column)
+			                        : sqlite3_column_int64(st, column));
 	}
 }
 
@@ -213,6 +240,15 @@ static bool look(struct ledger *l, const struct packed *p, int64_t id, bool *ret
 	return sqlite3_reset(st) == SQLITE_OK;
 }
 
+/* A figure of a price that is not known is NULL. */
+static void bind_number(sqlite3_stmt *st, int column, int64_t value, bool is_price)
+{
+	if (is_price && value == PRICE_UNKNOWN)
+		sqlite3_bind_null(st, column);
+	else
+		sqlite3_bind_int64(st, column, value);
+}
+
 /* id 0: SQLite chooses one. */
 static bool add(struct ledger *l, const struct packed *p, int64_t *id)
 {
@@ -227,10 +263,10 @@ static bool add(struct ledger *l, const struct packed *p, int64_t *id)
 	else
 		sqlite3_bind_null(st, 1);
 	for (const char *c = columns_of[kind_of(p)]; *c; c++, column++) {
-		if (*c == 'n')
-			sqlite3_bind_int64(st, column, take_number(&at));
-		else
+		if (*c == 't')
 			ledger_bind_str(st, column, take_text(&at));
+		else
+			bind_number(st, column, take_number(&at), *c == 'p');
 	}
 	if (!ledger_run(st))
 		return false;
@@ -282,14 +318,22 @@ static bool says_the_same(const struct label_slot *slot, enum label_kind kind,
 		return is_number(&at, (int64_t)row->key) &&
 		       is_text(&at, row->operation) && is_text(&at, row->asked) &&
 		       is_text(&at, row->route) && is_number(&at, row->stream) &&
-		       is_text(&at, row->provider) && is_text(&at, row->model);
+		       is_text(&at, row->provider) && is_text(&at, row->model) &&
+		       is_number(&at, (int64_t)row->team) && is_text(&at, row->trial);
 	case LABEL_OUTCOME:
 		return is_number(&at, row->status) && is_text(&at, row->fault) &&
 		       is_text(&at, row->answered_model) && is_text(&at, row->finish) &&
 		       is_number(&at, row->usage_kind) &&
-		       is_number(&at, row->client_status);
+		       is_number(&at, row->client_status) && is_number(&at, row->flags);
 	case LABEL_CALLER:
 		return is_text(&at, row->client) && is_text(&at, row->agent);
+	case LABEL_SUBJECT:
+		return is_text(&at, row->user) && is_text(&at, row->tags);
+	case LABEL_PRICE:
+		return is_number(&at, (int64_t)row->price->version) &&
+		       is_number(&at, row->price->since) &&
+		       is_number(&at, row->price->above) &&
+		       is_number(&at, row->price->source);
 	case LABEL_KINDS:
 		break;
 	}

@@ -25,13 +25,13 @@ enum ledger_statement {
 	LEDGER_FIND_REQUEST, /* find and add: in the order of enum label_kind */
 	LEDGER_FIND_OUTCOME,
 	LEDGER_FIND_CALLER,
+	LEDGER_FIND_SUBJECT,
+	LEDGER_FIND_PRICE,
 	LEDGER_ADD_REQUEST,
 	LEDGER_ADD_OUTCOME,
 	LEDGER_ADD_CALLER,
-	LEDGER_KEY_PUT,
-	LEDGER_KEY_REVOKE,
-	LEDGER_KEY_FIND,
-	LEDGER_KEYS,
+	LEDGER_ADD_SUBJECT,
+	LEDGER_ADD_PRICE,
 	LEDGER_PIN_PUT,
 	LEDGER_PIN_DROP,
 	LEDGER_PINS,
@@ -39,6 +39,12 @@ enum ledger_statement {
 	LEDGER_ODD_DROP,
 	LEDGER_ODD_PUT,
 	LEDGER_ODD,
+	LEDGER_TENANT_ADD,
+	LEDGER_TENANT_CHANGE,
+	LEDGER_TENANTS,
+	LEDGER_TENANTS_OF,
+	LEDGER_TENANT,
+	LEDGER_TENANTS_NAMED,
 	LEDGER_TOKEN_PUT,
 	LEDGER_TOKEN_REVOKE,
 	LEDGER_TOKENS,
@@ -55,14 +61,14 @@ enum ledger_statement {
 };
 
 enum {
-	LEDGER_ROW_VALUES = 28, /* parameters of a whole row */
+	LEDGER_ROW_VALUES = 32, /* parameters of a whole row */
 	LEDGER_PRUNED_AT_ONCE = 5000,
 };
 
 /* A row as the statements take it; its text goes by itself. */
 struct row_values {
 	int64_t number[LEDGER_ROW_VALUES];
-	uint32_t nulls; /* a bit each */
+	uint64_t nulls; /* a bit each */
 };
 
 /* By enum ledger_statement. */
@@ -93,6 +99,8 @@ bool ledger_run(sqlite3_stmt *st);
 /* Binds text that stays where it is until the step; an empty one is '', not NULL. */
 void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
+/* PRICE_UNKNOWN for NULL. */
+picousd ledger_price(sqlite3_stmt *st, int column);
 
 /* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
 
@@ -107,7 +115,14 @@ void ledger_free_queue(struct ledger *l);
 
 /* ---- labels: what repeats from row to row ---- */
 
-enum label_kind { LABEL_REQUEST, LABEL_OUTCOME, LABEL_CALLER, LABEL_KINDS };
+enum label_kind {
+	LABEL_REQUEST,
+	LABEL_OUTCOME,
+	LABEL_CALLER,
+	LABEL_SUBJECT,
+	LABEL_PRICE,
+	LABEL_KINDS,
+};
 
 struct label_cache *label_cache_new(void);
 void label_cache_free(struct label_cache **c);

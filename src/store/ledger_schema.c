@@ -24,7 +24,15 @@ static const char version_1[] =
 	"  route TEXT NOT NULL,"
 	"  stream INTEGER NOT NULL,"
 	"  provider TEXT NOT NULL,"
-	"  model TEXT NOT NULL"
+	"  model TEXT NOT NULL,"
+	"  team INTEGER NOT NULL,"
+	"  trial TEXT NOT NULL"
+	") STRICT;"
+	/* Whom it was for, as far as the request and its key say so: many more of these. */
+	"CREATE TABLE subject ("
+	"  id INTEGER PRIMARY KEY,"
+	"  user TEXT NOT NULL,"
+	"  tags TEXT NOT NULL"               /* name=value,name=value */
 	") STRICT;"
 	/* What came of it; known when it closes. */
 	"CREATE TABLE outcome ("
@@ -34,7 +42,28 @@ static const char version_1[] =
 	"  answered_model TEXT NOT NULL,"
 	"  finish TEXT NOT NULL,"
 	"  usage_kind INTEGER NOT NULL,"     /* 0 none, 1 reported, 2 estimated, 3 unknown */
-	"  client_status INTEGER NOT NULL"
+	"  client_status INTEGER NOT NULL,"
+	"  flags INTEGER NOT NULL"           /* enum row_flag of store/row.h */
+	") STRICT;"
+	/* What a unit cost: pico-dollars, NULL where a class has no price of its own. */
+	"CREATE TABLE price ("
+	"  id INTEGER PRIMARY KEY,"
+	"  version INTEGER NOT NULL,"
+	"  since INTEGER NOT NULL,"          /* yyyymmdd, 0: not known */
+	"  above INTEGER NOT NULL,"          /* prompt tokens */
+	"  source INTEGER NOT NULL,"         /* 0 program, 1 catalogue, 2 configuration */
+	"  discount INTEGER NOT NULL,"       /* parts per million, in the figures already */
+	"  input_pico INTEGER,"
+	"  cache_read_pico INTEGER,"
+	"  cache_write_pico INTEGER,"
+	"  cache_write_1h_pico INTEGER,"
+	"  audio_input_pico INTEGER,"
+	"  output_pico INTEGER,"
+	"  reasoning_pico INTEGER,"
+	"  audio_output_pico INTEGER,"
+	"  image_pico INTEGER,"
+	"  request_pico INTEGER,"
+	"  search_pico INTEGER"
 	") STRICT;"
 	/* Who it was for; of the row that closes an exchange. */
 	"CREATE TABLE caller ("
@@ -50,6 +79,8 @@ static const char version_1[] =
 	"  began INTEGER,"                   /* NULL: id >> 8 */
 	"  request INTEGER NOT NULL REFERENCES request,"
 	"  request_bytes INTEGER NOT NULL,"
+	"  subject INTEGER REFERENCES subject," /* NULL: neither user nor tags */
+	"  reserved_nano INTEGER,"              /* NULL: nothing */
 	"  outcome INTEGER REFERENCES outcome," /* NULL, as all below, until it is done */
 	"  caller INTEGER REFERENCES caller,"   /* NULL: it does not close the exchange */
 	"  detail TEXT,"
@@ -67,7 +98,9 @@ static const char version_1[] =
 	"  audio_output_tokens INTEGER,"
 	"  cache_write_1h_tokens INTEGER," /* of cache_write_tokens */
 	"  searches INTEGER,"
+	"  images INTEGER,"
 	"  cost_nano INTEGER,"               /* NULL: unknown */
+	"  price INTEGER REFERENCES price,"  /* NULL: none is known */
 	"  exchange_total_us INTEGER,"
 	"  overhead_us INTEGER,"
 	"  attempts INTEGER"
@@ -86,6 +119,8 @@ static const char version_1[] =
 	"  r.key AS key, coalesce(a.began, a.id >> 8) AS began, r.operation AS operation,"
 	"  r.asked AS asked, r.route AS route, r.provider AS provider, r.model AS model,"
 	"  r.stream AS stream, a.request_bytes AS request_bytes,"
+	"  r.team AS team, r.trial AS trial, coalesce(s.user, '') AS user,"
+	"  coalesce(s.tags, '') AS tags, coalesce(a.reserved_nano, 0) AS reserved_nano,"
 	"  coalesce(o.status, 0) AS status, coalesce(o.fault, '') AS fault,"
 	"  coalesce(a.detail, '') AS detail,"
 	"  coalesce(o.answered_model, '') AS answered_model, coalesce(o.finish, '') AS finish,"
@@ -102,14 +137,18 @@ static const char version_1[] =
 	"  coalesce(a.audio_input_tokens, 0) AS audio_input_tokens,"
 	"  coalesce(a.audio_output_tokens, 0) AS audio_output_tokens,"
 	"  coalesce(a.cache_write_1h_tokens, 0) AS cache_write_1h_tokens,"
-	"  coalesce(a.searches, 0) AS searches,"
-	"  a.cost_nano AS cost_nano, a.caller IS NOT NULL AS closes,"
+	"  coalesce(a.searches, 0) AS searches, coalesce(a.images, 0) AS images,"
+	"  a.cost_nano AS cost_nano,"
+	"  coalesce(a.cost_nano, a.reserved_nano, 0) AS charged_nano,"
+	"  p.version AS price_version, coalesce(o.flags, 0) AS flags,"
+	"  a.caller IS NOT NULL AS closes,"
 	"  coalesce(o.client_status, 0) AS client_status,"
 	"  coalesce(a.exchange_total_us, 0) AS exchange_total_us,"
 	"  coalesce(a.overhead_us, 0) AS overhead_us, coalesce(a.attempts, 0) AS attempts,"
 	"  coalesce(c.client, '') AS client, coalesce(c.agent, '') AS agent"
 	"  FROM attempt a LEFT JOIN request r ON r.id = a.request"
-	"  LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller;";
+	"  LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller"
+	"  LEFT JOIN subject s ON s.id = a.subject LEFT JOIN price p ON p.id = a.price;";
 
 /* What an account of a provider keeps: requests that speak of it have to go there. */
 static const char version_2[] =
@@ -131,6 +170,57 @@ static const char version_2[] =
 	"  last INTEGER NOT NULL,"
 	"  PRIMARY KEY (provider, name)"
 	") STRICT, WITHOUT ROWID;";
+
+/* Who may spend.  A key is a node with a MAC; keys of the first days get the default
+ * organisation for a parent. */
+static const char version_tenants[] =
+	"CREATE TABLE tenant ("
+	"  id INTEGER PRIMARY KEY,"
+	"  kind INTEGER NOT NULL,"           /* 0 organisation, 1 team, 2 key, 3 user */
+	"  parent INTEGER NOT NULL,"         /* 0: an organisation */
+	"  name TEXT NOT NULL,"
+	"  created INTEGER NOT NULL,"        /* microseconds since 1970, as all times here */
+	"  revoked INTEGER NOT NULL DEFAULT 0," /* 0: active */
+	"  expires INTEGER NOT NULL DEFAULT 0," /* 0: never */
+	"  serial INTEGER NOT NULL DEFAULT 1,"
+	"  rpm INTEGER NOT NULL DEFAULT 0,"  /* 0: not bounded, as the next */
+	"  tpm INTEGER NOT NULL DEFAULT 0,"
+	"  concurrent INTEGER NOT NULL DEFAULT 0,"
+	"  budget_hour INTEGER,"             /* nano-dollars; NULL: not bounded */
+	"  budget_day INTEGER,"
+	"  budget_week INTEGER,"
+	"  budget_month INTEGER,"
+	"  budget_total INTEGER,"
+	"  user_rpm INTEGER NOT NULL DEFAULT 0," /* of every user below it */
+	"  user_tpm INTEGER NOT NULL DEFAULT 0,"
+	"  user_concurrent INTEGER NOT NULL DEFAULT 0,"
+	"  user_budget_hour INTEGER,"
+	"  user_budget_day INTEGER,"
+	"  user_budget_week INTEGER,"
+	"  user_budget_month INTEGER,"
+	"  user_budget_total INTEGER,"
+	"  soft INTEGER NOT NULL DEFAULT 0,"
+	"  phi INTEGER NOT NULL DEFAULT 0,"
+	"  on_exhausted INTEGER NOT NULL DEFAULT 0," /* 0 finish, 1 stop, 2 error */
+	"  downgrade TEXT NOT NULL DEFAULT '',"
+	"  routes TEXT NOT NULL DEFAULT '',"   /* patterns with commas between; '': all */
+	"  models TEXT NOT NULL DEFAULT '',"
+	"  providers TEXT NOT NULL DEFAULT '',"
+	"  regions TEXT NOT NULL DEFAULT '',"
+	"  tags TEXT NOT NULL DEFAULT '',"     /* name=value, with commas between */
+	"  metadata TEXT NOT NULL DEFAULT ''," /* a JSON object */
+	"  mac BLOB,"                          /* of keys, as the next */
+	"  previous BLOB,"                     /* what it was before the last rotation */
+	"  previous_until INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	"CREATE UNIQUE INDEX tenant_name ON tenant (kind, parent, name)"
+	"  WHERE kind <> 2 AND revoked = 0;"
+	"CREATE INDEX tenant_created ON tenant (kind, created, id);"
+	"INSERT INTO tenant (id, kind, parent, name, created)"
+	"  VALUES (1, 0, 0, 'default', 0);"
+	"INSERT INTO tenant (id, kind, parent, name, created, revoked, mac)"
+	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
+	"DROP TABLE keys;";
 
 /* Who may use the admin API, what was changed through it, and what it answered. */
 static const char version_admin[] =
@@ -172,35 +262,61 @@ static const char version_admin[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX admin_replay_made ON admin_replay (made);";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_admin };
+const char *const ledger_migrations[] = { version_1, version_2, version_tenants,
+					  version_admin };
 const int ledger_version = countof(ledger_migrations);
+
+/* By enum price_class. */
+#define PRICE_FIGURES \
+	"input_pico, cache_read_pico, cache_write_pico, cache_write_1h_pico," \
+	" audio_input_pico, output_pico, reasoning_pico, audio_output_pico, image_pico," \
+	" request_pico, search_pico"
 
 /* The columns that read_row in ledger_attempts.c takes, in its order. */
 #define ROW \
 	"SELECT a.id, coalesce(a.exchange, a.id), a.number, a.state," \
 	" coalesce(a.began, a.id >> 8), a.request_bytes, r.key, r.operation, r.asked, r.route," \
-	" r.stream, r.provider, r.model," \
+	" r.stream, r.provider, r.model, r.team, r.trial, s.user, s.tags, a.reserved_nano," \
 	" o.status, o.fault, o.answered_model, o.finish, o.usage_kind, o.client_status," \
 	" a.detail, a.connect_us, a.first_byte_us, a.first_token_us, a.total_us," \
 	" a.answer_bytes, a.input_tokens, a.output_tokens, a.cache_read_tokens," \
 	" a.cache_write_tokens, a.reasoning_tokens, a.audio_input_tokens," \
-	" a.audio_output_tokens, a.cache_write_1h_tokens, a.searches, a.cost_nano, a.caller IS NOT NULL, a.exchange_total_us," \
-	" a.overhead_us, a.attempts, c.client, c.agent" \
+	" a.audio_output_tokens, a.cache_write_1h_tokens, a.searches, a.images, a.cost_nano," \
+	" a.caller IS NOT NULL, a.exchange_total_us," \
+	" a.overhead_us, a.attempts, c.client, c.agent, o.flags," \
+	" p.version, p.since, p.above, p.source, p.discount, " PRICE_FIGURES \
 	" FROM attempt a LEFT JOIN request r ON r.id = a.request" \
-	" LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller "
+	" LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller" \
+	" LEFT JOIN subject s ON s.id = a.subject LEFT JOIN price p ON p.id = a.price "
 
-/* In the order of the values in ledger_attempts.c: ?1 to ?7 when it opens, ?8 to ?28 when
+/* In the order of the values in ledger_attempts.c: ?1 to ?9 when it opens, ?10 to ?32 when
  * it closes. */
-#define OPEN_COLUMNS "id, exchange, number, state, began, request, request_bytes"
+#define OPEN_COLUMNS "id, exchange, number, state, began, request, request_bytes, subject," \
+	" reserved_nano"
 #define CLOSE_COLUMNS \
 	"outcome, caller, detail, connect_us, first_byte_us, first_token_us, total_us," \
 	" answer_bytes, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens," \
 	" reasoning_tokens, audio_input_tokens, audio_output_tokens," \
-	" cache_write_1h_tokens, searches, cost_nano," \
+	" cache_write_1h_tokens, searches, images, cost_nano, price," \
 	" exchange_total_us, overhead_us, attempts"
-#define OPEN_VALUES "?1,?2,?3,?4,?5,?6,?7"
+#define OPEN_VALUES "?1,?2,?3,?4,?5,?6,?7,?8,?9"
 #define CLOSE_VALUES \
-	"?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28"
+	"?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29," \
+	"?30,?31,?32"
+
+/* The columns of a node, in the order of ledger_tenants.c. */
+#define TENANT_CAPS(of) \
+	of "rpm, " of "tpm, " of "concurrent, " of "budget_hour, " of "budget_day, " \
+	of "budget_week, " of "budget_month, " of "budget_total"
+#define TENANT_COLUMNS \
+	"id, kind, parent, name, created, revoked, expires, serial, " TENANT_CAPS("") ", " \
+	TENANT_CAPS("user_") ", soft, phi, on_exhausted, downgrade, routes, models," \
+	" providers, regions, tags, metadata"
+#define SECRET_COLUMNS "mac, previous, previous_until"
+#define TENANT_VALUES \
+	"?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22," \
+	"?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34"
+#define TENANT_SELECT "SELECT " TENANT_COLUMNS ", " SECRET_COLUMNS " FROM tenant "
 
 const char ledger_new_rows[] =
 	"CREATE TABLE new_rows (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")";
@@ -221,10 +337,11 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	/* What is_usual in ledger_attempts.c says of a row need not be asked for. */
 	[LEDGER_PUT_USUAL] =
 		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
-		" SELECT id, NULL, 1, 1, NULL, request, request_bytes, outcome, caller, NULL,"
+		" SELECT id, NULL, 1, 1, NULL, request, request_bytes, subject, reserved_nano,"
+		" outcome, caller, NULL,"
 		" NULL, first_byte_us, first_token_us, total_us, answer_bytes, input_tokens,"
 		" output_tokens, cache_read_tokens, NULL, reasoning_tokens, NULL, NULL, NULL,"
-		" NULL, cost_nano, exchange_total_us, overhead_us, 1 FROM new_rows",
+		" NULL, NULL, cost_nano, price, exchange_total_us, overhead_us, 1 FROM new_rows",
 	[LEDGER_SETTLE] =
 		"UPDATE attempt SET state = ?4, (" CLOSE_COLUMNS ") = (" CLOSE_VALUES ")"
 		" WHERE id = ?1 AND state = 0",
@@ -242,20 +359,21 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		ROW "WHERE a.id > ?1 AND a.id < ?2 AND a.caller IS NOT NULL"
 		" ORDER BY a.id DESC LIMIT ?3",
 	[LEDGER_FIND_REQUEST] =
-		"SELECT key, operation, asked, route, stream, provider, model"
+		"SELECT key, operation, asked, route, stream, provider, model, team, trial"
 		" FROM request WHERE id = ?1",
 	[LEDGER_FIND_OUTCOME] =
-		"SELECT status, fault, answered_model, finish, usage_kind, client_status"
+		"SELECT status, fault, answered_model, finish, usage_kind, client_status, flags"
 		" FROM outcome WHERE id = ?1",
 	[LEDGER_FIND_CALLER] = "SELECT client, agent FROM caller WHERE id = ?1",
-	[LEDGER_ADD_REQUEST] = "INSERT INTO request VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
-	[LEDGER_ADD_OUTCOME] = "INSERT INTO outcome VALUES (?1,?2,?3,?4,?5,?6,?7)",
+	[LEDGER_FIND_SUBJECT] = "SELECT user, tags FROM subject WHERE id = ?1",
+	[LEDGER_FIND_PRICE] = "SELECT version, since, above, source, discount, "
+			      PRICE_FIGURES " FROM price WHERE id = ?1",
+	[LEDGER_ADD_REQUEST] = "INSERT INTO request VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	[LEDGER_ADD_OUTCOME] = "INSERT INTO outcome VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
 	[LEDGER_ADD_CALLER] = "INSERT INTO caller VALUES (?1,?2,?3)",
-	[LEDGER_KEY_PUT] = "INSERT INTO keys (id, name, mac, created, revoked)"
-			   " VALUES (?1,?2,?3,?4,?5)",
-	[LEDGER_KEY_REVOKE] = "UPDATE keys SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
-	[LEDGER_KEY_FIND] = "SELECT 1 FROM keys WHERE id = ?1",
-	[LEDGER_KEYS] = "SELECT id, name, mac, created, revoked FROM keys ORDER BY created, id",
+	[LEDGER_ADD_SUBJECT] = "INSERT INTO subject VALUES (?1,?2,?3)",
+	[LEDGER_ADD_PRICE] = "INSERT INTO price VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
+			     "?12,?13,?14,?15,?16,?17)",
 	[LEDGER_PIN_PUT] = "INSERT OR REPLACE INTO pin (id, kind, key, provider, account, made)"
 			   " VALUES (?1,?2,?3,?4,?5,?6)",
 	[LEDGER_PIN_DROP] = "DELETE FROM pin WHERE id = ?1",
@@ -269,6 +387,22 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
+	[LEDGER_TENANT_ADD] =
+		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
+		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
+	/* Without a MAC the secret stays what it is. */
+	[LEDGER_TENANT_CHANGE] =
+		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
+		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
+		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
+	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
+	[LEDGER_TENANTS_OF] =
+		TENANT_SELECT
+		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
+	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
+	[LEDGER_TENANTS_NAMED] =
+		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
+		" ORDER BY revoked <> 0, created, id",
 	[LEDGER_TOKEN_PUT] = "INSERT INTO admin_token VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
 	[LEDGER_TOKEN_REVOKE] =
 		"UPDATE admin_token SET revoked = ?2 WHERE id = ?1 AND revoked = 0",

@@ -35,6 +35,17 @@ struct tenant_caps {
 	uint32_t concurrent;            /* exchanges at a time */
 	nanousd budget[BUDGET_WINDOWS]; /* several at once */
 };
+/* Nothing is bounded; an initialiser. */
+#define TENANT_CAPS_NONE                                                                 \
+	{                                                                                \
+		.budget = {                                                              \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN,                                                    \
+			COST_UNKNOWN                                                     \
+		}                                                                        \
+	}
 
 /* A stream has come to the end of what was reserved for it, and there is no more. */
 enum on_exhausted {
@@ -63,4 +74,12 @@ struct tenant_row {
 	str routes, models, providers, regions;
 	str tags;     /* "name=value,name=value": stand on each of its rows */
 	str metadata; /* a JSON object, for whoever made it; or empty */
+};
+
+/* What a key is known by: MACs of its whole text (config/key.h). */
+struct key_secret {
+	uint8_t mac[32];
+	uint8_t previous[32]; /* of the text before its last rotation */
+	usec previous_until;  /* wall: so long that one is good as well; 0: there is none
+	                       */
 };

@@ -65,6 +65,9 @@ struct catalog_model {
 	uint32_t updated; /* yyyymmdd, when a file told it; 0: it came with the program */
 };
 
+/* Of the program's own facts, yyyymmdd. */
+extern const uint32_t catalog_date;
+
 struct catalog;
 
 /* The row behind index i is decoded into *ret; false past the end. */

@@ -10,7 +10,7 @@
 #include "codec/text.h"
 #include "codec/utf8.h"
 
-enum { PRICE_CLASSES = 7, CRC_DIGITS = 8 };
+enum { CLASSES_TOLD = 7, CRC_DIGITS = 8 };
 static const str first_line = STR_INIT("sluice-catalog 1");
 
 struct catalog {
@@ -165,14 +165,14 @@ static bool read_class(str text, picousd *ret)
 
 static bool read_tier(str text, struct catalog_price *ret)
 {
-	picousd *classes[PRICE_CLASSES] = { &ret->input,       &ret->cache_read,
-		                            &ret->cache_write, &ret->output,
-		                            &ret->reasoning,   &ret->audio_input,
-		                            &ret->audio_output };
+	picousd *classes[CLASSES_TOLD] = { &ret->input,       &ret->cache_read,
+		                           &ret->cache_write, &ret->output,
+		                           &ret->reasoning,   &ret->audio_input,
+		                           &ret->audio_output };
 
 	if (!take_u32(&text, ':', CATALOG_TOKENS_MOST, &ret->above))
 		return false;
-	for (unsigned i = 0; i < PRICE_CLASSES; i++)
+	for (unsigned i = 0; i < CLASSES_TOLD; i++)
 		if (!read_class(str_cut(&text, ','), classes[i]))
 			return false;
 	return text.len == 0;

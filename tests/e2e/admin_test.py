@@ -513,6 +513,7 @@ GOLDEN = {
     ("admin", "GET", "/admin/v1/alive"): EVERYBODY,
     ("admin", "GET", "/admin/v1/status"): READERS,
     ("admin", "GET", "/admin/v1/openapi.json"): READERS,
+    ("admin", "GET", "/metrics"): READERS,
     ("admin", "GET", "/admin/v1/config"): READERS,
     ("admin", "POST", "/admin/v1/config/reload"): {"config", "all"},
     ("admin", "GET", "/admin/v1/providers"): READERS,

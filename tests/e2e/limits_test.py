@@ -112,7 +112,10 @@ def test_g20_idle_connections_do_no_harm():
 
 
 def fds(gate):
-    return len(os.listdir(f"/proc/{gate.process.pid}/fd"))
+    try:
+        return len(os.listdir(f"/proc/{gate.process.pid}/fd"))
+    except PermissionError:     # the gateway lets nobody but root look into it
+        raise Skip("only root sees the descriptors of the gateway")
 
 
 # --- G21: sizes --------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ void race_read_rows(struct race *r)
 		/* Texts point into the payload, which will be gone. */
 		record.payload = arena_copy(&r->keep, record.payload);
 		row = row_of(r, record_id(&record));
-		CHECK(record_read(&record, row));
+		CHECK(record_read(&record, row, arena_new(&r->keep, struct price)));
 		r->opened += record.kind == RECORD_OPEN;
 		r->closed += record.kind == RECORD_CLOSE;
 		r->closing += row->closes && record.kind != RECORD_OPEN;

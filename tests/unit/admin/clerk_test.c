@@ -24,7 +24,8 @@ struct rig {
 	struct clerk *clerk;
 	struct buf why, answer;
 	_Atomic unsigned changes, reloads;
-	struct key_row last; /* without its name */
+	struct tenant_row last; /* without its texts */
+	struct key_secret secret;
 	bool refuses_reload;
 };
 
@@ -33,11 +34,14 @@ static void status(void *arg, struct json_writer *to)
 	json_key_int(to, STR("workers"), 2);
 }
 
-static void key_changed(void *arg, const struct key_row *key)
+static void tenant_changed(void *arg, const struct tenant_row *row,
+                           const struct key_secret *secret)
 {
 	struct rig *g = arg;
 
-	g->last = *key;
+	g->last = *row;
+	if (secret)
+		g->secret = *secret;
 	atomic_fetch_add(&g->changes, 1);
 }
 
@@ -61,7 +65,15 @@ static void health(void *arg, struct json_writer *to)
 	json_key_int(to, STR("providers"), 0);
 }
 
-static const struct admin_ops ops = { status, key_changed, reload, explain, health };
+/* arg is the rig */
+static bool metrics(void *arg, bool openmetrics, struct buf *to)
+{
+	(void)arg;
+	return buf_add(to, openmetrics ? STR("# EOF\n") : STR("a 1\n"));
+}
+
+static const struct admin_ops ops = { status,  tenant_changed, reload,
+	                              explain, health,         metrics };
 
 static bool rig_init(struct rig *g, const char *name)
 {
@@ -148,7 +160,8 @@ TEST(keys_are_made_listed_and_revoked)
 
 	if (!rig_init(&g, "keys"))
 		return;
-	v = ask(&g, "{\"do\":\"key_create\",\"name\":\"ci \\u00e4\"}");
+	v = ask(&g, "{\"do\":\"tenant_create\",\"kind\":\"key\","
+	            "\"set\":{\"name\":\"ci \\u00e4\"}}");
 	CHECK(admin_is_ok(v, &g.why));
 	str key = json_text(json_get(v, STR("key")), text);
 	str name = json_text(json_get(v, STR("id")), id);
@@ -156,28 +169,28 @@ TEST(keys_are_made_listed_and_revoked)
 	CHECK_STR_EQ(name, str_of(key.ptr + 6, 12));
 	key_mac(g.pepper, key, mac);
 	CHECK_INT(atomic_load(&g.changes), 1);
-	CHECK(memcmp(mac, g.last.mac, KEY_MAC) == 0);
-	snprintf(request, sizeof(request), "{\"do\":\"key_revoke\",\"id\":\"%.*s\"}",
-	         STR_ARG(name));
+	CHECK(memcmp(mac, g.secret.mac, KEY_MAC) == 0);
+	snprintf(request, sizeof(request),
+	         "{\"do\":\"tenant_revoke\",\"which\":\"%.*s\"}", STR_ARG(name));
 
-	v = ask(&g, "{\"do\":\"keys\"}");
-	struct json_iter it = json_iter(json_get(v, STR("keys")));
+	v = ask(&g, "{\"do\":\"tenant_list\",\"kind\":\"key\"}");
+	struct json_iter it = json_iter(json_get(v, STR("data")));
 	struct json_member m;
 	CHECK(json_next(&it, &m));
 	CHECK_STR(json_text(json_get(m.value, STR("name")), room), "ci \xc3\xa4");
-	CHECK(json_get(m.value, STR("revoked")).type == JSON_NONE);
+	CHECK(json_get(m.value, STR("revoked")).type == JSON_NULL);
 	CHECK(!str_has(buf_str(&g.answer), str_from(key, 19)));
 	CHECK(!json_next(&it, &m));
 
 	CHECK(is_ok(&g, request));
 	CHECK_INT(atomic_load(&g.changes), 2);
 	CHECK(g.last.revoked_wall > 0);
-	v = ask(&g, "{\"do\":\"keys\"}");
-	it = json_iter(json_get(v, STR("keys")));
+	v = ask(&g, "{\"do\":\"tenant_list\",\"kind\":\"key\"}");
+	it = json_iter(json_get(v, STR("data")));
 	CHECK(json_next(&it, &m) &&
-	      json_get(m.value, STR("revoked")).type == JSON_NUMBER);
-	CHECK(!is_ok(&g, "{\"do\":\"key_revoke\",\"id\":\"ffffffffffff\"}"));
-	CHECK(str_has(buf_str(&g.why), STR("no key with this id")));
+	      json_get(m.value, STR("revoked")).type == JSON_STRING);
+	CHECK(!is_ok(&g, "{\"do\":\"tenant_revoke\",\"which\":\"ffffffffffff\"}"));
+	CHECK(str_has(buf_str(&g.why), STR("there is no key \"ffffffffffff\"")));
 	rig_done(&g);
 }
 
@@ -195,19 +208,26 @@ TEST(what_is_no_request_gets_an_error_and_the_next_one_an_answer)
 		"{\"do\":\"shutdown\"}",
 		"{\"do\":\"status\",\"do\":\"flush\"}",
 		"{\"do\":\"status\"} {\"do\":\"status\"}",
-		"{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"do\":"
+		"{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":"
+		"1,"
+		"\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"do\":"
 		"\"status\"}",
-		"{\"do\":\"key_create\"}",
-		"{\"do\":\"key_create\",\"name\":\"\"}",
-		"{\"do\":\"key_create\",\"name\":7}",
-		"{\"do\":\"key_create\",\"name\":\"a\\nb\"}",
-		"{\"do\":\"key_create\",\"name\":"
+		"{\"do\":\"tenant_create\"}",
+		"{\"do\":\"tenant_create\",\"set\":[]}",
+		"{\"do\":\"tenant_create\",\"set\":{\"name\":\"\"}}",
+		"{\"do\":\"tenant_create\",\"set\":{\"name\":7}}",
+		"{\"do\":\"tenant_create\",\"set\":{\"name\":\"a\\nb\"}}",
+		"{\"do\":\"tenant_create\",\"set\":{\"name\":"
 		"\"0123456789012345678901234567890123456789"
 		"0123456789012345678901234567890123456789012345678901234567890123456789"
-		"0123456789012345678901234567890123456789\"}",
-		"{\"do\":\"key_revoke\"}",
-		"{\"do\":\"key_revoke\",\"id\":\"xyz\"}",
-		"{\"do\":\"key_revoke\",\"id\":\"000000000000\"}",
+		"0123456789012345678901234567890123456789\"}}",
+		"{\"do\":\"tenant_create\",\"kind\":\"king\",\"set\":{\"name\":\"a\"}}",
+		"{\"do\":\"tenant_drop\",\"kind\":\"key\"}",
+		"{\"do\":\"tenant_revoke\"}",
+		"{\"do\":\"tenant_revoke\",\"which\":\"xyz\"}",
+		"{\"do\":\"tenant_revoke\",\"which\":\"000000000000\"}",
+		("{\"do\":\"tenant_revoke\",\"kind\":\"organisation\","
+		 "\"which\":\"000000000001\"}"),
 		"{\"do\":{\"do\":{\"do\":{\"do\":{\"do\":1}}}}}",
 	};
 	struct rig g;

@@ -61,7 +61,7 @@ TEST(the_example_of_the_design_is_read)
 	const struct provider *openai = config_find_provider(c, STR("openai"));
 	CHECK_INT(openai->format, WIRE_OPENAI_CHAT);
 	CHECK_INT(openai->auth, AUTH_BEARER);
-	CHECK_STR(openai->keys[0].text, "sk-test-0123456789abcdefXYZ");
+	CHECK_STR(secret_reveal(&openai->keys[0]), "sk-test-0123456789abcdefXYZ");
 	CHECK_INT(openai->key_count, 1);
 	CHECK_STR(openai->host, "api.openai.com");
 	CHECK_STR(openai->authority, "api.openai.com");

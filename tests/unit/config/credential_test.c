@@ -55,8 +55,8 @@ TEST(bedrock_signs_when_there_is_no_key)
 	if ((p = read_one(&r, "amazon-bedrock: {}", aws_env))) {
 		CHECK_INT(p->auth, AUTH_SIGV4);
 		CHECK_STR(p->aws.access_key, "AKIA");
-		CHECK_STR(p->aws.secret_key.text, "secret");
-		CHECK_STR(p->aws.session_token.text, "session");
+		CHECK_STR(secret_reveal(&p->aws.secret_key), "secret");
+		CHECK_STR(secret_reveal(&p->aws.session_token), "session");
 		CHECK_STR(p->region, "eu-west-3");
 		CHECK_STR(p->host, "bedrock-runtime.eu-west-3.amazonaws.com");
 		CHECK_INT(p->key_count, 0);
@@ -68,8 +68,8 @@ TEST(bedrock_signs_when_there_is_no_key)
 	                  "us-east-1 }",
 	                  aws_env))) {
 		CHECK_STR(p->aws.access_key, "A");
-		CHECK_STR(p->aws.secret_key.text, "b");
-		CHECK_INT(p->aws.session_token.text.len, 0);
+		CHECK_STR(secret_reveal(&p->aws.secret_key), "b");
+		CHECK(!secret_is_set(&p->aws.session_token));
 		CHECK_STR(p->host, "bedrock-runtime.us-east-1.amazonaws.com");
 	}
 	reading_done(&r);
@@ -99,7 +99,7 @@ TEST(bedrock_prefers_a_bearer_key)
 
 	if ((p = read_one(&r, "amazon-bedrock: { region: eu-west-3 }", env))) {
 		CHECK_INT(p->auth, AUTH_BEARER);
-		CHECK_STR(p->keys[0].text, "bearer");
+		CHECK_STR(secret_reveal(&p->keys[0]), "bearer");
 	}
 	reading_done(&r);
 	if ((p = read_one(&r, "amazon-bedrock: { region: eu-west-3, auth: sigv4 }", env)))
@@ -217,7 +217,7 @@ TEST(vertex_is_where_the_account_is)
 		CHECK_STR(p->account->host, "oauth2.googleapis.com");
 		CHECK(p->account->tls && p->account->port == 443);
 		CHECK_STR(p->account->path, "/token");
-		CHECK(str_starts(p->account->key.text,
+		CHECK(str_starts(secret_reveal(&p->account->key),
 		                 STR("-----BEGIN PRIVATE KEY-----\n")));
 	}
 	reading_done(&r);

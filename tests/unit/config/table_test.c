@@ -24,6 +24,8 @@ static struct json_value object_behind(struct json_value key, enum config_kind k
 
 	if (kind == KIND_SECTION)
 		return key;
+	if (kind == KIND_TIERS)
+		return json_get(key, STR("items"));
 	/* of anyOf the one with properties */
 	for (struct json_iter it = json_iter(
 	             json_path(key, kind == KIND_MAP ? "additionalProperties.anyOf"
@@ -65,7 +67,7 @@ static void compare(const struct config_section *section, struct json_value obje
 			CHECK(json_text_is(json_get(v, STR("default")),
 			                   str_from_z(key->fallback)));
 		if (key->kind == KIND_SECTION || key->kind == KIND_MAP ||
-		    key->kind == KIND_TARGETS)
+		    key->kind == KIND_TARGETS || key->kind == KIND_TIERS)
 			compare(&config_sections[key->section],
 			        object_behind(v, key->kind));
 	}
@@ -129,6 +131,9 @@ static const char *const before[SECTIONS] = {
 	[SECTION_RETRY] =
 	        "routes:\n  r:\n    targets: [openai/gpt-5-mini]\n    retry:\n      ",
 	[SECTION_TARGET] = "routes:\n  r:\n    targets:\n      - ",
+	[SECTION_PRICE] = "prices:\n  openai/gpt-5:\n    ",
+	[SECTION_PRICE_TIER] = "prices:\n  openai/gpt-5:\n    tiers:\n      - ",
+	[SECTION_TRIAL] = "trials:\n  t:\n    ",
 };
 
 /* Errors about what is missing around a key that stands alone. */
@@ -225,4 +230,61 @@ TEST(scalars_have_units)
 	CHECK(scalar_is_ambiguous(STR("1.10")) && scalar_is_ambiguous(STR("NO")));
 	CHECK(scalar_is_ambiguous(STR("0x1f")) && scalar_is_ambiguous(STR("-1e9")));
 	CHECK(!scalar_is_ambiguous(STR("us")) && !scalar_is_ambiguous(STR("1a")));
+}
+
+TEST(prices_are_exact_or_refused)
+{
+	static const struct {
+		const char *text;
+		enum scalar_result result;
+		uint64_t value;
+	} prices[] = {
+		{ "$2.50/1M", SCALAR_OK, 2500000 },
+		{ "$0.075/1M", SCALAR_OK, 75000 },
+		{ "$0.000001/1M", SCALAR_OK, 1 },
+		{ "$0.0000001/1M", SCALAR_FINE, 0 },
+		{ "$1.0000000/1M", SCALAR_OK, 1000000 },
+		{ "$10/1k", SCALAR_OK, 10000000000 },
+		{ "$0.04", SCALAR_OK, 40000000000 },
+		{ "$0.000000000001", SCALAR_OK, 1 },
+		{ "$0.0000000000001", SCALAR_FINE, 0 },
+		{ "free", SCALAR_OK, 0 },
+		{ "$0", SCALAR_OK, 0 },
+		{ "$9223372", SCALAR_OK, 9223372000000000000 },
+		{ "$9223373", SCALAR_LARGE, 0 },
+		{ "$99999999999999999999", SCALAR_LARGE, 0 },
+		{ "2.50", SCALAR_JUNK, 0 },
+		{ "$", SCALAR_JUNK, 0 },
+		{ "$.5", SCALAR_JUNK, 0 },
+		{ "$1.", SCALAR_JUNK, 0 },
+		{ "$-1", SCALAR_JUNK, 0 },
+		{ "$1,000", SCALAR_JUNK, 0 },
+		{ "$1e3", SCALAR_JUNK, 0 },
+		{ "$1/2M", SCALAR_NOT_A_UNIT, 0 },
+		{ "$1/", SCALAR_NOT_A_UNIT, 0 },
+		{ "", SCALAR_JUNK, 0 },
+	};
+	uint64_t value;
+
+	for (size_t i = 0; i < countof(prices); i++) {
+		enum scalar_result got = scalar_price(str_from_z(prices[i].text), &value);
+
+		if (got != prices[i].result ||
+		    (got == SCALAR_OK && value != prices[i].value))
+			check_failed(__FILE__, __LINE__, "%s is %d, %llu", prices[i].text,
+			             got, (unsigned long long)value);
+	}
+	CHECK_INT(scalar_token_price(STR("$2.50"), &value), SCALAR_NO_UNIT);
+	CHECK(scalar_token_price(STR("$2.50/1k"), &value) == SCALAR_OK &&
+	      value == 2500000000);
+	CHECK(scalar_share(STR("12.5%"), &value) == SCALAR_OK && value == 125000);
+	CHECK(scalar_share(STR("0.0001%"), &value) == SCALAR_OK && value == 1);
+	CHECK_INT(scalar_share(STR("0.00001%"), &value), SCALAR_FINE);
+	CHECK_INT(scalar_share(STR("10"), &value), SCALAR_NO_UNIT);
+	CHECK_INT(scalar_share(STR("%"), &value), SCALAR_JUNK);
+	CHECK(scalar_date(STR("2026-11-01"), &value) == SCALAR_OK && value == 20261101);
+	CHECK_INT(scalar_date(STR("2026-13-01"), &value), SCALAR_JUNK);
+	CHECK_INT(scalar_date(STR("2026-02-30"), &value), SCALAR_JUNK);
+	CHECK_INT(scalar_date(STR("2026-1-01"), &value), SCALAR_JUNK);
+	CHECK_INT(scalar_date(STR("20261101"), &value), SCALAR_JUNK);
 }

@@ -73,7 +73,7 @@ TEST(credential_signs_the_request_as_sent)
 	struct credential_request streamed = { .target = STR("/") };
 	CHECK(credential_add(&b, &p, 0, STR_NONE, &streamed) == FAULT_CANNOT_SIGN);
 	CHECK_INT(b.len, 0);
-	p.aws.session_token.text = STR("session");
+	p.aws.session_token = (struct secret){ STR("session") };
 	streamed.is_whole = true;
 	CHECK(!credential_add(&b, &p, 0, STR_NONE, &streamed));
 	CHECK(str_has(buf_str(&b), STR("\r\nx-amz-security-token: session\r\n")));

@@ -75,7 +75,7 @@ TEST(token_question_of_an_account)
 	CHECK(str_has(buf_str(&b),
 	              STR(".eyJpc3MiOiJyb2JvdEB4Iiwic3ViIjoicm9ib3RAeCIsInNjb3BlIjoi")));
 	buf_clear(&b);
-	a.key.text = STR("none");
+	a.key = (struct secret){ STR("none") };
 	CHECK(!token_write_request(&a, 1700000000 * USEC_SEC, &b));
 	BIO_free(owner);
 	buf_free(&b);

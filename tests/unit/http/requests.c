@@ -1,5 +1,6 @@
 #include "tests/unit/http/requests.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 static const struct request_case small[] = {
@@ -219,16 +220,20 @@ static bool read_body(struct reader *r)
 
 static bool read_head(struct reader *r)
 {
-	static struct http_request req;
-	size_t end = 0;
-	fault_t why =
-	        http_head_end(str_of(r->bytes, r->len), r->limits, true, &r->seen, &end);
-	str head = str_of(r->bytes, end);
+	static struct http_request req, same;
+	size_t end = 0, again = 0, seen = r->seen;
+	str bytes = str_of(r->bytes, r->len), head;
+	fault_t in_one = http_request_read(bytes, r->limits, &seen, &again, &same);
+	fault_t why = http_head_end(bytes, r->limits, true, &r->seen, &end);
 
+	head = str_of(r->bytes, end);
+	if (!why && end > 0)
+		why = http_request_parse(head, r->limits, &req);
+	/* One walk or two: the verdict is the same. */
+	assert(in_one == why && (why || again == end));
+	assert(why || end == 0 || same.names == req.names);
 	if (!why && end == 0)
 		return false;
-	if (!why)
-		why = http_request_parse(head, r->limits, &req);
 	if (!why && req.body == HTTP_BODY_LENGTH && req.length > r->limits->body)
 		why = FAULT_HTTP_BODY_LARGE;
 	if (why)

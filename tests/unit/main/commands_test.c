@@ -21,7 +21,7 @@ static void run(struct captured *c, const char *fmt, ...)
 
 static struct json_value json_of(const struct captured *c)
 {
-	struct json_limits large = { 16, 4 * MiB, KiB, 64 };
+	struct json_limits large = { 32, 4 * MiB, KiB, 64 };
 	struct json_value v = { 0 };
 
 	CHECK_OK(json_check(buf_str(&c->out), &large, &v));
@@ -226,7 +226,8 @@ static void no_status(void *arg, struct json_writer *to)
 {
 }
 
-static void count_change(void *arg, const struct key_row *key)
+static void count_change(void *arg, const struct tenant_row *row,
+                         const struct key_secret *secret)
 {
 	++*(unsigned *)arg;
 }
@@ -273,7 +274,7 @@ TEST(a_lost_pepper_is_not_replaced_while_keys_need_it)
 TEST(a_running_gateway_is_asked_for_keys)
 {
 	static const struct admin_ops ops = { .status = no_status,
-		                              .key_changed = count_change,
+		                              .tenant_changed = count_change,
 		                              .reload = no_reload };
 	struct recorder_options recorder = { .workers = 1, .strict = true };
 	struct buf why = BUF_LIMIT(4 * KiB);
@@ -305,7 +306,7 @@ TEST(a_running_gateway_is_asked_for_keys)
 		CHECK_INT(c.code, 0);
 		run(&c, "keys revoke ffffffffffff --data %s", dir);
 		CHECK_INT(c.code, EXIT_FAILED);
-		CHECK(str_has(buf_str(&c.err), STR("no key with this id")));
+		CHECK(str_has(buf_str(&c.err), STR("there is no key")));
 		check_keys(&c, dir, 1, 1);
 		run(&c, "tail --data %s", dir); /* flushes */
 		CHECK_INT(c.code, 0);

@@ -3,6 +3,14 @@
 
 #include <stdlib.h>
 
+static const struct price a_price = { .version = UINT64_MAX,
+	                              .since = 20261126,
+	                              .above = 200000,
+	                              .source = PRICE_OF_CONFIG,
+	                              .discount = 100000,
+	                              .of = { 1, 2, 3, 4, 5, 6, 7, PRICE_UNKNOWN, 9, 10,
+	                                      INT64_MAX } };
+
 static struct attempt_row full_row(void)
 {
 	return (struct attempt_row){
@@ -18,6 +26,11 @@ static struct attempt_row full_row(void)
 		.model = STR("gpt-5-mini"),
 		.stream = true,
 		.request_bytes = 1234567890123,
+		.team = 0xfedcba987654,
+		.user = STR("u-17"),
+		.tags = STR("env=prod,app=chat"),
+		.trial = STR("cheaper"),
+		.reserved = 1LL << 50,
 		.state = ROW_DONE,
 		.status = 529,
 		.fault = STR("CUT_MID_STREAM"),
@@ -38,8 +51,11 @@ static struct attempt_row full_row(void)
 		           .reasoning = 5,
 		           .audio_input = 6,
 		           .audio_output = 7,
+		           .images = 9,
 		           .searches = 8 },
 		.cost = INT64_MAX,
+		.price = &a_price,
+		.flags = ROW_CUT | ROW_CANDIDATE,
 		.closes = true,
 		.client_status = 499,
 		.exchange_total = 1LL << 41,
@@ -64,6 +80,11 @@ static void check_open_part(const struct attempt_row *a, const struct attempt_ro
 	CHECK_STR_EQ(a->model, b->model);
 	CHECK_INT(a->stream, b->stream);
 	CHECK_INT(a->request_bytes, b->request_bytes);
+	CHECK_INT(a->team, b->team);
+	CHECK_STR_EQ(a->user, b->user);
+	CHECK_STR_EQ(a->tags, b->tags);
+	CHECK_STR_EQ(a->trial, b->trial);
+	CHECK_INT(a->reserved, b->reserved);
 }
 
 static void check_close_part(const struct attempt_row *a, const struct attempt_row *b)
@@ -83,6 +104,9 @@ static void check_close_part(const struct attempt_row *a, const struct attempt_r
 	CHECK_INT(a->usage_kind, b->usage_kind);
 	CHECK(memcmp(&a->usage, &b->usage, sizeof(a->usage)) == 0);
 	CHECK_INT(a->cost, b->cost);
+	CHECK(!a->price == !b->price);
+	CHECK(!a->price || memcmp(a->price, b->price, sizeof(*a->price)) == 0);
+	CHECK_INT(a->flags, b->flags);
 	CHECK_INT(a->closes, b->closes);
 	CHECK_INT(a->client_status, b->client_status);
 	CHECK_INT(a->exchange_total, b->exchange_total);
@@ -104,6 +128,7 @@ TEST(record_carries_a_row_in_two_parts_or_one)
 {
 	struct journal *j = journal_open_memory(2);
 	struct attempt_row row = full_row(), read = { .state = ROW_UNKNOWN };
+	struct price price;
 
 	CHECK(record_write(j, RECORD_OPEN, &row));
 	CHECK(record_write(j, RECORD_CLOSE, &row));
@@ -111,19 +136,19 @@ TEST(record_carries_a_row_in_two_parts_or_one)
 	struct journal_record record = next(j);
 	CHECK_INT(record.kind, RECORD_OPEN);
 	CHECK_INT(record_id(&record), row.id);
-	CHECK(record_read(&record, &read));
+	CHECK(record_read(&record, &read, &price));
 	CHECK_INT(read.state, ROW_OPEN);
 	check_open_part(&read, &row);
 	record = next(j);
 	CHECK_INT(record.kind, RECORD_CLOSE);
 	CHECK_INT(record_id(&record), row.id);
-	CHECK(record_read(&record, &read));
+	CHECK(record_read(&record, &read, &price));
 	check_open_part(&read, &row);
 	check_close_part(&read, &row);
 	record = next(j);
 	struct attempt_row whole = { .state = ROW_OPEN };
 	CHECK_INT(record_id(&record), row.id);
-	CHECK(record_read(&record, &whole));
+	CHECK(record_read(&record, &whole, &price));
 	check_open_part(&whole, &row);
 	check_close_part(&whole, &row);
 	journal_close(&j);
@@ -133,6 +158,7 @@ TEST(record_cuts_long_texts_and_large_parts)
 {
 	struct journal *j = journal_open_memory(2);
 	struct attempt_row row = full_row(), read = { 0 };
+	struct price price;
 	char text[2000];
 
 	memset(text, 'x', sizeof(text));
@@ -144,7 +170,7 @@ TEST(record_cuts_long_texts_and_large_parts)
 	row.fault = STR_NONE;
 	CHECK(record_write(j, RECORD_WHOLE, &row));
 	struct journal_record record = next(j);
-	CHECK(record_read(&record, &read));
+	CHECK(record_read(&record, &read, &price));
 	CHECK(read.agent.len == 512 && read.model.len == 512 && read.detail.len == 512);
 	CHECK_INT(read.usage.cache_read, UINT32_MAX);
 	CHECK_INT(read.connect, UINT32_MAX);
@@ -159,6 +185,7 @@ TEST(record_is_refused_when_it_is_cut_or_of_another_version)
 {
 	struct journal *j = journal_open_memory(2);
 	struct attempt_row row = full_row(), read = { 0 };
+	struct price price;
 
 	CHECK(record_write(j, RECORD_WHOLE, &row));
 	struct journal_record record = next(j);
@@ -172,19 +199,19 @@ TEST(record_is_refused_when_it_is_cut_or_of_another_version)
 			struct journal_record r = { kind, str_of(cut, len) };
 
 			/* Its front part alone may look like a record of another kind. */
-			CHECK(!record_read(&r, &read) || kind != RECORD_WHOLE);
+			CHECK(!record_read(&r, &read, &price) || kind != RECORD_WHOLE);
 			(void)record_id(&r);
 		}
 		free(cut);
 	}
 	memcpy(copy, record.payload.ptr, record.payload.len);
 	struct journal_record same = { RECORD_WHOLE, str_of(copy, record.payload.len) };
-	CHECK(record_read(&same, &read));
+	CHECK(record_read(&same, &read, &price));
 	same.payload.len++;
-	CHECK(!record_read(&same, &read));
+	CHECK(!record_read(&same, &read, &price));
 	same.payload.len--;
 	copy[0] = 2;
-	CHECK(!record_read(&same, &read));
+	CHECK(!record_read(&same, &read, &price));
 	CHECK_INT(record_id(&same), 0);
 	free(copy);
 	journal_close(&j);
@@ -194,12 +221,13 @@ TEST(record_close_always_finds_room)
 {
 	struct journal *j = journal_open_memory(2);
 	struct attempt_row row = full_row(), read = { 0 };
+	struct price price;
 	unsigned opened = 0, closed = 0;
 	struct journal_record record;
 
 	while (record_write(j, RECORD_OPEN, &row))
 		opened++;
-	CHECK(opened > 4000);
+	CHECK(opened > 3000);
 	for (unsigned i = 0; i < opened; i++)
 		CHECK(record_write(j, RECORD_CLOSE, &row));
 	/* Not one that nobody promised. */
@@ -207,11 +235,12 @@ TEST(record_close_always_finds_room)
 		closed++;
 	CHECK(closed < 10000);
 	for (closed = 0; journal_next(j, &record);) {
-		CHECK(record_read(&record, &read));
+		CHECK(record_read(&record, &read, &price));
 		closed += record.kind == RECORD_CLOSE;
 	}
 	CHECK_INT(closed, opened);
 	/* The last ones were shortened: the money is there, the detail is not. */
 	CHECK_INT(read.cost, row.cost);
+	CHECK_INT(read.price->of[0], row.price->of[0]);
 	journal_close(&j);
 }

@@ -393,11 +393,13 @@ TEST(recorder_says_why_it_cannot_start)
 
 /* ---- calls ---- */
 
-static bool count_key(void *arg, const struct key_row *key)
+static bool count_key(void *arg, const struct tenant_row *row,
+                      const struct key_secret *secret)
 {
 	unsigned *counts = arg;
 
-	counts[key->revoked_wall != 0]++;
+	if (secret)
+		counts[row->revoked_wall != 0]++;
 	return true;
 }
 
@@ -405,21 +407,34 @@ TEST(recorder_writes_keys_for_others)
 {
 	const char *dir = test_dir();
 	struct recorder *r = start(dir, 1, false);
-	struct key_row key = {
-		.id = 5, .name = STR("a"), .mac = { 1 }, .created_wall = 1
-	};
+	struct key_secret secret = { .mac = { 1 } };
+	struct tenant_row key = { .id = 5,
+		                  .kind = TENANT_KEY,
+		                  .parent = TENANT_DEFAULT,
+		                  .name = STR("a"),
+		                  .created_wall = 1,
+		                  .serial = 1 };
 	unsigned counts[2] = { 0, 0 };
-	bool found = false;
+	bool done = false;
 
-	CHECK(recorder_key_put(r, &key, &why));
-	CHECK(!recorder_key_put(r, &key, &why));
-	CHECK(str_has(buf_str(&why), STR("UNIQUE")));
+	CHECK(recorder_tenant_put(r, &key, &secret, &done, &why) && done);
+	CHECK(recorder_tenant_put(r, &key, &secret, &done, &why) && !done);
 	key.id = 6;
-	CHECK(recorder_key_put(r, &key, &why));
-	CHECK(recorder_key_revoke(r, 5, 99, &found, &why) && found);
-	CHECK(recorder_key_revoke(r, 7, 99, &found, &why) && !found);
+	CHECK(recorder_tenant_put(r, &key, &secret, &done, &why) && done);
+	key.revoked_wall = 99;
+	key.serial = 2;
+	CHECK(recorder_tenant_put(r, &key, NULL, &done, &why) && done);
+	struct tenant_row team = { .id = 8,
+		                   .kind = TENANT_TEAM,
+		                   .parent = TENANT_DEFAULT,
+		                   .name = STR("team"),
+		                   .serial = 1 };
+	CHECK(recorder_tenant_put(r, &team, NULL, &done, &why) && done);
+	team.id = 9;
+	CHECK(!recorder_tenant_put(r, &team, NULL, &done, &why));
+	CHECK(str_has(buf_str(&why), STR("UNIQUE")));
 	struct ledger *l = open_reader(dir);
-	CHECK(ledger_keys(l, count_key, counts));
+	CHECK(ledger_tenants(l, count_key, counts));
 	CHECK(counts[0] == 1 && counts[1] == 1);
 	ledger_close(&l);
 	recorder_free(&r);
@@ -652,4 +667,59 @@ TEST(recorder_loses_and_doubles_nothing_when_killed)
 	CHECK(exchanges >= done && exchanges <= done + (uint64_t)rounds);
 	munmap(s, sizeof(*s));
 	buf_free(&why);
+}
+
+/* ---- what it tells of rows ---- */
+
+struct heard {
+	uint64_t rows, cost, closes;
+};
+
+static void hear_row(void *arg, const struct attempt_row *row)
+{
+	struct heard *h = arg;
+
+	h->rows++;
+	h->cost += (uint64_t)row->cost;
+	h->closes += row->closes;
+}
+
+TEST(recorder_tells_each_settled_row_once)
+{
+	char dir[512];
+	struct heard heard = { 0 };
+	uint64_t cost = 0;
+
+	snprintf(dir, sizeof(dir), "%s/told", test_dir());
+	mkdir(dir, 0700);
+	struct recorder_options options = {
+		.dir = dir, .workers = 1, .on_row = hear_row, .on_row_arg = &heard
+	};
+	struct recorder *r = recorder_new(&options, &why);
+	if (!CHECK(r))
+		return;
+	struct journal *j = recorder_journal(r, 0);
+	for (int i = 0; i < 100; i++) {
+		uint64_t id = journal_next_id(j, sys_wall());
+
+		CHECK(write_record(j, RECORD_OPEN, id));
+		if (i % 10 == 0)
+			recorder_flush(r); /* an open row, which tells nothing */
+		CHECK(write_record(j, RECORD_CLOSE, id));
+		cost += (uint64_t)row_of(id).cost;
+	}
+	/* Under way, and not told of before it has ended. */
+	CHECK(write_record(j, RECORD_OPEN, journal_next_id(j, sys_wall())));
+	recorder_flush(r);
+	CHECK_INT(heard.rows, 100);
+	CHECK_INT(heard.closes, 100);
+	CHECK_INT(heard.cost, cost);
+	recorder_free(&r);
+	/* What an earlier process left is not told of again. */
+	r = recorder_new(&options, &why);
+	if (!CHECK(r))
+		return;
+	recorder_flush(r);
+	CHECK_INT(heard.rows, 100);
+	recorder_free(&r);
 }

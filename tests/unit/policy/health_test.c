@@ -48,8 +48,9 @@ TEST(the_same_names_are_the_same_cells)
 	CHECK(one.key == model.key && one.model != model.model);
 	CHECK(none_such.provider && none_such.key);
 	CHECK(!none_such.model && !none_such.target);
-	CHECK(board_mark(b, STR("sk-1")) != board_mark(b, STR("sk-2")));
-	CHECK_INT(board_mark(b, STR("")), 0);
+	struct secret k1 = { STR("sk-1") }, k2 = { STR("sk-2") }, empty = { 0 };
+	CHECK(board_mark(b, &k1) != board_mark(b, &k2));
+	CHECK_INT(board_mark(b, &empty), 0);
 	board_free(&b);
 	CHECK(!b);
 }

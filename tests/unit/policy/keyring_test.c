@@ -1,54 +1,215 @@
 #include "policy/keyring.h"
 #include "tests/check.h"
 
-TEST(keyring_knows_active_keys_only)
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ORGANISATION = 1, TEAM = 2, KEY = 0x123456789 };
+
+static const struct tenant_row organisation = { .id = ORGANISATION,
+	                                        .name = STR_INIT("default"),
+	                                        .serial = 1 };
+static const struct tenant_row team = {
+	.id = TEAM, .kind = TENANT_TEAM, .parent = ORGANISATION, .name = STR_INIT("team")
+};
+static const struct tenant_row key = {
+	.id = KEY, .kind = TENANT_KEY, .parent = TEAM, .name = STR_INIT("ci")
+};
+static const struct key_secret secret = { .mac = { 1, 2, 3, [31] = 9 } };
+
+static struct keyring *keyring_of_one(void)
 {
 	struct keyring *k = keyring_new();
-	struct key_row key = { .id = 0x123456789abc,
-		               .name = STR("ci"),
-		               .mac = { 1, 2, 3 } };
+
+	CHECK(keyring_put(k, &organisation, NULL) && keyring_put(k, &team, NULL));
+	CHECK(keyring_put(k, &key, &secret));
+	return k;
+}
+
+TEST(keyring_knows_active_keys_only)
+{
+	struct keyring *k = keyring_of_one();
+	struct tenant_row gone = key;
 	uint8_t wrong[32] = { 1, 2, 4 };
 
-	CHECK(!keyring_check(k, key.id, key.mac));
-	CHECK(keyring_put(k, &key));
-	CHECK(keyring_check(k, key.id, key.mac));
-	CHECK(keyring_is_active(k, key.id) && !keyring_is_active(k, key.id + 1));
-	CHECK(!keyring_is_active(k, 0));
-	CHECK(!keyring_check(k, key.id, wrong));
-	CHECK(!keyring_check(k, key.id + 1, key.mac));
-	CHECK_STR(keyring_name(k, key.id), "ci");
-	keyring_revoke(k, key.id);
-	CHECK(!keyring_check(k, key.id, key.mac));
-	CHECK(!keyring_is_active(k, key.id));
+	CHECK_INT(keyring_count(k), 1);
+	CHECK_INT(keyring_used(k, KEY), 0);
+	CHECK(!keyring_check(k, KEY, wrong, 7 * USEC_SEC));
+	CHECK(!keyring_check(k, KEY + 1, secret.mac, 7 * USEC_SEC));
+	CHECK_INT(keyring_used(k, KEY), 0);
+	CHECK(keyring_check(k, KEY, secret.mac, 7 * USEC_SEC));
+	CHECK_INT(keyring_used(k, KEY), 7 * USEC_SEC);
+	CHECK_STR(keyring_name(k, KEY), "ci");
+	gone.revoked_wall = 1;
+	CHECK(keyring_put(k, &gone, NULL));
+	CHECK(!keyring_check(k, KEY, secret.mac, 8 * USEC_SEC));
+	CHECK_INT(keyring_used(k, KEY), 7 * USEC_SEC);
+	CHECK_INT(keyring_count(k), 1);
 	keyring_free(&k);
 	CHECK(!k);
 }
 
-/* An unknown id compares with a mac of zeros, which must not open the door. */
+TEST(both_secrets_are_good_during_the_grace)
+{
+	struct keyring *k = keyring_of_one();
+	struct key_secret next = { .mac = { 7 }, .previous_until = 100 };
+
+	memcpy(next.previous, secret.mac, sizeof(next.previous));
+	CHECK(keyring_put(k, &key, &next));
+	CHECK(keyring_check(k, KEY, next.mac, 99) &&
+	      keyring_check(k, KEY, secret.mac, 99));
+	CHECK(keyring_check(k, KEY, next.mac, 100));
+	CHECK(!keyring_check(k, KEY, secret.mac, 100));
+	/* Without a grace what was before is gone at once, and zeros never were good. */
+	next = (struct key_secret){ .mac = { 8 } };
+	CHECK(keyring_put(k, &key, &next));
+	CHECK(keyring_check(k, KEY, next.mac, 1));
+	CHECK(!keyring_check(k, KEY, next.previous, 1));
+	CHECK(!keyring_check(k, KEY, secret.mac, 1));
+	keyring_free(&k);
+}
+
+TEST(what_expires_is_good_until_that_moment)
+{
+	struct keyring *k = keyring_of_one();
+	struct tenant_row mortal = key;
+
+	mortal.expires_wall = 50;
+	CHECK(keyring_put(k, &mortal, NULL));
+	CHECK(keyring_check(k, KEY, secret.mac, 49));
+	CHECK(!keyring_check(k, KEY, secret.mac, 50));
+	mortal.expires_wall = 60;
+	CHECK(keyring_put(k, &mortal, NULL));
+	CHECK(keyring_check(k, KEY, secret.mac, 59));
+	mortal = team;
+	mortal.expires_wall = 20;
+	CHECK(keyring_put(k, &mortal, NULL));
+	CHECK(keyring_check(k, KEY, secret.mac, 19));
+	CHECK(!keyring_check(k, KEY, secret.mac, 20));
+	keyring_free(&k);
+}
+
+TEST(a_team_that_is_revoked_takes_its_keys_with_it)
+{
+	struct keyring *k = keyring_of_one();
+	struct tenant_row other = key, gone = team;
+
+	other.id = KEY + 1;
+	other.parent = ORGANISATION;
+	CHECK(keyring_put(k, &other, &secret));
+	gone.revoked_wall = 1;
+	CHECK(keyring_put(k, &gone, NULL));
+	CHECK(!keyring_check(k, KEY, secret.mac, 2));
+	CHECK(keyring_check(k, KEY + 1, secret.mac, 2));
+	other.id = KEY + 2; /* of nobody who is known */
+	other.parent = 77;
+	CHECK(keyring_put(k, &other, &secret));
+	CHECK(!keyring_check(k, KEY + 2, secret.mac, 2));
+	keyring_free(&k);
+}
+
+/* An unknown id compares with a mac of zeros, which must not open the door; a team has
+ * one. */
 TEST(keyring_refuses_zeros)
 {
-	struct keyring *k = keyring_new();
+	struct keyring *k = keyring_of_one();
 	uint8_t zeros[32] = { 0 };
 
-	CHECK(!keyring_check(k, 0, zeros));
-	CHECK(!keyring_check(k, 7, zeros));
+	CHECK(!keyring_check(k, 0, zeros, 1));
+	CHECK(!keyring_check(k, 7, zeros, 1));
+	CHECK(!keyring_check(k, TEAM, zeros, 1));
 	keyring_free(&k);
 }
 
 TEST(keyring_fills_up_and_says_so)
 {
 	struct keyring *k = keyring_new();
-	struct key_row key = { .name = STR("k") };
+	struct tenant_row row = { .name = STR("k"), .serial = 1 };
 
 	for (uint64_t i = 1; i <= KEYRING_MOST; i++) {
-		key.id = i * 7919;
-		if (!CHECK(keyring_put(k, &key)))
+		row.id = i * 7919;
+		if (!CHECK(keyring_put(k, &row, &secret)))
 			break;
 	}
-	key.id = 1;
-	CHECK(!keyring_put(k, &key));
+	row.id = 1;
+	CHECK(!keyring_put(k, &row, &secret));
 	CHECK_INT(keyring_count(k), KEYRING_MOST);
-	key.id = 7919;
-	CHECK(keyring_put(k, &key)); /* there already */
+	row.id = 7919;
+	CHECK(keyring_put(k, &row, &secret)); /* there already */
+	keyring_free(&k);
+}
+
+/* ---- the same steps for every wrong key ---- */
+
+struct trial {
+	const char *what;
+	uint64_t id;
+	uint8_t mac[32];
+};
+
+static void check_once(struct keyring *k, const struct trial *t)
+{
+	raise(SIGSTOP);
+	if (keyring_check(k, t->id, t->mac, 1))
+		_exit(2);
+	raise(SIGSTOP);
+	_exit(0);
+}
+
+/* Instructions between the two stops of a child; 0: nobody may be traced here. */
+static long count_steps(struct keyring *k, const struct trial *t)
+{
+	pid_t child = fork();
+	int status;
+	long steps = 0;
+
+	if (child == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+			_exit(3);
+		check_once(k, t);
+	}
+	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
+		return 0;
+	do {
+		if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0)
+			break;
+		steps++;
+	} while (waitpid(child, &status, 0) == child && WIFSTOPPED(status) &&
+	         WSTOPSIG(status) == SIGTRAP);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	return steps;
+}
+
+TEST(every_wrong_key_costs_the_same_instructions)
+{
+	struct trial trials[] = {
+		{ .what = "an unknown id", .id = KEY + 5 },
+		{ .what = "another secret", .id = KEY },
+		{ .what = "its first byte", .id = KEY },
+		{ .what = "its last byte", .id = KEY },
+		{ .what = "a key of the wrong form", .id = 0 },
+		{ .what = "the secret of a team", .id = TEAM },
+	};
+	struct keyring *k = keyring_of_one();
+	long first = 0;
+
+	for (size_t i = 0; i < countof(trials); i++) {
+		memcpy(trials[i].mac, secret.mac, sizeof(trials[i].mac));
+		if (trials[i].id == KEY)
+			trials[i].mac[i == 3 ? 31 : 0] ^= 1;
+		if (i == 1)
+			memset(trials[i].mac, 0x5a, sizeof(trials[i].mac));
+		long steps = count_steps(k, &trials[i]);
+
+		if (i == 0)
+			first = steps;
+		if (steps != first)
+			check_failed(__FILE__, __LINE__, "%s: %ld instructions, not %ld",
+			             trials[i].what, steps, first);
+	}
 	keyring_free(&k);
 }

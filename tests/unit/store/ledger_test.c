@@ -41,8 +41,21 @@ static struct attempt_row row_of(uint64_t id)
 		.model = STR("gpt-5-mini"),
 		.stream = true,
 		.request_bytes = 1000,
+		.team = 0xfedcba987654,
+		.user = STR("u-17"),
+		.tags = STR("env=prod,app=chat"),
+		.trial = STR("cheaper"),
+		.reserved = 98765432100,
 	};
 }
+
+static const struct price a_price = { .version = UINT64_MAX,
+	                              .since = 20261126,
+	                              .above = 200000,
+	                              .source = PRICE_OF_CONFIG,
+	                              .discount = 100000,
+	                              .of = { 1, 2, 3, 4, 5, 6, 7, PRICE_UNKNOWN, 9, 10,
+	                                      INT64_MAX } };
 
 static struct attempt_row done_of(uint64_t id)
 {
@@ -64,8 +77,11 @@ static struct attempt_row done_of(uint64_t id)
 		                          .output = 4,
 		                          .reasoning = 5,
 		                          .audio_input = 6,
-		                          .audio_output = 7 };
+		                          .audio_output = 7,
+		                          .images = 8 };
 	row.cost = 123456789;
+	row.price = &a_price;
+	row.flags = ROW_CUT | ROW_CANDIDATE;
 	row.closes = true;
 	row.client_status = 200;
 	row.exchange_total = 66;
@@ -129,6 +145,11 @@ static bool check_same(void *arg, const struct attempt_row *got)
 	CHECK_STR_EQ(got->model, want->model);
 	CHECK_INT(got->stream, want->stream);
 	CHECK_INT(got->request_bytes, want->request_bytes);
+	CHECK_INT(got->team, want->team);
+	CHECK_STR_EQ(got->user, want->user);
+	CHECK_STR_EQ(got->tags, want->tags);
+	CHECK_STR_EQ(got->trial, want->trial);
+	CHECK_INT(got->reserved, want->reserved);
 	CHECK_INT(got->state, want->state);
 	if (got->state != ROW_DONE) {
 		CHECK_INT(got->cost, COST_UNKNOWN);
@@ -149,6 +170,9 @@ static bool check_same(void *arg, const struct attempt_row *got)
 	CHECK_INT(got->usage_kind, want->usage_kind);
 	CHECK(memcmp(&got->usage, &want->usage, sizeof(want->usage)) == 0);
 	CHECK_INT(got->cost, want->cost);
+	CHECK(!got->price == !want->price);
+	CHECK(!got->price || memcmp(got->price, want->price, sizeof(*got->price)) == 0);
+	CHECK_INT(got->flags, want->flags);
 	CHECK_INT(got->closes, want->closes);
 	CHECK_INT(got->exchange_total, want->exchange_total);
 	CHECK_INT(got->overhead, want->overhead);
@@ -177,6 +201,8 @@ TEST(ledger_gives_back_what_was_put)
 	row.number = 2;
 	row.closes = false;
 	row.cost = COST_UNKNOWN;
+	row.price = NULL;
+	row.user = row.tags = STR_NONE;
 	row.fault = STR("CONNECT_FAILED");
 	row.detail = STR("connection refused");
 	row.usage_kind = USAGE_NONE;
@@ -517,48 +543,6 @@ TEST(ledger_finds_exchanges)
 	CHECK_INT(s.count, 1);
 	CHECK(!ledger_begin(reader));
 	ledger_close(&reader);
-	ledger_close(&l);
-}
-
-/* ---- keys ---- */
-
-struct keys {
-	unsigned count, active;
-	char names[64];
-};
-
-static bool see_key(void *arg, const struct key_row *key)
-{
-	struct keys *k = arg;
-
-	CHECK_INT(key->mac[0], key->id);
-	k->count++;
-	k->active += key->revoked_wall == 0;
-	strncat(k->names, key->name.ptr, key->name.len);
-	return true;
-}
-
-TEST(ledger_keeps_keys)
-{
-	struct ledger *l = open_fresh();
-	struct key_row a = {
-		.id = 1, .name = STR("a"), .mac = { 1 }, .created_wall = 10
-	};
-	struct key_row b = { .id = 2, .name = STR("b"), .mac = { 2 }, .created_wall = 5 };
-	struct keys k = { .count = 0 };
-	bool found, no_space;
-
-	CHECK(ledger_key_put(l, &a) && ledger_key_put(l, &b));
-	CHECK(!ledger_key_put(l, &a)); /* an id is nobody else's */
-	CHECK(strstr(ledger_error(l, &no_space), "UNIQUE") && !no_space);
-	CHECK(ledger_keys(l, see_key, &k));
-	CHECK(k.count == 2 && k.active == 2 && strcmp(k.names, "ba") == 0);
-	CHECK(ledger_key_revoke(l, 1, 77, &found) && found);
-	CHECK(ledger_key_revoke(l, 1, 99, &found) && found);
-	CHECK(ledger_key_revoke(l, 3, 99, &found) && !found);
-	k = (struct keys){ .count = 0 };
-	CHECK(ledger_keys(l, see_key, &k));
-	CHECK(k.count == 2 && k.active == 1);
 	ledger_close(&l);
 }
 

@@ -1,0 +1,51 @@
+/* tenant_json.h - an organisation, team, key or user as a JSON object, both ways.
+ *
+ *	{"id": "0123456789ab", "kind": "key", "name": "ci", "parent": "000000000001",
+ *	 "state": "active", "created": "2026-11-26T05:00:00.000Z", "expires": null,
+ *	 "revoked": null, "serial": 1,
+ *	 "limits": {"rpm": 60, "tpm": null, "concurrent": null,
+ *	            "budget": {"hour": null, ..., "month": "500.00", "total": null}},
+ *	 "user_limits": {the same: of every user below it that has no limits of its own},
+ *	 "allow": {"routes": null, "models": ["gpt-5*"], "providers": null, "regions":
+ *null}, "tags": {"env": "prod"}, "metadata": {}, "soft": false, "phi": false,
+ *	 "on_exhausted": "finish", "downgrade": null}
+ *
+ * Budgets are US dollars.  null: not bounded, all, never.  A key that is rotating also
+ * has "previous_until". */
+#pragma once
+#include "base/arena.h"
+#include "codec/json.h"
+#include "codec/json_write.h"
+#include "store/tenant_row.h"
+
+enum {
+	TENANT_NAME_MOST = 128,
+	TENANT_LIST_MOST = 2048, /* bytes of one list of patterns */
+	TENANT_TAGS_MOST = 256,
+	TENANT_METADATA_MOST = 4096,
+};
+
+/* "organisation", "team", "key", "user". */
+str tenant_kind_name(enum tenant_kind kind);
+must_check bool tenant_kind_parse(str name, enum tenant_kind *ret);
+
+/* Writes the members above into the open object, as of then. */
+void tenant_write(struct json_writer *to, const struct tenant_row *row,
+                  const struct key_secret *secret, usec wall);
+
+/* Takes over what `set` says: any of expires, limits, user_limits, allow, tags, metadata,
+ * soft, phi, on_exhausted and downgrade, in the form above; what it does not name stays.
+ * Beside a time of RFC 3339 `expires` may be a date (its first moment, UTC) or a span
+ * from `wall` on ("30d"); a budget may be a number, or begin with '$'.  `set` is checked
+ * JSON; texts are kept in `keep`.  False: *why says what is wrong, and *ret_param (a path
+ * like "limits.rpm", in `keep`) with which member. */
+must_check bool tenant_patch(struct tenant_row *row, struct json_value set, usec wall,
+                             struct arena *keep, struct buf *why, str *ret_param);
+/* False: *why says what is wrong with the name. */
+must_check bool tenant_name_check(str name, struct buf *why);
+
+/* "$50", "50", "0.25": dollars with at most nine decimals.  False: not of this form, or
+ * beyond int64. */
+must_check bool usd_parse(str text, nanousd *ret);
+/* With two decimals at least, and as many as there are. */
+void usd_write(struct buf *to, nanousd amount);

@@ -1,0 +1,101 @@
+/* tenants.h - what can be done with organisations, teams, keys and users: one set of
+ * operations for the admin socket, for the command line where no gateway runs, and for
+ * REST.
+ *
+ * A node is read and written as tenant_json.h says.  It is named by its id, by its name
+ * where only one active node of the kind has it, or, a key, by its whole text.  Every
+ * change is told to `changed`, who keeps the running gateway up to date, and to `audit`.
+ * The operations block: they are for the clerk's thread, not for workers. */
+#pragma once
+#include "admin/tenant_json.h"
+#include "config/key.h"
+#include "meter/recorder.h"
+
+/* What was changed, by whom; on loan. */
+struct tenant_change {
+	str actor;
+	str action; /* "create", "update", "rotate", "revoke" */
+	enum tenant_kind kind;
+	uint64_t id;
+	str name;
+	str before, after; /* JSON objects, without secrets; before is empty for a new one
+	                    */
+};
+
+enum tenants_result {
+	TENANTS_DONE,
+	TENANTS_INVALID,   /* something asked for cannot be: 400 */
+	TENANTS_NOT_FOUND, /* 404 */
+	TENANTS_TAKEN,     /* an active node has this name: 409 */
+	TENANTS_STALE,     /* its serial is another one by now: 412 */
+	TENANTS_FAILED,    /* the ledger could not be read or written: 500 */
+};
+
+/* Who asks, and what the operations work on; made for one request or for many. */
+struct tenants {
+	struct ledger *ledger;     /* for reading; also for writing without recorder */
+	struct recorder *recorder; /* NULL: `ledger` is the only writer there is */
+	const uint8_t *pepper;     /* PEPPER bytes; for create and rotate of keys */
+	usec wall;                 /* now */
+	str actor;                 /* "cli:alice", "token:ci" */
+	void (*changed)(void *arg, const struct tenant_row *row,
+	                const struct key_secret *secret);             /* may be NULL */
+	void (*audit)(void *arg, const struct tenant_change *change); /* may be NULL */
+	void *arg;                                                    /* of both */
+	struct arena *keep; /* for texts; a MiB or more, ended by the owner */
+	struct buf *why; /* set when the result is not DONE: what is wrong, for people */
+	str param;       /* then: which member, like "limits.rpm"; or empty */
+};
+
+/* All write the members of a node into the open object `to`; what they write counts only
+ * when the result is DONE. */
+
+/* `body`: "name", for others than organisations "parent" (id or name of what may be above
+ * it; also as "team" or "organisation"; the default organisation when there is none), and
+ * what tenant_patch takes.  A key has a member "key" more, its text: nobody sees it
+ * again, so whoever sends it on wipes it. */
+must_check enum tenants_result tenants_create(struct tenants *t, enum tenant_kind kind,
+                                              struct json_value body,
+                                              struct json_writer *to);
+must_check enum tenants_result tenants_show(struct tenants *t, enum tenant_kind kind,
+                                            str which, struct json_writer *to);
+/* `serial`: the one it must have (ETag), 0: any. */
+must_check enum tenants_result tenants_update(struct tenants *t, enum tenant_kind kind,
+                                              str which, uint64_t serial,
+                                              struct json_value body,
+                                              struct json_writer *to);
+/* A new secret, as a member "key"; the one it had is good for `grace` more. */
+must_check enum tenants_result tenants_rotate(struct tenants *t, str which,
+                                              uint64_t serial, usec grace,
+                                              struct json_writer *to);
+/* For good.  One that is revoked already stays as it is.  What is below a node stops with
+ * it.  Not of the default organisation. */
+must_check enum tenants_result tenants_revoke(struct tenants *t, enum tenant_kind kind,
+                                              str which, uint64_t serial,
+                                              struct json_writer *to);
+
+enum { TENANTS_PAGE = 100, TENANTS_PAGE_MOST = 1000 };
+#define TENANTS_GRACE_MOST (90 * 24 * USEC_HOUR)
+
+struct tenants_filter {
+	str parent;    /* id or name; empty: any */
+	str cursor;    /* "next" of the page before; empty: the first */
+	unsigned most; /* 0: TENANTS_PAGE */
+	bool active;   /* no revoked or expired ones */
+};
+/* Writes "data", an array of nodes, the oldest first, and "next", a cursor or null. */
+must_check enum tenants_result tenants_list(struct tenants *t, enum tenant_kind kind,
+                                            const struct tenants_filter *filter,
+                                            struct json_writer *to);
+
+/* One of the above, as a line at the admin socket asks for it:
+ *	{"do":"tenant_create","kind":"key","set":{...}}
+ *	{"do":"tenant_show","kind":"key","which":"ci"}
+ *	{"do":"tenant_update","kind":"team","which":"a","serial":3,"set":{...}}
+ *	{"do":"tenant_rotate","which":"0123456789ab","grace":"24h"}
+ *	{"do":"tenant_revoke","kind":"key","which":"..."}
+ *	{"do":"tenant_list","kind":"key","parent":"a","cursor":"","most":50,"active":true}
+ * `request` is a checked object; its "actor" says who asks.  INVALID also for something
+ * that is not to be asked. */
+must_check enum tenants_result tenants_ask(struct tenants *t, struct json_value request,
+                                           struct json_writer *to);

@@ -1,0 +1,14 @@
+/* replace.h - a small private file, read whole and replaced whole: written beside,
+ * synced, renamed, so that nobody ever sees half of it, whenever the power goes. */
+#pragma once
+#include "base/buf.h"
+
+enum file_found { FILE_FOUND, FILE_MISSING, FILE_BAD /* *why says it */ };
+
+/* Adds the bytes of a regular file to `to`, at most its limit.  mode: the permission bits
+ * that it must not have (077), or 0. */
+must_check enum file_found file_read(const char *path, unsigned mode, struct buf *to,
+                                     struct buf *why);
+/* With mode 0600.  is_new: there must be none yet (false and *why when there is).  False:
+ * nothing was changed. */
+must_check bool file_replace(const char *path, str text, bool is_new, struct buf *why);

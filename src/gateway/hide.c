@@ -1,0 +1,77 @@
+/* hide.c - see hide.h.  Only answers that are errors are searched, so a plain search
+ * through a handful of short texts is good enough. */
+#include "gateway/hide.h"
+
+enum { SECRET_LEAST = 8 }; /* shorter ones are no secret, and stand in many a word */
+
+/* The bytes of text that are this secret; 0: it does not begin with it. */
+static size_t match(str text, str secret)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < secret.len; i++) {
+		if (secret.ptr[i] == '/' && at + 1 < text.len && text.ptr[at] == '\\' &&
+		    text.ptr[at + 1] == '/')
+			at++;
+		if (at == text.len || text.ptr[at] != secret.ptr[i])
+			return 0;
+		at++;
+	}
+	return at;
+}
+
+/* Where it is in the text, and how long; false: nowhere. */
+static bool find(str text, str secret, size_t *ret_at, size_t *ret_len)
+{
+	if (secret.len < SECRET_LEAST)
+		return false;
+	for (size_t at = 0; at < text.len; at++) {
+		at += str_find(str_from(text, at), secret.ptr[0]);
+		*ret_len = match(str_from(text, at), secret);
+		*ret_at = at;
+		if (*ret_len)
+			return true;
+	}
+	return false;
+}
+
+/* The i-th of them; empty: no more. */
+static bool nth_secret(const struct attempt *a, unsigned i, str *ret)
+{
+	const struct provider *p = a->target->provider;
+	const str others[] = {
+		a->token.text,
+		secret_reveal(&p->aws.secret_key),
+		secret_reveal(&p->aws.session_token),
+	};
+
+	if (i >= p->key_count + countof(others))
+		return false;
+	*ret = i < p->key_count ? secret_reveal(&p->keys[i]) : others[i - p->key_count];
+	return true;
+}
+
+void hide_secrets(const struct attempt *a, char *text, size_t len)
+{
+	size_t at, n;
+	str secret;
+
+	for (unsigned i = 0; nth_secret(a, i, &secret); i++) {
+		for (size_t from = 0;
+		     find(str_of(text + from, len - from), secret, &at, &n);
+		     from += at + n)
+			memset(text + from + at, '*', n);
+	}
+}
+
+bool hide_finds(const struct attempt *a, str text)
+{
+	size_t at, n;
+	str secret;
+
+	for (unsigned i = 0; nth_secret(a, i, &secret); i++) {
+		if (find(text, secret, &at, &n))
+			return true;
+	}
+	return false;
+}

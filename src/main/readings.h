@@ -1,0 +1,9 @@
+/* readings.h - what the page of metrics says beside what the ledger's rows say: what is
+ * under way, how providers are, and the process itself. */
+#pragma once
+#include "main/process.h"
+#include "meter/metrics.h"
+
+/* For metrics_options, with the process as arg. */
+void readings_look(void *arg, struct metric_page *page);
+bool readings_knows(void *arg, str provider, str model);

@@ -1,0 +1,123 @@
+/* tenant_ask.c - see tenant_ask.h. */
+#include "main/tenant_ask.h"
+
+#include "admin/client.h"
+#include "admin/keys.h"
+#include "admin/tenants.h"
+#include "base/mem.h"
+#include "config/datadir.h"
+#include "loop/sys.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+static const struct json_limits limits = { 16, 1024 * 1024, 256, 64 };
+
+/* The answer of tenants_ask as an object, with what is wrong in *why. */
+static bool ask(struct tenants *t, str request, struct buf *answer,
+                struct json_value *ret)
+{
+	struct json_writer w = { .to = answer };
+	struct arena keep = { .ceiling = 4 * MiB };
+	enum tenants_result result = TENANTS_INVALID;
+	struct json_value asked;
+
+	t->keep = &keep;
+	t->wall = sys_wall();
+	json_open(&w, '{');
+	if (json_check(request, &limits, &asked))
+		buf_add(t->why, STR("the request is too large"));
+	else
+		result = tenants_ask(t, asked, &w);
+	arena_done(&keep);
+	if (result != TENANTS_DONE)
+		return false;
+	json_close(&w, '}');
+	if (!json_check(buf_str(answer), &limits, ret))
+		return true;
+	buf_add(t->why, STR("there is too much to be shown"));
+	return false;
+}
+
+/* ---- without a gateway ---- */
+
+static bool needs_pepper(str request)
+{
+	struct json_value root, what;
+
+	if (json_check(request, &limits, &root))
+		return false;
+	what = json_get(root, STR("do"));
+	return json_text_is(what, STR("tenant_create")) ||
+	       json_text_is(what, STR("tenant_rotate"));
+}
+
+static bool write_alone(struct tenants *t, str request, struct buf *answer,
+                        struct json_value *ret)
+{
+	if (!ledger_begin(t->ledger)) {
+		buf_add(t->why, str_from_z(ledger_error(t->ledger, NULL)));
+		return false;
+	}
+	if (ask(t, request, answer, ret) && ledger_commit(t->ledger))
+		return true;
+	if (t->why->len == 0)
+		buf_add(t->why, str_from_z(ledger_error(t->ledger, NULL)));
+	ledger_rollback(t->ledger);
+	return false;
+}
+
+static bool change_alone(str dir, str request, struct buf *answer, struct json_value *ret,
+                         struct buf *why)
+{
+	uint8_t pepper[PEPPER] = { 0 };
+	struct tenants t = { .pepper = pepper, .why = why };
+	char path[PATH_MAX];
+	bool is_done = false;
+	int lock;
+
+	if (!datadir_make(dir, why) || !datadir_lock(dir, &lock, why))
+		return false;
+	if (!datadir_path(dir, "ledger.db", path, sizeof(path)))
+		buf_add(why, STR("the name of the data directory is too long"));
+	else if ((t.ledger = ledger_open(path, why)))
+		is_done = (!needs_pepper(request) || keys_pepper(dir, pepper, why)) &&
+		          write_alone(&t, request, answer, ret);
+	ledger_close(&t.ledger);
+	close(lock);
+	mem_wipe(pepper, sizeof(pepper));
+	return is_done;
+}
+
+bool tenant_change(str dir, str request, struct buf *answer, struct json_value *ret,
+                   struct buf *why)
+{
+	bool is_asked;
+
+	if (admin_ask_holder(dir, request, answer, ret, &is_asked, why))
+		return true;
+	buf_clear(answer);
+	return !is_asked && change_alone(dir, request, answer, ret, why);
+}
+
+bool tenant_read(str dir, str request, struct buf *answer, struct json_value *ret,
+                 struct buf *why)
+{
+	struct tenants t = { .why = why };
+	char path[PATH_MAX];
+	bool is_done;
+
+	if (!datadir_path(dir, "ledger.db", path, sizeof(path))) {
+		buf_add(why, STR("the name of the data directory is too long"));
+		return false;
+	}
+	if (access(path, F_OK) != 0) {
+		buf_addf(why, "nothing was made in %.*s yet", STR_ARG(dir));
+		return false;
+	}
+	if (!(t.ledger = ledger_open_reader(path, why)))
+		return false;
+	is_done = ask(&t, request, answer, ret);
+	ledger_close(&t.ledger);
+	return is_done;
+}

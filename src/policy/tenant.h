@@ -1,0 +1,172 @@
+/* tenant.h - the tree of who may spend, as all workers see it at the same moment: rates,
+ * exchanges at a time, and budgets.
+ *
+ * An insert-only table of fixed capacity that outlives every reload.  Nodes come from the
+ * ledger's rows (store/tenant_row.h) by another thread; a worker asks for the chain of a
+ * request and claims on it:
+ *
+ *     [user leaves] > key > team > organisation
+ *
+ * A claim holds on every node of the chain or on none, so that nobody is counted who was
+ * refused.  All nodes below one organisation are changed under its spinlock; nothing in
+ * there blocks, allocates or asks for the time.  A user is a leaf below each node that
+ * bounds its users (`per_user`, or a row of the user's own there); requests that name
+ * nobody share one.
+ *
+ * Budgets, at every instant, on every node and window:
+ *
+ *     spent + reserved <= limit
+ *
+ * but for what an answer costs beyond its reservation: that is a debt, recorded as spent,
+ * and nothing is reserved until a new window begins.  An amount belongs to the window its
+ * reservation was made in, however late it is settled (budget.h). */
+#pragma once
+#include "base/fault.h"
+#include "policy/calendar.h"
+#include "store/tenant_row.h"
+
+enum {
+	TENANTS_MOST = 131072,      /* organisations, teams and keys */
+	TENANT_USERS_MOST = 131072, /* leaves */
+	TENANT_USER_NAME = 128,     /* bytes of a user's name that count */
+	TENANT_CHAIN = 6,           /* three nodes, and a leaf below each */
+};
+
+struct tenants;
+struct tenant;
+
+/* The calendar is borrowed; seed: random, for users' names come from outside.  There is
+ * the default organisation already. */
+struct tenants *tenants_new(const struct calendar *calendar, uint64_t seed);
+void tenants_free(struct tenants **t);
+
+/* ---- by any thread that is no worker ---- */
+
+/* Puts a node or changes it; its parent has to be there.  *ret_fresh (may be NULL): bits
+ * (enum budget_window) of windows that are counted from now on and were not before, so
+ * that what the ledger knows of them is to be added; *ret_fresh_users the same for the
+ * leaves below it.  False: the table is full, the parent is unknown, or the node would
+ * change its kind or organisation. */
+must_check bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
+                            unsigned *ret_fresh, unsigned *ret_fresh_users);
+/* The windows that are counted anywhere: bits. */
+unsigned tenants_counted(struct tenants *t);
+
+/* What the ledger knows a key has spent for a user, as part of a team. */
+struct tenant_spent {
+	uint64_t key, team;
+	str user;
+	enum budget_window window;
+	usec wall; /* a moment in that window */
+	nanousd amount;
+	uint64_t only; /* to that node alone is it told, and its leaves; 0: to all */
+};
+/* Adds it to each node that counts that window.  False: there is no room for the user. */
+must_check bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s);
+
+/* What is known of a node at the moment; false: there is no such node. */
+struct tenant_state {
+	nanousd spent[BUDGET_WINDOWS], reserved[BUDGET_WINDOWS]; /* where counted */
+	usec resets_wall[BUDGET_WINDOWS]; /* USEC_NEVER: of the total */
+	unsigned counted;                 /* bits */
+	uint64_t requests, tokens;        /* in the minute */
+	uint32_t running;
+};
+bool tenants_look(struct tenants *t, uint64_t id, usec now, usec wall,
+                  struct tenant_state *ret);
+/* The same of a user's leaf below that node. */
+bool tenants_look_user(struct tenants *t, uint64_t below, str user, usec now, usec wall,
+                       struct tenant_state *ret);
+
+/* ---- by workers ---- */
+
+/* What a node is.  Good for some minutes after it was changed: keep what you need. */
+const struct tenant_row *tenant_row(const struct tenant *n);
+
+struct tenant_chain {
+	struct tenants *tenants;
+	struct tenant *at[TENANT_CHAIN]; /* from the leaves up; the last is the root */
+	uint8_t count, leaves;           /* so many of these come first */
+	bool admitted;                   /* an exchange runs on it */
+	bool bounded;                    /* some node had a bound when it was asked for */
+	uint64_t tokens;                 /* claimed by it */
+	usec admitted_at;
+};
+
+/* The chain of a request; key 0 and keys without a row: the default organisation alone.
+ * NULL, BAD_KEY (the key or what it belongs to is revoked), KEY_EXPIRED, or
+ * TENANTS_FULL.  tenant_chain_done gives it back. */
+fault_t tenants_chain(struct tenants *t, uint64_t key, str user, usec now, usec wall,
+                      struct tenant_chain *ret);
+/* The node of the chain that is of that kind (no user); NULL: none. */
+const struct tenant *tenant_chain_of(const struct tenant_chain *c, enum tenant_kind kind);
+/* Ends the exchange, if one runs on it: `used` tokens in place of those that were
+ * claimed. */
+void tenant_chain_done(struct tenant_chain *c, uint64_t used, usec now);
+
+/* What refused a claim. */
+enum tenant_cap {
+	TENANT_BUDGET, /* + enum budget_window */
+	TENANT_RPM = TENANT_BUDGET + BUDGET_WINDOWS,
+	TENANT_TPM,
+	TENANT_CONCURRENT,
+};
+
+struct tenant_refusal {
+	const struct tenant_row
+	        *row;  /* of the node; of a leaf: of the node it is below */
+	bool per_user; /* it was a leaf */
+	enum tenant_cap cap;
+	int64_t used, limit; /* nano-dollars for budgets, with what is set aside */
+	usec wait;           /* how long until there may be room; 0: when another ends */
+	usec resets_wall;    /* when a budget's window ends; USEC_NEVER: never */
+	str downgrade;       /* of the first node that refused and has one; on loan */
+};
+
+/* The tightest of the chain, for x-ratelimit-*; limit 0: not bounded. */
+struct tenant_room {
+	uint64_t limit, remaining;
+	usec reset; /* how long until all of it is free again */
+};
+struct tenant_rates {
+	struct tenant_room requests, tokens;
+};
+
+/* Claims a request, its tokens and its place among those that run.  ret_rates: also set
+ * when it is refused. */
+must_check bool tenant_admit(struct tenant_chain *c, uint64_t tokens, usec now,
+                             struct tenant_rates *ret_rates, struct tenant_refusal *ret);
+
+/* An amount of money, as much as is possible and as much as is likely: nodes with `soft`
+ * set the likely one aside. */
+struct tenant_amount {
+	nanousd most, likely;
+};
+
+struct tenant_reservation {
+	struct tenant_amount amount;
+	usec wall;                  /* it was made then */
+	nanousd charged_at_most;    /* what an unknown cost is taken for */
+	uint8_t held[TENANT_CHAIN]; /* bits of windows, by node */
+	uint8_t soft;               /* bits of nodes */
+	bool any;
+};
+
+/* Is there a budget on it? Then a price has to be known. */
+bool tenant_has_budget(const struct tenant_chain *c);
+/* Sets an amount aside on every node and window, or on none.  Without a budget there is
+ * nothing to do. */
+must_check bool tenant_reserve(struct tenant_chain *c, struct tenant_amount amount,
+                               usec wall, struct tenant_reservation *r,
+                               struct tenant_refusal *ret);
+/* More of it, in the same windows. */
+must_check bool tenant_extend(struct tenant_chain *c, struct tenant_reservation *r,
+                              nanousd more, struct tenant_refusal *ret);
+/* Once: what was set aside is given back, `charged` is spent; COST_UNKNOWN: all of it.
+ * Also for an attempt that began before there was a budget. */
+void tenant_settle(struct tenant_chain *c, struct tenant_reservation *r, nanousd charged);
+/* What tenant_settle would charge. */
+static inline nanousd tenant_charged(const struct tenant_reservation *r, nanousd cost)
+{
+	return cost == COST_UNKNOWN ? r->charged_at_most : cost;
+}

@@ -1,0 +1,99 @@
+/* tenant_report.c - what the tree is told by the ledger, and what it tells people. */
+#include "policy/tenant_private.h"
+
+static void add(struct tenants *t, struct tenant *n, const struct tenant_spent *s)
+{
+	if (!(tenant_counted(n) >> s->window & 1))
+		return;
+	tenant_lock(&n->root->lock);
+	budget_charge(&n->budgets[s->window], t->calendar, s->window, s->wall, 0,
+	              s->amount);
+	tenant_unlock(&n->root->lock);
+}
+
+/* To the node and to its user's leaf. */
+static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_spent *s)
+{
+	unsigned bits = tenant_bits(n);
+	bool create = (bits & TENANT_BOUNDS_USERS) &&
+	              tenant_own_row(n)->per_user.budget[s->window] != COST_UNKNOWN;
+	struct tenant *leaf;
+
+	if (!s->only || s->only == n->id)
+		add(t, n, s);
+	if (!(bits & (TENANT_BOUNDS_USERS | TENANT_HAS_USER_ROWS)))
+		return true;
+	leaf = tenants_leaf(t, n, s->user, create, 0, s->wall);
+	if (!leaf)
+		return !create;
+	if (!s->only || s->only == n->id || s->only == leaf->id)
+		add(t, leaf, s);
+	tenant_leaf_done(leaf);
+	return true;
+}
+
+bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s)
+{
+	struct tenant *key = tenants_find(t, s->key), *team = tenants_find(t, s->team);
+	bool done = true;
+
+	/* What a key has spent for a team stays the team's. */
+	if (key && !key->is_leaf)
+		done &= add_below(t, key, s);
+	if (team && !team->is_leaf && team != key)
+		done &= add_below(t, team, s);
+	struct tenant *root = team  ? team->root
+	                      : key ? key->root
+	                            : tenants_find(t, TENANT_DEFAULT);
+
+	if (root != key && root != team)
+		done &= add_below(t, root, s);
+	return done;
+}
+
+static void look(struct tenants *t, struct tenant *n, usec now, usec wall,
+                 struct tenant_state *ret)
+{
+	*ret = (struct tenant_state){ .counted = tenant_counted(n) };
+	tenant_lock(&n->root->lock);
+	ret->running = n->running;
+	ret->requests = rate_used(&n->requests, now);
+	ret->tokens = rate_used(&n->tokens, now);
+	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
+		const struct budget_span *s;
+
+		if (!(ret->counted >> w & 1))
+			continue;
+		s = budget_at(&n->budgets[w], t->calendar, (enum budget_window)w, wall);
+		if (!s)
+			continue;
+		ret->spent[w] = s->spent;
+		ret->reserved[w] = s->reserved;
+		ret->resets_wall[w] = s->until;
+	}
+	tenant_unlock(&n->root->lock);
+}
+
+bool tenants_look(struct tenants *t, uint64_t id, usec now, usec wall,
+                  struct tenant_state *ret)
+{
+	struct tenant *n = tenants_find(t, id);
+
+	if (n)
+		look(t, n, now, wall, ret);
+	return n != NULL;
+}
+
+bool tenants_look_user(struct tenants *t, uint64_t below, str user, usec now, usec wall,
+                       struct tenant_state *ret)
+{
+	struct tenant *n = tenants_find(t, below);
+	struct tenant *leaf =
+	        n && !n->is_leaf ? tenants_leaf(t, n, user, false, now, wall) : NULL;
+
+	if (!leaf)
+		return false;
+	look(t, leaf, now, wall, ret);
+	tenant_leaf_done(leaf);
+	return true;
+}

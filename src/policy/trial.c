@@ -1,0 +1,88 @@
+#include "policy/trial.h"
+
+#include "base/assert.h"
+
+enum { MILLION = 1000 * 1000 };
+
+const char *trial_end_name(enum trial_end e)
+{
+	switch (e) {
+	case TRIAL_RUNS:
+		return "running";
+	case TRIAL_BY_HAND:
+		return "stopped";
+	case TRIAL_TOO_DEAR:
+		return "stopped by max_cost";
+	case TRIAL_OVER:
+		return "over";
+	}
+	return "";
+}
+
+struct trial_account *trials_get(struct trials *t, str name)
+{
+	for (unsigned i = 0; i < TRIAL_ACCOUNTS; i++) {
+		struct trial_account *a = &t->list[i];
+
+		if (a->len && str_eq(str_of(a->name, a->len), name))
+			return a;
+		if (a->len)
+			continue;
+		assert(name.len && name.len <= sizeof(a->name));
+		memcpy(a->name, name.ptr, name.len);
+		a->len = (uint8_t)name.len;
+		return a;
+	}
+	return NULL;
+}
+
+enum trial_end trial_state(const struct trial *t, const struct trial_account *account,
+                           usec wall)
+{
+	if (t->until_wall && wall >= t->until_wall)
+		return TRIAL_OVER;
+	return account ? (enum trial_end)atomic_load_explicit(&account->end,
+	                                                      memory_order_relaxed)
+	               : TRIAL_BY_HAND;
+}
+
+/* The finaliser of splitmix64: all bits of the result depend on all of x. */
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+bool trial_picks(const struct trial *t, uint64_t sticky)
+{
+	uint64_t drawn = mix(mix(str_hash(t->name)) ^ sticky);
+
+	return (uint64_t)((unsigned __int128)drawn * MILLION >> 64) < t->share;
+}
+
+bool trial_reserve(const struct trial *t, struct trial_account *account, nanousd amount,
+                   bool *ret_stopped)
+{
+	int64_t before =
+	        atomic_fetch_add_explicit(&account->taken, amount, memory_order_relaxed);
+	int runs = TRIAL_RUNS;
+
+	*ret_stopped = false;
+	/* One that has spent all of it is over, whatever the next would cost. */
+	if (t->max_cost == COST_UNKNOWN ||
+	    (before + amount <= t->max_cost && before < t->max_cost))
+		return true;
+	atomic_fetch_sub_explicit(&account->taken, amount, memory_order_relaxed);
+	*ret_stopped =
+	        atomic_compare_exchange_strong(&account->end, &runs, (int)TRIAL_TOO_DEAR);
+	return false;
+}
+
+void trial_settle(struct trial_account *account, nanousd reserved, nanousd cost)
+{
+	atomic_fetch_add_explicit(&account->taken, cost - reserved, memory_order_relaxed);
+	atomic_fetch_add_explicit(&account->spent, cost, memory_order_relaxed);
+}

@@ -1,0 +1,206 @@
+#include "config/vault.h"
+
+#include "config/datadir.h"
+#include "config/replace.h"
+#include "tests/check.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A data directory with a store of three keys. */
+struct world {
+	struct master_place at;
+	struct master master;
+	struct vault vault;
+	struct buf why;
+	char path[PATH_MAX], dir[PATH_MAX];
+};
+
+static bool put(struct world *w, str provider, str key, bool replace)
+{
+	struct vault_row row = { .provider = provider,
+		                 .created_wall = 1700000000 * USEC_SEC,
+		                 .key = { key } };
+
+	return vault_put(&w->vault, &row, replace, &w->why);
+}
+
+static void world_init(struct world *w)
+{
+	*w = (struct world){ .why = BUF_LIMIT(4 * KiB) };
+	snprintf(w->dir, sizeof(w->dir), "%s", test_dir());
+	w->at.data = str_from_z(w->dir);
+	CHECK(master_load(&w->at, &w->master, NULL, &w->why));
+	CHECK(vault_read(w->at.data, &w->master, &w->vault, &w->why));
+	CHECK_INT(w->vault.count, 0);
+	CHECK(!vault_exists(w->at.data));
+	CHECK(put(w, STR("openai"), STR("sk-one"), false));
+	CHECK(put(w, STR("openai"), STR("sk-two"), false));
+	CHECK(put(w, STR("anthropic"), STR("sk-ant"), false));
+	CHECK(vault_write(w->at.data, &w->master, &w->vault, &w->why));
+	CHECK(datadir_path(w->at.data, "secrets", w->path, sizeof(w->path)));
+	vault_done(&w->vault);
+}
+
+static void world_done(struct world *w)
+{
+	vault_done(&w->vault);
+	master_done(&w->master);
+	buf_free(&w->why);
+}
+
+static bool opens(struct world *w)
+{
+	vault_done(&w->vault);
+	buf_clear(&w->why);
+	return vault_read(w->at.data, &w->master, &w->vault, &w->why);
+}
+
+static bool opens_as(struct world *w, str text)
+{
+	CHECK(file_replace(w->path, text, false, &w->why));
+	return opens(w);
+}
+
+TEST(a_vault_gives_back_what_was_put_into_it)
+{
+	struct world w;
+
+	world_init(&w);
+	CHECK(opens(&w));
+	CHECK_INT(w.vault.count, 3);
+	CHECK_STR(w.vault.rows[1].provider, "openai");
+	CHECK_STR(secret_reveal(&w.vault.rows[1].key), "sk-two");
+	CHECK_INT(w.vault.rows[1].version, 1);
+	CHECK(w.vault.rows[0].id != w.vault.rows[1].id && w.vault.rows[0].id);
+	CHECK_INT(w.vault.rows[2].created_wall, 1700000000 * USEC_SEC);
+	world_done(&w);
+}
+
+TEST(nothing_of_a_key_stands_in_the_file)
+{
+	struct buf text;
+	struct world w;
+
+	world_init(&w);
+	vault_text(w.at.data, &text);
+	CHECK(text.len > 100 && !str_has(buf_str(&text), STR("sk-")) &&
+	      !str_has(buf_str(&text), STR("c2st"))); /* base64 of sk- */
+	buf_free(&text);
+	world_done(&w);
+}
+
+TEST(another_key_replaces_those_of_its_provider)
+{
+	struct world w;
+
+	world_init(&w);
+	CHECK(opens(&w));
+	CHECK(put(&w, STR("openai"), STR("sk-new"), true));
+	CHECK(vault_write(w.at.data, &w.master, &w.vault, &w.why) && opens(&w));
+	CHECK_INT(w.vault.count, 2);
+	CHECK_STR(secret_reveal(&w.vault.rows[1].key), "sk-new");
+	CHECK_INT(w.vault.rows[1].version, 2);
+	CHECK_INT(vault_remove(&w.vault, STR("anthropic"), 1), 0);
+	CHECK_INT(vault_remove(&w.vault, STR("anthropic"), w.vault.rows[0].id), 1);
+	CHECK_INT(vault_remove(&w.vault, STR("openai"), 0), 1);
+	CHECK(vault_write(w.at.data, &w.master, &w.vault, &w.why) && opens(&w));
+	CHECK_INT(w.vault.count, 0);
+	world_done(&w);
+}
+
+TEST(no_byte_of_a_vault_may_change_and_none_may_lack)
+{
+	struct buf text;
+	struct world w;
+
+	world_init(&w);
+	vault_text(w.at.data, &text);
+	for (size_t i = 0; i < text.len; i++) {
+		text.ptr[i] ^= 1;
+		if (opens_as(&w, buf_str(&text)))
+			check_failed(__FILE__, __LINE__, "opens with byte %zu changed",
+			             i);
+		CHECK(w.why.len > 0);
+		text.ptr[i] ^= 1;
+	}
+	for (size_t n = 0; n < text.len; n += 7)
+		CHECK(!opens_as(&w, str_first(buf_str(&text), n)));
+	CHECK(opens_as(&w, buf_str(&text)));
+	buf_free(&text);
+	world_done(&w);
+}
+
+/* Cuts the file into its six lines. */
+static void cut(const struct buf *text, str lines[5])
+{
+	str rest = buf_str(text);
+
+	for (int i = 0; i < 5; i++) {
+		lines[i] = str_first(rest, str_find(rest, '\n') + 1);
+		rest = str_from(rest, lines[i].len);
+	}
+	CHECK_INT(rest.len, 0);
+}
+
+TEST(rows_cannot_be_moved_dropped_doubled_or_swapped)
+{
+	static const int orders[][6] = {
+		{ 0, 2, 1, 3, 4, -1 }, { 0, 1, 2, 4, -1 }, { 0, 1, 1, 2, 3, 4 },
+		{ 0, 1, 2, 3, -1 },    { 0, 4, -1 },
+	};
+	struct buf text, other = BUF_LIMIT(MiB);
+	struct world w;
+	str lines[5];
+
+	world_init(&w);
+	vault_text(w.at.data, &text);
+	cut(&text, lines);
+	for (size_t i = 0; i < countof(orders); i++) {
+		buf_clear(&other);
+		for (int j = 0; j < 6 && orders[i][j] >= 0; j++)
+			buf_add(&other, lines[orders[i][j]]);
+		CHECK(!opens_as(&w, buf_str(&other)));
+	}
+	/* The sealed texts of two rows exchanged, the words before them left. */
+	size_t a = str_find_last(lines[1], '\t'), b = str_find_last(lines[2], '\t');
+	buf_clear(&other);
+	buf_add(&other, lines[0]);
+	buf_add(&other, str_first(lines[1], a));
+	buf_add(&other, str_from(lines[2], b));
+	buf_add(&other, str_first(lines[2], b));
+	buf_add(&other, str_from(lines[1], a));
+	buf_add(&other, lines[3]);
+	buf_add(&other, lines[4]);
+	CHECK(!opens_as(&w, buf_str(&other)));
+	CHECK(str_has(buf_str(&w.why),
+	              STR("line 2: it was changed, or does not belong")));
+	buf_free(&other);
+	buf_free(&text);
+	world_done(&w);
+}
+
+TEST(a_vault_opens_with_old_master_keys_and_not_with_others)
+{
+	struct master_place elsewhere;
+	struct master other;
+	struct world w;
+	uint32_t first;
+
+	world_init(&w);
+	elsewhere = (struct master_place){ .data = str_from_z(test_dir()) };
+	CHECK(master_load(&elsewhere, &other, NULL, &w.why));
+	CHECK(!vault_read(w.at.data, &other, &w.vault, &w.why));
+	CHECK(str_has(buf_str(&w.why), STR("is not in the file of master keys")));
+	master_done(&other);
+	first = master_current(&w.master)->id;
+	CHECK(master_add(&w.at, &w.master, &w.why) && opens(&w));
+	CHECK_INT(w.vault.sealed_with, first);
+	CHECK(vault_write(w.at.data, &w.master, &w.vault, &w.why));
+	CHECK(master_forget_old(&w.at, &w.master, &w.why));
+	CHECK(opens(&w));
+	CHECK(w.vault.sealed_with != first);
+	CHECK_INT(w.vault.count, 3);
+	world_done(&w);
+}

@@ -1,0 +1,38 @@
+#include "gateway/hide.h"
+
+#include "tests/check.h"
+
+static struct secret keys[] = { { STR_INIT("sk-first-key") },
+	                        { STR_INIT("abc/def/ghi") },
+	                        { STR_INIT("short") } };
+static const struct provider provider = {
+	.keys = keys,
+	.key_count = countof(keys),
+	.aws = { .secret_key = { STR_INIT("wJalrXUtnFEMI/K7") } },
+};
+
+TEST(what_a_provider_says_of_our_keys_is_hidden)
+{
+	static const char *const rows[][2] = {
+		{ "bad key sk-first-key!", "bad key ************!" },
+		{ "sk-first-keysk-first-key", "************************" },
+		{ "abc\\/def\\/ghi and abc/def/ghi", "************* and ***********" },
+		{ "wJalrXUtnFEMI\\/K7", "*****************" },
+		{ "token-0123456789", "****************" },
+		{ "sk-first-ke", "sk-first-ke" },
+		{ "short is a word", "short is a word" },
+		{ "", "" },
+	};
+	struct target t = { .provider = &provider };
+	struct attempt a = { .target = &t, .token = { STR("token-0123456789"), 1 } };
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		str before = str_from_z(rows[i][0]), after = str_from_z(rows[i][1]);
+		char text[64];
+
+		memcpy(text, before.ptr, before.len);
+		CHECK(hide_finds(&a, before) == !str_eq(before, after));
+		hide_secrets(&a, text, before.len);
+		CHECK_STR_EQ(str_of(text, before.len), after);
+	}
+}
