@@ -39,7 +39,8 @@ int api_audit(struct admin_call *c)
 
 	if (!l)
 		return 503;
-	p.most = admin_page(c, &before);
+	if (!(p.most = admin_page(c, &before)))
+		return 400;
 	json_open(&c->to, '{');
 	json_key(&c->to, STR("data"));
 	json_open(&c->to, '[');

@@ -3,10 +3,11 @@
  * One JSON object per line and one per answer, in order:
  *
  *	{"do":"status"} {"ok":true,"version":...,"pid":...,"listen":[...]}
- *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in tenants.h
+ *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in roster.h
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
- *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
+ *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
+ *	                                    with a member "key" also what that may not use
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	anything else                       {"ok":false,"error":"..."}
  *
@@ -33,8 +34,10 @@ struct admin_ops {
 	/* Reads the configuration again. False: nothing changed, and *said says why; else
 	 * it may say what needs a restart. */
 	bool (*reload)(void *arg, struct buf *said);
-	/* Writes members: where a request for the model would go. False: *said. */
-	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
+	/* Writes members: where a request for the model would go, with that key (0:
+	 * whatever keys may do). False: *said. */
+	bool (*explain)(void *arg, str model, uint64_t key, struct json_writer *to,
+	                struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */

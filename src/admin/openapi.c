@@ -26,6 +26,7 @@ static const struct type {
 	{ STR_INIT("text"), "string", NULL },
 	{ STR_INIT("time"), "string", "\"format\":\"date-time\"" },
 	{ STR_INIT("usd"), "string", "\"pattern\":\"^-?[0-9]+\\\\.[0-9]{9}$\"" },
+	{ STR_INIT("dollars"), "string", "\"pattern\":\"^[0-9]+\\\\.[0-9]{2,9}$\"" },
 	{ STR_INIT("int"), "integer", "\"format\":\"int64\"" },
 	{ STR_INIT("bool"), "boolean", NULL },
 	{ STR_INIT("object"), "object", NULL },
@@ -178,7 +179,7 @@ static void write_parameters(struct json_writer *w, const struct admin_route *r)
 		                str_eq(type, STR("time")) ? STR("text") : type, false);
 	if (r->method == HTTP_POST)
 		write_shared(w, "IdempotencyKey");
-	else if (r->method != HTTP_GET)
+	if (r->method != HTTP_GET)
 		write_shared(w, "IfMatch");
 	else
 		write_shared(w, "IfNoneMatch");

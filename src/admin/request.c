@@ -4,7 +4,8 @@
  * wrong; then the answer is begun anew with the error alone. */
 #include "admin/request.h"
 
-#include "admin/tenants.h"
+#include "admin/audit.h"
+#include "admin/roster_change.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
@@ -12,12 +13,14 @@
 #include "loop/sys.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum { MEMBERS_MOST = 16 };
 
 struct request {
 	const struct clerk_options *options;
+	unsigned uid;
 	struct json_value object;
 	struct json_writer *to;
 	struct buf *why; /* what is wrong, for people */
@@ -45,35 +48,89 @@ static bool answer_status(struct request *r)
 	return true;
 }
 
-static void changed(void *arg, const struct tenant_row *row,
-                    const struct key_secret *secret)
+/* What the operations of roster.h work on; to be closed. False: *r->why. */
+static bool open_roster(struct request *r, struct arena *keep, struct roster *ret)
 {
-	const struct clerk_options *o = arg;
-
-	o->ops->tenant_changed(o->arg, row, secret);
-}
-
-static bool answer_tenants(struct request *r)
-{
-	struct arena keep = { .ceiling = 4 * MiB };
-	struct tenants t = {
-		.recorder = r->options->recorder,
-		.pepper = r->options->pepper,
-		.wall = sys_wall(),
-		.changed = changed,
-		.arg = (void *)(uintptr_t)r->options,
-		.keep = &keep,
-		.why = r->why,
-	};
-	enum tenants_result result = TENANTS_FAILED;
 	char path[PATH_MAX];
 
-	if (datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
-	    (t.ledger = ledger_open_reader(path, r->why)))
-		result = tenants_ask(&t, r->object, r->to);
-	ledger_close(&t.ledger);
+	*ret = (struct roster){
+		.pepper = r->options->pepper,
+		.wall = sys_wall(),
+		.keep = keep,
+		.why = r->why,
+	};
+	*keep = (struct arena){ .ceiling = 4 * MiB };
+	return datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
+	       (ret->ledger = ledger_open_reader(path, r->why));
+}
+
+static void close_roster(struct roster *t)
+{
+	ledger_close(&t->ledger);
+	arena_done(t->keep);
+}
+
+static bool answer_roster(struct request *r)
+{
+	struct roster t;
+	struct arena keep;
+	bool is_done = open_roster(r, &keep, &t) &&
+	               roster_ask(&t, r->object, r->to) == ROSTER_DONE;
+
+	close_roster(&t);
+	return is_done;
+}
+
+struct roster_writing {
+	struct request *r;
+	struct roster *roster;
+	struct roster_kept kept;
+};
+
+static bool write_roster(void *arg, struct ledger *l, struct buf *why)
+{
+	struct roster_writing *w = arg;
+	struct roster_asker asker = { .pepper = w->r->options->pepper,
+		                      .from = "admin.sock" };
+
+	(void)why; /* is the roster's */
+	snprintf(asker.who, sizeof(asker.who), "uid %u", w->r->uid);
+	return roster_ask_traced(w->roster, l, &asker, w->r->object, w->r->to,
+	                         &w->kept) == ROSTER_DONE;
+}
+
+/* A change: by the ledger's writer, with its entry in the audit log. */
+static bool answer_roster_change(struct request *r)
+{
+	struct arena keep = { .ceiling = 4 * MiB };
+	struct roster t = { .pepper = r->options->pepper,
+		            .wall = sys_wall(),
+		            .keep = &keep,
+		            .why = r->why };
+	struct roster_writing w = { .r = r, .roster = &t };
+	bool is_done = recorder_write(r->options->recorder, write_roster, &w, r->why);
+
+	if (is_done)
+		roster_tell(&w.kept, r->options->ops, r->options->arg);
+	mem_wipe(&w.kept.secret, sizeof(w.kept.secret));
 	arena_done(&keep);
-	return result == TENANTS_DONE;
+	return is_done;
+}
+
+/* The key that is meant by its id, its name, or its text; empty: none, 0. */
+static bool find_key(struct request *r, str which, uint64_t *ret)
+{
+	struct roster t;
+	struct arena keep;
+	bool is_found;
+
+	*ret = 0;
+	if (which.len == 0)
+		return true;
+	is_found =
+	        open_roster(r, &keep, &t) && roster_key_id(&t, which, ret) == ROSTER_DONE;
+	close_roster(&t);
+	return is_found;
 }
 
 static bool answer_flush(struct request *r)
@@ -86,7 +143,12 @@ static bool answer_reload(struct request *r)
 {
 	struct buf said = BUF_LIMIT(64 * KiB);
 	bool is_new = r->options->ops->reload(r->options->arg, &said);
+	char who[64];
 
+	snprintf(who, sizeof(who), "uid %u", r->uid);
+	if (is_new)
+		is_new = audit_note(r->options->recorder, r->options->pepper, who,
+		                    "admin.sock", "config_reload", STR_NONE, &said);
 	if (is_new)
 		json_key_str(r->to, STR("said"), buf_str(&said));
 	else
@@ -98,9 +160,12 @@ static bool answer_reload(struct request *r)
 static bool answer_explain(struct request *r)
 {
 	char room[2 * KiB];
+	char key_room[KiB];
 	str model = text_member(r, "model", room, sizeof(room));
+	uint64_t key;
 
-	return r->options->ops->explain(r->options->arg, model, r->to, r->why);
+	return find_key(r, text_member(r, "key", key_room, sizeof(key_room)), &key) &&
+	       r->options->ops->explain(r->options->arg, model, key, r->to, r->why);
 }
 
 static bool answer_health(struct request *r)
@@ -113,12 +178,17 @@ static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
 } rows[] = {
-	{ "status", answer_status },         { "flush", answer_flush },
-	{ "reload", answer_reload },         { "explain", answer_explain },
-	{ "health", answer_health },         { "tenant_create", answer_tenants },
-	{ "tenant_show", answer_tenants },   { "tenant_update", answer_tenants },
-	{ "tenant_rotate", answer_tenants }, { "tenant_revoke", answer_tenants },
-	{ "tenant_list", answer_tenants },
+	{ "status", answer_status },
+	{ "flush", answer_flush },
+	{ "reload", answer_reload },
+	{ "explain", answer_explain },
+	{ "health", answer_health },
+	{ "tenant_create", answer_roster_change },
+	{ "tenant_show", answer_roster },
+	{ "tenant_update", answer_roster_change },
+	{ "tenant_rotate", answer_roster_change },
+	{ "tenant_revoke", answer_roster_change },
+	{ "tenant_list", answer_roster },
 };
 
 static bool answer(struct request *r, str line)
@@ -140,11 +210,12 @@ static bool answer(struct request *r, str line)
 	return false;
 }
 
-void admin_answer(const struct clerk_options *options, str line, struct buf *to)
+void admin_answer(const struct clerk_options *options, unsigned uid, str line,
+                  struct buf *to)
 {
 	struct buf why = BUF_LIMIT(64 * KiB);
 	struct json_writer good = { .to = to }, bad = { .to = to };
-	struct request r = { .options = options, .to = &good, .why = &why };
+	struct request r = { .options = options, .uid = uid, .to = &good, .why = &why };
 	size_t before = to->len;
 
 	json_open(&good, '{');

@@ -122,6 +122,11 @@ static const struct command_option drill_options[] = {
 	{ "jobs", 'j', "N", "cases at once (8)" },
 	{ 0 },
 };
+static const struct command_option explain_options[] = {
+	{ "key", 'k', "KEY",
+	  "an id or a name: what this virtual key may not use is named" },
+	{ 0 },
+};
 static const struct command_option try_options[] = {
 	{ "model", 'm', "MODEL",
 	  "a route, provider/model or model (the first route, else mock/echo)" },
@@ -199,7 +204,7 @@ const struct command_row command_rows[] = {
 	  "is sent. A running gateway is asked, which knows how its providers are doing:\n"
 	  "candidates in the order in which they would be tried (for a streamed request of\n"
 	  "4 KB), each with the reason, its health, speed, price and abilities.",
-	  explain_command, NULL, 1, false },
+	  explain_command, explain_options, 1, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
 	  try_command, try_options, 1, false },
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,

@@ -79,11 +79,27 @@ static bool load_tenant(void *arg, const struct tenant_row *row,
 {
 	struct process *p = arg;
 
-	if (!keyring_put(p->gateway.keys, row, secret))
-		log_error("there are more than %d keys and teams; the newest are not "
-		          "loaded",
-		          KEYRING_MOST);
+	process_put_tenant(p, row, secret);
 	return true;
+}
+
+void process_put_tenant(struct process *p, const struct tenant_row *row,
+                        const struct key_secret *secret)
+{
+	struct gateway *g = &p->gateway;
+
+	/* Rules first: nobody is let in before they hold. */
+	bool holds = tenants_put(g->tenants, row, sys_now(), NULL, NULL);
+
+	if (!holds)
+		log_error(
+		        "the limits of \"%.*s\" cannot be kept: there are too many keys, "
+		        "teams and users",
+		        STR_ARG(row->name));
+	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
+	    !keyring_put(g->keys, row, secret))
+		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
+		          KEYRING_MOST, STR_ARG(row->name));
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -99,7 +115,11 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
 
+	uint64_t seed;
+
+	sys_random(&seed, sizeof(seed));
 	p->gateway.keys = keyring_new();
+	p->gateway.tenants = tenants_new(p->gateway.calendar, seed);
 	p->gateway.pins = pins_new();
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
 	l = ledger_open_reader(buf_z(&path), why);
@@ -228,10 +248,12 @@ static bool make_board(struct gateway *g)
 	key_mac(g->pepper, STR("conversations"), mac);
 	memcpy(&seed, mac, sizeof(seed));
 	g->board = board_new(seed);
+	g->tenants = tenants_new(g->calendar, seed);
 	return true;
 }
 
-bool process_start(struct process *p, struct config *config, struct buf *why)
+bool process_start(struct process *p, struct config *config, struct calendar *calendar,
+                   struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
@@ -243,8 +265,11 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	raise_descriptor_limit();
-	if (datadir_make(config->data, why) &&
+	/* While there is one thread. */
+	g->calendar = calendar_new(STR("UTC"), why);
+	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
@@ -288,6 +313,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" access_log"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
+	if (!str_eq(old->timezone, now->timezone))
+		buf_add(note, STR(" timezone"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -367,6 +394,8 @@ void process_stop(struct process *p)
 	recorder_free(&g->recorder);
 	metrics_free(&p->metrics);
 	keyring_free(&g->keys);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
 	close_listeners(p);
@@ -376,6 +405,8 @@ void process_stop(struct process *p)
 	config_unref(&g->config);
 	found_free(&g->found);
 	board_free(&g->board);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;

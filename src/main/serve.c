@@ -197,20 +197,22 @@ static void write_status(void *arg, struct json_writer *to)
 static void tenant_changed(void *arg, const struct tenant_row *row,
                            const struct key_secret *secret)
 {
-	struct serving *s = arg;
-
-	if (!keyring_put(s->process.gateway.keys, row, secret))
-		log_error("there are more than %d keys and teams; the new one is not "
-		          "active",
-		          KEYRING_MOST);
+	process_put_tenant(&((struct serving *)arg)->process, row, secret);
 }
 
-static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
+                    struct buf *said)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
 	struct config *c = config_now(g);
-	fault_t why = explain_model(g->board, c, model, sys_now(), to);
+	struct access access;
+	fault_t why = NULL;
 
+	if (key)
+		why = access_of_key(g->tenants, key, sys_now(), sys_wall(), &access);
+	if (!why)
+		why = explain_model(g->board, c, model, key ? &access : NULL, sys_now(),
+		                    to);
 	if (why)
 		buf_add(said, why->text);
 	config_unref(&c);
@@ -477,10 +479,16 @@ static int serve(struct serving *s)
 		return EXIT_CONFIG;
 	}
 	block_signals(&set);
-	if (!start_mock(s, c, &why)) {
+	struct calendar *calendar = calendar_new(c->timezone, &why);
+
+	if (!calendar) {
 		config_unref(&c);
+		code = EXIT_CONFIG;
+	} else if (!start_mock(s, c, &why)) {
+		config_unref(&c);
+		calendar_free(&calendar);
 		code = EXIT_FAILED;
-	} else if (!process_start(&s->process, c, &why)) {
+	} else if (!process_start(&s->process, c, calendar, &why)) {
 		code = EXIT_FAILED;
 	} else if (!start_clerk(s, c, &why)) {
 		code = EXIT_FAILED;

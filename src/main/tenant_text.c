@@ -202,7 +202,10 @@ void tenant_page(struct buf *to, struct json_value node)
 	state_line(to, node);
 	if (parent.type == JSON_STRING) {
 		begin_line(to, "belongs to");
+		add_text(to, json_get(node, STR("parent_name")));
+		buf_add(to, STR(" ("));
 		add_text(to, parent);
+		buf_add_char(to, ')');
 		buf_add_char(to, '\n');
 	}
 	caps_line(to, "limits", json_get(node, STR("limits")));

@@ -38,7 +38,8 @@ must_check bool ledger_put(struct ledger *l, const struct attempt_row *row,
 must_check bool ledger_put_new(struct ledger *l, const struct attempt_row *row);
 must_check bool ledger_commit(struct ledger *l); /* durable: fdatasync of the WAL */
 void ledger_rollback(struct ledger *l);
-/* Marks the open rows unknown; after the journals were replayed at start. */
+/* Marks the open rows unknown, in a transaction of its own; after the journals were
+ * replayed at start. False: roll back. */
 must_check bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count);
 /* The highest id there is, 0 for an empty ledger. */
 uint64_t ledger_last_id(struct ledger *l);
@@ -68,6 +69,28 @@ bool ledger_open_ids(struct ledger *l, uint64_t *ret_ids, unsigned most,
 bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *arg);
 /* All rows of one exchange, by id, which is by number. */
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg);
+
+/* ---- corrections ---- */
+
+struct correction_row {
+	uint64_t attempt;
+	nanousd delta;                     /* to be added to its cost */
+	uint64_t old_version, new_version; /* of prices; 0: none. Set by reading */
+	usec made_wall;
+	str why;
+};
+
+/* The attempt's cost is that one, by those figures: an entry of its own, and the sums
+ * follow; a settled row stays as it is.  Says what differs from what is known already,
+ * corrections included, or nothing (*ret_changed): saying it twice changes nothing.
+ * Between begin and commit; of *correction the attempt, the time and the reason are
+ * read. */
+must_check bool ledger_correct(struct ledger *l, const struct correction_row *correction,
+                               nanousd cost, const struct price *price,
+                               bool *ret_changed);
+typedef bool ledger_correction_fn(void *arg, const struct correction_row *row);
+bool ledger_corrections(struct ledger *l, uint64_t attempt, ledger_correction_fn *each,
+                        void *arg);
 
 /* ---- organisations, teams, keys, and users with limits of their own ---- */
 

@@ -54,7 +54,8 @@ static bool reload(void *arg, struct buf *said)
 	return !g->refuses_reload;
 }
 
-static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
+                    struct buf *said)
 {
 	json_key_str(to, STR("model"), model);
 	return model.len || !buf_add(said, STR("which?"));

@@ -1,36 +1,43 @@
-/* tenant_ask.c - see tenant_ask.h. */
-#include "main/tenant_ask.h"
+/* roster_call.c - see roster_call.h. */
+#include "main/roster_call.h"
 
 #include "admin/client.h"
 #include "admin/keys.h"
-#include "admin/tenants.h"
+#include "admin/roster_change.h"
 #include "base/mem.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static const struct json_limits limits = { 16, 1024 * 1024, 256, 64 };
 
-/* The answer of tenants_ask as an object, with what is wrong in *why. */
-static bool ask(struct tenants *t, str request, struct buf *answer,
+/* The answer of roster_ask as an object, with what is wrong in *why.  writer: the
+ * transaction is under way in which it is done and traced; NULL: it only reads. */
+static bool ask(struct roster *t, struct ledger *writer, str request, struct buf *answer,
                 struct json_value *ret)
 {
+	struct roster_asker asker = { .pepper = t->pepper, .from = "command" };
+	struct roster_kept kept;
 	struct json_writer w = { .to = answer };
 	struct arena keep = { .ceiling = 4 * MiB };
-	enum tenants_result result = TENANTS_INVALID;
+	enum roster_result result = ROSTER_INVALID;
 	struct json_value asked;
 
 	t->keep = &keep;
 	t->wall = sys_wall();
+	snprintf(asker.who, sizeof(asker.who), "uid %u", (unsigned)getuid());
 	json_open(&w, '{');
 	if (json_check(request, &limits, &asked))
 		buf_add(t->why, STR("the request is too large"));
+	else if (writer)
+		result = roster_ask_traced(t, writer, &asker, asked, &w, &kept);
 	else
-		result = tenants_ask(t, asked, &w);
+		result = roster_ask(t, asked, &w);
 	arena_done(&keep);
-	if (result != TENANTS_DONE)
+	if (result != ROSTER_DONE)
 		return false;
 	json_close(&w, '}');
 	if (!json_check(buf_str(answer), &limits, ret))
@@ -41,6 +48,7 @@ static bool ask(struct tenants *t, str request, struct buf *answer,
 
 /* ---- without a gateway ---- */
 
+/* Whoever lost the pepper can still revoke what it was for. */
 static bool needs_pepper(str request)
 {
 	struct json_value root, what;
@@ -52,14 +60,30 @@ static bool needs_pepper(str request)
 	       json_text_is(what, STR("tenant_rotate"));
 }
 
-static bool write_alone(struct tenants *t, str request, struct buf *answer,
+/* What is revoked without one has an entry in the audit log whose MAC fits nothing: the
+ * MACs before it fit nothing any more either. */
+static bool find_pepper(str dir, str request, uint8_t ret[PEPPER], struct buf *why)
+{
+	struct buf ignored = BUF_LIMIT(4 * KiB);
+	bool is_found;
+
+	if (needs_pepper(request))
+		return keys_pepper(dir, ret, why);
+	is_found = keys_pepper(dir, ret, &ignored);
+	if (!is_found)
+		memset(ret, 0, PEPPER);
+	buf_free(&ignored);
+	return true;
+}
+
+static bool write_alone(struct roster *t, str request, struct buf *answer,
                         struct json_value *ret)
 {
 	if (!ledger_begin(t->ledger)) {
 		buf_add(t->why, str_from_z(ledger_error(t->ledger, NULL)));
 		return false;
 	}
-	if (ask(t, request, answer, ret) && ledger_commit(t->ledger))
+	if (ask(t, t->ledger, request, answer, ret) && ledger_commit(t->ledger))
 		return true;
 	if (t->why->len == 0)
 		buf_add(t->why, str_from_z(ledger_error(t->ledger, NULL)));
@@ -71,7 +95,7 @@ static bool change_alone(str dir, str request, struct buf *answer, struct json_v
                          struct buf *why)
 {
 	uint8_t pepper[PEPPER] = { 0 };
-	struct tenants t = { .pepper = pepper, .why = why };
+	struct roster t = { .pepper = pepper, .why = why };
 	char path[PATH_MAX];
 	bool is_done = false;
 	int lock;
@@ -81,7 +105,7 @@ static bool change_alone(str dir, str request, struct buf *answer, struct json_v
 	if (!datadir_path(dir, "ledger.db", path, sizeof(path)))
 		buf_add(why, STR("the name of the data directory is too long"));
 	else if ((t.ledger = ledger_open(path, why)))
-		is_done = (!needs_pepper(request) || keys_pepper(dir, pepper, why)) &&
+		is_done = find_pepper(dir, request, pepper, why) &&
 		          write_alone(&t, request, answer, ret);
 	ledger_close(&t.ledger);
 	close(lock);
@@ -89,8 +113,8 @@ static bool change_alone(str dir, str request, struct buf *answer, struct json_v
 	return is_done;
 }
 
-bool tenant_change(str dir, str request, struct buf *answer, struct json_value *ret,
-                   struct buf *why)
+bool call_change(str dir, str request, struct buf *answer, struct json_value *ret,
+                 struct buf *why)
 {
 	bool is_asked;
 
@@ -100,10 +124,10 @@ bool tenant_change(str dir, str request, struct buf *answer, struct json_value *
 	return !is_asked && change_alone(dir, request, answer, ret, why);
 }
 
-bool tenant_read(str dir, str request, struct buf *answer, struct json_value *ret,
-                 struct buf *why)
+bool call_read(str dir, str request, struct buf *answer, struct json_value *ret,
+               struct buf *why)
 {
-	struct tenants t = { .why = why };
+	struct roster t = { .why = why };
 	char path[PATH_MAX];
 	bool is_done;
 
@@ -117,7 +141,7 @@ bool tenant_read(str dir, str request, struct buf *answer, struct json_value *re
 	}
 	if (!(t.ledger = ledger_open_reader(path, why)))
 		return false;
-	is_done = ask(&t, request, answer, ret);
+	is_done = ask(&t, NULL, request, answer, ret);
 	ledger_close(&t.ledger);
 	return is_done;
 }
