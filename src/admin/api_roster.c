@@ -171,6 +171,7 @@ static int change(struct admin_call *c, struct ledger *l, void *arg)
 	if (result)
 		return problem_of(g->w, result);
 	json_close(&c->to, '}');
+	set_etag(c); /* kept with the answer */
 	return g->status;
 }
 
@@ -196,10 +197,8 @@ static int run(struct work *w, verb_fn *verb, int status)
 
 	if (!done)
 		done = admin_change(c, change, &g);
-	if (done == status) {
+	if (done == status)
 		roster_tell(&w->kept, c->house->ops, c->house->arg);
-		set_etag(c);
-	}
 	mem_wipe(&w->kept.secret, sizeof(w->kept.secret));
 	buf_free(&w->why);
 	return done;

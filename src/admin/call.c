@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "admin/audit.h"
+#include "admin/replay.h"
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "http/head.h"
@@ -438,6 +439,10 @@ static bool write_change(void *arg, struct ledger *l, struct buf *why)
 		         ledger_error(l, NULL));
 		return false;
 	}
+	if (c->idempotency_key.len && !replay_keep(c, l, change->status)) {
+		buf_add(why, STR("the answer could not be kept for its Idempotency-Key"));
+		return false;
+	}
 	return true;
 }
 
@@ -512,6 +517,15 @@ static int trace_access(struct admin_call *c, struct ledger *l, void *arg)
 static int run(struct admin_call *c)
 {
 	int status = 0;
+
+	if (c->route->method != HTTP_POST)
+		c->idempotency_key = STR_NONE;
+	if (c->idempotency_key.len > ADMIN_IDEMPOTENCY_MOST)
+		return admin_problem(c, 400, "invalid_parameter", "Idempotency-Key",
+		                     "an Idempotency-Key has at most %d bytes",
+		                     ADMIN_IDEMPOTENCY_MOST);
+	if (c->idempotency_key.len && replay_find(c, &status))
+		return status;
 
 	if (c->route->trace == ADMIN_TRACE_ACCESS)
 		status = admin_change(c, trace_access, NULL);

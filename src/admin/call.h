@@ -63,7 +63,6 @@ struct admin_call {
 	struct buf before, after; /* JSON without secrets; may stay empty */
 	/* -- private */
 	struct json_value object; /* the body, once it was checked */
-	bool is_kept;             /* for the Idempotency-Key */
 };
 
 /* Runs the route's handler with all that stands around it: the query and the body are
@@ -110,6 +109,8 @@ str admin_member_text(struct admin_call *c, const char *name);
  * the problem. */
 int admin_find_key(struct admin_call *c, str which, uint64_t *ret);
 
+/* A token's members, without its text. */
+void admin_write_token(struct json_writer *w, const struct admin_token_row *t);
 /* "0123456789ab" */
 void admin_write_id(struct json_writer *w, str key, uint64_t id);
 /* RFC 3339, or null for 0. */

@@ -50,6 +50,8 @@ static void conn_forget(struct conn *c)
 {
 	if (c->out.ptr)
 		mem_wipe(c->out.ptr, c->out.cap); /* a new key may have passed */
+	if (c->in.ptr)
+		mem_wipe(c->in.ptr, c->in.cap);
 	buf_free(&c->in);
 	buf_free(&c->out);
 	*c = (struct conn){ .fd = -1 };
@@ -140,6 +142,7 @@ static void conn_work(struct clerk *k, struct conn *c, usec now)
 			admin_answer(&k->options, c->uid, str_first(buf_str(&c->in), end),
 			             &c->out);
 			buf_drop(&c->in, end + 1);
+			mem_wipe(c->in.ptr + c->in.len, end + 1);
 		} else if (c->in.len > LINE_MOST) {
 			admin_answer(&k->options, c->uid, STR_NONE, &c->out);
 			c->closing = true;

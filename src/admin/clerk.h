@@ -8,7 +8,14 @@
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
  *	                                    with a member "key" also what that may not use
+ *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
+ *	                                    {"ok":true,"id":...,"said":"..."}
+ *	{"do":"provider_key_remove","provider":"openai","id":"..."}
+ *	                                    {"ok":true,"count":1,"said":"..."}
+ *	{"do":"secrets_rotate","forget_old":false}
+ *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
+ *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
  * Who speaks HTTP there is handed on: the socket serves the routes of the admin API as
@@ -42,6 +49,11 @@ struct admin_ops {
 	void (*health)(void *arg, struct json_writer *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* A trial was stopped, and the ledger has it. */
+	void (*trial_stopped)(void *arg, str name);
+	/* Adds the path of the configuration's file of master keys; nothing: the usual
+	 * place. */
+	void (*key_file)(void *arg, struct buf *to);
 	/* The configuration in force; a reference. */
 	struct config *(*config)(void *arg);
 	/* Writes a row of the ledger as an object. */

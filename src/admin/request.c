@@ -5,6 +5,7 @@
 #include "admin/request.h"
 
 #include "admin/audit.h"
+#include "admin/request_private.h"
 #include "admin/roster_change.h"
 #include "base/mem.h"
 #include "codec/json.h"
@@ -18,20 +19,20 @@
 
 enum { MEMBERS_MOST = 16 };
 
-struct request {
-	const struct clerk_options *options;
-	unsigned uid;
-	struct json_value object;
-	struct json_writer *to;
-	struct buf *why; /* what is wrong, for people */
-};
-
 static const struct json_limits limits = { 16, 2048, 256, 64 };
 
 /* ---- helpers ---- */
 
-/* A member's text; empty when there is none. */
-static str text_member(const struct request *r, const char *name, char *room, size_t size)
+void request_write_id(struct json_writer *w, uint64_t id)
+{
+	struct buf hex = BUF_LIMIT(32);
+
+	buf_add_hex(&hex, id, 12);
+	json_key_str(w, STR("id"), buf_str(&hex));
+	buf_free(&hex);
+}
+
+str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));
 
@@ -143,12 +144,6 @@ static bool answer_reload(struct request *r)
 {
 	struct buf said = BUF_LIMIT(64 * KiB);
 	bool is_new = r->options->ops->reload(r->options->arg, &said);
-	char who[64];
-
-	snprintf(who, sizeof(who), "uid %u", r->uid);
-	if (is_new)
-		is_new = audit_note(r->options->recorder, r->options->pepper, who,
-		                    "admin.sock", "config_reload", STR_NONE, &said);
 	if (is_new)
 		json_key_str(r->to, STR("said"), buf_str(&said));
 	else
@@ -174,13 +169,36 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+static bool write_stop(void *arg, struct ledger *l, struct buf *why)
+{
+	(void)why;
+	return ledger_trial_stop(l, *(const str *)arg, sys_wall());
+}
+
+static bool answer_trial_stop(struct request *r)
+{
+	char room[KiB];
+	str name = text_member(r, "name", room, sizeof(room));
+
+	if (!name.len || name.len > 64) {
+		buf_add(r->why, STR("there is no such trial"));
+		return false;
+	}
+	if (!recorder_write(r->options->recorder, write_stop, &name, r->why))
+		return false;
+	r->options->ops->trial_stopped(r->options->arg, name);
+	return true;
+}
+
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
+	/* It changes something outside the ledger: that is noted behind it. */
+	bool is_noted;
 } rows[] = {
 	{ "status", answer_status },
 	{ "flush", answer_flush },
-	{ "reload", answer_reload },
+	{ "reload", answer_reload, true },
 	{ "explain", answer_explain },
 	{ "health", answer_health },
 	{ "tenant_create", answer_roster_change },
@@ -189,7 +207,35 @@ static const struct request_row {
 	{ "tenant_rotate", answer_roster_change },
 	{ "tenant_revoke", answer_roster_change },
 	{ "tenant_list", answer_roster },
+	{ "provider_key_put", answer_provider_key_put, true },
+	{ "provider_key_remove", answer_provider_key_remove, true },
+	{ "secrets_rotate", answer_secrets_rotate, true },
+	{ "trial_stop", answer_trial_stop, true },
 };
+
+/* Who has done what; of the request only what names the thing. */
+static bool note_change(struct request *r, const char *action)
+{
+	static const char *const names[] = { "provider", "id", "name" };
+	struct buf after = BUF_LIMIT(4 * KiB);
+	struct json_writer w = { .to = &after };
+	char who[64], room[KiB];
+	bool is_noted;
+
+	snprintf(who, sizeof(who), "uid %u", r->uid);
+	json_open(&w, '{');
+	for (size_t i = 0; i < countof(names); i++) {
+		str value = text_member(r, names[i], room, sizeof(room));
+
+		if (value.len)
+			json_key_str(&w, str_from_z(names[i]), value);
+	}
+	json_close(&w, '}');
+	is_noted = audit_note(r->options->recorder, r->options->pepper, who, "admin.sock",
+	                      action, buf_str(&after), r->why);
+	buf_free(&after);
+	return is_noted;
+}
 
 static bool answer(struct request *r, str line)
 {
@@ -205,7 +251,8 @@ static bool answer(struct request *r, str line)
 	what = json_get(r->object, STR("do"));
 	for (size_t i = 0; i < countof(rows); i++)
 		if (json_text_is(what, str_from_z(rows[i].name)))
-			return rows[i].answer(r);
+			return rows[i].answer(r) &&
+			       (!rows[i].is_noted || note_change(r, rows[i].name));
 	buf_add(r->why, STR("this cannot be asked here"));
 	return false;
 }

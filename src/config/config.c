@@ -307,6 +307,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	struct found found;
 
 	r->secrets = tree_find(root, STR("providers"));
+	r->telemetry = tree_find(root, STR("telemetry"));
 	section_defaults(r, SECTION_ROOT, c);
 	c->limits.body_rate = http_limits_default.body_rate;
 	section_read(r, SECTION_ROOT, root, c, NULL, &found);
@@ -320,10 +321,12 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_admin(r, found_value(&found, "admin"));
 	read_workers(r, found_value(&found, "workers"));
 	read_data(r);
+	read_vault(r);
 	read_facts(r);
 	read_log(r, found_value(&found, "access_log"));
 	check_zone(r, found_value(&found, "timezone"));
 	check_tls(r, found_value(&found, "tls"));
+	read_telemetry(r, found_value(&found, "telemetry"));
 	check_open(r, &found);
 	check_admin(r, found_value(&found, "admin"));
 	read_providers(r, found_value(&found, "providers"));
@@ -367,6 +370,7 @@ struct config *config_read(const struct config_source *source, struct config_not
 		resolve_variables(&r, root);
 		read_root(&r, root);
 	}
+	done_vault(&r);
 	arena_wipe(&r.work); /* keys of the file or the environment passed through */
 	if (notes->errors > 0)
 		config_unref(&c);
@@ -468,6 +472,8 @@ bool config_find_data(const struct config_source *source, struct buf *ret,
 		buf_set(ret, c->data);
 	arena_done(&r.work);
 	config_unref(&c);
+	if (text.ptr)
+		mem_wipe(text.ptr, text.len);
 	buf_free(&text);
 	return notes->errors == 0 && !ret->over;
 }

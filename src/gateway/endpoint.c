@@ -174,3 +174,35 @@ void endpoint_methods(str path, struct buf *to)
 	add_methods(own_endpoints, countof(own_endpoints), path, to);
 	add_methods(endpoints, countof(endpoints), without_prefix(path), to);
 }
+
+/* ---- for records ---- */
+
+unsigned endpoint_number(const struct endpoint *e)
+{
+	return e >= endpoints && e < endpoints + countof(endpoints)
+	               ? (unsigned)(e - endpoints) + 1
+	               : 0;
+}
+
+const char *endpoint_describe(unsigned number, struct buf *path)
+{
+	static const char *const methods[] = { [HTTP_GET] = "GET",
+		                               [HTTP_HEAD] = "HEAD",
+		                               [HTTP_POST] = "POST",
+		                               [HTTP_DELETE] = "DELETE" };
+	const struct endpoint *e = &endpoints[number - 1];
+	bool has_version;
+
+	if (number == 0 || number > countof(endpoints))
+		return NULL;
+	has_version =
+	        str_starts(e->path, STR("/v2/")) || str_starts(e->path, STR("/model/"));
+	if (!has_version)
+		buf_add(path,
+		        e->wire->format == WIRE_GEMINI ? STR("/v1beta") : STR("/v1"));
+	buf_add(path, e->path);
+	if (e->suffix.len || e->of_id)
+		buf_addf(path, "%s%.*s", e->of_id ? "{id}" : "{model}",
+		         STR_ARG(e->suffix));
+	return e->method < countof(methods) ? methods[e->method] : NULL;
+}

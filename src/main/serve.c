@@ -14,10 +14,12 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
+#include "config/datadir.h"
 #include "gateway/explain.h"
 #include "main/harden.h"
 #include "main/notify.h"
 #include "main/process.h"
+#include "main/sandbox.h"
 #include "main/scout.h"
 #include "main/text.h"
 #include "mock/mock.h"
@@ -35,6 +37,7 @@ struct serving {
 	struct clerk *clerk;
 	struct desk *desk; /* NULL: not yet */
 	struct scout *scout;
+	struct sandbox sandbox;
 	pthread_mutex_t reloading;
 	usec began;
 };
@@ -116,7 +119,10 @@ static bool reload(void *arg, struct buf *said)
 	notify_supervisor("RELOADING=1");
 	c = command_config(s->command, &found, false);
 	if (!c)
-		buf_add(said, STR("the configuration has errors; nothing was changed"));
+		buf_addf(said, "the configuration has errors; nothing was changed%s",
+		         s->sandbox.landlock ? " (a file in a directory that was not "
+		                               "named at start needs a restart: sandbox)"
+		                             : "");
 	else if (start_mock(s, c, said))
 		done = process_reload(&s->process, c, said);
 	else
@@ -186,6 +192,9 @@ static void write_status(void *arg, struct json_writer *to)
 	pthread_mutex_unlock(&g->lock);
 	for (unsigned i = 0; i < s->process.worker_count; i++)
 		open += atomic_load(&s->process.workers[i].load);
+	buf_clear(&address);
+	sandbox_print(&s->sandbox, &address);
+	json_key_str(to, STR("sandbox"), buf_str(&address));
 	json_key_int(to, STR("uptime_s"),
 	             (sys_wall() - s->process.started_wall) / USEC_SEC);
 	json_key_int(to, STR("workers"), s->process.worker_count);
@@ -228,25 +237,48 @@ static void write_health(void *arg, struct json_writer *to)
 	config_unref(&c);
 }
 
-static struct config *give_config(void *arg)
-{
-	return config_now(&((struct serving *)arg)->process.gateway);
-}
-
 static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
 {
 	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
 }
 
+static void trial_stopped(void *arg, str name)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	pthread_mutex_lock(&g->lock);
+	struct trial_account *a = trials_get(&g->trials, name);
+	if (a)
+		atomic_store(&a->end, (int)TRIAL_BY_HAND);
+	pthread_mutex_unlock(&g->lock);
+	log_info("trial %.*s was stopped", STR_ARG(name));
+}
+
+static void write_key_file(void *arg, struct buf *to)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+	struct config *c = config_now(g);
+
+	buf_add(to, str_from_z(c->key_file));
+	config_unref(&c);
+}
+
+static struct config *give_config(void *arg)
+{
+	return config_now(&((struct serving *)arg)->process.gateway);
+}
+
 static const struct admin_ops admin_ops = {
+	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
 	.reload = reload,
 	.explain = explain,
 	.health = write_health,
+	.metrics = write_metrics,
+	.key_file = write_key_file,
 	.config = give_config,
 	.attempt = row_json,
-	.metrics = write_metrics,
 };
 
 static void take_http(void *arg, int fd, unsigned uid)
@@ -403,6 +435,9 @@ static void greet(struct serving *s, const struct buf *found)
 	fprintf(stderr, "\n");
 	print_found(found);
 	fprintf(stderr, "  Storage    %.*s\n", STR_ARG(c->data));
+	buf_clear(&address);
+	sandbox_print(&s->sandbox, &address);
+	fprintf(stderr, "  Sandbox    %.*s\n", STR_ARG(buf_str(&address)));
 	if (!s->command->config)
 		fprintf(stderr, "  Try        sluice try \"hello\"\n");
 	buf_free(&address);
@@ -467,6 +502,15 @@ static void stop(struct serving *s)
 	log_info("stopped; every record is in the ledger");
 }
 
+/* The sandbox closes before there are threads; the zone of the calendar is read. */
+static bool prepare(struct serving *s, struct config *c, struct buf *why)
+{
+	if (!datadir_make(c->data, why))
+		return false;
+	sandbox_enter(c, &s->sandbox);
+	return start_mock(s, c, why);
+}
+
 static int serve(struct serving *s)
 {
 	struct buf found = BUF_LIMIT(64 * KiB), why = BUF_LIMIT(4 * KiB);
@@ -484,7 +528,7 @@ static int serve(struct serving *s)
 	if (!calendar) {
 		config_unref(&c);
 		code = EXIT_CONFIG;
-	} else if (!start_mock(s, c, &why)) {
+	} else if (!prepare(s, c, &why)) {
 		config_unref(&c);
 		calendar_free(&calendar);
 		code = EXIT_FAILED;

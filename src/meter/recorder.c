@@ -22,10 +22,10 @@ enum call_kind { CALL_FLUSH, CALL_TENANT_PUT, CALL_WRITE, CALL_REOPEN_LOG };
 /* On the caller's stack, who waits until it is done. */
 struct call {
 	enum call_kind kind;
-	recorder_write_fn *write;
-	void *arg;
 	const struct tenant_row *tenant;
 	const struct key_secret *secret;
+	recorder_write_fn *write;
+	void *arg;
 	struct buf *why;
 	bool ok, is_put;
 	bool done;

@@ -127,6 +127,19 @@ bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn
  * may be that there are others. */
 bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep, bool *ret_more);
 
+/* ---- trials ---- */
+
+/* All rows of a trial with id > after, in the order of their ids.  Looks at every row
+ * behind `after`. */
+bool ledger_trial_rows(struct ledger *l, str name, uint64_t after, ledger_row_fn *each,
+                       void *arg);
+/* What its candidate's attempts have cost, as far as it is known.  Looks at all rows. */
+bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret);
+/* It was stopped by hand then; a second time changes nothing. */
+must_check bool ledger_trial_stop(struct ledger *l, str name, usec wall);
+typedef bool ledger_trial_fn(void *arg, str name, usec stopped_wall);
+bool ledger_trials(struct ledger *l, ledger_trial_fn *each, void *arg);
+
 /* ---- oddities ---- */
 
 /* All of that provider's. */
@@ -172,9 +185,10 @@ struct admin_replay {
 	str answer; /* sealed */
 	usec made_wall;
 };
-/* One that was made since then; its answer is good until the next call.  False: there is
- * none. */
+/* One that was made since then; its answer is good until ledger_replay_done.  False:
+ * there is none, and nothing is to be done. */
 bool ledger_replay_find(struct ledger *l, const uint8_t id[AUDIT_HASH], usec since,
                         struct admin_replay *ret);
+void ledger_replay_done(struct ledger *l);
 must_check bool ledger_replay_put(struct ledger *l, const struct admin_replay *replay);
 must_check bool ledger_replay_prune(struct ledger *l, usec before_wall);

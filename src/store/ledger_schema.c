@@ -264,6 +264,13 @@ static const char version_tenants[] =
 	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
 	"DROP TABLE keys;";
 
+/* What was said of trials, which the configuration does not know. */
+static const char version_trial[] =
+	"CREATE TABLE trial ("
+	"  name TEXT PRIMARY KEY,"
+	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
+	") STRICT, WITHOUT ROWID;";
+
 /* Who may use the admin API, what was changed through it, and what it answered. */
 static const char version_admin[] =
 	"CREATE TABLE admin_token ("
@@ -304,8 +311,8 @@ static const char version_admin[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX admin_replay_made ON admin_replay (made);";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_tenants,
-					  version_admin };
+const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
+	                                  version_admin };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -432,8 +439,33 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" ORDER BY made LIMIT ?3)",
 	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
 	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_TRIAL_ROWS] =
+		ROW "WHERE a.id > ?2 AND a.request IN (SELECT id FROM request WHERE trial = ?1)"
+		" ORDER BY a.id",
+	[LEDGER_TRIAL_SPENT] =
+		"SELECT coalesce(sum(a.cost_nano), 0) FROM attempt a"
+		" JOIN outcome o ON o.id = a.outcome WHERE o.flags & ?2 <> 0"
+		" AND a.request IN (SELECT id FROM request WHERE trial = ?1)",
+	[LEDGER_TRIAL_STOP] = "INSERT OR IGNORE INTO trial VALUES (?1,?2)",
+	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
+	[LEDGER_TENANT_ADD] =
+		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
+		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
+	/* Without a MAC the secret stays what it is. */
+	[LEDGER_TENANT_CHANGE] =
+		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
+		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
+		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
+	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
+	[LEDGER_TENANTS_OF] =
+		TENANT_SELECT
+		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
+	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
+	[LEDGER_TENANTS_NAMED] =
+		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
+		" ORDER BY revoked <> 0, created, id",
 #define SUM(id, name) ", " #name " = " #name " + ?"
 	[LEDGER_ROLLUP_ADD] = "UPDATE rollup SET attempts = attempts + ?" SUMS_MORE(SUM)
 			      " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
@@ -456,22 +488,6 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"SELECT k.id, k.attempt, k.delta_nano, coalesce(o.version, 0), coalesce(n.version, 0),"
 		" k.made, k.why FROM correction k LEFT JOIN price o ON o.id = k.old_price"
 		" LEFT JOIN price n ON n.id = k.new_price WHERE k.attempt = ?1 ORDER BY k.id",
-	[LEDGER_TENANT_ADD] =
-		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
-		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
-	/* Without a MAC the secret stays what it is. */
-	[LEDGER_TENANT_CHANGE] =
-		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
-		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
-		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
-	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
-	[LEDGER_TENANTS_OF] =
-		TENANT_SELECT
-		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
-	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
-	[LEDGER_TENANTS_NAMED] =
-		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
-		" ORDER BY revoked <> 0, created, id",
 	[LEDGER_TOKEN_PUT] = "INSERT INTO admin_token VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
 	[LEDGER_TOKEN_REVOKE] =
 		"UPDATE admin_token SET revoked = ?2 WHERE id = ?1 AND revoked = 0",

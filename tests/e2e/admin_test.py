@@ -523,6 +523,52 @@ def test_commands_are_written_down_too():
     same(ask("GET", "/audit/verify").json()["ok"], True, "the log")
 
 
+def test_a_post_with_an_idempotency_key_is_done_once():
+    body = {"name": "once"}
+    key = secrets.token_hex(8)
+    fields = [("Idempotency-Key", key)]
+    first = ask("POST", "/keys", "keys", body=body, headers=fields)
+    same((first.status, first.header("idempotency-replayed")), (201, None), first)
+    for _ in range(2):
+        again = ask("POST", "/keys", "keys", body=body, headers=fields)
+        same((again.status, bytes(again.body), again.header("etag"), again.header("idempotency-replayed")),
+             (201, bytes(first.body), '"1"', "true"), "the same answer, its secret too")
+    problem(ask("POST", "/keys", "keys", body={"name": "other"}, headers=fields), 422, "idempotency_key_reused")
+    problem(ask("POST", "/teams", "keys", body=body, headers=fields), 422, "idempotency_key_reused")
+    # Another's key is another one.
+    check(ask("POST", "/keys", "all", body=body, headers=fields).json()["id"] != first.json()["id"], "another's")
+    # What was refused was not done, and may be tried again.
+    refused = [("Idempotency-Key", key + "x")]
+    problem(ask("POST", "/keys", body={"name": ""}, headers=refused), 400)
+    same(ask("POST", "/keys", body={"name": "y"}, headers=refused).status, 201, "after a refusal")
+    # It outlives the process, and no secret lies in the files.
+    gateway.kill()
+    gateway.start()
+    serving(gateway)
+    introduce()
+    again = ask("POST", "/keys", "keys", body=body, headers=fields)
+    same(bytes(again.body), bytes(first.body), "after kill -9")
+    secret = first.json()["key"].rsplit("-", 1)[-1].encode()
+    for path in gateway.data.rglob("*"):
+        if path.is_file():
+            check(secret not in path.read_bytes(), path)
+    same(len([each for each in ask("GET", "/keys?active=true&limit=1000").json()["data"] if each["name"] == "once"]), 2, "made")
+    change("UPDATE admin_replay SET made = made - 86400000001")
+    same(ask("POST", "/keys", "keys", body=body, headers=fields).header("idempotency-replayed"), None, "a day later")
+    problem(ask("POST", "/keys", body=body, headers=[("Idempotency-Key", "x" * 256)]), 400)
+
+
+def test_cost_is_the_ledgers():
+    for _ in range(3):
+        gateway.post(gateway.chat("fast"))
+    report = ask("GET", "/cost?by=key,model&since=1h", "read").json()
+    rows = [each for each in report["data"] if each["key"] == gateway.key_ids["test"]]
+    check(rows and rows[0]["model"] == "echo" and rows[0]["requests"] >= 3, report)
+    same(sum(each["attempts"] for each in report["data"]), report["total"]["attempts"], "the sum")
+    same(ask("GET", f"/cost?key={gateway.key_ids['test']}").json()["data"][0]["attempts"], rows[0]["attempts"], "of one key")
+    problem(ask("GET", "/cost?by=moon"), 400, "invalid_parameter", "by")
+
+
 # --- slow and huge -----------------------------------------------------------------------------------
 
 def test_slow_and_huge_bodies_hold_nobody_up():
@@ -612,6 +658,7 @@ GOLDEN = {
     ("admin", "POST", "/admin/v1/keys/{id}/rotate"): {"keys", "all"},
     ("admin", "GET", "/admin/v1/exchanges"): READERS,
     ("admin", "GET", "/admin/v1/exchanges/{id}"): READERS,
+    ("admin", "GET", "/admin/v1/cost"): READERS,
     ("admin", "GET", "/admin/v1/tokens"): {"all"},
     ("admin", "POST", "/admin/v1/tokens"): {"all"},
     ("admin", "GET", "/admin/v1/tokens/{id}"): {"all"},
@@ -844,6 +891,8 @@ def test_every_change_is_written_down():
     check(got[1]["after"]["revoked"], got[1])
     check(made["token"] not in json.dumps(got), "a secret in the audit log")
     lines = [json.loads(line) for line in bytes(ask("GET", "/audit/export?since=1h").body).splitlines()]
+    kinds = {each["policy"]["kind"] for each in lines if "policy" in each}
+    check({"organisation", "token", "config"} <= kinds, kinds)
     check([each["seq"] for each in lines if "seq" in each][:3] == [1, 2, 3], lines[:3])
 
 

@@ -232,17 +232,20 @@ TEST(keys_of_the_first_days_are_still_good)
 	struct ledger *l = open_at(path);
 	ledger_close(&l);
 	CHECK(sqlite3_open(path, &db) == SQLITE_OK);
-	CHECK(sqlite3_exec(
-	              db,
-	              "DROP TABLE admin_token; DROP TABLE audit; DROP TABLE audit_head;"
-	              "DROP TABLE admin_replay;"
-	              "DROP TABLE tenant; CREATE TABLE keys (id INTEGER PRIMARY KEY,"
-	              "  name TEXT NOT NULL, mac BLOB NOT NULL, created INTEGER NOT "
-	              "NULL, revoked INTEGER NOT NULL) STRICT;"
-	              "INSERT INTO keys VALUES (2748, 'old', zeroblob(32), 5, 6);"
-	              "INSERT INTO keys VALUES (2749, 'bad', x'00', 5, 6);"
-	              "PRAGMA user_version = 2",
-	              NULL, NULL, NULL) == SQLITE_OK);
+	CHECK(sqlite3_exec(db,
+	                   "DROP TABLE tenant; CREATE TABLE keys (id INTEGER PRIMARY KEY,"
+	                   "  name TEXT NOT NULL, mac BLOB NOT NULL, created INTEGER NOT "
+	                   "NULL, revoked INTEGER NOT NULL) STRICT;"
+	                   "INSERT INTO keys VALUES (2748, 'old', zeroblob(32), 5, 6);"
+	                   "INSERT INTO keys VALUES (2749, 'bad', x'00', 5, 6);"
+	                   /* of later versions */
+	                   "DROP TABLE trial;"
+	                   "DROP TABLE admin_token;"
+	                   "DROP TABLE audit;"
+	                   "DROP TABLE audit_head;"
+	                   "DROP TABLE admin_replay;"
+	                   "PRAGMA user_version = 2",
+	                   NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(db);
 	l = open_at(path);
 	CHECK(ledger_tenants_of(l, TENANT_KEY, 0, 0, 10, check_row, &s));
