@@ -1,6 +1,8 @@
 /* api_audit.c - the audit log: read, checked, exported. */
 #include "admin/api.h"
 #include "admin/audit.h"
+#include "admin/config_view.h"
+#include "admin/tenant_json.h"
 #include "base/mem.h"
 #include "codec/text.h"
 
@@ -39,7 +41,8 @@ int api_audit(struct admin_call *c)
 
 	if (!l)
 		return 503;
-	p.most = admin_page(c, &before);
+	if (!(p.most = admin_page(c, &before)))
+		return 400;
 	json_open(&c->to, '{');
 	json_key(&c->to, STR("data"));
 	json_open(&c->to, '[');
@@ -99,6 +102,59 @@ static bool export_entry(void *arg, const struct audit_row *row)
 	return !p->c->out->over;
 }
 
+/* Who may spend what, and what runs, as of now. */
+static bool export_node(void *arg, const struct tenant_row *row,
+                        const struct key_secret *secret)
+{
+	struct admin_call *c = arg;
+	struct json_writer w = { .to = c->out };
+
+	json_open(&w, '{');
+	json_key(&w, STR("policy"));
+	json_open(&w, '{');
+	tenant_write(&w, row, secret, STR_NONE, c->wall);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	buf_add_char(c->out, '\n');
+	return !c->out->over;
+}
+
+static bool export_token(void *arg, const struct admin_token_row *token)
+{
+	struct admin_call *c = arg;
+	struct json_writer w = { .to = c->out };
+
+	json_open(&w, '{');
+	json_key(&w, STR("policy"));
+	json_open(&w, '{');
+	json_key_str(&w, STR("kind"), STR("token"));
+	admin_write_token(&w, token);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	buf_add_char(c->out, '\n');
+	return !c->out->over;
+}
+
+static void export_config(struct admin_call *c)
+{
+	struct json_writer w = { .to = c->out };
+	struct config *config;
+
+	if (!c->house->ops || !c->house->ops->config)
+		return;
+	config = c->house->ops->config(c->house->arg);
+	json_open(&w, '{');
+	json_key(&w, STR("policy"));
+	json_open(&w, '{');
+	json_key_str(&w, STR("kind"), STR("config"));
+	json_key(&w, STR("config"));
+	config_view_write(config, &w);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	buf_add_char(c->out, '\n');
+	config_unref(&config);
+}
+
 int api_audit_export(struct admin_call *c)
 {
 	struct ledger *l = admin_reader(c);
@@ -109,7 +165,9 @@ int api_audit_export(struct admin_call *c)
 	if (!l)
 		return 503;
 	c->content_type = STR("application/x-ndjson");
-	if (!ledger_audit(l, false, 0, INT32_MAX, export_entry, &p))
+	if (!ledger_audit(l, false, 0, INT32_MAX, export_entry, &p) ||
+	    !ledger_tenants(l, export_node, c) || !ledger_tokens(l, 0, export_token, c))
 		return unreadable(c);
+	export_config(c);
 	return 200;
 }

@@ -65,7 +65,8 @@ int api_exchanges(struct admin_call *c)
 		return admin_problem(c, 400, "invalid_parameter", "key", "it is no id");
 	if (!c->house->ops)
 		return admin_problem(c, 503, "not_running", NULL, "no gateway runs here");
-	p.most = admin_page(c, &before);
+	if (!(p.most = admin_page(c, &before)))
+		return 400;
 	if (until && (!before || until < before))
 		before = until;
 	admin_flush(c);

@@ -114,15 +114,19 @@ int api_explain(struct admin_call *c)
 {
 	struct buf said = BUF_LIMIT(4 * KiB);
 	str model = admin_query(c, "model");
-	int status = 200;
+	uint64_t key;
+	int status;
 
 	if (!c->house->ops)
 		return no_gateway(c);
 	if (model.len == 0)
 		return admin_problem(c, 400, "missing_parameter", "model",
 		                     "name a model: ?model=fast");
+	if ((status = admin_find_key(c, admin_query(c, "key"), &key)))
+		return status;
+	status = 200;
 	json_open(&c->to, '{');
-	if (c->house->ops->explain(c->house->arg, model, 0, &c->to, &said))
+	if (c->house->ops->explain(c->house->arg, model, key, &c->to, &said))
 		json_close(&c->to, '}');
 	else
 		status = admin_problem(c, 404, "not_found", "model", "%.*s",

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "codec/text.h"
 
-static void write_members(struct json_writer *w, const struct admin_token_row *t)
+void admin_write_token(struct json_writer *w, const struct admin_token_row *t)
 {
 	admin_write_id(w, STR("id"), t->id);
 	json_key_str(w, STR("name"), t->name);
@@ -24,7 +24,7 @@ static bool write_token(void *arg, const struct admin_token_row *t)
 	struct json_writer *w = arg;
 
 	json_open(w, '{');
-	write_members(w, t);
+	admin_write_token(w, t);
 	json_close(w, '}');
 	return true;
 }
@@ -86,10 +86,10 @@ static int put_token(struct admin_call *c, struct ledger *l, void *arg)
 	c->target = arena_copy(c->keep, buf_str(&id));
 	buf_free(&id);
 	json_open(&note, '{');
-	write_members(&note, &n->row);
+	admin_write_token(&note, &n->row);
 	json_close(&note, '}');
 	json_open(w, '{');
-	write_members(w, &n->row);
+	admin_write_token(w, &n->row);
 	json_key_str(w, STR("token"), str_of(n->text, ADMIN_TOKEN));
 	json_close(w, '}');
 	return 201;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "admin/audit.h"
+#include "admin/replay.h"
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "http/head.h"
@@ -178,6 +179,9 @@ static const char *query_trouble(const struct admin_call *c, str type, str value
 
 	if (str_eq(type, STR("int")) && !str_to_u64(value, &number))
 		return "is not a number";
+	if (str_eq(type, STR("bool")) && !str_eq(value, STR("true")) &&
+	    !str_eq(value, STR("false")))
+		return "is true or false";
 	if (str_eq(type, STR("id")) && (value.len > 16 || !hex_to_u64(value, &number)))
 		return "is not an id: 12 or 16 hex digits";
 	if (str_eq(type, STR("time")) && !time_parse(value, c->wall, &at))
@@ -240,12 +244,17 @@ static bool cursor_parse(str text, uint64_t *ret)
 	       str_skip(&id, STR("p")) && hex_to_u64(id, ret);
 }
 
-unsigned admin_page(const struct admin_call *c, uint64_t *ret_after)
+unsigned admin_page(struct admin_call *c, uint64_t *ret_after)
 {
 	uint64_t most = admin_query_int(c, "limit", ADMIN_PAGE);
+	str cursor = admin_query(c, "cursor");
 
-	if (!cursor_parse(admin_query(c, "cursor"), ret_after))
-		*ret_after = 0;
+	*ret_after = 0;
+	if (cursor.len && !cursor_parse(cursor, ret_after)) {
+		admin_problem(c, 400, "invalid_cursor", "cursor",
+		              "this is no cursor that was given here");
+		return 0;
+	}
 	return (unsigned)max_of((uint64_t)1, min_of(most, (uint64_t)ADMIN_PAGE_MOST));
 }
 
@@ -256,7 +265,7 @@ void admin_page_end(struct admin_call *c, uint64_t last)
 	struct buf text = { text_room, .cap = sizeof(text_room),
 		            .limit = sizeof(text_room) };
 
-	json_key(&c->to, STR("next_cursor"));
+	json_key(&c->to, STR("next"));
 	if (last == 0) {
 		json_null(&c->to);
 		return;
@@ -266,17 +275,6 @@ void admin_page_end(struct admin_call *c, uint64_t last)
 	buf_add_char(&id, 0); /* 18 bytes need no padding */
 	base64_encode(&text, str_first(buf_str(&id), 17));
 	json_str(&c->to, buf_str(&text));
-}
-
-static int check_cursor(struct admin_call *c)
-{
-	str cursor = admin_query(c, "cursor");
-	uint64_t after;
-
-	if (cursor.len && !cursor_parse(cursor, &after))
-		return admin_problem(c, 400, "invalid_cursor", "cursor",
-		                     "this is no cursor that was given here");
-	return 0;
 }
 
 /* ---- the body ---- */
@@ -441,6 +439,10 @@ static bool write_change(void *arg, struct ledger *l, struct buf *why)
 		         ledger_error(l, NULL));
 		return false;
 	}
+	if (c->idempotency_key.len && !replay_keep(c, l, change->status)) {
+		buf_add(why, STR("the answer could not be kept for its Idempotency-Key"));
+		return false;
+	}
 	return true;
 }
 
@@ -476,26 +478,6 @@ int admin_change(struct admin_call *c, admin_change_fn *run, void *arg)
 }
 
 /* ---- ETags ---- */
-
-bool admin_matches(struct admin_call *c, uint64_t serial)
-{
-	char etag[sizeof(c->etag)];
-	str rest = c->if_match;
-	bool matches = rest.len == 0;
-
-	snprintf(etag, sizeof(etag), "\"%llu\"", (unsigned long long)serial);
-	while (rest.len > 0 && !matches) {
-		str one = str_trim(str_cut(&rest, ','));
-
-		matches = str_eq(one, str_from_z(etag)) || str_eq(one, STR("*"));
-	}
-	if (!matches)
-		admin_problem(c, 412, "changed_meanwhile", NULL,
-		              "it has changed since; read it again: its ETag is %s now",
-		              etag);
-	memcpy(c->etag, etag, sizeof(etag));
-	return matches;
-}
 
 static void etag_of(struct admin_call *c)
 {
@@ -536,6 +518,15 @@ static int run(struct admin_call *c)
 {
 	int status = 0;
 
+	if (c->route->method != HTTP_POST)
+		c->idempotency_key = STR_NONE;
+	if (c->idempotency_key.len > ADMIN_IDEMPOTENCY_MOST)
+		return admin_problem(c, 400, "invalid_parameter", "Idempotency-Key",
+		                     "an Idempotency-Key has at most %d bytes",
+		                     ADMIN_IDEMPOTENCY_MOST);
+	if (c->idempotency_key.len && replay_find(c, &status))
+		return status;
+
 	if (c->route->trace == ADMIN_TRACE_ACCESS)
 		status = admin_change(c, trace_access, NULL);
 	if (status == 0 || status == 200)
@@ -549,8 +540,7 @@ int admin_call_run(struct admin_call *c)
 
 	c->to = (struct json_writer){ .to = c->out };
 	c->before.limit = c->after.limit = NOTE_MOST;
-	if ((status = check_query(c)) || (status = check_cursor(c)) ||
-	    (status = check_body(c)))
+	if ((status = check_query(c)) || (status = check_body(c)))
 		return status;
 	status = run(c);
 	buf_free(&c->before);

@@ -63,7 +63,6 @@ struct admin_call {
 	struct buf before, after; /* JSON without secrets; may stay empty */
 	/* -- private */
 	struct json_value object; /* the body, once it was checked */
-	bool is_kept;             /* for the Idempotency-Key */
 };
 
 /* Runs the route's handler with all that stands around it: the query and the body are
@@ -95,9 +94,10 @@ str admin_query(const struct admin_call *c, const char *name);
 uint64_t admin_query_int(const struct admin_call *c, const char *name, uint64_t fallback);
 /* One that was declared as time (RFC 3339, or a span back from now: "24h", "30d"). */
 usec admin_query_time(const struct admin_call *c, const char *name, usec fallback);
-/* How many items a page has, and behind which it begins (0: at the begin). */
-unsigned admin_page(const struct admin_call *c, uint64_t *ret_after);
-/* Writes the member next_cursor; 0: null, there is no more. */
+/* How many items a page has, and behind which it begins (0: at the begin).  0: the cursor
+ * is none, the answer is a problem: return 400. */
+unsigned admin_page(struct admin_call *c, uint64_t *ret_after);
+/* Writes the member next; 0: null, there is no more. */
 void admin_page_end(struct admin_call *c, uint64_t last);
 
 /* A member of the body; type JSON_NONE when it is not there. */
@@ -105,10 +105,12 @@ struct json_value admin_member(const struct admin_call *c, const char *name);
 /* A text of it, kept with the call; empty when it is not there or is null. */
 str admin_member_text(struct admin_call *c, const char *name);
 
-/* Does If-Match, if it is there, name this serial? If not the answer is a 412, return
- * that. Sets the ETag. */
-bool admin_matches(struct admin_call *c, uint64_t serial);
+/* The id of a key that is named by its id or name; empty: 0.  Gives 0, or the status of
+ * the problem. */
+int admin_find_key(struct admin_call *c, str which, uint64_t *ret);
 
+/* A token's members, without its text. */
+void admin_write_token(struct json_writer *w, const struct admin_token_row *t);
 /* "0123456789ab" */
 void admin_write_id(struct json_writer *w, str key, uint64_t id);
 /* RFC 3339, or null for 0. */

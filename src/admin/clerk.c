@@ -139,12 +139,12 @@ static void conn_work(struct clerk *k, struct conn *c, usec now)
 
 	while (c->fd >= 0 && c->out.len == 0 && !c->closing) {
 		if (line_end(c, &end)) {
-			admin_answer(&k->options, str_first(buf_str(&c->in), end),
+			admin_answer(&k->options, c->uid, str_first(buf_str(&c->in), end),
 			             &c->out);
 			buf_drop(&c->in, end + 1);
 			mem_wipe(c->in.ptr + c->in.len, end + 1);
 		} else if (c->in.len > LINE_MOST) {
-			admin_answer(&k->options, STR_NONE, &c->out);
+			admin_answer(&k->options, c->uid, STR_NONE, &c->out);
 			c->closing = true;
 		} else {
 			return;

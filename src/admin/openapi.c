@@ -26,6 +26,7 @@ static const struct type {
 	{ STR_INIT("text"), "string", NULL },
 	{ STR_INIT("time"), "string", "\"format\":\"date-time\"" },
 	{ STR_INIT("usd"), "string", "\"pattern\":\"^-?[0-9]+\\\\.[0-9]{9}$\"" },
+	{ STR_INIT("dollars"), "string", "\"pattern\":\"^[0-9]+\\\\.[0-9]{2,9}$\"" },
 	{ STR_INIT("int"), "integer", "\"format\":\"int64\"" },
 	{ STR_INIT("bool"), "boolean", NULL },
 	{ STR_INIT("object"), "object", NULL },
@@ -95,6 +96,19 @@ static void write_type(struct json_writer *w, str type, bool optional)
 
 /* ---- schemas ---- */
 
+/* What is no JSON object. */
+static bool is_text(str schema)
+{
+	return str_eq(schema, STR("Lines")) || str_eq(schema, STR("Page"));
+}
+
+static const char *media_of(str schema)
+{
+	return str_eq(schema, STR("Lines"))  ? "application/x-ndjson"
+	       : str_eq(schema, STR("Page")) ? "text/plain"
+	                                     : "application/json";
+}
+
 static void write_schema(struct json_writer *w, const struct admin_schema *s)
 {
 	str fields = s->fields, name, type;
@@ -103,8 +117,7 @@ static void write_schema(struct json_writer *w, const struct admin_schema *s)
 	json_key(w, s->name);
 	json_open(w, '{');
 	json_key_str(w, STR("description"), s->about);
-	json_key_str(w, STR("type"),
-	             str_eq(s->name, STR("Lines")) ? STR("string") : STR("object"));
+	json_key_str(w, STR("type"), is_text(s->name) ? STR("string") : STR("object"));
 	if (fields.len) {
 		json_key(w, STR("properties"));
 		json_open(w, '{');
@@ -166,7 +179,7 @@ static void write_parameters(struct json_writer *w, const struct admin_route *r)
 		                str_eq(type, STR("time")) ? STR("text") : type, false);
 	if (r->method == HTTP_POST)
 		write_shared(w, "IdempotencyKey");
-	else if (r->method != HTTP_GET)
+	if (r->method != HTTP_GET)
 		write_shared(w, "IfMatch");
 	else
 		write_shared(w, "IfNoneMatch");
@@ -189,15 +202,12 @@ static void write_content(struct json_writer *w, const char *media, str schema)
 
 static void write_responses(struct json_writer *w, const struct admin_route *r)
 {
-	bool is_lines = str_eq(r->answer, STR("Lines"));
-
 	json_key(w, STR("responses"));
 	json_open(w, '{');
 	json_key(w, r->method == HTTP_GET ? STR("200") : STR("2XX"));
 	json_open(w, '{');
 	json_key_str(w, STR("description"), admin_schema_find(r->answer)->about);
-	write_content(w, is_lines ? "application/x-ndjson" : "application/json",
-	              r->answer);
+	write_content(w, media_of(r->answer), r->answer);
 	json_close(w, '}');
 	if (r->method == HTTP_GET)
 		json_raw((json_key(w, STR("304")), w),
@@ -221,8 +231,10 @@ static void write_operation(struct json_writer *w, const struct admin_route *r)
 {
 	char room[16];
 	struct buf method = { room, .cap = sizeof(room), .limit = sizeof(room) };
-	str name = admin_method_name(r->method), tag = str_from(r->path, 10);
+	str name = admin_method_name(r->method), tag = r->path;
 
+	str_skip(&tag, STR("/admin/v1"));
+	tag = str_from(tag, 1);
 	for (size_t i = 0; i < name.len; i++)
 		buf_add_char(&method, char_lower(name.ptr[i]));
 	json_key(w, buf_str(&method));

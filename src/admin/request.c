@@ -4,8 +4,9 @@
  * wrong; then the answer is begun anew with the error alone. */
 #include "admin/request.h"
 
+#include "admin/audit.h"
 #include "admin/request_private.h"
-#include "admin/roster.h"
+#include "admin/roster_change.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
@@ -13,6 +14,7 @@
 #include "loop/sys.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum { MEMBERS_MOST = 16 };
@@ -47,14 +49,6 @@ static bool answer_status(struct request *r)
 	return true;
 }
 
-static void changed(void *arg, const struct tenant_row *row,
-                    const struct key_secret *secret)
-{
-	const struct clerk_options *o = arg;
-
-	o->ops->tenant_changed(o->arg, row, secret);
-}
-
 static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
 {
 	const struct clerk_options *o = arg;
@@ -68,10 +62,8 @@ static bool open_roster(struct request *r, struct arena *keep, struct roster *re
 	char path[PATH_MAX];
 
 	*ret = (struct roster){
-		.recorder = r->options->recorder,
 		.pepper = r->options->pepper,
 		.wall = sys_wall(),
-		.changed = changed,
 		.look = look,
 		.arg = (void *)(uintptr_t)r->options,
 		.keep = keep,
@@ -96,6 +88,42 @@ static bool answer_roster(struct request *r)
 	               roster_ask(&t, r->object, r->to) == ROSTER_DONE;
 
 	close_roster(&t);
+	return is_done;
+}
+
+struct roster_writing {
+	struct request *r;
+	struct roster *roster;
+	struct roster_kept kept;
+};
+
+static bool write_roster(void *arg, struct ledger *l, struct buf *why)
+{
+	struct roster_writing *w = arg;
+	struct roster_asker asker = { .pepper = w->r->options->pepper,
+		                      .from = "admin.sock" };
+
+	(void)why; /* is the roster's */
+	snprintf(asker.who, sizeof(asker.who), "uid %u", w->r->uid);
+	return roster_ask_traced(w->roster, l, &asker, w->r->object, w->r->to,
+	                         &w->kept) == ROSTER_DONE;
+}
+
+/* A change: by the ledger's writer, with its entry in the audit log. */
+static bool answer_roster_change(struct request *r)
+{
+	struct arena keep = { .ceiling = 4 * MiB };
+	struct roster t = { .pepper = r->options->pepper,
+		            .wall = sys_wall(),
+		            .keep = &keep,
+		            .why = r->why };
+	struct roster_writing w = { .r = r, .roster = &t };
+	bool is_done = recorder_write(r->options->recorder, write_roster, &w, r->why);
+
+	if (is_done)
+		roster_tell(&w.kept, r->options->ops, r->options->arg);
+	mem_wipe(&w.kept.secret, sizeof(w.kept.secret));
+	arena_done(&keep);
 	return is_done;
 }
 
@@ -125,7 +153,6 @@ static bool answer_reload(struct request *r)
 {
 	struct buf said = BUF_LIMIT(64 * KiB);
 	bool is_new = r->options->ops->reload(r->options->arg, &said);
-
 	if (is_new)
 		json_key_str(r->to, STR("said"), buf_str(&said));
 	else
@@ -189,24 +216,50 @@ static bool answer_trial_stop(struct request *r)
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
+	/* It changes something outside the ledger: that is noted behind it. */
+	bool is_noted;
 } rows[] = {
 	{ "status", answer_status },
 	{ "flush", answer_flush },
-	{ "reload", answer_reload },
+	{ "reload", answer_reload, true },
 	{ "explain", answer_explain },
 	{ "health", answer_health },
-	{ "tenant_create", answer_roster },
+	{ "tenant_create", answer_roster_change },
 	{ "tenant_show", answer_roster },
-	{ "tenant_update", answer_roster },
-	{ "tenant_rotate", answer_roster },
-	{ "tenant_revoke", answer_roster },
+	{ "tenant_update", answer_roster_change },
+	{ "tenant_rotate", answer_roster_change },
+	{ "tenant_revoke", answer_roster_change },
 	{ "tenant_list", answer_roster },
-	{ "provider_key_put", answer_provider_key_put },
-	{ "provider_key_remove", answer_provider_key_remove },
-	{ "secrets_rotate", answer_secrets_rotate },
-	{ "trial_stop", answer_trial_stop },
-	{ "body_look", answer_body_look },
+	{ "provider_key_put", answer_provider_key_put, true },
+	{ "provider_key_remove", answer_provider_key_remove, true },
+	{ "secrets_rotate", answer_secrets_rotate, true },
+	{ "trial_stop", answer_trial_stop, true },
+	{ "body_look", answer_body_look, true },
 };
+
+/* Who has done what; of the request only what names the thing. */
+static bool note_change(struct request *r, const char *action)
+{
+	static const char *const names[] = { "provider", "id", "name" };
+	struct buf after = BUF_LIMIT(4 * KiB);
+	struct json_writer w = { .to = &after };
+	char who[64], room[KiB];
+	bool is_noted;
+
+	snprintf(who, sizeof(who), "uid %u", r->uid);
+	json_open(&w, '{');
+	for (size_t i = 0; i < countof(names); i++) {
+		str value = text_member(r, names[i], room, sizeof(room));
+
+		if (value.len)
+			json_key_str(&w, str_from_z(names[i]), value);
+	}
+	json_close(&w, '}');
+	is_noted = audit_note(r->options->recorder, r->options->pepper, who, "admin.sock",
+	                      action, buf_str(&after), r->why);
+	buf_free(&after);
+	return is_noted;
+}
 
 static bool answer(struct request *r, str line)
 {
@@ -222,16 +275,18 @@ static bool answer(struct request *r, str line)
 	what = json_get(r->object, STR("do"));
 	for (size_t i = 0; i < countof(rows); i++)
 		if (json_text_is(what, str_from_z(rows[i].name)))
-			return rows[i].answer(r);
+			return rows[i].answer(r) &&
+			       (!rows[i].is_noted || note_change(r, rows[i].name));
 	buf_add(r->why, STR("this cannot be asked here"));
 	return false;
 }
 
-void admin_answer(const struct clerk_options *options, str line, struct buf *to)
+void admin_answer(const struct clerk_options *options, unsigned uid, str line,
+                  struct buf *to)
 {
 	struct buf why = BUF_LIMIT(64 * KiB);
 	struct json_writer good = { .to = to }, bad = { .to = to };
-	struct request r = { .options = options, .to = &good, .why = &why };
+	struct request r = { .options = options, .uid = uid, .to = &good, .why = &why };
 	size_t before = to->len;
 
 	json_open(&good, '{');

@@ -2,6 +2,7 @@
 #pragma once
 #include "admin/clerk.h"
 
-/* Adds the answer to `line` (a request without its end), with a line end, to `to`.
- * Whatever the line is, there is an answer. */
-void admin_answer(const struct clerk_options *options, str line, struct buf *to);
+/* Adds the answer to that user's `line` (a request without its end), with a line end, to
+ * `to`. Whatever the line is, there is an answer. */
+void admin_answer(const struct clerk_options *options, unsigned uid, str line,
+                  struct buf *to);

@@ -5,6 +5,7 @@
 
 struct request {
 	const struct clerk_options *options;
+	unsigned uid; /* who asks */
 	struct json_value object;
 	struct json_writer *to;
 	struct buf *why; /* what is wrong, for people */

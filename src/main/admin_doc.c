@@ -50,7 +50,7 @@ static const char head[] =
 "* Errors are problem documents (RFC 9457) with the member `error`:\n"
 "  `{\"type\":\"urn:sluice:not_found\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"...\",\n"
 "  \"error\":{\"type\":\"not_found\",\"message\":\"...\",\"param\":null}}`.\n"
-"* Lists have `data` and `next_cursor`; `?cursor=` gets the next page, which begins where the one\n"
+"* Lists have `data` and `next`; `?cursor=` gets the next page, which begins where the one\n"
 "  before ended whatever was added meanwhile. `?limit=` is 100, at most 1000.\n"
 "* A GET is answered with an `ETag`; `If-None-Match` gets 304. Keys, teams, organisations and users\n"
 "  have their serial as ETag; a change with `If-Match` is refused (412) when it is another one by now.\n"

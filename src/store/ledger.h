@@ -188,9 +188,10 @@ struct admin_replay {
 	str answer; /* sealed */
 	usec made_wall;
 };
-/* One that was made since then; its answer is good until the next call.  False: there is
- * none. */
+/* One that was made since then; its answer is good until ledger_replay_done.  False:
+ * there is none, and nothing is to be done. */
 bool ledger_replay_find(struct ledger *l, const uint8_t id[AUDIT_HASH], usec since,
                         struct admin_replay *ret);
+void ledger_replay_done(struct ledger *l);
 must_check bool ledger_replay_put(struct ledger *l, const struct admin_replay *replay);
 must_check bool ledger_replay_prune(struct ledger *l, usec before_wall);

@@ -81,8 +81,6 @@ bool ledger_replay_find(struct ledger *l, const uint8_t id[AUDIT_HASH], usec sin
 		return false;
 	sqlite3_bind_blob(st, 1, id, AUDIT_HASH, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, since);
-	/* Not reset: the answer is on loan until the next call, which does it. */
-	sqlite3_reset(st);
 	if (sqlite3_step(st) != SQLITE_ROW ||
 	    !read_blob(st, 0, ret->request, sizeof(ret->request))) {
 		sqlite3_reset(st);
@@ -93,6 +91,11 @@ bool ledger_replay_find(struct ledger *l, const uint8_t id[AUDIT_HASH], usec sin
 	ret->answer =
 	        str_of(sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2));
 	return true;
+}
+
+void ledger_replay_done(struct ledger *l)
+{
+	sqlite3_reset(ledger_get(l, LEDGER_REPLAY_FIND));
 }
 
 bool ledger_replay_put(struct ledger *l, const struct admin_replay *replay)

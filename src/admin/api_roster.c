@@ -1,0 +1,284 @@
+/* api_roster.c - organisations, teams, keys and users: what roster.h does, as routes.
+ *
+ * A change runs in admin_change's transaction: the roster writes there, what it says of
+ * the node before and after goes into the audit log, and the gateway is told once it is
+ * committed. */
+#include "admin/api.h"
+#include "admin/roster_change.h"
+#include "base/mem.h"
+#include "config/scalar.h"
+
+#include <stdio.h>
+
+/* ---- what they have in common ---- */
+
+/* "/admin/v1/keys/..." */
+static enum tenant_kind kind_of(const struct admin_call *c)
+{
+	switch (c->route->path.ptr[sizeof("/admin/v1/") - 1]) {
+	case 'o':
+		return TENANT_ORGANISATION;
+	case 't':
+		return TENANT_TEAM;
+	case 'u':
+		return TENANT_USER;
+	default:
+		return TENANT_KEY;
+	}
+}
+
+struct work {
+	struct admin_call *c;
+	struct roster roster;
+	struct buf why;
+	struct roster_kept kept;
+	uint64_t serial; /* of If-Match; 0: any */
+	usec grace;
+};
+
+static int problem_of(struct work *w, enum roster_result result)
+{
+	static const struct {
+		int status;
+		const char *type;
+	} rows[] = {
+		[ROSTER_INVALID] = { 400, "invalid_member" },
+		[ROSTER_NOT_FOUND] = { 404, "not_found" },
+		[ROSTER_TAKEN] = { 409, "name_taken" },
+		[ROSTER_STALE] = { 412, "changed_meanwhile" },
+		[ROSTER_FAILED] = { 503, "ledger_unavailable" },
+	};
+	char param[128];
+
+	snprintf(param, sizeof(param), "%.*s", STR_ARG(w->roster.param));
+	return admin_problem(w->c, rows[result].status, rows[result].type,
+	                     w->roster.param.len ? param : NULL, "%.*s", (int)w->why.len,
+	                     w->why.ptr);
+}
+
+static void work_init(struct work *w, struct admin_call *c)
+{
+	*w = (struct work){ .c = c, .why = BUF_LIMIT(8 * KiB) };
+	w->roster = (struct roster){ .pepper = c->house->pepper,
+		                     .wall = c->wall,
+		                     .actor = str_from_z(c->who.name),
+		                     .keep = c->keep,
+		                     .why = &w->why };
+}
+
+/* A node's ETag is its serial. */
+static void set_etag(struct admin_call *c)
+{
+	struct json_value node = { JSON_OBJECT, buf_str(c->out) };
+	uint64_t serial;
+
+	if (json_u64(json_get(node, STR("serial")), &serial))
+		snprintf(c->etag, sizeof(c->etag), "\"%llu\"",
+		         (unsigned long long)serial);
+}
+
+/* ---- looking ---- */
+
+int api_nodes(struct admin_call *c)
+{
+	struct roster_filter filter = { .parent = admin_query(c, "parent"),
+		                        .cursor = admin_query(c, "cursor"),
+		                        .active = str_eq(admin_query(c, "active"),
+		                                         STR("true")) };
+	uint64_t most = admin_query_int(c, "limit", ADMIN_PAGE);
+	enum roster_result result;
+	struct work w;
+	int status = 200;
+
+	work_init(&w, c);
+	if (!(w.roster.ledger = admin_reader(c)))
+		return 503;
+	filter.most =
+	        (unsigned)max_of((uint64_t)1, min_of(most, (uint64_t)ADMIN_PAGE_MOST));
+	json_open(&c->to, '{');
+	result = roster_list(&w.roster, kind_of(c), &filter, &c->to);
+	if (result)
+		status = problem_of(&w, result);
+	else
+		json_close(&c->to, '}');
+	buf_free(&w.why);
+	return status;
+}
+
+int api_node(struct admin_call *c)
+{
+	enum roster_result result;
+	struct work w;
+	int status = 200;
+
+	work_init(&w, c);
+	if (!(w.roster.ledger = admin_reader(c)))
+		return 503;
+	json_open(&c->to, '{');
+	result = roster_show(&w.roster, kind_of(c), c->params[0], &c->to);
+	if (result) {
+		status = problem_of(&w, result);
+	} else {
+		json_close(&c->to, '}');
+		set_etag(c);
+	}
+	buf_free(&w.why);
+	return status;
+}
+
+/* ---- changing ---- */
+
+typedef enum roster_result verb_fn(struct work *w);
+
+static void on_changed(void *arg, const struct tenant_row *row,
+                       const struct key_secret *secret)
+{
+	struct work *w = arg;
+
+	roster_keep(&w->kept, w->c->keep, row, secret);
+}
+
+static void on_audit(void *arg, const struct roster_change *change)
+{
+	struct work *w = arg;
+	struct buf id = BUF_LIMIT(32);
+
+	buf_add_hex(&id, change->id, 12);
+	w->c->target = arena_copy(w->c->keep, buf_str(&id));
+	buf_add(&w->c->before, change->before);
+	buf_add(&w->c->after, change->after);
+	buf_free(&id);
+}
+
+struct changing {
+	struct work *w;
+	verb_fn *verb;
+	int status;
+};
+
+static int change(struct admin_call *c, struct ledger *l, void *arg)
+{
+	struct changing *g = arg;
+	struct roster *t = &g->w->roster;
+	enum roster_result result;
+
+	t->ledger = l;
+	t->changed = on_changed;
+	t->audit = on_audit;
+	t->arg = g->w;
+	json_open(&c->to, '{');
+	result = g->verb(g->w);
+	if (result)
+		return problem_of(g->w, result);
+	json_close(&c->to, '}');
+	set_etag(c); /* kept with the answer */
+	return g->status;
+}
+
+/* Sets w->serial; 0: good. */
+static int read_if_match(struct work *w)
+{
+	str tag = w->c->if_match;
+
+	if (tag.len == 0 || str_eq(tag, STR("*")))
+		return 0;
+	if (tag.len > 2 && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"' &&
+	    str_to_u64(str_of(tag.ptr + 1, tag.len - 2), &w->serial) && w->serial > 0)
+		return 0;
+	return admin_problem(w->c, 412, "changed_meanwhile", NULL,
+	                     "If-Match takes one ETag that was given here, like \"3\"");
+}
+
+static int run(struct work *w, verb_fn *verb, int status)
+{
+	struct changing g = { .w = w, .verb = verb, .status = status };
+	struct admin_call *c = w->c;
+	int done = read_if_match(w);
+
+	if (!done)
+		done = admin_change(c, change, &g);
+	if (done == status)
+		roster_tell(&w->kept, c->house->ops, c->house->arg);
+	mem_wipe(&w->kept.secret, sizeof(w->kept.secret));
+	buf_free(&w->why);
+	return done;
+}
+
+static enum roster_result create(struct work *w)
+{
+	return roster_create(&w->roster, kind_of(w->c), w->c->object, &w->c->to);
+}
+
+static enum roster_result update(struct work *w)
+{
+	return roster_update(&w->roster, kind_of(w->c), w->c->params[0], w->serial,
+	                     w->c->object, &w->c->to);
+}
+
+static enum roster_result rotate(struct work *w)
+{
+	return roster_rotate(&w->roster, w->c->params[0], w->serial, w->grace, &w->c->to);
+}
+
+static enum roster_result revoke(struct work *w)
+{
+	return roster_revoke(&w->roster, kind_of(w->c), w->c->params[0], w->serial,
+	                     &w->c->to);
+}
+
+int api_node_create(struct admin_call *c)
+{
+	struct work w;
+
+	work_init(&w, c);
+	return run(&w, create, 201);
+}
+
+int api_node_update(struct admin_call *c)
+{
+	struct work w;
+
+	work_init(&w, c);
+	return run(&w, update, 200);
+}
+
+int api_node_revoke(struct admin_call *c)
+{
+	struct work w;
+
+	work_init(&w, c);
+	return run(&w, revoke, 200);
+}
+
+int api_key_rotate(struct admin_call *c)
+{
+	str grace = admin_member_text(c, "grace");
+	uint64_t span = (uint64_t)(24 * USEC_HOUR);
+	struct work w;
+
+	if (grace.len && (scalar_time(grace, &span) != SCALAR_OK || span > INT64_MAX))
+		return admin_problem(c, 400, "invalid_member", "grace",
+		                     "this is no span like 24h");
+	work_init(&w, c);
+	w.grace = (usec)span;
+	return run(&w, rotate, 200);
+}
+
+/* The key that is meant by its id or its name; empty: none, 0. */
+int admin_find_key(struct admin_call *c, str which, uint64_t *ret)
+{
+	enum roster_result result;
+	struct work w;
+	int status = 0;
+
+	*ret = 0;
+	if (which.len == 0)
+		return 0;
+	work_init(&w, c);
+	if (!(w.roster.ledger = admin_reader(c)))
+		return 503;
+	if ((result = roster_key_id(&w.roster, which, ret)))
+		status = problem_of(&w, result);
+	buf_free(&w.why);
+	return status;
+}
