@@ -100,9 +100,9 @@ struct provider {
 	usec retry_wait;     /* longest wait it may ask for; USEC_NEVER: as the route */
 	usec queue;          /* how long a request may wait for room; 0: not at all */
 	usec probe;          /* it is checked so often when nobody asks; 0: never */
-	bool trace;          /* it is told our trace's ids (traceparent) */
 	struct price_rules prices;
 	uint32_t discount; /* off the catalogue's prices, parts per million */
+	bool trace;        /* it is told our trace's ids (traceparent) */
 	str disabled;      /* why it is not usable (an empty variable); empty: usable */
 	bool is_mock;      /* the one inside the process, at config_mock_host() */
 };
@@ -181,6 +181,12 @@ enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
 enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
 
+/* A file that was read, and will be on reload. */
+struct config_file {
+	struct config_file *next;
+	const char *path;
+};
+
 /* Where traces go; endpoint empty: nowhere. */
 struct otlp_settings {
 	str endpoint; /* as written, and taken apart: */
@@ -211,11 +217,16 @@ struct config {
 	struct net_addr *listen;
 	unsigned listen_count;
 	struct net_addr admin; /* len 0: off */
+	bool admin_is_written; /* else it is where it usually is, if that is free */
+	bool insecure_admin;   /* it may listen beyond loopback without TLS */
 	str data;              /* a directory */
 	enum auth_mode auth;
 	bool insecure_open; /* open mode may listen beyond loopback */
 	unsigned workers;
 	const char *tls_cert, *tls_key; /* NULL: plain */
+	const char *key_file; /* `secrets`: of master keys; NULL: the usual place */
+	struct config_file *key_files; /* `key: {file: ...}` of all providers */
+	bool sandbox;
 	struct http_limits limits;
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
@@ -223,6 +234,7 @@ struct config {
 	enum unknown_price unknown_price; /* of a target: is it used? */
 	struct price_rules prices;
 	usec drain;     /* 120 s */
+	str timezone;   /* of budgets: "UTC", "Europe/Berlin" */
 	str access_log; /* path, "stdout" or "off" */
 	struct metrics_settings metrics;
 	struct otlp_settings otlp;
@@ -239,6 +251,8 @@ struct config {
 	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */
 };
 
+/* Does this system know that time zone? */
+bool config_knows_zone(str zone);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c);
 

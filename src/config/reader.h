@@ -21,6 +21,8 @@ struct note_row {
 };
 extern const struct note_row note_rows[NOTE_IDS];
 
+struct vault;
+
 struct reader {
 	const struct config_source *source;
 	struct config_notes *notes;
@@ -32,6 +34,7 @@ struct reader {
 	const struct tree_node
 	        *secrets; /* "providers": literal keys in it are not shown */
 	const struct tree_node *telemetry; /* the same, of its headers */
+	struct vault *vault;               /* the store of provider keys; NULL: none */
 	size_t expanded;                   /* bytes that came out of variables */
 };
 
@@ -69,9 +72,12 @@ struct price_rules read_prices(struct reader *r, const struct tree_node *node,
                                bool has_providers);
 /* Fills config->routes from `routes:`; the providers are there (config_route.c). */
 void read_routes(struct reader *r, const struct tree_node *node);
-/* Where traces go; `telemetry:` may be NULL (telemetry.c). */
-void read_telemetry(struct reader *r, const struct tree_node *node);
 /* Fills config->trials from `trials:`; the routes are there (trial.c). */
 void read_trials(struct reader *r, const struct tree_node *node);
+/* Opens the store of provider keys, where there is one; and closes it (stored.c). */
+void read_vault(struct reader *r);
+void done_vault(struct reader *r);
+/* Where traces go; `telemetry:` may be NULL (telemetry.c). */
+void read_telemetry(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

@@ -21,9 +21,14 @@ static const struct config_key root_keys[] = {
 	  .help = "Where clients connect: one address or a list. An IP literal with a "
 	          "port, `unix:/path` or `unix:@name`. `--listen` wins." },
 	{ .name = "admin", .kind = KIND_ADDRESS, .place = NO_PLACE, .words = "off",
-	  .otherwise = "off", .example = "off",
-	  .help = "Address of the admin API and the dashboard, or `off`. Nothing "
-	          "listens there in this version." },
+	  .otherwise = "127.0.0.1:8081", .example = "127.0.0.1:8081",
+	  .help = "Address of the admin API (docs/admin-api.md), or `off`. Beyond loopback it "
+	          "needs `tls`. Where it is not written and the port is taken, the API is "
+	          "at the socket in the data directory alone." },
+	{ .name = "insecure_admin", .kind = KIND_BOOL, AT(config, insecure_admin),
+	  .fallback = "false", .example = "false",
+	  .help = "Lets `admin` listen beyond loopback without TLS. Everyone on the way "
+	          "reads the tokens." },
 	{ .name = "data", .kind = KIND_DIR, AT(config, data),
 	  .otherwise = "$SLUICE_DATA, else $XDG_STATE_HOME/sluice, else ~/.local/state/sluice",
 	  .example = "/var/lib/sluice",
@@ -42,6 +47,15 @@ static const struct config_key root_keys[] = {
 	  .help = "Threads that serve requests." },
 	{ .name = "tls", .kind = KIND_SECTION, .place = 0, .section = SECTION_TLS,
 	  .help = "Serve HTTPS. The files are read again on reload." },
+	{ .name = "secrets", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_SECRETS,
+	  .help = "What encrypts the store of provider keys (`sluice providers add`) and "
+	          "everything else that is encrypted at rest. See docs/security.md." },
+	{ .name = "sandbox", .kind = KIND_ON_OFF, AT(config, sandbox), .fallback = "on",
+	  .example = "on",
+	  .help = "Give up, before the first request, what a gateway never needs: other "
+	          "files (Landlock), starting programs, debugging and the like (seccomp). "
+	          "A change needs a restart." },
 	{ .name = "limits", .kind = KIND_SECTION, .place = 0, .section = SECTION_LIMITS,
 	  .help = "What a client may send, and how slowly." },
 	{ .name = "memory", .kind = KIND_SIZE, AT(config, memory), .low = "64KiB",
@@ -61,6 +75,10 @@ static const struct config_key root_keys[] = {
 	{ .name = "drain", .kind = KIND_TIME, AT(config, drain), .low = "0s",
 	  .high = "1d", .fallback = "120s", .example = "120s",
 	  .help = "How long running requests may take to end when the gateway stops." },
+	{ .name = "timezone", .kind = KIND_TEXT, AT(config, timezone), .fallback = "UTC",
+	  .example = "Europe/Berlin",
+	  .help = "In which days, weeks and months of budgets begin: a name of the system's "
+	          "zone files. Read at the start." },
 	{ .name = "access_log", .kind = KIND_LOG, .place = NO_PLACE,
 	  .words = "stdout|off", .otherwise = "access.log in the data directory",
 	  .example = "stdout",
@@ -75,15 +93,14 @@ static const struct config_key root_keys[] = {
 	          "providers`) brings format, URL and variable of the key." },
 	{ .name = "routes", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_ROUTE,
 	  .help = "Model names of your own, with the targets that answer them." },
+	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
+	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
 	{ .name = "metrics", .kind = KIND_SECTION, .place = 0, .section = SECTION_METRICS,
 	  .help = "What Prometheus is told (docs/telemetry.md)." },
 	{ .name = "telemetry", .kind = KIND_SECTION, .place = 0,
 	  .section = SECTION_TELEMETRY,
 	  .help = "Where traces go (docs/telemetry.md)." },
-	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
-	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
-	LATER("timezone", "for days and months of budgets"),
 	LATER("log", "what is kept of requests"),
 	LATER("teams", "tenants with budgets"),
 	LATER("store", "PostgreSQL instead of the embedded ledger"),
@@ -98,6 +115,15 @@ static const struct config_key tls_keys[] = {
 	{ .name = "key", .kind = KIND_FILE, AT(config, tls_key),
 	  .example = "/etc/sluice/key.pem",
 	  .help = "Its private key, PEM." },
+};
+
+static const struct config_key secrets_keys[] = {
+	{ .name = "key_file", .kind = KIND_FILE, AT(config, key_file),
+	  .otherwise = "the systemd credential `sluice-master-key`, else master.key in the "
+	               "data directory, made when it is first needed",
+	  .example = "/etc/sluice/master.key",
+	  .help = "The master keys: 32 bytes, or lines of base64 or hexadecimal. The last "
+	          "one seals, all of them open. Readable by the gateway's user alone." },
 };
 
 static const struct config_key metrics_keys[] = {
@@ -241,10 +267,12 @@ static const struct config_key provider_keys[] = {
 	          "`unix:/path:/v1`. Required for a name that is not in the catalogue." },
 	{ .name = "key", .kind = KIND_SECRET, .place = NO_PLACE,
 	  .otherwise = "the catalogue's variable", .example = "${OPENAI_API_KEY:-}",
-	  .help = "The credential, or `none`. An empty one disables the provider." },
+	  .help = "The credential; `none`; `store`: those that `sluice providers add` has "
+	          "put into the encrypted store; or `{ file: PATH }`. An empty one disables "
+	          "the provider. Not written, and not in the variable: the store's." },
 	{ .name = "keys", .kind = KIND_SECRETS, .place = NO_PLACE,
 	  .example = "${KEY_A:-}",
-	  .help = "Several credentials, used by health: the first, until it is refused or "
+	  .help = "Several credentials (each may be `{ file: PATH }`), used by health: the first, until it is refused or "
 	          "limited; then the one whose last 429 is longest ago." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
 	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key|sigv4|"
@@ -315,10 +343,6 @@ static const struct config_key provider_keys[] = {
 	  .help = "How often it is connected to when no request has been, so that one "
 	          "which is down, or back, is known before a request finds out. Costs no "
 	          "tokens." },
-	{ .name = "trace", .kind = KIND_YES_NO, AT(provider, trace), .fallback = "no",
-	  .example = "yes",
-	  .help = "Tells it which trace its requests belong to (`traceparent`, and the "
-	          "client's `tracestate`). Others are never told." },
 	{ .name = "prices", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_PRICE,
 	  .help = "What its models cost, by model with `*`; goes before `prices` at the "
 	          "top level." },
@@ -326,6 +350,10 @@ static const struct config_key provider_keys[] = {
 	  .high = "100%", .fallback = "0%", .example = "10%",
 	  .help = "Off the catalogue's prices of its models. Prices that are written in "
 	          "the file are what is paid." },
+	{ .name = "trace", .kind = KIND_YES_NO, AT(provider, trace), .fallback = "no",
+	  .example = "yes",
+	  .help = "Tells it which trace its requests belong to (`traceparent`, and the "
+	          "client's `tracestate`). Others are never told." },
 	LATER("phi", "whether it may see health data"),
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
@@ -537,6 +565,7 @@ _Static_assert(countof(route_keys) + countof(defaults_keys) <= SECTION_KEYS_MOST
 const struct config_section config_sections[SECTIONS] = {
 	[SECTION_ROOT] = { .path = "", KEYS(root_keys), .help = "" },
 	[SECTION_TLS] = { .path = "tls", KEYS(tls_keys), .help = "Both are needed." },
+	[SECTION_SECRETS] = { .path = "secrets", KEYS(secrets_keys), .help = "" },
 	[SECTION_LIMITS] = { .path = "limits", KEYS(limits_keys), .help = "" },
 	[SECTION_METRICS] = { .path = "metrics", KEYS(metrics_keys), .help = "" },
 	[SECTION_TELEMETRY] = { .path = "telemetry", KEYS(telemetry_keys), .help = "" },

@@ -79,11 +79,27 @@ static bool load_tenant(void *arg, const struct tenant_row *row,
 {
 	struct process *p = arg;
 
-	if (!keyring_put(p->gateway.keys, row, secret))
-		log_error("there are more than %d keys and teams; the newest are not "
-		          "loaded",
-		          KEYRING_MOST);
+	process_put_tenant(p, row, secret);
 	return true;
+}
+
+void process_put_tenant(struct process *p, const struct tenant_row *row,
+                        const struct key_secret *secret)
+{
+	struct gateway *g = &p->gateway;
+
+	/* Rules first: nobody is let in before they hold. */
+	bool holds = tenants_put(g->tenants, row, sys_now(), NULL, NULL);
+
+	if (!holds)
+		log_error(
+		        "the limits of \"%.*s\" cannot be kept: there are too many keys, "
+		        "teams and users",
+		        STR_ARG(row->name));
+	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
+	    !keyring_put(g->keys, row, secret))
+		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
+		          KEYRING_MOST, STR_ARG(row->name));
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -99,7 +115,11 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
 
+	uint64_t seed;
+
+	sys_random(&seed, sizeof(seed));
 	p->gateway.keys = keyring_new();
+	p->gateway.tenants = tenants_new(p->gateway.calendar, seed);
 	p->gateway.pins = pins_new();
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
 	l = ledger_open_reader(buf_z(&path), why);
@@ -112,6 +132,57 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	if (!read)
 		buf_add(why, STR("the keys could not be read from the ledger"));
 	return read;
+}
+
+static struct trial_account *account_of(struct gateway *g, str name)
+{
+	pthread_mutex_lock(&g->lock);
+	struct trial_account *a = trials_get(&g->trials, name);
+	pthread_mutex_unlock(&g->lock);
+	return a;
+}
+
+static bool load_stop(void *arg, str name, usec wall)
+{
+	struct trial_account *a = account_of(arg, name);
+
+	(void)wall;
+	if (a)
+		atomic_store(&a->end, (int)TRIAL_BY_HAND);
+	return true;
+}
+
+/* What trials have spent and which were stopped, of those this process does not know
+ * yet.  Before the configuration reaches the workers. */
+static bool load_trials(struct gateway *g, const struct config *c, struct buf *why)
+{
+	struct buf path = BUF_LIMIT(4 * KiB);
+	struct ledger *l;
+	bool ok;
+
+	if (c->trial_count == 0)
+		return true;
+	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
+	l = ledger_open_reader(buf_z(&path), why);
+	buf_free(&path);
+	if (!l)
+		return false;
+	ok = ledger_trials(l, load_stop, g);
+	for (unsigned i = 0; ok && i < c->trial_count; i++) {
+		const struct trial *t = &c->trials[i];
+		struct trial_account *a = account_of(g, t->name);
+		nanousd spent = 0;
+
+		if (!a || a->is_loaded || t->max_cost == COST_UNKNOWN)
+			continue;
+		ok = ledger_trial_spent(l, t->name, &spent);
+		a->is_loaded = true;
+		trial_load(a, spent);
+	}
+	ledger_close(&l);
+	if (!ok)
+		buf_add(why, STR("the trials could not be read from the ledger"));
+	return ok;
 }
 
 static void warn(const char *text)
@@ -250,7 +321,8 @@ static bool make_board(struct gateway *g)
 	return true;
 }
 
-bool process_start(struct process *p, struct config *config, struct buf *why)
+bool process_start(struct process *p, struct config *config, struct calendar *calendar,
+                   struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
@@ -259,16 +331,17 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
 	raise_descriptor_limit();
-	if (datadir_make(config->data, why) &&
+	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
 	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
-	    load_tenants(p, config, why)) {
+	    load_trials(g, config, why) && load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -319,6 +392,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" access_log"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
+	if (!str_eq(old->timezone, now->timezone))
+		buf_add(note, STR(" timezone"));
 	if (!is_same_otlp(&old->otlp, &now->otlp))
 		buf_add(note, STR(" telemetry"));
 }
@@ -328,7 +403,8 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct gateway *g = &p->gateway;
 	struct tls_server *tls = NULL;
 
-	if (!load_roots(g, config, why) || !load_certificate(config, &tls, why)) {
+	if (!load_trials(g, config, why) || !load_roots(g, config, why) ||
+	    !load_certificate(config, &tls, why)) {
 		config_unref(&config);
 		return false;
 	}
@@ -402,6 +478,8 @@ void process_stop(struct process *p)
 	metrics_free(&p->metrics);
 	resolver_free(&g->resolver);
 	keyring_free(&g->keys);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
 	close_listeners(p);

@@ -45,7 +45,7 @@ struct item {
 struct otlp {
 	struct otlp_settings settings; /* texts in `keep` */
 	struct arena keep;
-	struct secret_room room;
+	struct secret_room room; /* of the headers */
 	struct span_facts facts;
 	void (*say)(const char *text);
 	pthread_t thread;
@@ -516,7 +516,7 @@ void otlp_free(struct otlp **at)
 	buf_free(&o->reply.body);
 	pthread_cond_destroy(&o->news);
 	pthread_mutex_destroy(&o->lock);
-	arena_done(&o->keep);
 	secret_room_done(&o->room);
+	arena_done(&o->keep);
 	free(o);
 }

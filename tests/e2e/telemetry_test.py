@@ -68,7 +68,7 @@ def own_socket(on):
 def admin_get(path, accept=None, on=None):
     """GET at the gateway's own socket; gives (status, content type, text)."""
     with own_socket(on) as link:
-        head = f"GET {path} HTTP/1.1\r\nhost: sluice\r\n"
+        head = f"GET {path} HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\n"
         link.sendall((head + (f"accept: {accept}\r\n" if accept else "") + "\r\n").encode())
         data = b""
         while piece := link.recv(1 << 16):

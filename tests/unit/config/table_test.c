@@ -121,6 +121,7 @@ TEST(codes_are_unique)
 static const char *const before[SECTIONS] = {
 	[SECTION_ROOT] = "",
 	[SECTION_TLS] = "tls:\n  ",
+	[SECTION_SECRETS] = "secrets:\n  ",
 	[SECTION_LIMITS] = "limits:\n  ",
 	[SECTION_METRICS] = "metrics:\n  ",
 	[SECTION_TELEMETRY] = "telemetry:\n  ",
