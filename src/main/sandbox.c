@@ -201,7 +201,7 @@ static void allow_log(const struct rules *r, const char *path)
 	if (strcmp(path, "stdout") == 0 || strcmp(path, "off") == 0)
 		return;
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		allow(r, path, LANDLOCK_ACCESS_FS_WRITE_FILE);
+		allow(r, path, READ | LANDLOCK_ACCESS_FS_WRITE_FILE); /* O_RDWR */
 	else
 		allow_file(r, path, WRITE);
 }
