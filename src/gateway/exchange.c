@@ -394,6 +394,7 @@ void exchange_drop(struct exchange *x)
 	struct worker *w = x->worker;
 
 	x->step = STEP_ENDED;
+	tenancy_leave(x);
 	trial_end(x);
 	pick_leave(x);
 	retained_free(&x->body);
