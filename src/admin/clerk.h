@@ -3,18 +3,21 @@
  * One JSON object per line and one per answer, in order:
  *
  *	{"do":"status"} {"ok":true,"version":...,"pid":...,"listen":[...]}
- *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in tenants.h
+ *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in roster.h
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
- *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
  *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
  *	                                    {"ok":true,"id":...,"said":"..."}
  *	{"do":"provider_key_remove","provider":"openai","id":"..."}
  *	                                    {"ok":true,"count":1,"said":"..."}
  *	{"do":"secrets_rotate","forget_old":false}
  *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
+ *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
+ *	                                    with a member "key" also what that may not use
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
+ *	{"do":"forget","user":"fred","key":"...","before":1764000000000000}
+ *	                                    {"ok":true,"attempts":3,"sums":2,"bodies":3}
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
@@ -27,6 +30,7 @@
 #include "codec/json_write.h"
 #include "config/key.h"
 #include "meter/recorder.h"
+#include "policy/tenant.h"
 
 struct clerk;
 
@@ -41,12 +45,23 @@ struct admin_ops {
 	/* Reads the configuration again. False: nothing changed, and *said says why; else
 	 * it may say what needs a restart. */
 	bool (*reload)(void *arg, struct buf *said);
-	/* Writes members: where a request for the model would go. False: *said. */
-	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
+	/* Writes members: where a request for the model would go, with that key (0:
+	 * whatever keys may do). False: *said. */
+	bool (*explain)(void *arg, str model, uint64_t key, struct json_writer *to,
+	                struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
 	/* Somebody looks at what was said in that exchange: it is on the disk then. */
 	void (*body_look)(void *arg, uint64_t exchange);
+	/* What was said by and to that person is erased, *ret_count exchanges. False:
+	 * *why. */
+	bool (*forget_bodies)(void *arg, const struct ledger_person *who,
+	                      uint64_t *ret_count, struct buf *why);
+	/* The journals leave the segments they are in; what the ledger has of these is
+	 * wiped with the next flush. */
+	void (*roll_journals)(void *arg);
+	/* Adds the path of the access log; nothing: it is off. */
+	void (*access_log)(void *arg, struct buf *to);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
 	/* Adds the path of the configuration's file of master keys; nothing: the usual
@@ -54,13 +69,16 @@ struct admin_ops {
 	void (*key_file)(void *arg, struct buf *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* What a node has used by now, and when it was used last (wall; 0: not since the
+	 * start).  False: it is not known.  May be NULL. */
+	bool (*look)(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used);
 };
 
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
 	const uint8_t *pepper;       /* PEPPER bytes; must stay */
-	const struct admin_ops *ops; /* all set */
+	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;
 };
 

@@ -5,12 +5,13 @@
 #include "admin/request.h"
 
 #include "admin/request_private.h"
-#include "admin/tenants.h"
+#include "admin/roster.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
+#include "meter/access_scrub.h"
 #include "meter/metric_page.h"
 
 #include <limits.h>
@@ -56,27 +57,64 @@ static void changed(void *arg, const struct tenant_row *row,
 	o->ops->tenant_changed(o->arg, row, secret);
 }
 
-static bool answer_tenants(struct request *r)
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
 {
-	struct arena keep = { .ceiling = 4 * MiB };
-	struct tenants t = {
+	const struct clerk_options *o = arg;
+
+	return o->ops->look && o->ops->look(o->arg, id, ret, ret_used);
+}
+
+/* What the operations of roster.h work on; to be closed. False: *r->why. */
+static bool open_roster(struct request *r, struct arena *keep, struct roster *ret)
+{
+	char path[PATH_MAX];
+
+	*ret = (struct roster){
 		.recorder = r->options->recorder,
 		.pepper = r->options->pepper,
 		.wall = sys_wall(),
 		.changed = changed,
+		.look = look,
 		.arg = (void *)(uintptr_t)r->options,
-		.keep = &keep,
+		.keep = keep,
 		.why = r->why,
 	};
-	enum tenants_result result = TENANTS_FAILED;
-	char path[PATH_MAX];
+	*keep = (struct arena){ .ceiling = 4 * MiB };
+	return datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
+	       (ret->ledger = ledger_open_reader(path, r->why));
+}
 
-	if (datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
-	    (t.ledger = ledger_open_reader(path, r->why)))
-		result = tenants_ask(&t, r->object, r->to);
-	ledger_close(&t.ledger);
-	arena_done(&keep);
-	return result == TENANTS_DONE;
+static void close_roster(struct roster *t)
+{
+	ledger_close(&t->ledger);
+	arena_done(t->keep);
+}
+
+static bool answer_roster(struct request *r)
+{
+	struct roster t;
+	struct arena keep;
+	bool is_done = open_roster(r, &keep, &t) &&
+	               roster_ask(&t, r->object, r->to) == ROSTER_DONE;
+
+	close_roster(&t);
+	return is_done;
+}
+
+/* The key that is meant by its id, its name, or its text; empty: none, 0. */
+static bool find_key(struct request *r, str which, uint64_t *ret)
+{
+	struct roster t;
+	struct arena keep;
+	bool is_found;
+
+	*ret = 0;
+	if (which.len == 0)
+		return true;
+	is_found =
+	        open_roster(r, &keep, &t) && roster_key_id(&t, which, ret) == ROSTER_DONE;
+	close_roster(&t);
+	return is_found;
 }
 
 static bool answer_flush(struct request *r)
@@ -101,9 +139,12 @@ static bool answer_reload(struct request *r)
 static bool answer_explain(struct request *r)
 {
 	char room[2 * KiB];
+	char key_room[KiB];
 	str model = text_member(r, "model", room, sizeof(room));
+	uint64_t key;
 
-	return r->options->ops->explain(r->options->arg, model, r->to, r->why);
+	return find_key(r, text_member(r, "key", key_room, sizeof(key_room)), &key) &&
+	       r->options->ops->explain(r->options->arg, model, key, r->to, r->why);
 }
 
 static bool answer_health(struct request *r)
@@ -123,6 +164,63 @@ static bool answer_body_look(struct request *r)
 		return false;
 	}
 	r->options->ops->body_look(r->options->arg, id);
+	return true;
+}
+
+struct forgetting {
+	struct ledger_person who;
+	struct ledger_forgotten done;
+};
+
+static bool write_forget(void *arg, struct ledger *l, struct buf *why)
+{
+	struct forgetting *f = arg;
+
+	(void)why;
+	return ledger_forget(l, &f->who, &f->done);
+}
+
+/* Where it may still stand. */
+static bool scrub(struct request *r, struct forgetting *f)
+{
+	struct buf path = BUF_LIMIT(PATH_MAX);
+	bool ok;
+
+	r->options->ops->access_log(r->options->arg, &path);
+	ok = access_scrub(path.len ? buf_z(&path) : NULL, f->done.exchanges,
+	                  f->done.exchange_count, r->why) &&
+	     recorder_scrub(r->options->recorder, f->who.user, r->why);
+	buf_free(&path);
+	free(f->done.exchanges);
+	return ok;
+}
+
+/* What is under way is written first, so that it is forgotten too. */
+static bool answer_forget(struct request *r)
+{
+	char user[KiB], key[64];
+	str id = text_member(r, "key", key, sizeof(key));
+	struct forgetting f = { .who.user = text_member(r, "user", user, sizeof(user)) };
+	struct json_value before = json_get(r->object, STR("before"));
+	uint64_t bodies = 0, wall = 0;
+
+	if (!f.who.user.len || (id.len && !hex_to_u64(id, &f.who.key)) ||
+	    (before.type != JSON_NONE && !json_u64(before, &wall))) {
+		buf_add(r->why, STR("whom? user, and perhaps key and before"));
+		return false;
+	}
+	f.who.before = (usec)wall;
+	recorder_flush(r->options->recorder);
+	r->options->ops->roll_journals(r->options->arg);
+	recorder_flush(r->options->recorder);
+	if (!r->options->ops->forget_bodies(r->options->arg, &f.who, &bodies, r->why) ||
+	    !recorder_write(r->options->recorder, write_forget, &f, r->why))
+		return false;
+	if (!scrub(r, &f))
+		return false;
+	json_key_int(r->to, STR("attempts"), (int64_t)f.done.attempts);
+	json_key_int(r->to, STR("sums"), (int64_t)f.done.sums);
+	json_key_int(r->to, STR("bodies"), (int64_t)bodies);
 	return true;
 }
 
@@ -151,17 +249,23 @@ static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
 } rows[] = {
-	{ "status", answer_status },         { "flush", answer_flush },
-	{ "reload", answer_reload },         { "explain", answer_explain },
-	{ "health", answer_health },         { "tenant_create", answer_tenants },
-	{ "tenant_show", answer_tenants },   { "tenant_update", answer_tenants },
-	{ "tenant_rotate", answer_tenants }, { "tenant_revoke", answer_tenants },
-	{ "tenant_list", answer_tenants },
+	{ "status", answer_status },
+	{ "flush", answer_flush },
+	{ "reload", answer_reload },
+	{ "explain", answer_explain },
+	{ "health", answer_health },
+	{ "tenant_create", answer_roster },
+	{ "tenant_show", answer_roster },
+	{ "tenant_update", answer_roster },
+	{ "tenant_rotate", answer_roster },
+	{ "tenant_revoke", answer_roster },
+	{ "tenant_list", answer_roster },
 	{ "provider_key_put", answer_provider_key_put },
 	{ "provider_key_remove", answer_provider_key_remove },
 	{ "secrets_rotate", answer_secrets_rotate },
 	{ "trial_stop", answer_trial_stop },
 	{ "body_look", answer_body_look },
+	{ "forget", answer_forget },
 };
 
 static bool answer(struct request *r, str line)

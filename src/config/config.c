@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -244,6 +245,29 @@ static void read_log(struct reader *r, const struct tree_node *node)
 		        arena_printf(r->keep, "%.*s/access.log", STR_ARG(c->data));
 }
 
+bool config_knows_zone(str zone)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", STR_ARG(zone));
+
+	if (str_eq(zone, STR("UTC")))
+		return true;
+	if (zone.len == 0 || zone.ptr[0] == '/' || str_has(zone, STR("..")))
+		return false;
+	return n > 0 && (size_t)n < sizeof(path) && access(path, R_OK) == 0;
+}
+
+static void check_zone(struct reader *r, const struct tree_node *node)
+{
+	str zone = r->config->timezone;
+
+	if (!node || node->kind == TREE_MAP || config_knows_zone(zone))
+		return;
+	note(r, NOTE_VALUE, node, "\"%.*s\" is no time zone of this system",
+	     STR_ARG(str_first(zone, 64)));
+	note_hint(r, "names are those below /usr/share/zoneinfo, as Europe/Berlin");
+}
+
 static void check_tls(struct reader *r, const struct tree_node *node)
 {
 	const struct tree_node *cert = tree_find(node, STR("cert"));
@@ -289,6 +313,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_vault(r);
 	read_facts(r);
 	read_log(r, found_value(&found, "access_log"));
+	check_zone(r, found_value(&found, "timezone"));
 	check_tls(r, found_value(&found, "tls"));
 	check_open(r, &found);
 	read_providers(r, found_value(&found, "providers"));

@@ -226,6 +226,7 @@ struct config {
 	enum unknown_price unknown_price; /* of a target: is it used? */
 	struct price_rules prices;
 	usec drain;     /* 120 s */
+	str timezone;   /* of budgets: "UTC", "Europe/Berlin" */
 	str access_log; /* path, "stdout" or "off" */
 	struct log_settings log;
 	struct provider *providers;
@@ -241,6 +242,8 @@ struct config {
 	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */
 };
 
+/* Does this system know that time zone? */
+bool config_knows_zone(str zone);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c);
 

@@ -70,6 +70,10 @@ static const struct config_key root_keys[] = {
 	{ .name = "drain", .kind = KIND_TIME, AT(config, drain), .low = "0s",
 	  .high = "1d", .fallback = "120s", .example = "120s",
 	  .help = "How long running requests may take to end when the gateway stops." },
+	{ .name = "timezone", .kind = KIND_TEXT, AT(config, timezone), .fallback = "UTC",
+	  .example = "Europe/Berlin",
+	  .help = "In which days, weeks and months of budgets begin: a name of the system's "
+	          "zone files. Read at the start." },
 	{ .name = "access_log", .kind = KIND_LOG, .place = NO_PLACE,
 	  .words = "stdout|off", .otherwise = "access.log in the data directory",
 	  .example = "stdout",
@@ -90,7 +94,6 @@ static const struct config_key root_keys[] = {
 	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
 	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
-	LATER("timezone", "for days and months of budgets"),
 	LATER("teams", "tenants with budgets"),
 	LATER("store", "PostgreSQL instead of the embedded ledger"),
 	LATER("cache", "answers that are given again"),

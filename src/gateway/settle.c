@@ -3,6 +3,7 @@
 #include "gateway/attempt.h"
 
 #include "gateway/lane.h"
+#include "gateway/phi.h"
 #include "gateway/trial.h"
 #include "policy/price.h"
 
@@ -12,6 +13,7 @@ enum { CLIENT_MOST = 128 }; /* of an address as text */
 static struct attempt_row open_row(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
+	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
 
 	return (struct attempt_row){
 		.id = a->id,
@@ -26,6 +28,9 @@ static struct attempt_row open_row(const struct attempt *a)
 		.model = a->target->model,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.team = team ? tenant_row(team)->id : 0,
+		.user = x->user,
+		.reserved = a->reserved,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 	};
@@ -67,16 +72,22 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	return USAGE_UNKNOWN;
 }
 
-nanousd attempt_cost(const struct attempt *a)
+nanousd attempt_bill(const struct attempt *a, struct token_usage *ret)
 {
-	struct token_usage usage;
-	enum usage_kind kind = judge_usage(a, &usage);
+	enum usage_kind kind = judge_usage(a, ret);
 
 	if (kind == USAGE_NONE)
 		return 0;
 	if (kind == USAGE_UNKNOWN)
 		return COST_UNKNOWN;
-	return price_cost(price_of(a->target, usage.input), &usage);
+	return price_cost(price_of(a->target, ret->input), ret);
+}
+
+nanousd attempt_cost(const struct attempt *a)
+{
+	struct token_usage usage;
+
+	return a->has_cost ? a->cost : attempt_bill(a, &usage);
 }
 
 static usec since(usec from, usec to)
@@ -132,12 +143,12 @@ void attempt_settle(struct attempt *a, bool closes)
 	if (a->settled)
 		return;
 	a->settled = true;
-	if (a->tap.unknown)
+	if (a->tap.unknown && !a->x->phi)
 		note_odd(a);
 	row.state = ROW_DONE;
 	row.status = a->status;
 	row.fault = a->why ? a->why->name : STR_NONE;
-	row.detail = a->why ? a->detail : lost_of(a);
+	row.detail = phi_text(a->x, a->why ? a->detail : lost_of(a));
 	row.answered_model = tap_model(&a->tap);
 	row.finish = tap_finish(&a->tap);
 	row.connect = since(a->began, a->connected);
@@ -148,6 +159,8 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.cost = attempt_cost(a);
 	row.price = price_of(a->target, row.usage.input);
+	if (a->reserved && row.cost > a->reserved)
+		row.flags |= ROW_OVER_RESERVED;
 	trial_add_cost(a->x, a->target, row.cost);
 	if (closes)
 		add_exchange(&row, a->x, &client);
@@ -160,6 +173,7 @@ void attempt_settle(struct attempt *a, bool closes)
 
 void attempt_record_none(struct exchange *x)
 {
+	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
 	char room[CLIENT_MOST];
 	struct buf client = { room, .cap = sizeof(room), .limit = sizeof(room) };
 	struct attempt_row row = {
@@ -168,13 +182,16 @@ void attempt_record_none(struct exchange *x)
 		.key = x->key,
 		.began_wall = x->began_wall,
 		.operation = operations[x->endpoint->operation].name,
-		.asked = x->skim.model,
+		/* A name that leads nowhere may be anything. */
+		.asked = phi_text(x, x->skim.model),
 		.route = x->candidates.route,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.team = team ? tenant_row(team)->id : 0,
+		.user = x->user,
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
-		.detail = x->detail,
+		.detail = phi_text(x, x->detail),
 		.usage_kind = USAGE_NONE,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial && x->trial_targets ? ROW_CANDIDATE : 0,

@@ -118,6 +118,12 @@ static const struct command_option show_options[] = {
 	{ "body", 0, NULL, "what was said, if it was kept" },
 	{ 0 },
 };
+static const struct command_option forget_options[] = {
+	{ "user", 'u', "NAME", "whom: as requests name the user" },
+	{ "key", 'k', "ID", "only what was asked with this key" },
+	{ "before", 0, "DAY", "only what is older, in UTC" },
+	{ 0 },
+};
 static const struct command_option trial_options[] = {
 	{ "since", 0, "DAY", "report: only requests since then" },
 	{ 0 },
@@ -127,6 +133,11 @@ static const struct command_option drill_options[] = {
 	{ "fault", 0, "NAME", "this fault alone; \"list\" names them" },
 	{ "format", 0, "FORMAT", "what the client speaks (openai-chat)" },
 	{ "jobs", 'j', "N", "cases at once (8)" },
+	{ 0 },
+};
+static const struct command_option explain_options[] = {
+	{ "key", 'k', "KEY",
+	  "an id or a name: what this virtual key may not use is named" },
 	{ 0 },
 };
 static const struct command_option try_options[] = {
@@ -199,7 +210,7 @@ const struct command_row command_rows[] = {
 	  "is sent. A running gateway is asked, which knows how its providers are doing:\n"
 	  "candidates in the order in which they would be tried (for a streamed request of\n"
 	  "4 KB), each with the reason, its health, speed, price and abilities.",
-	  explain_command, NULL, 1, false },
+	  explain_command, explain_options, 1, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
 	  try_command, try_options, 1, false },
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,
@@ -216,6 +227,12 @@ const struct command_row command_rows[] = {
 	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
 	  "without it.",
 	  trial_command, trial_options, 2, false },
+	{ "forget", "--user NAME", "erase what is stored of a person",
+	  "Erases what was said (`log.bodies`), overwrites the name in the ledger and its\n"
+	  "sums with a tombstone, and the address, the agent and providers' words with\n"
+	  "nothing; money and counts stay. Deleted bytes are overwritten, also in the\n"
+	  "database's free space and log. See docs/content.md for what it cannot reach.",
+	  forget_command, forget_options, 0, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

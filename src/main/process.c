@@ -82,11 +82,27 @@ static bool load_tenant(void *arg, const struct tenant_row *row,
 {
 	struct process *p = arg;
 
-	if (!keyring_put(p->gateway.keys, row, secret))
-		log_error("there are more than %d keys and teams; the newest are not "
-		          "loaded",
-		          KEYRING_MOST);
+	process_put_tenant(p, row, secret);
 	return true;
+}
+
+void process_put_tenant(struct process *p, const struct tenant_row *row,
+                        const struct key_secret *secret)
+{
+	struct gateway *g = &p->gateway;
+
+	/* Rules first: nobody is let in before they hold. */
+	bool holds = tenants_put(g->tenants, row, sys_now(), NULL, NULL);
+
+	if (!holds)
+		log_error(
+		        "the limits of \"%.*s\" cannot be kept: there are too many keys, "
+		        "teams and users",
+		        STR_ARG(row->name));
+	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
+	    !keyring_put(g->keys, row, secret))
+		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
+		          KEYRING_MOST, STR_ARG(row->name));
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -336,10 +352,12 @@ static bool make_board(struct gateway *g)
 	key_mac(g->pepper, STR("conversations"), mac);
 	memcpy(&seed, mac, sizeof(seed));
 	g->board = board_new(seed);
+	g->tenants = tenants_new(g->calendar, seed);
 	return true;
 }
 
-bool process_start(struct process *p, struct config *config, struct buf *why)
+bool process_start(struct process *p, struct config *config, struct calendar *calendar,
+                   struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
@@ -351,8 +369,9 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	raise_descriptor_limit();
-	if (datadir_make(config->data, why) &&
+	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
@@ -397,6 +416,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" access_log"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
+	if (!str_eq(old->timezone, now->timezone))
+		buf_add(note, STR(" timezone"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -488,6 +509,8 @@ void process_stop(struct process *p)
 	config_unref(&g->config);
 	found_free(&g->found);
 	board_free(&g->board);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;

@@ -27,6 +27,7 @@ struct serving {
 	struct mock *mock;
 	struct clerk *clerk;
 	struct scout *scout;
+	unsigned rolls; /* the clerk's */
 	pthread_mutex_t reloading;
 	usec began;
 };
@@ -141,12 +142,7 @@ static void write_status(void *arg, struct json_writer *to)
 static void tenant_changed(void *arg, const struct tenant_row *row,
                            const struct key_secret *secret)
 {
-	struct serving *s = arg;
-
-	if (!keyring_put(s->process.gateway.keys, row, secret))
-		log_error("there are more than %d keys and teams; the new one is not "
-		          "active",
-		          KEYRING_MOST);
+	process_put_tenant(&((struct serving *)arg)->process, row, secret);
 }
 
 static struct config *config_now(struct gateway *g)
@@ -159,12 +155,19 @@ static struct config *config_now(struct gateway *g)
 	return c;
 }
 
-static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
+                    struct buf *said)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
 	struct config *c = config_now(g);
-	fault_t why = explain_model(g->board, c, model, sys_now(), to);
+	struct access access;
+	fault_t why = NULL;
 
+	if (key)
+		why = access_of_key(g->tenants, key, sys_now(), sys_wall(), &access);
+	if (!why)
+		why = explain_model(g->board, c, model, key ? &access : NULL, sys_now(),
+		                    to);
 	if (why)
 		buf_add(said, why->text);
 	config_unref(&c);
@@ -187,6 +190,43 @@ static void body_look(void *arg, uint64_t exchange)
 	if (g->bodies)
 		body_log_flush(g->bodies);
 	log_info("what was said in %016llx was asked for", (unsigned long long)exchange);
+}
+
+static bool forget_bodies(void *arg, const struct ledger_person *who, uint64_t *ret_count,
+                          struct buf *why)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+	const struct body_match match = { .user = who->user,
+		                          .key = who->key,
+		                          .before = who->before };
+
+	*ret_count = 0;
+	return !g->bodies || body_log_erase(g->bodies, &match, ret_count, why);
+}
+
+static void roll_journals(void *arg)
+{
+	enum { TRIES = 500 };
+	const struct timespec moment = { .tv_nsec = 2 * 1000 * 1000 };
+	struct serving *s = arg;
+	unsigned number = ++s->rolls, left = 1;
+
+	for (int i = 0; i < TRIES && left > 0; i++) {
+		left = 0;
+		for (unsigned k = 0; k < s->process.worker_count; k++)
+			left += !worker_roll(&s->process.workers[k], number);
+		if (left)
+			nanosleep(&moment, NULL);
+	}
+}
+
+static void access_log_path(void *arg, struct buf *to)
+{
+	struct config *c = config_now(&((struct serving *)arg)->process.gateway);
+
+	if (!str_eq(c->access_log, STR("off")))
+		buf_add(to, c->access_log);
+	config_unref(&c);
 }
 
 static void trial_stopped(void *arg, str name)
@@ -215,8 +255,19 @@ static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
 	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
 }
 
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	*ret_used = keyring_used(g->keys, id);
+	return tenants_look(g->tenants, id, sys_now(), sys_wall(), ret);
+}
+
 static const struct admin_ops admin_ops = {
 	.body_look = body_look,
+	.forget_bodies = forget_bodies,
+	.roll_journals = roll_journals,
+	.access_log = access_log_path,
 	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
@@ -225,6 +276,7 @@ static const struct admin_ops admin_ops = {
 	.health = write_health,
 	.key_file = write_key_file,
 	.metrics = write_metrics,
+	.look = look,
 };
 
 static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)
@@ -362,10 +414,16 @@ static int serve(struct serving *s)
 		return EXIT_CONFIG;
 	}
 	block_signals(&set);
-	if (!start_mock(s, c, &why)) {
+	struct calendar *calendar = calendar_new(c->timezone, &why);
+
+	if (!calendar) {
 		config_unref(&c);
+		code = EXIT_CONFIG;
+	} else if (!start_mock(s, c, &why)) {
+		config_unref(&c);
+		calendar_free(&calendar);
 		code = EXIT_FAILED;
-	} else if (!process_start(&s->process, c, &why)) {
+	} else if (!process_start(&s->process, c, calendar, &why)) {
 		code = EXIT_FAILED;
 	} else if (!start_clerk(s, c, &why)) {
 		code = EXIT_FAILED;

@@ -37,7 +37,8 @@ must_check bool ledger_put(struct ledger *l, const struct attempt_row *row,
 must_check bool ledger_put_new(struct ledger *l, const struct attempt_row *row);
 must_check bool ledger_commit(struct ledger *l); /* durable: fdatasync of the WAL */
 void ledger_rollback(struct ledger *l);
-/* Marks the open rows unknown; after the journals were replayed at start. */
+/* Marks the open rows unknown, in a transaction of its own; after the journals were
+ * replayed at start. False: roll back. */
 must_check bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count);
 /* The highest id there is, 0 for an empty ledger. */
 uint64_t ledger_last_id(struct ledger *l);
@@ -68,6 +69,28 @@ bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *ar
 /* All rows of one exchange, by id, which is by number. */
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg);
 
+/* ---- corrections ---- */
+
+struct correction_row {
+	uint64_t attempt;
+	nanousd delta;                     /* to be added to its cost */
+	uint64_t old_version, new_version; /* of prices; 0: none. Set by reading */
+	usec made_wall;
+	str why;
+};
+
+/* The attempt's cost is that one, by those figures: an entry of its own, and the sums
+ * follow; a settled row stays as it is.  Says what differs from what is known already,
+ * corrections included, or nothing (*ret_changed): saying it twice changes nothing.
+ * Between begin and commit; of *correction the attempt, the time and the reason are
+ * read. */
+must_check bool ledger_correct(struct ledger *l, const struct correction_row *correction,
+                               nanousd cost, const struct price *price,
+                               bool *ret_changed);
+typedef bool ledger_correction_fn(void *arg, const struct correction_row *row);
+bool ledger_corrections(struct ledger *l, uint64_t attempt, ledger_correction_fn *each,
+                        void *arg);
+
 /* ---- organisations, teams, keys, and users with limits of their own ---- */
 
 /* Writes a node: a new one (serial 1), or the next state of one that is there, whose
@@ -90,6 +113,9 @@ bool ledger_tenant(struct ledger *l, uint64_t id, ledger_tenant_fn *each, void *
 /* The nodes of that kind and name, active ones first. */
 bool ledger_tenants_named(struct ledger *l, enum tenant_kind kind, str name,
                           ledger_tenant_fn *each, void *arg);
+/* The last hour in which the key was used, as the rollups know it: when that hour began;
+ * 0: in none. */
+bool ledger_key_used(struct ledger *l, uint64_t key, usec *ret_wall);
 
 /* ---- pins ---- */
 
@@ -115,6 +141,26 @@ bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret);
 must_check bool ledger_trial_stop(struct ledger *l, str name, usec wall);
 typedef bool ledger_trial_fn(void *arg, str name, usec stopped_wall);
 bool ledger_trials(struct ledger *l, ledger_trial_fn *each, void *arg);
+
+/* ---- forgetting ---- */
+
+struct ledger_person {
+	str user;     /* not empty */
+	uint64_t key; /* 0: whatever key */
+	usec before;  /* 0: all of it */
+};
+struct ledger_forgotten {
+	uint64_t attempts, sums; /* that named the person */
+	uint64_t *exchanges;     /* ascending; for free() */
+	size_t exchange_count;
+};
+
+/* In a transaction: rows and sums keep their money and lose the person. */
+must_check bool ledger_forget(struct ledger *l, const struct ledger_person *who,
+                              struct ledger_forgotten *ret);
+/* Outside of one, afterwards: the log is emptied, and if the text still stands in the
+ * file all pages are written anew.  May take a while. */
+must_check bool ledger_scrub(struct ledger *l, str text);
 
 /* ---- oddities ---- */
 

@@ -3,6 +3,7 @@
  * A migration is never changed once it was released; the next one is added below it.
  * `PRAGMA user_version` says how many a database has seen. */
 #include "store/ledger_private.h"
+#include "store/sums.h"
 
 /* clang-format off */
 
@@ -106,6 +107,44 @@ static const char version_1[] =
 	"  attempts INTEGER"
 	") STRICT;"
 	"CREATE INDEX attempt_open ON attempt (id) WHERE state = 0;"
+	/* What was said of an attempt's cost later: rows are never changed. */
+	"CREATE TABLE correction ("
+	"  id INTEGER PRIMARY KEY,"
+	"  attempt INTEGER NOT NULL,"
+	"  delta_nano INTEGER NOT NULL,"     /* to be added to its cost */
+	"  old_price INTEGER REFERENCES price,"
+	"  new_price INTEGER REFERENCES price,"
+	"  made INTEGER NOT NULL,"           /* microseconds since 1970 */
+	"  why TEXT NOT NULL"
+	") STRICT;"
+	"CREATE INDEX correction_attempt ON correction (attempt);"
+	/* Attempts that began in an earlier hour than this were deleted. */
+	"CREATE TABLE kept (id INTEGER PRIMARY KEY CHECK (id = 1), hour INTEGER NOT NULL) STRICT;"
+	/* Of what attempts are added up, in two families (ledger_rollup.c): members that a
+	 * family does not tell apart are empty, those it no longer tells apart are '*'. */
+	"CREATE TABLE usage_group ("
+	"  id INTEGER PRIMARY KEY,"
+	"  key INTEGER NOT NULL,"            /* 2^63 - 1: several */
+	"  team INTEGER NOT NULL,"
+	"  user TEXT NOT NULL,"
+	"  provider TEXT NOT NULL,"
+	"  model TEXT NOT NULL,"
+	"  route TEXT NOT NULL,"
+	"  operation TEXT NOT NULL,"
+	"  tags TEXT NOT NULL,"
+	"  client TEXT NOT NULL,"
+	"  trial TEXT NOT NULL"
+	") STRICT;"
+	"CREATE TABLE rollup ("
+	"  family INTEGER NOT NULL,"         /* 0 what was used, 1 by whom */
+	"  span INTEGER NOT NULL,"           /* 0 hour, 1 day, 2 month; of UTC */
+	"  period INTEGER NOT NULL,"         /* hours, days since 1970; months since year 0 */
+	"  grp INTEGER NOT NULL REFERENCES usage_group,"
+#define SUM(id, name) "  " #name " INTEGER NOT NULL,"
+	SUMS(SUM)
+#undef SUM
+	"  PRIMARY KEY (family, span, period, grp)"
+	") STRICT, WITHOUT ROWID;"
 	"CREATE TABLE keys ("
 	"  id INTEGER PRIMARY KEY,"
 	"  name TEXT NOT NULL,"
@@ -139,7 +178,8 @@ static const char version_1[] =
 	"  coalesce(a.cache_write_1h_tokens, 0) AS cache_write_1h_tokens,"
 	"  coalesce(a.searches, 0) AS searches, coalesce(a.images, 0) AS images,"
 	"  a.cost_nano AS cost_nano,"
-	"  coalesce(a.cost_nano, a.reserved_nano, 0) AS charged_nano,"
+	"  coalesce(a.cost_nano + coalesce(k.delta, 0), k.delta, a.reserved_nano, 0)"
+	"  AS charged_nano, coalesce(k.delta, 0) AS corrected_nano,"
 	"  p.version AS price_version, coalesce(o.flags, 0) AS flags,"
 	"  a.caller IS NOT NULL AS closes,"
 	"  coalesce(o.client_status, 0) AS client_status,"
@@ -148,7 +188,9 @@ static const char version_1[] =
 	"  coalesce(c.client, '') AS client, coalesce(c.agent, '') AS agent"
 	"  FROM attempt a LEFT JOIN request r ON r.id = a.request"
 	"  LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller"
-	"  LEFT JOIN subject s ON s.id = a.subject LEFT JOIN price p ON p.id = a.price;";
+	"  LEFT JOIN subject s ON s.id = a.subject LEFT JOIN price p ON p.id = a.price"
+	"  LEFT JOIN (SELECT attempt, sum(delta_nano) AS delta FROM correction"
+	"  GROUP BY attempt) k ON k.attempt = a.id;";
 
 /* What an account of a provider keeps: requests that speak of it have to go there. */
 static const char version_2[] =
@@ -173,7 +215,7 @@ static const char version_2[] =
 
 /* What was said of trials, which the configuration does not know. */
 static const char version_trial[] =
-	"CREATE TABLE trial ("
+	"CREATE TABLE IF NOT EXISTS trial ("
 	"  name TEXT PRIMARY KEY,"
 	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
 	") STRICT, WITHOUT ROWID;";
@@ -229,7 +271,7 @@ static const char version_tenants[] =
 	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
 	"DROP TABLE keys;";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial };
+const char *const ledger_migrations[] = { version_1, version_2, version_trial, version_tenants };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -243,6 +285,7 @@ const int ledger_version = countof(ledger_migrations);
 	"SELECT a.id, coalesce(a.exchange, a.id), a.number, a.state," \
 	" coalesce(a.began, a.id >> 8), a.request_bytes, r.key, r.operation, r.asked, r.route," \
 	" r.stream, r.provider, r.model, r.team, r.trial, s.user, s.tags, a.reserved_nano," \
+	" (SELECT sum(delta_nano) FROM correction k WHERE k.attempt = a.id)," \
 	" o.status, o.fault, o.answered_model, o.finish, o.usage_kind, o.client_status," \
 	" a.detail, a.connect_us, a.first_byte_us, a.first_token_us, a.total_us," \
 	" a.answer_bytes, a.input_tokens, a.output_tokens, a.cache_read_tokens," \
@@ -311,6 +354,7 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_SETTLE] =
 		"UPDATE attempt SET state = ?4, (" CLOSE_COLUMNS ") = (" CLOSE_VALUES ")"
 		" WHERE id = ?1 AND state = 0",
+	[LEDGER_OPEN_ROWS] = ROW "WHERE a.state = 0",
 	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2 WHERE state = 0",
 	[LEDGER_LAST_ID] = "SELECT coalesce(max(id), 0) FROM attempt",
 	[LEDGER_OPEN_IDS] = "SELECT id FROM attempt WHERE state = 0 ORDER BY id LIMIT ?1",
@@ -334,12 +378,15 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_FIND_SUBJECT] = "SELECT user, tags FROM subject WHERE id = ?1",
 	[LEDGER_FIND_PRICE] = "SELECT version, since, above, source, discount, "
 			      PRICE_FIGURES " FROM price WHERE id = ?1",
+	[LEDGER_FIND_GROUP] = "SELECT key, team, user, provider, model, route, operation, tags,"
+			      " client, trial FROM usage_group WHERE id = ?1",
 	[LEDGER_ADD_REQUEST] = "INSERT INTO request VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
 	[LEDGER_ADD_OUTCOME] = "INSERT INTO outcome VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
 	[LEDGER_ADD_CALLER] = "INSERT INTO caller VALUES (?1,?2,?3)",
 	[LEDGER_ADD_SUBJECT] = "INSERT INTO subject VALUES (?1,?2,?3)",
 	[LEDGER_ADD_PRICE] = "INSERT INTO price VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
 			     "?12,?13,?14,?15,?16,?17)",
+	[LEDGER_ADD_GROUP] = "INSERT INTO usage_group VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
 	[LEDGER_PIN_PUT] = "INSERT OR REPLACE INTO pin (id, kind, key, provider, account, made)"
 			   " VALUES (?1,?2,?3,?4,?5,?6)",
 	[LEDGER_PIN_DROP] = "DELETE FROM pin WHERE id = ?1",
@@ -362,6 +409,28 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
+#define SUM(id, name) ", " #name " = " #name " + ?"
+	[LEDGER_ROLLUP_ADD] = "UPDATE rollup SET attempts = attempts + ?" SUMS_MORE(SUM)
+			      " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
+#undef SUM
+#define SUM(id, name) ",?"
+	[LEDGER_ROLLUP_PUT] = "INSERT INTO rollup VALUES (?,?,?,?" SUMS(SUM) ")",
+#undef SUM
+	[LEDGER_ROLLUP_FILL] = "SELECT count(*) FROM rollup"
+			       " WHERE family = ?1 AND span = ?2 AND period = ?3",
+#define SUM(id, name) ", " #name
+	[LEDGER_ROLLUP_READ] = "SELECT grp" SUMS(SUM) " FROM rollup"
+			       " WHERE family = ?1 AND span = ?2 AND period >= ?3 AND period < ?4",
+#undef SUM
+	[LEDGER_KEPT] = "SELECT hour FROM kept",
+	[LEDGER_SPAN] = ROW "WHERE a.id >= ?1 AND a.id < ?2 ORDER BY a.id",
+	[LEDGER_BEGIN_READ] = "BEGIN",
+	[LEDGER_CORRECT] = "INSERT INTO correction (attempt, delta_nano, old_price, new_price,"
+			   " made, why) VALUES (?1,?2,?3,?4,?5,?6)",
+	[LEDGER_CORRECTIONS] =
+		"SELECT k.id, k.attempt, k.delta_nano, coalesce(o.version, 0), coalesce(n.version, 0),"
+		" k.made, k.why FROM correction k LEFT JOIN price o ON o.id = k.old_price"
+		" LEFT JOIN price n ON n.id = k.new_price WHERE k.attempt = ?1 ORDER BY k.id",
 	[LEDGER_TENANT_ADD] =
 		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
 		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
@@ -378,4 +447,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TENANTS_NAMED] =
 		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
 		" ORDER BY revoked <> 0, created, id",
+	[LEDGER_KEY_USED] =
+		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
+		" AND period BETWEEN ?3 AND ?4"
+		" AND grp IN (SELECT id FROM usage_group WHERE key = ?5)",
 };

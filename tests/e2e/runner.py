@@ -241,8 +241,8 @@ def main(arguments):
     harness.NIGHT, harness.FEW = "--night" in arguments, "--few" in arguments
     verbose = "-v" in arguments
     names = [each for each in arguments if not each.startswith("-")]
-    every = ["self", "requests", "pass", "endpoints", "failover", "resume", "hedge", "routing", "upstream", "content", "trial", "bodies", "crash",
-             "reload", "formats", "same_format", "work", "stored", "faults", "auth", "sdk", "sdks", "limits", "catalog", "cli",
+    every = ["self", "requests", "pass", "endpoints", "failover", "resume", "hedge", "routing", "upstream", "content", "trial", "bodies", "phi", "forget", "crash",
+             "reload", "formats", "same_format", "work", "stored", "faults", "auth", "sdk", "sdks", "limits", "keys", "catalog", "cli",
              "drill", "unbroken"]
     suites = [each for each in every if each in names] or every
     wanted = [each for each in names if each not in every]

@@ -60,7 +60,8 @@ static const struct broken rows[] = {
 	{ MOCK "base: &b { targets: [mock/echo] }\nroutes: { x: { <<: *b } }\n", "E104",
 	  3, 1, NULL, 3 },
 	/* planned */
-	{ V "timezone: UTC\n", "E105", 2, 1, "planned", 0 },
+	{ V "timezone: Europe/Bielefeld\n", "E110", 2, 11, "Europe/Berlin", 0 },
+	{ V "timezone: ../../etc/passwd\n", "E110", 2, 11, "Europe/Berlin", 0 },
 	{ V "teams: { a: {} }\n", "E105", 2, 1, "planned", 0 },
 	{ V "trusted_proxies: []\n", "E105", 2, 1, "planned", 0 },
 	{ V "providers: { openai: { proxy: \"http://x\" } }\n", "E105", 2, 24, "planned",
