@@ -16,6 +16,8 @@
  *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
+ *	{"do":"forget","user":"fred","key":"...","before":1764000000000000}
+ *	                                    {"ok":true,"attempts":3,"sums":2,"bodies":3}
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
@@ -53,6 +55,15 @@ struct admin_ops {
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
 	/* Somebody looks at what was said in that exchange: it is on the disk then. */
 	void (*body_look)(void *arg, uint64_t exchange);
+	/* What was said by and to that person is erased, *ret_count exchanges. False:
+	 * *why. */
+	bool (*forget_bodies)(void *arg, const struct ledger_person *who,
+	                      uint64_t *ret_count, struct buf *why);
+	/* The journals leave the segments they are in; what the ledger has of these is
+	 * wiped with the next flush. */
+	void (*roll_journals)(void *arg);
+	/* Adds the path of the access log; nothing: it is off. */
+	void (*access_log)(void *arg, struct buf *to);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
 	/* Adds the path of the configuration's file of master keys; nothing: the usual

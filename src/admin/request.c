@@ -12,6 +12,7 @@
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
+#include "meter/access_scrub.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -192,6 +193,63 @@ static bool answer_body_look(struct request *r)
 	return true;
 }
 
+struct forgetting {
+	struct ledger_person who;
+	struct ledger_forgotten done;
+};
+
+static bool write_forget(void *arg, struct ledger *l, struct buf *why)
+{
+	struct forgetting *f = arg;
+
+	(void)why;
+	return ledger_forget(l, &f->who, &f->done);
+}
+
+/* Where it may still stand. */
+static bool scrub(struct request *r, struct forgetting *f)
+{
+	struct buf path = BUF_LIMIT(PATH_MAX);
+	bool ok;
+
+	r->options->ops->access_log(r->options->arg, &path);
+	ok = access_scrub(path.len ? buf_z(&path) : NULL, f->done.exchanges,
+	                  f->done.exchange_count, r->why) &&
+	     recorder_scrub(r->options->recorder, f->who.user, r->why);
+	buf_free(&path);
+	free(f->done.exchanges);
+	return ok;
+}
+
+/* What is under way is written first, so that it is forgotten too. */
+static bool answer_forget(struct request *r)
+{
+	char user[KiB], key[64];
+	str id = text_member(r, "key", key, sizeof(key));
+	struct forgetting f = { .who.user = text_member(r, "user", user, sizeof(user)) };
+	struct json_value before = json_get(r->object, STR("before"));
+	uint64_t bodies = 0, wall = 0;
+
+	if (!f.who.user.len || (id.len && !hex_to_u64(id, &f.who.key)) ||
+	    (before.type != JSON_NONE && !json_u64(before, &wall))) {
+		buf_add(r->why, STR("whom? user, and perhaps key and before"));
+		return false;
+	}
+	f.who.before = (usec)wall;
+	recorder_flush(r->options->recorder);
+	r->options->ops->roll_journals(r->options->arg);
+	recorder_flush(r->options->recorder);
+	if (!r->options->ops->forget_bodies(r->options->arg, &f.who, &bodies, r->why) ||
+	    !recorder_write(r->options->recorder, write_forget, &f, r->why))
+		return false;
+	if (!scrub(r, &f))
+		return false;
+	json_key_int(r->to, STR("attempts"), (int64_t)f.done.attempts);
+	json_key_int(r->to, STR("sums"), (int64_t)f.done.sums);
+	json_key_int(r->to, STR("bodies"), (int64_t)bodies);
+	return true;
+}
+
 static bool write_stop(void *arg, struct ledger *l, struct buf *why)
 {
 	(void)why;
@@ -235,6 +293,7 @@ static const struct request_row {
 	{ "secrets_rotate", answer_secrets_rotate, true },
 	{ "trial_stop", answer_trial_stop, true },
 	{ "body_look", answer_body_look, true },
+	{ "forget", answer_forget, true },
 };
 
 /* Who has done what; of the request only what names the thing. */

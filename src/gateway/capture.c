@@ -6,6 +6,7 @@
 /* What the log's thread gets: it owns all of it. */
 struct captured {
 	struct body_letter letter;
+	char user[TENANT_USER_NAME];
 	struct retained request, answer;
 };
 
@@ -55,6 +56,8 @@ static struct captured *make_letter(struct exchange *x)
 
 	/* Blocks are the worker's own: what leaves it lies elsewhere. */
 	retained_settle(&x->body);
+	if (x->user.len)
+		memcpy(c->user, x->user.ptr, min_of(x->user.len, sizeof(c->user)));
 	c->request = x->body;
 	c->answer = x->said;
 	x->body = (struct retained){ .gateway = x->worker->gateway };
@@ -62,6 +65,7 @@ static struct captured *make_letter(struct exchange *x)
 	c->letter.row = (struct body_row){
 		.exchange = x->id,
 		.key = x->key,
+		.user = str_of(c->user, min_of(x->user.len, sizeof(c->user))),
 		.wall = x->worker->loop.wall,
 		.flags = (no_request ? BODY_NO_REQUEST : 0u) |
 		         (x->said_lost ? BODY_NO_ANSWER : 0u) |

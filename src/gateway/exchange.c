@@ -13,6 +13,7 @@
 #include "gateway/tags.h"
 #include "gateway/lane.h"
 #include "gateway/permit.h"
+#include "gateway/phi.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
@@ -258,6 +259,7 @@ static enum flow step_admit(struct exchange *x)
 		exchange_fail(x, why, detail);
 		return GO;
 	}
+	phi_decide(x);
 	return exchange_go(x, STEP_ROUTE);
 }
 

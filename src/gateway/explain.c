@@ -242,6 +242,28 @@ static void write_forbidden(struct json_writer *to, const struct target *t,
 	buf_free(&text);
 }
 
+static bool wants_phi(const struct candidates *found, const struct access *access)
+{
+	bool wants = found->phi;
+
+	for (unsigned i = 0; access && i < access->count; i++)
+		wants |= access->rows[i]->phi;
+	return wants;
+}
+
+/* The provider has not promised to keep nothing. */
+static void write_unmarked(struct json_writer *to, const struct target *t)
+{
+	json_open(to, '{');
+	json_key_str(to, STR("provider"), t->provider->name);
+	json_key_str(to, STR("model"), t->model);
+	json_key_bool(to, STR("allowed"), false);
+	json_key_str(to, STR("reason"),
+	             STR("not a candidate: phi is on, and the provider is not marked "
+	                 "`phi: allowed`"));
+	json_close(to, '}');
+}
+
 /* Those that are allowed, in their order; then the others. */
 static void write_candidates(struct json_writer *to, const struct ask *a,
                              const struct order_target *list, const uint8_t *order,
@@ -249,8 +271,11 @@ static void write_candidates(struct json_writer *to, const struct ask *a,
 {
 	const struct candidates *found = a->candidates;
 	const struct tenant_row *by;
+	bool phi = wants_phi(found, access);
 	unsigned place = 0;
 
+	if (phi)
+		json_key_bool(to, STR("phi"), true);
 	json_key(to, STR("candidates"));
 	json_open(to, '[');
 	for (int pass = 0; pass < 2; pass++) {
@@ -260,10 +285,14 @@ static void write_candidates(struct json_writer *to, const struct ask *a,
 			        access ? access_target(access, found->route, t, &by)
 			               : ACCESS_ALLOWED;
 
-			if (pass == 0 && answer == ACCESS_ALLOWED)
+			bool unmarked = phi && t->provider->phi != PHI_ALLOWED;
+
+			if (pass == 0 && answer == ACCESS_ALLOWED && !unmarked)
 				write_candidate(to, a, order[i], place++, list);
 			else if (pass == 1 && answer != ACCESS_ALLOWED)
 				write_forbidden(to, t, answer, by);
+			else if (pass == 1 && unmarked)
+				write_unmarked(to, t);
 		}
 	}
 	json_close(to, ']');

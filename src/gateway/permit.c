@@ -1,5 +1,7 @@
 #include "gateway/permit.h"
 
+#include "gateway/phi.h"
+
 struct access permit_of(struct worker *w, uint64_t key)
 {
 	struct tenants *t = w->gateway->tenants;
@@ -35,8 +37,10 @@ fault_t permit_candidates(struct exchange *x, bool is_named, str *ret_detail)
 	enum access_answer why = ACCESS_ALLOWED;
 	unsigned count = 0;
 
-	if (likely(!access_is_bounded(&a)))
-		return NULL;
+	fault_t refused = phi_candidates(x, ret_detail);
+
+	if (refused || likely(!access_is_bounded(&a)))
+		return refused;
 	for (unsigned i = 0; i < c->count; i++) {
 		const struct target *t = &c->list[x->order[i]];
 		const struct tenant_row *who = NULL;

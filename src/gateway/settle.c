@@ -3,6 +3,7 @@
 #include "gateway/attempt.h"
 
 #include "gateway/lane.h"
+#include "gateway/phi.h"
 #include "gateway/trial.h"
 #include "policy/price.h"
 
@@ -255,12 +256,12 @@ void attempt_settle(struct attempt *a, bool closes)
 	if (a->settled)
 		return;
 	a->settled = true;
-	if (a->tap.unknown)
+	if (a->tap.unknown && !a->x->phi)
 		note_odd(a);
 	row.state = ROW_DONE;
 	row.status = a->status;
 	row.fault = a->why ? a->why->name : STR_NONE;
-	row.detail = a->why ? a->detail : lost_of(a);
+	row.detail = phi_text(a->x, a->why ? a->detail : lost_of(a));
 	row.answered_model = tap_model(&a->tap);
 	row.finish = tap_finish(&a->tap);
 	row.connect = since(a->began, a->connected);
@@ -295,7 +296,8 @@ void attempt_record_none(struct exchange *x)
 		.key = x->key,
 		.began_wall = x->began_wall,
 		.operation = operations[x->endpoint->operation].name,
-		.asked = x->skim.model,
+		/* A name that leads nowhere may be anything. */
+		.asked = phi_text(x, x->skim.model),
 		.route = x->candidates.route,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
@@ -306,7 +308,7 @@ void attempt_record_none(struct exchange *x)
 		.tags = x->tags,
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
-		.detail = x->detail,
+		.detail = phi_text(x, x->detail),
 		.usage_kind = USAGE_NONE,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial && x->trial_targets ? ROW_CANDIDATE : 0,

@@ -274,6 +274,8 @@ bool tenancy_downgrade(struct exchange *x)
 		memcpy(x->order, order, sizeof(order));
 		return false;
 	}
+	x->trial = NULL; /* neither side of one */
+	x->trial_targets = 0;
 	x->begun = 0;
 	x->skipped = 0;
 	x->has_next = x->has_spare = false;

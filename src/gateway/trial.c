@@ -48,6 +48,7 @@ static bool take_candidate(struct exchange *x)
 	limits->attempts += control.limits->attempts;
 	c.limits = limits;
 	c.route = control.route; /* which the client has asked */
+	c.phi |= control.phi;
 	x->candidates = c;
 	return true;
 }
@@ -87,6 +88,8 @@ static bool reserve(struct exchange *x)
 
 static uint64_t sticky_of(struct exchange *x)
 {
+	if (!x->session && x->user.len)
+		return board_hash(x->worker->gateway->board, 4, x->user);
 	if (!x->session)
 		x->session = session_of_body(x);
 	return x->session ? x->session : x->id;
@@ -203,6 +206,7 @@ static bool copy_request(struct exchange *s, const struct exchange *x)
 	s->forward = arena_copy(&s->arena, x->forward);
 	s->features = arena_copy(&s->arena, x->features);
 	s->user = arena_copy(&s->arena, x->user);
+	s->phi = x->phi;
 	s->path_model = arena_copy(&s->arena, x->path_model);
 	s->as_array = x->as_array;
 	s->strict = x->strict;

@@ -54,6 +54,14 @@ static void take_tokens(struct worker *w)
 	}
 }
 
+static void take_roll(struct worker *w)
+{
+	unsigned wanted = atomic_load(&w->roll);
+
+	if (wanted != atomic_load(&w->rolled) && journal_roll(w->journal))
+		atomic_store(&w->rolled, wanted);
+}
+
 /* Nobody waits for them: they do not hold up the end. */
 static void end_shadows(struct worker *w)
 {
@@ -72,6 +80,7 @@ static void on_wake(struct loop *loop)
 	struct worker *w = container_of(loop, struct worker, loop);
 
 	take_config(w);
+	take_roll(w);
 	take_newcomers(w);
 	take_tokens(w);
 	if (atomic_load(&w->drain) && !w->server.draining) {
@@ -194,6 +203,15 @@ bool worker_give(struct worker *w, int fd, const struct net_addr *peer)
 void worker_reload(struct worker *w)
 {
 	loop_wake(&w->loop);
+}
+
+bool worker_roll(struct worker *w, unsigned number)
+{
+	if (atomic_load(&w->rolled) == number)
+		return true;
+	atomic_store(&w->roll, number);
+	loop_wake(&w->loop);
+	return false;
 }
 
 void worker_drain(struct worker *w)

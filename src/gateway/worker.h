@@ -48,7 +48,8 @@ struct worker {
 	struct mailbox inbox;  /* new connections */
 	_Atomic unsigned load; /* connections, for the acceptor */
 	_Atomic bool drain, stop;
-	_Atomic bool ended; /* its thread has left the loop */
+	_Atomic unsigned roll, rolled; /* journals: asked for and done */
+	_Atomic bool ended;            /* its thread has left the loop */
 	pthread_t thread;
 	bool has_thread;
 };
@@ -70,6 +71,8 @@ void worker_reload(struct worker *w);
 void worker_drain(struct worker *w);
 /* The loop ends now; answers that are under way end with an error. */
 void worker_stop(struct worker *w);
+/* Its journal goes on in a fresh segment. False: not yet; ask again. */
+bool worker_roll(struct worker *w, unsigned number);
 void worker_join(struct worker *w);
 
 /* An exchange of ours waits for that token: its attempt hears of the news. */

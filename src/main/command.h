@@ -114,3 +114,4 @@ int try_command(struct command *c);
 int drill_command(struct command *c);
 int translate_command(struct command *c);
 int trial_command(struct command *c);
+int forget_command(struct command *c);

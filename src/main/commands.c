@@ -172,6 +172,12 @@ static const struct command_option show_options[] = {
 	{ "body", 0, NULL, "what was said, if it was kept" },
 	{ 0 },
 };
+static const struct command_option forget_options[] = {
+	{ "user", 'u', "NAME", "whom: as requests name the user" },
+	{ "key", 'k', "ID", "only what was asked with this key" },
+	{ "before", 0, "DAY", "only what is older, in UTC" },
+	{ 0 },
+};
 static const struct command_option trial_options[] = {
 	{ "since", 0, "DAY", "report: only requests since then" },
 	{ 0 },
@@ -312,6 +318,12 @@ const struct command_row command_rows[] = {
 	  "export it. Lists the days (of UTC) and models that differ, or that only one side\n"
 	  "has; exits with 1 when there are such.",
 	  reconcile_command, reconcile_options, 1, false },
+	{ "forget", "--user NAME", "erase what is stored of a person",
+	  "Erases what was said (`log.bodies`), overwrites the name in the ledger and its\n"
+	  "sums with a tombstone, and the address, the agent and providers' words with\n"
+	  "nothing; money and counts stay. Deleted bytes are overwritten, also in the\n"
+	  "database's free space and log. See docs/content.md for what it cannot reach.",
+	  forget_command, forget_options, 0, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

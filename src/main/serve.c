@@ -39,6 +39,7 @@ struct serving {
 	struct desk *desk; /* NULL: not yet */
 	struct scout *scout;
 	struct sandbox sandbox;
+	unsigned rolls; /* the clerk's */
 	pthread_mutex_t reloading;
 	usec began;
 };
@@ -252,6 +253,43 @@ static void body_look(void *arg, uint64_t exchange)
 	log_info("what was said in %016llx was asked for", (unsigned long long)exchange);
 }
 
+static bool forget_bodies(void *arg, const struct ledger_person *who, uint64_t *ret_count,
+                          struct buf *why)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+	const struct body_match match = { .user = who->user,
+		                          .key = who->key,
+		                          .before = who->before };
+
+	*ret_count = 0;
+	return !g->bodies || body_log_erase(g->bodies, &match, ret_count, why);
+}
+
+static void roll_journals(void *arg)
+{
+	enum { TRIES = 500 };
+	const struct timespec moment = { .tv_nsec = 2 * 1000 * 1000 };
+	struct serving *s = arg;
+	unsigned number = ++s->rolls, left = 1;
+
+	for (int i = 0; i < TRIES && left > 0; i++) {
+		left = 0;
+		for (unsigned k = 0; k < s->process.worker_count; k++)
+			left += !worker_roll(&s->process.workers[k], number);
+		if (left)
+			nanosleep(&moment, NULL);
+	}
+}
+
+static void access_log_path(void *arg, struct buf *to)
+{
+	struct config *c = config_now(&((struct serving *)arg)->process.gateway);
+
+	if (!str_eq(c->access_log, STR("off")))
+		buf_add(to, c->access_log);
+	config_unref(&c);
+}
+
 static void trial_stopped(void *arg, str name)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
@@ -288,6 +326,9 @@ static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_use
 
 static const struct admin_ops admin_ops = {
 	.body_look = body_look,
+	.forget_bodies = forget_bodies,
+	.roll_journals = roll_journals,
+	.access_log = access_log_path,
 	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.tenant_changed = tenant_changed,

@@ -20,7 +20,7 @@
 /* ---- figures ---- */
 
 /* As people read it; NAN is "-". */
-static void add_figure(struct buf *to, enum metric_kind kind, double value,
+static void add_figure(struct buf *to, enum figure_kind kind, double value,
                        bool is_signed)
 {
 	struct buf text = BUF_LIMIT(64);
@@ -31,19 +31,19 @@ static void add_figure(struct buf *to, enum metric_kind kind, double value,
 		return;
 	}
 	switch (kind) {
-	case METRIC_MONEY:
+	case FIGURE_MONEY:
 		buf_addf(&text, "$%.6f", size / 1e9);
 		break;
-	case METRIC_TIME:
+	case FIGURE_TIME:
 		if (size < 1e6)
 			buf_addf(&text, "%.1f ms", size / 1e3);
 		else
 			buf_addf(&text, "%.2f s", size / 1e6);
 		break;
-	case METRIC_TOKENS:
+	case FIGURE_TOKENS:
 		buf_addf(&text, "%.1f", size);
 		break;
-	case METRIC_SHARE:
+	case FIGURE_SHARE:
 		buf_addf(&text, "%.2f %%", size * 100);
 		break;
 	}
@@ -55,7 +55,7 @@ static void add_figure(struct buf *to, enum metric_kind kind, double value,
 	buf_free(&text);
 }
 
-static void add_interval(struct buf *to, enum metric_kind kind, struct interval at,
+static void add_interval(struct buf *to, enum figure_kind kind, struct interval at,
                          bool is_signed)
 {
 	if (isnan(at.low) || isnan(at.high))
@@ -74,7 +74,7 @@ static const char *verdict(const struct compared *r)
 	return r->is_significant ? "DIFFERENT" : "no significant difference";
 }
 
-static void add_metric(struct buf *to, const struct metric_row *m,
+static void add_metric(struct buf *to, const struct figure_row *m,
                        const struct compared *r)
 {
 	buf_addf(to, "%-18s %s", m->text, verdict(r));
@@ -95,7 +95,7 @@ static void add_metric(struct buf *to, const struct metric_row *m,
 	buf_add(to, STR("    difference "));
 	add_figure(to, m->kind, r->d.value, true);
 	add_interval(to, m->kind, r->d.at, true);
-	if (r->a > 0 && m->kind != METRIC_SHARE)
+	if (r->a > 0 && m->kind != FIGURE_SHARE)
 		buf_addf(to, " = %+.1f %%", 100 * r->d.value / r->a);
 	buf_add_char(to, '\n');
 }
@@ -130,7 +130,7 @@ static void add_notes(struct buf *to, const struct trial_read *t)
 }
 
 static void print_report(str name, const struct trial_read *t,
-                         const struct compared r[METRICS])
+                         const struct compared r[FIGURES])
 {
 	struct buf out = BUF_LIMIT(64 * KiB);
 
@@ -143,15 +143,15 @@ static void print_report(str name, const struct trial_read *t,
 	add_side(&out, "candidate", &t->all.candidate);
 	add_notes(&out, t);
 	buf_add_char(&out, '\n');
-	for (unsigned i = 0; i < METRICS; i++)
-		add_metric(&out, &comparison_rows[i], &r[i]);
+	for (unsigned i = 0; i < FIGURES; i++)
+		add_metric(&out, &figure_rows[i], &r[i]);
 	buf_addf(&out,
 	         "\nA difference counts when p < %.2f after Holm's correction for %d "
 	         "questions; intervals are of %.0f %%, each by itself.\nTimes and tokens "
 	         "are of answers without an error; first token of streams alone.  Length "
 	         "drift: how much likelier\nthan half a candidate's answer is the longer "
 	         "one.\n",
-	         COMPARISON_ALPHA, METRICS, COMPARISON_LEVEL * 100);
+	         COMPARISON_ALPHA, FIGURES, COMPARISON_LEVEL * 100);
 	printf("%.*s", (int)out.len, out.ptr);
 	buf_free(&out);
 }
@@ -194,7 +194,7 @@ static void write_side(struct json_writer *w, const char *name, const struct sid
 }
 
 static void print_json(str name, const struct trial_read *t,
-                       const struct compared r[METRICS])
+                       const struct compared r[FIGURES])
 {
 	struct buf out = BUF_LIMIT(64 * KiB);
 	struct json_writer w = { .to = &out };
@@ -213,9 +213,9 @@ static void print_json(str name, const struct trial_read *t,
 	key_number(&w, "finds_cost_difference", comparison_finds(&t->all));
 	json_key(&w, STR("metrics"));
 	json_open(&w, '[');
-	for (unsigned i = 0; i < METRICS; i++) {
+	for (unsigned i = 0; i < FIGURES; i++) {
 		json_open(&w, '{');
-		json_key_str(&w, STR("name"), str_from_z(comparison_rows[i].name));
+		json_key_str(&w, STR("name"), str_from_z(figure_rows[i].name));
 		key_number(&w, "control", r[i].a);
 		key_interval(&w, "control_interval", r[i].at_a);
 		key_number(&w, "candidate", r[i].b);
@@ -253,7 +253,7 @@ static int report(struct command *c)
 	str name = str_from_z(c->argv[1]);
 	const char *text = command_value(c, "since");
 	struct trial_read t = { 0 };
-	struct compared r[METRICS];
+	struct compared r[FIGURES];
 	struct reading from;
 	usec since = 0;
 	int result;

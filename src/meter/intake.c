@@ -147,7 +147,11 @@ static void drain(struct intake *in, bool urgent)
 
 	while (!all && is_due(in, urgent)) {
 		all = read_journals(in);
-		if (batch_is_empty(&in->batch) || !apply(in))
+		if (batch_is_empty(&in->batch)) {
+			retire(in); /* the writer may have gone on without a word */
+			break;
+		}
+		if (!apply(in))
 			break;
 		retire(in);
 		prepare(in);

@@ -17,7 +17,7 @@
 
 #define POLL_EVERY (100 * USEC_MS)
 
-enum call_kind { CALL_FLUSH, CALL_TENANT_PUT, CALL_WRITE, CALL_REOPEN_LOG };
+enum call_kind { CALL_FLUSH, CALL_TENANT_PUT, CALL_WRITE, CALL_SCRUB, CALL_REOPEN_LOG };
 
 /* On the caller's stack, who waits until it is done. */
 struct call {
@@ -92,6 +92,12 @@ static void answer(struct recorder *r, struct call *c)
 	case CALL_WRITE:
 		c->ok = write_other(r, c);
 		break;
+	case CALL_SCRUB:
+		c->ok = ledger_scrub(r->in.ledger, *(const str *)c->arg);
+		if (!c->ok)
+			buf_addf(c->why, "what was deleted may still be in the file: %s",
+			         ledger_error(r->in.ledger, NULL));
+		break;
 	case CALL_REOPEN_LOG:
 		if (r->in.log)
 			access_log_reopen(r->in.log);
@@ -165,6 +171,14 @@ bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
                     struct buf *why)
 {
 	struct call c = { .kind = CALL_WRITE, .write = write, .arg = arg, .why = why };
+
+	ask(r, &c);
+	return c.ok;
+}
+
+bool recorder_scrub(struct recorder *r, str text, struct buf *why)
+{
+	struct call c = { .kind = CALL_SCRUB, .arg = &text, .why = why };
 
 	ask(r, &c);
 	return c.ok;

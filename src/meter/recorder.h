@@ -52,6 +52,8 @@ must_check bool recorder_tenant_put(struct recorder *r, const struct tenant_row 
 typedef bool recorder_write_fn(void *arg, struct ledger *l, struct buf *why);
 bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
                     struct buf *why);
+/* ledger_scrub by the recorder's thread; the caller waits. False: *why. */
+must_check bool recorder_scrub(struct recorder *r, str text, struct buf *why);
 /* Closes and opens the access log again (after a rotation). */
 void recorder_reopen_log(struct recorder *r);
 

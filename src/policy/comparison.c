@@ -5,20 +5,20 @@
 #include <math.h>
 #include <stdlib.h>
 
-const struct metric_row comparison_rows[METRICS] = {
-	[METRIC_COST] = { "cost_nano", "cost per request", METRIC_MONEY },
-	[METRIC_FIRST_P50] = { "first_token_p50_us", "first token p50", METRIC_TIME },
-	[METRIC_FIRST_P95] = { "first_token_p95_us", "first token p95", METRIC_TIME },
-	[METRIC_FIRST_P99] = { "first_token_p99_us", "first token p99", METRIC_TIME },
-	[METRIC_TOTAL_P50] = { "total_p50_us", "total p50", METRIC_TIME },
-	[METRIC_TOTAL_P95] = { "total_p95_us", "total p95", METRIC_TIME },
-	[METRIC_TOTAL_P99] = { "total_p99_us", "total p99", METRIC_TIME },
-	[METRIC_INPUT] = { "input_tokens", "tokens in", METRIC_TOKENS },
-	[METRIC_OUTPUT] = { "output_tokens", "tokens out", METRIC_TOKENS },
-	[METRIC_LENGTH] = { "length_drift", "length drift", METRIC_SHARE },
-	[METRIC_ERRORS] = { "errors", "errors", METRIC_SHARE },
-	[METRIC_EMPTY] = { "empty", "empty answers", METRIC_SHARE },
-	[METRIC_CACHED] = { "cache_hits", "input from cache", METRIC_SHARE },
+const struct figure_row figure_rows[FIGURES] = {
+	[FIGURE_COST] = { "cost_nano", "cost per request", FIGURE_MONEY },
+	[FIGURE_FIRST_P50] = { "first_token_p50_us", "first token p50", FIGURE_TIME },
+	[FIGURE_FIRST_P95] = { "first_token_p95_us", "first token p95", FIGURE_TIME },
+	[FIGURE_FIRST_P99] = { "first_token_p99_us", "first token p99", FIGURE_TIME },
+	[FIGURE_TOTAL_P50] = { "total_p50_us", "total p50", FIGURE_TIME },
+	[FIGURE_TOTAL_P95] = { "total_p95_us", "total p95", FIGURE_TIME },
+	[FIGURE_TOTAL_P99] = { "total_p99_us", "total p99", FIGURE_TIME },
+	[FIGURE_INPUT] = { "input_tokens", "tokens in", FIGURE_TOKENS },
+	[FIGURE_OUTPUT] = { "output_tokens", "tokens out", FIGURE_TOKENS },
+	[FIGURE_LENGTH] = { "length_drift", "length drift", FIGURE_SHARE },
+	[FIGURE_ERRORS] = { "errors", "errors", FIGURE_SHARE },
+	[FIGURE_EMPTY] = { "empty", "empty answers", FIGURE_SHARE },
+	[FIGURE_CACHED] = { "cache_hits", "input from cache", FIGURE_SHARE },
 };
 
 /* ---- taking samples ---- */
@@ -158,7 +158,7 @@ static struct compared of_drift(struct sorted a, struct sorted b)
 	};
 }
 
-void comparison_finish(struct comparison *c, struct compared ret[METRICS])
+void comparison_finish(struct comparison *c, struct compared ret[FIGURES])
 {
 	static const double quantiles[] = { 0.5, 0.95, 0.99 };
 	struct side *a = &c->control, *b = &c->candidate;
@@ -166,26 +166,26 @@ void comparison_finish(struct comparison *c, struct compared ret[METRICS])
 	              first_b = sorted_values(&b->first);
 	struct sorted total_a = sorted_values(&a->total),
 	              total_b = sorted_values(&b->total);
-	double p[METRICS];
+	double p[FIGURES];
 
-	ret[METRIC_COST] = of_means(&a->cost, &b->cost);
+	ret[FIGURE_COST] = of_means(&a->cost, &b->cost);
 	for (unsigned i = 0; i < countof(quantiles); i++) {
-		ret[METRIC_FIRST_P50 + i] = of_quantiles(first_a, first_b, quantiles[i]);
-		ret[METRIC_TOTAL_P50 + i] = of_quantiles(total_a, total_b, quantiles[i]);
+		ret[FIGURE_FIRST_P50 + i] = of_quantiles(first_a, first_b, quantiles[i]);
+		ret[FIGURE_TOTAL_P50 + i] = of_quantiles(total_a, total_b, quantiles[i]);
 	}
-	ret[METRIC_INPUT] = of_means(&a->input, &b->input);
-	ret[METRIC_OUTPUT] = of_means(&a->output, &b->output);
-	ret[METRIC_LENGTH] =
+	ret[FIGURE_INPUT] = of_means(&a->input, &b->input);
+	ret[FIGURE_OUTPUT] = of_means(&a->output, &b->output);
+	ret[FIGURE_LENGTH] =
 	        of_drift(sorted_values(&a->length), sorted_values(&b->length));
-	ret[METRIC_ERRORS] = of_counts(a->errors, a->n, b->errors, b->n);
-	ret[METRIC_EMPTY] = of_counts(a->empty, a->answers, b->empty, b->answers);
-	ret[METRIC_CACHED] = of_ratios(&a->cached, &b->cached);
-	for (unsigned i = 0; i < METRICS; i++) {
+	ret[FIGURE_ERRORS] = of_counts(a->errors, a->n, b->errors, b->n);
+	ret[FIGURE_EMPTY] = of_counts(a->empty, a->answers, b->empty, b->answers);
+	ret[FIGURE_CACHED] = of_ratios(&a->cached, &b->cached);
+	for (unsigned i = 0; i < FIGURES; i++) {
 		ret[i].is_known = ret[i].d.is_known;
 		p[i] = ret[i].is_known ? ret[i].d.p : NAN;
 	}
-	stat_holm(p, METRICS);
-	for (unsigned i = 0; i < METRICS; i++) {
+	stat_holm(p, FIGURES);
+	for (unsigned i = 0; i < FIGURES; i++) {
 		ret[i].corrected = p[i];
 		ret[i].is_significant = ret[i].is_known && p[i] < COMPARISON_ALPHA;
 	}
@@ -216,7 +216,7 @@ double comparison_finds(const struct comparison *c)
 	if (a->n < 2 || b->n < 2 || !(a->mean > 0))
 		return NAN;
 	/* Four of five, at the level the first of all questions is held against. */
-	reach = stat_normal_quantile(1 - COMPARISON_ALPHA / 2 / METRICS) +
+	reach = stat_normal_quantile(1 - COMPARISON_ALPHA / 2 / FIGURES) +
 	        stat_normal_quantile(0.8);
 	return reach *
 	       sqrt(moments_variance(a) / (double)a->n +

@@ -16,31 +16,31 @@
 #define COMPARISON_ALPHA 0.05
 #define COMPARISON_LEVEL 0.95 /* of the intervals, each by itself */
 
-enum metric {
-	METRIC_COST, /* nano-dollars a request */
-	METRIC_FIRST_P50,
-	METRIC_FIRST_P95,
-	METRIC_FIRST_P99, /* microseconds, of streams */
-	METRIC_TOTAL_P50,
-	METRIC_TOTAL_P95,
-	METRIC_TOTAL_P99,
-	METRIC_INPUT, /* tokens */
-	METRIC_OUTPUT,
-	METRIC_LENGTH, /* how likely the candidate's answer is the longer one, less 1/2 */
-	METRIC_ERRORS, /* of requests */
-	METRIC_EMPTY,  /* of answers */
-	METRIC_CACHED, /* of input tokens */
-	METRICS,
+enum figure {
+	FIGURE_COST, /* nano-dollars a request */
+	FIGURE_FIRST_P50,
+	FIGURE_FIRST_P95,
+	FIGURE_FIRST_P99, /* microseconds, of streams */
+	FIGURE_TOTAL_P50,
+	FIGURE_TOTAL_P95,
+	FIGURE_TOTAL_P99,
+	FIGURE_INPUT, /* tokens */
+	FIGURE_OUTPUT,
+	FIGURE_LENGTH, /* how likely the candidate's answer is the longer one, less 1/2 */
+	FIGURE_ERRORS, /* of requests */
+	FIGURE_EMPTY,  /* of answers */
+	FIGURE_CACHED, /* of input tokens */
+	FIGURES,
 };
 
-enum metric_kind { METRIC_MONEY, METRIC_TIME, METRIC_TOKENS, METRIC_SHARE };
+enum figure_kind { FIGURE_MONEY, FIGURE_TIME, FIGURE_TOKENS, FIGURE_SHARE };
 
-struct metric_row {
+struct figure_row {
 	const char *name; /* "first_token_p95_us" */
 	const char *text; /* "first token p95" */
-	enum metric_kind kind;
+	enum figure_kind kind;
 };
-extern const struct metric_row comparison_rows[METRICS];
+extern const struct figure_row figure_rows[FIGURES];
 
 /* What one exchange was. */
 struct sample {
@@ -87,7 +87,7 @@ struct comparison {
 /* Zeroed it is ready. Copies what it needs. */
 void comparison_add(struct comparison *c, bool is_candidate, const struct sample *s);
 /* Sorts, compares; may be called once. */
-void comparison_finish(struct comparison *c, struct compared ret[METRICS]);
+void comparison_finish(struct comparison *c, struct compared ret[FIGURES]);
 void comparison_done(struct comparison *c);
 /* The relative difference of means that so many samples of each find in four of five
  * trials, given how the costs have spread; NAN: not known. */

@@ -87,6 +87,7 @@ static fault_t from_route(const struct route *r, struct candidates *ret)
 		.resume = r->resume,
 		.tool_hold = r->tool_hold && r->target_count > 1,
 		.strict = r->strict,
+		.phi = r->phi,
 		.limits = &r->limits,
 	};
 	return NULL;

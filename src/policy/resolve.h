@@ -15,6 +15,7 @@ struct candidates {
 	enum on_filter on_filter;
 	bool comments;
 	bool strict; /* nothing may be lost between formats */
+	bool phi;    /* nothing of what is said is kept */
 	enum resume_mode resume;
 	bool tool_hold;
 	const struct route_limits *limits;

@@ -136,6 +136,20 @@ bool journal_write(struct journal *j, uint32_t kind, const struct iovec *iov, in
 	return true;
 }
 
+bool journal_roll(struct journal *j)
+{
+	uint64_t ready = ready_segments(j);
+
+	if (!j->writing || j->at == SEGMENT_HEADER)
+		return true;
+	if (ready == 0 ||
+	    SEGMENT_ROOM / JOURNAL_PROMISE + (ready - 1) * PROMISES_PER_SEGMENT <
+	            atomic_load_explicit(&j->promised, memory_order_relaxed))
+		return false;
+	take_segment(j);
+	return true;
+}
+
 void journal_promise(struct journal *j)
 {
 	atomic_store_explicit(&j->promised,
@@ -243,6 +257,7 @@ void journal_retire(struct journal *j)
 			j->count--;
 			continue;
 		}
+		segment_wipe(s);
 		s->next = NULL;
 		*j->retired_end = s;
 		j->retired_end = &s->next;
@@ -495,9 +510,7 @@ static void close_journal(struct journal **at, bool remove)
 		return;
 	*at = NULL;
 	if (is_all_retired(j))
-		segment_reset(j->reading);
-	for (struct segment *s = j->retired; s; s = s->next)
-		segment_reset(s);
+		segment_wipe(j->reading);
 	free_chain(j, j->first, remove);
 	free_chain(j, j->retired, remove);
 	free(j->place.dir);

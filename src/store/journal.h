@@ -39,6 +39,9 @@ struct journal_record {
  * nothing was written.  `nudge` below is called when a segment was used up. */
 must_check bool journal_write(struct journal *j, uint32_t kind, const struct iovec *iov,
                               int count);
+/* Goes on in the next segment, so that the one in use can be retired, which wipes it.
+ * False: there is none, now. */
+must_check bool journal_roll(struct journal *j);
 /* Promises keep JOURNAL_PROMISE bytes each free for records that must not fail: a write
  * leaves room for all that are outstanding.  Keeping one, before the write that it was
  * made for, guarantees a record of that size; with none outstanding it does nothing. */

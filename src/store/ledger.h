@@ -143,6 +143,26 @@ must_check bool ledger_trial_stop(struct ledger *l, str name, usec wall);
 typedef bool ledger_trial_fn(void *arg, str name, usec stopped_wall);
 bool ledger_trials(struct ledger *l, ledger_trial_fn *each, void *arg);
 
+/* ---- forgetting ---- */
+
+struct ledger_person {
+	str user;     /* not empty */
+	uint64_t key; /* 0: whatever key */
+	usec before;  /* 0: all of it */
+};
+struct ledger_forgotten {
+	uint64_t attempts, sums; /* that named the person */
+	uint64_t *exchanges;     /* ascending; for free() */
+	size_t exchange_count;
+};
+
+/* In a transaction: rows and sums keep their money and lose the person. */
+must_check bool ledger_forget(struct ledger *l, const struct ledger_person *who,
+                              struct ledger_forgotten *ret);
+/* Outside of one, afterwards: the log is emptied, and if the text still stands in the
+ * file all pages are written anew.  May take a while. */
+must_check bool ledger_scrub(struct ledger *l, str text);
+
 /* ---- oddities ---- */
 
 /* All of that provider's. */

@@ -333,6 +333,14 @@ int segment_recycle(const struct segment_place *place, struct segment *s,
 	return 0;
 }
 
+void segment_wipe(struct segment *s)
+{
+	segment_reset(s);
+	atomic_signal_fence(
+	        memory_order_seq_cst); /* first it is empty, then it is gone */
+	memset(s->base + SEGMENT_HEADER, 0, JOURNAL_SEGMENT - SEGMENT_HEADER);
+}
+
 void segment_free(struct segment **s)
 {
 	if (!*s)

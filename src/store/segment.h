@@ -67,3 +67,5 @@ static inline void segment_reset(struct segment *s)
 {
 	atomic_store_explicit(segment_word(s, SEGMENT_HEADER), 0, memory_order_release);
 }
+/* The same, and not a byte of it stays. */
+void segment_wipe(struct segment *s);

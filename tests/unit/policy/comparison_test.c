@@ -55,7 +55,7 @@ static struct sample draw(struct chance *c, const struct truth *t)
 
 /* One trial of so many requests to each side. */
 static void run(uint64_t seed, unsigned each, const struct truth *candidate,
-                struct compared ret[METRICS])
+                struct compared ret[FIGURES])
 {
 	struct chance c = { seed * 0x2545f4914f6cdd1d };
 	struct comparison all = { 0 };
@@ -76,14 +76,14 @@ static void run(uint64_t seed, unsigned each, const struct truth *candidate,
 TEST(no_difference_is_found_where_there_is_none)
 {
 	enum { TRIALS = 400 };
-	struct compared r[METRICS];
+	struct compared r[FIGURES];
 	unsigned wrong = 0, covered = 0, intervals = 0;
 
 	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
 		bool any = false;
 
 		run(seed, 600, &same, r);
-		for (unsigned i = 0; i < METRICS; i++) {
+		for (unsigned i = 0; i < FIGURES; i++) {
 			any |= r[i].is_significant;
 			if (!r[i].is_known)
 				continue;
@@ -104,15 +104,15 @@ TEST(a_difference_of_eight_percent_is_found)
 {
 	enum { TRIALS = 60 };
 	const struct truth dearer = { 1.08, 1, 1, 0.01, 0.3 };
-	struct compared r[METRICS];
+	struct compared r[FIGURES];
 	unsigned found = 0, others = 0;
 	double between = 0;
 
 	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
 		run(seed, 10000, &dearer, r);
-		found += r[METRIC_COST].is_significant && r[METRIC_COST].d.value > 0;
-		between += r[METRIC_COST].d.value / r[METRIC_COST].a;
-		for (unsigned i = METRIC_COST + 1; i < METRICS; i++)
+		found += r[FIGURE_COST].is_significant && r[FIGURE_COST].d.value > 0;
+		between += r[FIGURE_COST].d.value / r[FIGURE_COST].a;
+		for (unsigned i = FIGURE_COST + 1; i < FIGURES; i++)
 			others += r[i].is_significant;
 	}
 	printf("8 %% were found in %u of %u trials of 10,000 requests to each side\n",
@@ -125,43 +125,43 @@ TEST(a_difference_of_eight_percent_is_found)
 TEST(each_kind_of_difference_is_found_by_its_figure)
 {
 	struct truth t = same;
-	struct compared r[METRICS];
+	struct compared r[FIGURES];
 
 	t.time = 1.3;
 	run(7, 3000, &t, r);
-	CHECK(r[METRIC_FIRST_P50].is_significant && r[METRIC_FIRST_P50].d.value > 0);
-	CHECK(r[METRIC_FIRST_P95].is_significant);
-	CHECK(!r[METRIC_COST].is_significant && !r[METRIC_ERRORS].is_significant);
+	CHECK(r[FIGURE_FIRST_P50].is_significant && r[FIGURE_FIRST_P50].d.value > 0);
+	CHECK(r[FIGURE_FIRST_P95].is_significant);
+	CHECK(!r[FIGURE_COST].is_significant && !r[FIGURE_ERRORS].is_significant);
 	t = same;
 	t.length = 0.8;
 	run(8, 3000, &t, r);
-	CHECK(r[METRIC_OUTPUT].is_significant && r[METRIC_OUTPUT].d.value < 0);
-	CHECK(r[METRIC_LENGTH].is_significant && r[METRIC_LENGTH].d.value < 0);
-	CHECK(!r[METRIC_INPUT].is_significant);
+	CHECK(r[FIGURE_OUTPUT].is_significant && r[FIGURE_OUTPUT].d.value < 0);
+	CHECK(r[FIGURE_LENGTH].is_significant && r[FIGURE_LENGTH].d.value < 0);
+	CHECK(!r[FIGURE_INPUT].is_significant);
 	t = same;
 	t.errors = 0.04;
 	run(9, 3000, &t, r);
-	CHECK(r[METRIC_ERRORS].is_significant && r[METRIC_ERRORS].d.value > 0);
+	CHECK(r[FIGURE_ERRORS].is_significant && r[FIGURE_ERRORS].d.value > 0);
 	t = same;
 	t.cached = 0.5;
 	run(10, 3000, &t, r);
-	CHECK(r[METRIC_CACHED].is_significant);
-	CHECK(fabs(r[METRIC_CACHED].b - 0.45) < 0.05);
+	CHECK(r[FIGURE_CACHED].is_significant);
+	CHECK(fabs(r[FIGURE_CACHED].b - 0.45) < 0.05);
 }
 
 TEST(too_little_is_not_compared)
 {
 	struct comparison c = { 0 };
-	struct compared r[METRICS];
+	struct compared r[FIGURES];
 	struct sample s = { .cost = 5, .total = 10 };
 
 	comparison_add(&c, false, &s);
 	s.cost = COST_UNKNOWN;
 	comparison_add(&c, true, &s);
 	comparison_finish(&c, r);
-	for (unsigned i = 0; i < METRICS; i++)
+	for (unsigned i = 0; i < FIGURES; i++)
 		CHECK(!r[i].is_significant);
-	CHECK(!r[METRIC_COST].is_known && isnan(r[METRIC_COST].b));
+	CHECK(!r[FIGURE_COST].is_known && isnan(r[FIGURE_COST].b));
 	CHECK_INT(c.candidate.unknown_costs, 1);
 	CHECK_INT(c.control.spent, 5);
 	CHECK(isnan(comparison_finds(&c)));
@@ -172,7 +172,7 @@ TEST(too_little_is_not_compared)
 TEST(a_long_trial_keeps_a_fair_sample)
 {
 	struct comparison c = { 0 };
-	struct compared r[METRICS];
+	struct compared r[FIGURES];
 	uint64_t many = VALUES_MOST + VALUES_MOST / 2;
 
 	for (uint64_t i = 0; i < many; i++) {
@@ -183,8 +183,8 @@ TEST(a_long_trial_keeps_a_fair_sample)
 	CHECK_INT(c.control.total.n, VALUES_MOST);
 	CHECK_INT(c.control.total.seen, many);
 	comparison_finish(&c, r);
-	CHECK(fabs(r[METRIC_TOTAL_P50].a / (double)many - 0.5) < 0.005);
-	CHECK(fabs(r[METRIC_TOTAL_P95].a / (double)many - 0.95) < 0.005);
+	CHECK(fabs(r[FIGURE_TOTAL_P50].a / (double)many - 0.5) < 0.005);
+	CHECK(fabs(r[FIGURE_TOTAL_P95].a / (double)many - 0.95) < 0.005);
 	CHECK_INT(c.control.spent, many);
 	comparison_done(&c);
 }

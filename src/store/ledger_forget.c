@@ -1,0 +1,241 @@
+/* ledger_forget.c - what rows say of a person, taken out of them; the money stays.
+ *
+ * A user's name becomes a tombstone, the same for all rows of one forgetting and for no
+ * other, so that sums which were apart stay apart.  The caller's address and agent, and
+ * what providers said, go as well.  Labels are shared by rows: those that nobody points
+ * to any more are deleted, and deleted bytes are overwritten (secure_delete). */
+#include "store/ledger_private.h"
+
+#include "base/mem.h"
+
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TOMBSTONE = 32 };
+
+struct forgetting {
+	struct ledger *l;
+	const struct ledger_person *who;
+	char tombstone[TOMBSTONE];
+	bool ok;
+};
+
+/* Runs one statement with ?1 user, ?2 key (NULL: any), ?3 before as an id (NULL: all), ?4
+ * the tombstone, as far as it has them. Returns how many rows it changed. */
+static uint64_t run(struct forgetting *f, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	uint64_t changed = 0;
+
+	if (!f->ok)
+		return 0;
+	f->ok = sqlite3_prepare_v2(f->l->db, sql, -1, &st, NULL) == SQLITE_OK;
+	if (f->ok) {
+		int most = sqlite3_bind_parameter_count(st);
+
+		if (most >= 1)
+			ledger_bind_str(st, 1, f->who->user);
+		if (most >= 2 && f->who->key)
+			sqlite3_bind_int64(st, 2, (int64_t)f->who->key);
+		if (most >= 3 && f->who->before)
+			sqlite3_bind_int64(st, 3, f->who->before << 8);
+		if (most >= 4)
+			sqlite3_bind_text(st, 4, f->tombstone, -1, SQLITE_STATIC);
+		f->ok = sqlite3_step(st) == SQLITE_DONE;
+		changed = (uint64_t)sqlite3_changes64(f->l->db);
+	}
+	sqlite3_finalize(st);
+	return changed;
+}
+
+#define MATCHES                                                                          \
+	"(?2 IS NULL OR request IN (SELECT id FROM request WHERE key = ?2))"             \
+	" AND (?3 IS NULL OR id < ?3)"
+
+/* Labels that will say it instead: old and new ids. */
+static void make_labels(struct forgetting *f)
+{
+	run(f, "CREATE TEMP TABLE IF NOT EXISTS forgotten (old INTEGER PRIMARY KEY, new "
+	       "INTEGER)");
+	run(f, "DELETE FROM temp.forgotten");
+	run(f, "INSERT INTO temp.forgotten SELECT id, (SELECT max(id) FROM subject) +"
+	       " row_number() OVER (ORDER BY id) FROM subject WHERE user = ?1");
+	run(f, "INSERT INTO subject SELECT f.new, ?4, s.tags FROM temp.forgotten f"
+	       " JOIN subject s ON s.id = f.old WHERE ?1 IS NOT NULL AND (?2 IS NULL OR"
+	       " ?2 IS NOT NULL) AND (?3 IS NULL OR ?3 IS NOT NULL)");
+	run(f, "INSERT INTO caller SELECT coalesce(max(id), 0) + 1, '', '' FROM caller"
+	       " WHERE NOT EXISTS (SELECT 1 FROM caller WHERE client = '' AND agent = "
+	       "'')");
+}
+
+/* Whose rows they are, for whoever has to forget more of them. */
+static void collect(struct forgetting *f, struct ledger_forgotten *ret)
+{
+	sqlite3_stmt *st = NULL;
+	size_t room = 0;
+
+	if (!f->ok)
+		return;
+	f->ok = sqlite3_prepare_v2(
+	                f->l->db,
+	                "SELECT DISTINCT coalesce(exchange, id) FROM attempt WHERE "
+	                "subject"
+	                " IN (SELECT id FROM subject WHERE user = ?1) AND " MATCHES
+	                " ORDER BY 1",
+	                -1, &st, NULL) == SQLITE_OK;
+	if (!f->ok)
+		return;
+	ledger_bind_str(st, 1, f->who->user);
+	if (f->who->key)
+		sqlite3_bind_int64(st, 2, (int64_t)f->who->key);
+	if (f->who->before)
+		sqlite3_bind_int64(st, 3, f->who->before << 8);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		if (ret->exchange_count == room) {
+			room = room ? 2 * room : 256;
+			ret->exchanges = mem_resize(ret->exchanges,
+			                            room * sizeof(*ret->exchanges));
+		}
+		ret->exchanges[ret->exchange_count++] =
+		        (uint64_t)sqlite3_column_int64(st, 0);
+	}
+	f->ok = sqlite3_finalize(st) == SQLITE_OK;
+}
+
+static void change_rows(struct forgetting *f, struct ledger_forgotten *ret)
+{
+	ret->attempts = run(
+	        f, "UPDATE attempt SET detail = NULL, subject = (SELECT new FROM"
+	           " temp.forgotten WHERE old = subject), caller = iif(caller IS NULL,"
+	           " NULL, (SELECT min(id) FROM caller WHERE client = '' AND agent = "
+	           "''))"
+	           " WHERE subject IN (SELECT old FROM temp.forgotten)"
+	           " AND ?1 IS NOT NULL AND " MATCHES);
+	/* Open ones get their callers later, and nothing was said of them yet. */
+	run(f,
+	    "DELETE FROM subject WHERE id IN (SELECT old FROM temp.forgotten UNION ALL"
+	    " SELECT new FROM temp.forgotten) AND id NOT IN (SELECT subject FROM attempt"
+	    " WHERE subject IS NOT NULL)");
+	run(f,
+	    "DELETE FROM caller WHERE id NOT IN (SELECT caller FROM attempt WHERE caller"
+	    " IS NOT NULL)");
+}
+
+/* Sums keep their amounts. With a date, those of whole periods before it. */
+static void change_sums(struct forgetting *f, struct ledger_forgotten *ret)
+{
+	if (!f->who->before) {
+		ret->sums = run(f, "UPDATE usage_group SET user = ?4 WHERE user = ?1 AND"
+		                   " (?2 IS NULL OR key = ?2) AND ?3 IS NULL");
+		return;
+	}
+	run(f, "DELETE FROM temp.forgotten");
+	run(f, "INSERT INTO temp.forgotten SELECT id, (SELECT max(id) FROM usage_group) +"
+	       " row_number() OVER (ORDER BY id) FROM usage_group WHERE user = ?1"
+	       " AND (?2 IS NULL OR key = ?2)");
+	run(f, "INSERT INTO usage_group SELECT f.new, g.key, g.team, ?4, g.provider, "
+	       "g.model,"
+	       " g.route, g.operation, g.tags, g.client, g.trial FROM temp.forgotten f"
+	       " JOIN usage_group g ON g.id = f.old WHERE ?1 IS NOT NULL AND"
+	       " (?2 IS NULL OR g.key = ?2) AND ?3 IS NOT NULL");
+	/* 3,600,000,000 microseconds, 256 ids each. */
+	ret->sums = run(
+	        f,
+	        "UPDATE rollup SET grp = (SELECT new FROM temp.forgotten WHERE old = grp)"
+	        " WHERE grp IN (SELECT old FROM temp.forgotten) AND ?1 IS NOT NULL"
+	        " AND (?2 IS NULL OR ?2 IS NOT NULL) AND CASE span"
+	        " WHEN 0 THEN period <= ?3 / 921600000000"
+	        " WHEN 1 THEN period <= ?3 / 921600000000 / 24"
+	        " ELSE period <= strftime('%Y', ?3 / 256000000, 'unixepoch') * 12 +"
+	        " strftime('%m', ?3 / 256000000, 'unixepoch') - 1 END");
+	run(f, "DELETE FROM usage_group WHERE id IN (SELECT old FROM temp.forgotten "
+	       "UNION ALL"
+	       " SELECT new FROM temp.forgotten) AND id NOT IN (SELECT grp FROM rollup)");
+}
+
+bool ledger_forget(struct ledger *l, const struct ledger_person *who,
+                   struct ledger_forgotten *ret)
+{
+	struct forgetting f = { .l = l, .who = who, .ok = true };
+	uint32_t random;
+
+	*ret = (struct ledger_forgotten){ 0 };
+	if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
+		return false;
+	snprintf(f.tombstone, sizeof(f.tombstone), "(forgotten %08x)", random);
+	run(&f, "PRAGMA secure_delete = ON");
+	f.ok = true; /* it answers with a row */
+	collect(&f, ret);
+	make_labels(&f);
+	change_rows(&f, ret);
+	change_sums(&f, ret);
+	if (!who->key && !who->before)
+		run(&f, "UPDATE tenant SET name = ?4, metadata = '', revoked = "
+		        "max(revoked, 1)"
+		        " WHERE kind = 3 AND name = ?1 AND ?2 IS NULL AND ?3 IS NULL");
+	run(&f, "DROP TABLE temp.forgotten");
+	/* Ids that were learned may be another label's now. */
+	label_cache_clear(l->labels);
+	return f.ok;
+}
+
+/* ---- afterwards ---- */
+
+static bool is_in_file(const char *path, str text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool found = false;
+	struct stat st;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && st.st_size > 0) {
+		size_t size = (size_t)st.st_size;
+		char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+		if (bytes != MAP_FAILED) {
+			found = str_has(str_of(bytes, size), text);
+			munmap(bytes, size);
+		}
+	}
+	close(fd);
+	return found;
+}
+
+/* The log is written back and is empty; a reader may hold that up for a moment. */
+static bool empty_log(struct ledger *l)
+{
+	enum { TRIES = 50 };
+	int left = 0, moved = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		int result = sqlite3_wal_checkpoint_v2(
+		        l->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, &moved);
+
+		if (result == SQLITE_OK && left == 0) {
+			l->wal_pages = 0;
+			return true;
+		}
+		if (result != SQLITE_OK && result != SQLITE_BUSY)
+			return false;
+		sqlite3_sleep(20);
+	}
+	return false;
+}
+
+bool ledger_scrub(struct ledger *l, str text)
+{
+	const char *path = sqlite3_db_filename(l->db, "main");
+
+	if (!empty_log(l))
+		return false;
+	if (!text.len || !path || !is_in_file(path, text))
+		return true;
+	/* Pages that were split keep copies of what they had: all are written anew. */
+	return sqlite3_exec(l->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK &&
+	       empty_log(l);
+}

@@ -1,0 +1,122 @@
+"""A person is forgotten: the name is found nowhere any more, byte by byte, and no money is."""
+
+import json
+
+from answers import chat, error_body, reply, usage
+from fake_provider import Fake
+from harness import Gateway, check, provider, route, same
+from raw import until
+
+fake = None
+FRED, ANNA = "fred-canary-4711", "anna-canary-0815"
+
+
+def setup():
+    global fake
+    fake = Fake()
+
+
+def start():
+    site = fake.site("p")
+    site.default = reply(chat(text="said to somebody", spent=usage(1000, 100)))
+    return Gateway(f'providers:\n  openai: {{ url: "{site.url}", key: sk-a }}\nroutes:\n' +
+                   route("r", "openai/gpt-5-mini") + "log: { bodies: all }\n")
+
+
+def ask(gateway, user, n, key="test", **more):
+    got = gateway.post(gateway.chat("r", f"number {n} of {user}", user=user, **more), key=key)
+    return got
+
+
+def holds(gateway, text, but=()):
+    return [str(path) for path in gateway.data.rglob("*")
+            if path.is_file() and path.parent.name not in but and text.encode() in path.read_bytes()]
+
+
+def money(gateway):
+    rows = gateway.rows()
+    return sum(row["cost_nano"] or 0 for row in rows), sum(row["input_tokens"] for row in rows), len(rows)
+
+
+def body_of(gateway, got):
+    return gateway.cli("show", got.header("x-request-id"), "--body")[0] == 0
+
+
+def test_with_a_gateway():
+    gateway = start()
+    freds = [ask(gateway, FRED, n) for n in range(30)]
+    annas = [ask(gateway, ANNA, n) for n in range(30)]
+    fake.site("p").queue(reply(error_body(f"we do not serve {FRED}"), status=400))
+    ask(gateway, FRED, 99)
+    until(lambda: len(gateway.rows("state = 'done'")) == 61, "all rows")
+    before = money(gateway)
+    code, out, err = gateway.cli("forget", "--user", FRED, "--json")
+    same(code, 0, err)
+    said = json.loads(out)
+    same((said["attempts"], said["bodies"]), (31, 31), "what was forgotten")
+    check(said["sums"] > 0, said)
+    same(holds(gateway, FRED, but=("journal",)), [], "files that name him")
+    same(money(gateway), before, "the money")
+    users = {row["user"] for row in gateway.rows()}
+    check(len(users) == 2 and ANNA in users and any("forgotten" in u for u in users), users)
+    check(not any(body_of(gateway, got) for got in freds[:3]), "his words")
+    check(all(body_of(gateway, got) for got in annas[:3]), "her words")
+    # He comes back: a new person.
+    ask(gateway, FRED, 100)
+    until(lambda: gateway.rows("user = ?", FRED), "his new row")
+    same(len(gateway.rows("user = ?", FRED)), 1, "rows")
+    code, out, err = gateway.cli("forget", "--user", FRED, "--json")
+    same(json.loads(out)["attempts"], 1, err)
+    gateway.stop()
+    same(holds(gateway, FRED), [], "files that name him, after the end")
+    check(holds(gateway, ANNA), "she is not forgotten")
+    gateway.remove()
+
+
+def test_without_a_gateway():
+    gateway = start()
+    for n in range(20):
+        ask(gateway, FRED, n)
+        ask(gateway, ANNA, n)
+    gateway.stop()
+    before = money(gateway)
+    code, out, err = gateway.cli("forget", "--user", FRED, "--json")
+    same(code, 0, err)
+    said = json.loads(out)
+    same((said["attempts"], said["bodies"]), (20, 20), "what was forgotten")
+    same(holds(gateway, FRED), [], "files that name him")
+    same(money(gateway), before, "the money")
+    gateway.start()
+    got = ask(gateway, ANNA, 100)
+    same(got.status, 200, "it goes on")
+    gateway.remove()
+
+
+def test_only_what_was_asked_with_a_key_and_before_a_day():
+    gateway = start()
+    for n in range(5):
+        ask(gateway, FRED, n, key="one")
+        ask(gateway, FRED, n, key="other")
+    until(lambda: len(gateway.rows("state = 'done'")) == 10, "all rows")
+    code, out, err = gateway.cli("forget", "--user", FRED, "--before", "2020-01-01", "--json")
+    same(json.loads(out)["attempts"], 0, "there was nothing then")
+    same(len(gateway.rows("user = ?", FRED)), 10, "nothing has changed")
+    code, out, err = gateway.cli("forget", "--user", FRED, "--key", gateway.key_ids["one"], "--json")
+    same((json.loads(out)["attempts"], json.loads(out)["bodies"]), (5, 5), err)
+    same(len(gateway.rows("user = ?", FRED)), 5, "those of the other key")
+    code, out, err = gateway.cli("forget", "--user", FRED, "--before", "2099-01-01", "--json")
+    same(json.loads(out)["attempts"], 5, err)
+    same(len(gateway.rows("user = ?", FRED)), 0, "rows")
+    gateway.stop()
+    same(holds(gateway, FRED), [], "files that name him")
+    gateway.remove()
+
+
+def test_misuse():
+    gateway = start()
+    same(gateway.cli("forget")[0], 2, "nobody")
+    same(gateway.cli("forget", "--user", "x", "--key", "what")[0], 2, "no key")
+    same(gateway.cli("forget", "--user", "x", "--before", "soon")[0], 2, "no day")
+    code, out, err = gateway.cli("forget", "--user", "nobody-knows-them", "--json")
+    same((code, json.loads(out)["attempts"]), (0, 0), err)
+    gateway.remove()
