@@ -376,8 +376,9 @@ static enum roster_result make_revocation(struct roster *t, struct node *n, void
 		buf_add(t->why, STR("the default organisation cannot be revoked"));
 		return ROSTER_INVALID;
 	}
-	if (n->row.revoked_wall == 0) {
-		n->row.revoked_wall = t->wall;
+	if (n->row.revoked_wall == 0 || t->cut) {
+		n->row.revoked_wall = n->row.revoked_wall ? n->row.revoked_wall : t->wall;
+		n->row.cut = t->cut;
 		n->row.serial++;
 	}
 	return ROSTER_DONE;

@@ -38,6 +38,7 @@ struct roster {
 	const uint8_t *pepper;     /* PEPPER bytes; for create and rotate of keys */
 	usec wall;                 /* now */
 	str actor;                 /* "cli:alice", "token:ci" */
+	bool cut;                  /* revoke: what is under way ends as well */
 	void (*changed)(void *arg, const struct tenant_row *row,
 	                const struct key_secret *secret);             /* may be NULL */
 	void (*audit)(void *arg, const struct roster_change *change); /* may be NULL */
@@ -98,7 +99,7 @@ must_check enum roster_result roster_list(struct roster *t, enum tenant_kind kin
  *	{"do":"tenant_show","kind":"key","which":"ci"}
  *	{"do":"tenant_update","kind":"team","which":"a","serial":3,"set":{...}}
  *	{"do":"tenant_rotate","which":"0123456789ab","grace":"24h"}
- *	{"do":"tenant_revoke","kind":"key","which":"..."}
+ *	{"do":"tenant_revoke","kind":"key","which":"...","cut":true}
  *	{"do":"tenant_list","kind":"key","parent":"a","cursor":"","most":50,"active":true}
  * `request` is a checked object; its "actor" says who asks.  INVALID also for something
  * that is not to be asked. */

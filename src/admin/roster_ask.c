@@ -57,6 +57,7 @@ static enum roster_result rotate(struct roster *t, const struct asked *a,
 static enum roster_result revoke(struct roster *t, const struct asked *a,
                                  struct json_writer *to)
 {
+	t->cut = json_get(a->request, STR("cut")).type == JSON_TRUE;
 	return roster_revoke(t, a->kind, a->which, a->serial, to);
 }
 

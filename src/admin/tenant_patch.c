@@ -226,38 +226,52 @@ static bool set_allow(struct patch *p, struct json_value v, void *at)
 	return true;
 }
 
+/* As gateway/tags.h reads them; what is not of that kind would stand on no record. */
 static bool is_tag_name(str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char c = char_lower(name.ptr[i]);
 
 		if (!(c >= 'a' && c <= 'z') && !char_is_digit(c) &&
-		    str_find(STR("_.-/"), c) == 4)
+		    str_find(STR("_-."), c) == 3)
 			return false;
 	}
-	return name.len > 0 && name.len <= 64;
+	return name.len > 0 && name.len <= TENANT_TAG_NAME_MOST;
+}
+
+static bool is_tag_value(str value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.ptr[i];
+
+		if (c <= ' ' || c > '~' || c == ',' || c == '=')
+			return false;
+	}
+	return value.len > 0 && value.len <= TENANT_TAG_VALUE_MOST;
 }
 
 static bool set_tags(struct patch *p, struct json_value v, void *at)
 {
 	struct json_member members[MEMBERS_MOST];
-	struct buf joined = BUF_LIMIT(TENANT_TAGS_MOST);
+	struct buf joined = BUF_LIMIT(TENANT_TAGS_BYTES);
 	bool is_good = v.type == JSON_OBJECT || v.type == JSON_NULL ||
 	               bad(p, "this is no object of texts (null: none)");
 	size_t n = 0;
 
-	if (v.type == JSON_OBJECT && json_object_members(v, members, MEMBERS_MOST, &n))
-		is_good = bad(p, "a tag stands twice, or there are too many");
+	if (v.type == JSON_OBJECT &&
+	    (json_object_members(v, members, MEMBERS_MOST, &n) || n > TENANT_TAGS_MOST))
+		is_good = bad(p, "a tag stands twice, or there are more than eight");
 	for (size_t i = 0; is_good && i < n; i++) {
 		struct json_member m = members[i];
 		str value = STR_NONE;
 
-		is_good = take_text(p, m.value, TENANT_TAGS_MOST, &value);
+		is_good = take_text(p, m.value, TENANT_TAGS_BYTES, &value);
 		if (is_good && !is_tag_name(m.key))
-			is_good =
-			        bad(p, "the name of a tag has letters, digits and _.-/");
-		if (is_good && str_find(value, ',') != value.len)
-			is_good = bad(p, "the value of a tag has no commas");
+			is_good = bad(p, "the name of a tag has up to 32 letters, digits "
+			                 "and _-.");
+		if (is_good && !is_tag_value(value))
+			is_good = bad(p, "the value of a tag has up to 64 characters of "
+			                 "ASCII without blanks, commas and =");
 		if (joined.len)
 			buf_add_char(&joined, ',');
 		buf_add(&joined, m.key);

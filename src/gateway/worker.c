@@ -75,6 +75,30 @@ static void end_shadows(struct worker *w)
 	}
 }
 
+/* The next one whose key is revoked; NULL: there is none. */
+static struct exchange *find_revoked(struct worker *w)
+{
+	list_each (&w->exchanges, it) {
+		struct exchange *x = container_of(it, struct exchange, link);
+
+		if (x->key && x->step < STEP_SETTLE &&
+		    keyring_look(w->gateway->keys, x->key, w->loop.wall) == FAULT_BAD_KEY)
+			return x;
+	}
+	return NULL;
+}
+
+/* Whoever waits for the room that one leaves may run meanwhile, so the list is begun anew
+ * each time. */
+static void end_revoked(struct worker *w)
+{
+	for (struct exchange *x; (x = find_revoked(w));) {
+		exchange_fail(x, FAULT_BAD_KEY,
+		              STR("it was revoked while this was under way"));
+		exchange_run(x);
+	}
+}
+
 static void on_wake(struct loop *loop)
 {
 	struct worker *w = container_of(loop, struct worker, loop);
@@ -83,6 +107,8 @@ static void on_wake(struct loop *loop)
 	take_roll(w);
 	take_newcomers(w);
 	take_tokens(w);
+	if (atomic_exchange(&w->cut, false))
+		end_revoked(w);
 	if (atomic_load(&w->drain) && !w->server.draining) {
 		http_server_drain(&w->server);
 		end_shadows(w);
@@ -217,6 +243,12 @@ bool worker_roll(struct worker *w, unsigned number)
 void worker_drain(struct worker *w)
 {
 	atomic_store(&w->drain, true);
+	loop_wake(&w->loop);
+}
+
+void worker_cut(struct worker *w)
+{
+	atomic_store(&w->cut, true);
 	loop_wake(&w->loop);
 }
 

@@ -47,7 +47,7 @@ struct worker {
 	struct worker_counts counts;
 	struct mailbox inbox;  /* new connections */
 	_Atomic unsigned load; /* connections, for the acceptor */
-	_Atomic bool drain, stop;
+	_Atomic bool drain, stop, cut;
 	_Atomic unsigned roll, rolled; /* journals: asked for and done */
 	_Atomic bool ended;            /* its thread has left the loop */
 	pthread_t thread;
@@ -69,6 +69,8 @@ must_check bool worker_give(struct worker *w, int fd, const struct net_addr *pee
 void worker_reload(struct worker *w);
 /* No new requests; idle connections close; the loop ends when the last exchange has. */
 void worker_drain(struct worker *w);
+/* Requests whose key is revoked by now end, also in the middle of an answer. */
+void worker_cut(struct worker *w);
 /* The loop ends now; answers that are under way end with an error. */
 void worker_stop(struct worker *w);
 /* Its journal goes on in a fresh segment. False: not yet; ask again. */

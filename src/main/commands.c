@@ -68,6 +68,7 @@ static const struct command_option check_options[] = {
 	        { "no-phi", 0, NULL, "limit: the opposite" },                            \
 	        { "tag", 't', "NAME=VALUE", "stands on every record; may be repeated" }, \
 	        { "metadata", 0, "JSON", "an object, kept as it is" },                   \
+	        { "cut", 0, NULL, "revoke: end what is under way as well" },             \
 	{                                                                                \
 		"active", 0, NULL, "list: without those that are revoked or expired"     \
 	}

@@ -190,6 +190,7 @@ static int revoke_node(struct keys *k, str which)
 
 	begin_change(k, "tenant_revoke");
 	json_key_str(&k->w, STR("which"), which);
+	json_key_bool(&k->w, STR("cut"), command_has(k->c, "cut"));
 	if (!change(k))
 		return failed(k);
 	if (k->c->json)
@@ -286,6 +287,7 @@ static const struct {
 	{ "team", CREATE | LIST },
 	{ "organisation", CREATE | LIST },
 	{ "active", LIST },
+	{ "cut", REVOKE },
 	{ "grace", ROTATE },
 	{ "no-budget", LIMIT },
 	{ "no-soft", LIMIT },

@@ -106,6 +106,8 @@ void process_put_tenant(struct process *p, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
 	put_tenant(&p->gateway, row, secret, spent_put(&p->gateway, row));
+	for (unsigned i = 0; row->cut && i < p->worker_count; i++)
+		worker_cut(&p->workers[i]);
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)

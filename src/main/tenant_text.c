@@ -89,6 +89,8 @@ void tenant_line(struct buf *to, struct json_value node)
 	buf_add(to, STR("  "));
 	add_padded(to, json_get(node, STR("name")), 20);
 	buf_add(to, STR("  "));
+	add_padded(to, json_get(node, STR("parent_name")), 14);
+	buf_add(to, STR("  "));
 	begin = to->len;
 	add_caps(to, json_get(node, STR("limits")));
 	if (to->len == begin)

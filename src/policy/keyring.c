@@ -224,6 +224,13 @@ fault_t keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], use
 	return why;
 }
 
+fault_t keyring_look(const struct keyring *k, uint64_t id, usec wall)
+{
+	const struct entry *e = find(k, id);
+
+	return e ? check_chain(e, wall) : FAULT_BAD_KEY;
+}
+
 usec keyring_used(const struct keyring *k, uint64_t id)
 {
 	const struct entry *e = find(k, id);

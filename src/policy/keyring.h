@@ -29,6 +29,8 @@ unsigned keyring_count(const struct keyring *k);
  * one that was right.  Takes the same steps for a wrong key and for an unknown one. */
 must_check fault_t keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32],
                                  usec wall);
+/* The same for one whose secret was right before: NULL, BAD_KEY or KEY_EXPIRED. */
+must_check fault_t keyring_look(const struct keyring *k, uint64_t id, usec wall);
 /* When it was last good, to the second, as far as this process knows; 0: not yet. */
 usec keyring_used(const struct keyring *k, uint64_t id);
 /* The node's name, or empty; good for ever. */

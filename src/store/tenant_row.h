@@ -74,6 +74,7 @@ struct tenant_row {
 	str routes, models, providers, regions;
 	str tags;     /* "name=value,name=value": stand on each of its rows */
 	str metadata; /* a JSON object, for whoever made it; or empty */
+	bool cut;     /* not kept: it is revoked, and what is under way ends as well */
 };
 
 /* What a key is known by: MACs of its whole text (config/key.h). */

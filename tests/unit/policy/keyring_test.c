@@ -50,10 +50,12 @@ TEST(keyring_knows_active_keys_only)
 	CHECK_INT(keyring_used(k, KEY), 0);
 	CHECK(is_good(k, KEY, secret.mac, 7 * USEC_SEC));
 	CHECK_INT(keyring_used(k, KEY), 7 * USEC_SEC);
+	CHECK(!keyring_look(k, KEY, 7) && keyring_look(k, KEY + 1, 7) == FAULT_BAD_KEY);
 	CHECK_STR(keyring_name(k, KEY), "ci");
 	gone.revoked_wall = 1;
 	CHECK(keyring_put(k, &gone, NULL));
 	CHECK(!is_good(k, KEY, secret.mac, 8 * USEC_SEC));
+	CHECK(keyring_look(k, KEY, 8) == FAULT_BAD_KEY);
 	CHECK_INT(keyring_used(k, KEY), 7 * USEC_SEC);
 	CHECK_INT(keyring_count(k), 1);
 	keyring_free(&k);
