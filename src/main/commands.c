@@ -27,6 +27,10 @@ static const struct command_option serve_options[] = {
 };
 static const struct command_option mock_options[] = {
 	{ "listen", 'l', "ADDR", "where (127.0.0.1:9000)" },
+	{ "name", 0, "NAME", "which x-mock-fault: FAULT@NAME means" },
+	{ "any-model", 0, NULL, "answer models it does not know, as lorem does" },
+	{ "bill", 0, "FILE",
+	  "append a JSON line for each request: what it used and cost" },
 	{ 0 },
 };
 static const struct command_option check_options[] = {

@@ -242,7 +242,7 @@ def main(arguments):
     verbose = "-v" in arguments
     names = [each for each in arguments if not each.startswith("-")]
     every = ["self", "requests", "pass", "endpoints", "failover", "resume", "hedge", "routing", "upstream", "content", "budgets", "crash",
-             "reload", "formats", "same_format", "work", "stored", "faults", "auth", "sdk", "sdks", "limits", "keys", "catalog", "cli",
+             "reload", "formats", "same_format", "work", "stored", "faults", "auth", "sdk", "sdks", "limits", "keys", "catalog", "money", "cli",
              "drill", "unbroken"]
     suites = [each for each in every if each in names] or every
     wanted = [each for each in names if each not in every]
