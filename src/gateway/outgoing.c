@@ -46,8 +46,8 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 		buf_add_u64(to, a->cap);
 	}
 	buf_put(to, STR("\r\n"));
-	buf_put(to, x->lines);
 	trial_add_header(x, to);
+	buf_put(to, x->lines);
 	x->head_sent = true;
 	x->client_status = status;
 }

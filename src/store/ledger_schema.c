@@ -264,7 +264,55 @@ static const char version_tenants[] =
 	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
 	"DROP TABLE keys;";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_tenants };
+/* What was said of trials, which the configuration does not know. */
+static const char version_trial[] =
+	"CREATE TABLE trial ("
+	"  name TEXT PRIMARY KEY,"
+	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
+	") STRICT, WITHOUT ROWID;";
+
+/* Who may use the admin API, what was changed through it, and what it answered. */
+static const char version_admin[] =
+	"CREATE TABLE admin_token ("
+	"  id INTEGER PRIMARY KEY,"
+	"  name TEXT NOT NULL,"
+	"  scopes INTEGER NOT NULL,"         /* a bit each: read, keys, config, all */
+	"  salt BLOB NOT NULL,"
+	"  hash BLOB NOT NULL,"              /* scrypt of the whole text */
+	"  created INTEGER NOT NULL,"        /* microseconds since 1970, as all below */
+	"  expires INTEGER NOT NULL,"        /* 0: never */
+	"  revoked INTEGER NOT NULL"         /* 0: active */
+	") STRICT;"
+	"CREATE TABLE audit ("
+	"  seq INTEGER PRIMARY KEY,"         /* from 1, without gaps */
+	"  at INTEGER NOT NULL,"
+	"  who TEXT NOT NULL,"
+	"  source TEXT NOT NULL,"            /* from where */
+	"  action TEXT NOT NULL,"
+	"  target TEXT NOT NULL,"
+	"  before TEXT NOT NULL,"            /* JSON, or '' */
+	"  after TEXT NOT NULL,"
+	"  hash BLOB NOT NULL,"              /* SHA-256 of the hash before and the entry */
+	"  mac BLOB NOT NULL"                /* HMAC-SHA-256 of seq and hash */
+	") STRICT;"
+	"CREATE TABLE audit_head ("
+	"  id INTEGER PRIMARY KEY CHECK (id = 1),"
+	"  seq INTEGER NOT NULL,"
+	"  hash BLOB NOT NULL,"
+	"  mac BLOB NOT NULL"
+	") STRICT;"
+	/* What was answered to a request with an Idempotency-Key. */
+	"CREATE TABLE admin_replay ("
+	"  id BLOB PRIMARY KEY,"             /* a MAC of who, what and the key */
+	"  request BLOB NOT NULL,"           /* a MAC of the request */
+	"  status INTEGER NOT NULL,"
+	"  answer BLOB NOT NULL,"            /* sealed: only who asked can open it */
+	"  made INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX admin_replay_made ON admin_replay (made);";
+
+const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
+	                                  version_admin };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -391,6 +439,15 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" ORDER BY made LIMIT ?3)",
 	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
 	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_TRIAL_ROWS] =
+		ROW "WHERE a.id > ?2 AND a.request IN (SELECT id FROM request WHERE trial = ?1)"
+		" ORDER BY a.id",
+	[LEDGER_TRIAL_SPENT] =
+		"SELECT coalesce(sum(a.cost_nano), 0) FROM attempt a"
+		" JOIN outcome o ON o.id = a.outcome WHERE o.flags & ?2 <> 0"
+		" AND a.request IN (SELECT id FROM request WHERE trial = ?1)",
+	[LEDGER_TRIAL_STOP] = "INSERT OR IGNORE INTO trial VALUES (?1,?2)",
+	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
 #define SUM(id, name) ", " #name " = " #name " + ?"
@@ -435,4 +492,23 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
 		" AND period BETWEEN ?3 AND ?4"
 		" AND grp IN (SELECT id FROM usage_group WHERE key = ?5)",
+	[LEDGER_TOKEN_PUT] = "INSERT INTO admin_token VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+	[LEDGER_TOKEN_REVOKE] =
+		"UPDATE admin_token SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
+	[LEDGER_TOKENS] = "SELECT id, name, scopes, salt, hash, created, expires, revoked"
+			  " FROM admin_token WHERE ?1 = 0 OR id = ?1 ORDER BY created, id",
+	[LEDGER_AUDIT_LAST] = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1",
+	[LEDGER_AUDIT_PUT] = "INSERT INTO audit VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	[LEDGER_AUDIT_HEAD] = "SELECT seq, hash, mac FROM audit_head",
+	[LEDGER_AUDIT_HEAD_PUT] = "INSERT OR REPLACE INTO audit_head VALUES (1,?1,?2,?3)",
+	[LEDGER_AUDIT] =
+		"SELECT seq, at, who, source, action, target, before, after, hash, mac"
+		" FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+	[LEDGER_AUDIT_NEWEST] =
+		"SELECT seq, at, who, source, action, target, before, after, hash, mac"
+		" FROM audit WHERE ?1 = 0 OR seq < ?1 ORDER BY seq DESC LIMIT ?2",
+	[LEDGER_REPLAY_FIND] =
+		"SELECT request, status, answer FROM admin_replay WHERE id = ?1 AND made >= ?2",
+	[LEDGER_REPLAY_PUT] = "INSERT OR REPLACE INTO admin_replay VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_REPLAY_PRUNE] = "DELETE FROM admin_replay WHERE made < ?1",
 };
