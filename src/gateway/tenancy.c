@@ -198,7 +198,32 @@ static uint64_t images_of(const struct exchange *x)
 	}
 }
 
-/* *ret_output: tokens of the likely answer.  False: nobody can say. */
+/* Does somebody above it set aside what is likely, not what is possible? */
+static bool has_soft(const struct exchange *x)
+{
+	for (unsigned i = 0; i < x->chain.count; i++) {
+		if (tenant_row(x->chain.at[i])->soft)
+			return true;
+	}
+	return false;
+}
+
+/* What it is likely to cost, and tokens of that answer. */
+static nanousd find_likely(const struct attempt *a, const struct price_ask *ask,
+                           nanousd most, uint64_t *ret_output)
+{
+	const struct exchange *x = a->x;
+	uint64_t learned = health_length_quantile(&a->health.at, 990);
+	uint64_t output = min_of(ask->output, learned ? learned : TOKENS_LIKELY);
+	uint64_t input =
+	        min_of(health_prompt_tokens(&a->health.at, x->body_bytes), ask->body);
+	nanousd likely = price_likely(a->target, ask, input, output);
+
+	*ret_output = output * max_of(x->skim.choices, 1u);
+	return likely == COST_UNKNOWN ? most : min_of(likely, most);
+}
+
+/* *ret_output: tokens of the likely answer, for soft budgets.  False: nobody can say. */
 static bool find_amount(struct attempt *a, struct tenant_amount *ret,
                         uint64_t *ret_output)
 {
@@ -209,18 +234,12 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 		.choices = x->skim.choices,
 		.images = images_of(x),
 	};
-	uint64_t output = min_of(ask.output, (uint64_t)TOKENS_LIKELY);
-	uint64_t input =
-	        min_of((x->body_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN, ask.body);
 
-	ret->most = price_upper_bound(a->target, &ask);
-	ret->likely = price_likely(a->target, &ask, input, output);
+	ret->most = ret->likely = price_upper_bound(a->target, &ask);
 	if (ret->most == COST_UNKNOWN || ret->most == INT64_MAX)
 		return false;
-	if (ret->likely == COST_UNKNOWN)
-		ret->likely = ret->most;
-	ret->likely = min_of(ret->likely, ret->most);
-	*ret_output = output * max_of(x->skim.choices, 1u);
+	if (has_soft(x))
+		ret->likely = find_likely(a, &ask, ret->most, ret_output);
 	return true;
 }
 
