@@ -151,6 +151,20 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+static bool answer_body_look(struct request *r)
+{
+	char room[64];
+	str text = text_member(r, "id", room, sizeof(room));
+	uint64_t id;
+
+	if (!hex_to_u64(text, &id)) {
+		buf_add(r->why, STR("the id of a request has 16 hex digits"));
+		return false;
+	}
+	r->options->ops->body_look(r->options->arg, id);
+	return true;
+}
+
 static bool write_stop(void *arg, struct ledger *l, struct buf *why)
 {
 	(void)why;
@@ -191,6 +205,7 @@ static const struct request_row {
 	{ "provider_key_remove", answer_provider_key_remove },
 	{ "secrets_rotate", answer_secrets_rotate },
 	{ "trial_stop", answer_trial_stop },
+	{ "body_look", answer_body_look },
 };
 
 static bool answer(struct request *r, str line)

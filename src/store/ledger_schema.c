@@ -450,6 +450,22 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
+	[LEDGER_TENANT_ADD] =
+		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
+		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
+	/* Without a MAC the secret stays what it is. */
+	[LEDGER_TENANT_CHANGE] =
+		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
+		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
+		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
+	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
+	[LEDGER_TENANTS_OF] =
+		TENANT_SELECT
+		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
+	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
+	[LEDGER_TENANTS_NAMED] =
+		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
+		" ORDER BY revoked <> 0, created, id",
 #define SUM(id, name) ", " #name " = " #name " + ?"
 	[LEDGER_ROLLUP_ADD] = "UPDATE rollup SET attempts = attempts + ?" SUMS_MORE(SUM)
 			      " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
@@ -472,26 +488,6 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"SELECT k.id, k.attempt, k.delta_nano, coalesce(o.version, 0), coalesce(n.version, 0),"
 		" k.made, k.why FROM correction k LEFT JOIN price o ON o.id = k.old_price"
 		" LEFT JOIN price n ON n.id = k.new_price WHERE k.attempt = ?1 ORDER BY k.id",
-	[LEDGER_TENANT_ADD] =
-		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
-		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
-	/* Without a MAC the secret stays what it is. */
-	[LEDGER_TENANT_CHANGE] =
-		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
-		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
-		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
-	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
-	[LEDGER_TENANTS_OF] =
-		TENANT_SELECT
-		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
-	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
-	[LEDGER_TENANTS_NAMED] =
-		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
-		" ORDER BY revoked <> 0, created, id",
-	[LEDGER_KEY_USED] =
-		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
-		" AND period BETWEEN ?3 AND ?4"
-		" AND grp IN (SELECT id FROM usage_group WHERE key = ?5)",
 	[LEDGER_TOKEN_PUT] = "INSERT INTO admin_token VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
 	[LEDGER_TOKEN_REVOKE] =
 		"UPDATE admin_token SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
@@ -511,4 +507,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"SELECT request, status, answer FROM admin_replay WHERE id = ?1 AND made >= ?2",
 	[LEDGER_REPLAY_PUT] = "INSERT OR REPLACE INTO admin_replay VALUES (?1,?2,?3,?4,?5)",
 	[LEDGER_REPLAY_PRUNE] = "DELETE FROM admin_replay WHERE made < ?1",
+	[LEDGER_KEY_USED] =
+		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
+		" AND period BETWEEN ?3 AND ?4"
+		" AND grp IN (SELECT id FROM usage_group WHERE key = ?5)",
 };
