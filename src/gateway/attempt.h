@@ -49,8 +49,10 @@ struct attempt {
 	bool settled;      /* its CLOSE record is written */
 	bool unjournalled; /* the journal was full; ledger: best-effort goes on */
 	bool asked_usage;  /* include_usage is ours */
-	bool has_cost;     /* it has ended: */
-	nanousd cost;      /* what it has cost; COST_UNKNOWN */
+	bool has_bill;     /* it has ended: the next three are final */
+	enum usage_kind usage_kind; /* how its usage came about */
+	struct token_usage usage;
+	nanousd cost;                    /* COST_UNKNOWN */
 	struct tenant_reservation money; /* set aside for it */
 	nanousd reserved;                /* so much; 0: there is no budget */
 	uint64_t paid_bytes;             /* of text: so many were paid for */
@@ -113,8 +115,8 @@ void attempt_settle(struct attempt *a, bool closes);
 void attempt_free(struct attempt *a);
 /* What it has cost so far, as far as is known; COST_UNKNOWN. */
 nanousd attempt_cost(const struct attempt *a);
-/* The same, and what it has used. */
-nanousd attempt_bill(const struct attempt *a, struct token_usage *ret);
+/* What it has used and what that costs, as of now; once it has ended that stays. */
+void attempt_bill(struct attempt *a);
 /* Tokens by the bytes that were seen, as many to each as the model is known for: where
  * nobody reports them. */
 struct token_usage attempt_estimate(const struct attempt *a);

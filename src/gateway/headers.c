@@ -169,6 +169,13 @@ void headers_features(const struct http_request *req, enum wire_format format,
 	}
 }
 
+/* Of our account there, not of the client's key here: as x-ratelimit-*. */
+static bool is_rate_of_anthropic(const struct http_field *f, enum http_name name)
+{
+	return name == HTTP_NAME_ANTHROPIC_ &&
+	       str_starts_nocase(f->name, STR("anthropic-ratelimit-"));
+}
+
 void headers_to_client(const struct http_response *res, struct buf *to)
 {
 	const struct http_field *begin = res->fields;
@@ -178,7 +185,7 @@ void headers_to_client(const struct http_response *res, struct buf *to)
 	for (const struct http_field *f = begin; f < end; f++) {
 		enum http_name name = http_field_name(f);
 		bool is_id = name == HTTP_NAME_X_REQUEST_ID;
-		bool is_out = never_to_client[name] ||
+		bool is_out = never_to_client[name] || is_rate_of_anthropic(f, name) ||
 		              (res->names_hops &&
 		               http_is_named_hop(res->fields, res->count, f->name));
 

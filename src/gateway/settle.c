@@ -149,18 +149,21 @@ static nanousd cost_of(const struct attempt *a, enum usage_kind kind,
 	return price_cost(price_of(a->target, usage->input), usage);
 }
 
-nanousd attempt_bill(const struct attempt *a, struct token_usage *ret)
+void attempt_bill(struct attempt *a)
 {
-	enum usage_kind kind = judge_usage(a, ret);
-
-	return cost_of(a, kind, ret);
+	a->usage_kind = judge_usage(a, &a->usage);
+	a->cost = cost_of(a, a->usage_kind, &a->usage);
+	a->has_bill = true;
 }
 
 nanousd attempt_cost(const struct attempt *a)
 {
 	struct token_usage usage;
 
-	return a->has_cost ? a->cost : attempt_bill(a, &usage);
+	if (a->has_bill)
+		return a->cost;
+	enum usage_kind kind = judge_usage(a, &usage);
+	return cost_of(a, kind, &usage);
 }
 
 static usec since(usec from, usec to)
@@ -269,9 +272,12 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.first_token = since(a->began, a->first_token);
 	row.total = since(a->began, a->closed);
 	row.answer_bytes = a->answer_bytes;
-	row.usage_kind = judge_usage(a, &row.usage);
+	if (!a->has_bill)
+		attempt_bill(a);
+	row.usage_kind = a->usage_kind;
+	row.usage = a->usage;
 	row.price = price_of(a->target, row.usage.input);
-	row.cost = attempt_cost(a);
+	row.cost = a->cost;
 	row.flags |= usage_flags(a, &row) | answer_flags(a);
 	if (row.usage_kind == USAGE_REPORTED)
 		learn(a, &row.usage);

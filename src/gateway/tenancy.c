@@ -9,7 +9,7 @@
 
 enum {
 	CAP = 4096,          /* tokens of an answer that nothing else bounds */
-	TOKENS_LIKELY = 512, /* of an answer, for soft budgets */
+	TOKENS_LIKELY = 512, /* of an answer, for soft budgets, until more is known */
 	BYTES_A_TOKEN = 4,   /* usually; and at most, for an answer's end to be sure */
 	BYTES_A_TOKEN_MOST = 16,
 	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
@@ -80,8 +80,8 @@ static bool is_free(enum operation op)
 	return op == OP_COUNT || op == OP_STORED;
 }
 
-/* Is the word behind the quote at `at` the value of a member which means nothing to a
- * provider, as "$schema" does? */
+/* Is the word that begins there the value of a member which means nothing to a provider,
+ * as "$schema" does? */
 static bool is_name_of_schema(str body, size_t at)
 {
 	static const str names[] = { STR_INIT("\"$schema\""), STR_INIT("\"$id\""),
@@ -98,24 +98,47 @@ static bool is_name_of_schema(str body, size_t at)
 	return false;
 }
 
-/* Does the provider fetch something that is not in the body: a picture by its address, a
- * file by its name, what was said before?  Then its bytes say nothing of its tokens. */
-static bool has_more_elsewhere(const struct exchange *x)
+/* Does a word that a quote begins speak of something which the provider fetches? */
+static bool speaks_of_more(str body, size_t at)
 {
 	static const str words[] = {
-		STR_INIT("\"http"),        STR_INIT("\"file_id\""),
-		STR_INIT("\"file_uri\""),  STR_INIT("\"fileUri\""),
-		STR_INIT("\"gs:"),         STR_INIT("\"s3:"),
-		STR_INIT("\"container\""),
+		STR_INIT("\"file_id\""), STR_INIT("\"file_uri\""),
+		STR_INIT("\"fileUri\""), STR_INIT("\"gs:"),
+		STR_INIT("\"s3:"),       STR_INIT("\"container\""),
 	};
+	str rest = str_from(body, at);
+
+	if (str_starts(rest, STR("\"http")))
+		return !is_name_of_schema(body, at);
+	for (size_t i = 0; i < countof(words); i++) {
+		if (str_starts(rest, words[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Does the provider fetch something that is not in the body: a picture by its address, a
+ * file by its name, what was said before?  Then its bytes say nothing of its tokens.  A
+ * quote inside a text is escaped, so words in texts are taken for members only where a
+ * text begins with one. */
+static bool has_more_elsewhere(const struct exchange *x)
+{
 	str body = retained_str(&x->body);
 
 	if (x->skim.previous.len || x->skim.conversation.len)
 		return true;
-	for (size_t i = 0; i < countof(words); i++) {
-		for (size_t at = 0; at < body.len; at++) {
-			at += str_find_str(str_from(body, at), words[i]);
-			if (at < body.len && !(i == 0 && is_name_of_schema(body, at)))
+	for (size_t at = 0; at + 4 < body.len; at++) {
+		at += str_find(str_from(body, at), '"');
+		if (at + 4 >= body.len)
+			break;
+		/* Few words begin like these. */
+		switch (body.ptr[at + 1]) {
+		case 'h':
+		case 'f':
+		case 'g':
+		case 's':
+		case 'c':
+			if (speaks_of_more(body, at))
 				return true;
 		}
 	}
@@ -175,8 +198,34 @@ static uint64_t images_of(const struct exchange *x)
 	}
 }
 
-/* False: nobody can say. */
-static bool find_amount(struct attempt *a, struct tenant_amount *ret)
+/* Does somebody above it set aside what is likely, not what is possible? */
+static bool has_soft(const struct exchange *x)
+{
+	for (unsigned i = 0; i < x->chain.count; i++) {
+		if (tenant_row(x->chain.at[i])->soft)
+			return true;
+	}
+	return false;
+}
+
+/* What it is likely to cost, and tokens of that answer. */
+static nanousd find_likely(const struct attempt *a, const struct price_ask *ask,
+                           nanousd most, uint64_t *ret_output)
+{
+	const struct exchange *x = a->x;
+	uint64_t learned = health_length_quantile(&a->health.at, 990);
+	uint64_t output = min_of(ask->output, learned ? learned : TOKENS_LIKELY);
+	uint64_t input =
+	        min_of(health_prompt_tokens(&a->health.at, x->body_bytes), ask->body);
+	nanousd likely = price_likely(a->target, ask, input, output);
+
+	*ret_output = output * max_of(x->skim.choices, 1u);
+	return likely == COST_UNKNOWN ? most : min_of(likely, most);
+}
+
+/* *ret_output: tokens of the likely answer, for soft budgets.  False: nobody can say. */
+static bool find_amount(struct attempt *a, struct tenant_amount *ret,
+                        uint64_t *ret_output)
 {
 	const struct exchange *x = a->x;
 	struct price_ask ask = {
@@ -185,30 +234,24 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret)
 		.choices = x->skim.choices,
 		.images = images_of(x),
 	};
-	uint64_t output = min_of(ask.output, (uint64_t)TOKENS_LIKELY);
-	uint64_t input =
-	        min_of((x->body_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN, ask.body);
 
-	ret->most = price_upper_bound(a->target, &ask);
-	ret->likely = price_likely(a->target, &ask, input, output);
+	ret->most = ret->likely = price_upper_bound(a->target, &ask);
 	if (ret->most == COST_UNKNOWN || ret->most == INT64_MAX)
 		return false;
-	if (ret->likely == COST_UNKNOWN)
-		ret->likely = ret->most;
-	ret->likely = min_of(ret->likely, ret->most);
+	if (has_soft(x))
+		ret->likely = find_likely(a, &ask, ret->most, ret_output);
 	return true;
 }
 
 /* So much text its money is for: what is set aside for the worst case is watched only in
  * case a provider forgets its limit; a text of soft money reaches its end for sure. */
-static uint64_t bytes_paid(const struct attempt *a, struct tenant_amount amount)
+static uint64_t bytes_paid(const struct attempt *a, struct tenant_amount amount,
+                           uint64_t likely_output)
 {
-	uint64_t most = a->cap                  ? a->cap
-	                : a->x->skim.max_tokens ? a->x->skim.max_tokens
-	                                        : 0;
+	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens;
 
 	if (a->money.charged_at_most < amount.most)
-		return (uint64_t)TOKENS_LIKELY * BYTES_A_TOKEN;
+		return likely_output * BYTES_A_TOKEN;
 	return most ? most * max_of(a->x->skim.choices, 1u) * BYTES_A_TOKEN_MOST
 	            : UINT64_MAX;
 }
@@ -231,12 +274,13 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 	struct exchange *x = a->x;
 	struct tenant_amount amount = { 0 };
 	struct tenant_refusal refusal;
+	uint64_t output = 0;
 
 	a->paid_bytes = UINT64_MAX;
 	a->money.wall = a->began_wall;
 	if (likely(!tenant_has_budget(&x->chain)))
 		return NULL;
-	if (!is_free(x->endpoint->operation) && !find_amount(a, &amount)) {
+	if (!is_free(x->endpoint->operation) && !find_amount(a, &amount, &output)) {
 		*ret_detail = arena_printf(&x->arena, "%.*s/%.*s",
 		                           STR_ARG(a->target->provider->name),
 		                           STR_ARG(a->target->model));
@@ -244,7 +288,7 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 	}
 	if (tenant_reserve(&x->chain, amount, a->began_wall, &a->money, &refusal)) {
 		a->reserved = a->money.charged_at_most;
-		a->paid_bytes = bytes_paid(a, amount);
+		a->paid_bytes = bytes_paid(a, amount, output);
 		x->may_stop |= ends_streams(x);
 		return NULL;
 	}
@@ -288,11 +332,8 @@ bool tenancy_downgrade(struct exchange *x)
 
 void tenancy_settle(struct attempt *a)
 {
-	struct token_usage usage;
-
-	a->cost = attempt_bill(a, &usage);
-	a->has_cost = true;
-	a->x->used_tokens += usage.input + usage.output;
+	attempt_bill(a);
+	a->x->used_tokens += a->usage.input + a->usage.output;
 	tenant_settle(&a->x->chain, &a->money, a->cost);
 }
 

@@ -25,7 +25,7 @@ must_check fault_t tenancy_reserve(struct attempt *a, str *ret_detail);
 /* The budget is spent, but there is a route for that: the exchange goes there.  False:
  * there is none, or it is too late. */
 bool tenancy_downgrade(struct exchange *x);
-/* The attempt has ended, and a->cost is known. */
+/* The attempt has ended: it is billed, and what was set aside for it given back. */
 void tenancy_settle(struct attempt *a);
 
 /* More text has come in a stream than its money was for. */

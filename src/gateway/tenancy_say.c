@@ -15,42 +15,59 @@ void tenancy_add_line(struct exchange *x, str name, str value)
 /* "980ms", "12s", "1m30s", as OpenAI says it. */
 static void add_span(struct buf *to, usec span)
 {
-	long long ms = (span + USEC_MS - 1) / USEC_MS,
-	          s = (span + USEC_SEC - 1) / USEC_SEC;
+	uint64_t ms = (uint64_t)(span + USEC_MS - 1) / USEC_MS;
+	uint64_t s = (ms + 999) / 1000;
 
-	if (ms < 1000)
-		buf_addf(to, "%lldms", ms);
-	else if (s < 60)
-		buf_addf(to, "%llds", s);
-	else
-		buf_addf(to, "%lldm%llds", s / 60, s % 60);
+	if (ms < 1000) {
+		buf_add_u64(to, ms);
+		buf_put(to, STR("ms"));
+		return;
+	}
+	if (s >= 60) {
+		buf_add_u64(to, s / 60);
+		buf_put(to, STR("m"));
+	}
+	buf_add_u64(to, s % 60);
+	buf_put(to, STR("s"));
 }
 
-static void add_openai(struct buf *to, const char *what, const struct tenant_room *room)
+/* Written for each request of a key with rates: not with a format. */
+static void add_count(struct buf *to, str before, str what, str after, uint64_t count)
+{
+	buf_put(to, before);
+	buf_put(to, what);
+	buf_put(to, after);
+	buf_add_u64(to, count);
+	buf_put(to, STR("\r\n"));
+}
+
+static void add_openai(struct buf *to, str what, const struct tenant_room *room)
 {
 	if (!room->limit)
 		return;
-	buf_addf(to, "x-ratelimit-limit-%s: %llu\r\nx-ratelimit-remaining-%s: %llu\r\n",
-	         what, (unsigned long long)room->limit, what,
-	         (unsigned long long)room->remaining);
-	buf_addf(to, "x-ratelimit-reset-%s: ", what);
+	add_count(to, STR("x-ratelimit-limit-"), what, STR(": "), room->limit);
+	add_count(to, STR("x-ratelimit-remaining-"), what, STR(": "), room->remaining);
+	buf_put(to, STR("x-ratelimit-reset-"));
+	buf_put(to, what);
+	buf_put(to, STR(": "));
 	add_span(to, room->reset);
-	buf_add(to, STR("\r\n"));
+	buf_put(to, STR("\r\n"));
 }
 
-static void add_anthropic(struct buf *to, const char *what, usec wall,
+static void add_anthropic(struct buf *to, str what, usec wall,
                           const struct tenant_room *room)
 {
+	str prefix = STR("anthropic-ratelimit-");
+
 	if (!room->limit)
 		return;
-	buf_addf(to,
-	         "anthropic-ratelimit-%s-limit: %llu\r\n"
-	         "anthropic-ratelimit-%s-remaining: %llu\r\n",
-	         what, (unsigned long long)room->limit, what,
-	         (unsigned long long)room->remaining);
-	buf_addf(to, "anthropic-ratelimit-%s-reset: ", what);
+	add_count(to, prefix, what, STR("-limit: "), room->limit);
+	add_count(to, prefix, what, STR("-remaining: "), room->remaining);
+	buf_put(to, prefix);
+	buf_put(to, what);
+	buf_put(to, STR("-reset: "));
 	rfc3339_write(to, wall + room->reset);
-	buf_add(to, STR("\r\n"));
+	buf_put(to, STR("\r\n"));
 }
 
 void tenancy_say_rates(struct exchange *x, const struct tenant_rates *rates)
@@ -60,11 +77,11 @@ void tenancy_say_rates(struct exchange *x, const struct tenant_rates *rates)
 
 	buf_clear(to);
 	buf_add(to, x->lines);
-	add_openai(to, "requests", &rates->requests);
-	add_openai(to, "tokens", &rates->tokens);
+	add_openai(to, STR("requests"), &rates->requests);
+	add_openai(to, STR("tokens"), &rates->tokens);
 	if (x->endpoint->wire->format == WIRE_ANTHROPIC) {
-		add_anthropic(to, "requests", wall, &rates->requests);
-		add_anthropic(to, "tokens", wall, &rates->tokens);
+		add_anthropic(to, STR("requests"), wall, &rates->requests);
+		add_anthropic(to, STR("tokens"), wall, &rates->tokens);
 	}
 	x->lines = arena_copy(&x->arena, buf_str(to));
 }

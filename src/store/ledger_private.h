@@ -121,6 +121,9 @@ void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
 /* PRICE_UNKNOWN for NULL. */
 picousd ledger_price(sqlite3_stmt *st, int column);
+/* Hands the rows of a statement over that begins with the columns of a row; to_close: up
+ * to the one that closes its exchange. */
+bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg);
 
 /* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
 
