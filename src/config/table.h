@@ -45,7 +45,11 @@ enum config_kind {
 enum section_id {
 	SECTION_ROOT,
 	SECTION_TLS,
+	SECTION_SECRETS,
 	SECTION_LIMITS,
+	SECTION_METRICS,
+	SECTION_TELEMETRY,
+	SECTION_OTLP,
 	SECTION_DEFAULTS,
 	SECTION_PROVIDER,
 	SECTION_PROVIDER_TLS,
@@ -60,7 +64,7 @@ enum section_id {
 	SECTIONS,
 };
 
-enum { NO_PLACE = 0xffff, SECTION_KEYS_MOST = 32 };
+enum { NO_PLACE = 0xffff, SECTION_KEYS_MOST = 48 };
 
 struct config_key {
 	const char *name;

@@ -225,6 +225,7 @@ int cost_command(struct command *c)
 
 	if (result != EXIT_OK)
 		return result;
+	spend_zone(c);
 	k.ledger = r.ledger;
 	result = r.ledger ? run(&k)
 	                  : command_failed("nothing was recorded yet in %.*s",

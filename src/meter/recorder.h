@@ -20,7 +20,9 @@ struct recorder_options {
 	/* What the gateway does when journals are full: refuse, or go on.  Records that
 	 * found no room are counted in a gap row (operation "gap") either way. */
 	bool strict;
-	struct odd *odd; /* read at start, and written when it changes; NULL: none */
+	usec keep;           /* attempts older than that go; 0: none does */
+	uint64_t keep_bytes; /* the oldest go when the ledger is larger; 0: none does */
+	struct odd *odd;     /* read at start, and written when it changes; NULL: none */
 	/* Told of trouble and of its end, once each, on the recorder's thread (and by
 	 * recorder_new); may be NULL. */
 	void (*say)(const char *text);
@@ -45,6 +47,13 @@ void recorder_flush(struct recorder *r);
 must_check bool recorder_tenant_put(struct recorder *r, const struct tenant_row *row,
                                     const struct key_secret *secret, bool *ret_done,
                                     struct buf *why);
+/* A change of anything else in the ledger: `write` runs on the recorder's thread inside a
+ * transaction of its own, which is committed when it returns true and undone when it does
+ * not; the caller waits.  False: nothing was changed, and *why has what `write` said, or
+ * why it could not be committed. */
+typedef bool recorder_write_fn(void *arg, struct ledger *l, struct buf *why);
+bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
+                    struct buf *why);
 /* Closes and opens the access log again (after a rotation). */
 void recorder_reopen_log(struct recorder *r);
 
