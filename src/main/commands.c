@@ -168,6 +168,10 @@ static const struct command_option translate_options[] = {
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
 	{ 0 },
 };
+static const struct command_option show_options[] = {
+	{ "body", 0, NULL, "what was said, if it was kept" },
+	{ 0 },
+};
 static const struct command_option trial_options[] = {
 	{ "since", 0, "DAY", "report: only requests since then" },
 	{ 0 },
@@ -177,6 +181,11 @@ static const struct command_option drill_options[] = {
 	{ "fault", 0, "NAME", "this fault alone; \"list\" names them" },
 	{ "format", 0, "FORMAT", "what the client speaks (openai-chat)" },
 	{ "jobs", 'j', "N", "cases at once (8)" },
+	{ 0 },
+};
+static const struct command_option explain_options[] = {
+	{ "key", 'k', "KEY",
+	  "an id or a name: what this virtual key may not use is named" },
 	{ 0 },
 };
 static const struct command_option try_options[] = {
@@ -200,9 +209,9 @@ const struct command_row command_rows[] = {
 	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
 	  "with it. Exits with 3 when there are errors.",
 	  check_command, check_options, 1, false },
-	{ "config", "schema|docs|errors|formats",
-	  "print the JSON Schema or the documentation of sluice.yaml, all errors, or what "
-	  "crosses between formats", NULL,
+	{ "config", "schema|docs|errors|formats|telemetry",
+	  "print the JSON Schema or the documentation of sluice.yaml, all errors, what "
+	  "crosses between formats, or metrics and traces", NULL,
 	  config_command, NULL, 1, false },
 	{ "keys", "create|list|show|limit|rotate|revoke [NAME|ID]",
 	  "make and manage virtual keys",
@@ -266,14 +275,16 @@ const struct command_row command_rows[] = {
 	  "is sent. A running gateway is asked, which knows how its providers are doing:\n"
 	  "candidates in the order in which they would be tried (for a streamed request of\n"
 	  "4 KB), each with the reason, its health, speed, price and abilities.",
-	  explain_command, NULL, 1, false },
+	  explain_command, explain_options, 1, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
 	  try_command, try_options, 1, false },
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,
 	  false },
 	{ "show", "ID", "show one request with its attempts",
-	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
-	  show_command, NULL, 1, false },
+	  "ID is the request's id, as in x-request-id and in `sluice tail`.\n"
+	  "With --body what was said, where `log.bodies` has kept it: the request's bytes,\n"
+	  "an empty line, and the answer's. Whoever looks is named in the audit log.",
+	  show_command, show_options, 1, false },
 	{ "cost", "", "show what was spent",
 	  "Sums of the ledger: requests, attempts, tokens and money, by what --by names, the\n"
 	  "most expensive first. A cost that is not known is not in the sums: how many there\n"

@@ -488,7 +488,9 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_PRUNE_CORRECTIONS] =
 		"DELETE FROM correction WHERE attempt IN (SELECT id FROM attempt"
 		" WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000)",
-	[LEDGER_SPAN] = ROW "WHERE a.id >= ?1 AND a.id < ?2 ORDER BY a.id",
+	/* What is beyond the span is passed over before anything is joined to it. */
+	[LEDGER_SPAN] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND coalesce(a.began, a.id >> 8) >= ?3"
+			" AND coalesce(a.began, a.id >> 8) < ?4 ORDER BY a.id",
 	[LEDGER_BEGIN_READ] = "BEGIN",
 	[LEDGER_CORRECT] = "INSERT INTO correction (attempt, delta_nano, old_price, new_price,"
 			   " made, why) VALUES (?1,?2,?3,?4,?5,?6)",
@@ -515,4 +517,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"SELECT request, status, answer FROM admin_replay WHERE id = ?1 AND made >= ?2",
 	[LEDGER_REPLAY_PUT] = "INSERT OR REPLACE INTO admin_replay VALUES (?1,?2,?3,?4,?5)",
 	[LEDGER_REPLAY_PRUNE] = "DELETE FROM admin_replay WHERE made < ?1",
+	[LEDGER_KEY_USED] =
+		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
+		" AND period BETWEEN ?3 AND ?4"
+		" AND grp IN (SELECT id FROM usage_group WHERE key = ?5)",
 };
