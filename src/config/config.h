@@ -246,6 +246,8 @@ struct config {
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
 	enum ledger_mode ledger;
+	usec ledger_keep;                 /* 0: for ever */
+	uint64_t ledger_max;              /* 0: no bound */
 	enum unknown_price unknown_price; /* of a target: is it used? */
 	struct price_rules prices;
 	usec drain;     /* 120 s */

@@ -65,6 +65,14 @@ static const struct config_key root_keys[] = {
 	  .words = "strict|best-effort", .fallback = "strict", .example = "strict",
 	  .help = "When records cannot be written: `strict` answers 503, `best-effort` "
 	          "goes on and leaves a gap row." },
+	{ .name = "ledger_keep", .kind = KIND_TIME, AT(config, ledger_keep), .low = "1h",
+	  .high = "10000d", .words = "forever", .fallback = "forever", .example = "400d",
+	  .help = "How long attempts stay in the ledger. Sums (`sluice cost`, `sluice "
+	          "report`) stay for ever. A change needs a restart." },
+	{ .name = "ledger_max", .kind = KIND_SIZE, AT(config, ledger_max), .low = "16MiB",
+	  .high = "100TiB", .otherwise = "no bound", .example = "20GiB",
+	  .help = "The oldest attempts go when the ledger is larger than that. A change "
+	          "needs a restart." },
 	{ .name = "unknown_price", .kind = KIND_WORD, AT(config, unknown_price),
 	  .words = "allow|deny", .fallback = "allow", .example = "allow",
 	  .help = "A model whose price the catalogue does not know: `allow` uses it and "

@@ -65,7 +65,7 @@ enum section_id {
 	SECTIONS,
 };
 
-enum { NO_PLACE = 0xffff, SECTION_KEYS_MOST = 32 };
+enum { NO_PLACE = 0xffff, SECTION_KEYS_MOST = 48 };
 
 struct config_key {
 	const char *name;

@@ -1,3 +1,4 @@
+#include "gateway/tags.h"
 #include "gateway/tenancy.h"
 
 #include "codec/text.h"
@@ -34,6 +35,20 @@ static fault_t limit_fault(enum tenant_cap cap)
 	                                  : FAULT_LIMIT_REQUESTS;
 }
 
+/* What the key and its team are counted under holds, whatever the request says. */
+static void take_tags(struct exchange *x)
+{
+	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
+	const struct tenant *key = tenant_chain_of(&x->chain, TENANT_KEY);
+	str of_team = team ? tenant_row(team)->tags : STR_NONE;
+	str of_key = key ? tenant_row(key)->tags : STR_NONE;
+
+	if (of_team.len)
+		x->tags = tags_join(&x->arena, of_team, x->tags);
+	if (of_key.len)
+		x->tags = tags_join(&x->arena, of_key, x->tags);
+}
+
 fault_t tenancy_admit(struct exchange *x, str *ret_detail)
 {
 	struct tenants *t = x->worker->gateway->tenants;
@@ -47,6 +62,8 @@ fault_t tenancy_admit(struct exchange *x, str *ret_detail)
 	if (!t)
 		return NULL;
 	why = tenants_chain(t, x->key, x->user, loop->now, loop->wall, &x->chain);
+	if (!why)
+		take_tags(x);
 	if (why || likely(!x->chain.bounded))
 		return why;
 	if (tenant_admit(&x->chain, claimed_tokens(x), loop->now, &rates, &refusal)) {

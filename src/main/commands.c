@@ -292,13 +292,6 @@ const struct command_row command_rows[] = {
 	  "With --body what was said, where `log.bodies` has kept it: the request's bytes,\n"
 	  "an empty line, and the answer's. Whoever looks is named in the audit log.",
 	  show_command, show_options, 1, false },
-	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
-	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
-	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
-	  "figure with a confidence interval, and says where the difference is not\n"
-	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
-	  "without it.",
-	  trial_command, trial_options, 2, false },
 	{ "cost", "", "show what was spent",
 	  "Sums of the ledger: requests, attempts, tokens and money, by what --by names, the\n"
 	  "most expensive first. A cost that is not known is not in the sums: how many there\n"
@@ -325,6 +318,13 @@ const struct command_row command_rows[] = {
 	  "nothing; money and counts stay. Deleted bytes are overwritten, also in the\n"
 	  "database's free space and log. See docs/content.md for what it cannot reach.",
 	  forget_command, forget_options, 0, false },
+	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
+	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
+	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
+	  "figure with a confidence interval, and says where the difference is not\n"
+	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
+	  "without it.",
+	  trial_command, trial_options, 2, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

@@ -20,6 +20,7 @@ struct cost {
 	struct json_writer w;
 	struct sums total;
 	bool all, from_rows, is_rounded;
+	bool has_too_many; /* hours, days or months */
 };
 
 /* ---- what is asked for ---- */
@@ -120,7 +121,11 @@ static bool add_spans(struct cost *k)
 
 	if (!k->by.has_step)
 		return add_span(k, k->query.since, k->query.until, STR_NONE);
-	for (usec at = k->query.since; ok && at < end && count < STEPS_MOST; count++) {
+	for (usec at = k->query.since; ok && at < end; count++) {
+		if (count == STEPS_MOST) {
+			k->has_too_many = true;
+			break;
+		}
 		usec next = min_of(period_next(at, k->by.step), end);
 
 		buf_clear(&when);
@@ -129,7 +134,7 @@ static bool add_spans(struct cost *k)
 		at = next;
 	}
 	buf_free(&when);
-	return ok;
+	return ok && !k->has_too_many;
 }
 
 static void print_json(struct cost *k, struct buf *out)
@@ -184,6 +189,10 @@ static int print(struct cost *k)
 	buf_free(&out);
 	buf_free(&rows);
 	buf_free(&notes);
+	if (k->has_too_many)
+		return command_failed("cost: from --since to --until there are more than "
+		                      "%d of these; take a shorter span",
+		                      STEPS_MOST);
 	return ok ? EXIT_OK : command_failed("%s", ledger_error(k->ledger, NULL));
 }
 
@@ -225,6 +234,7 @@ int cost_command(struct command *c)
 
 	if (result != EXIT_OK)
 		return result;
+	spend_zone(c);
 	k.ledger = r.ledger;
 	result = r.ledger ? run(&k)
 	                  : command_failed("nothing was recorded yet in %.*s",

@@ -99,6 +99,7 @@ int export_command(struct command *c)
 	struct reading r;
 	int result;
 
+	spend_zone(c);
 	if (x.format == EXPORT_NONE)
 		return command_misused(c, "export: --format takes csv, jsonl or focus");
 	if (!take_span(&x))

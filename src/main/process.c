@@ -233,6 +233,8 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 		                      ? NULL
 		                      : str_z(&keep, c->access_log),
 		.strict = c->ledger == LEDGER_STRICT,
+		.keep = c->ledger_keep,
+		.keep_bytes = c->ledger_max,
 		.say = warn,
 		.on_row = on_row,
 		.on_row_arg = p,

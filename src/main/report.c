@@ -264,6 +264,7 @@ int report_command(struct command *c)
 	struct reading r;
 	int result;
 
+	spend_zone(c);
 	if (m.format == REPORT_NONE)
 		return command_misused(c, "report: --format takes md, csv, json or html");
 	if (!take_month(&m))

@@ -17,6 +17,9 @@ struct spend_names {
 	struct arena texts;
 };
 
+/* Days and months are those of the configured time zone from here on. */
+void spend_zone(const struct command *c);
+
 bool spend_names_load(struct spend_names *n, struct ledger *l);
 void spend_names_done(struct spend_names *n);
 /* Empty: it has none. */

@@ -238,6 +238,21 @@ static void prune(struct intake *in)
 	in->prune_at = more ? now : now + PRUNE_EVERY;
 }
 
+/* A few attempts in a turn: nobody's answer waits for it. */
+static void retain(struct intake *in)
+{
+	usec now = sys_now();
+
+	if ((!in->keep && !in->keep_bytes) || now < in->retain_at ||
+	    in->in_trouble[LEDGER_TROUBLE])
+		return;
+	bool more = false;
+	if (!ledger_prune(in->ledger, in->keep ? sys_wall() - in->keep : 0,
+	                  in->keep_bytes, &more))
+		ledger_rollback(in->ledger);
+	in->retain_at = more ? now : now + PRUNE_EVERY;
+}
+
 static void save_odd(struct intake *in, bool urgent)
 {
 	usec now = sys_now();
@@ -253,6 +268,7 @@ void intake_turn(struct intake *in, bool urgent)
 {
 	drain(in, urgent);
 	prune(in);
+	retain(in);
 	save_odd(in, urgent);
 	prepare(in);
 	put_gaps(in);

@@ -19,6 +19,8 @@ struct intake {
 	void *nudge_arg;
 	void (*say)(const char *text); /* may be NULL */
 	struct odd *odd;               /* the same */
+	usec keep;                     /* attempts, so long; 0: for ever */
+	uint64_t keep_bytes;           /* the ledger's most; 0: no bound */
 	struct recorder_stats counts;
 	struct ledger *ledger;
 	struct access_log *log;                 /* NULL: none */
@@ -31,7 +33,7 @@ struct intake {
 	bool in_trouble[TROUBLES];
 	bool ledger_is_full; /* it is in trouble for lack of space */
 	bool is_resting;
-	usec retry_at, busy_at, prune_at, odd_at;
+	usec retry_at, busy_at, prune_at, retain_at, odd_at;
 };
 
 /* Opens all, and replays what an earlier process left. False: a text in *why; intake_done

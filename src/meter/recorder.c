@@ -278,6 +278,8 @@ struct recorder *recorder_new(const struct recorder_options *options, struct buf
 	r->in.nudge_arg = r;
 	r->in.say = options->say;
 	r->in.odd = options->odd;
+	r->in.keep = options->keep;
+	r->in.keep_bytes = options->keep_bytes;
 	r->in.batch.on_row = options->on_row;
 	r->in.batch.on_row_arg = options->on_row_arg;
 	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -20,7 +20,9 @@ struct recorder_options {
 	/* What the gateway does when journals are full: refuse, or go on.  Records that
 	 * found no room are counted in a gap row (operation "gap") either way. */
 	bool strict;
-	struct odd *odd; /* read at start, and written when it changes; NULL: none */
+	usec keep;           /* attempts older than that go; 0: none does */
+	uint64_t keep_bytes; /* the oldest go when the ledger is larger; 0: none does */
+	struct odd *odd;     /* read at start, and written when it changes; NULL: none */
 	/* Told of trouble and of its end, once each, on the recorder's thread (and by
 	 * recorder_new); may be NULL. */
 	void (*say)(const char *text);

@@ -17,6 +17,7 @@
 enum { BUSY_MS = 250 };
 
 static const char writer_pragmas[] = "PRAGMA page_size = 4096;"
+                                     "PRAGMA auto_vacuum = INCREMENTAL;"
                                      "PRAGMA journal_mode = WAL;"
                                      "PRAGMA synchronous = FULL;"
                                      "PRAGMA wal_autocheckpoint = 0;"

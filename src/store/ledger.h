@@ -70,6 +70,14 @@ bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *ar
 /* All rows of one exchange, by id, which is by number. */
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg);
 
+/* ---- retention ---- */
+
+/* Deletes some thousand attempts that began before then, or the oldest while the
+ * database is larger than max_bytes (0: as large as it likes); sums stay.  *ret_more:
+ * call again soon. False: roll back. */
+must_check bool ledger_prune(struct ledger *l, usec before_wall, uint64_t max_bytes,
+                             bool *ret_more);
+
 /* ---- corrections ---- */
 
 struct correction_row {

@@ -283,34 +283,20 @@ static bool add_groups(struct work *w)
 
 /* ---- from attempts ---- */
 
-struct span {
-	usec since, until;
-	ledger_row_fn *each;
-	void *arg;
-};
-
-static bool pass_on(void *arg, const struct attempt_row *row)
-{
-	const struct span *s = arg;
-
-	if (row->began_wall < s->since || row->began_wall >= s->until)
-		return true;
-	return s->each(s->arg, row);
-}
-
 bool ledger_span(struct ledger *l, usec since, usec until, ledger_row_fn *each, void *arg)
 {
-	struct span s = { since, until, each, arg };
 	sqlite3_stmt *st = ledger_get(l, LEDGER_SPAN);
 	const usec longest = INT64_MAX >> 8;
 
 	if (!st)
 		return false;
-	sqlite3_bind_int64(st, 1, min_of(since, longest) * 256);
+	sqlite3_bind_int64(st, 1, min_of(max_of(since, (usec)0), longest) * 256);
 	sqlite3_bind_int64(st, 2,
 	                   until < longest - CLOCK_SLACK ? (until + CLOCK_SLACK) * 256
 	                                                 : INT64_MAX);
-	return ledger_read_rows(st, false, pass_on, &s);
+	sqlite3_bind_int64(st, 3, since);
+	sqlite3_bind_int64(st, 4, until);
+	return ledger_read_rows(st, false, each, arg);
 }
 
 static bool add_row(void *arg, const struct attempt_row *row)

@@ -480,7 +480,17 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 			       " WHERE family = ?1 AND span = ?2 AND period >= ?3 AND period < ?4",
 #undef SUM
 	[LEDGER_KEPT] = "SELECT hour FROM kept",
-	[LEDGER_SPAN] = ROW "WHERE a.id >= ?1 AND a.id < ?2 ORDER BY a.id",
+	[LEDGER_KEEP_FROM] = "INSERT INTO kept VALUES (1, ?1)"
+			     " ON CONFLICT (id) DO UPDATE SET hour = max(hour, ?1)",
+	/* Ids are never below the time an attempt began: none of a later hour is among them. */
+	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (SELECT id FROM attempt"
+			 " WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000)",
+	[LEDGER_PRUNE_CORRECTIONS] =
+		"DELETE FROM correction WHERE attempt IN (SELECT id FROM attempt"
+		" WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000)",
+	/* What is beyond the span is passed over before anything is joined to it. */
+	[LEDGER_SPAN] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND coalesce(a.began, a.id >> 8) >= ?3"
+			" AND coalesce(a.began, a.id >> 8) < ?4 ORDER BY a.id",
 	[LEDGER_BEGIN_READ] = "BEGIN",
 	[LEDGER_CORRECT] = "INSERT INTO correction (attempt, delta_nano, old_price, new_price,"
 			   " made, why) VALUES (?1,?2,?3,?4,?5,?6)",

@@ -8,12 +8,13 @@ with --night, on one data directory throughout, so that each restart also meets 
 import json
 import random
 import socket
+import sqlite3
 import threading
 import time
 
 import answers
 from fake_provider import Fake
-from harness import CHAT, FEW, NIGHT, Gateway, attempt_id, check, provider, route
+from harness import CHAT, FEW, NIGHT, Gateway, attempt_id, check, provider, route, same
 from raw import SLOW, BadReply, Late, Raw, request, until
 
 ROUNDS = 1000 if NIGHT else 10 if FEW else 50
@@ -95,6 +96,8 @@ def test_kill_9():
             check(not client.wrong, f"round {number}: answer under load", client.wrong)
         gateway.start()
         compare(gateway, fake, number, killed, seen_done)
+        if number % 5 == 4:
+            verify(gateway, f"round {number}")
         # half requests are what a killed process leaves; an id that came twice is a finding
         fake.violations[:] = [each for each in fake.violations if "came again" in each]
     rows = gateway.rows("number > 0")
@@ -104,6 +107,16 @@ def test_kill_9():
     check(not [row for row in rows if row["state"] == "open"], "after it all attempts are open")
     code, out, err = gateway.cli("tail", "--json")
     check(code == 0, "tail after it all:", err)
+    verify(gateway, "after it all")
+
+
+def verify(gateway, where):
+    """The sums of reports are those of the rows, and the file is sound."""
+    code, out, err = gateway.cli("cost", "--verify", seconds=60)
+    check(code == 0, f"{where}: the sums are not those of the rows:", err)
+    db = sqlite3.connect(f"file:{gateway.data}/ledger.db?mode=ro", uri=True)
+    same(db.execute("PRAGMA integrity_check").fetchone()[0], "ok", f"{where}: integrity_check")
+    db.close()
 
 
 test_kill_9.seconds = 20 * ROUNDS / 50 + 240

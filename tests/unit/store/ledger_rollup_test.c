@@ -395,6 +395,64 @@ TEST(correction_is_an_entry_of_its_own)
 	ledger_close(&l);
 }
 
+/* ---- retention ---- */
+
+TEST(retention_changes_no_total)
+{
+	struct ledger *l = open_fresh();
+	struct report before, after;
+	bool more = true;
+	uint64_t count;
+
+	put_all(l, 2000);
+	CHECK(ledger_close_open_rows(l, &count));
+	for (uint64_t n = 0; n < 100; n++)
+		correct(l, row_of(n).id, 77);
+	struct report_query q = { .by = REPORT_MODEL };
+	CHECK(ledger_report(l, &q, &before));
+	/* In the middle of an hour: that hour stays whole. */
+	usec gone = DAY_ZERO + 50 * 24 * USEC_HOUR + 30 * USEC_MIN;
+	for (int i = 0; more && i < 100; i++)
+		CHECK(ledger_prune(l, gone, 0, &more));
+	CHECK(!more);
+	check_verified(l);
+	CHECK(count_groups("SELECT count(*) FROM attempt") < 1100);
+	CHECK(count_groups("SELECT count(*) FROM attempt WHERE id >> 8 < "
+	                   "1795651200000000 + 50 * 86400000000") == 0);
+	CHECK(ledger_report(l, &q, &after));
+	CHECK(memcmp(&before.total, &after.total, sizeof(before.total)) == 0);
+	CHECK_INT(before.count, after.count);
+	CHECK(!after.is_rounded);
+	report_done(&after);
+	/* A span that begins within an hour that is gone is widened to the whole of it,
+	 * and says so. */
+	q.since = DAY_ZERO + 10 * USEC_HOUR + 1;
+	CHECK(ledger_report(l, &q, &after));
+	CHECK(after.is_rounded);
+	report_done(&after);
+	report_done(&before);
+	ledger_close(&l);
+}
+
+TEST(retention_keeps_the_ledger_below_its_size)
+{
+	struct ledger *l = open_fresh();
+	bool more = true;
+	int turns = 0;
+
+	put_all(l, 3000);
+	unsigned rows = count_groups("SELECT count(*) FROM attempt");
+	CHECK(ledger_checkpoint(l));
+	for (; more && turns < 5000; turns++)
+		CHECK(ledger_prune(l, 0, 1, &more));
+	check_verified(l);
+	CHECK(!more || turns == 5000);
+	/* What is written now is never deleted, however small the bound. */
+	unsigned left = count_groups("SELECT count(*) FROM attempt");
+	CHECK(left > 0 && left < rows / 2);
+	ledger_close(&l);
+}
+
 /* ---- budgets ---- */
 
 struct spent {
