@@ -89,6 +89,7 @@ night: check
 	@ENUM=$(BUILD)/tests/enum tests/enum/run --night --table
 	@SLUICE=$(BUILD)/sluice $(E2E) --night
 	@$(MAKE) fuzz SECONDS=300
+	@JOBS=$(JOBS) tools/reproducible -Db_lto=true
 
 # Coding agents against every provider format; 1.6 GB from npm, so no part of the tests.
 agents: all

@@ -32,9 +32,10 @@ struct reader {
 	struct arena work;
 	str dir; /* relative paths begin here; empty: the current one */
 	const struct tree_node
-	        *secrets;    /* "providers": literal keys in it are not shown */
-	struct vault *vault; /* the store of provider keys; NULL: none */
-	size_t expanded;     /* bytes that came out of variables */
+	        *secrets; /* "providers": literal keys in it are not shown */
+	const struct tree_node *telemetry; /* the same, of its headers */
+	struct vault *vault;               /* the store of provider keys; NULL: none */
+	size_t expanded;                   /* bytes that came out of variables */
 };
 
 /* at NULL: the file as a whole. */
@@ -71,10 +72,12 @@ struct price_rules read_prices(struct reader *r, const struct tree_node *node,
                                bool has_providers);
 /* Fills config->routes from `routes:`; the providers are there (config_route.c). */
 void read_routes(struct reader *r, const struct tree_node *node);
+/* Fills config->trials from `trials:`; the routes are there (trial.c). */
+void read_trials(struct reader *r, const struct tree_node *node);
 /* Opens the store of provider keys, where there is one; and closes it (stored.c). */
 void read_vault(struct reader *r);
 void done_vault(struct reader *r);
-/* Fills config->trials from `trials:`; the routes are there (trial.c). */
-void read_trials(struct reader *r, const struct tree_node *node);
+/* Where traces go; `telemetry:` may be NULL (telemetry.c). */
+void read_telemetry(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

@@ -9,6 +9,7 @@
 #include "codec/text.h"
 #include "gateway/credential.h"
 #include "gateway/lane.h"
+#include "wire/cap.h"
 
 enum { UPLOAD_HIGH = 128 * KiB };
 
@@ -39,31 +40,38 @@ static bool rename_model(struct attempt *a, str body)
 	return a->wire->rename(body, a->target->model, &a->renamed) && !a->renamed.over;
 }
 
-static int by_place(const struct edit *a, const struct edit *b)
+/* In the order of their places; there are few. */
+static void add_edit(struct edit edits[EDIT_MOST], size_t *count, const struct edit *e)
 {
-	return a->at < b->at ? -1 : a->at > b->at;
+	size_t at = (*count)++;
+
+	for (; at > 0 && edits[at - 1].at > e->at; at--)
+		edits[at] = edits[at - 1];
+	edits[at] = *e;
 }
 
-/* What differs from the client's bytes: the model, and the wish for usage. */
+/* What differs from the client's bytes: the model, the wish for usage, and a limit of the
+ * answer that a budget needs. */
 static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOST])
 {
 	struct exchange *x = a->x;
-	struct edit model = { .at = x->skim.model_at, .len = x->skim.model_len };
+	struct edit model = { .at = x->skim.model_at, .len = x->skim.model_len }, cap;
 	size_t count = 0;
 
+	if (unlikely(a->cap) && x->endpoint->operation != OP_STORED) {
+		if (cap_edit(a->wire, body, a->target->provider->name, a->target->model,
+		             a->cap, &x->arena, &cap))
+			add_edit(edits, &count, &cap);
+		else
+			a->cap = 0;
+	}
 	if (a->wire->model_in_path || x->endpoint->operation == OP_STORED)
-		return 0;
+		return count;
 	model.with = model_value(a);
 	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
-		edits[count++] = model;
+		add_edit(edits, &count, &model);
 	if (a->asked_usage && x->skim.ask_usage.with.len)
-		edits[count++] = x->skim.ask_usage;
-	if (count == 2 && by_place(&edits[0], &edits[1]) > 0) {
-		struct edit first = edits[1];
-
-		edits[1] = edits[0];
-		edits[0] = first;
-	}
+		add_edit(edits, &count, &x->skim.ask_usage);
 	return count;
 }
 

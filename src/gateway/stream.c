@@ -9,6 +9,7 @@
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
+#include "gateway/tenancy.h"
 #include "wire/tap.h"
 
 /* An event longer than this is passed on as it comes: the connection keeps no more. */
@@ -299,8 +300,7 @@ static void take(struct attempt *a, size_t looked, size_t taken)
 static void add_rest(struct attempt *a, struct buf *to)
 {
 	const struct exchange *x = a->x;
-	const struct token_usage estimate = { .input = (x->body_bytes + 3) / 4,
-		                              .output = (a->tap.text_bytes + 3) / 4 };
+	const struct token_usage estimate = attempt_estimate(a);
 	str head = a->given ? buf_str(&a->given->head) : STR_NONE;
 
 	if (x->skim.wants_usage && !a->tap.has_usage && head.len &&
@@ -503,7 +503,8 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 		return upto + long_then_rest(a, str_from(bytes, upto), end);
 	if (!http_has_room(x->client))
 		attempt_pause(a, true);
-	return upto;
+	tenancy_watch(a);
+	return a->step == ATTEMPT_CLOSE ? bytes.len : upto;
 }
 
 bool relay_is_whole(struct attempt *a)

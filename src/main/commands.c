@@ -27,6 +27,10 @@ static const struct command_option serve_options[] = {
 };
 static const struct command_option mock_options[] = {
 	{ "listen", 'l', "ADDR", "where (127.0.0.1:9000)" },
+	{ "name", 0, "NAME", "which x-mock-fault: FAULT@NAME means" },
+	{ "any-model", 0, NULL, "answer models it does not know, as lorem does" },
+	{ "bill", 0, "FILE",
+	  "append a JSON line for each request: what it used and cost" },
 	{ 0 },
 };
 static const struct command_option check_options[] = {
@@ -80,6 +84,19 @@ static const struct command_option teams_options[] = {
 	TENANT_OPTIONS,
 	{ 0 },
 };
+static const struct command_option tokens_options[] = {
+	{ "name", 'n', "NAME", "create: what the token is called" },
+	{ "scope", 0, "SCOPES", "create: read, keys, config, all; several with commas" },
+	{ "expires", 0, "TIME", "create: 90d, or 2027-01-01T00:00:00Z" },
+	{ 0 },
+};
+static const struct command_option audit_options[] = {
+	{ "lines", 'n', "N", "list: the last N entries (20)" },
+	{ "since", 0, "TIME", "export: from then on; 30d, or 2026-11-01T00:00:00Z" },
+	{ "until", 0, "TIME", "export: up to then" },
+	{ "expect", 0, "HEAD", "verify: a head that was noted, which has to be in it" },
+	{ 0 },
+};
 static const struct command_option tail_options[] = {
 	{ "lines", 'n', "N", "begin with the last N requests (10)" },
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
@@ -112,6 +129,10 @@ static const struct command_option translate_options[] = {
 	{ "array", 0, NULL, "to gemini: the stream as one JSON array" },
 	{ "model", 'm', "MODEL", "what the model is called in the output" },
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
+	{ 0 },
+};
+static const struct command_option trial_options[] = {
+	{ "since", 0, "DAY", "report: only requests since then" },
 	{ 0 },
 };
 static const struct command_option drill_options[] = {
@@ -159,6 +180,23 @@ const struct command_row command_rows[] = {
 	  "of a team are shared by all its keys. A team that is revoked or has expired\n"
 	  "stops its keys with it.",
 	  teams_command, teams_options, 2, false },
+	{ "tokens", "create|list|revoke [ID]", "who may use the admin API",
+	  "`create --name NAME --scope read` prints a token, once: only a hash of it is kept.\n"
+	  "`read` looks at everything but secrets, `keys` changes keys and teams, `config`\n"
+	  "reloads, `all` does everything. The first one is printed when a gateway starts for\n"
+	  "the first time.",
+	  tokens_command, tokens_options, 2, false },
+	{ "audit", "list|verify|export", "who has changed what",
+	  "Every change of keys, tokens and configuration is an entry in a chain of hashes;\n"
+	  "so is every look at what is secret. `verify` finds entries that were changed, moved\n"
+	  "or taken away, and prints the head of the chain: noted elsewhere, it proves later\n"
+	  "(--expect) that nothing was rolled back. `export` writes a period and the policies in\n"
+	  "force as JSON lines. docs/admin-api.md says more.",
+	  audit_command, audit_options, 1, false },
+	{ "admin", "routes|openapi|docs", "what the admin API has",
+	  "All routes of the program with who may use them, the OpenAPI document, or\n"
+	  "docs/admin-api.md.",
+	  admin_command, NULL, 1, false },
 	{ "models", "[PATTERN] | update FILE|URL",
 	  "list the models of the catalogue, or update it",
 	  "PATTERN is a part of provider/model; `*` stands for anything.\n"
@@ -199,6 +237,13 @@ const struct command_row command_rows[] = {
 	{ "show", "ID", "show one request with its attempts",
 	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
 	  show_command, NULL, 1, false },
+	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
+	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
+	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
+	  "figure with a confidence interval, and says where the difference is not\n"
+	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
+	  "without it.",
+	  trial_command, trial_options, 2, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

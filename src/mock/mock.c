@@ -62,6 +62,8 @@ static void destroy(struct mock *m)
 {
 	if (m->listener.fd >= 0)
 		sys_close(m->listener.fd);
+	if (m->bill)
+		fclose(m->bill);
 	http_io_done(&m->io);
 	loop_done(&m->loop);
 	free(m);
@@ -91,8 +93,16 @@ struct mock *mock_start(const struct mock_options *options, struct buf *why)
 	m->name = options->name;
 	m->any_model = options->any_model;
 	m->retry.on_due = on_retry;
+	if (options->bill && !(m->bill = fopen(options->bill, "ae"))) {
+		buf_addf(why, "the bill %s cannot be written: %s", options->bill,
+		         strerror(errno));
+		free(m);
+		return NULL;
+	}
 	if (!loop_init(&m->loop, on_wake)) {
 		buf_add(why, STR("the mock provider has no descriptors left"));
+		if (m->bill)
+			fclose(m->bill);
 		free(m);
 		return NULL;
 	}

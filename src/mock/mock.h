@@ -11,9 +11,9 @@
  * Request headers steer it: x-mock-delay-ms (before the answer begins), x-mock-tokens
  * (how long lorem's text is; for cut and stall, how many tokens come first) and
  * x-mock-fault (a row of faults.def, NAME or NAME@MOCK[/MODEL]; several
- * with commas).  A token is
- * a run of non-blank bytes with the blanks before it, at most 32 bytes long; usage counts
- * these. */
+ * with commas); x-mock-cached says how many tokens of the prompt count as cached.  A
+ * token is a run of non-blank bytes with the blanks before it, at most 32 bytes long;
+ * usage counts these. */
 #pragma once
 #include "loop/net.h"
 
@@ -22,8 +22,10 @@ struct mock;
 struct mock_options {
 	const struct net_addr *at; /* where it listens */
 	str name;                  /* which x-mock-fault may mean; kept by the caller */
-	bool any_model; /* a model it does not know answers as x-mock-model says,
-	                   else as lorem */
+	bool any_model;   /* a model it does not know answers as x-mock-model says,
+	                     else as lorem */
+	const char *bill; /* a file for its own account of each request (bill.c), which is
+	                     appended to; NULL: none */
 };
 
 /* NULL and a text in *why when it cannot listen at that address or start its thread. */

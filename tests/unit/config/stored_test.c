@@ -108,11 +108,11 @@ TEST(a_store_that_cannot_be_opened_refuses_the_configuration)
 	         "version: 1\ndata: %s\nproviders: { openai: { key: other } }\n", dir);
 	CHECK(file_replace(path, STR("0123456789abcdef0123456789abcdef"), false, &why));
 	read_in(&r, dir, text);
-	CHECK(!r.config && has_code(&r, "E212"));
+	CHECK(!r.config && has_code(&r, "E210"));
 	reading_done(&r);
 	CHECK(unlink(path) == 0);
 	read_in(&r, dir, text);
-	CHECK(!r.config && has_code(&r, "E212"));
+	CHECK(!r.config && has_code(&r, "E210"));
 	CHECK(access(path, F_OK) != 0);
 	reading_done(&r);
 	buf_free(&why);
