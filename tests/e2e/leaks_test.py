@@ -255,7 +255,7 @@ def search(world):
     for name, data in files:
         hits = world.canaries.find(data)
         if name == "data/master.key":
-            hits = [each for each in hits if not each.startswith("master key (base64/0)")]
+            hits = [each for each in hits if not each.startswith("master key (base64")]
         found += [f"{each} in {name}" for each in hits]
     return found
 
