@@ -105,6 +105,7 @@ night: check
 	@$(MAKE) weeks
 	@SLUICE=$(BUILD)/sluice $(E2E) --night
 	@$(MAKE) fuzz SECONDS=300
+	@JOBS=$(JOBS) tools/reproducible -Db_lto=true
 
 # Coding agents against every provider format; 1.6 GB from npm, so no part of the tests.
 agents: all

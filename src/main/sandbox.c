@@ -201,10 +201,9 @@ static void allow_log(const struct rules *r, const char *path)
 	if (strcmp(path, "stdout") == 0 || strcmp(path, "off") == 0)
 		return;
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		allow(r, path,
-		      READ | LANDLOCK_ACCESS_FS_WRITE_FILE); /* opens both ways */
+		allow(r, path, OF_FILES); /* a pipe is opened for both */
 	else
-		allow_file(r, path, WRITE);
+		allow_file(r, path, READ | WRITE);
 }
 
 static void allow_config(const struct rules *r, const struct config *c)
