@@ -3,20 +3,27 @@
  * One JSON object per line and one per answer, in order:
  *
  *	{"do":"status"} {"ok":true,"version":...,"pid":...,"listen":[...]}
- *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in tenants.h
+ *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in roster.h
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
+ *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
+ *	                                    {"ok":true,"id":...,"said":"..."}
+ *	{"do":"provider_key_remove","provider":"openai","id":"..."}
+ *	                                    {"ok":true,"count":1,"said":"..."}
+ *	{"do":"secrets_rotate","forget_old":false}
+ *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
+ *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
- * Also over HTTP, one request for a connection: GET /admin/explain?model=NAME,
- * GET /admin/health (curl --unix-socket $data/admin.sock http://sluice/admin/health) and
- * GET /metrics.
+ * Who speaks HTTP there is handed on: the socket serves the routes of the admin API as
+ * well (curl --unix-socket $data/admin.sock http://sluice/admin/v1/status).
  *
  * The clerk may block; workers never wait for it. */
 #pragma once
 #include "codec/json_write.h"
+#include "config/config.h"
 #include "config/key.h"
 #include "meter/recorder.h"
 
@@ -39,14 +46,28 @@ struct admin_ops {
 	void (*health)(void *arg, struct json_writer *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* A trial was stopped, and the ledger has it. */
+	void (*trial_stopped)(void *arg, str name);
+	/* Adds the path of the configuration's file of master keys; nothing: the usual
+	 * place. */
+	void (*key_file)(void *arg, struct buf *to);
+	/* The configuration in force; a reference. */
+	struct config *(*config)(void *arg);
+	/* Writes a row of the ledger as an object. */
+	void (*attempt)(struct json_writer *to, const struct attempt_row *row);
 };
 
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
-	const uint8_t *pepper;       /* PEPPER bytes; must stay */
-	const struct admin_ops *ops; /* all set */
+	const uint8_t *pepper; /* PEPPER bytes; must stay */
+	const struct admin_ops
+	        *ops; /* all set, but for the last two where http is NULL */
 	void *arg;
+	/* A connection that speaks HTTP, of that user; takes fd over.  NULL: it is
+	 * closed. Called in the clerk's thread. */
+	void (*http)(void *arg, int fd, unsigned uid);
+	void *http_arg;
 };
 
 /* Listens and starts the thread. NULL: *why. */

@@ -4,32 +4,33 @@
  * wrong; then the answer is begun anew with the error alone. */
 #include "admin/request.h"
 
-#include "admin/tenants.h"
+#include "admin/request_private.h"
+#include "admin/roster.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
-#include "meter/metric_page.h"
 
 #include <limits.h>
 #include <unistd.h>
 
-enum { MEMBERS_MOST = 16, PAGE_MOST = 24 * MiB };
-
-struct request {
-	const struct clerk_options *options;
-	struct json_value object;
-	struct json_writer *to;
-	struct buf *why; /* what is wrong, for people */
-};
+enum { MEMBERS_MOST = 16 };
 
 static const struct json_limits limits = { 16, 2048, 256, 64 };
 
 /* ---- helpers ---- */
 
-/* A member's text; empty when there is none. */
-static str text_member(const struct request *r, const char *name, char *room, size_t size)
+void request_write_id(struct json_writer *w, uint64_t id)
+{
+	struct buf hex = BUF_LIMIT(32);
+
+	buf_add_hex(&hex, id, 12);
+	json_key_str(w, STR("id"), buf_str(&hex));
+	buf_free(&hex);
+}
+
+str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));
 
@@ -54,10 +55,10 @@ static void changed(void *arg, const struct tenant_row *row,
 	o->ops->tenant_changed(o->arg, row, secret);
 }
 
-static bool answer_tenants(struct request *r)
+static bool answer_roster(struct request *r)
 {
 	struct arena keep = { .ceiling = 4 * MiB };
-	struct tenants t = {
+	struct roster t = {
 		.recorder = r->options->recorder,
 		.pepper = r->options->pepper,
 		.wall = sys_wall(),
@@ -66,15 +67,15 @@ static bool answer_tenants(struct request *r)
 		.keep = &keep,
 		.why = r->why,
 	};
-	enum tenants_result result = TENANTS_FAILED;
+	enum roster_result result = ROSTER_FAILED;
 	char path[PATH_MAX];
 
 	if (datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
 	    (t.ledger = ledger_open_reader(path, r->why)))
-		result = tenants_ask(&t, r->object, r->to);
+		result = roster_ask(&t, r->object, r->to);
 	ledger_close(&t.ledger);
 	arena_done(&keep);
-	return result == TENANTS_DONE;
+	return result == ROSTER_DONE;
 }
 
 static bool answer_flush(struct request *r)
@@ -110,16 +111,46 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+static bool write_stop(void *arg, struct ledger *l, struct buf *why)
+{
+	(void)why;
+	return ledger_trial_stop(l, *(const str *)arg, sys_wall());
+}
+
+static bool answer_trial_stop(struct request *r)
+{
+	char room[KiB];
+	str name = text_member(r, "name", room, sizeof(room));
+
+	if (!name.len || name.len > 64) {
+		buf_add(r->why, STR("there is no such trial"));
+		return false;
+	}
+	if (!recorder_write(r->options->recorder, write_stop, &name, r->why))
+		return false;
+	r->options->ops->trial_stopped(r->options->arg, name);
+	return true;
+}
+
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
 } rows[] = {
-	{ "status", answer_status },         { "flush", answer_flush },
-	{ "reload", answer_reload },         { "explain", answer_explain },
-	{ "health", answer_health },         { "tenant_create", answer_tenants },
-	{ "tenant_show", answer_tenants },   { "tenant_update", answer_tenants },
-	{ "tenant_rotate", answer_tenants }, { "tenant_revoke", answer_tenants },
-	{ "tenant_list", answer_tenants },
+	{ "status", answer_status },
+	{ "flush", answer_flush },
+	{ "reload", answer_reload },
+	{ "explain", answer_explain },
+	{ "health", answer_health },
+	{ "tenant_create", answer_roster },
+	{ "tenant_show", answer_roster },
+	{ "tenant_update", answer_roster },
+	{ "tenant_rotate", answer_roster },
+	{ "tenant_revoke", answer_roster },
+	{ "tenant_list", answer_roster },
+	{ "provider_key_put", answer_provider_key_put },
+	{ "provider_key_remove", answer_provider_key_remove },
+	{ "secrets_rotate", answer_secrets_rotate },
+	{ "trial_stop", answer_trial_stop },
 };
 
 static bool answer(struct request *r, str line)
@@ -162,88 +193,4 @@ void admin_answer(const struct clerk_options *options, str line, struct buf *to)
 	}
 	buf_add_char(to, '\n');
 	buf_free(&why);
-}
-
-/* ---- HTTP ---- */
-
-/* The request as a line; false: there is no such path. */
-static bool line_of(str target, struct buf *to)
-{
-	str query = target, path = str_cut(&query, '?'), raw = STR_NONE, model = STR_NONE;
-	struct json_writer w = { .to = to };
-	char room[2 * KiB];
-	bool is_explain = str_eq(path, STR("/admin/explain"));
-
-	if (!is_explain && !str_eq(path, STR("/admin/health")))
-		return false;
-	if (is_explain && (!url_query_get(query, STR("model"), &raw, NULL) ||
-	                   raw.len > sizeof(room) || !url_decode(raw, room, &model)))
-		return false;
-	json_open(&w, '{');
-	json_key_str(&w, STR("do"), is_explain ? STR("explain") : STR("health"));
-	json_key_str(&w, STR("model"), model);
-	json_close(&w, '}');
-	return true;
-}
-
-/* A header's value; empty when there is none. */
-static str header_of(str head, str name)
-{
-	while (head.len > 0) {
-		str value = str_cut(&head, '\n');
-		str field = str_cut(&value, ':');
-
-		if (str_eq_nocase(field, name))
-			return str_trim(str_first(value, str_find(value, '\r')));
-	}
-	return STR_NONE;
-}
-
-static void write_http(const char *status, str type, const struct buf *body,
-                       struct buf *to)
-{
-	buf_addf(to,
-	         "HTTP/1.1 %s\r\ncontent-type: %.*s\r\ncontent-length: %zu\r\n"
-	         "connection: close\r\n\r\n",
-	         status, STR_ARG(type), body->len);
-	buf_add(to, buf_str(body));
-}
-
-static void answer_metrics(const struct clerk_options *options, str head, struct buf *to)
-{
-	bool openmetrics = metric_wants_openmetrics(header_of(head, STR("accept")));
-	struct buf body = BUF_LIMIT(PAGE_MOST);
-
-	if (options->ops->metrics(options->arg, openmetrics, &body)) {
-		write_http("200 OK", metric_content_type(openmetrics), &body, to);
-	} else {
-		buf_set(&body, STR("the page is too large\n"));
-		write_http("500 Internal Server Error", STR("text/plain"), &body, to);
-	}
-	buf_free(&body);
-}
-
-void admin_answer_http(const struct clerk_options *options, str head, struct buf *to)
-{
-	struct buf line = BUF_LIMIT(16 * KiB), body = BUF_LIMIT(4 * MiB);
-	const char *status = "404 Not Found";
-	str rest = head, target;
-
-	str_skip(&rest, STR("GET "));
-	target = str_cut(&rest, ' ');
-	if (str_eq(target, STR("/metrics"))) {
-		answer_metrics(options, head, to);
-		return;
-	}
-	if (line_of(target, &line)) {
-		admin_answer(options, buf_str(&line), &body);
-		if (str_starts(buf_str(&body), STR("{\"ok\":true")))
-			status = "200 OK";
-	} else {
-		buf_add(&body, STR("GET /admin/explain?model=NAME, /admin/health or "
-		                   "/metrics\n"));
-	}
-	write_http(status, STR("application/json"), &body, to);
-	buf_free(&line);
-	buf_free(&body);
 }

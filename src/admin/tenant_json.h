@@ -28,6 +28,8 @@ enum {
 /* "organisation", "team", "key", "user". */
 str tenant_kind_name(enum tenant_kind kind);
 must_check bool tenant_kind_parse(str name, enum tenant_kind *ret);
+/* "finish", "stop", "error". */
+must_check bool tenant_ending_parse(str name, enum on_exhausted *ret);
 
 /* Writes the members above into the open object, as of then. */
 void tenant_write(struct json_writer *to, const struct tenant_row *row,

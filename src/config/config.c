@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,24 +121,34 @@ static void read_listen(struct reader *r, const struct tree_node *node)
 	}
 }
 
-static void read_admin(struct reader *r, const struct tree_node *node)
-{
-	str text;
-
-	if (!node || !scalar_text(r, "admin", node, &text) || str_eq(text, STR("off")))
-		return;
-	if (!net_parse(text, &r->config->admin)) {
-		note_address(r, "admin", text, node);
-		return;
-	}
-	note(r, NOTE_ADMIN, node,
-	     "the admin API and the dashboard are not in this version");
-	note_hint(r, "nothing will listen there; write admin: off");
-}
-
 static bool is_local(const struct net_addr *a)
 {
 	return a->sa.sa_family == AF_UNIX || net_is_loopback(a);
+}
+
+static void read_admin(struct reader *r, const struct tree_node *node)
+{
+	struct config *c = r->config;
+	str text = STR("127.0.0.1:8081");
+
+	c->admin_is_written = node != NULL;
+	if (node && !scalar_text(r, "admin", node, &text))
+		return;
+	if (!str_eq(text, STR("off")) && !net_parse(text, &c->admin))
+		note_address(r, "admin", text, node);
+}
+
+/* Tokens of the admin API are worth more than keys. */
+static void check_admin(struct reader *r, const struct tree_node *node)
+{
+	const struct config *c = r->config;
+
+	if (c->admin.len == 0 || c->insecure_admin || c->tls_cert || is_local(&c->admin))
+		return;
+	note(r, NOTE_ADMIN_CLEAR, node,
+	     "the admin API beyond loopback without TLS: its tokens could be read on the "
+	     "way");
+	note_hint(r, "write tls, or a loopback address, or insecure_admin: true");
 }
 
 /* Open means that everybody who can connect spends the owner's money. */
@@ -244,6 +255,29 @@ static void read_log(struct reader *r, const struct tree_node *node)
 		        arena_printf(r->keep, "%.*s/access.log", STR_ARG(c->data));
 }
 
+bool config_knows_zone(str zone)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", STR_ARG(zone));
+
+	if (str_eq(zone, STR("UTC")))
+		return true;
+	if (zone.len == 0 || zone.ptr[0] == '/' || str_has(zone, STR("..")))
+		return false;
+	return n > 0 && (size_t)n < sizeof(path) && access(path, R_OK) == 0;
+}
+
+static void check_zone(struct reader *r, const struct tree_node *node)
+{
+	str zone = r->config->timezone;
+
+	if (!node || node->kind == TREE_MAP || config_knows_zone(zone))
+		return;
+	note(r, NOTE_VALUE, node, "\"%.*s\" is no time zone of this system",
+	     STR_ARG(str_first(zone, 64)));
+	note_hint(r, "names are those below /usr/share/zoneinfo, as Europe/Berlin");
+}
+
 static void check_tls(struct reader *r, const struct tree_node *node)
 {
 	const struct tree_node *cert = tree_find(node, STR("cert"));
@@ -273,6 +307,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	struct found found;
 
 	r->secrets = tree_find(root, STR("providers"));
+	r->telemetry = tree_find(root, STR("telemetry"));
 	section_defaults(r, SECTION_ROOT, c);
 	c->limits.body_rate = http_limits_default.body_rate;
 	section_read(r, SECTION_ROOT, root, c, NULL, &found);
@@ -286,10 +321,14 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_admin(r, found_value(&found, "admin"));
 	read_workers(r, found_value(&found, "workers"));
 	read_data(r);
+	read_vault(r);
 	read_facts(r);
 	read_log(r, found_value(&found, "access_log"));
+	check_zone(r, found_value(&found, "timezone"));
 	check_tls(r, found_value(&found, "tls"));
+	read_telemetry(r, found_value(&found, "telemetry"));
 	check_open(r, &found);
+	check_admin(r, found_value(&found, "admin"));
 	read_providers(r, found_value(&found, "providers"));
 	c->prices = read_prices(r, found_value(&found, "prices"), true);
 	read_routes(r, found_value(&found, "routes"));
@@ -331,6 +370,7 @@ struct config *config_read(const struct config_source *source, struct config_not
 		resolve_variables(&r, root);
 		read_root(&r, root);
 	}
+	done_vault(&r);
 	arena_wipe(&r.work); /* keys of the file or the environment passed through */
 	if (notes->errors > 0)
 		config_unref(&c);
@@ -432,6 +472,8 @@ bool config_find_data(const struct config_source *source, struct buf *ret,
 		buf_set(ret, c->data);
 	arena_done(&r.work);
 	config_unref(&c);
+	if (text.ptr)
+		mem_wipe(text.ptr, text.len);
 	buf_free(&text);
 	return notes->errors == 0 && !ret->over;
 }

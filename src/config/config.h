@@ -102,6 +102,7 @@ struct provider {
 	usec probe;          /* it is checked so often when nobody asks; 0: never */
 	struct price_rules prices;
 	uint32_t discount; /* off the catalogue's prices, parts per million */
+	bool trace;        /* it is told our trace's ids (traceparent) */
 	str disabled;      /* why it is not usable (an empty variable); empty: usable */
 	bool is_mock;      /* the one inside the process, at config_mock_host() */
 };
@@ -180,6 +181,33 @@ enum auth_mode { AUTH_MODE_KEYS, AUTH_MODE_OPEN };
 enum unknown_price { UNKNOWN_PRICE_ALLOW, UNKNOWN_PRICE_DENY };
 enum ledger_mode { LEDGER_STRICT, LEDGER_BEST_EFFORT };
 
+/* A file that was read, and will be on reload. */
+struct config_file {
+	struct config_file *next;
+	const char *path;
+};
+
+/* Where traces go; endpoint empty: nowhere. */
+struct otlp_settings {
+	str endpoint; /* as written, and taken apart: */
+	bool tls, allow_private;
+	str host, authority, path;
+	uint16_t port;
+	const char *ca_file;   /* NULL: the machine's roots */
+	str header_list;       /* as written */
+	struct secret headers; /* whole lines of a request's head */
+	str service;           /* service.name */
+	str attributes;        /* of the resource: name=value,... percent-encoded */
+	unsigned sample;       /* of 100 traces */
+	uint64_t queue;        /* bytes of rows that wait */
+	usec timeout;          /* of one request */
+};
+
+struct metrics_settings {
+	unsigned series; /* of one metric */
+	bool keys;       /* also by virtual key */
+};
+
 struct found;
 
 struct config {
@@ -190,11 +218,16 @@ struct config {
 	struct net_addr *listen;
 	unsigned listen_count;
 	struct net_addr admin; /* len 0: off */
+	bool admin_is_written; /* else it is where it usually is, if that is free */
+	bool insecure_admin;   /* it may listen beyond loopback without TLS */
 	str data;              /* a directory */
 	enum auth_mode auth;
 	bool insecure_open; /* open mode may listen beyond loopback */
 	unsigned workers;
 	const char *tls_cert, *tls_key; /* NULL: plain */
+	const char *key_file; /* `secrets`: of master keys; NULL: the usual place */
+	struct config_file *key_files; /* `key: {file: ...}` of all providers */
+	bool sandbox;
 	struct http_limits limits;
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */
 	uint64_t memory;       /* for retained bodies and delivered text; 512 MiB */
@@ -202,7 +235,10 @@ struct config {
 	enum unknown_price unknown_price; /* of a target: is it used? */
 	struct price_rules prices;
 	usec drain;     /* 120 s */
+	str timezone;   /* of budgets: "UTC", "Europe/Berlin" */
 	str access_log; /* path, "stdout" or "off" */
+	struct metrics_settings metrics;
+	struct otlp_settings otlp;
 	struct provider *providers;
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */
@@ -216,6 +252,8 @@ struct config {
 	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */
 };
 
+/* Does this system know that time zone? */
+bool config_knows_zone(str zone);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c);
 

@@ -6,10 +6,7 @@
  * targets can be told apart from typos. */
 #include "config/provider_private.h"
 
-enum {
-	KEYS_MOST = 64,
-	KEY_MOST = 8 * KiB, /* bytes of one credential */
-};
+enum { KEY_MOST = 8 * KiB /* bytes of one credential */ };
 
 /* Which keys of the file belong to which way. */
 enum way { WAY_KEY, WAY_SIGN, WAY_ACCOUNT, WAYS };
@@ -46,9 +43,8 @@ bool credential_is_sendable(str key)
 	return key.len <= KEY_MOST;
 }
 
-/* False: empty, or noted. */
-static bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
-                        const struct tree_node *at, struct secret *ret)
+bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
+                 const struct tree_node *at, struct secret *ret)
 {
 	if (text.len == 0) {
 		d->is_empty = true;
@@ -98,7 +94,10 @@ static void read_key(struct reader *r, struct draft *d, const struct tree_node *
 {
 	struct provider *p = d->p;
 
-	if (read_secret(r, d, "key", node, &p->keys[p->key_count]))
+	struct secret *to = &p->keys[p->key_count];
+
+	if (node->kind == TREE_MAP ? secret_from_file(r, d, node, to)
+	                           : read_secret(r, d, "key", node, to))
 		p->key_count++;
 }
 
@@ -158,7 +157,10 @@ static void note_no_key(struct reader *r, const struct draft *d)
 	note(r, NOTE_NO_CREDENTIAL, d->at,
 	     "provider \"%.*s\" has no key, and the variable %.*s is not set",
 	     STR_ARG(d->p->name), STR_ARG(variable));
-	note_hint(r, "set %.*s, or write key: ...%s", STR_ARG(variable), other_way(d));
+	note_hint(r,
+	          "set %.*s, or write key: ..., or put it into the store: sluice "
+	          "providers add %.*s%s",
+	          STR_ARG(variable), STR_ARG(d->p->name), other_way(d));
 }
 
 /* No credential was written: the catalogue knows where it may be. */
@@ -175,7 +177,7 @@ static void key_from_environment(struct reader *r, struct draft *d)
 		if (d->p->key_count > 0)
 			return;
 	}
-	if (d->is_empty || d->p->auth == AUTH_NONE)
+	if (d->is_empty || keys_from_store(r, d) || d->p->auth == AUTH_NONE)
 		return;
 	if (d->known.is_known && known_variable(&d->known, 0).len == 0)
 		d->p->auth = AUTH_NONE; /* vLLM, Ollama: a key is possible, not usual */
@@ -183,9 +185,22 @@ static void key_from_environment(struct reader *r, struct draft *d)
 		note_no_key(r, d);
 }
 
+static bool is_word(const struct tree_node *n, const char *word)
+{
+	return n && n->kind == TREE_SCALAR && str_eq(n->text, str_from_z(word));
+}
+
 static void disable(struct reader *r, const struct draft *d, const struct tree_node *at,
                     str variable)
 {
+	if (is_word(found_value(&d->found, "key"), "store")) {
+		note(r, NOTE_EMPTY_KEY, at,
+		     "the store has no key of provider \"%.*s\", which is disabled",
+		     STR_ARG(d->p->name));
+		note_hint(r, "sluice providers add %.*s", STR_ARG(d->p->name));
+		d->p->disabled = STR("it has no key in the store");
+		return;
+	}
 	note(r, NOTE_EMPTY_KEY, at, "%.*s is empty; provider \"%.*s\" is disabled",
 	     STR_ARG(variable.len ? variable : STR("its key")), STR_ARG(d->p->name));
 	d->p->disabled = STR("its key is empty");
@@ -198,16 +213,18 @@ static void read_key_way(struct reader *r, struct draft *d)
 	struct provider *p = d->p;
 	unsigned errors = r->notes->errors;
 
-	p->keys = arena_array(r->keep, struct secret, several ? KEYS_MOST : 1);
+	p->keys = arena_array(r->keep, struct secret, KEYS_MOST);
 	if (one && several) {
 		note(r, NOTE_BOTH, several, "key and keys exclude each other");
 		return;
 	}
-	if (one && one->kind == TREE_SCALAR && str_eq(one->text, STR("none"))) {
+	if (is_word(one, "none")) {
 		p->auth = AUTH_NONE;
 		return;
 	}
-	if (one)
+	if (is_word(one, "store"))
+		d->is_empty = !keys_from_store(r, d);
+	else if (one)
 		read_key(r, d, one);
 	else if (several)
 		read_keys(r, d, several);

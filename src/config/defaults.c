@@ -7,6 +7,7 @@
 #include "config/reader.h"
 
 #include "base/assert.h"
+#include "config/vault.h"
 
 enum {
 	TEXT_MOST = 64 * KiB,
@@ -113,6 +114,54 @@ static void detect(struct detection *d)
 		detect_provider(d, i, &p);
 }
 
+/* Is there a line for that provider already? */
+static bool has_provider(const struct detection *d, str name)
+{
+	struct buf line = BUF_LIMIT(KiB);
+	bool is_there;
+
+	buf_addf(&line, "\n  %.*s: ", STR_ARG(name));
+	is_there = str_has(buf_str(&d->text), buf_str(&line));
+	buf_free(&line);
+	return is_there;
+}
+
+/* What `sluice providers add` has stored works without a configuration too.  The names
+ * are believed only as far as they are names: reading the configuration opens the store.
+ */
+static void detect_stored(struct detection *d)
+{
+	struct buf data = BUF_LIMIT(4 * KiB), text;
+	struct config_source nothing = *d->source;
+	struct arena keep = { 0 };
+	struct config_notes unsaid = { .arena = &keep }; /* the reading says it again */
+	str rest, name, format, url;
+	bool is_found;
+
+	nothing.path = STR_NONE;
+	is_found = config_find_data(&nothing, &data, &unsaid);
+	arena_done(&keep);
+	if (!is_found) {
+		buf_free(&data);
+		return;
+	}
+	vault_text(buf_str(&data), &text);
+	rest = buf_str(&text);
+	while (vault_next_name(&rest, &name, &format, &url)) {
+		if (has_provider(d, name) ||
+		    str_find_any(name, STR(" :#{}\"'\\")) < name.len)
+			continue;
+		buf_addf(d->found, "%-10.*s from the store\n", STR_ARG(name));
+		buf_addf(&d->text, "  %.*s: { key: store", STR_ARG(name));
+		if (url.len)
+			buf_addf(&d->text, ", format: %.*s, url: '%.*s'", STR_ARG(format),
+			         STR_ARG(url));
+		buf_add(&d->text, STR(" }\n"));
+	}
+	buf_free(&text);
+	buf_free(&data);
+}
+
 struct config *config_builtin(const struct config_source *source, struct buf *found,
                               struct config_notes *notes)
 {
@@ -123,6 +172,7 @@ struct config *config_builtin(const struct config_source *source, struct buf *fo
 	buf_add(&d.text, STR("version: 1\nauth: open\nproviders:\n  mock: {}\n"));
 	if (!source->no_detect)
 		detect(&d);
+	detect_stored(&d);
 	assert(!d.text.over);
 	made.path = STR_NONE;
 	made.text = buf_str(&d.text);

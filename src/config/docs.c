@@ -92,8 +92,9 @@ static const char *kind_text(const struct config_key *key)
 	case KIND_URL:
 		return "URL";
 	case KIND_VERSION:
-	case KIND_SECRET:
 		return "text";
+	case KIND_SECRET:
+		return "text, or `{ file: PATH }`";
 	case KIND_SECRETS:
 		return "list of text";
 	case KIND_TARGETS:

@@ -5,6 +5,7 @@
 
 enum {
 	EXTRAS_MOST = 4, /* variables in one URL */
+	KEYS_MOST = 64,
 	NAME_MOST = 64,
 };
 
@@ -31,6 +32,16 @@ bool url_has_variable(str url, str name);
 /* How it authenticates, and with what: p->auth and what belongs to it.  p->format is set,
  * the URL is not needed.  (credential.c) */
 void read_credentials(struct reader *r, struct draft *d);
+
+/* One secret of the file or the environment, checked and kept; false: empty, or noted.
+ * (credential.c) */
+bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
+                 const struct tree_node *at, struct secret *ret);
+/* `{ file: PATH }`; false: empty, or noted.  (stored.c) */
+bool secret_from_file(struct reader *r, struct draft *d, const struct tree_node *node,
+                      struct secret *ret);
+/* The provider's keys in the store; false: it has none there.  (stored.c) */
+bool keys_from_store(struct reader *r, struct draft *d);
 
 /* The account in a file of Google's; NULL (noted at `at`) when there is none.
  * (account.c) */

@@ -21,6 +21,8 @@ struct note_row {
 };
 extern const struct note_row note_rows[NOTE_IDS];
 
+struct vault;
+
 struct reader {
 	const struct config_source *source;
 	struct config_notes *notes;
@@ -31,7 +33,9 @@ struct reader {
 	str dir; /* relative paths begin here; empty: the current one */
 	const struct tree_node
 	        *secrets; /* "providers": literal keys in it are not shown */
-	size_t expanded;  /* bytes that came out of variables */
+	const struct tree_node *telemetry; /* the same, of its headers */
+	struct vault *vault;               /* the store of provider keys; NULL: none */
+	size_t expanded;                   /* bytes that came out of variables */
 };
 
 /* at NULL: the file as a whole. */
@@ -70,5 +74,10 @@ struct price_rules read_prices(struct reader *r, const struct tree_node *node,
 void read_routes(struct reader *r, const struct tree_node *node);
 /* Fills config->trials from `trials:`; the routes are there (trial.c). */
 void read_trials(struct reader *r, const struct tree_node *node);
+/* Opens the store of provider keys, where there is one; and closes it (stored.c). */
+void read_vault(struct reader *r);
+void done_vault(struct reader *r);
+/* Where traces go; `telemetry:` may be NULL (telemetry.c). */
+void read_telemetry(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

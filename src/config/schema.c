@@ -12,6 +12,10 @@
 static void write_section(struct json_writer *w, const struct config_section *section);
 
 /* "anyOf": the fragments, or text with a variable. */
+#define SECRET_FORMS                                                                     \
+	"{\"type\":\"string\"},{\"type\":\"object\",\"properties\":{\"file\":"           \
+	"{\"type\":\"string\"}},\"required\":[\"file\"],\"additionalProperties\":false}"
+
 static void write_any(struct json_writer *w, const char *fragment)
 {
 	json_key(w, STR("anyOf"));
@@ -185,7 +189,6 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 	case KIND_TEXT:
 	case KIND_DIR:
 	case KIND_FILE:
-	case KIND_SECRET:
 		json_key_str(w, STR("type"), STR("string"));
 		break;
 	case KIND_ADDRESS: /* `off`, too */
@@ -206,7 +209,12 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 	case KIND_SECRETS:
 		json_key_str(w, STR("type"), STR("array"));
 		json_key(w, STR("items"));
-		json_raw(w, STR("{\"type\":\"string\"}"));
+		json_open(w, '{');
+		write_any(w, SECRET_FORMS);
+		json_close(w, '}');
+		break;
+	case KIND_SECRET:
+		write_any(w, SECRET_FORMS);
 		break;
 	case KIND_TARGETS:
 		write_targets(w, &config_sections[key->section]);

@@ -21,9 +21,14 @@ static const struct config_key root_keys[] = {
 	  .help = "Where clients connect: one address or a list. An IP literal with a "
 	          "port, `unix:/path` or `unix:@name`. `--listen` wins." },
 	{ .name = "admin", .kind = KIND_ADDRESS, .place = NO_PLACE, .words = "off",
-	  .otherwise = "off", .example = "off",
-	  .help = "Address of the admin API and the dashboard, or `off`. Nothing "
-	          "listens there in this version." },
+	  .otherwise = "127.0.0.1:8081", .example = "127.0.0.1:8081",
+	  .help = "Address of the admin API (docs/admin-api.md), or `off`. Beyond loopback it "
+	          "needs `tls`. Where it is not written and the port is taken, the API is "
+	          "at the socket in the data directory alone." },
+	{ .name = "insecure_admin", .kind = KIND_BOOL, AT(config, insecure_admin),
+	  .fallback = "false", .example = "false",
+	  .help = "Lets `admin` listen beyond loopback without TLS. Everyone on the way "
+	          "reads the tokens." },
 	{ .name = "data", .kind = KIND_DIR, AT(config, data),
 	  .otherwise = "$SLUICE_DATA, else $XDG_STATE_HOME/sluice, else ~/.local/state/sluice",
 	  .example = "/var/lib/sluice",
@@ -42,6 +47,15 @@ static const struct config_key root_keys[] = {
 	  .help = "Threads that serve requests." },
 	{ .name = "tls", .kind = KIND_SECTION, .place = 0, .section = SECTION_TLS,
 	  .help = "Serve HTTPS. The files are read again on reload." },
+	{ .name = "secrets", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_SECRETS,
+	  .help = "What encrypts the store of provider keys (`sluice providers add`) and "
+	          "everything else that is encrypted at rest. See docs/security.md." },
+	{ .name = "sandbox", .kind = KIND_ON_OFF, AT(config, sandbox), .fallback = "on",
+	  .example = "on",
+	  .help = "Give up, before the first request, what a gateway never needs: other "
+	          "files (Landlock), starting programs, debugging and the like (seccomp). "
+	          "A change needs a restart." },
 	{ .name = "limits", .kind = KIND_SECTION, .place = 0, .section = SECTION_LIMITS,
 	  .help = "What a client may send, and how slowly." },
 	{ .name = "memory", .kind = KIND_SIZE, AT(config, memory), .low = "64KiB",
@@ -61,6 +75,10 @@ static const struct config_key root_keys[] = {
 	{ .name = "drain", .kind = KIND_TIME, AT(config, drain), .low = "0s",
 	  .high = "1d", .fallback = "120s", .example = "120s",
 	  .help = "How long running requests may take to end when the gateway stops." },
+	{ .name = "timezone", .kind = KIND_TEXT, AT(config, timezone), .fallback = "UTC",
+	  .example = "Europe/Berlin",
+	  .help = "In which days, weeks and months of budgets begin: a name of the system's "
+	          "zone files. Read at the start." },
 	{ .name = "access_log", .kind = KIND_LOG, .place = NO_PLACE,
 	  .words = "stdout|off", .otherwise = "access.log in the data directory",
 	  .example = "stdout",
@@ -77,8 +95,12 @@ static const struct config_key root_keys[] = {
 	  .help = "Model names of your own, with the targets that answer them." },
 	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
 	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
+	{ .name = "metrics", .kind = KIND_SECTION, .place = 0, .section = SECTION_METRICS,
+	  .help = "What Prometheus is told (docs/telemetry.md)." },
+	{ .name = "telemetry", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_TELEMETRY,
+	  .help = "Where traces go (docs/telemetry.md)." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
-	LATER("timezone", "for days and months of budgets"),
 	LATER("log", "what is kept of requests"),
 	LATER("teams", "tenants with budgets"),
 	LATER("store", "PostgreSQL instead of the embedded ledger"),
@@ -93,6 +115,68 @@ static const struct config_key tls_keys[] = {
 	{ .name = "key", .kind = KIND_FILE, AT(config, tls_key),
 	  .example = "/etc/sluice/key.pem",
 	  .help = "Its private key, PEM." },
+};
+
+static const struct config_key secrets_keys[] = {
+	{ .name = "key_file", .kind = KIND_FILE, AT(config, key_file),
+	  .otherwise = "the systemd credential `sluice-master-key`, else master.key in the "
+	               "data directory, made when it is first needed",
+	  .example = "/etc/sluice/master.key",
+	  .help = "The master keys: 32 bytes, or lines of base64 or hexadecimal. The last "
+	          "one seals, all of them open. Readable by the gateway's user alone." },
+};
+
+static const struct config_key metrics_keys[] = {
+	{ .name = "series", .kind = KIND_COUNT, AT(config, metrics.series), .low = "10",
+	  .high = "16000", .fallback = "1000", .example = "1000",
+	  .help = "Most series of one metric; what comes beyond counts as `other`." },
+	{ .name = "keys", .kind = KIND_ON_OFF, AT(config, metrics.keys),
+	  .fallback = "off", .example = "on",
+	  .help = "Also requests and cost by virtual key." },
+};
+
+static const struct config_key telemetry_keys[] = {
+	{ .name = "otlp", .kind = KIND_SECTION, .place = 0, .section = SECTION_OTLP,
+	  .help = "A collector of OpenTelemetry's, over HTTP with JSON." },
+};
+
+static const struct config_key otlp_keys[] = {
+	{ .name = "endpoint", .kind = KIND_TEXT, AT(config, otlp.endpoint),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, else "
+	               "$OTEL_EXPORTER_OTLP_ENDPOINT, else none",
+	  .example = "http://127.0.0.1:4318",
+	  .help = "Its URL; `/v1/traces` is added. `off`: the variables count for "
+	          "nothing." },
+	{ .name = "headers", .kind = KIND_TEXT, AT(config, otlp.header_list),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_HEADERS",
+	  .example = "\"authorization=Bearer%20${OTLP_TOKEN:-token}\"",
+	  .help = "Header lines of each request: `name=value,name=value`, the values "
+	          "percent-encoded." },
+	{ .name = "ca", .kind = KIND_FILE, AT(config, otlp.ca_file),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_CERTIFICATE, else the machine's",
+	  .example = "/etc/sluice/ca.pem",
+	  .help = "Roots that are trusted for it, PEM." },
+	{ .name = "private", .kind = KIND_YES_NO, AT(config, otlp.allow_private),
+	  .fallback = "no", .example = "yes",
+	  .help = "Lets its host name resolve to a private address." },
+	{ .name = "sample", .kind = KIND_PERCENT, AT(config, otlp.sample), .low = "0",
+	  .high = "100", .fallback = "100", .example = "10%",
+	  .help = "The share of requests that is traced; those which come with a "
+	          "`traceparent` go by what it says." },
+	{ .name = "queue", .kind = KIND_SIZE, AT(config, otlp.queue), .low = "64KiB",
+	  .high = "1GiB", .fallback = "8MiB", .example = "8MiB",
+	  .help = "What may wait for the collector; then the oldest is dropped, and "
+	          "counted." },
+	{ .name = "timeout", .kind = KIND_TIME, AT(config, otlp.timeout), .low = "100ms",
+	  .high = "10m", .fallback = "10s", .example = "10s",
+	  .help = "How long the collector may take for one request." },
+	{ .name = "service", .kind = KIND_TEXT, AT(config, otlp.service),
+	  .otherwise = "$OTEL_SERVICE_NAME, else sluice", .example = "sluice",
+	  .help = "`service.name`." },
+	{ .name = "attributes", .kind = KIND_TEXT, AT(config, otlp.attributes),
+	  .otherwise = "$OTEL_RESOURCE_ATTRIBUTES",
+	  .example = "deployment.environment.name=production",
+	  .help = "Of the resource: `name=value,name=value`." },
 };
 
 #define LIMIT(member)                                                                    \
@@ -183,10 +267,12 @@ static const struct config_key provider_keys[] = {
 	          "`unix:/path:/v1`. Required for a name that is not in the catalogue." },
 	{ .name = "key", .kind = KIND_SECRET, .place = NO_PLACE,
 	  .otherwise = "the catalogue's variable", .example = "${OPENAI_API_KEY:-}",
-	  .help = "The credential, or `none`. An empty one disables the provider." },
+	  .help = "The credential; `none`; `store`: those that `sluice providers add` has "
+	          "put into the encrypted store; or `{ file: PATH }`. An empty one disables "
+	          "the provider. Not written, and not in the variable: the store's." },
 	{ .name = "keys", .kind = KIND_SECRETS, .place = NO_PLACE,
 	  .example = "${KEY_A:-}",
-	  .help = "Several credentials, used by health: the first, until it is refused or "
+	  .help = "Several credentials (each may be `{ file: PATH }`), used by health: the first, until it is refused or "
 	          "limited; then the one whose last 429 is longest ago." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
 	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key|sigv4|"
@@ -264,6 +350,10 @@ static const struct config_key provider_keys[] = {
 	  .high = "100%", .fallback = "0%", .example = "10%",
 	  .help = "Off the catalogue's prices of its models. Prices that are written in "
 	          "the file are what is paid." },
+	{ .name = "trace", .kind = KIND_YES_NO, AT(provider, trace), .fallback = "no",
+	  .example = "yes",
+	  .help = "Tells it which trace its requests belong to (`traceparent`, and the "
+	          "client's `tracestate`). Others are never told." },
 	LATER("phi", "whether it may see health data"),
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
@@ -475,7 +565,11 @@ _Static_assert(countof(route_keys) + countof(defaults_keys) <= SECTION_KEYS_MOST
 const struct config_section config_sections[SECTIONS] = {
 	[SECTION_ROOT] = { .path = "", KEYS(root_keys), .help = "" },
 	[SECTION_TLS] = { .path = "tls", KEYS(tls_keys), .help = "Both are needed." },
+	[SECTION_SECRETS] = { .path = "secrets", KEYS(secrets_keys), .help = "" },
 	[SECTION_LIMITS] = { .path = "limits", KEYS(limits_keys), .help = "" },
+	[SECTION_METRICS] = { .path = "metrics", KEYS(metrics_keys), .help = "" },
+	[SECTION_TELEMETRY] = { .path = "telemetry", KEYS(telemetry_keys), .help = "" },
+	[SECTION_OTLP] = { .path = "telemetry.otlp", KEYS(otlp_keys), .help = "" },
 	[SECTION_DEFAULTS] = { .path = "defaults",
 	                       KEYS(defaults_keys),
 	                       .help = "A route may have each of these keys as well." },

@@ -48,22 +48,21 @@ fault_t answer_authorize(struct worker *w, struct http_conn *c,
 	if (why)
 		return why;
 	if (likely(known_key_is(known, key))) {
-		bool is_good = keyring_check(w->gateway->keys, known->key, known->mac,
-		                             w->loop.wall);
-
-		*ret_key = is_good ? known->key : 0;
-		return is_good ? NULL : FAULT_BAD_KEY;
+		why = keyring_check(w->gateway->keys, known->key, known->mac,
+		                    w->loop.wall);
+		*ret_key = why ? 0 : known->key;
+		return why;
 	}
 	/* The same work for a key of the wrong form, a wrong and an unknown one. */
 	if (!key_parse_id(key, ret_key))
 		*ret_key = 0;
 	key_hasher_mac(&w->hasher, str_first(key, 256), mac);
-	if (keyring_check(w->gateway->keys, *ret_key, mac, w->loop.wall)) {
+	why = keyring_check(w->gateway->keys, *ret_key, mac, w->loop.wall);
+	if (why)
+		*ret_key = 0;
+	else
 		known_key_keep(known, *ret_key, key, mac);
-		return NULL;
-	}
-	*ret_key = 0;
-	return FAULT_BAD_KEY;
+	return why;
 }
 
 /* Answers without an exchange have an id too, so that a client can name them. */
@@ -102,7 +101,7 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 		wire->write_fault_lines(&lines, why);
 	if (!why->again)
 		buf_add(&lines, STR("x-should-retry: false\r\n"));
-	if (why == FAULT_NO_KEY || why == FAULT_BAD_KEY)
+	if (why->status == 401)
 		buf_add(&lines, STR("www-authenticate: Bearer\r\n"));
 	http_answer(c, wire_fault_status(wire, why), json_type, buf_str(&lines),
 	            buf_str(&body));
@@ -122,14 +121,14 @@ static void answer_alive(struct worker *w, struct http_conn *c)
 }
 
 void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,
-                const struct http_request *req, str rest)
+                const struct http_request *req, uint64_t key, str rest)
 {
 	switch (e->kind) {
 	case ENDPOINT_MODELS:
-		models_answer(w, c, req);
+		models_answer(w, c, req, key);
 		return;
 	case ENDPOINT_MODEL:
-		models_answer_one(w, c, e, rest);
+		models_answer_one(w, c, e, key, rest);
 		return;
 	case ENDPOINT_ALIVE:
 		answer_alive(w, c);

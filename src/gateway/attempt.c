@@ -11,6 +11,7 @@
 #include "gateway/lane.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
+#include "gateway/tenancy.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
 
@@ -124,12 +125,27 @@ static void join(struct exchange *x, struct attempt *a)
 }
 
 /* It was never journalled, so there is nothing to close. */
-static void give_up_unjournalled(struct exchange *x, struct attempt *a)
+static void give_up(struct attempt *a)
 {
+	struct exchange *x = a->x;
+
 	a->step = ATTEMPT_CLOSE;
 	a->settled = true;
+	tenant_settle(&x->chain, &a->money, 0);
 	health_cancelled(&a->health, loop_of(a)->now);
-	if (x->attempt && x->attempt->step != ATTEMPT_CLOSE) {
+}
+
+static bool others_live(const struct exchange *x)
+{
+	return x->attempt && x->attempt->step != ATTEMPT_CLOSE;
+}
+
+static void give_up_unjournalled(struct attempt *a)
+{
+	struct exchange *x = a->x;
+
+	give_up(a);
+	if (others_live(x)) {
 		x->attempts--; /* it never was */
 		return;
 	}
@@ -138,18 +154,41 @@ static void give_up_unjournalled(struct exchange *x, struct attempt *a)
 	exchange_fail(x, FAULT_LEDGER_UNAVAILABLE, STR_NONE);
 }
 
+/* There is no money for it.  A target that costs less is not tried in its place unless
+ * somebody has said which (`downgrade`): nobody shall get another model in silence. */
+static void give_up_unpaid(struct attempt *a, fault_t why, str detail)
+{
+	struct exchange *x = a->x;
+
+	give_up(a);
+	x->attempts--;
+	x->worker->counts.attempts--;
+	if (!others_live(x) && !tenancy_downgrade(x))
+		exchange_fail(x, why, detail);
+}
+
 void attempt_start(struct exchange *x)
 {
 	struct attempt *a = attempt_new(x);
+	str detail = STR_NONE;
+	fault_t why = tenancy_reserve(a, &detail);
 
+	if (why == FAULT_BUDGET_EXCEEDED) {
+		give_up_unpaid(a, why, detail);
+		return;
+	}
 	a->unjournalled = !attempt_reserve(a);
-	if (a->unjournalled && x->plan->config->ledger == LEDGER_STRICT) {
-		give_up_unjournalled(x, a);
+	/* What is spent of a budget has to be known after a crash. */
+	if (a->unjournalled &&
+	    (x->plan->config->ledger == LEDGER_STRICT || a->money.any)) {
+		give_up_unjournalled(a);
 		return;
 	}
 	join(x, a);
 	lane_init(a);
-	if (is_unpriced(a))
+	if (why)
+		attempt_fail(a, why, detail);
+	else if (is_unpriced(a))
 		attempt_fail(a, FAULT_PRICE_UNKNOWN, STR_NONE);
 	else if (!a->lane || !a->lane->translates || lane_request(a))
 		authorize(a);
@@ -347,6 +386,7 @@ void attempt_end(struct attempt *a, fault_t why, str detail)
 	if (a->up)
 		http_up_release(a->up);
 	a->up = NULL;
+	tenancy_settle(a);
 	tell_health(a);
 }
 

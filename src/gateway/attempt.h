@@ -45,10 +45,18 @@ struct attempt {
 	uint64_t id;
 	unsigned number;
 	enum attempt_step step;
-	bool fresh;                /* a pooled connection went stale: dial a new one */
-	bool settled;              /* its CLOSE record is written */
-	bool unjournalled;         /* the journal was full; ledger: best-effort goes on */
-	bool asked_usage;          /* include_usage is ours */
+	bool fresh;        /* a pooled connection went stale: dial a new one */
+	bool settled;      /* its CLOSE record is written */
+	bool unjournalled; /* the journal was full; ledger: best-effort goes on */
+	bool asked_usage;  /* include_usage is ours */
+	bool has_cost;     /* it has ended: */
+	nanousd cost;      /* what it has cost; COST_UNKNOWN */
+	enum usage_kind used_kind;
+	struct token_usage used; /* and what that was for */
+	struct tenant_reservation money; /* set aside for it */
+	nanousd reserved;                /* so much; 0: there is no budget */
+	uint64_t paid_bytes;             /* of text: so many were paid for */
+	uint64_t cap;              /* tokens of its answer, where we had to say it; 0 */
 	bool awaits_token;         /* it goes on when the worker hears of a token */
 	struct access_token token; /* for providers that want one */
 	/* the answer */
@@ -107,6 +115,8 @@ void attempt_settle(struct attempt *a, bool closes);
 void attempt_free(struct attempt *a);
 /* What it has cost so far, as far as is known; COST_UNKNOWN. */
 nanousd attempt_cost(const struct attempt *a);
+/* It has ended: what it has used and what that costs are from now on as they are. */
+void attempt_bill(struct attempt *a);
 /* Tokens by the bytes that were seen, as many to each as the model is known for: where
  * nobody reports them. */
 struct token_usage attempt_estimate(const struct attempt *a);

@@ -10,11 +10,13 @@
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
+#include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
 #include "gateway/session.h"
 #include "gateway/step.h"
+#include "gateway/tenancy.h"
 #include "gateway/trial.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
@@ -90,6 +92,9 @@ static void keep_wishes(struct exchange *x)
 	x->no_resume = wishes & WISH_NO_RESUME;
 	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
 	x->no_hedge = wishes & WISH_NO_HEDGE;
+	x->user = arena_copy(&x->arena,
+	                     str_first(http_request_get(x->req, STR("x-sluice-user")),
+	                               TENANT_USER_NAME));
 }
 
 /* Keeps of the head what later steps need: its bytes are on loan. */
@@ -226,6 +231,13 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 
 static enum flow step_admit(struct exchange *x)
 {
+	str detail = STR_NONE;
+	fault_t why = tenancy_admit(x, &detail);
+
+	if (why) {
+		exchange_fail(x, why, detail);
+		return GO;
+	}
 	return exchange_go(x, STEP_ROUTE);
 }
 
@@ -247,10 +259,13 @@ static str nearest_names(struct exchange *x)
 
 static fault_t put_in_order(struct exchange *x, str *ret_detail)
 {
+	fault_t why;
+
 	assert(x->candidates.count <= TARGETS_MOST);
 	pick_order(x);
 	trial_order(x);
-	return pinned_route(x, ret_detail);
+	why = permit_candidates(x, true, ret_detail);
+	return why ? why : pinned_route(x, ret_detail);
 }
 
 /* Who could answer, best first. */
@@ -258,8 +273,10 @@ static fault_t find_candidates(struct exchange *x, str *ret_detail)
 {
 	fault_t why;
 
-	if (x->endpoint->operation == OP_STORED)
-		return pinned_stored(x, ret_detail);
+	if (x->endpoint->operation == OP_STORED) {
+		why = pinned_stored(x, ret_detail);
+		return why ? why : permit_candidates(x, false, ret_detail);
+	}
 	why = resolve_model(x->plan->config, x->skim.model, &x->arena, &x->candidates);
 	if (why) {
 		x->param = STR("model");
@@ -355,6 +372,7 @@ void exchange_drop(struct exchange *x)
 {
 	struct worker *w = x->worker;
 
+	tenancy_leave(x);
 	x->step = STEP_ENDED;
 	trial_end(x);
 	pick_leave(x);
@@ -479,7 +497,7 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 {
 	struct worker *w = c->server->owner;
 	str rest = STR_NONE;
-	uint64_t key;
+	uint64_t key = 0;
 	fault_t why;
 	const struct endpoint *e = endpoint_find(req->method, req->path, &rest, &why);
 
@@ -502,7 +520,7 @@ static void on_request(struct http_conn *c, const struct http_request *req)
 	           (why = answer_authorize(w, c, req, e, &key))) {
 		answer_fault(w, c, e, why, STR_NONE, STR_NONE, STR_NONE);
 	} else {
-		answer_own(w, c, e, req, rest);
+		answer_own(w, c, e, req, key, rest);
 	}
 }
 

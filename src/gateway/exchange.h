@@ -13,6 +13,7 @@
 #include "gateway/worker.h"
 #include "policy/health.h"
 #include "policy/resolve.h"
+#include "policy/tenant.h"
 
 struct attempt;
 struct pinned;
@@ -56,9 +57,16 @@ struct exchange {
 	struct grave grave;
 	struct timer timer; /* for the nearest of the deadlines here and of the attempt */
 	enum exchange_step step;
-	bool in_run;                    /* exchange_run is on the stack */
-	uint64_t id;                    /* also that of its first attempt */
-	uint64_t key;                   /* id of the virtual key, 0 in open mode */
+	bool in_run;               /* exchange_run is on the stack */
+	uint64_t id;               /* also that of its first attempt */
+	uint64_t key;              /* id of the virtual key, 0 in open mode */
+	struct tenant_chain chain; /* whose limits and budgets hold; since ADMIT */
+	str user;                  /* whom the request is for; or empty */
+	str lines;                 /* of limits and budgets, for the client's head */
+	uint64_t used_tokens;      /* by attempts that are over */
+	str downgrade;   /* where it may go now that a budget is spent; or empty */
+	bool downgraded; /* it went there */
+	bool may_stop;   /* its stream may be ended at the end of a budget */
 	const struct http_request *req; /* during OPEN only */
 	const struct endpoint *endpoint;
 	usec began, began_wall;

@@ -17,6 +17,7 @@ static str fault_lines(struct exchange *x)
 	buf_add_hex(to, x->id, 16);
 	buf_addf(to, "\r\nx-sluice-attempts: %u\r\n", x->attempts);
 	trial_add_header(x, to);
+	buf_add(to, x->lines);
 	if (a)
 		buf_addf(to, "x-sluice-provider: %.*s\r\n",
 		         STR_ARG(a->target->provider->name));

@@ -11,6 +11,7 @@
 #include "policy/keyring.h"
 #include "policy/odd.h"
 #include "policy/pins.h"
+#include "policy/tenant.h"
 #include "policy/trial.h"
 
 #include <pthread.h>
@@ -22,10 +23,12 @@ struct gateway {
 	struct tls_server *tls;      /* for client connections; NULL: plain */
 	_Atomic unsigned generation; /* rises with each reload */
 	struct keyring *keys;
-	struct found *found; /* models that providers list */
-	struct pins *pins;   /* what which account keeps */
-	struct odd *odd;     /* what providers sent that nobody knows */
-	struct board *board; /* how they have been doing */
+	struct calendar *calendar; /* of budgets */
+	struct tenants *tenants;   /* NULL: nobody is bounded */
+	struct found *found;       /* models that providers list */
+	struct pins *pins;         /* what which account keeps */
+	struct odd *odd;           /* what providers sent that nobody knows */
+	struct board *board;       /* how they have been doing */
 	struct trials trials;
 	struct recorder *recorder;
 	struct resolver *resolver;

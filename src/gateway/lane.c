@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
+#include "gateway/tenancy.h"
 #include "wire/tap.h"
 
 enum {
@@ -381,6 +382,8 @@ static void turn_over(struct attempt *a, struct turn *t)
 		exchange_commit(a);
 		if (a->lane->out.len || t->ended)
 			lane_pass_on(a, t->ended);
+		if (!t->ended)
+			tenancy_watch(a);
 	}
 }
 

@@ -102,8 +102,11 @@ static fault_t write_request(struct attempt *a, struct chat_request *r, str *ret
 		.ask_usage = x->skim.stream,
 	};
 	const struct wire_work *work = a->wire->work[x->endpoint->operation];
+	uint64_t asked = r->max_tokens;
 	fault_t why = NULL;
 
+	if (!asked)
+		r->max_tokens = a->cap; /* a budget needs one */
 	if (!r->embed && !r->rank)
 		why = chat_cross(r, a->wire->format, ret_detail);
 	if (!why && work)
@@ -115,6 +118,7 @@ static fault_t write_request(struct attempt *a, struct chat_request *r, str *ret
 	if (!why && a->lane->body.over)
 		why = FAULT_NO_MEMORY;
 	a->lane->dropped = dropped_names(x, r);
+	r->max_tokens = asked;
 	return why;
 }
 

@@ -3,6 +3,7 @@
 #include "codec/json_write.h"
 #include "codec/text.h"
 #include "gateway/answer.h"
+#include "gateway/permit.h"
 #include "policy/found.h"
 #include "policy/resolve.h"
 
@@ -150,6 +151,8 @@ static void write_codex(struct json_writer *to, const struct entry *e)
 struct listing {
 	struct json_writer to;
 	void (*write)(struct json_writer *to, const struct entry *e);
+	struct access access; /* the key's */
+	bool is_bounded;
 	uint64_t most, count;
 	struct buf first, last; /* ids */
 };
@@ -164,6 +167,26 @@ static void list_entry(struct listing *l, const struct entry *e)
 	l->write(&l->to, e);
 }
 
+/* May the key name it? */
+static bool is_allowed(const struct listing *l, const struct provider *p, str model)
+{
+	struct target t = { .provider = p, .model = model };
+
+	return !l->is_bounded ||
+	       access_target(&l->access, STR_NONE, &t, NULL) == ACCESS_ALLOWED;
+}
+
+/* One of its targets at least. */
+static bool is_route_allowed(const struct listing *l, const struct route *r)
+{
+	bool any = !l->is_bounded;
+
+	for (unsigned i = 0; i < r->target_count && !any; i++)
+		any = access_target(&l->access, r->name, &r->targets[i], NULL) ==
+		      ACCESS_ALLOWED;
+	return any;
+}
+
 /* What it lists and the catalogue does not know. */
 static void list_found(struct listing *l, const struct config *c,
                        const struct provider *p, struct buf *name)
@@ -173,7 +196,8 @@ static void list_found(struct listing *l, const struct config *c,
 
 	for (unsigned at = 0; found_next(c->found, &at, &provider, &id);) {
 		if (p->disabled.len || !str_eq(provider, p->name) ||
-		    catalog_find_model(c->catalog, provider, id, &known))
+		    catalog_find_model(c->catalog, provider, id, &known) ||
+		    !is_allowed(l, p, id))
 			continue;
 		buf_set(name, p->name);
 		buf_add_char(name, '/');
@@ -191,6 +215,8 @@ static void list_all(struct listing *l, const struct config *c)
 	for (unsigned i = 0; i < c->route_count; i++) {
 		const struct target *t = &c->routes[i].targets[0];
 
+		if (!is_route_allowed(l, &c->routes[i]))
+			continue;
 		list_entry(l, &(struct entry){ .id = c->routes[i].name,
 		                               .owner = STR("sluice"),
 		                               .facts = t->is_known ? &t->facts : NULL });
@@ -202,6 +228,8 @@ static void list_all(struct listing *l, const struct config *c)
 		for (unsigned at = 0;
 		     !p->disabled.len &&
 		     catalog_next_of_provider(c->catalog, p->name, &at, &m);) {
+			if (!is_allowed(l, p, m.id))
+				continue;
 			buf_set(&name, p->name);
 			buf_add_char(&name, '/');
 			buf_add(&name, m.id);
@@ -234,15 +262,18 @@ static void list_ends(struct json_writer *to, const struct listing *l)
 	l->count ? json_str(to, buf_str(&l->last)) : json_null(to);
 }
 
-void models_answer(struct worker *w, struct http_conn *c, const struct http_request *req)
+void models_answer(struct worker *w, struct http_conn *c, const struct http_request *req,
+                   uint64_t key)
 {
 	struct buf body = BUF_LIMIT(LIST_MOST);
 	struct listing l = { .to = { .to = &body },
 		             .write = write_entry,
+		             .access = permit_of(w, key),
 		             .most = limit_of(req->query),
 		             .first = BUF_LIMIT(1024),
 		             .last = BUF_LIMIT(1024) };
 
+	l.is_bounded = access_is_bounded(&l.access);
 	json_open(&l.to, '{');
 	json_key_str(&l.to, STR("object"), STR("list"));
 	json_key(&l.to, STR("data"));
@@ -261,23 +292,38 @@ void models_answer(struct worker *w, struct http_conn *c, const struct http_requ
 	buf_free(&body);
 }
 
+/* NULL: the key may use none of them. */
+static const struct target *first_allowed(struct worker *w, uint64_t key,
+                                          const struct candidates *found)
+{
+	struct access access = permit_of(w, key);
+
+	for (unsigned i = 0; i < found->count; i++)
+		if (access_target(&access, found->route, &found->list[i], NULL) ==
+		    ACCESS_ALLOWED)
+			return &found->list[i];
+	return NULL;
+}
+
 void models_answer_one(struct worker *w, struct http_conn *c, const struct endpoint *e,
-                       str raw_id)
+                       uint64_t key, str raw_id)
 {
 	struct arena *keep = &w->loop.scratch;
 	struct buf body = BUF_LIMIT(8 * KiB);
 	struct json_writer to = { .to = &body };
+	const struct target *first = NULL;
 	struct candidates found;
 	fault_t why = FAULT_NO_SUCH_MODEL;
 	str id = STR_NONE;
 
 	if (raw_id.len <= 512 && url_decode(raw_id, arena_alloc(keep, raw_id.len), &id))
 		why = resolve_model(w->plan->config, id, keep, &found);
+	if (!why && !(first = first_allowed(w, key, &found)))
+		why = FAULT_MODEL_NOT_ALLOWED;
 	if (why) {
 		answer_fault(w, c, e, why, STR_NONE, STR("model"), STR_NONE);
 		return;
 	}
-	const struct target *first = &found.list[0];
 	write_entry(&to,
 	            &(struct entry){ .id = id,
 	                             .owner = found.route.len ? STR("sluice")

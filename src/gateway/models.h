@@ -6,8 +6,9 @@
 #include "gateway/endpoint.h"
 #include "gateway/worker.h"
 
-/* req: for its query (limit) and its user agent. */
-void models_answer(struct worker *w, struct http_conn *c, const struct http_request *req);
+/* What the key may use.  req: for its query (limit) and its user agent. */
+void models_answer(struct worker *w, struct http_conn *c, const struct http_request *req,
+                   uint64_t key);
 /* One model; raw_id as in the path. */
 void models_answer_one(struct worker *w, struct http_conn *c, const struct endpoint *e,
-                       str raw_id);
+                       uint64_t key, str raw_id);

@@ -41,8 +41,13 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 		buf_put(to, STR("\r\nx-sluice-dropped: "));
 		buf_put(to, a->lane->dropped);
 	}
+	if (a && unlikely(a->cap)) {
+		buf_put(to, STR("\r\nx-sluice-max-tokens: "));
+		buf_add_u64(to, a->cap);
+	}
 	buf_put(to, STR("\r\n"));
 	trial_add_header(x, to);
+	buf_put(to, x->lines);
 	x->head_sent = true;
 	x->client_status = status;
 }

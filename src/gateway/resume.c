@@ -44,7 +44,7 @@ void resume_watch(struct attempt *a, struct chat_sink *next)
 {
 	struct exchange *x = a->x;
 
-	if (!x->may_resume || a->given)
+	if (!(x->may_resume || x->may_stop) || a->given)
 		return;
 	a->given = new_of(struct given);
 	given_init(a->given, next);
@@ -415,6 +415,22 @@ bool resume_start(struct attempt *a)
 	if (!go_to_next(x))
 		return false;
 	exchange_run(x);
+	return true;
+}
+
+bool resume_stop(struct attempt *a)
+{
+	struct exchange *x = a->x;
+
+	if (!x->client || !a->given || a->given->lost || a->in_long_event ||
+	    x->skim.choices > 1 || !(x->is_chunked || !x->head_sent) ||
+	    (x->resume && x->resume->seam.state != SEAM_CLOSED))
+		return false;
+	if (!x->resume && !resume_new(a))
+		return false;
+	attempt_end(a, NULL, STR_NONE);
+	sum_up(x->resume);
+	complete(a, FINISH_LENGTH);
 	return true;
 }
 

@@ -62,6 +62,9 @@ bool resume_holds_all(const struct attempt *a);
 
 /* The attempt has died in the middle of the client's answer.  True: another goes on. */
 bool resume_start(struct attempt *a);
+/* The answer ends here for the client, as if it had reached its max tokens.  False: it
+ * cannot be ended like that. */
+bool resume_stop(struct attempt *a);
 /* One that should have gone on has failed before it was proven: the next one. */
 void resume_next(struct attempt *a);
 /* The lane for the attempt that goes on, and its seam. */

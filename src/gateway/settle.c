@@ -12,6 +12,7 @@ enum { CLIENT_MOST = 128 }; /* of an address as text */
 static struct attempt_row open_row(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
+	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
 
 	return (struct attempt_row){
 		.id = a->id,
@@ -28,6 +29,9 @@ static struct attempt_row open_row(const struct attempt *a)
 		.request_bytes = x->body_bytes,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
+		.team = team ? tenant_row(team)->id : 0,
+		.user = x->user,
+		.reserved = a->reserved,
 	};
 }
 
@@ -38,19 +42,31 @@ bool attempt_reserve(struct attempt *a)
 	return record_write(a->x->worker->journal, RECORD_OPEN, &row);
 }
 
+/* Tokens of one choice at most, as far as is known; 0: it is not. */
+static uint64_t most_output(const struct attempt *a)
+{
+	if (a->x->skim.max_tokens)
+		return a->x->skim.max_tokens;
+	if (a->cap)
+		return a->cap;
+	return a->target->is_known ? a->target->facts.output : 0;
+}
+
 struct token_usage attempt_estimate(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	/* An answer that is held has not been looked at until it is whole. */
 	uint64_t seen = a->tap.text_bytes ? a->tap.text_bytes : a->held.len;
 	uint64_t output = health_text_tokens(&a->health.at, seen);
-	uint64_t most = x->skim.max_tokens * max_of(x->skim.choices, 1u);
+	uint64_t input = health_prompt_tokens(&a->health.at, x->body_bytes);
+	uint64_t choices = max_of(x->skim.choices, 1u), most = most_output(a), context;
 
-	/* It was not asked for more, whatever was learned. */
-	if (most / max_of(x->skim.choices, 1u) == x->skim.max_tokens && most)
-		output = min_of(output, most);
+	/* It was not asked for more, nor can it take more, whatever was learned. */
+	if (most)
+		output = min_of(output, most * choices);
+	context = a->target->is_known ? a->target->facts.context : 0;
 	return (struct token_usage){
-		.input = health_prompt_tokens(&a->health.at, x->body_bytes),
+		.input = context ? min_of(input, context) : input,
 		.output = output,
 	};
 }
@@ -144,9 +160,19 @@ static nanousd cost_of(const struct attempt *a, enum usage_kind kind,
 nanousd attempt_cost(const struct attempt *a)
 {
 	struct token_usage usage;
-	enum usage_kind kind = judge_usage(a, &usage);
+	enum usage_kind kind;
 
+	if (a->has_cost)
+		return a->cost;
+	kind = judge_usage(a, &usage);
 	return cost_of(a, kind, &usage);
+}
+
+void attempt_bill(struct attempt *a)
+{
+	a->used_kind = judge_usage(a, &a->used);
+	a->cost = cost_of(a, a->used_kind, &a->used);
+	a->has_cost = true;
 }
 
 static usec since(usec from, usec to)
@@ -214,9 +240,12 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.first_token = since(a->began, a->first_token);
 	row.total = since(a->began, a->closed);
 	row.answer_bytes = a->answer_bytes;
-	row.usage_kind = judge_usage(a, &row.usage);
+	if (!a->has_cost)
+		attempt_bill(a);
+	row.usage_kind = a->used_kind;
+	row.usage = a->used;
 	row.price = price_of(a->target, row.usage.input);
-	row.cost = cost_of(a, row.usage_kind, &row.usage);
+	row.cost = a->cost;
 	row.flags |= flags_of(a, &row);
 	if (row.usage_kind == USAGE_REPORTED)
 		learn(a, &row.usage);
@@ -232,6 +261,7 @@ void attempt_settle(struct attempt *a, bool closes)
 
 void attempt_record_none(struct exchange *x)
 {
+	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
 	char room[CLIENT_MOST];
 	struct buf client = { room, .cap = sizeof(room), .limit = sizeof(room) };
 	struct attempt_row row = {
@@ -244,6 +274,8 @@ void attempt_record_none(struct exchange *x)
 		.route = x->candidates.route,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.team = team ? tenant_row(team)->id : 0,
+		.user = x->user,
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,

@@ -9,6 +9,7 @@
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
+#include "gateway/tenancy.h"
 #include "wire/tap.h"
 
 /* An event longer than this is passed on as it comes: the connection keeps no more. */
@@ -517,7 +518,8 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 		return upto + long_then_rest(a, str_from(bytes, upto), end);
 	if (!http_has_room(x->client))
 		attempt_pause(a, true);
-	return upto;
+	tenancy_watch(a);
+	return a->step == ATTEMPT_CLOSE ? bytes.len : upto;
 }
 
 bool relay_is_whole(struct attempt *a)

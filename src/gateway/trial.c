@@ -72,13 +72,11 @@ static nanousd likely_cost(const struct exchange *x)
 /* Sets the likely cost aside.  False: max_cost does not allow it. */
 static bool reserve(struct exchange *x)
 {
-	nanousd amount = likely_cost(x);
 	bool stopped;
 
-	if (trial_reserve(x->trial, x->trial_account, amount, &stopped)) {
-		x->trial_held = amount;
+	if (trial_reserve(x->trial, x->trial_account, likely_cost(x), &x->trial_held,
+	                  &stopped))
 		return true;
-	}
 	if (stopped)
 		log_warn("trial %.*s stops: its candidate would cost more than max_cost",
 		         STR_ARG(x->trial->name));

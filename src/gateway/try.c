@@ -153,7 +153,9 @@ enum flow step_try(struct exchange *x)
 	}
 	attempt_start(x);
 	/* It may have failed inside the call, before anything was dialled. */
-	return x->step == STEP_TRY && x->attempt->step != ATTEMPT_CLOSE ? WAIT : GO;
+	return x->step == STEP_TRY && x->attempt && x->attempt->step != ATTEMPT_CLOSE
+	               ? WAIT
+	               : GO;
 }
 
 static unsigned tries_of(const struct provider *p, const struct route_limits *limits)

@@ -83,6 +83,8 @@ bool command_number(const struct command *c, const char *name, uint64_t most,
  * --no-detect are heeded when the command has them.  Findings go to stderr, warnings
  * unless `quiet`.  NULL: return EXIT_CONFIG. */
 struct config *command_config(const struct command *c, struct buf *found, bool quiet);
+/* The same without a word; NULL when there are errors. */
+struct config *command_config_unsaid(const struct command *c);
 /* $data alone, also when other parts of the file are wrong or its variables unset: for
  * commands that talk to a running gateway.  False: said; return EXIT_CONFIG. */
 bool command_data(const struct command *c, struct buf *ret);
@@ -95,11 +97,16 @@ int check_command(struct command *c);
 int config_command(struct command *c);
 int keys_command(struct command *c);
 int teams_command(struct command *c);
+int tokens_command(struct command *c);
+int audit_command(struct command *c);
+int admin_command(struct command *c);
 int tail_command(struct command *c);
 int show_command(struct command *c);
 int models_command(struct command *c);
 int providers_command(struct command *c);
+int secrets_command(struct command *c);
 int explain_command(struct command *c);
 int try_command(struct command *c);
 int drill_command(struct command *c);
 int translate_command(struct command *c);
+int trial_command(struct command *c);

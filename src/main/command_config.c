@@ -49,6 +49,20 @@ struct config *command_config(const struct command *c, struct buf *found, bool q
 	return config;
 }
 
+struct config *command_config_unsaid(const struct command *c)
+{
+	struct config_source source = source_of(c);
+	struct arena arena = { 0 };
+	struct config_notes notes = { .arena = &arena };
+	struct buf ignored = BUF_LIMIT(64 * KiB);
+	struct config *config = c->config ? config_load(&source, &notes)
+	                                  : config_builtin(&source, &ignored, &notes);
+
+	arena_done(&arena);
+	buf_free(&ignored);
+	return config;
+}
+
 bool command_data(const struct command *c, struct buf *ret)
 {
 	struct config_source source = source_of(c);

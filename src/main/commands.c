@@ -84,6 +84,19 @@ static const struct command_option teams_options[] = {
 	TENANT_OPTIONS,
 	{ 0 },
 };
+static const struct command_option tokens_options[] = {
+	{ "name", 'n', "NAME", "create: what the token is called" },
+	{ "scope", 0, "SCOPES", "create: read, keys, config, all; several with commas" },
+	{ "expires", 0, "TIME", "create: 90d, or 2027-01-01T00:00:00Z" },
+	{ 0 },
+};
+static const struct command_option audit_options[] = {
+	{ "lines", 'n', "N", "list: the last N entries (20)" },
+	{ "since", 0, "TIME", "export: from then on; 30d, or 2026-11-01T00:00:00Z" },
+	{ "until", 0, "TIME", "export: up to then" },
+	{ "expect", 0, "HEAD", "verify: a head that was noted, which has to be in it" },
+	{ 0 },
+};
 static const struct command_option tail_options[] = {
 	{ "lines", 'n', "N", "begin with the last N requests (10)" },
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
@@ -95,6 +108,18 @@ static const struct command_option models_options[] = {
 	{ "dry-run", 0, NULL, "update: show what would change, and change nothing" },
 	{ 0 },
 };
+static const struct command_option providers_options[] = {
+	{ "stdin", 0, NULL, "add: read the key from standard input (the default)" },
+	{ "from-env", 0, "VAR", "add: the key is in this variable" },
+	{ "replace", 0, NULL, "add: instead of the provider's other keys" },
+	{ "url", 0, "URL", "add: where a provider is that the catalogue does not know" },
+	{ "format", 0, "FORMAT", "add: and what it speaks" },
+	{ 0 },
+};
+static const struct command_option secrets_options[] = {
+	{ "forget-old", 0, NULL, "rotate: take the old master keys out of the file" },
+	{ 0 },
+};
 static const struct command_option translate_options[] = {
 	{ "from", 0, "FORMAT", "what the input is" },
 	{ "to", 0, "FORMAT", "what it becomes" },
@@ -104,6 +129,10 @@ static const struct command_option translate_options[] = {
 	{ "array", 0, NULL, "to gemini: the stream as one JSON array" },
 	{ "model", 'm', "MODEL", "what the model is called in the output" },
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
+	{ 0 },
+};
+static const struct command_option trial_options[] = {
+	{ "since", 0, "DAY", "report: only requests since then" },
 	{ 0 },
 };
 static const struct command_option drill_options[] = {
@@ -151,6 +180,23 @@ const struct command_row command_rows[] = {
 	  "of a team are shared by all its keys. A team that is revoked or has expired\n"
 	  "stops its keys with it.",
 	  teams_command, teams_options, 2, false },
+	{ "tokens", "create|list|revoke [ID]", "who may use the admin API",
+	  "`create --name NAME --scope read` prints a token, once: only a hash of it is kept.\n"
+	  "`read` looks at everything but secrets, `keys` changes keys and teams, `config`\n"
+	  "reloads, `all` does everything. The first one is printed when a gateway starts for\n"
+	  "the first time.",
+	  tokens_command, tokens_options, 2, false },
+	{ "audit", "list|verify|export", "who has changed what",
+	  "Every change of keys, tokens and configuration is an entry in a chain of hashes;\n"
+	  "so is every look at what is secret. `verify` finds entries that were changed, moved\n"
+	  "or taken away, and prints the head of the chain: noted elsewhere, it proves later\n"
+	  "(--expect) that nothing was rolled back. `export` writes a period and the policies in\n"
+	  "force as JSON lines. docs/admin-api.md says more.",
+	  audit_command, audit_options, 1, false },
+	{ "admin", "routes|openapi|docs", "what the admin API has",
+	  "All routes of the program with who may use them, the OpenAPI document, or\n"
+	  "docs/admin-api.md.",
+	  admin_command, NULL, 1, false },
 	{ "models", "[PATTERN] | update FILE|URL",
 	  "list the models of the catalogue, or update it",
 	  "PATTERN is a part of provider/model; `*` stands for anything.\n"
@@ -160,14 +206,24 @@ const struct command_row command_rows[] = {
 	  "they are. A file with anything wrong in it changes nothing. A running gateway is\n"
 	  "told. Nothing is ever fetched unless this command is given a URL.",
 	  models_command, models_options, 2, false },
-	{ "providers", "", "list configured providers and the catalogue",
-	  "With each configured provider: how many events and members it has sent that\n"
+	{ "providers", "[add NAME [@FILE] | remove NAME [ID] | keys]",
+	  "list providers, and keep their keys in the encrypted store",
+	  "`add` puts a key into the store: from standard input (not shown on a terminal),\n"
+	  "--from-env or @FILE, never from the command line, which others can read. It is in\n"
+	  "force at once where a gateway runs. `remove` takes one key or all of a provider\n"
+	  "out; `keys` lists them, with their last four characters.\n"
+	  "Without an operand: configured providers and the catalogue. With each configured provider: how many events and members it has sent that\n"
 	  "its format is not known to have, and the last names among them (a sign that\n"
 	  "its API has changed); and the models in its own list that the catalogue does\n"
 	  "not know yet.\n"
 	  "With a running gateway also how each is doing: what it would answer now, the\n"
 	  "share of its last attempts that failed, requests under way, keys out of use.",
-	  providers_command, NULL, 0, false },
+	  providers_command, providers_options, 3, false },
+	{ "secrets", "[status|rotate]", "what encrypts the store, and a new key for it",
+	  "`rotate` makes a new master key and seals everything with it, while the gateway\n"
+	  "runs. The old ones stay in the file and still open what they have sealed\n"
+	  "(backups, logged bodies), until --forget-old.",
+	  secrets_command, secrets_options, 1, false },
 	{ "explain", "MODEL", "show where a request would go, and why",
 	  "MODEL is what a client would write: a route, provider/model or a model. Nothing\n"
 	  "is sent. A running gateway is asked, which knows how its providers are doing:\n"
@@ -181,6 +237,13 @@ const struct command_row command_rows[] = {
 	{ "show", "ID", "show one request with its attempts",
 	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
 	  show_command, NULL, 1, false },
+	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
+	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
+	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
+	  "figure with a confidence interval, and says where the difference is not\n"
+	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
+	  "without it.",
+	  trial_command, trial_options, 2, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

@@ -32,7 +32,7 @@ static const char head[] =
 "| `retry-after` | a provider was asked and a retry may help | whole seconds: what the provider said (at most 60), else 1 |\n"
 "| `x-sluice-attempts` | the request has reached an endpoint that asks providers | attempts made; 0: no provider was asked |\n"
 "| `x-sluice-provider` | a provider was asked | the last one |\n"
-"| `www-authenticate: Bearer` | `NO_KEY`, `BAD_KEY` | |\n"
+"| `www-authenticate: Bearer` | `NO_KEY`, `BAD_KEY`, `KEY_EXPIRED` | |\n"
 "| `allow` | `HTTP_METHOD` | |\n"
 "\n"
 "## Errors of a provider\n"

@@ -79,11 +79,27 @@ static bool load_tenant(void *arg, const struct tenant_row *row,
 {
 	struct process *p = arg;
 
-	if (!keyring_put(p->gateway.keys, row, secret))
-		log_error("there are more than %d keys and teams; the newest are not "
-		          "loaded",
-		          KEYRING_MOST);
+	process_put_tenant(p, row, secret);
 	return true;
+}
+
+void process_put_tenant(struct process *p, const struct tenant_row *row,
+                        const struct key_secret *secret)
+{
+	struct gateway *g = &p->gateway;
+
+	/* Rules first: nobody is let in before they hold. */
+	bool holds = tenants_put(g->tenants, row, sys_now(), NULL, NULL);
+
+	if (!holds)
+		log_error(
+		        "the limits of \"%.*s\" cannot be kept: there are too many keys, "
+		        "teams and users",
+		        STR_ARG(row->name));
+	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
+	    !keyring_put(g->keys, row, secret))
+		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
+		          KEYRING_MOST, STR_ARG(row->name));
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -99,7 +115,11 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
 
+	uint64_t seed;
+
+	sys_random(&seed, sizeof(seed));
 	p->gateway.keys = keyring_new();
+	p->gateway.tenants = tenants_new(p->gateway.calendar, seed);
 	p->gateway.pins = pins_new();
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
 	l = ledger_open_reader(buf_z(&path), why);
@@ -114,6 +134,57 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	return read;
 }
 
+static struct trial_account *account_of(struct gateway *g, str name)
+{
+	pthread_mutex_lock(&g->lock);
+	struct trial_account *a = trials_get(&g->trials, name);
+	pthread_mutex_unlock(&g->lock);
+	return a;
+}
+
+static bool load_stop(void *arg, str name, usec wall)
+{
+	struct trial_account *a = account_of(arg, name);
+
+	(void)wall;
+	if (a)
+		atomic_store(&a->end, (int)TRIAL_BY_HAND);
+	return true;
+}
+
+/* What trials have spent and which were stopped, of those this process does not know
+ * yet.  Before the configuration reaches the workers. */
+static bool load_trials(struct gateway *g, const struct config *c, struct buf *why)
+{
+	struct buf path = BUF_LIMIT(4 * KiB);
+	struct ledger *l;
+	bool ok;
+
+	if (c->trial_count == 0)
+		return true;
+	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
+	l = ledger_open_reader(buf_z(&path), why);
+	buf_free(&path);
+	if (!l)
+		return false;
+	ok = ledger_trials(l, load_stop, g);
+	for (unsigned i = 0; ok && i < c->trial_count; i++) {
+		const struct trial *t = &c->trials[i];
+		struct trial_account *a = account_of(g, t->name);
+		nanousd spent = 0;
+
+		if (!a || a->is_loaded || t->max_cost == COST_UNKNOWN)
+			continue;
+		ok = ledger_trial_spent(l, t->name, &spent);
+		a->is_loaded = true;
+		trial_load(a, spent);
+	}
+	ledger_close(&l);
+	if (!ok)
+		buf_add(why, STR("the trials could not be read from the ledger"));
+	return ok;
+}
+
 static void warn(const char *text)
 {
 	log_warn("%s", text);
@@ -125,6 +196,25 @@ static void on_row(void *arg, const struct attempt_row *row)
 	struct process *p = arg;
 
 	metrics_row(p->metrics, row);
+	otlp_row(p->otlp, row);
+}
+
+/* Before the recorder, which fills them. */
+static void start_telemetry(struct process *p, const struct config *c)
+{
+	p->metrics = metrics_new(&(struct metrics_options){ .series = c->metrics.series,
+	                                                    .keys = c->metrics.keys,
+	                                                    .knows = readings_knows,
+	                                                    .look = readings_look,
+	                                                    .arg = p });
+	if (c->otlp.endpoint.len)
+		p->otlp = otlp_new(&(struct otlp_options){
+		        .settings = &c->otlp,
+		        .facts = { .server = readings_server,
+		                   .endpoint = readings_endpoint,
+		                   .arg = p },
+		        .say = warn,
+		});
 }
 
 static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
@@ -143,10 +233,7 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 	};
 
 	options.odd = p->gateway.odd = odd_new();
-	p->metrics = metrics_new(&(struct metrics_options){ .series = 1000,
-	                                                    .knows = readings_knows,
-	                                                    .look = readings_look,
-	                                                    .arg = p });
+	start_telemetry(p, c);
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -154,6 +241,8 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 
 static bool needs_tls(const struct config *c)
 {
+	if (c->otlp.endpoint.len && c->otlp.tls)
+		return true;
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 
@@ -231,7 +320,8 @@ static bool make_board(struct gateway *g)
 	return true;
 }
 
-bool process_start(struct process *p, struct config *config, struct buf *why)
+bool process_start(struct process *p, struct config *config, struct calendar *calendar,
+                   struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
@@ -240,16 +330,17 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
 	raise_descriptor_limit();
-	if (datadir_make(config->data, why) &&
+	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
 	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
-	    load_tenants(p, config, why)) {
+	    load_trials(g, config, why) && load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -257,6 +348,8 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 			buf_add(why, STR("c-ares could not be started"));
 		else if (!g->oauth)
 			buf_add(why, STR("out of file descriptors"));
+		else if (p->otlp && !otlp_start(p->otlp, g->resolver, &g->roots, why))
+			buf_add(why, STR(" (telemetry.otlp)"));
 		else if (start_workers(p, config->workers, why)) {
 			p->acceptor = acceptor_new(p->listeners, p->listener_count,
 			                           on_accepted, p);
@@ -267,6 +360,16 @@ bool process_start(struct process *p, struct config *config, struct buf *why)
 	}
 	process_stop(p);
 	return false;
+}
+
+static bool is_same_otlp(const struct otlp_settings *a, const struct otlp_settings *b)
+{
+	return str_eq(a->endpoint, b->endpoint) && str_eq(a->path, b->path) &&
+	       a->allow_private == b->allow_private &&
+	       str_eq(str_from_z(a->ca_file), str_from_z(b->ca_file)) &&
+	       secret_eq(&a->headers, &b->headers) && str_eq(a->service, b->service) &&
+	       str_eq(a->attributes, b->attributes) && a->sample == b->sample &&
+	       a->queue == b->queue && a->timeout == b->timeout;
 }
 
 /* What cannot change while running is named; the rest applies. */
@@ -288,6 +391,10 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" access_log"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
+	if (!str_eq(old->timezone, now->timezone))
+		buf_add(note, STR(" timezone"));
+	if (!is_same_otlp(&old->otlp, &now->otlp))
+		buf_add(note, STR(" telemetry"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -295,7 +402,8 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct gateway *g = &p->gateway;
 	struct tls_server *tls = NULL;
 
-	if (!load_roots(g, config, why) || !load_certificate(config, &tls, why)) {
+	if (!load_trials(g, config, why) || !load_roots(g, config, why) ||
+	    !load_certificate(config, &tls, why)) {
 		config_unref(&config);
 		return false;
 	}
@@ -308,6 +416,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	g->tls = tls;
 	p->drain = config->drain;
 	p->reloaded_wall = sys_wall();
+	metrics_limit(p->metrics, config->metrics.series, config->metrics.keys);
 	atomic_fetch_add(&g->generation, 1);
 	pthread_mutex_unlock(&g->lock);
 	config_unref(&old);
@@ -363,10 +472,13 @@ void process_stop(struct process *p)
 	for (unsigned i = 0; i < p->worker_count; i++)
 		worker_done(&p->workers[i]);
 	oauth_free(&g->oauth);
-	resolver_free(&g->resolver);
-	recorder_free(&g->recorder);
+	recorder_free(&g->recorder); /* the last rows, and their spans, come now */
+	otlp_free(&p->otlp);
 	metrics_free(&p->metrics);
+	resolver_free(&g->resolver);
 	keyring_free(&g->keys);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
 	close_listeners(p);

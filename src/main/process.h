@@ -8,6 +8,7 @@
 #include "gateway/worker.h"
 #include "loop/acceptor.h"
 #include "meter/metrics.h"
+#include "meter/otlp.h"
 
 enum { WORKERS_MOST = 32, LISTENERS_MOST = 16 };
 
@@ -21,17 +22,23 @@ struct process {
 	bool inherited; /* the listeners came with LISTEN_FDS */
 	int lock;       /* of the data directory */
 	struct metrics *metrics;
+	struct otlp *otlp; /* NULL: traces go nowhere */
 	usec started_wall;
 	_Atomic usec reloaded_wall; /* when the configuration in force became so */
 	_Atomic bool reload_failed; /* a later one was refused */
 	usec drain;
 };
 
-/* Takes the reference to config.  False: *why says what is wrong; nothing runs. */
-must_check bool process_start(struct process *p, struct config *config, struct buf *why);
+/* Takes the reference to config, and the calendar (made while there was one thread; NULL:
+ * UTC).  False: *why says what is wrong; nothing runs. */
+must_check bool process_start(struct process *p, struct config *config,
+                              struct calendar *calendar, struct buf *why);
 /* A new configuration, whose reference it takes.  False: it changes nothing. *why: what
  * is wrong, or, on success, what needs a restart to take effect (may be empty). */
 must_check bool process_reload(struct process *p, struct config *config, struct buf *why);
+/* A node is there, or is another than it was: keys and limits hold from now on. */
+void process_put_tenant(struct process *p, const struct tenant_row *row,
+                        const struct key_secret *secret);
 /* No new connections and requests; running ones go on. */
 void process_drain(struct process *p);
 /* Have all workers ended by themselves? */

@@ -3,11 +3,13 @@
 #include "codec/json_write.h"
 #include "config/facts.h"
 #include "main/command.h"
+#include "main/provider_keys.h"
 #include "main/reading.h"
 #include "main/text.h"
 #include "policy/odd.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- what was seen ---- */
 
@@ -269,7 +271,7 @@ static void write_known(struct json_writer *w)
 	json_close(w, ']');
 }
 
-int providers_command(struct command *c)
+static int list_providers(struct command *c)
 {
 	struct buf out = BUF_LIMIT(4 * MiB);
 	struct json_writer w = { .to = &out };
@@ -302,4 +304,11 @@ int providers_command(struct command *c)
 	buf_free(&answer);
 	buf_free(&why);
 	return EXIT_OK;
+}
+
+int providers_command(struct command *c)
+{
+	if (c->argc == 0 || strcmp(c->argv[0], "list") == 0)
+		return list_providers(c);
+	return provider_keys_command(c);
 }

@@ -145,7 +145,8 @@ static void put(struct target *t, const struct attempt_row *row)
 	if (!t->ok || !changed || row->state == ROW_OPEN)
 		return;
 	tell(t, row);
-	if (!row->closes || t->from->is_logged || !t->log)
+	/* Of a trial's shadow there was no request. */
+	if (!row->closes || t->from->is_logged || !t->log || row->flags & ROW_SHADOW)
 		return;
 	access_log_add(t->log, row);
 	t->from->is_logged = true;

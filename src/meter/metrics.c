@@ -6,10 +6,10 @@
 #include "meter/metrics.h"
 
 #include "base/assert.h"
-#include "base/fault.h"
 #include "base/mem.h"
 #include "loop/sys.h"
 #include "meter/client_name.h"
+#include "meter/fault_label.h"
 #include "meter/metric_series.h"
 #include "meter/trace.h"
 
@@ -64,43 +64,17 @@ struct metrics {
 
 /* ---- closed lists ---- */
 
-/* Who would have to do something about it. */
-static const char *domain_of(fault_t fault)
-{
-	bool is_rule =
-	        fault->status == 402 || fault->status == 403 || fault->status == 429;
-
-	switch (fault->owner) {
-	case FAULT_OF_CLIENT:
-		return is_rule ? "policy" : "caller";
-	case FAULT_OF_US:
-		return is_rule ? "policy" : "gateway";
-	case FAULT_OF_KEY:
-	case FAULT_OF_MODEL:
-	case FAULT_OF_PROVIDER:
-	case FAULT_OF_NETWORK:
-	case FAULT_OF_CAPACITY:
-		break;
-	}
-	return "provider";
-}
-
 static void know_faults(struct metrics *m)
 {
-	char label[NAME_LONGEST];
+	char room[FAULT_LABEL_MOST];
 
 	for (unsigned id = FAULT_ID_NONE + 1; id < FAULT_IDS; id++) {
 		fault_t fault = fault_by_id((enum fault_id)id);
-		int n = snprintf(label, sizeof(label), "%s_%.*s", domain_of(fault),
-		                 STR_ARG(fault->name));
-
-		assert(n > 0 && n < (int)sizeof(label));
-		for (int i = 0; i < n; i++)
-			label[i] = char_lower(label[i]);
-		m->known.faults[id] = names_put(&m->names, str_of(label, (size_t)n));
 		/* The first is 1, as the first fault's id is. */
 		uint16_t number = names_put(&m->fault_names, fault->name);
+
 		assert(number == id);
+		m->known.faults[id] = names_put(&m->names, fault_label(fault, room));
 	}
 }
 
@@ -191,7 +165,7 @@ static void observe(struct counted *c, enum metric_id id, uint64_t key, usec spa
 	note_exemplar(c, &h->exemplars[i], span);
 }
 
-static uint16_t fault_label(const struct metrics *m, str fault)
+static uint16_t error_label(const struct metrics *m, str fault)
 {
 	uint16_t id = names_find(&m->fault_names, fault);
 
@@ -284,7 +258,7 @@ static uint16_t outcome_of(const struct counted *c)
 
 	if (c->row->state == ROW_UNKNOWN)
 		return k->unknown;
-	return c->row->fault.len ? fault_label(c->m, c->row->fault) : k->ok;
+	return c->row->fault.len ? error_label(c->m, c->row->fault) : k->ok;
 }
 
 static void count_attempt(struct counted *c)
@@ -324,7 +298,7 @@ static void count_request(struct counted *c)
 	                 : row->number  ? k->direct
 	                                : k->none;
 	uint16_t client = names_put(&c->m->names, client_name(row->agent));
-	uint16_t error = row->fault.len ? fault_label(c->m, row->fault) : k->none;
+	uint16_t error = row->fault.len ? error_label(c->m, row->fault) : k->none;
 	uint16_t status = k->status[class > 0 && class < STATUS_CLASSES ? class : 0];
 
 	struct metric_series *s =

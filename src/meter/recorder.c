@@ -17,13 +17,15 @@
 
 #define POLL_EVERY (100 * USEC_MS)
 
-enum call_kind { CALL_FLUSH, CALL_TENANT_PUT, CALL_REOPEN_LOG };
+enum call_kind { CALL_FLUSH, CALL_TENANT_PUT, CALL_WRITE, CALL_REOPEN_LOG };
 
 /* On the caller's stack, who waits until it is done. */
 struct call {
 	enum call_kind kind;
 	const struct tenant_row *tenant;
 	const struct key_secret *secret;
+	recorder_write_fn *write;
+	void *arg;
 	struct buf *why;
 	bool ok, is_put;
 	bool done;
@@ -64,6 +66,21 @@ static bool write_tenant(struct recorder *r, struct call *c)
 	return ok;
 }
 
+static bool write_other(struct recorder *r, struct call *c)
+{
+	struct ledger *l = r->in.ledger;
+	bool is_begun = ledger_begin(l);
+
+	if (is_begun && c->write(c->arg, l, c->why) && ledger_commit(l))
+		return true;
+	if (c->why->len == 0)
+		buf_addf(c->why, "the ledger could not be written: %s",
+		         ledger_error(l, NULL));
+	if (is_begun)
+		ledger_rollback(l);
+	return false;
+}
+
 static void answer(struct recorder *r, struct call *c)
 {
 	switch (c->kind) {
@@ -71,6 +88,9 @@ static void answer(struct recorder *r, struct call *c)
 		break;
 	case CALL_TENANT_PUT:
 		c->ok = write_tenant(r, c);
+		break;
+	case CALL_WRITE:
+		c->ok = write_other(r, c);
 		break;
 	case CALL_REOPEN_LOG:
 		if (r->in.log)
@@ -138,6 +158,15 @@ bool recorder_tenant_put(struct recorder *r, const struct tenant_row *row,
 	ask(r, &c);
 	if (c.ok)
 		*ret_done = c.is_put;
+	return c.ok;
+}
+
+bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
+                    struct buf *why)
+{
+	struct call c = { .kind = CALL_WRITE, .write = write, .arg = arg, .why = why };
+
+	ask(r, &c);
 	return c.ok;
 }
 

@@ -45,6 +45,13 @@ void recorder_flush(struct recorder *r);
 must_check bool recorder_tenant_put(struct recorder *r, const struct tenant_row *row,
                                     const struct key_secret *secret, bool *ret_done,
                                     struct buf *why);
+/* A change of anything else in the ledger: `write` runs on the recorder's thread inside a
+ * transaction of its own, which is committed when it returns true and undone when it does
+ * not; the caller waits.  False: nothing was changed, and *why has what `write` said, or
+ * why it could not be committed. */
+typedef bool recorder_write_fn(void *arg, struct ledger *l, struct buf *why);
+bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
+                    struct buf *why);
 /* Closes and opens the access log again (after a rotation). */
 void recorder_reopen_log(struct recorder *r);
 

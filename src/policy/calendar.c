@@ -2,11 +2,9 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "config/config.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Seconds everywhere in here. */
 enum { HOUR = 3600, DAY = 24 * HOUR, OFFSETS_MOST = 1024 };
@@ -72,17 +70,6 @@ static void look(struct calendar *c)
 	}
 }
 
-/* The C library takes an unknown name for UTC without a word. */
-static bool is_known(str zone)
-{
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", STR_ARG(zone));
-
-	if (zone.len == 0 || zone.ptr[0] == '/' || str_has(zone, STR("..")))
-		return false;
-	return n > 0 && (size_t)n < sizeof(path) && access(path, R_OK) == 0;
-}
-
 static bool is_utc(str zone)
 {
 	return zone.len == 0 || str_eq(zone, STR("UTC"));
@@ -93,7 +80,8 @@ struct calendar *calendar_new(str zone, struct buf *why)
 	struct calendar *c;
 	char *was, *name;
 
-	if (!is_utc(zone) && !is_known(zone)) {
+	/* The C library takes an unknown name for UTC without a word. */
+	if (!is_utc(zone) && !config_knows_zone(zone)) {
 		buf_addf(why, "there is no time zone \"%.*s\" in /usr/share/zoneinfo",
 		         STR_ARG(zone));
 		return NULL;

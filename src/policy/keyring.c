@@ -183,16 +183,20 @@ static bool is_secret_of(const struct entry *e, const uint8_t mac[32], usec wall
 	return (now == 0) | ((before == 0) & (wall < until));
 }
 
-static bool may_be_used(const struct entry *e, usec wall)
+/* NULL: it may be used, and so may all above it. */
+static fault_t check_chain(const struct entry *e, usec wall)
 {
+	fault_t why = NULL;
+
 	for (; e; e = e->parent) {
 		usec expires = atomic_load_explicit(&e->expires, memory_order_relaxed);
 
-		if (atomic_load_explicit(&e->revoked, memory_order_relaxed) ||
-		    (expires && expires <= wall))
-			return false;
+		if (atomic_load_explicit(&e->revoked, memory_order_relaxed))
+			return FAULT_BAD_KEY;
+		if (expires && expires <= wall)
+			why = FAULT_KEY_EXPIRED;
 	}
-	return true;
+	return why;
 }
 
 /* Once a second: the line it stands on is everybody's. */
@@ -202,7 +206,7 @@ static void note_use(struct entry *e, usec wall)
 		atomic_store_explicit(&e->used, wall, memory_order_relaxed);
 }
 
-bool keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], usec wall)
+fault_t keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], usec wall)
 {
 	struct entry *e = place_of(k, id);
 	bool is_known =
@@ -212,10 +216,12 @@ bool keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], usec w
 	const struct entry *const either[] = { &k->nobody, e };
 	bool is_same = is_secret_of(either[is_known], mac, wall);
 
-	if (!(is_same & is_known) || !e->is_key || !may_be_used(e, wall))
-		return false;
-	note_use(e, wall);
-	return true;
+	if (!(is_same & is_known) || !e->is_key)
+		return FAULT_BAD_KEY;
+	fault_t why = check_chain(e, wall);
+	if (!why)
+		note_use(e, wall);
+	return why;
 }
 
 usec keyring_used(const struct keyring *k, uint64_t id)

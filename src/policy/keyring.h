@@ -6,7 +6,7 @@
  * never goes, so what is revoked stops with the next request: a key, or a team with all
  * its keys. */
 #pragma once
-#include "base/str.h"
+#include "base/fault.h"
 #include "store/tenant_row.h"
 
 enum { KEYRING_MOST = 65536 }; /* nodes of any kind */
@@ -25,9 +25,10 @@ must_check bool keyring_put(struct keyring *k, const struct tenant_row *row,
 unsigned keyring_count(const struct keyring *k);
 
 /* Is `mac` that of the key `id`, its present one or, in its grace, the one before; and
- * may it, and may all above it, be used at that time?  Takes the same steps for a wrong
- * key and for an unknown one. */
-bool keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], usec wall);
+ * may it, and may all above it, be used at that time?  NULL, BAD_KEY, or KEY_EXPIRED for
+ * one that was right.  Takes the same steps for a wrong key and for an unknown one. */
+must_check fault_t keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32],
+                                 usec wall);
 /* When it was last good, to the second, as far as this process knows; 0: not yet. */
 usec keyring_used(const struct keyring *k, uint64_t id);
 /* The node's name, or empty; good for ever. */

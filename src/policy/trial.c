@@ -63,26 +63,45 @@ bool trial_picks(const struct trial *t, uint64_t sticky)
 	return (uint64_t)((unsigned __int128)drawn * MILLION >> 64) < t->share;
 }
 
-bool trial_reserve(const struct trial *t, struct trial_account *account, nanousd amount,
-                   bool *ret_stopped)
+static nanousd mean_cost(struct trial_account *a)
 {
+	int64_t n = atomic_load_explicit(&a->settled, memory_order_relaxed);
+
+	return n > 0 ? atomic_load_explicit(&a->spent, memory_order_relaxed) / n : 0;
+}
+
+bool trial_reserve(const struct trial *t, struct trial_account *account, nanousd likely,
+                   nanousd *ret_held, bool *ret_stopped)
+{
+	nanousd amount = max_of(likely, mean_cost(account));
 	int64_t before =
 	        atomic_fetch_add_explicit(&account->taken, amount, memory_order_relaxed);
 	int runs = TRIAL_RUNS;
 
 	*ret_stopped = false;
+	*ret_held = amount;
 	/* One that has spent all of it is over, whatever the next would cost. */
 	if (t->max_cost == COST_UNKNOWN ||
 	    (before + amount <= t->max_cost && before < t->max_cost))
 		return true;
 	atomic_fetch_sub_explicit(&account->taken, amount, memory_order_relaxed);
+	*ret_held = 0;
 	*ret_stopped =
 	        atomic_compare_exchange_strong(&account->end, &runs, (int)TRIAL_TOO_DEAR);
 	return false;
 }
 
-void trial_settle(struct trial_account *account, nanousd reserved, nanousd cost)
+void trial_settle(struct trial_account *account, nanousd held, nanousd cost)
 {
-	atomic_fetch_add_explicit(&account->taken, cost - reserved, memory_order_relaxed);
+	atomic_fetch_add_explicit(&account->taken, cost - held, memory_order_relaxed);
 	atomic_fetch_add_explicit(&account->spent, cost, memory_order_relaxed);
+	atomic_fetch_add_explicit(&account->settled, 1, memory_order_relaxed);
+}
+
+void trial_load(struct trial_account *account, nanousd spent)
+{
+	nanousd known = atomic_load_explicit(&account->spent, memory_order_relaxed);
+
+	atomic_fetch_add_explicit(&account->taken, spent - known, memory_order_relaxed);
+	atomic_fetch_add_explicit(&account->spent, spent - known, memory_order_relaxed);
 }

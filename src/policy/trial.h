@@ -22,9 +22,11 @@ const char *trial_end_name(enum trial_end e);
 struct trial_account {
 	char name[64];
 	uint8_t len;           /* 0: free */
+	bool is_loaded;        /* what it had spent before this process is in it */
 	_Atomic int64_t taken; /* spent and reserved, together never over max_cost */
 	_Atomic int64_t spent;
-	_Atomic int end; /* enum trial_end; OVER is never stored */
+	_Atomic int64_t settled; /* exchanges whose cost is in it */
+	_Atomic int end;         /* enum trial_end; OVER is never stored */
 	_Atomic uint64_t controls, candidates, shadows; /* exchanges of this process */
 	_Atomic uint64_t skipped; /* shadows for which there was no room */
 };
@@ -43,9 +45,13 @@ enum trial_end trial_state(const struct trial *t, const struct trial_account *ac
 /* Is the exchange the candidate's?  sticky: of the conversation or whoever asks, else the
  * exchange's id. */
 bool trial_picks(const struct trial *t, uint64_t sticky);
-/* Sets an amount aside for an exchange of the candidate's.  False: it would be too much;
- * *ret_stopped: the trial is stopped by this very call, which somebody should say. */
+/* Sets an amount aside for an exchange of the candidate's: what it is likely to cost, or
+ * what one has cost on average, if that is more.  *ret_held is what it was.  False: it
+ * would be too much; *ret_stopped: the trial is stopped by this very call, which somebody
+ * should say. */
 must_check bool trial_reserve(const struct trial *t, struct trial_account *account,
-                              nanousd amount, bool *ret_stopped);
+                              nanousd likely, nanousd *ret_held, bool *ret_stopped);
 /* The exchange is over: what it has cost instead of what was set aside. */
-void trial_settle(struct trial_account *account, nanousd reserved, nanousd cost);
+void trial_settle(struct trial_account *account, nanousd held, nanousd cost);
+/* What was spent before this process began. */
+void trial_load(struct trial_account *account, nanousd spent);

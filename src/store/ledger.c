@@ -174,6 +174,7 @@ static bool set_up(struct ledger *l, const char *path, bool writer, struct buf *
 	l->page_size = (uint64_t)page_size;
 	if (writer) {
 		l->labels = label_cache_new();
+		l->rollup = rollup_new();
 		sqlite3_wal_hook(l->db, on_commit, l);
 		return ledger_queue_init(l);
 	}
@@ -221,6 +222,7 @@ void ledger_close(struct ledger **at)
 	for (int i = 0; i < LEDGER_STATEMENTS; i++)
 		sqlite3_finalize(l->statements[i]);
 	label_cache_free(&l->labels);
+	rollup_free(&l->rollup);
 	ledger_free_queue(l);
 	int closed = sqlite3_close(l->db);
 	assert(closed == SQLITE_OK);
@@ -236,7 +238,8 @@ bool ledger_begin(struct ledger *l)
 
 bool ledger_commit(struct ledger *l)
 {
-	return ledger_put_queue(l) && ledger_run(ledger_get(l, LEDGER_COMMIT));
+	return ledger_put_queue(l) && rollup_flush(l) &&
+	       ledger_run(ledger_get(l, LEDGER_COMMIT));
 }
 
 void ledger_rollback(struct ledger *l)
@@ -244,6 +247,8 @@ void ledger_rollback(struct ledger *l)
 	ledger_drop_queue(l);
 	if (l->labels)
 		label_cache_clear(l->labels);
+	if (l->rollup)
+		rollup_clear(l->rollup);
 	/* After some errors (a full disk) SQLite has rolled back by itself. */
 	if (!sqlite3_get_autocommit(l->db) && !ledger_run(ledger_get(l, LEDGER_ROLLBACK)))
 		return; /* it stays to be tried again: the next begin fails */
@@ -282,5 +287,7 @@ bool ledger_checkpoint(struct ledger *l)
 
 void ledger_rest(struct ledger *l)
 {
+	if (l->rollup)
+		rollup_rest(l->rollup);
 	sqlite3_db_release_memory(l->db);
 }

@@ -12,6 +12,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/admin_row.h"
 #include "store/odd_row.h"
 #include "store/pin_row.h"
 #include "store/row.h"
@@ -37,7 +38,8 @@ must_check bool ledger_put(struct ledger *l, const struct attempt_row *row,
 must_check bool ledger_put_new(struct ledger *l, const struct attempt_row *row);
 must_check bool ledger_commit(struct ledger *l); /* durable: fdatasync of the WAL */
 void ledger_rollback(struct ledger *l);
-/* Marks the open rows unknown; after the journals were replayed at start. */
+/* Marks the open rows unknown, in a transaction of its own; after the journals were
+ * replayed at start. False: roll back. */
 must_check bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count);
 /* The highest id there is, 0 for an empty ledger. */
 uint64_t ledger_last_id(struct ledger *l);
@@ -67,6 +69,28 @@ bool ledger_open_ids(struct ledger *l, uint64_t *ret_ids, unsigned most,
 bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *arg);
 /* All rows of one exchange, by id, which is by number. */
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg);
+
+/* ---- corrections ---- */
+
+struct correction_row {
+	uint64_t attempt;
+	nanousd delta;                     /* to be added to its cost */
+	uint64_t old_version, new_version; /* of prices; 0: none. Set by reading */
+	usec made_wall;
+	str why;
+};
+
+/* The attempt's cost is that one, by those figures: an entry of its own, and the sums
+ * follow; a settled row stays as it is.  Says what differs from what is known already,
+ * corrections included, or nothing (*ret_changed): saying it twice changes nothing.
+ * Between begin and commit; of *correction the attempt, the time and the reason are
+ * read. */
+must_check bool ledger_correct(struct ledger *l, const struct correction_row *correction,
+                               nanousd cost, const struct price *price,
+                               bool *ret_changed);
+typedef bool ledger_correction_fn(void *arg, const struct correction_row *row);
+bool ledger_corrections(struct ledger *l, uint64_t attempt, ledger_correction_fn *each,
+                        void *arg);
 
 /* ---- organisations, teams, keys, and users with limits of their own ---- */
 
@@ -103,6 +127,19 @@ bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn
  * may be that there are others. */
 bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep, bool *ret_more);
 
+/* ---- trials ---- */
+
+/* All rows of a trial with id > after, in the order of their ids.  Looks at every row
+ * behind `after`. */
+bool ledger_trial_rows(struct ledger *l, str name, uint64_t after, ledger_row_fn *each,
+                       void *arg);
+/* What its candidate's attempts have cost, as far as it is known.  Looks at all rows. */
+bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret);
+/* It was stopped by hand then; a second time changes nothing. */
+must_check bool ledger_trial_stop(struct ledger *l, str name, usec wall);
+typedef bool ledger_trial_fn(void *arg, str name, usec stopped_wall);
+bool ledger_trials(struct ledger *l, ledger_trial_fn *each, void *arg);
+
 /* ---- oddities ---- */
 
 /* All of that provider's. */
@@ -111,3 +148,46 @@ must_check bool ledger_odd_put(struct ledger *l, const struct odd_row *row);
 typedef bool ledger_odd_fn(void *arg, const struct odd_row *row);
 /* By provider, the one of all names first, the newest of the others next. */
 bool ledger_odd(struct ledger *l, ledger_odd_fn *each, void *arg);
+
+/* ---- the admin API ---- */
+
+/* A new one; an id that exists already is a failure. */
+must_check bool ledger_token_put(struct ledger *l, const struct admin_token_row *token);
+must_check bool ledger_token_revoke(struct ledger *l, uint64_t id, usec wall,
+                                    bool *ret_changed);
+typedef bool ledger_token_fn(void *arg, const struct admin_token_row *token);
+/* The one of that id; 0: all. */
+bool ledger_tokens(struct ledger *l, uint64_t id, ledger_token_fn *each, void *arg);
+
+/* The entry as one line of JSON: what its hash is taken of. */
+void audit_text(const struct audit_row *row, struct buf *to);
+/* The hash of an entry that follows `before`, and the MAC that only who has the key can
+ * make. */
+void audit_seal(const uint8_t key[AUDIT_KEY], const uint8_t before[AUDIT_HASH],
+                struct audit_row *row);
+/* The MAC of a head. */
+void audit_seal_head(const uint8_t key[AUDIT_KEY], struct audit_head *head);
+/* Adds an entry behind the last one; seq, hash and mac are filled in here.  Inside a
+ * transaction: that of the change. */
+must_check bool ledger_audit_add(struct ledger *l, const uint8_t key[AUDIT_KEY],
+                                 struct audit_row *row);
+typedef bool ledger_audit_fn(void *arg, const struct audit_row *row);
+/* Oldest first, those behind seq `after`; or newest first, those before it (0: all). */
+bool ledger_audit(struct ledger *l, bool newest, uint64_t after, unsigned most,
+                  ledger_audit_fn *each, void *arg);
+/* seq 0 when there is none. */
+bool ledger_audit_head(struct ledger *l, struct audit_head *ret);
+
+struct admin_replay {
+	uint8_t id[AUDIT_HASH];
+	uint8_t request[AUDIT_HASH];
+	int status;
+	str answer; /* sealed */
+	usec made_wall;
+};
+/* One that was made since then; its answer is good until the next call.  False: there is
+ * none. */
+bool ledger_replay_find(struct ledger *l, const uint8_t id[AUDIT_HASH], usec since,
+                        struct admin_replay *ret);
+must_check bool ledger_replay_put(struct ledger *l, const struct admin_replay *replay);
+must_check bool ledger_replay_prune(struct ledger *l, usec before_wall);

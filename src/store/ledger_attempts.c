@@ -7,6 +7,7 @@
 #include "store/ledger_private.h"
 
 #include "base/mem.h"
+#include "store/sums.h"
 
 enum { DETAIL_MOST = 512 };
 /* An exchange may last that long before its last attempt begins. */
@@ -144,7 +145,21 @@ static void bind(sqlite3_stmt *st, int first, const struct row_values *v, int fr
 
 /* ---- writing ---- */
 
-static bool put_open(struct ledger *l, const struct attempt_row *row)
+static int64_t label_of(const struct row_values *v, int at)
+{
+	return v->nulls >> at & 1 ? 0 : v->number[at];
+}
+
+static bool count_row(struct ledger *l, const struct attempt_row *row,
+                      const struct row_values *v)
+{
+	return rollup_add(l, row,
+	                  &(struct rollup_labels){ label_of(v, AT_REQUEST),
+	                                           label_of(v, AT_SUBJECT),
+	                                           label_of(v, AT_CALLER) });
+}
+
+static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_OPEN);
 	struct row_values v;
@@ -152,7 +167,10 @@ static bool put_open(struct ledger *l, const struct attempt_row *row)
 	if (!st || !take_open(l, row, &v))
 		return false;
 	bind(st, 0, &v, 0, OPEN_VALUES);
-	return ledger_run(st);
+	if (!ledger_run(st))
+		return false;
+	*ret_changed = sqlite3_changes(l->db) > 0;
+	return true;
 }
 
 /* The open row of that id, if there is one, gets its second half. */
@@ -170,7 +188,7 @@ static bool settle(struct ledger *l, const struct row_values *v, str detail)
 	return ledger_run(st);
 }
 
-static bool put_done(struct ledger *l, const struct attempt_row *row)
+static bool put_done(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_DONE);
 	char room[DETAIL_MOST];
@@ -182,17 +200,21 @@ static bool put_done(struct ledger *l, const struct attempt_row *row)
 	bind(st, 0, &v, 0, VALUES);
 	if (detail.len)
 		ledger_bind_str(st, AT_DETAIL + 1, detail);
-	if (!ledger_run(st))
+	if (!ledger_run(st) || (sqlite3_changes(l->db) == 0 && !settle(l, &v, detail)))
 		return false;
-	return sqlite3_changes(l->db) > 0 || settle(l, &v, detail);
+	*ret_changed = sqlite3_changes(l->db) > 0;
+	return !*ret_changed || count_row(l, row, &v);
 }
 
 bool ledger_put(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
 {
-	if (!(row->state == ROW_OPEN ? put_open(l, row) : put_done(l, row)))
+	bool changed;
+
+	if (!(row->state == ROW_OPEN ? put_open(l, row, &changed)
+	                             : put_done(l, row, &changed)))
 		return false;
 	if (ret_changed)
-		*ret_changed = sqlite3_changes(l->db) > 0;
+		*ret_changed = changed;
 	return true;
 }
 
@@ -203,16 +225,8 @@ bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
 	if (row->state != ROW_DONE || row->detail.len)
 		return ledger_put(l, row, NULL);
 	v = ledger_queue_place(l);
-	return take_open(l, row, v) && take_close(l, row, v) &&
+	return take_open(l, row, v) && take_close(l, row, v) && count_row(l, row, v) &&
 	       ledger_queue_add(l, is_usual(v));
-}
-
-bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count)
-{
-	if (!ledger_run(ledger_get(l, LEDGER_CLOSE_OPEN_ROWS)))
-		return false;
-	*ret_count = (uint64_t)sqlite3_changes64(l->db);
-	return true;
 }
 
 uint64_t ledger_last_id(struct ledger *l)
@@ -271,6 +285,8 @@ static void read_open_half(struct columns *c, struct attempt_row *row)
 	row->user = next_text(c);
 	row->tags = next_text(c);
 	row->reserved = next_number(c);
+	row->is_corrected = sqlite3_column_type(c->st, c->at) != SQLITE_NULL;
+	row->corrected = next_number(c);
 }
 
 static void read_price(struct columns *c, struct attempt_row *row, struct price *room)
@@ -335,8 +351,7 @@ static void read_row(sqlite3_stmt *st, struct attempt_row *row, struct price *ro
 		read_done_half(&c, row, room);
 }
 
-/* Steps through the rows until `each` has enough or, with `to_close`, one closes. */
-static bool read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg)
+bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg)
 {
 	struct attempt_row row;
 	struct price price;
@@ -347,6 +362,41 @@ static bool read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void
 			break;
 	}
 	return sqlite3_reset(st) == SQLITE_OK;
+}
+
+struct closing {
+	struct ledger *l;
+	uint64_t count;
+	bool ok;
+};
+
+static bool count_unknown(void *arg, const struct attempt_row *found)
+{
+	struct closing *c = arg;
+	struct attempt_row row = *found;
+	struct sums sums = { 0 };
+
+	row.state = ROW_UNKNOWN;
+	sums_add_row(&sums, &row);
+	c->ok = rollup_add_sums(c->l, &row, &sums);
+	c->count++;
+	return c->ok;
+}
+
+static bool close_open_rows(struct ledger *l, uint64_t *ret_count)
+{
+	struct closing c = { .l = l, .ok = true };
+	sqlite3_stmt *st = ledger_get(l, LEDGER_OPEN_ROWS);
+
+	if (!st || !ledger_read_rows(st, false, count_unknown, &c) || !c.ok)
+		return false;
+	*ret_count = c.count;
+	return ledger_run(ledger_get(l, LEDGER_CLOSE_OPEN_ROWS));
+}
+
+bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count)
+{
+	return ledger_begin(l) && close_open_rows(l, ret_count) && ledger_commit(l);
 }
 
 bool ledger_open_ids(struct ledger *l, uint64_t *ret_ids, unsigned most,
@@ -371,7 +421,7 @@ bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *ar
 	if (!st)
 		return false;
 	sqlite3_bind_int64(st, 1, (int64_t)id);
-	return read_rows(st, false, each, arg);
+	return ledger_read_rows(st, false, each, arg);
 }
 
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg)
@@ -382,7 +432,7 @@ bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, v
 		return false;
 	sqlite3_bind_int64(st, 1, (int64_t)exchange);
 	sqlite3_bind_int64(st, 2, (int64_t)(exchange + ((uint64_t)EXCHANGE_MOST << 8)));
-	return read_rows(st, true, each, arg);
+	return ledger_read_rows(st, true, each, arg);
 }
 
 bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool newest,
@@ -396,5 +446,5 @@ bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool ne
 	sqlite3_bind_int64(st, 1, (int64_t)after);
 	sqlite3_bind_int64(st, 2, before ? (int64_t)before : INT64_MAX);
 	sqlite3_bind_int64(st, 3, most);
-	return read_rows(st, false, each, arg);
+	return ledger_read_rows(st, false, each, arg);
 }

@@ -13,10 +13,10 @@
 #include "codec/utf8.h"
 
 enum {
-	SLOTS = 512,
+	SLOTS = 1024,
 	TRIES = 8,
 	TEXT_MOST = 512, /* what a record can carry */
-	TEXTS_MOST = 6,  /* of one label */
+	TEXTS_MOST = 8,  /* of one label */
 	PACKED_MOST = 1 + TEXTS_MOST * (2 + TEXT_MOST) + (5 + PRICE_CLASSES) * 8,
 	HASH_BITS = 23, /* such an id takes 3 bytes in a row */
 };
@@ -108,6 +108,20 @@ static void put_price(struct packed *p, const struct price *price)
 		put_number(p, price->of[i]);
 }
 
+static void put_group(struct packed *p, const struct attempt_row *row)
+{
+	put_number(p, (int64_t)row->key);
+	put_number(p, (int64_t)row->team);
+	put_text(p, row->user);
+	put_text(p, row->provider);
+	put_text(p, row->model);
+	put_text(p, row->route);
+	put_text(p, row->operation);
+	put_text(p, row->tags);
+	put_text(p, row->agent);
+	put_text(p, row->trial);
+}
+
 /* In the order of the columns; columns_of says the same for the way to the database. */
 static void pack(struct packed *p, enum label_kind kind, const struct attempt_row *row)
 {
@@ -145,6 +159,9 @@ static void pack(struct packed *p, enum label_kind kind, const struct attempt_ro
 	case LABEL_PRICE:
 		put_price(p, row->price);
 		break;
+	case LABEL_GROUP:
+		put_group(p, row);
+		break;
 	case LABEL_KINDS:
 		break;
 	}
@@ -157,6 +174,7 @@ static const char columns_of[LABEL_KINDS][20] = {
 	[LABEL_CALLER] = "tt",
 	[LABEL_SUBJECT] = "tt",
 	[LABEL_PRICE] = "nnnnnppppppppppp",
+	[LABEL_GROUP] = "nntttttttt",
 };
 _Static_assert(PRICE_CLASSES == 11, "as many as LABEL_PRICE has columns for");
 
@@ -334,6 +352,8 @@ static bool says_the_same(const struct label_slot *slot, enum label_kind kind,
 		       is_number(&at, row->price->since) &&
 		       is_number(&at, row->price->above) &&
 		       is_number(&at, row->price->source);
+	case LABEL_GROUP: /* rollup_add knows the last ones itself */
+		return false;
 	case LABEL_KINDS:
 		break;
 	}

@@ -15,6 +15,7 @@ enum ledger_statement {
 	LEDGER_PUT_QUEUE,
 	LEDGER_PUT_USUAL,
 	LEDGER_SETTLE,
+	LEDGER_OPEN_ROWS,
 	LEDGER_CLOSE_OPEN_ROWS,
 	LEDGER_LAST_ID,
 	LEDGER_OPEN_IDS,
@@ -27,15 +28,21 @@ enum ledger_statement {
 	LEDGER_FIND_CALLER,
 	LEDGER_FIND_SUBJECT,
 	LEDGER_FIND_PRICE,
+	LEDGER_FIND_GROUP,
 	LEDGER_ADD_REQUEST,
 	LEDGER_ADD_OUTCOME,
 	LEDGER_ADD_CALLER,
 	LEDGER_ADD_SUBJECT,
 	LEDGER_ADD_PRICE,
+	LEDGER_ADD_GROUP,
 	LEDGER_PIN_PUT,
 	LEDGER_PIN_DROP,
 	LEDGER_PINS,
 	LEDGER_PINS_PRUNE,
+	LEDGER_TRIAL_ROWS,
+	LEDGER_TRIAL_SPENT,
+	LEDGER_TRIAL_STOP,
+	LEDGER_TRIALS,
 	LEDGER_ODD_DROP,
 	LEDGER_ODD_PUT,
 	LEDGER_ODD,
@@ -45,6 +52,27 @@ enum ledger_statement {
 	LEDGER_TENANTS_OF,
 	LEDGER_TENANT,
 	LEDGER_TENANTS_NAMED,
+	LEDGER_ROLLUP_ADD,
+	LEDGER_ROLLUP_PUT,
+	LEDGER_ROLLUP_FILL,
+	LEDGER_ROLLUP_READ,
+	LEDGER_KEPT,
+	LEDGER_SPAN,
+	LEDGER_BEGIN_READ,
+	LEDGER_CORRECT,
+	LEDGER_CORRECTIONS,
+	LEDGER_TOKEN_PUT,
+	LEDGER_TOKEN_REVOKE,
+	LEDGER_TOKENS,
+	LEDGER_AUDIT_LAST,
+	LEDGER_AUDIT_PUT,
+	LEDGER_AUDIT_HEAD,
+	LEDGER_AUDIT_HEAD_PUT,
+	LEDGER_AUDIT,
+	LEDGER_AUDIT_NEWEST,
+	LEDGER_REPLAY_FIND,
+	LEDGER_REPLAY_PUT,
+	LEDGER_REPLAY_PRUNE,
 	LEDGER_STATEMENTS,
 };
 
@@ -70,12 +98,15 @@ extern const int ledger_version;
 
 struct label_cache;
 struct row_queue;
+struct rollup;
+struct sums;
 
 struct ledger {
 	sqlite3 *db;
 	sqlite3_stmt *statements[LEDGER_STATEMENTS];
 	struct label_cache *labels; /* the writer's */
 	struct row_queue *queue;    /* the writer's: new rows, until they are put */
+	struct rollup *rollup;      /* the writer's: sums, until they are put */
 	uint64_t wal_pages;
 	uint64_t page_size;
 };
@@ -84,6 +115,8 @@ struct ledger {
 sqlite3_stmt *ledger_get(struct ledger *l, enum ledger_statement which);
 /* Steps a statement that returns no row, and resets it. */
 bool ledger_run(sqlite3_stmt *st);
+/* Steps through whole rows until `each` has enough or, with `to_close`, one closes. */
+bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg);
 /* Binds text that stays where it is until the step; an empty one is '', not NULL. */
 void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
@@ -109,6 +142,7 @@ enum label_kind {
 	LABEL_CALLER,
 	LABEL_SUBJECT,
 	LABEL_PRICE,
+	LABEL_GROUP, /* of a row that rollup_group made */
 	LABEL_KINDS,
 };
 
@@ -122,3 +156,40 @@ must_check bool label_get(struct ledger *l, enum label_kind kind,
 /* At most `room` bytes of text: invalid UTF-8 and NUL, which other readers of the
  * database choke on, become '?'. */
 str label_clean(str text, char *room);
+
+/* ---- ledger_rollup.c: sums by hour, day and month ---- */
+
+enum rollup_family { ROLLUP_WHAT, ROLLUP_WHOM, ROLLUP_FAMILIES };
+enum rollup_span { ROLLUP_HOUR, ROLLUP_DAY, ROLLUP_MONTH, ROLLUP_SPANS };
+/* The key and team of a group that holds those of several. */
+#define ROLLUP_ANY ((uint64_t)INT64_MAX)
+
+/* A row's; 0: it has none. */
+struct rollup_labels {
+	int64_t request, subject, caller;
+};
+
+struct rollup *rollup_new(void);
+void rollup_free(struct rollup **r);
+/* So many groups may a period have before it folds them; for tests. */
+void rollup_limit(struct rollup *r, unsigned groups);
+/* After a rollback: nothing was added. */
+void rollup_clear(struct rollup *r);
+void rollup_rest(struct rollup *r);
+/* The row counts: it is settled now, or unknown. */
+must_check bool rollup_add(struct ledger *l, const struct attempt_row *row,
+                           const struct rollup_labels *labels);
+/* The same where more is known of the row than its sums: a change of them. */
+must_check bool rollup_add_sums(struct ledger *l, const struct attempt_row *row,
+                                const struct sums *sums);
+/* Before a commit. */
+must_check bool rollup_flush(struct ledger *l);
+/* Hours and days since 1970, months since the year 0; all of UTC. */
+int64_t rollup_hour_of(usec wall);
+int64_t rollup_period(int64_t hour, enum rollup_span span);
+/* What groups the row: the members of *ret that are not empty. */
+void rollup_group(const struct attempt_row *row, enum rollup_family family,
+                  struct attempt_row *ret);
+/* Calls `each`, with texts on loan, when there is a group of that id. */
+bool ledger_group(struct ledger *l, int64_t id,
+                  void (*each)(void *arg, const struct attempt_row *group), void *arg);

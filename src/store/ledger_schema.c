@@ -3,6 +3,7 @@
  * A migration is never changed once it was released; the next one is added below it.
  * `PRAGMA user_version` says how many a database has seen. */
 #include "store/ledger_private.h"
+#include "store/sums.h"
 
 /* clang-format off */
 
@@ -106,6 +107,44 @@ static const char version_1[] =
 	"  attempts INTEGER"
 	") STRICT;"
 	"CREATE INDEX attempt_open ON attempt (id) WHERE state = 0;"
+	/* What was said of an attempt's cost later: rows are never changed. */
+	"CREATE TABLE correction ("
+	"  id INTEGER PRIMARY KEY,"
+	"  attempt INTEGER NOT NULL,"
+	"  delta_nano INTEGER NOT NULL,"     /* to be added to its cost */
+	"  old_price INTEGER REFERENCES price,"
+	"  new_price INTEGER REFERENCES price,"
+	"  made INTEGER NOT NULL,"           /* microseconds since 1970 */
+	"  why TEXT NOT NULL"
+	") STRICT;"
+	"CREATE INDEX correction_attempt ON correction (attempt);"
+	/* Attempts that began in an earlier hour than this were deleted. */
+	"CREATE TABLE kept (id INTEGER PRIMARY KEY CHECK (id = 1), hour INTEGER NOT NULL) STRICT;"
+	/* Of what attempts are added up, in two families (ledger_rollup.c): members that a
+	 * family does not tell apart are empty, those it no longer tells apart are '*'. */
+	"CREATE TABLE usage_group ("
+	"  id INTEGER PRIMARY KEY,"
+	"  key INTEGER NOT NULL,"            /* 2^63 - 1: several */
+	"  team INTEGER NOT NULL,"
+	"  user TEXT NOT NULL,"
+	"  provider TEXT NOT NULL,"
+	"  model TEXT NOT NULL,"
+	"  route TEXT NOT NULL,"
+	"  operation TEXT NOT NULL,"
+	"  tags TEXT NOT NULL,"
+	"  client TEXT NOT NULL,"
+	"  trial TEXT NOT NULL"
+	") STRICT;"
+	"CREATE TABLE rollup ("
+	"  family INTEGER NOT NULL,"         /* 0 what was used, 1 by whom */
+	"  span INTEGER NOT NULL,"           /* 0 hour, 1 day, 2 month; of UTC */
+	"  period INTEGER NOT NULL,"         /* hours, days since 1970; months since year 0 */
+	"  grp INTEGER NOT NULL REFERENCES usage_group,"
+#define SUM(id, name) "  " #name " INTEGER NOT NULL,"
+	SUMS(SUM)
+#undef SUM
+	"  PRIMARY KEY (family, span, period, grp)"
+	") STRICT, WITHOUT ROWID;"
 	"CREATE TABLE keys ("
 	"  id INTEGER PRIMARY KEY,"
 	"  name TEXT NOT NULL,"
@@ -139,7 +178,8 @@ static const char version_1[] =
 	"  coalesce(a.cache_write_1h_tokens, 0) AS cache_write_1h_tokens,"
 	"  coalesce(a.searches, 0) AS searches, coalesce(a.images, 0) AS images,"
 	"  a.cost_nano AS cost_nano,"
-	"  coalesce(a.cost_nano, a.reserved_nano, 0) AS charged_nano,"
+	"  coalesce(a.cost_nano + coalesce(k.delta, 0), k.delta, a.reserved_nano, 0)"
+	"  AS charged_nano, coalesce(k.delta, 0) AS corrected_nano,"
 	"  p.version AS price_version, coalesce(o.flags, 0) AS flags,"
 	"  a.caller IS NOT NULL AS closes,"
 	"  coalesce(o.client_status, 0) AS client_status,"
@@ -148,7 +188,9 @@ static const char version_1[] =
 	"  coalesce(c.client, '') AS client, coalesce(c.agent, '') AS agent"
 	"  FROM attempt a LEFT JOIN request r ON r.id = a.request"
 	"  LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller"
-	"  LEFT JOIN subject s ON s.id = a.subject LEFT JOIN price p ON p.id = a.price;";
+	"  LEFT JOIN subject s ON s.id = a.subject LEFT JOIN price p ON p.id = a.price"
+	"  LEFT JOIN (SELECT attempt, sum(delta_nano) AS delta FROM correction"
+	"  GROUP BY attempt) k ON k.attempt = a.id;";
 
 /* What an account of a provider keeps: requests that speak of it have to go there. */
 static const char version_2[] =
@@ -222,7 +264,55 @@ static const char version_tenants[] =
 	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
 	"DROP TABLE keys;";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_tenants };
+/* What was said of trials, which the configuration does not know. */
+static const char version_trial[] =
+	"CREATE TABLE trial ("
+	"  name TEXT PRIMARY KEY,"
+	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
+	") STRICT, WITHOUT ROWID;";
+
+/* Who may use the admin API, what was changed through it, and what it answered. */
+static const char version_admin[] =
+	"CREATE TABLE admin_token ("
+	"  id INTEGER PRIMARY KEY,"
+	"  name TEXT NOT NULL,"
+	"  scopes INTEGER NOT NULL,"         /* a bit each: read, keys, config, all */
+	"  salt BLOB NOT NULL,"
+	"  hash BLOB NOT NULL,"              /* scrypt of the whole text */
+	"  created INTEGER NOT NULL,"        /* microseconds since 1970, as all below */
+	"  expires INTEGER NOT NULL,"        /* 0: never */
+	"  revoked INTEGER NOT NULL"         /* 0: active */
+	") STRICT;"
+	"CREATE TABLE audit ("
+	"  seq INTEGER PRIMARY KEY,"         /* from 1, without gaps */
+	"  at INTEGER NOT NULL,"
+	"  who TEXT NOT NULL,"
+	"  source TEXT NOT NULL,"            /* from where */
+	"  action TEXT NOT NULL,"
+	"  target TEXT NOT NULL,"
+	"  before TEXT NOT NULL,"            /* JSON, or '' */
+	"  after TEXT NOT NULL,"
+	"  hash BLOB NOT NULL,"              /* SHA-256 of the hash before and the entry */
+	"  mac BLOB NOT NULL"                /* HMAC-SHA-256 of seq and hash */
+	") STRICT;"
+	"CREATE TABLE audit_head ("
+	"  id INTEGER PRIMARY KEY CHECK (id = 1),"
+	"  seq INTEGER NOT NULL,"
+	"  hash BLOB NOT NULL,"
+	"  mac BLOB NOT NULL"
+	") STRICT;"
+	/* What was answered to a request with an Idempotency-Key. */
+	"CREATE TABLE admin_replay ("
+	"  id BLOB PRIMARY KEY,"             /* a MAC of who, what and the key */
+	"  request BLOB NOT NULL,"           /* a MAC of the request */
+	"  status INTEGER NOT NULL,"
+	"  answer BLOB NOT NULL,"            /* sealed: only who asked can open it */
+	"  made INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX admin_replay_made ON admin_replay (made);";
+
+const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
+	                                  version_admin };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -236,6 +326,7 @@ const int ledger_version = countof(ledger_migrations);
 	"SELECT a.id, coalesce(a.exchange, a.id), a.number, a.state," \
 	" coalesce(a.began, a.id >> 8), a.request_bytes, r.key, r.operation, r.asked, r.route," \
 	" r.stream, r.provider, r.model, r.team, r.trial, s.user, s.tags, a.reserved_nano," \
+	" (SELECT sum(delta_nano) FROM correction k WHERE k.attempt = a.id)," \
 	" o.status, o.fault, o.answered_model, o.finish, o.usage_kind, o.client_status," \
 	" a.detail, a.connect_us, a.first_byte_us, a.first_token_us, a.total_us," \
 	" a.answer_bytes, a.input_tokens, a.output_tokens, a.cache_read_tokens," \
@@ -304,6 +395,7 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_SETTLE] =
 		"UPDATE attempt SET state = ?4, (" CLOSE_COLUMNS ") = (" CLOSE_VALUES ")"
 		" WHERE id = ?1 AND state = 0",
+	[LEDGER_OPEN_ROWS] = ROW "WHERE a.state = 0",
 	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2 WHERE state = 0",
 	[LEDGER_LAST_ID] = "SELECT coalesce(max(id), 0) FROM attempt",
 	[LEDGER_OPEN_IDS] = "SELECT id FROM attempt WHERE state = 0 ORDER BY id LIMIT ?1",
@@ -327,12 +419,15 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_FIND_SUBJECT] = "SELECT user, tags FROM subject WHERE id = ?1",
 	[LEDGER_FIND_PRICE] = "SELECT version, since, above, source, discount, "
 			      PRICE_FIGURES " FROM price WHERE id = ?1",
+	[LEDGER_FIND_GROUP] = "SELECT key, team, user, provider, model, route, operation, tags,"
+			      " client, trial FROM usage_group WHERE id = ?1",
 	[LEDGER_ADD_REQUEST] = "INSERT INTO request VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
 	[LEDGER_ADD_OUTCOME] = "INSERT INTO outcome VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
 	[LEDGER_ADD_CALLER] = "INSERT INTO caller VALUES (?1,?2,?3)",
 	[LEDGER_ADD_SUBJECT] = "INSERT INTO subject VALUES (?1,?2,?3)",
 	[LEDGER_ADD_PRICE] = "INSERT INTO price VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
 			     "?12,?13,?14,?15,?16,?17)",
+	[LEDGER_ADD_GROUP] = "INSERT INTO usage_group VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
 	[LEDGER_PIN_PUT] = "INSERT OR REPLACE INTO pin (id, kind, key, provider, account, made)"
 			   " VALUES (?1,?2,?3,?4,?5,?6)",
 	[LEDGER_PIN_DROP] = "DELETE FROM pin WHERE id = ?1",
@@ -344,6 +439,15 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" ORDER BY made LIMIT ?3)",
 	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
 	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_TRIAL_ROWS] =
+		ROW "WHERE a.id > ?2 AND a.request IN (SELECT id FROM request WHERE trial = ?1)"
+		" ORDER BY a.id",
+	[LEDGER_TRIAL_SPENT] =
+		"SELECT coalesce(sum(a.cost_nano), 0) FROM attempt a"
+		" JOIN outcome o ON o.id = a.outcome WHERE o.flags & ?2 <> 0"
+		" AND a.request IN (SELECT id FROM request WHERE trial = ?1)",
+	[LEDGER_TRIAL_STOP] = "INSERT OR IGNORE INTO trial VALUES (?1,?2)",
+	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
 	[LEDGER_TENANT_ADD] =
@@ -362,4 +466,45 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TENANTS_NAMED] =
 		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
 		" ORDER BY revoked <> 0, created, id",
+#define SUM(id, name) ", " #name " = " #name " + ?"
+	[LEDGER_ROLLUP_ADD] = "UPDATE rollup SET attempts = attempts + ?" SUMS_MORE(SUM)
+			      " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
+#undef SUM
+#define SUM(id, name) ",?"
+	[LEDGER_ROLLUP_PUT] = "INSERT INTO rollup VALUES (?,?,?,?" SUMS(SUM) ")",
+#undef SUM
+	[LEDGER_ROLLUP_FILL] = "SELECT count(*) FROM rollup"
+			       " WHERE family = ?1 AND span = ?2 AND period = ?3",
+#define SUM(id, name) ", " #name
+	[LEDGER_ROLLUP_READ] = "SELECT grp" SUMS(SUM) " FROM rollup"
+			       " WHERE family = ?1 AND span = ?2 AND period >= ?3 AND period < ?4",
+#undef SUM
+	[LEDGER_KEPT] = "SELECT hour FROM kept",
+	[LEDGER_SPAN] = ROW "WHERE a.id >= ?1 AND a.id < ?2 ORDER BY a.id",
+	[LEDGER_BEGIN_READ] = "BEGIN",
+	[LEDGER_CORRECT] = "INSERT INTO correction (attempt, delta_nano, old_price, new_price,"
+			   " made, why) VALUES (?1,?2,?3,?4,?5,?6)",
+	[LEDGER_CORRECTIONS] =
+		"SELECT k.id, k.attempt, k.delta_nano, coalesce(o.version, 0), coalesce(n.version, 0),"
+		" k.made, k.why FROM correction k LEFT JOIN price o ON o.id = k.old_price"
+		" LEFT JOIN price n ON n.id = k.new_price WHERE k.attempt = ?1 ORDER BY k.id",
+	[LEDGER_TOKEN_PUT] = "INSERT INTO admin_token VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+	[LEDGER_TOKEN_REVOKE] =
+		"UPDATE admin_token SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
+	[LEDGER_TOKENS] = "SELECT id, name, scopes, salt, hash, created, expires, revoked"
+			  " FROM admin_token WHERE ?1 = 0 OR id = ?1 ORDER BY created, id",
+	[LEDGER_AUDIT_LAST] = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1",
+	[LEDGER_AUDIT_PUT] = "INSERT INTO audit VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	[LEDGER_AUDIT_HEAD] = "SELECT seq, hash, mac FROM audit_head",
+	[LEDGER_AUDIT_HEAD_PUT] = "INSERT OR REPLACE INTO audit_head VALUES (1,?1,?2,?3)",
+	[LEDGER_AUDIT] =
+		"SELECT seq, at, who, source, action, target, before, after, hash, mac"
+		" FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+	[LEDGER_AUDIT_NEWEST] =
+		"SELECT seq, at, who, source, action, target, before, after, hash, mac"
+		" FROM audit WHERE ?1 = 0 OR seq < ?1 ORDER BY seq DESC LIMIT ?2",
+	[LEDGER_REPLAY_FIND] =
+		"SELECT request, status, answer FROM admin_replay WHERE id = ?1 AND made >= ?2",
+	[LEDGER_REPLAY_PUT] = "INSERT OR REPLACE INTO admin_replay VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_REPLAY_PRUNE] = "DELETE FROM admin_replay WHERE made < ?1",
 };

@@ -44,6 +44,8 @@ struct attempt_row {
 	str user;         /* whom the request names, at most 128 bytes */
 	str tags;         /* "name=value,...": of the key and the request; 256 bytes */
 	str trial;        /* it is part of that one; empty: of none */
+	str trace;        /* the client's trace: a struct trace_parent; empty: none */
+	uint8_t endpoint; /* which, by endpoint_number; 0: not known */
 	nanousd reserved; /* under budgets, set aside for it; 0: nothing was */
 	/* known when it closes */
 	enum row_state state;
@@ -60,6 +62,9 @@ struct attempt_row {
 	nanousd cost;              /* COST_UNKNOWN when a price or the usage is unknown */
 	const struct price *price; /* that cost was reckoned with; NULL: none is known */
 	unsigned flags;            /* enum row_flag */
+	/* said of it since, by other entries of the ledger; in what is read from there */
+	nanousd corrected; /* to be added to cost */
+	bool is_corrected;
 	/* the exchange's, when this row closes it */
 	bool closes;
 	int32_t client_status; /* what the client got; 499: gone before */
@@ -68,3 +73,19 @@ struct attempt_row {
 	str client; /* the client's address */
 	str agent;  /* User-Agent, at most 128 bytes */
 };
+
+/* With its corrections; COST_UNKNOWN as long as nobody knows it. */
+static inline nanousd row_cost(const struct attempt_row *row)
+{
+	if (!row->is_corrected)
+		return row->cost;
+	return (row->cost == COST_UNKNOWN ? 0 : row->cost) + row->corrected;
+}
+
+/* What budgets count: the cost, else what was reserved for it. */
+static inline nanousd row_charged(const struct attempt_row *row)
+{
+	nanousd cost = row_cost(row);
+
+	return cost == COST_UNKNOWN ? row->reserved : cost;
+}

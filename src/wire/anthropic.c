@@ -11,7 +11,8 @@ enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 
 /* What is read of a request's members; the rest passes as it is. */
 static void sort_member(const struct json_member *m, struct json_value *model,
-                        struct json_value *stream, struct json_value *max_tokens)
+                        struct json_value *stream, struct json_value *max_tokens,
+                        struct json_value *metadata)
 {
 	const struct {
 		str name;
@@ -20,6 +21,7 @@ static void sort_member(const struct json_member *m, struct json_value *model,
 		{ STR("model"), model },
 		{ STR("stream"), stream },
 		{ STR("max_tokens"), max_tokens },
+		{ STR("metadata"), metadata },
 	};
 	struct json_value key = { JSON_STRING, str_of(m->key.ptr - 1, m->key.len + 2) };
 
@@ -34,6 +36,7 @@ static fault_t anthropic_skim(str body, enum operation op, struct arena *keep,
 {
 	struct json_member members[MEMBERS_MOST];
 	struct json_value model = { 0 }, stream = { 0 }, max_tokens = { 0 };
+	struct json_value metadata = { 0 };
 	size_t count;
 	fault_t why;
 
@@ -41,7 +44,7 @@ static fault_t anthropic_skim(str body, enum operation op, struct arena *keep,
 	if (why)
 		return why;
 	for (size_t i = 0; i < count; i++)
-		sort_member(&members[i], &model, &stream, &max_tokens);
+		sort_member(&members[i], &model, &stream, &max_tokens, &metadata);
 	*ret = (struct skimmed){ .choices = 1, .wants_usage = true };
 	why = skim_model(body, model, keep, ret, ret_detail);
 	if (why)
@@ -58,6 +61,8 @@ static fault_t anthropic_skim(str body, enum operation op, struct arena *keep,
 		return FAULT_BAD_REQUEST;
 	}
 	ret->stream = stream.type == JSON_TRUE && operations[op].may_stream;
+	if (metadata.type == JSON_OBJECT)
+		ret->user = skim_user(json_get(metadata, STR("user_id")), keep);
 	return NULL;
 }
 
@@ -186,6 +191,7 @@ const struct wire wire_anthropic = {
 	.skim = anthropic_skim,
 	.error_message = anthropic_error_message,
 	.write_fault = anthropic_write_fault,
+	.cap_names = { STR_INIT("max_tokens") },
 	.fault_status = anthropic_fault_status,
 	.write_stream_fault = anthropic_write_stream_fault,
 	.write_end_mark = anthropic_write_end_mark,

@@ -93,6 +93,7 @@ const struct wire wire_cohere = {
 	.skim = cohere_skim,
 	.error_message = cohere_error_message,
 	.write_fault = cohere_write_fault,
+	.cap_names = { STR_INIT("max_tokens") },
 	.write_stream_fault = cohere_write_stream_fault,
 	.write_path = cohere_write_path,
 	.read_request = cohere_read_request,

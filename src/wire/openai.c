@@ -20,6 +20,7 @@ enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 	MEMBER(stream_options)                                                           \
 	MEMBER(max_tokens)                                                               \
 	MEMBER(max_completion_tokens)                                                    \
+	MEMBER(user)                                                                     \
 	MEMBER(n)                                                                        \
 	MEMBER(usage)
 
@@ -163,6 +164,7 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 		return why;
 	ret->max_tokens = most;
 	ret->choices = (uint32_t)n;
+	ret->user = skim_user(m.user, keep);
 	if (!is_absent(m.stream) && m.stream.type != JSON_TRUE &&
 	    m.stream.type != JSON_FALSE) {
 		*ret_detail = STR("\"stream\" must be true or false");
@@ -228,6 +230,7 @@ const struct wire wire_openai_chat = {
 	.fold = openai_fold,
 	.error_message = openai_error_message,
 	.write_fault = openai_write_fault,
+	.cap_names = { STR_INIT("max_completion_tokens"), STR_INIT("max_tokens") },
 	.write_stream_fault = openai_write_stream_fault,
 	.keep_head = openai_keep_head,
 	.write_end_mark = openai_write_end_mark,

@@ -54,6 +54,7 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 	struct json_member members[MEMBERS_MOST];
 	struct json_value model = { 0 }, stream = { 0 }, most = { 0 };
 	struct json_value previous = { 0 }, conversation = { 0 }, store = { 0 };
+	struct json_value user = { 0 };
 	size_t count;
 	fault_t why;
 
@@ -74,11 +75,14 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 			conversation = members[i].value;
 		else if (fold_key_is(members[i].key, STR("store")))
 			store = members[i].value;
+		else if (fold_key_is(members[i].key, STR("user")))
+			user = members[i].value;
 	}
 	*ret = (struct skimmed){ .choices = 1 };
 	ret->wants_usage = true; /* a stream always has it */
 	ret->unstored = store.type == JSON_FALSE;
 	ret->previous = skim_id(previous, keep);
+	ret->user = skim_user(user, keep);
 	if (conversation.type == JSON_OBJECT)
 		conversation = json_get(conversation, STR("id"));
 	ret->conversation = skim_id(conversation, keep);
@@ -125,8 +129,16 @@ static void responses_write_fault(struct buf *to, fault_t why, str message, str 
 	wire_openai_chat.write_fault(to, why, message, param);
 }
 
+/* Its clients show the words behind 400, and try again behind 402 (ux 5.4). */
+static int responses_fault_status(fault_t why)
+{
+	return why == FAULT_BUDGET_EXCEEDED ? 400 : why->status;
+}
+
 str responses_fault_code(fault_t why)
 {
+	if (why == FAULT_BUDGET_EXCEEDED)
+		return why->code;
 	if (why->status == 429)
 		return STR("rate_limit_exceeded");
 	if (str_eq(why->code, STR("context_length_exceeded")))
@@ -278,6 +290,8 @@ const struct wire wire_openai_responses = {
 	.skim = responses_skim,
 	.error_message = responses_error_message,
 	.write_fault = responses_write_fault,
+	.cap_names = { STR_INIT("max_output_tokens") },
+	.fault_status = responses_fault_status,
 	.write_stream_fault = responses_write_stream_fault,
 	.keep_head = responses_keep_head,
 	.mark = responses_mark,

@@ -18,3 +18,16 @@ fault_t skim_model(str body, struct json_value model, struct arena *keep,
 	ret->model_len = model.raw.len;
 	return ret->model.len ? NULL : FAULT_NO_MODEL;
 }
+
+str skim_user(struct json_value user, struct arena *keep)
+{
+	enum { USER_MOST = 128, ESCAPED_MOST = 6 * USER_MOST + 2 };
+	char room[ESCAPED_MOST];
+
+	/* One that is longer is known by its beginning, as a client wrote it. */
+	if (user.type != JSON_STRING)
+		return STR_NONE;
+	if (user.raw.len > ESCAPED_MOST)
+		return arena_copy(keep, str_of(user.raw.ptr + 1, USER_MOST));
+	return arena_copy(keep, str_first(json_text(user, room), USER_MOST));
+}

@@ -8,3 +8,5 @@
  * *ret_detail. */
 must_check fault_t skim_model(str body, struct json_value model, struct arena *keep,
                               struct skimmed *ret, str *ret_detail);
+/* Whom a request is for: at most 128 bytes of it; what is no string is nobody. */
+str skim_user(struct json_value user, struct arena *keep);

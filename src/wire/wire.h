@@ -32,6 +32,7 @@ struct skimmed {
 	/* what providers keep: names of the client's, raw; or empty */
 	str previous, conversation;
 	bool unstored; /* the answer is not to be kept */
+	str user;      /* whom it is for, as far as it says so; at most 128 bytes */
 };
 
 enum { TAP_TEXT = 64, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
@@ -179,6 +180,10 @@ struct wire {
 
 	const struct wire_work *work[OPERATIONS];
 	str tokens_line; /* the head line of an answer with its input tokens; or empty */
+	/* Where a limit of the answer's tokens stands or may stand: a member of the
+	 * object `cap_in` (cap.h), whose other name is cap_in_too; empty: of the root. */
+	str cap_in, cap_in_too;
+	str cap_names[2]; /* of the member; the first is written.  Empty: there is none */
 	/* The body with the model's name changed where skim does not know it; false:
 	 * there is nothing to change.  NULL: there is no such place. */
 	bool (*rename)(str body, str model, struct buf *to);

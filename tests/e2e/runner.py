@@ -241,9 +241,9 @@ def main(arguments):
     harness.NIGHT, harness.FEW = "--night" in arguments, "--few" in arguments
     verbose = "-v" in arguments
     names = [each for each in arguments if not each.startswith("-")]
-    every = ["self", "requests", "pass", "endpoints", "failover", "resume", "hedge", "routing", "upstream", "content", "crash",
+    every = ["self", "requests", "pass", "endpoints", "failover", "resume", "hedge", "routing", "upstream", "content", "trial", "crash",
              "reload", "formats", "same_format", "work", "stored", "faults", "auth", "sdk", "sdks", "limits", "catalog", "money", "cli",
-             "drill", "unbroken"]
+             "drill", "unbroken", "telemetry", "admin"]
     suites = [each for each in every if each in names] or every
     wanted = [each for each in names if each not in every]
     jobs = int(os.environ.get("E2E_JOBS", 2 * (os.cpu_count() or 1)))

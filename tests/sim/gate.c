@@ -23,6 +23,9 @@ bool gate_begin(struct gate *g, uint64_t seed, const char *config)
 		return false;
 	g->gateway.keys = keyring_new();
 	g->gateway.board = board_new(1);
+	struct buf why = BUF_LIMIT(128);
+	g->gateway.calendar = calendar_new(STR("UTC"), &why);
+	g->gateway.tenants = tenants_new(g->gateway.calendar, 1);
 	g->gateway.resolver = resolver_new();
 	g->journal = journal_open_memory(4);
 	return CHECK(worker_init(&g->worker, &g->gateway, 0, g->journal));
@@ -35,6 +38,8 @@ void gate_end(struct gate *g)
 	resolver_free(&g->gateway.resolver);
 	keyring_free(&g->gateway.keys);
 	board_free(&g->gateway.board);
+	tenants_free(&g->gateway.tenants);
+	calendar_free(&g->gateway.calendar);
 	config_unref(&g->gateway.config);
 	pthread_mutex_destroy(&g->gateway.lock);
 	CHECK_INT(sim_finish(), 0);

@@ -23,7 +23,7 @@ struct rig {
 	struct recorder *recorder;
 	struct clerk *clerk;
 	struct buf why, answer;
-	_Atomic unsigned changes, reloads;
+	_Atomic unsigned changes, reloads, stopped;
 	struct tenant_row last; /* without its texts */
 	struct key_secret secret;
 	bool refuses_reload;
@@ -72,8 +72,23 @@ static bool metrics(void *arg, bool openmetrics, struct buf *to)
 	return buf_add(to, openmetrics ? STR("# EOF\n") : STR("a 1\n"));
 }
 
-static const struct admin_ops ops = { status,  tenant_changed, reload,
-	                              explain, health,         metrics };
+static void trial_stopped(void *arg, str name)
+{
+	struct rig *g = arg;
+
+	CHECK_STR(name, "haiku");
+	g->stopped++;
+}
+
+static const struct admin_ops ops = {
+	.status = status,
+	.tenant_changed = tenant_changed,
+	.reload = reload,
+	.explain = explain,
+	.health = health,
+	.metrics = metrics,
+	.trial_stopped = trial_stopped,
+};
 
 static bool rig_init(struct rig *g, const char *name)
 {
@@ -145,6 +160,9 @@ TEST(the_clerk_answers)
 	CHECK(!is_ok(&g, "{\"do\":\"reload\"}"));
 	CHECK_STR(buf_str(&g.why), "the file is \"wrong\"\n");
 	CHECK_INT(atomic_load(&g.reloads), 2);
+	CHECK(is_ok(&g, "{\"do\":\"trial_stop\",\"name\":\"haiku\"}"));
+	CHECK_INT(atomic_load(&g.stopped), 1);
+	CHECK(!is_ok(&g, "{\"do\":\"trial_stop\"}"));
 	snprintf(room, sizeof(room), "%.150s/admin.sock", g.path);
 	CHECK(stat(room, &st) == 0 && (st.st_mode & 0777) == 0600);
 	rig_done(&g);

@@ -121,7 +121,11 @@ TEST(codes_are_unique)
 static const char *const before[SECTIONS] = {
 	[SECTION_ROOT] = "",
 	[SECTION_TLS] = "tls:\n  ",
+	[SECTION_SECRETS] = "secrets:\n  ",
 	[SECTION_LIMITS] = "limits:\n  ",
+	[SECTION_METRICS] = "metrics:\n  ",
+	[SECTION_TELEMETRY] = "telemetry:\n  ",
+	[SECTION_OTLP] = "telemetry:\n  otlp:\n    ",
 	[SECTION_DEFAULTS] = "defaults:\n  ",
 	[SECTION_PROVIDER] = "providers:\n  openai:\n    ",
 	[SECTION_PROVIDER_TLS] = "providers:\n  openai:\n    tls:\n      ",

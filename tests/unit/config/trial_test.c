@@ -86,12 +86,12 @@ TEST(trials_that_mean_nothing_are_refused)
 	static const struct {
 		const char *trials, *code;
 	} rows[] = {
-		{ "{ t: { route: fats, candidate: new, share: 1% } }", "E210" },
-		{ "{ t: { route: fast, candidate: news, share: 1% } }", "E210" },
-		{ "{ t: { route: fast, candidate: fast, share: 1% } }", "E211" },
+		{ "{ t: { route: fats, candidate: new, share: 1% } }", "E220" },
+		{ "{ t: { route: fast, candidate: news, share: 1% } }", "E220" },
+		{ "{ t: { route: fast, candidate: fast, share: 1% } }", "E221" },
 		{ "{ a: { route: fast, candidate: new, share: 1% }, "
 		  "b: { route: fast, candidate: slow, share: 1% } }",
-		  "E211" },
+		  "E221" },
 		{ "{ T: { route: fast, candidate: new, share: 1% } }", "E118" },
 		{ "{ \"a/b\": { route: fast, candidate: new, share: 1% } }", "E118" },
 		{ "{ t: { route: fast, candidate: new } }", "E106" },

@@ -1,5 +1,6 @@
 #include "loop/sys.h"
 #include "meter/recorder.h"
+#include "store/report.h"
 #include "tests/check.h"
 
 #include <errno.h>
@@ -620,6 +621,17 @@ static bool check_row(void *arg, const struct attempt_row *row)
 	return true;
 }
 
+static void check_verified(struct ledger *l)
+{
+	struct buf text = BUF_LIMIT(64 * KiB);
+	uint64_t rows;
+
+	CHECK(ledger_verify(l, &text, &rows));
+	if (!CHECK(text.len == 0))
+		printf("%.*s\n", STR_ARG(buf_str(&text)));
+	buf_free(&text);
+}
+
 TEST(recorder_loses_and_doubles_nothing_when_killed)
 {
 	const char *dir = test_dir();
@@ -648,6 +660,7 @@ TEST(recorder_loses_and_doubles_nothing_when_killed)
 	recorder_free(&r);
 	struct ledger *l = open_reader(dir);
 	struct audit a = { .s = s, .count = atomic_load(&s->count) };
+	check_verified(l);
 	CHECK(a.count > 100);
 	for (a.at = 0; a.at < a.count; a.at++) {
 		struct state state = { .found = false };

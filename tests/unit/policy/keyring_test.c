@@ -19,6 +19,13 @@ static const struct tenant_row key = {
 };
 static const struct key_secret secret = { .mac = { 1, 2, 3, [31] = 9 } };
 
+static const uint8_t nobodys_mac[32];
+
+static bool is_good(struct keyring *k, uint64_t id, const uint8_t mac[32], usec wall)
+{
+	return !keyring_check(k, id, mac, wall);
+}
+
 static struct keyring *keyring_of_one(void)
 {
 	struct keyring *k = keyring_new();
@@ -36,15 +43,15 @@ TEST(keyring_knows_active_keys_only)
 
 	CHECK_INT(keyring_count(k), 1);
 	CHECK_INT(keyring_used(k, KEY), 0);
-	CHECK(!keyring_check(k, KEY, wrong, 7 * USEC_SEC));
-	CHECK(!keyring_check(k, KEY + 1, secret.mac, 7 * USEC_SEC));
+	CHECK(!is_good(k, KEY, wrong, 7 * USEC_SEC));
+	CHECK(!is_good(k, KEY + 1, secret.mac, 7 * USEC_SEC));
 	CHECK_INT(keyring_used(k, KEY), 0);
-	CHECK(keyring_check(k, KEY, secret.mac, 7 * USEC_SEC));
+	CHECK(is_good(k, KEY, secret.mac, 7 * USEC_SEC));
 	CHECK_INT(keyring_used(k, KEY), 7 * USEC_SEC);
 	CHECK_STR(keyring_name(k, KEY), "ci");
 	gone.revoked_wall = 1;
 	CHECK(keyring_put(k, &gone, NULL));
-	CHECK(!keyring_check(k, KEY, secret.mac, 8 * USEC_SEC));
+	CHECK(!is_good(k, KEY, secret.mac, 8 * USEC_SEC));
 	CHECK_INT(keyring_used(k, KEY), 7 * USEC_SEC);
 	CHECK_INT(keyring_count(k), 1);
 	keyring_free(&k);
@@ -58,16 +65,15 @@ TEST(both_secrets_are_good_during_the_grace)
 
 	memcpy(next.previous, secret.mac, sizeof(next.previous));
 	CHECK(keyring_put(k, &key, &next));
-	CHECK(keyring_check(k, KEY, next.mac, 99) &&
-	      keyring_check(k, KEY, secret.mac, 99));
-	CHECK(keyring_check(k, KEY, next.mac, 100));
-	CHECK(!keyring_check(k, KEY, secret.mac, 100));
+	CHECK(is_good(k, KEY, next.mac, 99) && is_good(k, KEY, secret.mac, 99));
+	CHECK(is_good(k, KEY, next.mac, 100));
+	CHECK(!is_good(k, KEY, secret.mac, 100));
 	/* Without a grace what was before is gone at once, and zeros never were good. */
 	next = (struct key_secret){ .mac = { 8 } };
 	CHECK(keyring_put(k, &key, &next));
-	CHECK(keyring_check(k, KEY, next.mac, 1));
-	CHECK(!keyring_check(k, KEY, next.previous, 1));
-	CHECK(!keyring_check(k, KEY, secret.mac, 1));
+	CHECK(is_good(k, KEY, next.mac, 1));
+	CHECK(!is_good(k, KEY, next.previous, 1));
+	CHECK(!is_good(k, KEY, secret.mac, 1));
 	keyring_free(&k);
 }
 
@@ -78,16 +84,17 @@ TEST(what_expires_is_good_until_that_moment)
 
 	mortal.expires_wall = 50;
 	CHECK(keyring_put(k, &mortal, NULL));
-	CHECK(keyring_check(k, KEY, secret.mac, 49));
-	CHECK(!keyring_check(k, KEY, secret.mac, 50));
+	CHECK(is_good(k, KEY, secret.mac, 49));
+	CHECK(keyring_check(k, KEY, secret.mac, 50) == FAULT_KEY_EXPIRED);
+	CHECK(keyring_check(k, KEY, nobodys_mac, 50) == FAULT_BAD_KEY);
 	mortal.expires_wall = 60;
 	CHECK(keyring_put(k, &mortal, NULL));
-	CHECK(keyring_check(k, KEY, secret.mac, 59));
+	CHECK(is_good(k, KEY, secret.mac, 59));
 	mortal = team;
 	mortal.expires_wall = 20;
 	CHECK(keyring_put(k, &mortal, NULL));
-	CHECK(keyring_check(k, KEY, secret.mac, 19));
-	CHECK(!keyring_check(k, KEY, secret.mac, 20));
+	CHECK(is_good(k, KEY, secret.mac, 19));
+	CHECK(!is_good(k, KEY, secret.mac, 20));
 	keyring_free(&k);
 }
 
@@ -101,12 +108,12 @@ TEST(a_team_that_is_revoked_takes_its_keys_with_it)
 	CHECK(keyring_put(k, &other, &secret));
 	gone.revoked_wall = 1;
 	CHECK(keyring_put(k, &gone, NULL));
-	CHECK(!keyring_check(k, KEY, secret.mac, 2));
-	CHECK(keyring_check(k, KEY + 1, secret.mac, 2));
+	CHECK(!is_good(k, KEY, secret.mac, 2));
+	CHECK(is_good(k, KEY + 1, secret.mac, 2));
 	other.id = KEY + 2; /* of nobody who is known */
 	other.parent = 77;
 	CHECK(keyring_put(k, &other, &secret));
-	CHECK(!keyring_check(k, KEY + 2, secret.mac, 2));
+	CHECK(!is_good(k, KEY + 2, secret.mac, 2));
 	keyring_free(&k);
 }
 
@@ -117,9 +124,9 @@ TEST(keyring_refuses_zeros)
 	struct keyring *k = keyring_of_one();
 	uint8_t zeros[32] = { 0 };
 
-	CHECK(!keyring_check(k, 0, zeros, 1));
-	CHECK(!keyring_check(k, 7, zeros, 1));
-	CHECK(!keyring_check(k, TEAM, zeros, 1));
+	CHECK(!is_good(k, 0, zeros, 1));
+	CHECK(!is_good(k, 7, zeros, 1));
+	CHECK(!is_good(k, TEAM, zeros, 1));
 	keyring_free(&k);
 }
 
@@ -152,7 +159,7 @@ struct trial {
 static void check_once(struct keyring *k, const struct trial *t)
 {
 	raise(SIGSTOP);
-	if (keyring_check(k, t->id, t->mac, 1))
+	if (keyring_check(k, t->id, t->mac, 1) != FAULT_BAD_KEY)
 		_exit(2);
 	raise(SIGSTOP);
 	_exit(0);

@@ -34,19 +34,21 @@ TEST(a_trial_never_takes_more_than_max_cost)
 	struct trials all = { 0 };
 	struct trial t = { .name = STR("t"), .share = 1000000, .max_cost = 1000 };
 	struct trial_account *a = trials_get(&all, t.name);
+	nanousd held;
 	bool stopped;
 
 	CHECK(a == trials_get(&all, STR("t")));
 	CHECK(a != trials_get(&all, STR("u")));
-	CHECK(trial_reserve(&t, a, 600, &stopped) && !stopped);
-	CHECK(trial_reserve(&t, a, 400, &stopped) && !stopped);
+	CHECK(trial_reserve(&t, a, 600, &held, &stopped) && !stopped);
+	CHECK(trial_reserve(&t, a, 400, &held, &stopped) && !stopped);
 	CHECK_INT(trial_state(&t, a, 0), TRIAL_RUNS);
 	trial_settle(a, 600, 100); /* it was cheaper */
-	CHECK(trial_reserve(&t, a, 500, &stopped));
-	CHECK(!trial_reserve(&t, a, 1, &stopped) && stopped);
+	CHECK(trial_reserve(&t, a, 500, &held, &stopped));
+	CHECK_INT(held, 500);
+	CHECK(!trial_reserve(&t, a, 1, &held, &stopped) && stopped);
 	CHECK_INT(trial_state(&t, a, 0), TRIAL_TOO_DEAR);
 	/* Only the first is told. */
-	CHECK(!trial_reserve(&t, a, 1, &stopped) && !stopped);
+	CHECK(!trial_reserve(&t, a, 1, &held, &stopped) && !stopped);
 	CHECK_INT(a->taken, 1000);
 	CHECK_INT(a->spent, 100);
 }
@@ -57,11 +59,35 @@ TEST(a_trial_whose_candidate_has_no_price_ends_too)
 	struct trials all = { 0 };
 	struct trial t = { .name = STR("t"), .max_cost = 1000 };
 	struct trial_account *a = trials_get(&all, t.name);
+	nanousd held;
 	bool stopped;
 
-	CHECK(trial_reserve(&t, a, 0, &stopped));
+	CHECK(trial_reserve(&t, a, 0, &held, &stopped));
 	trial_settle(a, 0, 1200);
-	CHECK(!trial_reserve(&t, a, 0, &stopped) && stopped);
+	CHECK(!trial_reserve(&t, a, 0, &held, &stopped) && stopped);
+}
+
+/* Estimates that are too low are mended by what the others have cost. */
+TEST(a_trial_learns_what_its_exchanges_cost)
+{
+	struct trials all = { 0 };
+	struct trial t = { .name = STR("t"), .max_cost = 1000 };
+	struct trial_account *a = trials_get(&all, t.name);
+	nanousd held;
+	bool stopped;
+
+	CHECK(trial_reserve(&t, a, 10, &held, &stopped));
+	trial_settle(a, held, 300);
+	CHECK(trial_reserve(&t, a, 10, &held, &stopped));
+	CHECK_INT(held, 300);
+	trial_settle(a, held, 350);
+	CHECK(trial_reserve(&t, a, 10, &held, &stopped));
+	CHECK_INT(held, 325);
+	CHECK(!trial_reserve(&t, a, 10, &held, &stopped) && stopped);
+	CHECK_INT(held, 0);
+	trial_load(a, 900); /* the ledger knows of more */
+	CHECK_INT(a->spent, 900);
+	CHECK_INT(a->taken, 900 + 325);
 }
 
 static struct trials shared;
@@ -71,10 +97,11 @@ static void *spend(void *arg)
 {
 	struct trial_account *a = arg;
 	uintptr_t got = 0;
+	nanousd held;
 	bool stopped;
 
 	for (int i = 0; i < 1000; i++)
-		got += trial_reserve(&crowd, a, 70, &stopped);
+		got += trial_reserve(&crowd, a, 70, &held, &stopped);
 	return (void *)got;
 }
 

@@ -4,6 +4,7 @@
  * fails, as on a full or broken disk, until it is set right.  Whatever failed, a
  * second try must succeed and leave the same ledger as if nothing had happened. */
 #include "store/ledger.h"
+#include "store/report.h"
 #include "tests/check.h"
 
 #include <sqlite3.h>
@@ -132,11 +133,17 @@ static void check_ledger(struct ledger *l, const char *path)
 	sqlite3_stmt *st = NULL;
 	sqlite3 *db = NULL;
 	int64_t total = 0, want = 0;
+	struct buf text = BUF_LIMIT(64 * KiB);
+	uint64_t rows;
 
 	for (int id = 1; id <= 90; id++)
 		want += id <= 30 || id > 40 || id % 2 == 0 ? id : 0;
 	CHECK(ledger_exchanges(l, 0, 0, false, 1000, sum, &total));
 	CHECK_INT(total, want);
+	CHECK(ledger_verify(l, &text, &rows));
+	if (!CHECK(text.len == 0))
+		printf("%.*s\n", STR_ARG(buf_str(&text)));
+	buf_free(&text);
 	CHECK_INT(ledger_last_id(l), 100 << 8);
 	CHECK(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
 	CHECK(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL) ==

@@ -238,6 +238,12 @@ TEST(keys_of_the_first_days_are_still_good)
 	                   "NULL, revoked INTEGER NOT NULL) STRICT;"
 	                   "INSERT INTO keys VALUES (2748, 'old', zeroblob(32), 5, 6);"
 	                   "INSERT INTO keys VALUES (2749, 'bad', x'00', 5, 6);"
+	                   /* of later versions */
+	                   "DROP TABLE trial;"
+	                   "DROP TABLE admin_token;"
+	                   "DROP TABLE audit;"
+	                   "DROP TABLE audit_head;"
+	                   "DROP TABLE admin_replay;"
 	                   "PRAGMA user_version = 2",
 	                   NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(db);

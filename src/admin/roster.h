@@ -1,4 +1,4 @@
-/* tenants.h - what can be done with organisations, teams, keys and users: one set of
+/* roster.h - what can be done with organisations, teams, keys and users: one set of
  * operations for the admin socket, for the command line where no gateway runs, and for
  * REST.
  *
@@ -12,7 +12,7 @@
 #include "meter/recorder.h"
 
 /* What was changed, by whom; on loan. */
-struct tenant_change {
+struct roster_change {
 	str actor;
 	str action; /* "create", "update", "rotate", "revoke" */
 	enum tenant_kind kind;
@@ -22,17 +22,17 @@ struct tenant_change {
 	                    */
 };
 
-enum tenants_result {
-	TENANTS_DONE,
-	TENANTS_INVALID,   /* something asked for cannot be: 400 */
-	TENANTS_NOT_FOUND, /* 404 */
-	TENANTS_TAKEN,     /* an active node has this name: 409 */
-	TENANTS_STALE,     /* its serial is another one by now: 412 */
-	TENANTS_FAILED,    /* the ledger could not be read or written: 500 */
+enum roster_result {
+	ROSTER_DONE,
+	ROSTER_INVALID,   /* something asked for cannot be: 400 */
+	ROSTER_NOT_FOUND, /* 404 */
+	ROSTER_TAKEN,     /* an active node has this name: 409 */
+	ROSTER_STALE,     /* its serial is another one by now: 412 */
+	ROSTER_FAILED,    /* the ledger could not be read or written: 500 */
 };
 
 /* Who asks, and what the operations work on; made for one request or for many. */
-struct tenants {
+struct roster {
 	struct ledger *ledger;     /* for reading; also for writing without recorder */
 	struct recorder *recorder; /* NULL: `ledger` is the only writer there is */
 	const uint8_t *pepper;     /* PEPPER bytes; for create and rotate of keys */
@@ -40,7 +40,7 @@ struct tenants {
 	str actor;                 /* "cli:alice", "token:ci" */
 	void (*changed)(void *arg, const struct tenant_row *row,
 	                const struct key_secret *secret);             /* may be NULL */
-	void (*audit)(void *arg, const struct tenant_change *change); /* may be NULL */
+	void (*audit)(void *arg, const struct roster_change *change); /* may be NULL */
 	void *arg;                                                    /* of both */
 	struct arena *keep; /* for texts; a MiB or more, ended by the owner */
 	struct buf *why; /* set when the result is not DONE: what is wrong, for people */
@@ -54,39 +54,38 @@ struct tenants {
  * it; also as "team" or "organisation"; the default organisation when there is none), and
  * what tenant_patch takes.  A key has a member "key" more, its text: nobody sees it
  * again, so whoever sends it on wipes it. */
-must_check enum tenants_result tenants_create(struct tenants *t, enum tenant_kind kind,
-                                              struct json_value body,
-                                              struct json_writer *to);
-must_check enum tenants_result tenants_show(struct tenants *t, enum tenant_kind kind,
-                                            str which, struct json_writer *to);
+must_check enum roster_result roster_create(struct roster *t, enum tenant_kind kind,
+                                            struct json_value body,
+                                            struct json_writer *to);
+must_check enum roster_result roster_show(struct roster *t, enum tenant_kind kind,
+                                          str which, struct json_writer *to);
 /* `serial`: the one it must have (ETag), 0: any. */
-must_check enum tenants_result tenants_update(struct tenants *t, enum tenant_kind kind,
-                                              str which, uint64_t serial,
-                                              struct json_value body,
-                                              struct json_writer *to);
+must_check enum roster_result roster_update(struct roster *t, enum tenant_kind kind,
+                                            str which, uint64_t serial,
+                                            struct json_value body,
+                                            struct json_writer *to);
 /* A new secret, as a member "key"; the one it had is good for `grace` more. */
-must_check enum tenants_result tenants_rotate(struct tenants *t, str which,
-                                              uint64_t serial, usec grace,
-                                              struct json_writer *to);
+must_check enum roster_result roster_rotate(struct roster *t, str which, uint64_t serial,
+                                            usec grace, struct json_writer *to);
 /* For good.  One that is revoked already stays as it is.  What is below a node stops with
  * it.  Not of the default organisation. */
-must_check enum tenants_result tenants_revoke(struct tenants *t, enum tenant_kind kind,
-                                              str which, uint64_t serial,
-                                              struct json_writer *to);
+must_check enum roster_result roster_revoke(struct roster *t, enum tenant_kind kind,
+                                            str which, uint64_t serial,
+                                            struct json_writer *to);
 
-enum { TENANTS_PAGE = 100, TENANTS_PAGE_MOST = 1000 };
-#define TENANTS_GRACE_MOST (90 * 24 * USEC_HOUR)
+enum { ROSTER_PAGE = 100, ROSTER_PAGE_MOST = 1000 };
+#define ROSTER_GRACE_MOST (90 * 24 * USEC_HOUR)
 
-struct tenants_filter {
+struct roster_filter {
 	str parent;    /* id or name; empty: any */
 	str cursor;    /* "next" of the page before; empty: the first */
-	unsigned most; /* 0: TENANTS_PAGE */
+	unsigned most; /* 0: ROSTER_PAGE */
 	bool active;   /* no revoked or expired ones */
 };
 /* Writes "data", an array of nodes, the oldest first, and "next", a cursor or null. */
-must_check enum tenants_result tenants_list(struct tenants *t, enum tenant_kind kind,
-                                            const struct tenants_filter *filter,
-                                            struct json_writer *to);
+must_check enum roster_result roster_list(struct roster *t, enum tenant_kind kind,
+                                          const struct roster_filter *filter,
+                                          struct json_writer *to);
 
 /* One of the above, as a line at the admin socket asks for it:
  *	{"do":"tenant_create","kind":"key","set":{...}}
@@ -97,5 +96,5 @@ must_check enum tenants_result tenants_list(struct tenants *t, enum tenant_kind 
  *	{"do":"tenant_list","kind":"key","parent":"a","cursor":"","most":50,"active":true}
  * `request` is a checked object; its "actor" says who asks.  INVALID also for something
  * that is not to be asked. */
-must_check enum tenants_result tenants_ask(struct tenants *t, struct json_value request,
-                                           struct json_writer *to);
+must_check enum roster_result roster_ask(struct roster *t, struct json_value request,
+                                         struct json_writer *to);

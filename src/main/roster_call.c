@@ -1,9 +1,9 @@
-/* tenant_ask.c - see tenant_ask.h. */
-#include "main/tenant_ask.h"
+/* roster_call.c - see roster_call.h. */
+#include "main/roster_call.h"
 
 #include "admin/client.h"
 #include "admin/keys.h"
-#include "admin/tenants.h"
+#include "admin/roster.h"
 #include "base/mem.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
@@ -13,13 +13,12 @@
 
 static const struct json_limits limits = { 16, 1024 * 1024, 256, 64 };
 
-/* The answer of tenants_ask as an object, with what is wrong in *why. */
-static bool ask(struct tenants *t, str request, struct buf *answer,
-                struct json_value *ret)
+/* The answer of roster_ask as an object, with what is wrong in *why. */
+static bool ask(struct roster *t, str request, struct buf *answer, struct json_value *ret)
 {
 	struct json_writer w = { .to = answer };
 	struct arena keep = { .ceiling = 4 * MiB };
-	enum tenants_result result = TENANTS_INVALID;
+	enum roster_result result = ROSTER_INVALID;
 	struct json_value asked;
 
 	t->keep = &keep;
@@ -28,9 +27,9 @@ static bool ask(struct tenants *t, str request, struct buf *answer,
 	if (json_check(request, &limits, &asked))
 		buf_add(t->why, STR("the request is too large"));
 	else
-		result = tenants_ask(t, asked, &w);
+		result = roster_ask(t, asked, &w);
 	arena_done(&keep);
-	if (result != TENANTS_DONE)
+	if (result != ROSTER_DONE)
 		return false;
 	json_close(&w, '}');
 	if (!json_check(buf_str(answer), &limits, ret))
@@ -52,7 +51,7 @@ static bool needs_pepper(str request)
 	       json_text_is(what, STR("tenant_rotate"));
 }
 
-static bool write_alone(struct tenants *t, str request, struct buf *answer,
+static bool write_alone(struct roster *t, str request, struct buf *answer,
                         struct json_value *ret)
 {
 	if (!ledger_begin(t->ledger)) {
@@ -71,7 +70,7 @@ static bool change_alone(str dir, str request, struct buf *answer, struct json_v
                          struct buf *why)
 {
 	uint8_t pepper[PEPPER] = { 0 };
-	struct tenants t = { .pepper = pepper, .why = why };
+	struct roster t = { .pepper = pepper, .why = why };
 	char path[PATH_MAX];
 	bool is_done = false;
 	int lock;
@@ -89,8 +88,8 @@ static bool change_alone(str dir, str request, struct buf *answer, struct json_v
 	return is_done;
 }
 
-bool tenant_change(str dir, str request, struct buf *answer, struct json_value *ret,
-                   struct buf *why)
+bool call_change(str dir, str request, struct buf *answer, struct json_value *ret,
+                 struct buf *why)
 {
 	bool is_asked;
 
@@ -100,10 +99,10 @@ bool tenant_change(str dir, str request, struct buf *answer, struct json_value *
 	return !is_asked && change_alone(dir, request, answer, ret, why);
 }
 
-bool tenant_read(str dir, str request, struct buf *answer, struct json_value *ret,
-                 struct buf *why)
+bool call_read(str dir, str request, struct buf *answer, struct json_value *ret,
+               struct buf *why)
 {
-	struct tenants t = { .why = why };
+	struct roster t = { .why = why };
 	char path[PATH_MAX];
 	bool is_done;
 

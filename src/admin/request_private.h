@@ -1,0 +1,21 @@
+/* request_private.h - between request.c and the files with its handlers. */
+#pragma once
+#include "admin/request.h"
+#include "codec/json.h"
+
+struct request {
+	const struct clerk_options *options;
+	struct json_value object;
+	struct json_writer *to;
+	struct buf *why; /* what is wrong, for people */
+};
+
+/* A member "id" of 12 hex digits. */
+void request_write_id(struct json_writer *w, uint64_t id);
+/* A member's text; empty when there is none. */
+str text_member(const struct request *r, const char *name, char *room, size_t size);
+
+/* Handlers: write members into the open answer; false: r->why.  (request_stored.c) */
+bool answer_provider_key_put(struct request *r);
+bool answer_provider_key_remove(struct request *r);
+bool answer_secrets_rotate(struct request *r);

@@ -1,0 +1,203 @@
+#include "admin/stored.h"
+
+#include "config/config.h"
+#include "config/endpoint.h"
+#include "loop/sys.h"
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { NAME_MOST = 64 };
+
+struct master_place stored_place(const char *key_file, str data)
+{
+	return (struct master_place){ .key_file = key_file && *key_file ? key_file : NULL,
+		                      .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
+		                      .data = data };
+}
+
+void stored_say_made(str data, struct buf *to)
+{
+	buf_addf(to,
+	         "made %.*s/master.key: without it the keys cannot be read again. Keep a "
+	         "copy, apart from the backups of the directory (see `secrets.key_file`)",
+	         STR_ARG(data));
+}
+
+/* ---- checks ---- */
+
+static bool is_name(str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char low = char_lower(name.ptr[i]);
+		bool is_plain = (low >= 'a' && low <= 'z') || char_is_digit(low);
+
+		if (!is_plain && (i == 0 || str_find(STR("._-"), low) == 3))
+			return false;
+	}
+	return name.len > 0 && name.len <= NAME_MOST;
+}
+
+static bool is_sendable(str key)
+{
+	for (size_t i = 0; i < key.len; i++)
+		if (key.ptr[i] <= ' ' || key.ptr[i] >= 0x7f)
+			return false;
+	return key.len > 0 && key.len <= VAULT_KEY_MOST;
+}
+
+static bool check_url(const struct vault_row *row, struct buf *why)
+{
+	struct arena keep = { 0 };
+	struct endpoint at;
+	const char *what = NULL;
+	bool is_good = true;
+
+	for (size_t i = 0; i < row->url.len; i++)
+		if (row->url.ptr[i] <= ' ' || row->url.ptr[i] == '\'' ||
+		    row->url.ptr[i] >= 0x7f || row->url.ptr[i] == '$')
+			what = "it has a character that does not belong there";
+	if (what || (row->url.len && !endpoint_parse(row->url, &keep, &at, &what))) {
+		buf_addf(why, "the URL cannot be used: %s", what);
+		is_good = false;
+	}
+	arena_done(&keep);
+	return is_good;
+}
+
+bool stored_check(const struct vault_row *row, struct buf *why)
+{
+	struct catalog_provider known;
+	bool is_known = catalog_find_provider(row->provider, &known);
+
+	if (!is_name(row->provider))
+		buf_addf(why, "a provider's name has letters, digits, '.', '_' and '-', "
+		              "at most 64");
+	else if (!is_sendable(secret_reveal(&row->key)))
+		buf_add(why, STR("the key is empty, longer than 8 KiB, or has a blank or "
+		                 "a byte which a header cannot carry"));
+	else if (row->format.len && wire_format_find(row->format) == WIRE_NONE)
+		buf_addf(why, "there is no format \"%.*s\"", STR_ARG(row->format));
+	else if (row->url.len && !is_known && !row->format.len)
+		buf_addf(why, "\"%.*s\" is not in the catalogue: say its --format too",
+		         STR_ARG(row->provider));
+	else
+		return check_url(row, why);
+	return false;
+}
+
+/* ---- changes ---- */
+
+/* Everything that is sealed now. */
+struct opened {
+	struct master master;
+	struct vault vault;
+	bool is_made;
+};
+
+static bool open_all(const struct master_place *at, struct opened *ret, struct buf *why)
+{
+	enum master_found found;
+
+	*ret = (struct opened){ 0 };
+	/* A key is made for a new store only: another one opens nothing. */
+	if (vault_exists(at->data)) {
+		found = master_find(at, &ret->master, why);
+		if (found == MASTER_MISSING)
+			buf_addf(why,
+			         "%.*s/secrets is encrypted, and its master key is "
+			         "missing; restore %.*s/master.key",
+			         STR_ARG(at->data), STR_ARG(at->data));
+		if (found != MASTER_FOUND)
+			return false;
+	} else if (!master_load(at, &ret->master, &ret->is_made, why)) {
+		return false;
+	}
+	if (vault_read(at->data, &ret->master, &ret->vault, why))
+		return true;
+	master_done(&ret->master);
+	return false;
+}
+
+static void close_all(struct opened *o)
+{
+	vault_done(&o->vault);
+	master_done(&o->master);
+}
+
+bool stored_put(const struct master_place *at, struct vault_row *row, bool replace,
+                bool *ret_made, struct buf *why)
+{
+	struct opened o;
+	bool is_done;
+
+	if (!stored_check(row, why) || !open_all(at, &o, why))
+		return false;
+	row->created_wall = sys_wall();
+	is_done = vault_put(&o.vault, row, replace, why);
+	if (is_done) {
+		row->id = o.vault.rows[o.vault.count - 1].id;
+		row->version = o.vault.rows[o.vault.count - 1].version;
+		is_done = vault_write(at->data, &o.master, &o.vault, why);
+	}
+	*ret_made = o.is_made;
+	close_all(&o);
+	return is_done;
+}
+
+bool stored_remove(const struct master_place *at, str provider, uint64_t id,
+                   unsigned *ret_count, struct buf *why)
+{
+	struct opened o;
+	bool is_done = false;
+
+	if (vault_exists(at->data)) {
+		if (!open_all(at, &o, why))
+			return false;
+		*ret_count = vault_remove(&o.vault, provider, id);
+		is_done = *ret_count && vault_write(at->data, &o.master, &o.vault, why);
+		close_all(&o);
+	}
+	if (!is_done && why->len == 0)
+		buf_addf(why, "the store has no such key of \"%.*s\"", STR_ARG(provider));
+	return is_done;
+}
+
+/* ---- rotation ---- */
+
+static bool new_key(const struct master_place *at, struct opened *o, struct buf *why)
+{
+	char path[4 * KiB];
+
+	if (o->is_made || (o->vault.sealed_with &&
+	                   o->vault.sealed_with != master_current(&o->master)->id))
+		return true;
+	if (master_add(at, &o->master, why))
+		return true;
+	if (at->key_file && master_path(at, path, sizeof(path), why))
+		buf_addf(why,
+		         ". Add a key to it yourself, and rotate again: openssl rand "
+		         "-base64 32 >> %s",
+		         path);
+	return false;
+}
+
+bool stored_rotate(const struct master_place *at, bool forget_old,
+                   struct stored_rotation *ret, struct buf *why)
+{
+	bool has_store = vault_exists(at->data), is_done;
+	struct opened o;
+
+	if (!open_all(at, &o, why))
+		return false;
+	is_done = new_key(at, &o, why);
+	is_done = is_done &&
+	          (!has_store || vault_write(at->data, &o.master, &o.vault, why));
+	is_done = is_done && (!forget_old || master_forget_old(at, &o.master, why));
+	*ret = (struct stored_rotation){ .id = master_current(&o.master)->id,
+		                         .rows = o.vault.count,
+		                         .keys = o.master.count };
+	close_all(&o);
+	return is_done;
+}

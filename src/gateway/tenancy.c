@@ -1,0 +1,306 @@
+#include "gateway/tenancy.h"
+
+#include "codec/text.h"
+#include "gateway/pick.h"
+#include "gateway/resume.h"
+#include "policy/price.h"
+#include "wire/tap.h"
+
+enum {
+	CAP = 4096,          /* tokens of an answer that nothing else bounds */
+	TOKENS_LIKELY = 512, /* of an answer, for soft budgets */
+	BYTES_A_TOKEN = 4,   /* usually; and at most, for an answer's end to be sure */
+	BYTES_A_TOKEN_MOST = 16,
+	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
+	SOUND_BYTES_A_TOKEN = 64,   /* at least, of a recording */
+};
+
+/* ---- ADMIT ---- */
+
+/* What a request takes of tokens a minute, as far as can be told. */
+static uint64_t claimed_tokens(const struct exchange *x)
+{
+	bool is_chat = operations[x->endpoint->operation].is_chat;
+	uint64_t answer = is_chat ? x->skim.max_tokens * max_of(x->skim.choices, 1u) : 0;
+
+	return (x->body_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN + answer;
+}
+
+static fault_t limit_fault(enum tenant_cap cap)
+{
+	return cap == TENANT_TPM          ? FAULT_LIMIT_TOKENS
+	       : cap == TENANT_CONCURRENT ? FAULT_LIMIT_CONCURRENT
+	                                  : FAULT_LIMIT_REQUESTS;
+}
+
+fault_t tenancy_admit(struct exchange *x, str *ret_detail)
+{
+	struct tenants *t = x->worker->gateway->tenants;
+	const struct loop *loop = &x->worker->loop;
+	struct tenant_refusal refusal;
+	struct tenant_rates rates;
+	fault_t why;
+
+	if (!x->user.len)
+		x->user = x->skim.user;
+	if (!t)
+		return NULL;
+	why = tenants_chain(t, x->key, x->user, loop->now, loop->wall, &x->chain);
+	if (why || likely(!x->chain.bounded))
+		return why;
+	if (tenant_admit(&x->chain, claimed_tokens(x), loop->now, &rates, &refusal)) {
+		tenancy_say_rates(x, &rates);
+		return NULL;
+	}
+	tenancy_say_rates(x, &rates);
+	x->come_back = max_of(refusal.wait, USEC_SEC);
+	*ret_detail = tenancy_say_refusal(x, &refusal, 0);
+	return limit_fault(refusal.cap);
+}
+
+void tenancy_leave(struct exchange *x)
+{
+	tenant_chain_done(&x->chain, x->used_tokens, x->worker->loop.now);
+}
+
+/* ---- how much an attempt may cost ---- */
+
+static bool is_free(enum operation op)
+{
+	return op == OP_COUNT || op == OP_STORED;
+}
+
+/* Is the word behind the quote at `at` the value of a member which means nothing to a
+ * provider, as "$schema" does? */
+static bool is_name_of_schema(str body, size_t at)
+{
+	static const str names[] = { STR_INIT("\"$schema\""), STR_INIT("\"$id\""),
+		                     STR_INIT("\"$ref\"") };
+	str before = str_trim(str_first(body, at));
+
+	if (!str_ends(before, STR(":")))
+		return false;
+	before = str_trim(str_first(before, before.len - 1));
+	for (size_t i = 0; i < countof(names); i++) {
+		if (str_ends(before, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Does the provider fetch something that is not in the body: a picture by its address, a
+ * file by its name, what was said before?  Then its bytes say nothing of its tokens. */
+static bool has_more_elsewhere(const struct exchange *x)
+{
+	static const str words[] = {
+		STR_INIT("\"http"),        STR_INIT("\"file_id\""),
+		STR_INIT("\"file_uri\""),  STR_INIT("\"fileUri\""),
+		STR_INIT("\"gs:"),         STR_INIT("\"s3:"),
+		STR_INIT("\"container\""),
+	};
+	str body = retained_str(&x->body);
+
+	if (x->skim.previous.len || x->skim.conversation.len)
+		return true;
+	for (size_t i = 0; i < countof(words); i++) {
+		for (size_t at = 0; at < body.len; at++) {
+			at += str_find_str(str_from(body, at), words[i]);
+			if (at < body.len && !(i == 0 && is_name_of_schema(body, at)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t most_input(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	const struct catalog_model *facts =
+	        a->target->is_known ? &a->target->facts : NULL;
+	uint64_t context = facts && facts->context ? facts->context : 0;
+	uint64_t bytes = max_of(x->body_bytes, x->body_length);
+
+	if (operations[x->endpoint->operation].multipart)
+		return bytes / SOUND_BYTES_A_TOKEN;
+	if (has_more_elsewhere(x))
+		return context ? context : CONTEXT_MOST + bytes;
+	/* What is longer than its context the provider does not take. */
+	return context ? min_of(bytes, context) : bytes;
+}
+
+/* Tokens of one answer at most; sets a->cap where it is ours to say. */
+static uint64_t most_output(struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	uint64_t known = a->target->is_known ? a->target->facts.output : 0;
+
+	switch (x->endpoint->operation) {
+	case OP_EMBEDDINGS:
+	case OP_MODERATIONS:
+	case OP_RERANK:
+		return 0;
+	case OP_CHAT:
+	case OP_COMPLETIONS:
+		break;
+	default:
+		return known ? known : CAP;
+	}
+	if (x->skim.max_tokens)
+		return x->skim.max_tokens;
+	if (known)
+		return known;
+	a->cap = CAP;
+	return CAP;
+}
+
+static uint64_t images_of(const struct exchange *x)
+{
+	switch (x->endpoint->operation) {
+	case OP_IMAGES:
+	case OP_IMAGE_EDITS:
+	case OP_IMAGE_VARIATIONS:
+		return max_of(x->skim.choices, 1u);
+	default:
+		return 0;
+	}
+}
+
+/* False: nobody can say. */
+static bool find_amount(struct attempt *a, struct tenant_amount *ret)
+{
+	const struct exchange *x = a->x;
+	struct price_ask ask = {
+		.body = most_input(a),
+		.output = most_output(a),
+		.choices = x->skim.choices,
+		.images = images_of(x),
+	};
+	uint64_t output = min_of(ask.output, (uint64_t)TOKENS_LIKELY);
+	uint64_t input =
+	        min_of((x->body_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN, ask.body);
+
+	ret->most = price_upper_bound(a->target, &ask);
+	ret->likely = price_likely(a->target, &ask, input, output);
+	if (ret->most == COST_UNKNOWN || ret->most == INT64_MAX)
+		return false;
+	if (ret->likely == COST_UNKNOWN)
+		ret->likely = ret->most;
+	ret->likely = min_of(ret->likely, ret->most);
+	return true;
+}
+
+/* So much text its money is for: what is set aside for the worst case is watched only in
+ * case a provider forgets its limit; a text of soft money reaches its end for sure. */
+static uint64_t bytes_paid(const struct attempt *a, struct tenant_amount amount)
+{
+	uint64_t most = a->cap                  ? a->cap
+	                : a->x->skim.max_tokens ? a->x->skim.max_tokens
+	                                        : 0;
+
+	if (a->money.charged_at_most < amount.most)
+		return (uint64_t)TOKENS_LIKELY * BYTES_A_TOKEN;
+	return most ? most * max_of(a->x->skim.choices, 1u) * BYTES_A_TOKEN_MOST
+	            : UINT64_MAX;
+}
+
+/* ---- RESERVE ---- */
+
+/* Is there somebody who wants a stream to end as if its limit were reached?  Then what
+ * the client has of it has to be known. */
+static bool ends_streams(const struct exchange *x)
+{
+	for (unsigned i = 0; i < x->chain.count; i++) {
+		if (tenant_row(x->chain.at[i])->on_exhausted == EXHAUSTED_STOP)
+			return true;
+	}
+	return false;
+}
+
+fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
+{
+	struct exchange *x = a->x;
+	struct tenant_amount amount = { 0 };
+	struct tenant_refusal refusal;
+
+	a->paid_bytes = UINT64_MAX;
+	a->money.wall = a->began_wall;
+	if (likely(!tenant_has_budget(&x->chain)))
+		return NULL;
+	if (!is_free(x->endpoint->operation) && !find_amount(a, &amount)) {
+		*ret_detail = arena_printf(&x->arena, "%.*s/%.*s",
+		                           STR_ARG(a->target->provider->name),
+		                           STR_ARG(a->target->model));
+		return FAULT_BUDGET_NO_PRICE;
+	}
+	if (tenant_reserve(&x->chain, amount, a->began_wall, &a->money, &refusal)) {
+		a->reserved = a->money.charged_at_most;
+		a->paid_bytes = bytes_paid(a, amount);
+		x->may_stop |= ends_streams(x);
+		return NULL;
+	}
+	x->downgrade = arena_copy(&x->arena, refusal.downgrade);
+	*ret_detail = tenancy_say_refusal(x, &refusal, amount.most);
+	return FAULT_BUDGET_EXCEEDED;
+}
+
+bool tenancy_downgrade(struct exchange *x)
+{
+	str route = x->downgrade;
+
+	if (!route.len || x->downgraded || x->attempt || x->resume || x->body_dropped ||
+	    is_free(x->endpoint->operation))
+		return false;
+	x->downgraded = true;
+	if (resolve_model(x->plan->config, route, &x->arena, &x->candidates))
+		return false;
+	pick_order(x);
+	x->begun = 0;
+	x->skipped = 0;
+	x->has_next = x->has_spare = false;
+	x->retry_at = 0;
+	x->too_long = 0;
+	tenancy_add_line(x, STR("x-sluice-downgraded"), route);
+	resume_decide(x);
+	return true;
+}
+
+void tenancy_settle(struct attempt *a)
+{
+	attempt_bill(a);
+	a->x->used_tokens += a->used.input + a->used.output;
+	tenant_settle(&a->x->chain, &a->money, a->cost);
+}
+
+/* ---- STREAM ---- */
+
+/* What so many more tokens of an answer cost. */
+static nanousd price_more(const struct attempt *a)
+{
+	const struct price_ask ask = { .output = TOKENS_LIKELY, .choices = 1 };
+	nanousd more = price_likely(a->target, &ask, 0, TOKENS_LIKELY);
+
+	return more == COST_UNKNOWN ? 0 : more;
+}
+
+void tenancy_on_text(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct tenant_refusal refusal;
+	nanousd more = price_more(a);
+
+	if (a->step == ATTEMPT_CLOSE || x->step != STEP_RELAY || !x->client)
+		return;
+	if (tenant_extend(&x->chain, &a->money, more, &refusal)) {
+		a->reserved = a->money.charged_at_most;
+		a->paid_bytes += (uint64_t)TOKENS_LIKELY * BYTES_A_TOKEN;
+		return;
+	}
+	a->paid_bytes = UINT64_MAX;
+	if (refusal.row->on_exhausted == EXHAUSTED_FINISH)
+		return;
+	tap_cut(&a->tap);
+	if (refusal.row->on_exhausted == EXHAUSTED_STOP && resume_stop(a))
+		return;
+	exchange_fail(x, FAULT_BUDGET_EXCEEDED, tenancy_say_refusal(x, &refusal, more));
+	exchange_run(x);
+}

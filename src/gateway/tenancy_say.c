@@ -1,0 +1,164 @@
+/* tenancy_say.c - limits and budgets in words: header lines, and what a refused client is
+ * told (tenancy.h). */
+#include "gateway/tenancy.h"
+
+#include "codec/text.h"
+
+void tenancy_add_line(struct exchange *x, str name, str value)
+{
+	x->lines = arena_printf(&x->arena, "%.*s%.*s: %.*s\r\n", STR_ARG(x->lines),
+	                        STR_ARG(name), STR_ARG(value));
+}
+
+/* ---- rates ---- */
+
+/* "980ms", "12s", "1m30s", as OpenAI says it. */
+static void add_span(struct buf *to, usec span)
+{
+	long long ms = (span + USEC_MS - 1) / USEC_MS,
+	          s = (span + USEC_SEC - 1) / USEC_SEC;
+
+	if (ms < 1000)
+		buf_addf(to, "%lldms", ms);
+	else if (s < 60)
+		buf_addf(to, "%llds", s);
+	else
+		buf_addf(to, "%lldm%llds", s / 60, s % 60);
+}
+
+static void add_openai(struct buf *to, const char *what, const struct tenant_room *room)
+{
+	if (!room->limit)
+		return;
+	buf_addf(to, "x-ratelimit-limit-%s: %llu\r\nx-ratelimit-remaining-%s: %llu\r\n",
+	         what, (unsigned long long)room->limit, what,
+	         (unsigned long long)room->remaining);
+	buf_addf(to, "x-ratelimit-reset-%s: ", what);
+	add_span(to, room->reset);
+	buf_add(to, STR("\r\n"));
+}
+
+static void add_anthropic(struct buf *to, const char *what, usec wall,
+                          const struct tenant_room *room)
+{
+	if (!room->limit)
+		return;
+	buf_addf(to,
+	         "anthropic-ratelimit-%s-limit: %llu\r\n"
+	         "anthropic-ratelimit-%s-remaining: %llu\r\n",
+	         what, (unsigned long long)room->limit, what,
+	         (unsigned long long)room->remaining);
+	buf_addf(to, "anthropic-ratelimit-%s-reset: ", what);
+	rfc3339_write(to, wall + room->reset);
+	buf_add(to, STR("\r\n"));
+}
+
+void tenancy_say_rates(struct exchange *x, const struct tenant_rates *rates)
+{
+	struct buf *to = &x->worker->head;
+	usec wall = x->worker->loop.wall;
+
+	buf_clear(to);
+	buf_add(to, x->lines);
+	add_openai(to, "requests", &rates->requests);
+	add_openai(to, "tokens", &rates->tokens);
+	if (x->endpoint->wire->format == WIRE_ANTHROPIC) {
+		add_anthropic(to, "requests", wall, &rates->requests);
+		add_anthropic(to, "tokens", wall, &rates->tokens);
+	}
+	x->lines = arena_copy(&x->arena, buf_str(to));
+}
+
+/* ---- refusals ---- */
+
+/* "$50.00"; more digits where there are more. */
+static void add_money(struct buf *to, nanousd amount)
+{
+	uint64_t n = (uint64_t)max_of(amount, (nanousd)0);
+	size_t from = to->len, least;
+
+	buf_add_char(to, '$');
+	buf_add_nano(to, n);
+	least = from + str_find(str_from(buf_str(to), from), '.') + 3;
+	while (to->len > least && to->ptr[to->len - 1] == '0')
+		to->len--;
+}
+
+static void add_who(struct buf *to, const struct exchange *x,
+                    const struct tenant_refusal *why)
+{
+	static const char *const kinds[] = { "organisation", "team", "key", "user" };
+
+	if (why->per_user && x->user.len)
+		buf_addf(to, "user \"%.*s\" of ", STR_ARG(x->user));
+	else if (why->per_user)
+		buf_add(to, STR("whoever names no user, of "));
+	buf_addf(to, "%s \"%.*s\"", kinds[why->row->kind],
+	         STR_ARG(str_first(why->row->name, 64)));
+}
+
+static void say_budget(struct exchange *x, struct buf *to,
+                       const struct tenant_refusal *why, nanousd amount)
+{
+	static const char *const windows[] = { " this hour", " today", " this week",
+		                               " this month", "" };
+
+	buf_add(to, STR(" has used "));
+	add_money(to, why->used);
+	buf_add(to, STR(" of "));
+	add_money(to, why->limit);
+	buf_add(to, str_from_z(windows[why->cap - TENANT_BUDGET]));
+	if (why->resets_wall == USEC_NEVER) {
+		buf_add(to, STR("; it does not reset"));
+	} else {
+		buf_add(to, STR("; resets "));
+		rfc3339_write(to, why->resets_wall);
+	}
+	if (why->used < why->limit) {
+		buf_add(to, STR("; this request may cost "));
+		add_money(to, amount);
+	}
+}
+
+static void say_rate(struct buf *to, const struct tenant_refusal *why)
+{
+	static const char *const whats[] = {
+		[TENANT_RPM - TENANT_RPM] = "requests in a minute",
+		[TENANT_TPM - TENANT_RPM] = "tokens in a minute",
+		[TENANT_CONCURRENT - TENANT_RPM] = "requests at a time",
+	};
+
+	buf_addf(to, " has used %lld of %lld %s", (long long)why->used,
+	         (long long)why->limit, whats[why->cap - TENANT_RPM]);
+	if (why->wait) {
+		buf_add(to, STR("; try again in "));
+		add_span(to, max_of(why->wait, USEC_SEC));
+	}
+}
+
+static void add_retry_after(struct exchange *x, usec wait)
+{
+	struct buf seconds = BUF_LIMIT(32);
+
+	buf_add_i64(&seconds, (wait + USEC_SEC - 1) / USEC_SEC);
+	tenancy_add_line(x, STR("retry-after"), buf_str(&seconds));
+	buf_free(&seconds);
+}
+
+str tenancy_say_refusal(struct exchange *x, const struct tenant_refusal *why,
+                        nanousd amount)
+{
+	struct buf text = BUF_LIMIT(512);
+	str kept;
+
+	add_who(&text, x, why);
+	if (why->cap >= TENANT_RPM)
+		say_rate(&text, why);
+	else
+		say_budget(x, &text, why, amount);
+	kept = arena_copy(&x->arena, buf_str(&text));
+	buf_free(&text);
+	if (why->cap < TENANT_RPM && why->wait != USEC_NEVER && !x->head_sent)
+		add_retry_after(x, why->wait);
+	return kept;
+}

@@ -1,0 +1,134 @@
+/* ledger_check.c - are the rollups what the attempts add up to?
+ *
+ * Asked in SQL alone, so that it shares no line with what wrote them: every sum of every
+ * hour by key and by target, days against hours, months against days. */
+#include "store/ledger_private.h"
+#include "store/report.h"
+
+/* clang-format off */
+
+#define OF_NUMBERED(column) "sum(CASE WHEN a.number > 0 THEN coalesce(" column ", 0) ELSE 0 END)"
+#define OF_FLAG(bit) "sum(coalesce((o.flags & " bit ") <> 0, 0))"
+#define OF(column) "coalesce(sum(a." column "), 0)"
+
+/* In the order of SUMS. */
+#define ROW_SUMS \
+	"sum(a.number > 0), sum(a.caller IS NOT NULL)," \
+	" sum(a.caller IS NOT NULL AND o.client_status >= 400)," \
+	" sum(a.caller IS NOT NULL AND a.number = 0)," \
+	" sum(a.caller IS NOT NULL AND o.client_status < 400 AND a.attempts > 1)," \
+	" sum(a.state = 1 AND a.number > 0 AND o.fault <> ''), sum(a.state = 2)," \
+	" sum(a.cost_nano IS NULL AND k.delta IS NULL)," \
+	" sum(coalesce(o.usage_kind = 2, 0))," \
+	OF("input_tokens") "," OF("cache_read_tokens") "," OF("cache_write_tokens") "," \
+	OF("cache_write_1h_tokens") "," OF("output_tokens") "," OF("reasoning_tokens") "," \
+	OF("audio_input_tokens") "," OF("audio_output_tokens") "," OF("images") "," \
+	OF("searches") "," \
+	" sum(coalesce(a.cost_nano, 0) + coalesce(k.delta, 0))," \
+	" sum(coalesce(a.cost_nano + coalesce(k.delta, 0), k.delta, a.reserved_nano, 0))," \
+	" coalesce(sum(k.delta), 0)," \
+	OF_FLAG("1") "," OF_FLAG("2") "," OF_FLAG("4") "," OF_FLAG("8") "," \
+	OF_FLAG("16") "," OF_FLAG("32") "," \
+	OF_NUMBERED("a.total_us") "," OF_NUMBERED("a.first_token_us") "," \
+	" sum(a.number > 0 AND coalesce(a.first_token_us, 0) > 0)"
+#define ROW_HOUR "coalesce(a.began, a.id >> 8) / 3600000000"
+#define ROW_TABLES \
+	" FROM attempt a JOIN request r ON r.id = a.request" \
+	" LEFT JOIN outcome o ON o.id = a.outcome" \
+	" LEFT JOIN (SELECT attempt, sum(delta_nano) AS delta FROM correction" \
+	" GROUP BY attempt) k ON k.attempt = a.id WHERE a.state <> 0 AND " ROW_HOUR " >= "
+#define KEPT "coalesce((SELECT hour FROM kept), 0)"
+#define SUM(id, name) ", sum(u." #name ")"
+#define ROLLUP_SUMS "sum(u.attempts)" SUMS_MORE(SUM)
+#define GROUPED " FROM rollup u JOIN usage_group g ON g.id = u.grp WHERE u.span = 0 AND "
+
+/* Two that must be the same, each with what tells their rows apart first. */
+static const struct comparison {
+	const char *what;
+	const char *rows, *sums;
+} comparisons[] = {
+	{ "hour, team, key",
+	  "SELECT " ROW_HOUR " AS hour, r.team, r.key, " ROW_SUMS ROW_TABLES KEPT
+	  " GROUP BY 1, 2, 3",
+	  "SELECT u.period, g.team, g.key, " ROLLUP_SUMS GROUPED "u.family = 1 AND u.period >= "
+	  KEPT " GROUP BY 1, 2, 3" },
+	{ "hour",
+	  "SELECT " ROW_HOUR " AS hour, 0, 0, " ROW_SUMS ROW_TABLES KEPT " GROUP BY 1",
+	  "SELECT u.period, 0, 0, " ROLLUP_SUMS GROUPED "u.family = 0 AND u.period >= "
+	  KEPT " GROUP BY 1" },
+	/* Where targets were folded into one, there is nothing to compare. */
+	{ "hour, provider, model",
+	  "SELECT " ROW_HOUR " AS hour, r.provider, r.model, " ROW_SUMS ROW_TABLES KEPT
+	  " AND " ROW_HOUR " NOT IN folded GROUP BY 1, 2, 3",
+	  "SELECT u.period, g.provider, g.model, " ROLLUP_SUMS GROUPED
+	  "u.family = 0 AND u.period >= " KEPT " AND u.period NOT IN folded GROUP BY 1, 2, 3" },
+	{ "day",
+	  "SELECT u.period / 24, u.family, 0, " ROLLUP_SUMS
+	  " FROM rollup u WHERE u.span = 0 GROUP BY 1, 2",
+	  "SELECT u.period, u.family, 0, " ROLLUP_SUMS
+	  " FROM rollup u WHERE u.span = 1 GROUP BY 1, 2" },
+	{ "month",
+	  "SELECT strftime('%Y', u.period * 86400, 'unixepoch') * 12"
+	  " + strftime('%m', u.period * 86400, 'unixepoch') - 1, u.family, 0, " ROLLUP_SUMS
+	  " FROM rollup u WHERE u.span = 1 GROUP BY 1, 2",
+	  "SELECT u.period, u.family, 0, " ROLLUP_SUMS
+	  " FROM rollup u WHERE u.span = 2 GROUP BY 1, 2" },
+};
+#undef SUM
+
+/* clang-format on */
+
+/* What the first query has and the second has not. */
+static bool list_missing(struct ledger *l, const struct comparison *c, bool swap,
+                         struct buf *ret)
+{
+	char *sql = sqlite3_mprintf(
+	        "WITH folded AS (SELECT DISTINCT u.period FROM rollup u JOIN usage_group "
+	        "g ON g.id = u.grp WHERE u.span = 0 AND u.family = 0 AND g.provider = "
+	        "'*') SELECT * FROM (%s) EXCEPT SELECT * FROM (%s) LIMIT 20",
+	        swap ? c->sums : c->rows, swap ? c->rows : c->sums);
+	sqlite3_stmt *st = NULL;
+	bool ok = sql && sqlite3_prepare_v2(l->db, sql, -1, &st, NULL) == SQLITE_OK;
+
+	sqlite3_free(sql);
+	while (ok && sqlite3_step(st) == SQLITE_ROW) {
+		buf_addf(ret, "%s (%s): %lld %s %s: ",
+		         swap ? "the sums say" : "the attempts say", c->what,
+		         (long long)sqlite3_column_int64(st, 0),
+		         (const char *)sqlite3_column_text(st, 1),
+		         (const char *)sqlite3_column_text(st, 2));
+		for (int i = 0; i < SUM_COUNT; i++) {
+			if (sqlite3_column_int64(st, 3 + i))
+				buf_addf(ret, " %s %lld", sum_names[i],
+				         (long long)sqlite3_column_int64(st, 3 + i));
+		}
+		buf_add_char(ret, '\n');
+	}
+	return sqlite3_finalize(st) == SQLITE_OK && ok;
+}
+
+static bool count_rows(struct ledger *l, uint64_t *ret)
+{
+	sqlite3_stmt *st = NULL;
+	bool ok = sqlite3_prepare_v2(l->db, "SELECT count(*) FROM attempt", -1, &st,
+	                             NULL) == SQLITE_OK &&
+	          sqlite3_step(st) == SQLITE_ROW;
+
+	if (ok)
+		*ret = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool ledger_verify(struct ledger *l, struct buf *ret, uint64_t *ret_rows)
+{
+	/* All of it as of one moment, while the gateway goes on. */
+	bool ok = ledger_run(ledger_get(l, LEDGER_BEGIN_READ)) && count_rows(l, ret_rows);
+
+	for (unsigned i = 0; ok && i < countof(comparisons); i++)
+		ok = list_missing(l, &comparisons[i], false, ret) &&
+		     list_missing(l, &comparisons[i], true, ret);
+	if (!sqlite3_get_autocommit(l->db) && !ledger_run(ledger_get(l, LEDGER_COMMIT)))
+		return false;
+	return ok;
+}

@@ -1,0 +1,461 @@
+/* tenancy_sim_test.c - money that is set aside for attempts and comes back: after every
+ * exchange, however it ended, what was spent is what its rows say, and nothing is set
+ * aside any more. */
+#include "config/config.h"
+#include "tests/sim/race.h"
+
+#include <string.h>
+
+#define DOLLAR ((nanousd)1000000000)
+#define ONE "{ targets: [a/m], retry: { same_target: 0 }, resume: off }"
+#define TWO "{ targets: [a/m, b/m], hedge: 2s, retry: { same_target: 0 } }"
+
+/* A dollar for a thousand tokens, in or out. */
+static const struct price prices[] = {
+	{ .version = 1,
+	  .source = PRICE_OF_CONFIG,
+	  .of = { [PRICE_INPUT] = 1000000000,
+	          [PRICE_CACHE_READ] = PRICE_UNKNOWN,
+	          [PRICE_CACHE_WRITE] = PRICE_UNKNOWN,
+	          [PRICE_CACHE_WRITE_1H] = PRICE_UNKNOWN,
+	          [PRICE_AUDIO_INPUT] = PRICE_UNKNOWN,
+	          [PRICE_OUTPUT] = 1000000000,
+	          [PRICE_REASONING] = PRICE_UNKNOWN,
+	          [PRICE_AUDIO_OUTPUT] = PRICE_UNKNOWN,
+	          [PRICE_IMAGE] = PRICE_UNKNOWN,
+	          [PRICE_REQUEST] = PRICE_UNKNOWN,
+	          [PRICE_SEARCH] = PRICE_UNKNOWN } },
+};
+
+static void set_prices(struct race *r)
+{
+	const struct config *c = r->gate.gateway.config;
+
+	for (unsigned i = 0; i < c->route_count; i++) {
+		for (unsigned k = 0; k < c->routes[i].target_count; k++) {
+			struct target *t =
+			        (struct target *)(uintptr_t)&c->routes[i].targets[k];
+
+			t->prices = prices;
+			t->price_count = 1;
+		}
+	}
+}
+
+static struct tenant_row everybody(nanousd budget)
+{
+	struct tenant_row row = { .id = TENANT_DEFAULT,
+		                  .kind = TENANT_ORGANISATION,
+		                  .name = STR("acme"),
+		                  .caps = TENANT_CAPS_NONE,
+		                  .per_user = TENANT_CAPS_NONE };
+
+	row.caps.budget[BUDGET_DAY] = budget;
+	return row;
+}
+
+static bool begin(struct race *r, const char *route, const struct tenant_row *row)
+{
+	if (!race_begin(r, route))
+		return false;
+	set_prices(r);
+	return CHECK(tenants_put(r->gate.gateway.tenants, row, 0, NULL, NULL));
+}
+
+static struct tenant_state look(struct race *r)
+{
+	struct tenant_state s = { 0 };
+
+	CHECK(tenants_look(r->gate.gateway.tenants, TENANT_DEFAULT,
+	                   r->gate.worker.loop.now, r->gate.worker.loop.wall, &s));
+	return s;
+}
+
+/* Nothing runs, and nothing but what the rows say was spent. */
+static void check_money(struct race *r)
+{
+	struct tenant_state s = look(r);
+	nanousd sum = 0;
+
+	race_read_rows(r);
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct attempt_row *row = &r->rows[i];
+
+		if (row->number)
+			CHECK(row->reserved > 0);
+		sum += row->cost == COST_UNKNOWN ? row->reserved : row->cost;
+	}
+	CHECK_INT(s.reserved[BUDGET_DAY], 0);
+	CHECK_INT(s.spent[BUDGET_DAY], sum);
+	CHECK_INT(s.running, 0);
+}
+
+static void answer_unary(struct race *r, struct sim_peer *p)
+{
+	sim_send(p, str_from_z(race_unary));
+	race_run(r, USEC_MS);
+	sim_close(p);
+	race_run(r, USEC_SEC);
+}
+
+TEST(money_is_set_aside_while_an_attempt_runs)
+{
+	struct tenant_row row = everybody(DOLLAR);
+	struct sim_peer *a;
+	struct race r;
+
+	if (!begin(&r, ONE, &row))
+		return;
+	race_ask(&r, false, "");
+	a = race_accept(&r, 0);
+	/* each byte of the body a token, and nine of the answer */
+	CHECK_INT(look(&r).reserved[BUDGET_DAY] / 1000000, 72 + 9);
+	CHECK_INT(look(&r).spent[BUDGET_DAY], 0);
+	answer_unary(&r, a);
+	CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+	check_money(&r);
+	CHECK(look(&r).spent[BUDGET_DAY] > 0);
+	race_end(&r);
+}
+
+TEST(a_spent_budget_is_said_and_nobody_is_dialled)
+{
+	struct tenant_row row = everybody(DOLLAR / 20);
+	struct race r;
+	str seen;
+
+	if (!begin(&r, TWO, &row))
+		return;
+	race_ask(&r, false, "");
+	CHECK(!race_accept(&r, 0) && !race_accept(&r, 1));
+	seen = race_see(&r);
+	CHECK(str_starts(seen, STR("HTTP/1.1 402 ")));
+	CHECK(str_has(seen, STR("x-should-retry: false\r\n")));
+	CHECK(str_has(seen, STR("retry-after: ")));
+	CHECK(str_has(seen, STR("\"code\":\"budget_exceeded\"")));
+	CHECK(str_has(seen,
+	              STR("organisation \\\"acme\\\" has used $0.00 of $0.05 today; "
+	                  "resets ")));
+	CHECK(str_has(seen, STR("this request may cost $0.081")));
+	race_run(&r, USEC_SEC);
+	race_read_rows(&r);
+	CHECK_INT(r.count, 1);
+	CHECK_INT(r.rows[0].number, 0);
+	CHECK_STR(r.rows[0].fault, "BUDGET_EXCEEDED");
+	CHECK_INT(look(&r).spent[BUDGET_DAY], 0);
+	race_end(&r);
+}
+
+TEST(failover_gives_the_money_of_the_first_back)
+{
+	/* Enough for one attempt at a time. */
+	struct tenant_row row = everybody(DOLLAR / 10);
+	struct sim_peer *a, *b;
+	struct race r;
+
+	if (!begin(&r, TWO, &row))
+		return;
+	race_ask(&r, false, "");
+	a = race_accept(&r, 0);
+	sim_send(a, STR("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+	race_run(&r, USEC_MS);
+	sim_close(a);
+	race_run(&r, 0);
+	b = race_accept(&r, 1);
+	if (!CHECK(b))
+		return;
+	answer_unary(&r, b);
+	CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+	check_money(&r);
+	CHECK_INT(r.count, 2);
+	CHECK_INT(r.rows[0].cost, 0);
+	race_end(&r);
+}
+
+TEST(a_hedge_needs_money_of_its_own)
+{
+	for (int rich = 0; rich < 2; rich++) {
+		struct tenant_row row = everybody(rich ? DOLLAR : DOLLAR / 10);
+		struct sim_peer *a, *b;
+		struct race r;
+
+		if (!begin(&r, TWO, &row))
+			return;
+		race_ask(&r, false, "");
+		a = race_accept(&r, 0);
+		race_run(&r, 2001 * USEC_MS);
+		b = race_accept(&r, 1);
+		CHECK(!b == !rich);
+		answer_unary(&r, b ? b : a);
+		if (b)
+			sim_close(a);
+		race_run(&r, USEC_SEC);
+		CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+		check_money(&r);
+		CHECK_INT(r.count, rich ? 2 : 1);
+		race_end(&r);
+	}
+}
+
+static void begin_stream(struct race *r, struct sim_peer *p)
+{
+	sim_send(p, str_from_z(race_head));
+	sim_send(p, str_from_z(race_role));
+	race_say(p, "The quick brown fox jumps over");
+	race_run(r, USEC_MS);
+}
+
+TEST(a_resumed_stream_is_paid_piece_by_piece)
+{
+	struct tenant_row row = everybody(DOLLAR);
+	struct sim_peer *a, *b;
+	struct race r;
+
+	if (!begin(&r, TWO, &row))
+		return;
+	race_ask(&r, true, "");
+	a = race_accept(&r, 0);
+	begin_stream(&r, a);
+	sim_close(a);
+	race_run(&r, USEC_MS);
+	b = race_accept(&r, 1);
+	if (CHECK(b)) {
+		CHECK(look(&r).spent[BUDGET_DAY] > 0);
+		CHECK(look(&r).reserved[BUDGET_DAY] > 0);
+		begin_stream(&r, b);
+		race_finish(b);
+		race_run(&r, USEC_MS);
+		sim_close(b);
+	}
+	race_run(&r, USEC_SEC);
+	check_money(&r);
+	CHECK_INT(r.count, 2);
+	race_end(&r);
+}
+
+TEST(a_client_that_leaves_pays_for_what_it_got)
+{
+	struct tenant_row row = everybody(DOLLAR);
+	struct sim_peer *a;
+	struct race r;
+
+	if (!begin(&r, ONE, &row))
+		return;
+	race_ask(&r, true, "");
+	a = race_accept(&r, 0);
+	begin_stream(&r, a);
+	sim_close(r.client);
+	r.client = NULL;
+	race_run(&r, USEC_SEC);
+	sim_close(a);
+	check_money(&r);
+	CHECK(look(&r).spent[BUDGET_DAY] > 0);
+	race_end(&r);
+}
+
+TEST(a_cost_beyond_its_reservation_is_a_debt_of_the_next)
+{
+	struct tenant_row row = everybody(DOLLAR / 5);
+	struct sim_peer *a;
+	struct race r;
+
+	if (!begin(&r, ONE, &row))
+		return;
+	race_ask(&r, false, "");
+	a = race_accept(&r, 0);
+	sim_send(a, STR("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	                "Content-Length: 139\r\n\r\n"
+	                "{\"choices\":[{\"message\":{\"content\":\"unary\"},"
+	                "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":300,"
+	                "\"completion_tokens\":5,\"total_tokens\":305}}"));
+	race_run(&r, USEC_MS);
+	sim_close(a);
+	race_run(&r, USEC_SEC);
+	check_money(&r);
+	CHECK_INT(r.rows[0].cost, 305 * DOLLAR / 1000);
+	CHECK(r.rows[0].flags & ROW_OVER_RESERVED);
+	sim_close(r.client);
+	buf_clear(&r.seen);
+	race_ask(&r, false, "");
+	CHECK(str_has(race_see(&r), STR("has used $0.305 of $0.20 today")));
+	race_run(&r, USEC_SEC);
+	race_end(&r);
+}
+
+TEST(a_spent_budget_may_go_to_another_route)
+{
+	struct tenant_row row = everybody(DOLLAR / 20);
+	struct sim_peer *b;
+	struct race r;
+
+	row.downgrade = STR("cheap");
+	if (!begin(&r, ONE "\n  cheap: { targets: [b/m] }", &row))
+		return;
+	/* What the other costs fits. */
+	static const struct price free[] = { { .version = 2 } };
+	const struct config *c = r.gate.gateway.config;
+	for (unsigned i = 0; i < c->route_count; i++) {
+		if (str_eq(c->routes[i].name, STR("cheap")))
+			((struct target *)(uintptr_t)c->routes[i].targets)->prices = free;
+	}
+	race_ask(&r, false, "");
+	CHECK(!race_accept(&r, 0));
+	b = race_accept(&r, 1);
+	if (!CHECK(b))
+		return;
+	answer_unary(&r, b);
+	CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+	CHECK(str_has(race_see(&r), STR("x-sluice-downgraded: cheap\r\n")));
+	CHECK(str_has(race_see(&r), STR("x-sluice-provider: b\r\n")));
+	race_read_rows(&r);
+	CHECK_INT(r.count, 1);
+	CHECK_STR(r.rows[0].route, "cheap");
+	CHECK_INT(look(&r).reserved[BUDGET_DAY], 0);
+	race_end(&r);
+}
+
+TEST(without_a_price_a_budget_cannot_be_kept)
+{
+	struct tenant_row row = everybody(DOLLAR);
+	struct race r;
+
+	if (!race_begin(&r, ONE))
+		return;
+	CHECK(tenants_put(r.gate.gateway.tenants, &row, 0, NULL, NULL));
+	race_ask(&r, false, "");
+	CHECK(!race_accept(&r, 0));
+	CHECK(str_starts(race_see(&r), STR("HTTP/1.1 403 ")));
+	CHECK(str_has(race_see(&r), STR("\"code\":\"price_unknown\"")));
+	race_run(&r, USEC_SEC);
+	race_end(&r);
+}
+
+TEST(rates_are_told_in_the_head)
+{
+	struct tenant_row row = everybody(COST_UNKNOWN);
+	struct sim_peer *a;
+	struct race r;
+	str seen;
+
+	row.caps.rpm = 1;
+	row.caps.tpm = 1000;
+	if (!begin(&r, ONE, &row))
+		return;
+	race_ask(&r, false, "");
+	a = race_accept(&r, 0);
+	answer_unary(&r, a);
+	seen = race_see(&r);
+	CHECK(str_has(seen, STR("x-ratelimit-limit-requests: 1\r\n")));
+	CHECK(str_has(seen, STR("x-ratelimit-remaining-requests: 0\r\n")));
+	CHECK(str_has(seen, STR("x-ratelimit-remaining-tokens: 973\r\n")));
+	CHECK(str_has(seen, STR("x-ratelimit-reset-requests: 1m")));
+	CHECK_INT(look(&r).tokens, 20); /* as it was counted in the end */
+	sim_close(r.client);
+	buf_clear(&r.seen);
+	race_ask(&r, false, "");
+	seen = race_see(&r);
+	CHECK(str_starts(seen, STR("HTTP/1.1 429 ")));
+	CHECK(str_has(seen, STR("retry-after: ")));
+	CHECK(str_has(seen, STR("has used 1 of 1 requests in a minute; try again in ")));
+	CHECK(!str_has(seen, STR("x-should-retry: false")));
+	race_run(&r, USEC_SEC);
+	CHECK_INT(look(&r).running, 0);
+	race_end(&r);
+}
+
+/* ---- streams that come to the end of their money ---- */
+
+/* A soft budget pays for 512 tokens, four bytes each, at a time. */
+static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
+{
+	static char text[151];
+	struct tenant_row row = everybody(budget);
+	struct sim_peer *a;
+
+	row.soft = true;
+	row.on_exhausted = policy;
+	if (!begin(r, "{ targets: [a/m], resume: off }", &row))
+		return;
+	memset(text, 'x', 150);
+	r->client = gate_client(&r->gate);
+	str body = STR("{\"model\":\"r\",\"stream\":true,\"max_tokens\":90000,"
+	               "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+	struct buf request = BUF_LIMIT(KiB);
+	buf_addf(&request,
+	         "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+	         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
+	         body.len, STR_ARG(body));
+	sim_send(r->client, buf_str(&request));
+	buf_free(&request);
+	race_run(r, 0);
+	a = race_accept(r, 0);
+	if (!CHECK(a))
+		return;
+	sim_send(a, str_from_z(race_head));
+	sim_send(a, str_from_z(race_role));
+	for (int i = 0; i < 32; i++) { /* 4800 bytes: 1200 tokens */
+		race_say(a, text);
+		race_run(r, USEC_MS);
+	}
+	race_finish(a);
+	race_run(r, USEC_MS);
+	sim_close(a);
+	race_run(r, USEC_SEC);
+}
+
+TEST(a_stream_gets_more_money_while_there_is_some)
+{
+	struct race r;
+
+	stream_on(&r, EXHAUSTED_ERROR, 5 * DOLLAR);
+	CHECK(str_has(race_see(&r), STR("[DONE]")));
+	check_money(&r);
+	CHECK_INT(r.rows[0].reserved, (23 + 512) * DOLLAR / 1000); /* at first */
+	CHECK(r.rows[0].cost > DOLLAR);
+	race_end(&r);
+}
+
+TEST(an_exhausted_stream_may_finish)
+{
+	struct race r;
+
+	stream_on(&r, EXHAUSTED_FINISH, DOLLAR);
+	CHECK(str_has(race_see(&r), STR("[DONE]")));
+	check_money(&r);
+	CHECK(r.rows[0].cost > DOLLAR); /* a debt */
+	race_end(&r);
+}
+
+TEST(an_exhausted_stream_may_end_with_an_error)
+{
+	struct race r;
+	str seen;
+
+	stream_on(&r, EXHAUSTED_ERROR, DOLLAR);
+	seen = race_see(&r);
+	CHECK(!str_has(seen, STR("[DONE]")));
+	CHECK(str_has(seen,
+	              STR("data: {\"error\":{\"message\":\"the budget is used up: ")));
+	CHECK(str_has(seen, STR("\"code\":\"budget_exceeded\"")));
+	check_money(&r);
+	CHECK_STR(r.rows[0].fault, "BUDGET_EXCEEDED");
+	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
+	race_end(&r);
+}
+
+TEST(an_exhausted_stream_may_stop_as_at_its_limit)
+{
+	struct race r;
+	str seen;
+
+	stream_on(&r, EXHAUSTED_STOP, DOLLAR);
+	seen = race_see(&r);
+	CHECK(str_has(seen, STR("\"finish_reason\":\"length\"")));
+	CHECK(str_has(seen, STR("[DONE]")));
+	CHECK(!str_has(seen, STR("\"finish_reason\":\"stop\"")));
+	CHECK(!str_has(seen, STR("\"error\"")));
+	check_money(&r);
+	CHECK_STR(r.rows[0].fault, "");
+	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
+	race_end(&r);
+}

@@ -1,0 +1,119 @@
+/* Keys that stand neither in the file nor in the environment. */
+#include "tests/unit/config/helper.h"
+
+#include "config/replace.h"
+#include "config/vault.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *dir_env(void *arg, const char *name)
+{
+	return strcmp(name, "DIR") == 0 ? arg : strcmp(name, "HOME") == 0 ? "/h" : NULL;
+}
+
+static void read_in(struct reading *r, const char *dir, const char *text)
+{
+	static char path[PATH_MAX + 16];
+	struct config_source source = { .env = dir_env,
+		                        .env_arg = (void *)(uintptr_t)dir,
+		                        .text = str_from_z(text) };
+
+	snprintf(path, sizeof(path), "%s/sluice.yaml", dir);
+	source.path = str_from_z(path);
+	read_with(r, &source);
+}
+
+static bool has_code(const struct reading *r, const char *code)
+{
+	for (unsigned i = 0; i < r->notes.count; i++)
+		if (strcmp(r->notes.list[i].code, code) == 0)
+			return true;
+	return false;
+}
+
+/* A directory with a store that has a key of openai, and the file of another key. */
+static const char *stored_dir(void)
+{
+	static char dir[PATH_MAX];
+	struct vault_row row = { .provider = STR("openai"),
+		                 .key = { STR("sk-from-the-store") } };
+	struct buf why = BUF_LIMIT(KiB);
+	struct master_place at;
+	struct master master;
+	struct vault vault;
+	char path[PATH_MAX + 8];
+
+	snprintf(dir, sizeof(dir), "%s", test_dir());
+	at = (struct master_place){ .data = str_from_z(dir) };
+	CHECK(master_load(&at, &master, NULL, &why));
+	CHECK(vault_read(at.data, &master, &vault, &why));
+	CHECK(vault_put(&vault, &row, false, &why));
+	CHECK(vault_write(at.data, &master, &vault, &why));
+	vault_done(&vault);
+	master_done(&master);
+	snprintf(path, sizeof(path), "%s/key", dir);
+	CHECK(file_replace(path, STR("sk-from-a-file\n"), false, &why));
+	buf_free(&why);
+	return dir;
+}
+
+TEST(keys_come_from_files_and_from_the_store)
+{
+	static const struct {
+		const char *provider;
+		const char *key; /* NULL: disabled */
+		unsigned count;
+	} rows[] = {
+		{ "openai: { key: store }", "sk-from-the-store", 1 },
+		{ "openai: {}", "sk-from-the-store", 1 },
+		{ "openai: { key: { file: key } }", "sk-from-a-file", 1 },
+		{ "openai: { keys: [ a, { file: \"${DIR}/key\" }, { file: key } ] }", "a",
+		  3 },
+		{ "anthropic: { key: store }", NULL, 0 },
+	};
+	char text[PATH_MAX + 512];
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		const char *dir = stored_dir();
+		struct reading r;
+
+		snprintf(text, sizeof(text), "version: 1\ndata: %s\nproviders:\n  %s\n",
+		         dir, rows[i].provider);
+		read_in(&r, dir, text);
+		if (!CHECK(r.config != NULL)) {
+			reading_done(&r);
+			continue;
+		}
+		const struct provider *p = &r.config->providers[0];
+		CHECK_INT(p->key_count, rows[i].count);
+		CHECK((p->disabled.len > 0) == !rows[i].key);
+		if (rows[i].key)
+			CHECK_STR_EQ(secret_reveal(&p->keys[0]), str_from_z(rows[i].key));
+		reading_done(&r);
+	}
+}
+
+TEST(a_store_that_cannot_be_opened_refuses_the_configuration)
+{
+	const char *dir = stored_dir();
+	char path[PATH_MAX + 16], text[PATH_MAX + 512];
+	struct buf why = BUF_LIMIT(KiB);
+	struct reading r;
+
+	snprintf(path, sizeof(path), "%s/master.key", dir);
+	snprintf(text, sizeof(text),
+	         "version: 1\ndata: %s\nproviders: { openai: { key: other } }\n", dir);
+	CHECK(file_replace(path, STR("0123456789abcdef0123456789abcdef"), false, &why));
+	read_in(&r, dir, text);
+	CHECK(!r.config && has_code(&r, "E210"));
+	reading_done(&r);
+	CHECK(unlink(path) == 0);
+	read_in(&r, dir, text);
+	CHECK(!r.config && has_code(&r, "E210"));
+	CHECK(access(path, F_OK) != 0);
+	reading_done(&r);
+	buf_free(&why);
+}

@@ -1,0 +1,190 @@
+/* Trials by the hundred, whose truth is known: how often is a difference found that is
+ * not there, and how often one that is?  Everything is drawn from seeds. */
+#include "policy/comparison.h"
+#include "tests/check.h"
+
+#include <math.h>
+#include <stdio.h>
+
+struct chance {
+	uint64_t state;
+};
+
+static double uniform(struct chance *c)
+{
+	c->state += 0x9e3779b97f4a7c15;
+	uint64_t z = c->state;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	z ^= z >> 31;
+	return ((double)(z >> 11) + 0.5) / 9007199254740992.0;
+}
+
+/* Skewed as costs, lengths and times are: the largest are many times the median. */
+static double skewed(struct chance *c, double median, double sigma)
+{
+	double normal = sqrt(-2 * log(uniform(c))) * cos(2 * acos(-1.0) * uniform(c));
+
+	return median * exp(sigma * normal);
+}
+
+/* What differs between the sides, as factors and shares. */
+struct truth {
+	double cost, time, length, errors, cached;
+};
+
+static const struct truth same = { 1, 1, 1, 0.01, 0.3 };
+
+static struct sample draw(struct chance *c, const struct truth *t)
+{
+	struct sample s = {
+		.is_error = uniform(c) < t->errors,
+		.is_empty = uniform(c) < 0.005,
+		.has_usage = true,
+		.input = (uint64_t)skewed(c, 2000, 1.0),
+		.output = (uint64_t)skewed(c, 300 * t->length, 0.8),
+	};
+
+	s.cache_read = uniform(c) < t->cached ? s.input * 9 / 10 : 0;
+	s.cost = (nanousd)(t->cost * (double)(s.input * 250 + s.output * 2000));
+	s.first_token = (usec)skewed(c, 400000 * t->time, 0.5);
+	s.total = s.first_token + (usec)(s.output * 20000);
+	return s;
+}
+
+/* One trial of so many requests to each side. */
+static void run(uint64_t seed, unsigned each, const struct truth *candidate,
+                struct compared ret[METRICS])
+{
+	struct chance c = { seed * 0x2545f4914f6cdd1d };
+	struct comparison all = { 0 };
+
+	for (unsigned i = 0; i < each; i++) {
+		struct sample s = draw(&c, &same);
+
+		comparison_add(&all, false, &s);
+		s = draw(&c, candidate);
+		comparison_add(&all, true, &s);
+	}
+	comparison_finish(&all, ret);
+	comparison_done(&all);
+}
+
+/* 5 % is promised for all thirteen questions together; with 400 trials the count of false
+ * findings exceeds 33 in one of a thousand cases if that is so. */
+TEST(no_difference_is_found_where_there_is_none)
+{
+	enum { TRIALS = 400 };
+	struct compared r[METRICS];
+	unsigned wrong = 0, covered = 0, intervals = 0;
+
+	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
+		bool any = false;
+
+		run(seed, 600, &same, r);
+		for (unsigned i = 0; i < METRICS; i++) {
+			any |= r[i].is_significant;
+			if (!r[i].is_known)
+				continue;
+			intervals++;
+			covered += r[i].d.at.low <= 0 && r[i].d.at.high >= 0;
+		}
+		wrong += any;
+	}
+	printf("%u of %u trials without a difference were said to have one\n", wrong,
+	       (unsigned)TRIALS);
+	CHECK(wrong <= 33);
+	/* The intervals, each by itself, are of 95 %. */
+	printf("%u of %u intervals hold the truth\n", covered, intervals);
+	CHECK(covered >= intervals * 0.94);
+}
+
+TEST(a_difference_of_eight_percent_is_found)
+{
+	enum { TRIALS = 60 };
+	const struct truth dearer = { 1.08, 1, 1, 0.01, 0.3 };
+	struct compared r[METRICS];
+	unsigned found = 0, others = 0;
+	double between = 0;
+
+	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
+		run(seed, 10000, &dearer, r);
+		found += r[METRIC_COST].is_significant && r[METRIC_COST].d.value > 0;
+		between += r[METRIC_COST].d.value / r[METRIC_COST].a;
+		for (unsigned i = METRIC_COST + 1; i < METRICS; i++)
+			others += r[i].is_significant;
+	}
+	printf("8 %% were found in %u of %u trials of 10,000 requests to each side\n",
+	       found, (unsigned)TRIALS);
+	CHECK(found >= TRIALS - 3);
+	CHECK(others <= TRIALS / 10);
+	CHECK(fabs(between / TRIALS - 0.08) < 0.01);
+}
+
+TEST(each_kind_of_difference_is_found_by_its_figure)
+{
+	struct truth t = same;
+	struct compared r[METRICS];
+
+	t.time = 1.3;
+	run(7, 3000, &t, r);
+	CHECK(r[METRIC_FIRST_P50].is_significant && r[METRIC_FIRST_P50].d.value > 0);
+	CHECK(r[METRIC_FIRST_P95].is_significant);
+	CHECK(!r[METRIC_COST].is_significant && !r[METRIC_ERRORS].is_significant);
+	t = same;
+	t.length = 0.8;
+	run(8, 3000, &t, r);
+	CHECK(r[METRIC_OUTPUT].is_significant && r[METRIC_OUTPUT].d.value < 0);
+	CHECK(r[METRIC_LENGTH].is_significant && r[METRIC_LENGTH].d.value < 0);
+	CHECK(!r[METRIC_INPUT].is_significant);
+	t = same;
+	t.errors = 0.04;
+	run(9, 3000, &t, r);
+	CHECK(r[METRIC_ERRORS].is_significant && r[METRIC_ERRORS].d.value > 0);
+	t = same;
+	t.cached = 0.5;
+	run(10, 3000, &t, r);
+	CHECK(r[METRIC_CACHED].is_significant);
+	CHECK(fabs(r[METRIC_CACHED].b - 0.45) < 0.05);
+}
+
+TEST(too_little_is_not_compared)
+{
+	struct comparison c = { 0 };
+	struct compared r[METRICS];
+	struct sample s = { .cost = 5, .total = 10 };
+
+	comparison_add(&c, false, &s);
+	s.cost = COST_UNKNOWN;
+	comparison_add(&c, true, &s);
+	comparison_finish(&c, r);
+	for (unsigned i = 0; i < METRICS; i++)
+		CHECK(!r[i].is_significant);
+	CHECK(!r[METRIC_COST].is_known && isnan(r[METRIC_COST].b));
+	CHECK_INT(c.candidate.unknown_costs, 1);
+	CHECK_INT(c.control.spent, 5);
+	CHECK(isnan(comparison_finds(&c)));
+	comparison_done(&c);
+}
+
+/* More values than are kept: those that are stand for all. */
+TEST(a_long_trial_keeps_a_fair_sample)
+{
+	struct comparison c = { 0 };
+	struct compared r[METRICS];
+	uint64_t many = VALUES_MOST + VALUES_MOST / 2;
+
+	for (uint64_t i = 0; i < many; i++) {
+		struct sample s = { .cost = 1, .total = (usec)i };
+
+		comparison_add(&c, false, &s);
+	}
+	CHECK_INT(c.control.total.n, VALUES_MOST);
+	CHECK_INT(c.control.total.seen, many);
+	comparison_finish(&c, r);
+	CHECK(fabs(r[METRIC_TOTAL_P50].a / (double)many - 0.5) < 0.005);
+	CHECK(fabs(r[METRIC_TOTAL_P95].a / (double)many - 0.95) < 0.005);
+	CHECK_INT(c.control.spent, many);
+	comparison_done(&c);
+}

@@ -1,0 +1,431 @@
+/* Sums against rows: whatever order rows come in, whatever is tried twice. */
+#include "base/mem.h"
+#include "store/ledger_private.h"
+#include "store/report.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* 2026-11-26 00:00 UTC */
+#define DAY_ZERO (1795651200LL * USEC_SEC)
+
+static const struct price a_price = { .version = 7, .of = { [PRICE_INPUT] = 150000 } };
+static char path[512];
+
+static struct ledger *open_fresh(void)
+{
+	struct buf why = BUF_LIMIT(KiB);
+
+	snprintf(path, sizeof(path), "%s/ledger.db", test_dir());
+	struct ledger *l = ledger_open(path, &why);
+	if (!CHECK(l))
+		printf("%s\n", buf_z(&why));
+	buf_free(&why);
+	return l;
+}
+
+static void check_verified(struct ledger *l)
+{
+	struct buf text = BUF_LIMIT(64 * KiB);
+	uint64_t rows;
+
+	if (!CHECK(ledger_verify(l, &text, &rows)))
+		printf("%s\n", ledger_error(l, NULL));
+	if (!CHECK(text.len == 0))
+		printf("%.*s\n", STR_ARG(buf_str(&text)));
+	buf_free(&text);
+}
+
+static uint64_t state = 1;
+
+static uint64_t pick(uint64_t most)
+{
+	state = state * 6364136223846793005u + 1442695040888963407u;
+	return (state >> 33) % most;
+}
+
+static str one_of(const char *const *texts, uint64_t count)
+{
+	return str_from_z(texts[pick(count)]);
+}
+
+/* The n-th attempt of a made-up traffic over some months; the same each time. */
+static struct attempt_row row_of(uint64_t n)
+{
+	static const char *const providers[] = { "openai", "anthropic", "local" };
+	static const char *const models[] = { "gpt-5-mini", "claude-haiku", "llama" };
+	static const char *const agents[] = { "curl/8", "OpenAI/JS 5.1",
+		                              "claude-cli/2.0 (x)", "" };
+	static const char *const users[] = { "", "ann", "bob", "eve" };
+	static const char *const tags[] = { "", "env=prod", "app=chat,env=test" };
+	static const char *const faults[] = { "", "", "", "CONNECT_FAILED" };
+	struct attempt_row row = { .number = 1, .operation = STR("chat") };
+
+	state = n * 2654435761u + 99;
+	row.began_wall =
+	        DAY_ZERO + (usec)(pick(100 * 86400) * USEC_SEC) + (usec)pick(999999);
+	row.id = row.exchange = (uint64_t)row.began_wall << 8 | n % 4;
+	row.key = 100 + pick(4);
+	row.team = 10 + pick(2);
+	row.user = one_of(users, 4);
+	row.tags = one_of(tags, 3);
+	row.provider = one_of(providers, 3);
+	row.model = one_of(models, 3);
+	row.route = STR("fast");
+	row.reserved = (nanousd)pick(3) * 1000000;
+	row.state = ROW_DONE;
+	row.fault = one_of(faults, 4);
+	row.status = 200;
+	row.usage_kind = (enum usage_kind)pick(4);
+	row.usage = (struct token_usage){ .input = pick(5000),
+		                          .cache_read = pick(100),
+		                          .output = pick(1000),
+		                          .images = pick(2) };
+	row.cost = pick(5) ? (nanousd)pick(1000000007) : COST_UNKNOWN;
+	row.price = row.cost == COST_UNKNOWN ? NULL : &a_price;
+	row.flags = (unsigned)pick(64);
+	row.total = (usec)pick(1000000);
+	row.first_token = (usec)pick(3) * 1000;
+	row.closes = pick(4) > 0;
+	row.client_status = pick(4) ? 200 : 503;
+	row.attempts = 1 + (uint32_t)pick(2);
+	row.agent = one_of(agents, 4);
+	return row;
+}
+
+static struct attempt_row open_of(uint64_t n)
+{
+	struct attempt_row row = row_of(n);
+
+	row.state = ROW_OPEN;
+	return row;
+}
+
+/* Some of the rows, in any order; each may come several times and in both halves. */
+static bool put_some(struct ledger *l, uint64_t rows, uint64_t count, uint64_t seed)
+{
+	bool ok = ledger_begin(l);
+
+	for (uint64_t i = 0; ok && i < count; i++) {
+		state = seed + i * 7919;
+		uint64_t n = pick(rows);
+		bool opens = pick(3) == 0;
+		struct attempt_row row = opens ? open_of(n) : row_of(n);
+
+		ok = ledger_put(l, &row, NULL);
+	}
+	return ok;
+}
+
+static void put_all(struct ledger *l, uint64_t rows)
+{
+	for (uint64_t round = 0; round < 8; round++) {
+		bool ok = put_some(l, rows, rows / 3, round * 104729);
+
+		/* Every other transaction fails, and is tried again. */
+		if (round % 2) {
+			ledger_rollback(l);
+			ok = put_some(l, rows, rows / 3, round * 104729);
+		}
+		CHECK(ok && ledger_commit(l));
+	}
+	bool ok = ledger_begin(l);
+	for (uint64_t n = 0; ok && n < rows; n++) {
+		struct attempt_row row = n % 11 ? row_of(n) : open_of(n);
+
+		ok = ledger_put(l, &row, NULL);
+	}
+	CHECK(ok && ledger_commit(l));
+}
+
+/* ---- the same sums, added up row by row ---- */
+
+struct reference {
+	struct report_query q;
+	struct sums total;
+	uint64_t rows;
+};
+
+static bool add_row(void *arg, const struct attempt_row *row)
+{
+	struct reference *r = arg;
+	const struct report_row *only = &r->q.only;
+
+	if (row->state == ROW_OPEN || (only->key && only->key != row->key) ||
+	    (only->model.len && !str_eq(only->model, row->model)) ||
+	    (only->user.len && !str_eq(only->user, row->user)))
+		return true;
+	sums_add_row(&r->total, row);
+	r->rows++;
+	return true;
+}
+
+static void check_report(struct ledger *l, const struct report_query *q)
+{
+	struct reference want = { .q = *q };
+	struct report got;
+
+	CHECK(ledger_span(l, q->since, q->until ? q->until : INT64_MAX, add_row, &want));
+	CHECK(ledger_report(l, q, &got));
+	for (int i = 0; i < SUM_COUNT; i++) {
+		if (!CHECK_INT(got.total.of[i], want.total.of[i]))
+			printf("%s\n", sum_names[i]);
+	}
+	CHECK(!got.is_rounded);
+	report_done(&got);
+}
+
+TEST(rollup_sums_are_those_of_the_rows)
+{
+	enum { ROWS = 3000 };
+	static const unsigned bys[] = { 0, REPORT_TEAM | REPORT_KEY | REPORT_USER,
+		                        REPORT_MODEL | REPORT_PROVIDER,
+		                        REPORT_TAG | REPORT_CLIENT | REPORT_ROUTE,
+		                        REPORT_USER | REPORT_MODEL };
+	struct ledger *l = open_fresh();
+	uint64_t count;
+
+	put_all(l, ROWS);
+	check_verified(l);
+	CHECK(ledger_close_open_rows(l, &count));
+	CHECK(count > 10);
+	check_verified(l);
+	put_all(l, ROWS); /* a replay: nothing changes */
+	check_verified(l);
+	for (unsigned i = 0; i < 60; i++) {
+		state = i;
+		usec since = DAY_ZERO + (usec)(pick(100 * 86400) * USEC_SEC);
+		usec span = (usec)(pick(90 * 86400) * USEC_SEC);
+		struct report_query q = { .since = i % 3 ? since
+			                                 : since / USEC_HOUR * USEC_HOUR,
+			                  .until = i % 4 ? since + span : 0,
+			                  .by = bys[i % countof(bys)] };
+
+		if (i % 5 == 1)
+			q.only.user = STR("bob");
+		if (i % 5 == 2)
+			q.only.key = 102;
+		if (i % 5 == 3)
+			q.only.model = STR("llama");
+		check_report(l, &q);
+	}
+	ledger_close(&l);
+}
+
+TEST(rollup_takes_new_rows_many_at_a_time)
+{
+	struct ledger *l = open_fresh();
+
+	for (int failing = 1; failing >= 0; failing--) {
+		CHECK(ledger_begin(l));
+		for (uint64_t n = 0; n < 1000; n++) {
+			struct attempt_row row = row_of(n);
+
+			CHECK(ledger_put_new(l, &row));
+		}
+		if (failing)
+			ledger_rollback(l);
+		else
+			CHECK(ledger_commit(l));
+		check_verified(l);
+	}
+	ledger_close(&l);
+	l = open_fresh();
+	check_verified(l);
+	ledger_close(&l);
+}
+
+static unsigned count_groups(const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	unsigned count = 0;
+
+	CHECK(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
+	CHECK(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		count = (unsigned)sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return count;
+}
+
+TEST(rollup_has_a_bounded_number_of_groups)
+{
+	struct ledger *l = open_fresh();
+	char user[32], tags[32], model[32];
+
+	rollup_limit(l->rollup, 20);
+	for (unsigned batch = 0; batch < 10; batch++) {
+		CHECK(ledger_begin(l));
+		for (unsigned i = 0; i < 100; i++) {
+			struct attempt_row row = row_of(batch * 100 + i);
+
+			/* All in one hour, no two alike; five keys. */
+			row.began_wall = DAY_ZERO + batch * 100 + i;
+			row.id = row.exchange = (uint64_t)row.began_wall << 8;
+			row.key = 1 + i % 5;
+			snprintf(user, sizeof(user), "user-%u-%u", batch, i);
+			snprintf(tags, sizeof(tags), "run=%u-%u", batch, i);
+			snprintf(model, sizeof(model), "model-%u-%u", batch, i);
+			row.user = str_from_z(user);
+			row.tags = str_from_z(tags);
+			row.model = str_from_z(model);
+			CHECK(ledger_put(l, &row, NULL));
+		}
+		CHECK(ledger_commit(l));
+	}
+	check_verified(l);
+	CHECK(count_groups("SELECT max(n) FROM (SELECT count(*) AS n FROM rollup"
+	                   " GROUP BY family, span, period)") <= 20 * 3 + 10);
+	/* Each key's money is exact all the same. */
+	struct report_query q = { .by = REPORT_KEY };
+	struct report r;
+	CHECK(ledger_report(l, &q, &r));
+	CHECK_INT(r.count, 5);
+	CHECK_INT(r.total.of[SUM_ATTEMPTS], 1000);
+	report_done(&r);
+	q.by = REPORT_USER;
+	CHECK(ledger_report(l, &q, &r));
+	CHECK_INT(r.total.of[SUM_ATTEMPTS], 1000);
+	bool several = false;
+	for (unsigned i = 0; i < r.count; i++)
+		several |= str_eq(r.rows[i].user, STR("*"));
+	CHECK(several);
+	report_done(&r);
+	ledger_close(&l);
+}
+
+TEST(rollup_difference_is_found)
+{
+	static const char *const tamper[] = {
+		"UPDATE attempt SET cost_nano = cost_nano + 1 WHERE id = "
+		"(SELECT id FROM attempt WHERE cost_nano > 0 LIMIT 1)",
+		"DELETE FROM attempt WHERE id = (SELECT max(id) FROM attempt)",
+		"UPDATE rollup SET charged_nano = charged_nano - 1 WHERE span = 1 AND "
+		"period = "
+		"(SELECT min(period) FROM rollup WHERE span = 1)",
+		"UPDATE rollup SET errors = errors + 1 WHERE span = 2",
+	};
+
+	for (unsigned i = 0; i < countof(tamper); i++) {
+		struct ledger *l = open_fresh();
+		struct buf text = BUF_LIMIT(64 * KiB);
+		uint64_t rows = 0;
+
+		put_all(l, 100);
+		check_verified(l);
+		CHECK(sqlite3_exec(l->db, tamper[i], NULL, NULL, NULL) == SQLITE_OK);
+		CHECK(ledger_verify(l, &text, &rows));
+		if (!CHECK(text.len > 0))
+			printf("not found: %s\n", tamper[i]);
+		buf_free(&text);
+		ledger_close(&l);
+		remove(path);
+	}
+}
+
+/* ---- corrections ---- */
+
+static bool see_cost(void *arg, const struct attempt_row *row)
+{
+	nanousd *costs = arg;
+
+	costs[0] = row_cost(row);
+	costs[1] = row_charged(row);
+	return true;
+}
+
+static bool correct(struct ledger *l, uint64_t attempt, nanousd cost)
+{
+	struct correction_row c = { .attempt = attempt,
+		                    .made_wall = DAY_ZERO,
+		                    .why = STR("a price was wrong") };
+	struct price price = { .version = (uint64_t)cost, .of = { 1, 2, 3 } };
+	bool changed = false;
+
+	CHECK(ledger_begin(l) && ledger_correct(l, &c, cost, &price, &changed) &&
+	      ledger_commit(l));
+	return changed;
+}
+
+static bool count_correction(void *arg, const struct correction_row *row)
+{
+	nanousd *sum = arg;
+
+	CHECK_STR(row->why, "a price was wrong");
+	CHECK(row->new_version > 0);
+	*sum += row->delta;
+	return true;
+}
+
+TEST(correction_is_an_entry_of_its_own)
+{
+	struct ledger *l = open_fresh();
+	struct attempt_row known = row_of(1), unknown = row_of(2);
+	nanousd costs[2], delta = 0;
+
+	known.cost = 1000;
+	unknown.cost = COST_UNKNOWN;
+	unknown.price = NULL;
+	unknown.reserved = 700;
+	CHECK(ledger_begin(l) && ledger_put(l, &known, NULL) &&
+	      ledger_put(l, &unknown, NULL) && ledger_commit(l));
+	CHECK(correct(l, known.id, 400));
+	CHECK(!correct(l, known.id, 400)); /* it is that already */
+	CHECK(correct(l, known.id, 450));
+	CHECK(correct(l, unknown.id, 300));
+	check_verified(l);
+	CHECK(ledger_attempt(l, known.id, see_cost, costs));
+	CHECK(costs[0] == 450 && costs[1] == 450);
+	CHECK(ledger_attempt(l, unknown.id, see_cost, costs));
+	CHECK(costs[0] == 300 && costs[1] == 300);
+	CHECK(ledger_corrections(l, known.id, count_correction, &delta));
+	CHECK_INT(delta, -550);
+	struct report_query q = { 0 };
+	struct report r;
+	CHECK(ledger_report(l, &q, &r));
+	CHECK_INT(r.total.of[SUM_COST], 750);
+	CHECK_INT(r.total.of[SUM_CHARGED], 750);
+	CHECK_INT(r.total.of[SUM_CORRECTED], -250);
+	CHECK_INT(r.total.of[SUM_UNPRICED], 0);
+	report_done(&r);
+	CHECK(!correct(l, 12345, 1)); /* there is no such attempt */
+	ledger_close(&l);
+}
+
+/* ---- budgets ---- */
+
+struct spent {
+	nanousd all, ann;
+};
+
+static bool add_spent(void *arg, uint64_t team, uint64_t key, str user, nanousd charged)
+{
+	struct spent *s = arg;
+
+	CHECK(team >= 10 && key >= 100);
+	s->all += charged;
+	s->ann += str_eq(user, STR("ann")) ? charged : 0;
+	return true;
+}
+
+TEST(spent_is_known_by_key_and_user)
+{
+	struct ledger *l = open_fresh();
+	struct spent s = { 0 };
+	uint64_t count;
+
+	put_all(l, 500);
+	CHECK(ledger_close_open_rows(l, &count));
+	struct reference want = { .q.only.user = STR_INIT("ann") };
+	usec since = DAY_ZERO + 30 * USEC_HOUR + 1234567;
+	CHECK(ledger_span(l, since, INT64_MAX, add_row, &want));
+	CHECK(ledger_spent(l, since, true, add_spent, &s));
+	CHECK_INT(s.ann, want.total.of[SUM_CHARGED]);
+	want = (struct reference){ 0 };
+	CHECK(ledger_span(l, since, INT64_MAX, add_row, &want));
+	CHECK_INT(s.all, want.total.of[SUM_CHARGED]);
+	ledger_close(&l);
+}

@@ -1,0 +1,95 @@
+#include "store/ledger.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+
+static struct ledger *open_ledger(const char *name)
+{
+	struct buf why = BUF_LIMIT(KiB);
+	char path[700];
+
+	snprintf(path, sizeof(path), "%s/%s.db", test_dir(), name);
+	struct ledger *l = ledger_open(path, &why);
+	CHECK(l);
+	buf_free(&why);
+	return l;
+}
+
+static void put(struct ledger *l, uint64_t id, const char *trial, unsigned flags,
+                nanousd cost)
+{
+	struct attempt_row row = {
+		.id = id << 8,
+		.exchange = id << 8,
+		.number = 1,
+		.began_wall = (usec)id,
+		.operation = STR("chat"),
+		.provider = STR("p"),
+		.model = STR("m"),
+		.trial = str_from_z(trial),
+		.flags = flags,
+		.state = ROW_DONE,
+		.cost = cost,
+		.usage_kind = USAGE_REPORTED,
+		.closes = true,
+		.attempts = 1,
+	};
+
+	CHECK(ledger_put(l, &row, NULL));
+}
+
+static bool count(void *arg, const struct attempt_row *row)
+{
+	unsigned *n = arg;
+
+	CHECK_STR(row->trial, "t");
+	(*n)++;
+	return true;
+}
+
+struct stopped {
+	unsigned count;
+	usec wall;
+};
+
+static bool see(void *arg, str name, usec wall)
+{
+	struct stopped *s = arg;
+
+	CHECK_STR(name, "t");
+	s->count++;
+	s->wall = wall;
+	return true;
+}
+
+TEST(the_ledger_knows_a_trials_rows)
+{
+	struct ledger *l = open_ledger("trial");
+	struct stopped s = { 0 };
+	nanousd spent;
+	unsigned n = 0;
+
+	CHECK(ledger_begin(l));
+	put(l, 1000, "t", 0, 5);
+	put(l, 1001, "t", ROW_CANDIDATE, 70);
+	put(l, 1002, "t", ROW_CANDIDATE | ROW_SHADOW, 600);
+	put(l, 1003, "t", ROW_CANDIDATE, COST_UNKNOWN);
+	put(l, 1004, "u", ROW_CANDIDATE, 8000);
+	put(l, 1005, "", 0, 90000);
+	CHECK(ledger_trial_stop(l, STR("t"), 77));
+	CHECK(ledger_trial_stop(l, STR("t"), 88)); /* it keeps its day */
+	CHECK(ledger_commit(l));
+	CHECK(ledger_trial_spent(l, STR("t"), &spent));
+	CHECK_INT(spent, 670);
+	CHECK(ledger_trial_spent(l, STR("none"), &spent));
+	CHECK_INT(spent, 0);
+	CHECK(ledger_trial_rows(l, STR("t"), 0, count, &n));
+	CHECK_INT(n, 4);
+	n = 0;
+	CHECK(ledger_trial_rows(l, STR("t"), 1001 << 8, count, &n));
+	CHECK_INT(n, 2);
+	CHECK(ledger_trials(l, see, &s));
+	CHECK_INT(s.count, 1);
+	CHECK_INT(s.wall, 77);
+	ledger_close(&l);
+}
