@@ -52,7 +52,7 @@ struct attempt {
 	bool has_cost;     /* it has ended: */
 	nanousd cost;      /* what it has cost; COST_UNKNOWN */
 	enum usage_kind used_kind;
-	struct token_usage used; /* and what that was for */
+	struct token_usage used;         /* and what that was for */
 	struct tenant_reservation money; /* set aside for it */
 	nanousd reserved;                /* so much; 0: there is no budget */
 	uint64_t paid_bytes;             /* of text: so many were paid for */
