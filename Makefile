@@ -34,12 +34,12 @@ enum: all
 money: all
 	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/price_many tests/weeks
 	@PRICE_MANY=$(BUILD)/tests/price_many tests/prices/run
-	@WEEKS=$(BUILD)/tests/weeks tests/weeks/run --few
+	@SLUICE=$(BUILD)/sluice WEEKS=$(BUILD)/tests/weeks tests/weeks/run --few
 
 # The same weeks with all their traffic: a minute.
 weeks: all
 	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/weeks
-	@WEEKS=$(BUILD)/tests/weeks tests/weeks/run
+	@SLUICE=$(BUILD)/sluice WEEKS=$(BUILD)/tests/weeks tests/weeks/run
 
 e2e: all
 	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/enum
@@ -58,7 +58,7 @@ asan: asan-build
 	@tools/sanitized build-asan/tests/sim
 	@ENUM=build-asan/tests/enum tools/sanitized tests/enum/run --few
 	@PRICE_MANY=build-asan/tests/price_many tools/sanitized tests/prices/run --seed 1
-	@WEEKS=build-asan/tests/weeks tools/sanitized tests/weeks/run --few
+	@SLUICE=build-asan/sluice WEEKS=build-asan/tests/weeks tools/sanitized tests/weeks/run --few
 	@TRANSLATE_MANY=build-asan/tests/translate_many tools/sanitized tests/golden/run --few
 	@TRANSLATE_MANY=build-asan/tests/translate_many tools/sanitized tests/recordings/run --few
 	@SLUICE=build-asan/sluice tools/sanitized $(E2E) --few

@@ -46,19 +46,31 @@ bool attempt_reserve(struct attempt *a)
 	return record_write(a->x->worker->journal, RECORD_OPEN, &row);
 }
 
+/* Tokens of one choice at most, as far as is known; 0: it is not. */
+static uint64_t most_output(const struct attempt *a)
+{
+	if (a->x->skim.max_tokens)
+		return a->x->skim.max_tokens;
+	if (a->cap)
+		return a->cap;
+	return a->target->is_known ? a->target->facts.output : 0;
+}
+
 struct token_usage attempt_estimate(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	/* An answer that is held has not been looked at until it is whole. */
 	uint64_t seen = a->tap.text_bytes ? a->tap.text_bytes : a->held.len;
 	uint64_t output = health_text_tokens(&a->health.at, seen);
-	uint64_t most = x->skim.max_tokens * max_of(x->skim.choices, 1u);
+	uint64_t input = health_prompt_tokens(&a->health.at, x->body_bytes);
+	uint64_t choices = max_of(x->skim.choices, 1u), most = most_output(a), context;
 
-	/* It was not asked for more, whatever was learned. */
-	if (most / max_of(x->skim.choices, 1u) == x->skim.max_tokens && most)
-		output = min_of(output, most);
+	/* It was not asked for more, nor can it take more, whatever was learned. */
+	if (most)
+		output = min_of(output, most * choices);
+	context = a->target->is_known ? a->target->facts.context : 0;
 	return (struct token_usage){
-		.input = health_prompt_tokens(&a->health.at, x->body_bytes),
+		.input = context ? min_of(input, context) : input,
 		.output = output,
 	};
 }
@@ -159,6 +171,7 @@ void attempt_bill(struct attempt *a)
 nanousd attempt_cost(const struct attempt *a)
 {
 	struct token_usage usage;
+	enum usage_kind kind;
 
 	if (a->has_bill)
 		return a->cost;

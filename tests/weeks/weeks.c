@@ -24,6 +24,8 @@
 #define LOOK (200 * USEC_MS)                /* how often clients look at their answers */
 #define IN_THE_END (20 * USEC_MIN)
 
+#define BUDGET_NANO ((nanousd)1000000 * 1000000000)
+
 enum { MINUTES = 14 * 24 * 60, MOCKS = 4, LIVE_MOST = 4096, KEYS = 5 };
 
 struct client {
@@ -97,6 +99,7 @@ static void put_node(struct weeks *w, const struct tenant_row *row,
 
 	CHECK(ledger_tenant_put(w->ledger, row, secret, &done));
 	CHECK(keyring_put(w->gate.gateway.keys, row, secret));
+	CHECK(tenants_put(w->gate.gateway.tenants, row, sys_now(), NULL, NULL));
 }
 
 /* Two teams with some keys each. */
@@ -110,6 +113,11 @@ static void add_keys(struct weeks *w)
 		                                 .created_wall = START };
 	struct tenant_row row = { .created_wall = START };
 
+	/* Far too large to be spent: so that all of it is reserved before it is. */
+	for (int i = 0; i < BUDGET_WINDOWS; i++) {
+		row.caps.budget[i] = i == BUDGET_MONTH ? BUDGET_NANO : COST_UNKNOWN;
+		row.per_user.budget[i] = COST_UNKNOWN;
+	}
 	CHECK(keyring_put(w->gate.gateway.keys, &organisation, NULL));
 	for (uint64_t team = 0; team < 2; team++) {
 		row.id = 100 + team;
