@@ -175,7 +175,7 @@ nanousd attempt_cost(const struct attempt *a)
 
 	if (a->has_bill)
 		return a->cost;
-	enum usage_kind kind = judge_usage(a, &usage);
+	kind = judge_usage(a, &usage);
 	return cost_of(a, kind, &usage);
 }
 
