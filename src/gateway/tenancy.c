@@ -145,11 +145,9 @@ static bool has_more_elsewhere(const struct exchange *x)
 	if (x->skim.previous.len || x->skim.conversation.len)
 		return true;
 	for (size_t at = 0; at + 4 < body.len; at++) {
-		at += str_find(str_from(body, at), '"');
-		if (at + 4 >= body.len)
-			break;
-		/* Few words begin like these. */
-		switch (body.ptr[at + 1]) {
+		if (likely(body.ptr[at] != '"')) /* quotes stand close to each other */
+			continue;
+		switch (body.ptr[at + 1]) { /* few words begin like these */
 		case 'h':
 		case 'f':
 		case 'g':
