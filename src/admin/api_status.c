@@ -122,7 +122,7 @@ int api_explain(struct admin_call *c)
 		return admin_problem(c, 400, "missing_parameter", "model",
 		                     "name a model: ?model=fast");
 	json_open(&c->to, '{');
-	if (c->house->ops->explain(c->house->arg, model, &c->to, &said))
+	if (c->house->ops->explain(c->house->arg, model, 0, &c->to, &said))
 		json_close(&c->to, '}');
 	else
 		status = admin_problem(c, 404, "not_found", "model", "%.*s",

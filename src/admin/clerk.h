@@ -6,7 +6,8 @@
  *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in roster.h
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
- *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]}
+ *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
+ *	                                    with a member "key" also what that may not use
  *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
  *	                                    {"ok":true,"id":...,"said":"..."}
  *	{"do":"provider_key_remove","provider":"openai","id":"..."}
@@ -14,6 +15,7 @@
  *	{"do":"secrets_rotate","forget_old":false}
  *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
+ *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
@@ -26,6 +28,7 @@
 #include "config/config.h"
 #include "config/key.h"
 #include "meter/recorder.h"
+#include "policy/tenant.h"
 
 struct clerk;
 
@@ -40,12 +43,16 @@ struct admin_ops {
 	/* Reads the configuration again. False: nothing changed, and *said says why; else
 	 * it may say what needs a restart. */
 	bool (*reload)(void *arg, struct buf *said);
-	/* Writes members: where a request for the model would go. False: *said. */
-	bool (*explain)(void *arg, str model, struct json_writer *to, struct buf *said);
+	/* Writes members: where a request for the model would go, with that key (0:
+	 * whatever keys may do). False: *said. */
+	bool (*explain)(void *arg, str model, uint64_t key, struct json_writer *to,
+	                struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* Somebody looks at what was said in that exchange: it is on the disk then. */
+	void (*body_look)(void *arg, uint64_t exchange);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
 	/* Adds the path of the configuration's file of master keys; nothing: the usual
@@ -55,14 +62,16 @@ struct admin_ops {
 	struct config *(*config)(void *arg);
 	/* Writes a row of the ledger as an object. */
 	void (*attempt)(struct json_writer *to, const struct attempt_row *row);
+	/* What a node has used by now, and when it was used last (wall; 0: not since the
+	 * start).  False: it is not known.  May be NULL. */
+	bool (*look)(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used);
 };
 
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
-	const uint8_t *pepper; /* PEPPER bytes; must stay */
-	const struct admin_ops
-	        *ops; /* all set, but for the last two where http is NULL */
+	const uint8_t *pepper;       /* PEPPER bytes; must stay */
+	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;
 	/* A connection that speaks HTTP, of that user; takes fd over.  NULL: it is
 	 * closed. Called in the clerk's thread. */

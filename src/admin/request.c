@@ -55,27 +55,64 @@ static void changed(void *arg, const struct tenant_row *row,
 	o->ops->tenant_changed(o->arg, row, secret);
 }
 
-static bool answer_roster(struct request *r)
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
 {
-	struct arena keep = { .ceiling = 4 * MiB };
-	struct roster t = {
+	const struct clerk_options *o = arg;
+
+	return o->ops->look && o->ops->look(o->arg, id, ret, ret_used);
+}
+
+/* What the operations of roster.h work on; to be closed. False: *r->why. */
+static bool open_roster(struct request *r, struct arena *keep, struct roster *ret)
+{
+	char path[PATH_MAX];
+
+	*ret = (struct roster){
 		.recorder = r->options->recorder,
 		.pepper = r->options->pepper,
 		.wall = sys_wall(),
 		.changed = changed,
+		.look = look,
 		.arg = (void *)(uintptr_t)r->options,
-		.keep = &keep,
+		.keep = keep,
 		.why = r->why,
 	};
-	enum roster_result result = ROSTER_FAILED;
-	char path[PATH_MAX];
+	*keep = (struct arena){ .ceiling = 4 * MiB };
+	return datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
+	       (ret->ledger = ledger_open_reader(path, r->why));
+}
 
-	if (datadir_path(r->options->dir, "ledger.db", path, sizeof(path)) &&
-	    (t.ledger = ledger_open_reader(path, r->why)))
-		result = roster_ask(&t, r->object, r->to);
-	ledger_close(&t.ledger);
-	arena_done(&keep);
-	return result == ROSTER_DONE;
+static void close_roster(struct roster *t)
+{
+	ledger_close(&t->ledger);
+	arena_done(t->keep);
+}
+
+static bool answer_roster(struct request *r)
+{
+	struct roster t;
+	struct arena keep;
+	bool is_done = open_roster(r, &keep, &t) &&
+	               roster_ask(&t, r->object, r->to) == ROSTER_DONE;
+
+	close_roster(&t);
+	return is_done;
+}
+
+/* The key that is meant by its id, its name, or its text; empty: none, 0. */
+static bool find_key(struct request *r, str which, uint64_t *ret)
+{
+	struct roster t;
+	struct arena keep;
+	bool is_found;
+
+	*ret = 0;
+	if (which.len == 0)
+		return true;
+	is_found =
+	        open_roster(r, &keep, &t) && roster_key_id(&t, which, ret) == ROSTER_DONE;
+	close_roster(&t);
+	return is_found;
 }
 
 static bool answer_flush(struct request *r)
@@ -100,14 +137,31 @@ static bool answer_reload(struct request *r)
 static bool answer_explain(struct request *r)
 {
 	char room[2 * KiB];
+	char key_room[KiB];
 	str model = text_member(r, "model", room, sizeof(room));
+	uint64_t key;
 
-	return r->options->ops->explain(r->options->arg, model, r->to, r->why);
+	return find_key(r, text_member(r, "key", key_room, sizeof(key_room)), &key) &&
+	       r->options->ops->explain(r->options->arg, model, key, r->to, r->why);
 }
 
 static bool answer_health(struct request *r)
 {
 	r->options->ops->health(r->options->arg, r->to);
+	return true;
+}
+
+static bool answer_body_look(struct request *r)
+{
+	char room[64];
+	str text = text_member(r, "id", room, sizeof(room));
+	uint64_t id;
+
+	if (!hex_to_u64(text, &id)) {
+		buf_add(r->why, STR("the id of a request has 16 hex digits"));
+		return false;
+	}
+	r->options->ops->body_look(r->options->arg, id);
 	return true;
 }
 
@@ -151,6 +205,7 @@ static const struct request_row {
 	{ "provider_key_remove", answer_provider_key_remove },
 	{ "secrets_rotate", answer_secrets_rotate },
 	{ "trial_stop", answer_trial_stop },
+	{ "body_look", answer_body_look },
 };
 
 static bool answer(struct request *r, str line)

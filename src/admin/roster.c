@@ -28,12 +28,40 @@ static enum roster_result write_node(struct roster *t, const struct node *n,
 	return ROSTER_FAILED;
 }
 
+struct named {
+	char name[TENANT_NAME_MOST];
+	size_t len;
+};
+
+static bool take_name(void *arg, const struct tenant_row *row,
+                      const struct key_secret *secret)
+{
+	struct named *n = arg;
+	str name = str_first(row->name, sizeof(n->name));
+
+	if (name.len)
+		memcpy(n->name, name.ptr, name.len);
+	n->len = name.len;
+	return false;
+}
+
+/* With the name of what it belongs to, if that can be read. */
+static void write_shown(struct roster *t, const struct tenant_row *row,
+                        const struct key_secret *secret, struct json_writer *to)
+{
+	struct named parent = { .len = 0 };
+
+	if (row->parent && !ledger_tenant(t->ledger, row->parent, take_name, &parent))
+		parent.len = 0;
+	tenant_write(to, row, secret, str_of(parent.name, parent.len), t->wall);
+}
+
 static void write_object(struct roster *t, const struct node *n, struct buf *to)
 {
 	struct json_writer w = { .to = to };
 
 	json_open(&w, '{');
-	tenant_write(&w, &n->row, &n->secret, t->wall);
+	tenant_write(&w, &n->row, &n->secret, STR_NONE, t->wall);
 	json_close(&w, '}');
 }
 
@@ -175,7 +203,7 @@ enum roster_result roster_create(struct roster *t, enum tenant_kind kind,
 	if (result)
 		return result;
 	tell(t, "create", NULL, &n);
-	tenant_write(to, &n.row, &n.secret, t->wall);
+	write_shown(t, &n.row, &n.secret, to);
 	if (kind == TENANT_KEY)
 		write_new_key(to, text);
 	mem_wipe(text, sizeof(text));
@@ -184,14 +212,41 @@ enum roster_result roster_create(struct roster *t, enum tenant_kind kind,
 
 /* ---- show ---- */
 
+/* The ledger knows the hour of what was used before this gateway began.  False: it cannot
+ * be read. */
+static bool write_use(struct roster *t, const struct tenant_row *row,
+                      struct json_writer *to)
+{
+	struct tenant_state state;
+	usec used = 0, hour = 0;
+	bool is_live = t->look && t->look(t->arg, row->id, &state, &used);
+
+	if (row->kind == TENANT_KEY && !used &&
+	    !ledger_key_used(t->ledger, row->id, &hour))
+		return false;
+	tenant_write_use(to, row, is_live ? &state : NULL, used ? used : hour);
+	return true;
+}
+
 enum roster_result roster_show(struct roster *t, enum tenant_kind kind, str which,
                                struct json_writer *to)
 {
 	struct node n;
 	enum roster_result result = roster_find(t, kind, which, &n);
 
+	if (result)
+		return result;
+	write_shown(t, &n.row, &n.secret, to);
+	return write_use(t, &n.row, to) ? ROSTER_DONE : roster_unreadable(t);
+}
+
+enum roster_result roster_key_id(struct roster *t, str which, uint64_t *ret)
+{
+	struct node n;
+	enum roster_result result = roster_find(t, TENANT_KEY, which, &n);
+
 	if (!result)
-		tenant_write(to, &n.row, &n.secret, t->wall);
+		*ret = n.row.id;
 	return result;
 }
 
@@ -222,7 +277,7 @@ static enum roster_result change(struct roster *t, enum tenant_kind kind, str wh
 		if (result)
 			return result;
 		if (after.row.serial == before.row.serial) { /* nothing to be done */
-			tenant_write(to, &after.row, &after.secret, t->wall);
+			write_shown(t, &after.row, &after.secret, to);
 			return ROSTER_DONE;
 		}
 		result = write_node(t, &after, step->with_secret ? &after.secret : NULL,
@@ -232,7 +287,7 @@ static enum roster_result change(struct roster *t, enum tenant_kind kind, str wh
 		if (!is_done)
 			continue;
 		tell(t, step->action, &before, &after);
-		tenant_write(to, &after.row, &after.secret, t->wall);
+		write_shown(t, &after.row, &after.secret, to);
 		return ROSTER_DONE;
 	}
 	buf_add(t->why, STR("it was changed by somebody else in the meantime"));
@@ -366,7 +421,7 @@ static bool list_node(void *arg, const struct tenant_row *row,
 	l->created = row->created_wall;
 	l->id = row->id;
 	json_open(l->to, '{');
-	tenant_write(l->to, row, secret, l->t->wall);
+	write_shown(l->t, row, secret, l->to);
 	json_close(l->to, '}');
 	return !l->to->to->over;
 }

@@ -1,14 +1,13 @@
 /* tenant_json.h - an organisation, team, key or user as a JSON object, both ways.
  *
  *	{"id": "0123456789ab", "kind": "key", "name": "ci", "parent": "000000000001",
- *	 "state": "active", "created": "2026-11-26T05:00:00.000Z", "expires": null,
- *	 "revoked": null, "serial": 1,
- *	 "limits": {"rpm": 60, "tpm": null, "concurrent": null,
- *	            "budget": {"hour": null, ..., "month": "500.00", "total": null}},
- *	 "user_limits": {the same: of every user below it that has no limits of its own},
- *	 "allow": {"routes": null, "models": ["gpt-5*"], "providers": null, "regions":
- *null}, "tags": {"env": "prod"}, "metadata": {}, "soft": false, "phi": false,
- *	 "on_exhausted": "finish", "downgrade": null}
+ *	 "parent_name": "default", "state": "active",
+ *	 "created": "2026-11-26T05:00:00.000Z", "expires": null, "revoked": null,
+ *"serial": 1, "limits": {"rpm": 60, "tpm": null, "concurrent": null, "budget": {"hour":
+ *null, ..., "month": "500.00", "total": null}}, "user_limits": {the same: of every user
+ *below it that has no limits of its own}, "allow": {"routes": null, "models": ["gpt-5*"],
+ *"providers": null, "regions": null}, "tags": {"env": "prod"}, "metadata": {}, "soft":
+ *false, "phi": false, "on_exhausted": "finish", "downgrade": null}
  *
  * Budgets are US dollars.  null: not bounded, all, never.  A key that is rotating also
  * has "previous_until". */
@@ -16,7 +15,7 @@
 #include "base/arena.h"
 #include "codec/json.h"
 #include "codec/json_write.h"
-#include "store/tenant_row.h"
+#include "policy/tenant.h"
 
 enum {
 	TENANT_NAME_MOST = 128,
@@ -31,9 +30,19 @@ must_check bool tenant_kind_parse(str name, enum tenant_kind *ret);
 /* "finish", "stop", "error". */
 must_check bool tenant_ending_parse(str name, enum on_exhausted *ret);
 
-/* Writes the members above into the open object, as of then. */
+/* Writes the members above into the open object, as of then; parent_name where there is
+ * one. */
 void tenant_write(struct json_writer *to, const struct tenant_row *row,
-                  const struct key_secret *secret, usec wall);
+                  const struct key_secret *secret, str parent_name, usec wall);
+
+/* Members of what it has used: "used", when a key was used last (null: never), and with a
+ * state, of a running gateway,
+ *	"usage": {"requests": 3, "tokens": 800, "running": 1, "budget": {"month":
+ *	          {"spent": "1.20", "reserved": "0.05", "resets":
+ *"2026-12-01T00:00:00.000Z"}}} where requests and tokens are those of the last minute,
+ *and a budget has what is bounded now. */
+void tenant_write_use(struct json_writer *to, const struct tenant_row *row,
+                      const struct tenant_state *state, usec used);
 
 /* Takes over what `set` says: any of expires, limits, user_limits, allow, tags, metadata,
  * soft, phi, on_exhausted and downgrade, in the form above; what it does not name stays.

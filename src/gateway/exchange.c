@@ -7,8 +7,10 @@
 #include "base/assert.h"
 #include "codec/text.h"
 #include "gateway/answer.h"
+#include "gateway/capture.h"
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
+#include "gateway/tags.h"
 #include "gateway/lane.h"
 #include "gateway/permit.h"
 #include "gateway/pick.h"
@@ -96,6 +98,8 @@ static void keep_wishes(struct exchange *x)
 	x->user = arena_copy(&x->arena,
 	                     str_first(http_request_get(x->req, STR("x-sluice-user")),
 	                               TENANT_USER_NAME));
+	x->tags = tags_join(&x->arena, STR_NONE,
+	                    http_request_get(x->req, STR("x-sluice-tags")));
 }
 
 /* The trace that the client's request is part of.  A tracestate alone means nothing. */
@@ -326,6 +330,7 @@ static enum flow step_route(struct exchange *x)
 	if (limits->hedge != HEDGE_OFF)
 		worker_earn_hedge(x->worker, limits->hedge_share);
 	trial_begin(x);
+	capture_decide(x);
 	return exchange_go(x, STEP_TRY);
 }
 
@@ -388,8 +393,8 @@ void exchange_drop(struct exchange *x)
 {
 	struct worker *w = x->worker;
 
-	tenancy_leave(x);
 	x->step = STEP_ENDED;
+	tenancy_leave(x);
 	trial_end(x);
 	pick_leave(x);
 	retained_free(&x->body);
@@ -410,6 +415,7 @@ static enum flow step_settle(struct exchange *x)
 {
 	if (x->why && x->why != FAULT_CLIENT_GONE && !x->is_shadow)
 		COUNT(x->worker->counts.failed);
+	capture_end(x);
 	if (x->attempt)
 		attempt_settle(x->attempt, true);
 	else

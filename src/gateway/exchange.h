@@ -73,6 +73,7 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	struct net_addr peer;
 	str agent, content_type, query;
+	str tags;       /* what it is counted under: "name=value,..."; or empty */
 	str forward;    /* the client's header lines for providers */
 	str features;   /* of these, for providers of the same format alone */
 	str trace;      /* the client's, bytes of a struct trace_parent; empty: none */
@@ -122,7 +123,11 @@ struct exchange {
 	unsigned trial_targets; /* so many of the candidates are the trial's candidate's;
 	                           0: it is the control */
 	nanousd trial_held, trial_cost; /* set aside, and what attempts there have cost */
-	bool is_shadow; /* nobody waits for it: its answer is thrown away */
+	/* what may be kept of it (gateway/capture.h) */
+	bool phi; /* nothing, and only providers marked for it are asked */
+	bool logs_bodies, said_lost, said_cut, bodies_lost;
+	struct retained said; /* what the client was given */
+	bool is_shadow;       /* nobody waits for it: its answer is thrown away */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
 	struct attempt *attempt;

@@ -220,8 +220,57 @@ static void write_candidate(struct json_writer *to, const struct ask *a,
 	json_close(to, '}');
 }
 
-fault_t explain_model(struct board *b, const struct config *c, str model, usec now,
-                      struct json_writer *to)
+/* One that is no candidate: who forbids it, and what. */
+static void write_forbidden(struct json_writer *to, const struct target *t,
+                            enum access_answer why, const struct tenant_row *by)
+{
+	struct buf text = BUF_LIMIT(REASON_MOST);
+
+	buf_addf(&text, "not a candidate: %.*s for %s \"%.*s\"",
+	         STR_ARG(access_text(why)),
+	         by->kind == TENANT_KEY            ? "the key"
+	         : by->kind == TENANT_TEAM         ? "the team"
+	         : by->kind == TENANT_ORGANISATION ? "the organisation"
+	                                           : "the user",
+	         STR_ARG(by->name));
+	json_open(to, '{');
+	json_key_str(to, STR("provider"), t->provider->name);
+	json_key_str(to, STR("model"), t->model);
+	json_key_bool(to, STR("allowed"), false);
+	json_key_str(to, STR("reason"), buf_str(&text));
+	json_close(to, '}');
+	buf_free(&text);
+}
+
+/* Those that are allowed, in their order; then the others. */
+static void write_candidates(struct json_writer *to, const struct ask *a,
+                             const struct order_target *list, const uint8_t *order,
+                             const struct access *access)
+{
+	const struct candidates *found = a->candidates;
+	const struct tenant_row *by;
+	unsigned place = 0;
+
+	json_key(to, STR("candidates"));
+	json_open(to, '[');
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < found->count; i++) {
+			const struct target *t = &found->list[order[i]];
+			enum access_answer answer =
+			        access ? access_target(access, found->route, t, &by)
+			               : ACCESS_ALLOWED;
+
+			if (pass == 0 && answer == ACCESS_ALLOWED)
+				write_candidate(to, a, order[i], place++, list);
+			else if (pass == 1 && answer != ACCESS_ALLOWED)
+				write_forbidden(to, t, answer, by);
+		}
+	}
+	json_close(to, ']');
+}
+
+fault_t explain_model(struct board *b, const struct config *c, str model,
+                      const struct access *access, usec now, struct json_writer *to)
 {
 	struct arena keep = { .ceiling = MiB };
 	struct candidates found;
@@ -245,11 +294,7 @@ fault_t explain_model(struct board *b, const struct config *c, str model, usec n
 		if (found.route.len)
 			json_key_str(to, STR("route"), found.route);
 		json_key_str(to, STR("strategy"), strategy_names[found.strategy]);
-		json_key(to, STR("candidates"));
-		json_open(to, '[');
-		for (unsigned i = 0; i < found.count; i++)
-			write_candidate(to, &a, order[i], i, list);
-		json_close(to, ']');
+		write_candidates(to, &a, list, order, access);
 		ask_marks_free(&marks, c);
 	}
 	arena_done(&keep);

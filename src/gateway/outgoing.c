@@ -3,6 +3,7 @@
  *
  * The bytes of an answer are only pointed at; one call sends the head if it is due, the
  * chunk's size, the slices, and what ends them. */
+#include "gateway/capture.h"
 #include "gateway/lane.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
@@ -46,8 +47,8 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 		buf_add_u64(to, a->cap);
 	}
 	buf_put(to, STR("\r\n"));
-	trial_add_header(x, to);
 	buf_put(to, x->lines);
+	trial_add_header(x, to);
 	x->head_sent = true;
 	x->client_status = status;
 }
@@ -58,6 +59,25 @@ void relay_add_cost(struct buf *to, nanousd cost)
 		buf_add(to, STR("unknown"));
 	else
 		buf_add_nano(to, (uint64_t)cost);
+}
+
+str relay_cost_member(const struct attempt *a)
+{
+	struct buf text = BUF_LIMIT(64);
+	nanousd cost;
+	str kept;
+
+	if (!a->x->skim.wants_cost || !a->tap.usage_end)
+		return STR_NONE;
+	cost = resume_cost(a->x, attempt_cost(a));
+	buf_addf(&text, "%s\"cost\":", a->tap.usage_is_empty ? "" : ",");
+	if (cost == COST_UNKNOWN)
+		buf_add(&text, STR("null"));
+	else
+		buf_add_nano(&text, (uint64_t)cost);
+	kept = arena_copy(&a->x->arena, buf_str(&text));
+	buf_free(&text);
+	return kept;
 }
 
 /* Chunked where the client knows it; else the end of the connection is the end. */
@@ -127,6 +147,8 @@ void outgoing_send(struct exchange *x, struct outgoing *out, bool last)
 	char size[SIZE_LINE_MOST], *line = size + sizeof(size);
 
 	outgoing_add(out, buf_str(&out->text));
+	for (int i = 2; i < out->count && x->logs_bodies; i++)
+		capture_add(x, str_of(out->iov[i].iov_base, out->iov[i].iov_len));
 	out->iov[0] = out->has_head
 	                      ? (struct iovec){ x->worker->head.ptr, x->worker->head.len }
 	                      : (struct iovec){ 0 };

@@ -4,13 +4,10 @@ struct access permit_of(struct worker *w, uint64_t key)
 {
 	struct tenants *t = w->gateway->tenants;
 	struct access a = { .count = 0 };
-	struct tenant_chain chain;
 
 	/* Whether the key is good has been asked. */
-	if (t && !tenants_chain(t, key, STR_NONE, w->loop.now, w->loop.wall, &chain)) {
-		a = access_of(&chain);
-		tenant_chain_done(&chain, 0, w->loop.now);
-	}
+	if (t && access_of_key(t, key, w->loop.now, w->loop.wall, &a))
+		a.count = 0;
 	return a;
 }
 
@@ -32,7 +29,7 @@ static str explain(struct exchange *x, enum access_answer why,
 
 fault_t permit_candidates(struct exchange *x, bool is_named, str *ret_detail)
 {
-	struct access a = permit_of(x->worker, x->key);
+	struct access a = access_of(&x->chain);
 	struct candidates *c = &x->candidates;
 	const struct tenant_row *by = NULL;
 	enum access_answer why = ACCESS_ALLOWED;

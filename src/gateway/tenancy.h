@@ -13,6 +13,9 @@
 
 /* The chain of the request, claimed.  The exchange is to fail with it, unless NULL. */
 must_check fault_t tenancy_admit(struct exchange *x, str *ret_detail);
+/* A shadow of another exchange spends the same money, but takes no place of anybody's.
+ * False: there is no room to count it. */
+must_check bool tenancy_follow(struct exchange *shadow);
 /* All its attempts are settled. */
 void tenancy_leave(struct exchange *x);
 

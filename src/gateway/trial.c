@@ -2,8 +2,10 @@
 
 #include "base/log.h"
 #include "gateway/attempt.h"
+#include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/session.h"
+#include "gateway/tenancy.h"
 #include "policy/price.h"
 #include "policy/trial.h"
 #include "store/row.h"
@@ -200,6 +202,7 @@ static bool copy_request(struct exchange *s, const struct exchange *x)
 	s->query = arena_copy(&s->arena, x->query);
 	s->forward = arena_copy(&s->arena, x->forward);
 	s->features = arena_copy(&s->arena, x->features);
+	s->user = arena_copy(&s->arena, x->user);
 	s->path_model = arena_copy(&s->arena, x->path_model);
 	s->as_array = x->as_array;
 	s->strict = x->strict;
@@ -218,6 +221,7 @@ static bool copy_request(struct exchange *s, const struct exchange *x)
 static bool find_shadow_candidates(struct exchange *s)
 {
 	const struct route_limits *limits;
+	str detail;
 
 	if (resolve_model(s->plan->config, s->trial->candidate_name, &s->arena,
 	                  &s->candidates))
@@ -225,6 +229,9 @@ static bool find_shadow_candidates(struct exchange *s)
 	s->trial_targets = s->candidates.count;
 	s->candidates.resume = RESUME_OFF;
 	pick_order(s);
+	/* It goes where its key may have things sent, or nowhere. */
+	if (permit_candidates(s, false, &detail))
+		return false;
 	limits = s->candidates.limits;
 	s->total_at = s->began + (s->skim.stream ? limits->total_stream : limits->total);
 	return reserve(s);
@@ -241,7 +248,7 @@ static bool begin_shadow(struct exchange *x)
 	s->trial = x->trial;
 	s->trial_account = x->trial_account;
 	w->shadows++;
-	if (!copy_request(s, x) || !find_shadow_candidates(s)) {
+	if (!copy_request(s, x) || !tenancy_follow(s) || !find_shadow_candidates(s)) {
 		exchange_drop(s);
 		return false;
 	}

@@ -100,6 +100,43 @@ static const struct command_option audit_options[] = {
 static const struct command_option tail_options[] = {
 	{ "lines", 'n', "N", "begin with the last N requests (10)" },
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
+	{ "errors", 'e', NULL, "only what failed, or was odd" },
+	{ "key", 'k', "ID|NAME", "only this key's" },
+	{ "model", 'm', "NAME", "only of this model or route" },
+	{ 0 },
+};
+static const struct command_option cost_options[] = {
+	{ "by", 'b', "WHAT,...",
+	  "team, key, user, provider, model, route, operation, tag, tag:NAME, client, "
+	  "trial, and one of hour, day, month" },
+	{ "since", 0, "TIME", "7d, 24h, today, 2026-11-01, ... (30d)" },
+	{ "until", 0, "TIME", "the same (now)" },
+	{ "key", 'k', "ID|NAME", "only this key" },
+	{ "team", 0, "ID|NAME", "only this team" },
+	{ "user", 0, "NAME", "only this user" },
+	{ "provider", 0, "NAME", "only this provider" },
+	{ "model", 'm', "NAME", "only this model" },
+	{ "route", 'r', "NAME", "only this route" },
+	{ "client", 0, "NAME", "only this client program" },
+	{ "csv", 0, NULL, "all sums, as CSV" },
+	{ "verify", 0, NULL, "add all attempts up again and compare" },
+	{ 0 },
+};
+static const struct command_option report_options[] = {
+	{ "month", 0, "MONTH", "2026-11 (this one)" },
+	{ "format", 'f', "FORMAT", "md, csv, json or html (md)" },
+	{ 0 },
+};
+static const struct command_option export_options[] = {
+	{ "format", 'f', "FORMAT", "csv, jsonl or focus (csv)" },
+	{ "since", 0, "TIME", "7d, today, 2026-11-01, ... (from the beginning)" },
+	{ "until", 0, "TIME", "the same (to the end)" },
+	{ 0 },
+};
+static const struct command_option reconcile_options[] = {
+	{ "provider", 'p', "NAME", "the provider whose file it is (all of them)" },
+	{ "tolerance", 0, "PERCENT", "what may be different (0.5%)" },
+	{ "all", 'a', NULL, "list also what is the same" },
 	{ 0 },
 };
 static const struct command_option models_options[] = {
@@ -131,6 +168,10 @@ static const struct command_option translate_options[] = {
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
 	{ 0 },
 };
+static const struct command_option show_options[] = {
+	{ "body", 0, NULL, "what was said, if it was kept" },
+	{ 0 },
+};
 static const struct command_option trial_options[] = {
 	{ "since", 0, "DAY", "report: only requests since then" },
 	{ 0 },
@@ -140,6 +181,11 @@ static const struct command_option drill_options[] = {
 	{ "fault", 0, "NAME", "this fault alone; \"list\" names them" },
 	{ "format", 0, "FORMAT", "what the client speaks (openai-chat)" },
 	{ "jobs", 'j', "N", "cases at once (8)" },
+	{ 0 },
+};
+static const struct command_option explain_options[] = {
+	{ "key", 'k', "KEY",
+	  "an id or a name: what this virtual key may not use is named" },
 	{ 0 },
 };
 static const struct command_option try_options[] = {
@@ -229,14 +275,16 @@ const struct command_row command_rows[] = {
 	  "is sent. A running gateway is asked, which knows how its providers are doing:\n"
 	  "candidates in the order in which they would be tried (for a streamed request of\n"
 	  "4 KB), each with the reason, its health, speed, price and abilities.",
-	  explain_command, NULL, 1, false },
+	  explain_command, explain_options, 1, false },
 	{ "try", "\"PROMPT\"", "send one prompt through the running gateway", NULL,
 	  try_command, try_options, 1, false },
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,
 	  false },
 	{ "show", "ID", "show one request with its attempts",
-	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
-	  show_command, NULL, 1, false },
+	  "ID is the request's id, as in x-request-id and in `sluice tail`.\n"
+	  "With --body what was said, where `log.bodies` has kept it: the request's bytes,\n"
+	  "an empty line, and the answer's. Whoever looks is named in the audit log.",
+	  show_command, show_options, 1, false },
 	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
 	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
 	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
@@ -244,6 +292,26 @@ const struct command_row command_rows[] = {
 	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
 	  "without it.",
 	  trial_command, trial_options, 2, false },
+	{ "cost", "", "show what was spent",
+	  "Sums of the ledger: requests, attempts, tokens and money, by what --by names, the\n"
+	  "most expensive first. A cost that is not known is not in the sums: how many there\n"
+	  "are is said; `charged` has what was reserved for them. Sums are those of the\n"
+	  "attempts to the nano-dollar; --verify adds these up again.",
+	  cost_command, cost_options, 0, false },
+	{ "report", "", "a month as a document",
+	  "Usage and cost by day, team, key, user, model, route, client and tags. CSV is one\n"
+	  "table of all of them together, for spreadsheets.",
+	  report_command, report_options, 0, false },
+	{ "export", "", "write attempts for other programs",
+	  "A line for each attempt: csv (a table), jsonl (the objects of `sluice show --json`)\n"
+	  "or focus (FOCUS 1.2: a line for each class of what was used; amounts add up to the\n"
+	  "cost to the nano-dollar).",
+	  export_command, export_options, 0, false },
+	{ "reconcile", "FILE", "compare with a provider's own usage export",
+	  "FILE is CSV with a day, a model, and tokens or an amount, as OpenAI and Anthropic\n"
+	  "export it. Lists the days (of UTC) and models that differ, or that only one side\n"
+	  "has; exits with 1 when there are such.",
+	  reconcile_command, reconcile_options, 1, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

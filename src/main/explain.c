@@ -5,9 +5,12 @@
 #include "gateway/explain.h"
 
 #include "admin/client.h"
+#include "admin/roster.h"
+#include "config/datadir.h"
 #include "loop/sys.h"
 #include "main/command.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 static const struct json_limits limits = { 8, 100 * 1000, 64 * 1024, 64 };
@@ -85,6 +88,8 @@ static void print_candidate(struct json_value c, unsigned place)
 	       STR_ARG(text(c, "provider", provider, sizeof(provider))),
 	       STR_ARG(text(c, "model", model, sizeof(model))));
 	printf("       %.*s\n", STR_ARG(text(c, "reason", reason, sizeof(reason))));
+	if (json_get(c, STR("allowed")).type == JSON_FALSE)
+		return;
 	print_health(c, "       ");
 	print_speed(c);
 	print_price(c);
@@ -132,26 +137,69 @@ static void print_text(str json, bool is_live)
 
 /* ---- asking ---- */
 
-/* Without a gateway: a board on which nothing stands. */
-static bool explain_alone(struct command *c, str model, struct buf *to, int *ret_code)
+static bool put_tenant(void *arg, const struct tenant_row *row,
+                       const struct key_secret *secret)
 {
+	return tenants_put(arg, row, 0, NULL, NULL) || row->kind != TENANT_ORGANISATION;
+}
+
+/* What the ledger says of a key, without a gateway. */
+static bool read_access(str dir, str which, struct tenants *t, struct access *ret,
+                        struct buf *why)
+{
+	struct arena keep = { .ceiling = MiB };
+	struct roster roster = { .keep = &keep, .why = why };
+	char path[PATH_MAX];
+	fault_t fault = NULL;
+	uint64_t key;
+	bool is_read = false;
+
+	if (datadir_path(dir, "ledger.db", path, sizeof(path)) &&
+	    (roster.ledger = ledger_open_reader(path, why)))
+		is_read = roster_key_id(&roster, which, &key) == ROSTER_DONE &&
+		          ledger_tenants(roster.ledger, put_tenant, t);
+	ledger_close(&roster.ledger);
+	arena_done(&keep);
+	if (is_read && (fault = access_of_key(t, key, sys_now(), sys_wall(), ret)))
+		buf_add(why, fault->text);
+	return is_read && !fault;
+}
+
+/* Without a gateway: a board on which nothing stands. */
+static bool explain_alone(struct command *c, str dir, str model, struct buf *to,
+                          int *ret_code)
+{
+	struct buf why = BUF_LIMIT(4 * KiB);
 	struct config *config = command_config(c, NULL, true);
+	struct calendar *calendar = calendar_new(STR("UTC"), &why);
 	struct json_writer w = { .to = to };
-	struct board *b;
-	fault_t why;
+	struct tenants *t = tenants_new(calendar, 1);
+	struct board *b = board_new(1);
+	bool has_key = command_has(c, "key");
+	struct access access;
+	fault_t fault = NULL;
 
 	*ret_code = EXIT_CONFIG;
-	if (!config)
-		return false;
-	b = board_new(1);
-	json_open(&w, '{');
-	why = explain_model(b, config, model, sys_now(), &w);
-	json_close(&w, '}');
-	if (why)
-		*ret_code = command_failed("%.*s", STR_ARG(why->text));
+	if (config && has_key)
+		(void)!read_access(dir, str_from_z(command_value(c, "key")), t, &access,
+		                   &why);
+	if (config && why.len == 0) {
+		json_open(&w, '{');
+		fault = explain_model(b, config, model, has_key ? &access : NULL,
+		                      sys_now(), &w);
+		json_close(&w, '}');
+		if (fault)
+			buf_add(&why, fault->text);
+	}
+	if (why.len)
+		*ret_code = command_failed("%.*s", (int)why.len, why.ptr);
+	bool is_done = config && why.len == 0;
 	board_free(&b);
+	tenants_free(&t);
+	calendar_free(&calendar);
 	config_unref(&config);
-	return !why;
+	buf_free(&why);
+	return is_done;
 }
 
 int explain_command(struct command *c)
@@ -170,10 +218,13 @@ int explain_command(struct command *c)
 	json_open(&w, '{');
 	json_key_str(&w, STR("do"), STR("explain"));
 	json_key_str(&w, STR("model"), str_from_z(c->argv[0]));
+	if (command_has(c, "key"))
+		json_key_str(&w, STR("key"), str_from_z(command_value(c, "key")));
 	json_close(&w, '}');
 	is_live = admin_ask(buf_str(&data), buf_str(&request), &answer, &said, &why);
 	if (!is_live) {
-		is_good = explain_alone(c, str_from_z(c->argv[0]), &alone, &code);
+		is_good = explain_alone(c, buf_str(&data), str_from_z(c->argv[0]), &alone,
+		                        &code);
 		said.raw = buf_str(&alone);
 	} else if (admin_is_ok(said, &why)) {
 		is_good = true;

@@ -22,6 +22,7 @@
 #include "main/sandbox.h"
 #include "main/scout.h"
 #include "main/text.h"
+#include "meter/body_log.h"
 #include "mock/mock.h"
 
 #include <pthread.h>
@@ -209,12 +210,19 @@ static void tenant_changed(void *arg, const struct tenant_row *row,
 	process_put_tenant(&((struct serving *)arg)->process, row, secret);
 }
 
-static bool explain(void *arg, str model, struct json_writer *to, struct buf *said)
+static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
+                    struct buf *said)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
 	struct config *c = config_now(g);
-	fault_t why = explain_model(g->board, c, model, sys_now(), to);
+	struct access access;
+	fault_t why = NULL;
 
+	if (key)
+		why = access_of_key(g->tenants, key, sys_now(), sys_wall(), &access);
+	if (!why)
+		why = explain_model(g->board, c, model, key ? &access : NULL, sys_now(),
+		                    to);
 	if (why)
 		buf_add(said, why->text);
 	config_unref(&c);
@@ -233,6 +241,15 @@ static void write_health(void *arg, struct json_writer *to)
 static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
 {
 	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
+}
+
+static void body_look(void *arg, uint64_t exchange)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	if (g->bodies)
+		body_log_flush(g->bodies);
+	log_info("what was said in %016llx was asked for", (unsigned long long)exchange);
 }
 
 static void trial_stopped(void *arg, str name)
@@ -261,7 +278,16 @@ static struct config *give_config(void *arg)
 	return config_now(&((struct serving *)arg)->process.gateway);
 }
 
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	*ret_used = keyring_used(g->keys, id);
+	return tenants_look(g->tenants, id, sys_now(), sys_wall(), ret);
+}
+
 static const struct admin_ops admin_ops = {
+	.body_look = body_look,
 	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
@@ -272,6 +298,7 @@ static const struct admin_ops admin_ops = {
 	.key_file = write_key_file,
 	.config = give_config,
 	.attempt = row_json,
+	.look = look,
 };
 
 static void take_http(void *arg, int fd, unsigned uid)

@@ -45,7 +45,7 @@ struct item {
 struct otlp {
 	struct otlp_settings settings; /* texts in `keep` */
 	struct arena keep;
-	struct secret_room room; /* of the headers */
+	struct secret_room room;
 	struct span_facts facts;
 	void (*say)(const char *text);
 	pthread_t thread;

@@ -56,6 +56,19 @@ struct access access_of(const struct tenant_chain *chain)
 	return a;
 }
 
+fault_t access_of_key(struct tenants *t, uint64_t key, usec now, usec wall,
+                      struct access *ret)
+{
+	struct tenant_chain chain;
+	fault_t why = tenants_chain(t, key, STR_NONE, now, wall, &chain);
+
+	if (why)
+		return why;
+	*ret = access_of(&chain);
+	tenant_chain_done(&chain, 0, now);
+	return NULL;
+}
+
 bool access_is_bounded(const struct access *a)
 {
 	for (unsigned i = 0; i < a->count; i++) {

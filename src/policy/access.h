@@ -14,8 +14,11 @@ struct access {
 	unsigned count;
 };
 
-/* The rows of a chain; nothing of it has to be given back. */
+/* The rows of a chain, or of a key's; nothing has to be given back.  Good for some
+ * minutes.  A fault of tenants_chain. */
 struct access access_of(const struct tenant_chain *chain);
+must_check fault_t access_of_key(struct tenants *t, uint64_t key, usec now, usec wall,
+                                 struct access *ret);
 
 enum access_answer {
 	ACCESS_ALLOWED,
