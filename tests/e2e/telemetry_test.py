@@ -114,7 +114,9 @@ def no_complaints(of=None):
 
 def test_page_agrees_with_the_ledger():
     """Every row is counted once: tokens, cost and attempts are the ledger's sums."""
-    fake.site("one").queue(reply(status=500), stream(), reply(status=429))
+    fake.site("one").queue(reply(status=500), stream())
+    fake.site("odd").queue(reply(status=429), reply(status=429))    # who is paced afterwards
+    ask("odd/m9")
     for more in ({}, {"stream": True}, {}, {}):
         same(ask(**more).status, 200, "status")
     same(ask("nope").status, 404, "status")
