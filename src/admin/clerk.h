@@ -15,6 +15,7 @@
  *	{"do":"secrets_rotate","forget_old":false}
  *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
+ *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
@@ -27,6 +28,7 @@
 #include "config/config.h"
 #include "config/key.h"
 #include "meter/recorder.h"
+#include "policy/tenant.h"
 
 struct clerk;
 
@@ -49,6 +51,8 @@ struct admin_ops {
 	void (*health)(void *arg, struct json_writer *to);
 	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
 	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* Somebody looks at what was said in that exchange: it is on the disk then. */
+	void (*body_look)(void *arg, uint64_t exchange);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
 	/* Adds the path of the configuration's file of master keys; nothing: the usual
@@ -58,14 +62,16 @@ struct admin_ops {
 	struct config *(*config)(void *arg);
 	/* Writes a row of the ledger as an object. */
 	void (*attempt)(struct json_writer *to, const struct attempt_row *row);
+	/* What a node has used by now, and when it was used last (wall; 0: not since the
+	 * start).  False: it is not known.  May be NULL. */
+	bool (*look)(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used);
 };
 
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
-	const uint8_t *pepper; /* PEPPER bytes; must stay */
-	const struct admin_ops
-	        *ops; /* all set, but for the last two where http is NULL */
+	const uint8_t *pepper;       /* PEPPER bytes; must stay */
+	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;
 	/* A connection that speaks HTTP, of that user; takes fd over.  NULL: it is
 	 * closed. Called in the clerk's thread. */

@@ -49,6 +49,13 @@ static bool answer_status(struct request *r)
 	return true;
 }
 
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	const struct clerk_options *o = arg;
+
+	return o->ops->look && o->ops->look(o->arg, id, ret, ret_used);
+}
+
 /* What the operations of roster.h work on; to be closed. False: *r->why. */
 static bool open_roster(struct request *r, struct arena *keep, struct roster *ret)
 {
@@ -57,6 +64,8 @@ static bool open_roster(struct request *r, struct arena *keep, struct roster *re
 	*ret = (struct roster){
 		.pepper = r->options->pepper,
 		.wall = sys_wall(),
+		.look = look,
+		.arg = (void *)(uintptr_t)r->options,
 		.keep = keep,
 		.why = r->why,
 	};
@@ -169,6 +178,20 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+static bool answer_body_look(struct request *r)
+{
+	char room[64];
+	str text = text_member(r, "id", room, sizeof(room));
+	uint64_t id;
+
+	if (!hex_to_u64(text, &id)) {
+		buf_add(r->why, STR("the id of a request has 16 hex digits"));
+		return false;
+	}
+	r->options->ops->body_look(r->options->arg, id);
+	return true;
+}
+
 static bool write_stop(void *arg, struct ledger *l, struct buf *why)
 {
 	(void)why;
@@ -211,6 +234,7 @@ static const struct request_row {
 	{ "provider_key_remove", answer_provider_key_remove, true },
 	{ "secrets_rotate", answer_secrets_rotate, true },
 	{ "trial_stop", answer_trial_stop, true },
+	{ "body_look", answer_body_look, true },
 };
 
 /* Who has done what; of the request only what names the thing. */

@@ -212,15 +212,32 @@ enum roster_result roster_create(struct roster *t, enum tenant_kind kind,
 
 /* ---- show ---- */
 
+/* The ledger knows the hour of what was used before this gateway began.  False: it cannot
+ * be read. */
+static bool write_use(struct roster *t, const struct tenant_row *row,
+                      struct json_writer *to)
+{
+	struct tenant_state state;
+	usec used = 0, hour = 0;
+	bool is_live = t->look && t->look(t->arg, row->id, &state, &used);
+
+	if (row->kind == TENANT_KEY && !used &&
+	    !ledger_key_used(t->ledger, row->id, &hour))
+		return false;
+	tenant_write_use(to, row, is_live ? &state : NULL, used ? used : hour);
+	return true;
+}
+
 enum roster_result roster_show(struct roster *t, enum tenant_kind kind, str which,
                                struct json_writer *to)
 {
 	struct node n;
 	enum roster_result result = roster_find(t, kind, which, &n);
 
-	if (!result)
-		write_shown(t, &n.row, &n.secret, to);
-	return result;
+	if (result)
+		return result;
+	write_shown(t, &n.row, &n.secret, to);
+	return write_use(t, &n.row, to) ? ROSTER_DONE : roster_unreadable(t);
 }
 
 enum roster_result roster_key_id(struct roster *t, str which, uint64_t *ret)

@@ -41,7 +41,10 @@ struct roster {
 	void (*changed)(void *arg, const struct tenant_row *row,
 	                const struct key_secret *secret);             /* may be NULL */
 	void (*audit)(void *arg, const struct roster_change *change); /* may be NULL */
-	void *arg;                                                    /* of both */
+	/* What a node has used by now, and when it was used last, as a running gateway
+	 * knows it; may be NULL. */
+	bool (*look)(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used);
+	void *arg;          /* of these */
 	struct arena *keep; /* for texts; a MiB or more, ended by the owner */
 	struct buf *why; /* set when the result is not DONE: what is wrong, for people */
 	str param;       /* then: which member, like "limits.rpm"; or empty */
@@ -57,6 +60,7 @@ struct roster {
 must_check enum roster_result roster_create(struct roster *t, enum tenant_kind kind,
                                             struct json_value body,
                                             struct json_writer *to);
+/* Also "used", and, when a gateway runs, "usage" (tenant_json.h). */
 must_check enum roster_result roster_show(struct roster *t, enum tenant_kind kind,
                                           str which, struct json_writer *to);
 /* The id of a key, however it is named. */

@@ -219,3 +219,42 @@ void tenant_write(struct json_writer *to, const struct tenant_row *row,
 	json_key(to, STR("downgrade"));
 	row->downgrade.len ? json_str(to, row->downgrade) : json_null(to);
 }
+
+static void write_money(struct json_writer *to, str key, nanousd amount)
+{
+	struct buf text = BUF_LIMIT(64);
+
+	usd_write(&text, max_of(amount, (nanousd)0));
+	json_key_str(to, key, buf_str(&text));
+	buf_free(&text);
+}
+
+void tenant_write_use(struct json_writer *to, const struct tenant_row *row,
+                      const struct tenant_state *state, usec used)
+{
+	if (row->kind == TENANT_KEY)
+		write_time(to, STR("used"), used);
+	if (!state)
+		return;
+	json_key(to, STR("usage"));
+	json_open(to, '{');
+	json_key_uint(to, STR("requests"), state->requests);
+	json_key_uint(to, STR("tokens"), state->tokens);
+	json_key_uint(to, STR("running"), state->running);
+	json_key(to, STR("budget"));
+	json_open(to, '{');
+	for (int i = 0; i < BUDGET_WINDOWS; i++) {
+		if (row->caps.budget[i] == COST_UNKNOWN || !(state->counted >> i & 1))
+			continue;
+		json_key(to, windows[i]);
+		json_open(to, '{');
+		write_money(to, STR("spent"), state->spent[i]);
+		write_money(to, STR("reserved"), state->reserved[i]);
+		write_time(to, STR("resets"),
+		           state->resets_wall[i] == USEC_NEVER ? 0
+		                                               : state->resets_wall[i]);
+		json_close(to, '}');
+	}
+	json_close(to, '}');
+	json_close(to, '}');
+}

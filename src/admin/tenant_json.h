@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "codec/json.h"
 #include "codec/json_write.h"
-#include "store/tenant_row.h"
+#include "policy/tenant.h"
 
 enum {
 	TENANT_NAME_MOST = 128,
@@ -34,6 +34,15 @@ must_check bool tenant_ending_parse(str name, enum on_exhausted *ret);
  * one. */
 void tenant_write(struct json_writer *to, const struct tenant_row *row,
                   const struct key_secret *secret, str parent_name, usec wall);
+
+/* Members of what it has used: "used", when a key was used last (null: never), and with a
+ * state, of a running gateway,
+ *	"usage": {"requests": 3, "tokens": 800, "running": 1, "budget": {"month":
+ *	          {"spent": "1.20", "reserved": "0.05", "resets":
+ *"2026-12-01T00:00:00.000Z"}}} where requests and tokens are those of the last minute,
+ *and a budget has what is bounded now. */
+void tenant_write_use(struct json_writer *to, const struct tenant_row *row,
+                      const struct tenant_state *state, usec used);
 
 /* Takes over what `set` says: any of expires, limits, user_limits, allow, tags, metadata,
  * soft, phi, on_exhausted and downgrade, in the form above; what it does not name stays.

@@ -333,6 +333,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	c->prices = read_prices(r, found_value(&found, "prices"), true);
 	read_routes(r, found_value(&found, "routes"));
 	read_trials(r, found_value(&found, "trials"));
+	read_log_settings(r, found_value(&found, "log"));
 	if (c->defaults.attempts == 0)
 		c->defaults.attempts = 3;
 	check_providers(r);

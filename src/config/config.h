@@ -70,6 +70,8 @@ struct price_rules {
 
 #define RETRY_AS_ROUTE UINT_MAX
 
+enum phi_trust { PHI_REFUSED, PHI_ALLOWED };
+
 struct provider {
 	str name;       /* as the configuration calls it */
 	unsigned index; /* its place in config->providers */
@@ -100,6 +102,7 @@ struct provider {
 	usec retry_wait;     /* longest wait it may ask for; USEC_NEVER: as the route */
 	usec queue;          /* how long a request may wait for room; 0: not at all */
 	usec probe;          /* it is checked so often when nobody asks; 0: never */
+	enum phi_trust phi;  /* may requests go there of which nothing is kept? */
 	struct price_rules prices;
 	uint32_t discount; /* off the catalogue's prices, parts per million */
 	bool trace;        /* it is told our trace's ids (traceparent) */
@@ -161,7 +164,19 @@ struct route {
 	bool strict;   /* what cannot cross between formats refuses the request */
 	enum resume_mode resume; /* of streams that died after their first token */
 	bool tool_hold;          /* calls in streams wait until they are whole */
+	bool phi; /* nothing of what is said is kept, and only providers marked for it */
 	struct route_limits limits;
+};
+
+enum log_bodies { LOG_BODIES_OFF, LOG_BODIES_ERRORS, LOG_BODIES_ALL };
+
+/* What is kept of what is said (`log`). */
+struct log_settings {
+	enum log_bodies bodies;
+	unsigned redact;             /* bits of enum redact_class */
+	const char *const *patterns; /* ends with NULL; NULL: none */
+	usec keep;                   /* 30 days */
+	uint64_t max;                /* bytes on disk; 5 GiB */
 };
 
 /* Traffic of one route that another one answers as well, or instead. */
@@ -194,7 +209,6 @@ struct otlp_settings {
 	str host, authority, path;
 	uint16_t port;
 	const char *ca_file;   /* NULL: the machine's roots */
-	str header_list;       /* as written */
 	struct secret headers; /* whole lines of a request's head */
 	str service;           /* service.name */
 	str attributes;        /* of the resource: name=value,... percent-encoded */
@@ -239,6 +253,7 @@ struct config {
 	str access_log; /* path, "stdout" or "off" */
 	struct metrics_settings metrics;
 	struct otlp_settings otlp;
+	struct log_settings log;
 	struct provider *providers;
 	unsigned provider_count;
 	struct route *routes; /* sorted by name */

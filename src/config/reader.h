@@ -72,6 +72,8 @@ struct price_rules read_prices(struct reader *r, const struct tree_node *node,
                                bool has_providers);
 /* Fills config->routes from `routes:`; the providers are there (config_route.c). */
 void read_routes(struct reader *r, const struct tree_node *node);
+/* Fills what section_read leaves of config->log (log.c); node may be NULL. */
+void read_log_settings(struct reader *r, const struct tree_node *node);
 /* Fills config->trials from `trials:`; the routes are there (trial.c). */
 void read_trials(struct reader *r, const struct tree_node *node);
 /* Opens the store of provider keys, where there is one; and closes it (stored.c). */

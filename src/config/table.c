@@ -93,6 +93,9 @@ static const struct config_key root_keys[] = {
 	          "providers`) brings format, URL and variable of the key." },
 	{ .name = "routes", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_ROUTE,
 	  .help = "Model names of your own, with the targets that answer them." },
+	{ .name = "log", .kind = KIND_SECTION, AT(config, log), .section = SECTION_LOG,
+	  .help = "What is kept of what is said; nothing, unless it is written here. See "
+	          "docs/content.md." },
 	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
 	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
 	{ .name = "metrics", .kind = KIND_SECTION, .place = 0, .section = SECTION_METRICS,
@@ -101,7 +104,6 @@ static const struct config_key root_keys[] = {
 	  .section = SECTION_TELEMETRY,
 	  .help = "Where traces go (docs/telemetry.md)." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
-	LATER("log", "what is kept of requests"),
 	LATER("teams", "tenants with budgets"),
 	LATER("store", "PostgreSQL instead of the embedded ledger"),
 	LATER("cache", "answers that are given again"),
@@ -147,7 +149,7 @@ static const struct config_key otlp_keys[] = {
 	  .example = "http://127.0.0.1:4318",
 	  .help = "Its URL; `/v1/traces` is added. `off`: the variables count for "
 	          "nothing." },
-	{ .name = "headers", .kind = KIND_TEXT, AT(config, otlp.header_list),
+	{ .name = "headers", .kind = KIND_SECRET, .place = NO_PLACE,
 	  .otherwise = "$OTEL_EXPORTER_OTLP_HEADERS",
 	  .example = "\"authorization=Bearer%20${OTLP_TOKEN:-token}\"",
 	  .help = "Header lines of each request: `name=value,name=value`, the values "
@@ -338,6 +340,10 @@ static const struct config_key provider_keys[] = {
 	  .high = "10m", .fallback = "0s", .example = "5s",
 	  .help = "How long a request may wait for room within `limits` when no other "
 	          "target has any." },
+	{ .name = "phi", .kind = KIND_WORD, AT(provider, phi), .words = "refused|allowed",
+	  .fallback = "refused", .example = "refused",
+	  .help = "`allowed`: requests with `phi: on` (of the route, key or team) may go "
+	          "there; there is a contract that says so." },
 	{ .name = "probe", .kind = KIND_TIME, AT(provider, probe), .low = "1s",
 	  .high = "1d", .otherwise = "never", .example = "30s",
 	  .help = "How often it is connected to when no request has been, so that one "
@@ -354,7 +360,6 @@ static const struct config_key provider_keys[] = {
 	  .example = "yes",
 	  .help = "Tells it which trace its requests belong to (`traceparent`, and the "
 	          "client's `tracestate`). Others are never told." },
-	LATER("phi", "whether it may see health data"),
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
 
@@ -426,6 +431,10 @@ static const struct config_key route_keys[] = {
 	  .example = "off",
 	  .help = "Between two formats: refuse a request some of which cannot be said to "
 	          "the provider, instead of naming it in `x-sluice-dropped`." },
+	{ .name = "phi", .kind = KIND_ON_OFF, AT(route, phi), .fallback = "off",
+	  .example = "off",
+	  .help = "Health data and the like: nothing of what is said is kept anywhere, and "
+	          "only providers with `phi: allowed` are asked. See docs/content.md." },
 	LATER("budget", "a bound on what it may cost"),
 	LATER("cache", "answers that are given again"),
 };
@@ -438,6 +447,24 @@ static const struct config_key target_keys[] = {
 	  .high = "1000", .fallback = "1", .example = "3",
 	  .help = "Its share with `strategy: weighted`, `least-busy` and `adaptive`; also "
 	          "as a percentage." },
+};
+
+static const struct config_key log_keys[] = {
+	{ .name = "bodies", .kind = KIND_WORD, AT(log_settings, bodies),
+	  .words = "off|errors|all", .fallback = "off", .example = "errors",
+	  .help = "Request and answer as the client sent and got them: never, of requests "
+	          "that failed, or always. Compressed and encrypted, in `bodies` of the data "
+	          "directory; `sluice show ID --body` shows them." },
+	{ .name = "redact", .kind = KIND_SECRETS, .place = NO_PLACE,
+	  .example = "email",
+	  .help = "What is taken out before it is written: `email`, `phone`, `card`, `iban`, "
+	          "`secret`, or `/a regular expression/` (POSIX extended)." },
+	{ .name = "keep", .kind = KIND_TIME, AT(log_settings, keep), .low = "1m",
+	  .high = "3650d", .fallback = "30d", .example = "30d",
+	  .help = "Nothing is kept longer; files are deleted up to a tenth of it earlier." },
+	{ .name = "max", .kind = KIND_SIZE, AT(log_settings, max), .low = "1MiB",
+	  .high = "1024TiB", .fallback = "5GiB", .example = "5GiB",
+	  .help = "All of it together; the oldest goes first." },
 };
 
 #define BASE(what)                                                                       \
@@ -603,6 +630,7 @@ const struct config_section config_sections[SECTIONS] = {
 	[SECTION_TARGET] = { .path = "routes.NAME.targets",
 	                     KEYS(target_keys),
 	                     .help = "" },
+	[SECTION_LOG] = { .path = "log", KEYS(log_keys), .help = "" },
 	[SECTION_PRICE] = { .path = "prices.MODEL, providers.NAME.prices.MODEL",
 	                    KEYS(price_keys),
 	                    .help = "Figures that are not written are the "

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "codec/text.h"
 #include "config/endpoint.h"
+#include "config/scalar.h"
+#include "config/section.h"
 
 enum { HEADERS_MOST = 16, LIST_MOST = 8 * KiB };
 
@@ -35,17 +37,15 @@ static bool is_name(str name)
 	return name.len > 0;
 }
 
-/* One pair of the list; false: it is none. */
-static bool take_pair(struct reader *r, str *rest, str *ret_name, str *ret_value)
+/* One pair of the list, its value in room (LIST_MOST bytes); false: it is none. */
+static bool take_pair(str *rest, char *room, str *ret_name, str *ret_value)
 {
-	str value = str_trim(str_cut(rest, ',')), name;
-	char *room;
+	str value = str_trim(str_cut(rest, ','));
 
-	name = str_trim(str_cut(&value, '='));
+	*ret_name = str_trim(str_cut(&value, '='));
 	value = str_trim(value);
-	room = arena_alloc(r->keep, value.len + 1);
-	*ret_name = name;
-	return is_name(name) && url_decode(value, room, ret_value);
+	return is_name(*ret_name) && value.len <= LIST_MOST &&
+	       url_decode(value, room, ret_value);
 }
 
 /* Visible characters, and blanks between them. */
@@ -74,37 +74,30 @@ static bool is_taken(str name)
 	return false;
 }
 
-/* As lines of a request's head; false: *ret_bad is what is wrong. */
-static bool header_lines(struct reader *r, str list, struct secret *ret, str *ret_bad)
+/* As lines of a request's head; false: *ret_bad is the name of what is wrong. */
+static bool header_lines(str list, char *room, struct buf *ret, str *ret_bad)
 {
-	struct buf lines = BUF_LIMIT(LIST_MOST);
-	bool is_good = true;
+	while (list.len > 0) {
+		str name, value;
 
-	*ret_bad = STR("(too long)");
-	while (list.len > 0 && is_good) {
-		str name, value = STR_NONE;
-
-		is_good = take_pair(r, &list, &name, &value) && !is_taken(name) &&
-		          is_header_value(value);
-		if (!is_good)
+		if (!take_pair(&list, room, &name, &value) || is_taken(name) ||
+		    !is_header_value(value)) {
 			*ret_bad = name;
-		buf_addf(&lines, "%.*s: %.*s\r\n", STR_ARG(name), STR_ARG(value));
+			return false;
+		}
+		buf_addf(ret, "%.*s: %.*s\r\n", STR_ARG(name), STR_ARG(value));
 	}
-	is_good = is_good && !lines.over;
-	if (is_good)
-		*ret = secret_keep(&r->config->room, buf_str(&lines));
-	if (lines.ptr)
-		mem_wipe(lines.ptr, lines.cap);
-	buf_free(&lines);
-	return is_good;
+	*ret_bad = STR("(too long)");
+	return !ret->over;
 }
 
-static bool is_list(struct reader *r, str list)
+static bool is_list(str list)
 {
+	char room[LIST_MOST];
 	str name, value;
 
 	while (list.len > 0) {
-		if (!take_pair(r, &list, &name, &value))
+		if (!take_pair(&list, room, &name, &value))
 			return false;
 	}
 	return true;
@@ -178,19 +171,29 @@ static void use_environment(struct reader *r)
 
 static void read_headers(struct reader *r, const struct tree_node *node)
 {
-	struct otlp_settings *o = &r->config->otlp;
-	str list = o->header_list, bad;
-	bool is_ours = !list.len;
+	struct buf lines = BUF_LIMIT(LIST_MOST);
+	char room[LIST_MOST];
+	str list, bad;
 
-	if (is_ours)
+	if (!node)
 		list = variable(r, "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
 		                "OTEL_EXPORTER_OTLP_HEADERS");
-	if (header_lines(r, list, &o->headers, &bad))
+	else if (!scalar_text(r, "telemetry.otlp.headers", node, &list))
 		return;
-	note(r, NOTE_TELEMETRY, node, "%s: \"%.*s\" is not a header that can be sent",
-	     is_ours ? "OTEL_EXPORTER_OTLP_HEADERS" : "telemetry.otlp.headers",
-	     STR_ARG(bad));
-	note_hint(r, "write it like this: \"authorization=Bearer%%20...,x-team=blue\"");
+	if (header_lines(list, room, &lines, &bad)) {
+		r->config->otlp.headers = secret_keep(&r->config->room, buf_str(&lines));
+	} else {
+		note(r, NOTE_TELEMETRY, node,
+		     "%s: \"%.*s\" is not a header that can be sent",
+		     node ? "telemetry.otlp.headers" : "OTEL_EXPORTER_OTLP_HEADERS",
+		     STR_ARG(bad));
+		note_hint(r, "write it like this: "
+		             "\"authorization=Bearer%%20...,x-team=blue\"");
+	}
+	mem_wipe(room, sizeof(room));
+	if (lines.ptr)
+		mem_wipe(lines.ptr, lines.cap);
+	buf_free(&lines);
 }
 
 static void read_resource(struct reader *r, const struct tree_node *node)
@@ -205,7 +208,7 @@ static void read_resource(struct reader *r, const struct tree_node *node)
 		o->attributes =
 		        arena_copy(r->keep, variable(r, "OTEL_RESOURCE_ATTRIBUTES",
 		                                     "OTEL_RESOURCE_ATTRIBUTES"));
-	if (is_list(r, o->attributes))
+	if (is_list(o->attributes))
 		return;
 	note(r, NOTE_TELEMETRY, node, "%s is not a list of name=value",
 	     is_ours ? "OTEL_RESOURCE_ATTRIBUTES" : "telemetry.otlp.attributes");

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "codec/text.h"
 #include "gateway/answer.h"
+#include "gateway/capture.h"
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
 #include "gateway/lane.h"
@@ -18,6 +19,7 @@
 #include "gateway/step.h"
 #include "gateway/tenancy.h"
 #include "gateway/trial.h"
+#include "meter/trace.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
 
@@ -97,6 +99,19 @@ static void keep_wishes(struct exchange *x)
 	                               TENANT_USER_NAME));
 }
 
+/* The trace that the client's request is part of.  A tracestate alone means nothing. */
+static void keep_trace(struct exchange *x)
+{
+	str state = http_request_find(x->req, HTTP_NAME_TRACESTATE);
+	struct trace_parent parent;
+
+	if (!trace_parse(http_request_find(x->req, HTTP_NAME_TRACEPARENT), &parent))
+		return;
+	x->trace = arena_copy(&x->arena, str_of((const char *)&parent, sizeof(parent)));
+	if (state.len <= TRACE_STATE_MOST)
+		x->tracestate = arena_copy(&x->arena, state);
+}
+
 /* Keeps of the head what later steps need: its bytes are on loan. */
 static void keep_head(struct exchange *x)
 {
@@ -121,6 +136,8 @@ static void keep_head(struct exchange *x)
 	                str_eq(alt, STR("sse")));
 	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)))
 		keep_wishes(x);
+	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_TRACEPARENT)))
+		keep_trace(x);
 	if (x->plan->config->has_affinity || x->plan->config->trial_count)
 		x->session = session_of_head(x, x->req);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
@@ -310,6 +327,7 @@ static enum flow step_route(struct exchange *x)
 	if (limits->hedge != HEDGE_OFF)
 		worker_earn_hedge(x->worker, limits->hedge_share);
 	trial_begin(x);
+	capture_decide(x);
 	return exchange_go(x, STEP_TRY);
 }
 
@@ -372,8 +390,8 @@ void exchange_drop(struct exchange *x)
 {
 	struct worker *w = x->worker;
 
-	tenancy_leave(x);
 	x->step = STEP_ENDED;
+	tenancy_leave(x);
 	trial_end(x);
 	pick_leave(x);
 	retained_free(&x->body);
@@ -394,6 +412,7 @@ static enum flow step_settle(struct exchange *x)
 {
 	if (x->why && x->why != FAULT_CLIENT_GONE && !x->is_shadow)
 		COUNT(x->worker->counts.failed);
+	capture_end(x);
 	if (x->attempt)
 		attempt_settle(x->attempt, true);
 	else

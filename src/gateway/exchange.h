@@ -75,6 +75,8 @@ struct exchange {
 	str agent, content_type, query;
 	str forward;    /* the client's header lines for providers */
 	str features;   /* of these, for providers of the same format alone */
+	str trace;      /* the client's, bytes of a struct trace_parent; empty: none */
+	str tracestate; /* as it wrote it, when there is a trace */
 	str path_model; /* of formats that have it in the path, decoded; an id, raw */
 	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
 	bool strict;    /* nothing may be lost between formats */
@@ -120,7 +122,11 @@ struct exchange {
 	unsigned trial_targets; /* so many of the candidates are the trial's candidate's;
 	                           0: it is the control */
 	nanousd trial_held, trial_cost; /* set aside, and what attempts there have cost */
-	bool is_shadow; /* nobody waits for it: its answer is thrown away */
+	/* what may be kept of it (gateway/capture.h) */
+	bool phi; /* nothing, and only providers marked for it are asked */
+	bool logs_bodies, said_lost, said_cut, bodies_lost;
+	struct retained said; /* what the client was given */
+	bool is_shadow;       /* nobody waits for it: its answer is thrown away */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
 	struct attempt *attempt;

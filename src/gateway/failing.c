@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "gateway/answer.h"
 #include "gateway/attempt.h"
+#include "gateway/capture.h"
 #include "gateway/step.h"
 #include "gateway/trial.h"
 
@@ -16,8 +17,8 @@ static str fault_lines(struct exchange *x)
 	buf_add(to, STR("x-request-id: "));
 	buf_add_hex(to, x->id, 16);
 	buf_addf(to, "\r\nx-sluice-attempts: %u\r\n", x->attempts);
-	trial_add_header(x, to);
 	buf_add(to, x->lines);
+	trial_add_header(x, to);
 	if (a)
 		buf_addf(to, "x-sluice-provider: %.*s\r\n",
 		         STR_ARG(a->target->provider->name));
@@ -47,6 +48,7 @@ static bool answer_in_its_words(struct exchange *x)
 	buf_add(&lines, STR("x-should-retry: false\r\n"));
 	buf_add(&lines, a->back);
 	x->client_status = a->status;
+	capture_answer(x, retained_str(&a->held));
 	http_answer(c, a->status, a->content_type, buf_str(&lines),
 	            retained_str(&a->held));
 	buf_free(&lines);

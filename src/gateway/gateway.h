@@ -17,6 +17,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct body_log;
+
 struct gateway {
 	pthread_mutex_t lock;        /* over the next three, and new names in `trials` */
 	struct config *config;       /* the current one; a reference */
@@ -31,6 +33,8 @@ struct gateway {
 	struct board *board;       /* how they have been doing */
 	struct trials trials;
 	struct recorder *recorder;
+	struct body_log *bodies; /* NULL: nothing is kept.  Set before the configuration
+	                            that wants it reaches the workers, and never unset */
 	struct resolver *resolver;
 	struct oauth *oauth;
 	struct tls_roots roots;

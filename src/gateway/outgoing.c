@@ -3,6 +3,7 @@
  *
  * The bytes of an answer are only pointed at; one call sends the head if it is due, the
  * chunk's size, the slices, and what ends them. */
+#include "gateway/capture.h"
 #include "gateway/lane.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
@@ -46,8 +47,8 @@ void relay_begin_head(struct exchange *x, struct buf *to, int status)
 		buf_add_u64(to, a->cap);
 	}
 	buf_put(to, STR("\r\n"));
-	trial_add_header(x, to);
 	buf_put(to, x->lines);
+	trial_add_header(x, to);
 	x->head_sent = true;
 	x->client_status = status;
 }
@@ -127,6 +128,8 @@ void outgoing_send(struct exchange *x, struct outgoing *out, bool last)
 	char size[SIZE_LINE_MOST], *line = size + sizeof(size);
 
 	outgoing_add(out, buf_str(&out->text));
+	for (int i = 2; i < out->count && x->logs_bodies; i++)
+		capture_add(x, str_of(out->iov[i].iov_base, out->iov[i].iov_len));
 	out->iov[0] = out->has_head
 	                      ? (struct iovec){ x->worker->head.ptr, x->worker->head.len }
 	                      : (struct iovec){ 0 };

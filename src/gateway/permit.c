@@ -29,7 +29,7 @@ static str explain(struct exchange *x, enum access_answer why,
 
 fault_t permit_candidates(struct exchange *x, bool is_named, str *ret_detail)
 {
-	struct access a = permit_of(x->worker, x->key);
+	struct access a = access_of(&x->chain);
 	struct candidates *c = &x->candidates;
 	const struct tenant_row *by = NULL;
 	enum access_answer why = ACCESS_ALLOWED;

@@ -5,6 +5,7 @@
  * and images pass as they come.  ERROR: a few KiB are kept to say why. */
 #include "gateway/relay.h"
 
+#include "gateway/capture.h"
 #include "gateway/headers.h"
 #include "gateway/hide.h"
 #include "gateway/lane.h"
@@ -107,6 +108,8 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	a->length = res->length;
 	buf_clear(lines);
 	headers_to_client(res, lines);
+	if (a->status >= 300)
+		hide_secrets(a, lines->ptr, lines->len);
 	a->back = arena_copy(&x->arena, buf_str(lines));
 	if (coding.len && !str_eq_nocase(coding, STR("identity")))
 		attempt_fail(a, FAULT_UPSTREAM_MALFORMED,
@@ -143,6 +146,7 @@ void relay_unary_send(struct attempt *a, str body)
 	buf_put(to, STR("\r\n"));
 	iov[0] = (struct iovec){ to->ptr, to->len };
 	iov[1] = (struct iovec){ (void *)(uintptr_t)body.ptr, body.len };
+	capture_answer(x, body);
 	http_send(x->client, iov, body.len ? 2 : 1);
 	a->answer_bytes = body.len;
 	relay_finish(a);

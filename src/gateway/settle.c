@@ -27,6 +27,8 @@ static struct attempt_row open_row(const struct attempt *a)
 		.model = a->target->model,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.trace = x->trace,
+		.endpoint = (uint8_t)endpoint_number(x->endpoint),
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 		.team = team ? tenant_row(team)->id : 0,
@@ -171,6 +173,7 @@ static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf
 
 	net_print_ip(&x->peer, client);
 	row->closes = true;
+	row->flags |= x->bodies_lost ? ROW_BODY_LOST : 0u;
 	row->client_status = x->client_status;
 	row->exchange_total = since(x->began, x->finished_at);
 	row->overhead = a ? a->overhead : 0;
@@ -257,6 +260,8 @@ void attempt_record_none(struct exchange *x)
 		.request_bytes = x->body_bytes,
 		.team = team ? tenant_row(team)->id : 0,
 		.user = x->user,
+		.trace = x->trace,
+		.endpoint = (uint8_t)endpoint_number(x->endpoint),
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,

@@ -1,6 +1,7 @@
 #include "gateway/tenancy.h"
 
 #include "codec/text.h"
+#include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
@@ -254,15 +255,25 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 
 bool tenancy_downgrade(struct exchange *x)
 {
-	str route = x->downgrade;
+	str route = x->downgrade, detail;
+	struct candidates before = x->candidates, found;
+	uint8_t order[TARGETS_MOST];
 
+	memcpy(order, x->order, sizeof(order));
 	if (!route.len || x->downgraded || x->attempt || x->resume || x->body_dropped ||
 	    is_free(x->endpoint->operation))
 		return false;
 	x->downgraded = true;
-	if (resolve_model(x->plan->config, route, &x->arena, &x->candidates))
+	if (resolve_model(x->plan->config, route, &x->arena, &found))
 		return false;
+	x->candidates = found;
 	pick_order(x);
+	/* Whoever set the route has allowed it, but not that things are sent anywhere. */
+	if (permit_candidates(x, false, &detail)) {
+		x->candidates = before;
+		memcpy(x->order, order, sizeof(order));
+		return false;
+	}
 	x->begun = 0;
 	x->skipped = 0;
 	x->has_next = x->has_spare = false;

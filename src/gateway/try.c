@@ -319,7 +319,7 @@ void exchange_commit(struct attempt *a)
 	/* Without resume nothing will be sent again. */
 	if (x->chat)
 		return; /* it borrows from the body, and the emitter asks it to the end */
-	if (!x->may_resume && x->body_whole)
+	if (!x->may_resume && x->body_whole && !x->logs_bodies)
 		retained_free(&x->body);
 	else
 		retained_settle(&x->body);

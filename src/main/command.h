@@ -102,6 +102,7 @@ int audit_command(struct command *c);
 int admin_command(struct command *c);
 int tail_command(struct command *c);
 int show_command(struct command *c);
+int cost_command(struct command *c);
 int models_command(struct command *c);
 int providers_command(struct command *c);
 int secrets_command(struct command *c);

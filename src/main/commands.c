@@ -102,6 +102,23 @@ static const struct command_option tail_options[] = {
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
 	{ 0 },
 };
+static const struct command_option cost_options[] = {
+	{ "by", 'b', "WHAT,...",
+	  "team, key, user, provider, model, route, operation, tag, tag:NAME, client, "
+	  "trial, and one of hour, day, month" },
+	{ "since", 0, "TIME", "7d, 24h, today, 2026-11-01, ... (30d)" },
+	{ "until", 0, "TIME", "the same (now)" },
+	{ "key", 'k', "ID|NAME", "only this key" },
+	{ "team", 0, "ID|NAME", "only this team" },
+	{ "user", 0, "NAME", "only this user" },
+	{ "provider", 0, "NAME", "only this provider" },
+	{ "model", 'm', "NAME", "only this model" },
+	{ "route", 'r', "NAME", "only this route" },
+	{ "client", 0, "NAME", "only this client program" },
+	{ "csv", 0, NULL, "all sums, as CSV" },
+	{ "verify", 0, NULL, "add all attempts up again and compare" },
+	{ 0 },
+};
 static const struct command_option models_options[] = {
 	{ "price", 'p', NULL, "show prices in USD per million tokens" },
 	{ "provider", 0, "NAME", "only models of this provider" },
@@ -129,6 +146,10 @@ static const struct command_option translate_options[] = {
 	{ "array", 0, NULL, "to gemini: the stream as one JSON array" },
 	{ "model", 'm', "MODEL", "what the model is called in the output" },
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
+	{ 0 },
+};
+static const struct command_option show_options[] = {
+	{ "body", 0, NULL, "what was said, if it was kept" },
 	{ 0 },
 };
 static const struct command_option trial_options[] = {
@@ -168,9 +189,9 @@ const struct command_row command_rows[] = {
 	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
 	  "with it. Exits with 3 when there are errors.",
 	  check_command, check_options, 1, false },
-	{ "config", "schema|docs|errors|formats",
-	  "print the JSON Schema or the documentation of sluice.yaml, all errors, or what "
-	  "crosses between formats", NULL,
+	{ "config", "schema|docs|errors|formats|telemetry",
+	  "print the JSON Schema or the documentation of sluice.yaml, all errors, what "
+	  "crosses between formats, or metrics and traces", NULL,
 	  config_command, NULL, 1, false },
 	{ "keys", "create|list|show|limit|rotate|revoke [NAME|ID]",
 	  "make and manage virtual keys",
@@ -240,8 +261,10 @@ const struct command_row command_rows[] = {
 	{ "tail", "", "show the last requests", NULL, tail_command, tail_options, 0,
 	  false },
 	{ "show", "ID", "show one request with its attempts",
-	  "ID is the request's id, as in x-request-id and in `sluice tail`.",
-	  show_command, NULL, 1, false },
+	  "ID is the request's id, as in x-request-id and in `sluice tail`.\n"
+	  "With --body what was said, where `log.bodies` has kept it: the request's bytes,\n"
+	  "an empty line, and the answer's. Whoever looks is named in the audit log.",
+	  show_command, show_options, 1, false },
 	{ "trial", "list|report|stop [NAME]", "compare two routes on real traffic",
 	  "Trials are written in the configuration (`trials:`, docs/trial.md).\n"
 	  "`report NAME` compares control and candidate by what the ledger has of them, each\n"
@@ -249,6 +272,12 @@ const struct command_row command_rows[] = {
 	  "significant. `stop NAME` ends a trial for good; clients get what the route gives\n"
 	  "without it.",
 	  trial_command, trial_options, 2, false },
+	{ "cost", "", "show what was spent",
+	  "Sums of the ledger: requests, attempts, tokens and money, by what --by names, the\n"
+	  "most expensive first. A cost that is not known is not in the sums: how many there\n"
+	  "are is said; `charged` has what was reserved for them. Sums are those of the\n"
+	  "attempts to the nano-dollar; --verify adds these up again.",
+	  cost_command, cost_options, 0, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

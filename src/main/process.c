@@ -2,11 +2,15 @@
 
 #include "admin/keys.h"
 #include "base/assert.h"
+#include "admin/stored.h"
 #include "base/log.h"
+#include "gateway/capture.h"
+#include "meter/body_log.h"
 #include "base/mem.h"
 #include "config/datadir.h"
 #include "main/readings.h"
 #include "main/scout.h"
+#include "main/spent.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -74,32 +78,34 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 	return true;
 }
 
+/* Rules first: nobody is let in before they hold. */
+static void put_tenant(struct gateway *g, const struct tenant_row *row,
+                       const struct key_secret *secret, bool holds)
+{
+	if (!holds)
+		log_error("the limits of \"%.*s\" are not in force as they are written: "
+		          "there are too many keys, teams and users, or what was spent "
+		          "could not be read",
+		          STR_ARG(row->name));
+	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
+	    !keyring_put(g->keys, row, secret))
+		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
+		          KEYRING_MOST, STR_ARG(row->name));
+}
+
 static bool load_tenant(void *arg, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
-	struct process *p = arg;
+	struct gateway *g = &((struct process *)arg)->gateway;
 
-	process_put_tenant(p, row, secret);
+	put_tenant(g, row, secret, tenants_put(g->tenants, row, sys_now(), NULL, NULL));
 	return true;
 }
 
 void process_put_tenant(struct process *p, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
-	struct gateway *g = &p->gateway;
-
-	/* Rules first: nobody is let in before they hold. */
-	bool holds = tenants_put(g->tenants, row, sys_now(), NULL, NULL);
-
-	if (!holds)
-		log_error(
-		        "the limits of \"%.*s\" cannot be kept: there are too many keys, "
-		        "teams and users",
-		        STR_ARG(row->name));
-	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
-	    !keyring_put(g->keys, row, secret))
-		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
-		          KEYRING_MOST, STR_ARG(row->name));
+	put_tenant(&p->gateway, row, secret, spent_put(&p->gateway, row));
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -115,11 +121,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	struct buf path = BUF_LIMIT(4 * KiB);
 	struct ledger *l;
 
-	uint64_t seed;
-
-	sys_random(&seed, sizeof(seed));
 	p->gateway.keys = keyring_new();
-	p->gateway.tenants = tenants_new(p->gateway.calendar, seed);
 	p->gateway.pins = pins_new();
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(c->data));
 	l = ledger_open_reader(buf_z(&path), why);
@@ -127,6 +129,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	if (!l)
 		return false;
 	bool read = ledger_tenants(l, load_tenant, p) &&
+	            spent_load(&p->gateway, l, sys_wall()) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)
@@ -206,6 +209,7 @@ static void start_telemetry(struct process *p, const struct config *c)
 	                                                    .keys = c->metrics.keys,
 	                                                    .knows = readings_knows,
 	                                                    .look = readings_look,
+	                                                    .team = readings_team,
 	                                                    .arg = p });
 	if (c->otlp.endpoint.len)
 		p->otlp = otlp_new(&(struct otlp_options){
@@ -237,6 +241,60 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
+}
+
+/* ---- what is said ---- */
+
+static bool has_bodies(const struct config *c)
+{
+	struct buf path = BUF_LIMIT(4 * KiB);
+	bool has;
+
+	buf_addf(&path, "%.*s/bodies", STR_ARG(c->data));
+	has = access(buf_z(&path), F_OK) == 0;
+	buf_free(&path);
+	return has;
+}
+
+static bool load_masters(struct process *p, const struct config *c, struct buf *why)
+{
+	struct master_place at = stored_place(c->key_file, c->data);
+	struct buf said = BUF_LIMIT(KiB);
+	bool made = false;
+
+	if (!master_load(&at, &p->masters, &made, why))
+		return false;
+	if (made)
+		stored_say_made(c->data, &said);
+	if (made)
+		log_warn("%s", buf_z(&said));
+	buf_free(&said);
+	p->body_keys = (struct body_keys){ p->masters.keys, p->masters.count };
+	return true;
+}
+
+/* The log of bodies, as soon as somebody wants it; also when nobody does any more, but
+ * something is there that has to go in time. */
+static bool start_bodies(struct process *p, const struct config *c, struct buf *why)
+{
+	struct gateway *g = &p->gateway;
+	struct arena keep = { 0 };
+	struct body_log_options options = {
+		.keys = &p->body_keys,
+		.free_letter = capture_free_letter,
+		.say = warn,
+	};
+	bool ok = true;
+
+	if (!g->bodies && (c->log.bodies != LOG_BODIES_OFF || has_bodies(c))) {
+		options.dir = str_z(&keep,
+		                    arena_printf(&keep, "%.*s/bodies", STR_ARG(c->data)));
+		ok = load_masters(p, c, why) && (g->bodies = body_log_new(&options, why));
+	}
+	arena_done(&keep);
+	if (g->bodies)
+		body_log_set(g->bodies, &c->log);
+	return ok;
 }
 
 static bool needs_tls(const struct config *c)
@@ -331,17 +389,18 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
-	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	raise_descriptor_limit();
 	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
 	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
-	    load_trials(g, config, why) && load_tenants(p, config, why)) {
+	    start_bodies(p, config, why) && load_trials(g, config, why) &&
+	    load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -403,8 +462,8 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct gateway *g = &p->gateway;
 	struct tls_server *tls = NULL;
 
-	if (!load_trials(g, config, why) || !load_roots(g, config, why) ||
-	    !load_certificate(config, &tls, why)) {
+	if (!load_trials(g, config, why) || !start_bodies(p, config, why) ||
+	    !load_roots(g, config, why) || !load_certificate(config, &tls, why)) {
 		config_unref(&config);
 		return false;
 	}
@@ -473,13 +532,13 @@ void process_stop(struct process *p)
 	for (unsigned i = 0; i < p->worker_count; i++)
 		worker_done(&p->workers[i]);
 	oauth_free(&g->oauth);
+	body_log_free(&g->bodies);
+	master_done(&p->masters);
 	recorder_free(&g->recorder); /* the last rows, and their spans, come now */
 	otlp_free(&p->otlp);
 	metrics_free(&p->metrics);
 	resolver_free(&g->resolver);
 	keyring_free(&g->keys);
-	tenants_free(&g->tenants);
-	calendar_free(&g->calendar);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
 	close_listeners(p);

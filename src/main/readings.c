@@ -152,6 +152,13 @@ bool readings_knows(void *arg, str provider, str model)
 	return knows;
 }
 
+bool readings_team(void *arg, uint64_t id, struct buf *ret)
+{
+	str name = keyring_name(((struct process *)arg)->gateway.keys, id);
+
+	return name.len && buf_add(ret, name);
+}
+
 unsigned readings_server(void *arg, str provider, struct buf *host)
 {
 	struct config *c = config_of(&((struct process *)arg)->gateway);

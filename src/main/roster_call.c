@@ -131,6 +131,10 @@ bool call_read(str dir, str request, struct buf *answer, struct json_value *ret,
 	char path[PATH_MAX];
 	bool is_done;
 
+	if (admin_ask(dir, request, answer, ret, why))
+		return admin_is_ok(*ret, why);
+	buf_clear(why);
+	buf_clear(answer);
 	if (!datadir_path(dir, "ledger.db", path, sizeof(path))) {
 		buf_add(why, STR("the name of the data directory is too long"));
 		return false;

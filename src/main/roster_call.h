@@ -9,6 +9,6 @@
  * a new key may be in it, so the caller wipes it.  False: *why. */
 must_check bool call_change(str dir, str request, struct buf *answer,
                             struct json_value *ret, struct buf *why);
-/* The same for one that only reads, which nobody needs to be asked for. */
+/* The same for one that only reads: without a gateway, the ledger is read as it is. */
 must_check bool call_read(str dir, str request, struct buf *answer,
                           struct json_value *ret, struct buf *why);

@@ -22,6 +22,7 @@
 #include "main/sandbox.h"
 #include "main/scout.h"
 #include "main/text.h"
+#include "meter/body_log.h"
 #include "mock/mock.h"
 
 #include <pthread.h>
@@ -242,6 +243,15 @@ static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
 	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
 }
 
+static void body_look(void *arg, uint64_t exchange)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	if (g->bodies)
+		body_log_flush(g->bodies);
+	log_info("what was said in %016llx was asked for", (unsigned long long)exchange);
+}
+
 static void trial_stopped(void *arg, str name)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
@@ -268,7 +278,16 @@ static struct config *give_config(void *arg)
 	return config_now(&((struct serving *)arg)->process.gateway);
 }
 
+static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	*ret_used = keyring_used(g->keys, id);
+	return tenants_look(g->tenants, id, sys_now(), sys_wall(), ret);
+}
+
 static const struct admin_ops admin_ops = {
+	.body_look = body_look,
 	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
@@ -279,6 +298,7 @@ static const struct admin_ops admin_ops = {
 	.key_file = write_key_file,
 	.config = give_config,
 	.attempt = row_json,
+	.look = look,
 };
 
 static void take_http(void *arg, int fd, unsigned uid)

@@ -1,6 +1,7 @@
 /* show.c - sluice show ID: one exchange with its attempts, each drawn against the whole.
  */
 #include "main/reading.h"
+#include "main/show_body.h"
 #include "main/text.h"
 
 #include "codec/text.h"
@@ -206,6 +207,8 @@ int show_command(struct command *c)
 	if (c->argc == 0 || !parse_id(str_from_z(c->argv[0]), &id))
 		return command_misused(
 		        c, "show: give the id of a request (see sluice tail)");
+	if (command_has(c, "body"))
+		return show_body(c, id);
 	result = reading_begin(c, &r);
 	if (result != EXIT_OK)
 		return result;

@@ -187,6 +187,39 @@ static void policy_lines(struct buf *to, struct json_value node)
 		buf_add(to, STR("  phi          nothing of what is said is kept\n"));
 }
 
+static void use_lines(struct buf *to, struct json_value node)
+{
+	struct json_value usage = json_get(node, STR("usage"));
+	struct json_value used = json_get(node, STR("used"));
+	struct json_member m;
+
+	if (used.type == JSON_STRING || used.type == JSON_NULL) {
+		begin_line(to, "last used");
+		if (used.type == JSON_NULL)
+			buf_add(to, STR("never"));
+		add_time(to, "", used);
+		buf_add_char(to, '\n');
+	}
+	if (usage.type != JSON_OBJECT)
+		return;
+	begin_line(to, "now");
+	buf_addf(to, "%.*s requests and %.*s tokens in the last minute, %.*s running\n",
+	         STR_ARG(json_get(usage, STR("requests")).raw),
+	         STR_ARG(json_get(usage, STR("tokens")).raw),
+	         STR_ARG(json_get(usage, STR("running")).raw));
+	for (struct json_iter it = json_iter(json_get(usage, STR("budget")));
+	     json_next(&it, &m);) {
+		begin_line(to, "spent");
+		buf_add_char(to, '$');
+		add_text(to, json_get(m.value, STR("spent")));
+		buf_addf(to, " of the %.*s's, $", STR_ARG(m.key));
+		add_text(to, json_get(m.value, STR("reserved")));
+		buf_add(to, STR(" set aside"));
+		add_time(to, ", until ", json_get(m.value, STR("resets")));
+		buf_add_char(to, '\n');
+	}
+}
+
 void tenant_page(struct buf *to, struct json_value node)
 {
 	struct json_value allow = json_get(node, STR("allow"));
@@ -215,6 +248,7 @@ void tenant_page(struct buf *to, struct json_value node)
 	list_line(to, "providers", json_get(allow, STR("providers")));
 	list_line(to, "regions", json_get(allow, STR("regions")));
 	policy_lines(to, node);
+	use_lines(to, node);
 	tags_line(to, json_get(node, STR("tags")));
 	if (metadata.type == JSON_OBJECT && metadata.raw.len > 2) {
 		begin_line(to, "metadata");

@@ -45,7 +45,7 @@ struct item {
 struct otlp {
 	struct otlp_settings settings; /* texts in `keep` */
 	struct arena keep;
-	struct secret_room room; /* of the headers */
+	struct secret_room room;
 	struct span_facts facts;
 	void (*say)(const char *text);
 	pthread_t thread;
@@ -447,7 +447,6 @@ static void copy_settings(struct otlp *o, const struct otlp_settings *from)
 	to->headers = secret_keep(&o->room, secret_reveal(&from->headers));
 	to->service = arena_copy(&o->keep, from->service);
 	to->attributes = arena_copy(&o->keep, from->attributes);
-	to->header_list = STR_NONE;
 	if (from->ca_file)
 		to->ca_file = str_z(&o->keep, str_from_z(from->ca_file));
 }

@@ -85,7 +85,7 @@ static bool listen_at(struct mock *m, const struct net_addr *at, struct buf *why
 	return false;
 }
 
-struct mock *mock_start(const struct mock_options *options, struct buf *why)
+struct mock *mock_new(const struct mock_options *options, struct buf *why)
 {
 	struct mock *m = new_of(struct mock);
 
@@ -118,7 +118,28 @@ struct mock *mock_start(const struct mock_options *options, struct buf *why)
 		destroy(m);
 		return NULL;
 	}
-	if (!thread_start(&m->thread, "mock", run, m)) {
+	return m;
+}
+
+struct loop *mock_loop(struct mock *m)
+{
+	return &m->loop;
+}
+
+void mock_free(struct mock **m)
+{
+	if (!*m)
+		return;
+	http_server_done(&(*m)->server);
+	destroy(*m);
+	*m = NULL;
+}
+
+struct mock *mock_start(const struct mock_options *options, struct buf *why)
+{
+	struct mock *m = mock_new(options, why);
+
+	if (m && !thread_start(&m->thread, "mock", run, m)) {
 		buf_add(why, STR("the mock provider's thread does not start"));
 		destroy(m);
 		return NULL;

@@ -30,6 +30,12 @@ struct mock_options {
 
 /* NULL and a text in *why when it cannot listen at that address or start its thread. */
 struct mock *mock_start(const struct mock_options *options, struct buf *why);
+/* The same without a thread of its own: whoever runs its loop runs it. */
+struct loop;
+struct mock *mock_new(const struct mock_options *options, struct buf *why);
+struct loop *mock_loop(struct mock *m);
+/* Of one without a thread; breaks off what is running. */
+void mock_free(struct mock **m);
 /* Breaks off what is running and joins the thread. */
 void mock_stop(struct mock **m);
 /* Where it listens: the port that was given for 0. */

@@ -114,6 +114,9 @@ bool ledger_tenant(struct ledger *l, uint64_t id, ledger_tenant_fn *each, void *
 /* The nodes of that kind and name, active ones first. */
 bool ledger_tenants_named(struct ledger *l, enum tenant_kind kind, str name,
                           ledger_tenant_fn *each, void *arg);
+/* The last hour in which the key was used, as the rollups know it: when that hour began;
+ * 0: in none. */
+bool ledger_key_used(struct ledger *l, uint64_t key, usec *ret_wall);
 
 /* ---- pins ---- */
 

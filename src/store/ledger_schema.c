@@ -507,4 +507,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"SELECT request, status, answer FROM admin_replay WHERE id = ?1 AND made >= ?2",
 	[LEDGER_REPLAY_PUT] = "INSERT OR REPLACE INTO admin_replay VALUES (?1,?2,?3,?4,?5)",
 	[LEDGER_REPLAY_PRUNE] = "DELETE FROM admin_replay WHERE made < ?1",
+	[LEDGER_KEY_USED] =
+		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
+		" AND period BETWEEN ?3 AND ?4"
+		" AND grp IN (SELECT id FROM usage_group WHERE key = ?5)",
 };

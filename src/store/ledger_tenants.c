@@ -189,3 +189,37 @@ bool ledger_tenants_named(struct ledger *l, enum tenant_kind kind, str name,
 	ledger_bind_str(st, 2, name);
 	return give(st, each, arg);
 }
+
+/* ---- use ---- */
+
+/* The last period of those in which the key was used; -1: in none. */
+static bool last_period(struct ledger *l, uint64_t key, enum rollup_span span,
+                        int64_t from, int64_t until, int64_t *ret)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_KEY_USED);
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, ROLLUP_WHOM);
+	sqlite3_bind_int64(st, 2, span);
+	sqlite3_bind_int64(st, 3, from);
+	sqlite3_bind_int64(st, 4, until);
+	sqlite3_bind_int64(st, 5, (int64_t)key);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*ret = sqlite3_column_int64(st, 0);
+	return sqlite3_reset(st) == SQLITE_OK;
+}
+
+/* First the day, of which there are few; then the hour in it. */
+bool ledger_key_used(struct ledger *l, uint64_t key, usec *ret_wall)
+{
+	int64_t day = -1, hour = -1;
+
+	if (!last_period(l, key, ROLLUP_DAY, 0, INT64_MAX, &day))
+		return false;
+	if (day >= 0 && !last_period(l, key, ROLLUP_HOUR, day * 24, day * 24 + 23, &hour))
+		return false;
+	*ret_wall =
+	        hour >= 0 ? hour * USEC_HOUR : max_of(day, (int64_t)0) * 24 * USEC_HOUR;
+	return true;
+}

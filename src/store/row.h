@@ -19,6 +19,7 @@ enum row_flag {
 	ROW_OVER_RESERVED = 1 << 5, /* it cost more than was reserved: a debt */
 	ROW_SHADOW = 1 << 6,        /* of a trial: its answer was thrown away */
 	ROW_CANDIDATE = 1 << 7,     /* of a trial: the candidate, else the control */
+	ROW_BODY_LOST = 1 << 8,     /* what was said should have been kept, and was not */
 };
 
 enum row_state {

@@ -132,7 +132,7 @@ LOST = {"lost": True}           # the connection closes without an answer
 
 
 class Collector:
-    def __init__(self, port=0):
+    def __init__(self, tls=None):
         self.spans, self.requests, self.complaints = [], [], []
         self.scripts = [answer()]
         self.lock = threading.Lock()
@@ -148,10 +148,13 @@ class Collector:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def take(self, handler):

@@ -7,6 +7,8 @@ collector nor a reader of the log, however slow, may delay a request.
 
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +17,7 @@ import time
 
 import answers
 from answers import events, reply, stream
+from certs import Certs
 from collector import LOST, Collector, answer
 from exposition import read
 from fake_provider import Fake
@@ -30,10 +33,10 @@ def telemetry(url, more=""):
     return f"telemetry: {{ otlp: {{ endpoint: \"{url}\"{more} }} }}\n"
 
 
-def body_of(more="", provider_more=""):
+def body_of(more=""):
     return (more + "providers:\n"
-            + provider("one", fake.site("one").url, more=provider_more)
-            + provider("two", fake.site("two").url)
+            + provider("one", fake.site("one").url)
+            + provider("two", fake.site("two").url, more=", trace: yes")
             + provider("odd", fake.site("odd").url) + "routes:\n"
             + route("both", "one/m1", "two/m2", more=", retry: { same_target: 0 }")
             + route("slow", "one/m1"))
@@ -197,6 +200,7 @@ def test_a_refused_reload_is_seen():
 # --- traces ----------------------------------------------------------------------------------------
 
 def test_spans_of_a_plain_request():
+    fake.site("one").queue(reply())
     got = ask(text="PHI-CANARY-prompt")
     server, clients = spans_of(got)
     no_complaints()
@@ -244,6 +248,37 @@ def test_spans_of_a_failover():
     check(second["attributes"]["gen_ai.response.time_to_first_chunk"] > 0, "first chunk")
     check("sluice.first_token" in second["events"], "events:", second["events"])
     same(server["attributes"]["sluice.attempts"], 2, "attempts")
+
+
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_the_clients_trace_goes_on():
+    """A valid traceparent becomes the parent; providers are told only where it says trace: yes."""
+    fake.site("one").queue(reply(status=500))
+    one, two = len(fake.site("one").requests), len(fake.site("two").requests)
+    got = ask(headers=[("TraceParent", PARENT), ("TraceState", "vendor=x,y=z")])
+    server, clients = spans_of(got)
+    no_complaints()
+    same({each["trace"] for each in [server, *clients]}, {PARENT[3:35]}, "the trace")
+    same(server["parent"], PARENT[36:52], "the parent")
+    told = fake.site("one").requests[one]
+    same((told.header("traceparent"), told.header("tracestate")), (None, None), "a provider without trace")
+    told = fake.site("two").requests[two]
+    same(told.header("traceparent"), f"00-{PARENT[3:35]}-{clients[1]['id']}-01", "traceparent")
+    same(told.header("tracestate"), "vendor=x,y=z", "tracestate")
+
+
+def test_a_trace_that_is_not_valid_or_not_sampled():
+    for bad in ("00-xyz", PARENT.upper(), PARENT.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32)):
+        got = ask(headers=[("traceparent", bad), ("tracestate", "a=b")])
+        server, _ = spans_of(got)
+        check(server["trace"].startswith(got.header("x-request-id")), "the trace of", bad)
+        same(server["parent"], None, "the parent")
+    quiet = ask("two/m2", headers=[("traceparent", PARENT[:-1] + "0")])
+    same(fake.site("two").requests[-1].header("traceparent")[-3:], "-00", "the flag goes on")
+    spans_of(ask())                             # sent later, and so after it
+    same(collector.of_request(quiet.header("x-request-id")), (None, []), "spans of what is not sampled")
 
 
 def test_a_refusal_has_a_server_span():
@@ -344,6 +379,30 @@ def test_a_share_is_sampled():
     sink.stop()
 
 
+def test_a_collector_with_tls():
+    """Its certificate is verified: by the roots that the configuration names, or the machine's."""
+    certs = Certs()
+    sink = Collector(certs.server())
+    other = Gateway(body_of(telemetry(sink.url, f", ca: {certs.ca}")))
+    other.key()
+    got = [ask(on=other), ask(on=other)]
+    spans_of(got[0], sink)
+    same(other.stop(), 0, "exit code")
+    check(sink.of_request(got[1].header("x-request-id"))[0], "no span of the last")
+    same(sink.complaints, [], "complaints")
+    other.remove()
+    stranger = Gateway(body_of(telemetry(sink.url)))
+    stranger.key()
+    seen = len(sink.requests)
+    same(ask(on=stranger).status, 200, "status")
+    same(stranger.stop(), 0, "exit code")
+    same(len(sink.requests), seen, "requests to a collector that nobody trusts")
+    check("TLS_FAILED" in stranger.stderr(), "not told:", stranger.stderr())
+    stranger.remove()
+    sink.stop()
+    certs.remove()
+
+
 def test_variables_of_opentelemetry():
     sink = Collector()
     other = Gateway(body_of(), env={
@@ -362,7 +421,7 @@ def test_variables_of_opentelemetry():
 # --- the access log --------------------------------------------------------------------------------
 
 EVIL = ["a\nb", "a\r\nb", 'x","admin":true,"y":"', "\x1b[31mred\x1b[0m", "\u2028\u2029\x85", "\x00\x7f\x1f",
-        "}\n{\"time\":\"2020\"}", "\ud83d\ude00", "%0a%0d", "\\", "\\u000a", "${jndi:ldap://x}"]
+        "}\n{\"time\":\"2020\"}", "😀", "%0a%0d", "\\", "\\u000a", "${jndi:ldap://x}"]
 
 
 def test_log_injection():
@@ -405,3 +464,34 @@ def test_a_reader_of_the_log_that_stops_delays_nobody():
         other.remove()
         reader.kill()
         reader.wait()
+
+
+# --- what is packaged ------------------------------------------------------------------------------
+
+def test_dashboards_and_rules_speak_of_what_there_is():
+    """Each metric and label they name is one of docs/telemetry.md."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    known = {}
+    for name, kind, labels in re.findall(r"(?m)^\| `([a-z_]+)` \| (\w+) \| (.*?) \|",
+                                         (root / "docs/telemetry.md").read_text()):
+        labels = set(re.findall(r"`(\w+)`", labels)) | {"instance", "job"}
+        for suffix in ("_bucket", "_sum", "_count") if kind == "histogram" else ("",):
+            known[name + suffix] = labels | ({"le"} if suffix == "_bucket" else set())
+    files = sorted([*root.glob("packaging/grafana/*.json"), *root.glob("packaging/prometheus/*.yml")])
+    check(len(files) >= 4, "files:", files)
+    for file in files:
+        text = file.read_text()
+        if file.suffix == ".json":
+            board = json.loads(text)
+            text = "\n".join(each["expr"] for panel in board["panels"] for each in panel["targets"])
+        named = re.findall(r"\b((?:sluice|process)_[a-z_]+)\b(?:\{([^}]*)\})?", text)
+        check(named, "no metrics in", file.name)
+        for name, matchers in named:
+            check(name in known, f"{file.name}: {name} is no metric of ours")
+            for label in re.findall(r"(\w+)\s*(?:=~|!=|=)", matchers):
+                check(label in known[name], f"{file.name}: {name} has no label {label}")
+    if promtool := os.environ.get("PROMTOOL") or shutil.which("promtool"):
+        for file in root.glob("packaging/prometheus/*.yml"):
+            done = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True,
+                                  text=True, timeout=60)
+            same(done.returncode, 0, done.stdout + done.stderr)

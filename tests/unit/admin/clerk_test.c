@@ -23,7 +23,7 @@ struct rig {
 	struct recorder *recorder;
 	struct clerk *clerk;
 	struct buf why, answer;
-	_Atomic unsigned changes, reloads, stopped;
+	_Atomic unsigned changes, reloads, stopped, looks;
 	struct tenant_row last; /* without its texts */
 	struct key_secret secret;
 	bool refuses_reload;
@@ -66,11 +66,10 @@ static void health(void *arg, struct json_writer *to)
 	json_key_int(to, STR("providers"), 0);
 }
 
-/* arg is the rig */
-static bool metrics(void *arg, bool openmetrics, struct buf *to)
+static void body_look(void *arg, uint64_t exchange)
 {
-	(void)arg;
-	return buf_add(to, openmetrics ? STR("# EOF\n") : STR("a 1\n"));
+	CHECK_INT(exchange, 0x0660f1b3c7061f00);
+	((struct rig *)arg)->looks++;
 }
 
 static void trial_stopped(void *arg, str name)
@@ -81,6 +80,13 @@ static void trial_stopped(void *arg, str name)
 	g->stopped++;
 }
 
+/* arg is the rig */
+static bool metrics(void *arg, bool openmetrics, struct buf *to)
+{
+	(void)arg;
+	return buf_add(to, openmetrics ? STR("# EOF\n") : STR("a 1\n"));
+}
+
 static const struct admin_ops ops = {
 	.status = status,
 	.tenant_changed = tenant_changed,
@@ -88,6 +94,7 @@ static const struct admin_ops ops = {
 	.explain = explain,
 	.health = health,
 	.metrics = metrics,
+	.body_look = body_look,
 	.trial_stopped = trial_stopped,
 };
 
@@ -164,6 +171,9 @@ TEST(the_clerk_answers)
 	CHECK(is_ok(&g, "{\"do\":\"trial_stop\",\"name\":\"haiku\"}"));
 	CHECK_INT(atomic_load(&g.stopped), 1);
 	CHECK(!is_ok(&g, "{\"do\":\"trial_stop\"}"));
+	CHECK(is_ok(&g, "{\"do\":\"body_look\",\"id\":\"0660f1b3c7061f00\"}"));
+	CHECK(!is_ok(&g, "{\"do\":\"body_look\",\"id\":\"what\"}"));
+	CHECK_INT(atomic_load(&g.looks), 1);
 	snprintf(room, sizeof(room), "%.150s/admin.sock", g.path);
 	CHECK(stat(room, &st) == 0 && (st.st_mode & 0777) == 0600);
 	rig_done(&g);

@@ -48,7 +48,7 @@ static const struct broken rows[] = {
 	  "did you mean \"total\"", 0 },
 	{ ROUTE "{ targets: [mock/echo], colour: red }\n", "E104", 4, 33,
 	  "possible: targets, strategy, on_empty, on_filter, resume, tool_hold, "
-	  "comments, strict, "
+	  "comments, strict, phi, "
 	  "first_token",
 	  0 },
 	{ ROUTE "{ frist_token: 30s, targets: [mock/echo] }\n", "E104", 4, 11,

@@ -135,6 +135,7 @@ static const char *const before[SECTIONS] = {
 	[SECTION_RETRY] =
 	        "routes:\n  r:\n    targets: [openai/gpt-5-mini]\n    retry:\n      ",
 	[SECTION_TARGET] = "routes:\n  r:\n    targets:\n      - ",
+	[SECTION_LOG] = "log:\n  ",
 	[SECTION_PRICE] = "prices:\n  openai/gpt-5:\n    ",
 	[SECTION_PRICE_TIER] = "prices:\n  openai/gpt-5:\n    tiers:\n      - ",
 	[SECTION_TRIAL] = "trials:\n  t:\n    ",

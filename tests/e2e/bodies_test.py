@@ -1,0 +1,152 @@
+"""What is said, kept: as it was sent and got, encrypted, without what shall not be kept, for a
+while, and never at the cost of a request."""
+
+import json
+import os
+
+from answers import chat, error_body, events, reply, stream
+from fake_provider import Fake
+from harness import Gateway, check, provider, route, same
+from raw import until
+
+all_, errors = None, None
+fake = None
+
+
+def config(bodies, more=""):
+    return ("providers:\n" + provider("p", fake.site("p").url) + "routes:\n" + route("r", "p/m") +
+            f"log: {{ bodies: {bodies}{more} }}\n")
+
+
+def setup():
+    global all_, errors, fake
+    fake = Fake()
+    all_ = Gateway(config("all", ", redact: [email, card, \"/ACME-[0-9]{4}/\"]"))
+    errors = Gateway(config("errors"))
+
+
+def kept(gateway, got, seconds=5):
+    """(request, answer) of that reply, as `show --body` tells them."""
+    code, out, err = gateway.cli("show", got.header("x-request-id"), "--body", "--json")
+    return json.loads(out) if code == 0 else None
+
+
+def files(gateway, of=""):
+    return [path for path in gateway.data.rglob("*") if path.is_file() and of in str(path)]
+
+
+def nowhere(gateway, *texts):
+    """No file of the data directory has any of these bytes."""
+    for path in files(gateway):
+        content = path.read_bytes()
+        for text in texts:
+            check(text.encode() not in content, f"{text!r} stands in {path}")
+
+
+def test_a_whole_answer():
+    body = chat(text="the answer canary-1")
+    fake.site("p").default = reply(body)
+    asked = json.dumps(all_.chat("r", "the question canary-2")).encode()
+    got = all_.post(asked)
+    said = kept(all_, got)
+    same(said["request"].encode(), asked, "the request")
+    same(said["answer"].encode(), body, "the answer")
+    check(not said["cut"] and not said["redacted"], said)
+    nowhere(all_, "canary-1", "canary-2")
+    code, out, err = all_.cli("show", got.header("x-request-id"), "--body")
+    same(out.encode(), asked + b"\n\n" + body + b"\n", "as text")
+
+
+def test_a_stream():
+    fake.site("p").default = stream(events(("one ", "two ", "canary-3")))
+    got = all_.post(all_.chat("r", "hi", stream=True))
+    said = kept(all_, got)
+    same(said["answer"].encode(), bytes(got.body), "what the client got")
+    nowhere(all_, "canary-3")
+
+
+def test_what_is_taken_out():
+    fake.site("p").default = stream(events(list("mail anna@example.com, card 4111 1111 1111 1111.")))
+    got = all_.post(all_.chat("r", "I am fred@example.com of ACME-4711", stream=True))
+    check(b"[email]" not in got.body, "the client gets all of it")
+    said = kept(all_, got)
+    check("I am [email] of [redacted]" in said["request"] and said["redacted"], said)
+    check("[email]" in said["answer"] and "[card]" in said["answer"], said["answer"])
+    text = "".join((json.loads(line[6:])["choices"] or [{"delta": {}}])[0]["delta"].get("content") or ""
+                   for line in said["answer"].splitlines()
+                   if line.startswith("data: {"))
+    same(text, "mail [email], card [card].", "what is left of it")
+
+
+def test_errors_alone():
+    fake.site("p").default = reply(chat())
+    good = errors.post(errors.chat("r", "fine"))
+    fake.site("p").default = reply(error_body("too odd"), status=400)
+    bad = errors.post(errors.chat("r", "canary-4"))
+    same((good.status, bad.status), (200, 400), "status")
+    check(kept(errors, good) is None, "a good one was kept")
+    said = kept(errors, bad)
+    check("canary-4" in said["request"] and "too odd" in said["answer"], said)
+    nowhere(errors, "canary-4")
+
+
+def test_off_is_off():
+    gateway = Gateway("providers:\n" + provider("p", fake.site("p").url) + "routes:\n" +
+                      route("r", "p/m"))
+    fake.site("p").default = reply(chat(text="canary-5"))
+    got = gateway.post(gateway.chat("r", "canary-6"))
+    gateway.stop()
+    check(not files(gateway, "bodies"), files(gateway))
+    nowhere(gateway, "canary-5", "canary-6")
+    code, out, err = gateway.cli("show", got.header("x-request-id"), "--body")
+    check(code == 1 and "nothing was kept" in err, err)
+
+
+def test_without_room_the_bodies_are_lost_and_nothing_else():
+    gateway = Gateway("memory: 128KiB\n" + config("all"))
+    fake.site("p").default = stream(events(["x" * 5000] * 40))
+    got = gateway.post(gateway.chat("r", "y" * 40000, stream=True))
+    same(got.status, 200, "the request")
+    rows = until(lambda: gateway.rows("closes"), "its row")
+    check(rows[0]["flags"] & 256, "the row says so", rows[0]["flags"])
+    said = kept(gateway, got)
+    check("answer" not in said and "y" * 40000 in said["request"], list(said))
+    gateway.remove()
+
+
+def test_a_disk_that_is_full_hurts_nobody():
+    gateway = Gateway(config("all"), start=False)
+    gateway.data.mkdir(mode=0o700)
+    (gateway.data / "bodies").mkdir(mode=0o700)
+    gateway.start()
+    gateway.key()                           # it is up
+    os.rmdir(gateway.data / "bodies")       # nothing can be made there any more
+    (gateway.data / "bodies").write_text("")
+    fake.site("p").default = reply(chat())
+    for n in range(20):
+        same(gateway.post(gateway.chat("r", f"n {n}")).status, 200, "status")
+    until(lambda: "is not kept" in gateway.stderr(), "the log says so")
+    same(gateway.stderr().count("is not kept"), 1, "once")
+    (gateway.data / "bodies").unlink()
+    (gateway.data / "bodies").mkdir(mode=0o700)
+    got = gateway.post(gateway.chat("r", "again"))
+    until(lambda: "is kept again" in gateway.stderr(), "the log says so")
+    check("again" in kept(gateway, got)["request"], "kept again")
+    gateway.remove()
+
+
+def test_they_outlive_a_restart_and_a_reload():
+    fake.site("p").default = reply(chat())
+    got = all_.post(all_.chat("r", "before"))
+    all_.stop()
+    said = kept(all_, got)                  # without a gateway, too
+    check("before" in said["request"], said)
+    all_.start()
+    check("before" in kept(all_, got)["request"], "after the start")
+    all_.write(config("off"))
+    same(all_.cli("check")[0], 0, "the new configuration")
+    all_.process.send_signal(1)
+    until(lambda: "configuration reloaded" in all_.stderr(), "the reload")
+    off = all_.post(all_.chat("r", "while off"))
+    check(kept(all_, off) is None, "off is off")
+    check("before" in kept(all_, got)["request"], "what was kept stays")
