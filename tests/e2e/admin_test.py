@@ -644,6 +644,7 @@ EVERYBODY = {"nobody", "bad key", "client key", "other client", "bad token", "re
 GOLDEN = {
     ("admin", "GET", "/admin/v1/alive"): EVERYBODY,
     ("admin", "GET", "/admin/v1/status"): READERS,
+    ("admin", "GET", "/metrics"): READERS,
     ("admin", "GET", "/admin/v1/openapi.json"): READERS,
     ("admin", "GET", "/metrics"): READERS,
     ("admin", "GET", "/admin/v1/config"): READERS,
