@@ -56,14 +56,25 @@ static int problem_of(struct work *w, enum roster_result result)
 	                     w->why.ptr);
 }
 
+static bool on_look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
+{
+	const struct admin_house *h = ((struct work *)arg)->c->house;
+
+	return h->ops && h->ops->look && h->ops->look(h->arg, id, ret, ret_used);
+}
+
 static void work_init(struct work *w, struct admin_call *c)
 {
 	*w = (struct work){ .c = c, .why = BUF_LIMIT(8 * KiB) };
 	w->roster = (struct roster){ .pepper = c->house->pepper,
 		                     .wall = c->wall,
 		                     .actor = str_from_z(c->who.name),
+		                     .look = on_look,
+		                     .arg = w,
 		                     .keep = c->keep,
 		                     .why = &w->why };
+	/* What was used is told too, and changes without the serial. */
+	c->if_none_match = STR_NONE;
 }
 
 /* A node's ETag is its serial. */

@@ -396,6 +396,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	raise_descriptor_limit();
 	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&

@@ -462,7 +462,6 @@ def test_keys_and_teams_over_rest():
     got = ask("GET", path, "read")
     same((got.header("etag"), got.json()["parent"]), ('"1"', team.json()["id"]), got)
     check("key" not in got.json() and key not in got.body.decode(), got)
-    same(ask("GET", path, headers=[("If-None-Match", '"1"')]).status, 304, "nothing new")
     # Changes, one behind the other.
     changed = ask("PATCH", path, "keys", body={"limits": {"rpm": 7}}, headers=[("If-Match", '"1"')])
     same((changed.status, changed.header("etag"), changed.json()["limits"]["rpm"]), (200, '"2"', 7), changed)
