@@ -95,11 +95,11 @@ static void keep_wishes(struct exchange *x)
 	x->no_resume = wishes & WISH_NO_RESUME;
 	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
 	x->no_hedge = wishes & WISH_NO_HEDGE;
-	x->tags = tags_join(&x->arena, STR_NONE,
-	                    http_request_get(x->req, STR("x-sluice-tags")));
 	x->user = arena_copy(&x->arena,
 	                     str_first(http_request_get(x->req, STR("x-sluice-user")),
 	                               TENANT_USER_NAME));
+	x->tags = tags_join(&x->arena, STR_NONE,
+	                    http_request_get(x->req, STR("x-sluice-tags")));
 }
 
 /* The trace that the client's request is part of.  A tracestate alone means nothing. */

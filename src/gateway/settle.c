@@ -27,9 +27,9 @@ static struct attempt_row open_row(const struct attempt *a)
 		.model = a->target->model,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
-		.tags = x->tags,
 		.trace = x->trace,
 		.endpoint = (uint8_t)endpoint_number(x->endpoint),
+		.tags = x->tags,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 		.team = team ? tenant_row(team)->id : 0,
@@ -125,7 +125,7 @@ static void learn(const struct attempt *a, const struct token_usage *u)
 }
 
 /* What is odd about what it used. */
-static unsigned flags_of(const struct attempt *a, const struct attempt_row *row)
+static unsigned usage_flags(const struct attempt *a, const struct attempt_row *row)
 {
 	const struct token_usage *u = &row->usage;
 	unsigned flags = 0;
@@ -202,7 +202,7 @@ static unsigned answer_flags(const struct attempt *a)
 		flags |= ROW_REFUSAL;
 	if (is_finish(finish, cut, countof(cut)))
 		flags |= ROW_CUT;
-	if (t->text_bytes && t->has_usage && !t->usage.output)
+	if (t->has_usage && !t->usage.output)
 		flags |= ROW_ZERO_USAGE;
 	return flags;
 }
@@ -271,7 +271,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.price = price_of(a->target, row.usage.input);
 	row.cost = attempt_cost(a);
-	row.flags |= flags_of(a, &row) | answer_flags(a);
+	row.flags |= usage_flags(a, &row) | answer_flags(a);
 	if (row.usage_kind == USAGE_REPORTED)
 		learn(a, &row.usage);
 	trial_add_cost(a->x, a->target, row.cost);
@@ -299,11 +299,11 @@ void attempt_record_none(struct exchange *x)
 		.route = x->candidates.route,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
-		.tags = x->tags,
 		.team = team ? tenant_row(team)->id : 0,
 		.user = x->user,
 		.trace = x->trace,
 		.endpoint = (uint8_t)endpoint_number(x->endpoint),
+		.tags = x->tags,
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = x->detail,
