@@ -219,7 +219,7 @@ static unsigned answer_flags(const struct attempt *a)
 		flags |= ROW_REFUSAL;
 	if (is_finish(finish, cut, countof(cut)))
 		flags |= ROW_CUT;
-	if (t->text_bytes && t->has_usage && !t->usage.output)
+	if (t->has_usage && !t->usage.output)
 		flags |= ROW_ZERO_USAGE;
 	return flags;
 }
