@@ -1,4 +1,4 @@
-# The words never change: make, make check, make recordings, make enum, make asan, make tsan, make
+# The words never change: make, make check, make recordings, make enum, make money, make weeks, make asan, make tsan, make
 # fuzz, make tidy, make floors, make bench, make drill-bench, make night, make agents, make pairs, make run.
 # What they do stands in meson.build, tests/ and tools/.
 BUILD ?= build
@@ -7,7 +7,7 @@ CC    ?= cc
 E2E   ?= tests/e2e/run
 MESON  = tools/configure
 
-.PHONY: all unit recordings enum check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy \
+.PHONY: all unit recordings enum money weeks check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy \
 	floors format bench drill-bench night agents pairs run docs clean
 
 all:
@@ -30,21 +30,35 @@ enum: all
 	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/enum
 	@ENUM=$(BUILD)/tests/enum tests/enum/run
 
+# What things cost, against exact fractions, and two weeks of traffic against the providers' bills.
+money: all
+	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/price_many tests/weeks
+	@PRICE_MANY=$(BUILD)/tests/price_many tests/prices/run
+	@WEEKS=$(BUILD)/tests/weeks tests/weeks/run --few
+
+# The same weeks with all their traffic: a minute.
+weeks: all
+	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/weeks
+	@WEEKS=$(BUILD)/tests/weeks tests/weeks/run
+
 e2e: all
 	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/enum
 	@SLUICE=$(BUILD)/sluice $(E2E)
 
-check: unit recordings enum e2e
+check: unit recordings enum money e2e
 
 # The same tests with AddressSanitizer and UndefinedBehaviorSanitizer.
 asan-build:
 	@$(MESON) build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
-	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim tests/translate_many tests/enum
+	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim tests/translate_many tests/enum \
+		tests/price_many tests/weeks
 
 asan: asan-build
 	@tools/sanitized build-asan/tests/unit
 	@tools/sanitized build-asan/tests/sim
 	@ENUM=build-asan/tests/enum tools/sanitized tests/enum/run --few
+	@PRICE_MANY=build-asan/tests/price_many tools/sanitized tests/prices/run --seed 1
+	@WEEKS=build-asan/tests/weeks tools/sanitized tests/weeks/run --few
 	@TRANSLATE_MANY=build-asan/tests/translate_many tools/sanitized tests/golden/run --few
 	@TRANSLATE_MANY=build-asan/tests/translate_many tools/sanitized tests/recordings/run --few
 	@SLUICE=build-asan/sluice tools/sanitized $(E2E) --few
@@ -87,6 +101,8 @@ drill-bench: all
 # The long enumerations: every offset, a thousand kills, an hour of fuzzing in all.
 night: check
 	@ENUM=$(BUILD)/tests/enum tests/enum/run --night --table
+	@PRICE_MANY=$(BUILD)/tests/price_many tests/prices/run --night
+	@$(MAKE) weeks
 	@SLUICE=$(BUILD)/sluice $(E2E) --night
 	@$(MAKE) fuzz SECONDS=300
 

@@ -27,7 +27,9 @@ enum {
 static const usec patience = 30 * USEC_SEC; /* with a client that does nothing */
 
 struct conn {
-	int fd; /* -1: free */
+	int fd;       /* -1: free */
+	unsigned uid; /* whose it is */
+	bool is_read; /* something came */
 	struct buf in, out;
 	size_t sent;  /* of out */
 	usec active;  /* when bytes last moved */
@@ -44,9 +46,8 @@ struct clerk {
 
 /* ---- connections ---- */
 
-static void conn_close(struct conn *c)
+static void conn_forget(struct conn *c)
 {
-	close(c->fd);
 	if (c->out.ptr)
 		mem_wipe(c->out.ptr, c->out.cap); /* a new key may have passed */
 	if (c->in.ptr)
@@ -56,14 +57,22 @@ static void conn_close(struct conn *c)
 	*c = (struct conn){ .fd = -1 };
 }
 
+static void conn_close(struct conn *c)
+{
+	close(c->fd);
+	conn_forget(c);
+}
+
 /* Ours alone, whatever happened to the permissions of the file. */
-static bool is_ours(int fd)
+static bool is_ours(int fd, unsigned *ret_uid)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == geteuid() || peer.uid == 0);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+		return false;
+	*ret_uid = peer.uid;
+	return peer.uid == geteuid() || peer.uid == 0;
 }
 
 static struct conn *free_conn(struct clerk *k)
@@ -78,14 +87,16 @@ static void take_connection(struct clerk *k, usec now)
 {
 	struct conn *c = free_conn(k);
 	int fd = c ? accept4(k->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+	unsigned uid;
 
 	if (fd < 0)
 		return;
-	if (!is_ours(fd)) {
+	if (!is_ours(fd, &uid)) {
 		close(fd);
 		return;
 	}
 	*c = (struct conn){ .fd = fd,
+		            .uid = uid,
 		            .active = now,
 		            .in = { .limit = LINE_MOST + 1 },
 		            .out = { .limit = ANSWERS_MOST } };
@@ -127,12 +138,7 @@ static void conn_work(struct clerk *k, struct conn *c, usec now)
 	size_t end;
 
 	while (c->fd >= 0 && c->out.len == 0 && !c->closing) {
-		if (str_starts(buf_str(&c->in), STR("GET ")) && c->in.len <= LINE_MOST) {
-			if (!str_has(buf_str(&c->in), STR("\r\n\r\n")))
-				return;
-			admin_answer_http(&k->options, buf_str(&c->in), &c->out);
-			c->closing = true;
-		} else if (line_end(c, &end)) {
+		if (line_end(c, &end)) {
 			admin_answer(&k->options, str_first(buf_str(&c->in), end),
 			             &c->out);
 			buf_drop(&c->in, end + 1);
@@ -148,11 +154,30 @@ static void conn_work(struct clerk *k, struct conn *c, usec now)
 	}
 }
 
+/* A method begins with a letter, a line of ours with a brace.  True: it is no longer
+ * ours. */
+static bool hand_on(struct clerk *k, struct conn *c)
+{
+	char first;
+
+	if (c->is_read || !k->options.http || recv(c->fd, &first, 1, MSG_PEEK) != 1)
+		return false;
+	c->is_read = true;
+	if (first < 'A' || first > 'Z')
+		return false;
+	k->options.http(k->options.http_arg, c->fd, c->uid);
+	c->fd = -1;
+	conn_forget(c);
+	return true;
+}
+
 static void conn_read(struct clerk *k, struct conn *c, usec now)
 {
 	size_t room = LINE_MOST + 1 - c->in.len;
 	ssize_t n;
 
+	if (hand_on(k, c))
+		return;
 	if (room == 0 || !buf_reserve(&c->in, room))
 		return;
 	n = recv(c->fd, c->in.ptr + c->in.len, room, 0);

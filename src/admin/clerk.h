@@ -6,14 +6,14 @@
  *	{"do":"tenant_create",...}          {"ok":true,"id":...}, and more in roster.h
  *	{"do":"flush"}                      {"ok":true}
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
+ *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
+ *	                                    with a member "key" also what that may not use
  *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
  *	                                    {"ok":true,"id":...,"said":"..."}
  *	{"do":"provider_key_remove","provider":"openai","id":"..."}
  *	                                    {"ok":true,"count":1,"said":"..."}
  *	{"do":"secrets_rotate","forget_old":false}
  *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
- *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
- *	                                    with a member "key" also what that may not use
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
  *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
  *	{"do":"forget","user":"fred","key":"...","before":1764000000000000}
@@ -21,13 +21,13 @@
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
  *	anything else                       {"ok":false,"error":"..."}
  *
- * Also over HTTP, one request for a connection: GET /admin/explain?model=NAME,
- * GET /admin/health (curl --unix-socket $data/admin.sock http://sluice/admin/health) and
- * GET /metrics.
+ * Who speaks HTTP there is handed on: the socket serves the routes of the admin API as
+ * well (curl --unix-socket $data/admin.sock http://sluice/admin/v1/status).
  *
  * The clerk may block; workers never wait for it. */
 #pragma once
 #include "codec/json_write.h"
+#include "config/config.h"
 #include "config/key.h"
 #include "meter/recorder.h"
 #include "policy/tenant.h"
@@ -51,6 +51,8 @@ struct admin_ops {
 	                struct buf *said);
 	/* Writes a member "providers": how each is doing. */
 	void (*health)(void *arg, struct json_writer *to);
+	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
+	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
 	/* Somebody looks at what was said in that exchange: it is on the disk then. */
 	void (*body_look)(void *arg, uint64_t exchange);
 	/* What was said by and to that person is erased, *ret_count exchanges. False:
@@ -67,8 +69,10 @@ struct admin_ops {
 	/* Adds the path of the configuration's file of master keys; nothing: the usual
 	 * place. */
 	void (*key_file)(void *arg, struct buf *to);
-	/* Writes a page of metrics, as OpenMetrics or in Prometheus' older format. */
-	bool (*metrics)(void *arg, bool openmetrics, struct buf *to);
+	/* The configuration in force; a reference. */
+	struct config *(*config)(void *arg);
+	/* Writes a row of the ledger as an object. */
+	void (*attempt)(struct json_writer *to, const struct attempt_row *row);
 	/* What a node has used by now, and when it was used last (wall; 0: not since the
 	 * start).  False: it is not known.  May be NULL. */
 	bool (*look)(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used);
@@ -80,6 +84,10 @@ struct clerk_options {
 	const uint8_t *pepper;       /* PEPPER bytes; must stay */
 	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;
+	/* A connection that speaks HTTP, of that user; takes fd over.  NULL: it is
+	 * closed. Called in the clerk's thread. */
+	void (*http)(void *arg, int fd, unsigned uid);
+	void *http_arg;
 };
 
 /* Listens and starts the thread. NULL: *why. */

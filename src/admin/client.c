@@ -83,6 +83,70 @@ bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
 	return true;
 }
 
+/* To the end of the connection. */
+static bool read_all(int fd, struct buf *to)
+{
+	ssize_t n;
+
+	to->limit = ANSWER_MOST;
+	do {
+		if (!buf_reserve(to, READ))
+			return false;
+		n = recv(fd, to->ptr + to->len, READ, 0);
+		if (n > 0)
+			to->len += (size_t)n;
+	} while (n > 0);
+	return n == 0;
+}
+
+/* Takes status and head off the answer; false: it is none. */
+static bool take_head(struct buf *answer, int *ret_status)
+{
+	str rest = buf_str(answer), line = str_cut(&rest, '\n');
+	size_t head = str_find_str(buf_str(answer), STR("\r\n\r\n"));
+	uint64_t status;
+
+	if (!str_skip(&line, STR("HTTP/1.1 ")) ||
+	    !str_to_u64(str_cut(&line, ' '), &status) || head == answer->len)
+		return false;
+	*ret_status = (int)status;
+	buf_drop(answer, head + 4);
+	return true;
+}
+
+bool admin_ask_route(str dir, const char *method, str target, str body, int *ret_status,
+                     struct buf *answer, struct buf *why)
+{
+	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+	struct buf head = BUF_LIMIT(16 * KiB);
+	int fd = admin_connect(dir);
+	bool is_answered = false;
+
+	if (fd < 0) {
+		buf_addf(why, "no gateway answers at %.*s/admin.sock: %s", STR_ARG(dir),
+		         strerror(-fd));
+		return false;
+	}
+	buf_addf(&head, "%s %.*s HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\n",
+	         method, STR_ARG(target));
+	if (body.len)
+		buf_addf(&head,
+		         "content-type: application/json\r\ncontent-length: %zu\r\n",
+		         body.len);
+	buf_add(&head, STR("\r\n"));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	buf_clear(answer);
+	if (!head.over && admin_send_all(fd, buf_str(&head)) && admin_send_all(fd, body))
+		is_answered = read_all(fd, answer) && take_head(answer, ret_status);
+	if (!is_answered)
+		buf_addf(why, "the gateway at %.*s/admin.sock gave no answer",
+		         STR_ARG(dir));
+	close(fd);
+	buf_free(&head);
+	return is_answered;
+}
+
 bool admin_is_ok(struct json_value answer, struct buf *why)
 {
 	struct json_value error = json_get(answer, STR("error"));

@@ -4,6 +4,7 @@
  * wrong; then the answer is begun anew with the error alone. */
 #include "admin/request.h"
 
+#include "admin/audit.h"
 #include "admin/request_private.h"
 #include "admin/roster.h"
 #include "base/mem.h"
@@ -12,12 +13,11 @@
 #include "config/datadir.h"
 #include "loop/sys.h"
 #include "meter/access_scrub.h"
-#include "meter/metric_page.h"
 
 #include <limits.h>
 #include <unistd.h>
 
-enum { MEMBERS_MOST = 16, PAGE_MOST = 24 * MiB };
+enum { MEMBERS_MOST = 16 };
 
 static const struct json_limits limits = { 16, 2048, 256, 64 };
 
@@ -153,6 +153,22 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+/* Into the audit log, before it is done. */
+static bool note(struct request *r, const char *action, const char *name, str value)
+{
+	struct buf after = BUF_LIMIT(2 * KiB);
+	struct json_writer w = { .to = &after };
+	bool ok;
+
+	json_open(&w, '{');
+	json_key_str(&w, str_from_z(name), value);
+	json_close(&w, '}');
+	ok = audit_note(r->options->recorder, r->options->pepper, "local", "admin.sock",
+	                action, buf_str(&after), r->why);
+	buf_free(&after);
+	return ok;
+}
+
 static bool answer_body_look(struct request *r)
 {
 	char room[64];
@@ -163,6 +179,8 @@ static bool answer_body_look(struct request *r)
 		buf_add(r->why, STR("the id of a request has 16 hex digits"));
 		return false;
 	}
+	if (!note(r, "bodies.read", "exchange", text))
+		return false;
 	r->options->ops->body_look(r->options->arg, id);
 	return true;
 }
@@ -195,6 +213,20 @@ static bool scrub(struct request *r, struct forgetting *f)
 	return ok;
 }
 
+/* The log keeps for ever what it has: it gets a MAC of the name. */
+static bool note_forget(struct request *r, str user)
+{
+	struct buf text = BUF_LIMIT(64);
+	uint8_t mac[KEY_MAC];
+	bool ok;
+
+	key_mac(r->options->pepper, user, mac);
+	hex_encode(&text, str_of((const char *)mac, 8));
+	ok = note(r, "users.forget", "user_mac", buf_str(&text));
+	buf_free(&text);
+	return ok;
+}
+
 /* What is under way is written first, so that it is forgotten too. */
 static bool answer_forget(struct request *r)
 {
@@ -210,6 +242,8 @@ static bool answer_forget(struct request *r)
 		return false;
 	}
 	f.who.before = (usec)wall;
+	if (!note_forget(r, f.who.user))
+		return false;
 	recorder_flush(r->options->recorder);
 	r->options->ops->roll_journals(r->options->arg);
 	recorder_flush(r->options->recorder);
@@ -239,7 +273,8 @@ static bool answer_trial_stop(struct request *r)
 		buf_add(r->why, STR("there is no such trial"));
 		return false;
 	}
-	if (!recorder_write(r->options->recorder, write_stop, &name, r->why))
+	if (!note(r, "trials.stop", "trial", name) ||
+	    !recorder_write(r->options->recorder, write_stop, &name, r->why))
 		return false;
 	r->options->ops->trial_stopped(r->options->arg, name);
 	return true;
@@ -308,88 +343,4 @@ void admin_answer(const struct clerk_options *options, str line, struct buf *to)
 	}
 	buf_add_char(to, '\n');
 	buf_free(&why);
-}
-
-/* ---- HTTP ---- */
-
-/* The request as a line; false: there is no such path. */
-static bool line_of(str target, struct buf *to)
-{
-	str query = target, path = str_cut(&query, '?'), raw = STR_NONE, model = STR_NONE;
-	struct json_writer w = { .to = to };
-	char room[2 * KiB];
-	bool is_explain = str_eq(path, STR("/admin/explain"));
-
-	if (!is_explain && !str_eq(path, STR("/admin/health")))
-		return false;
-	if (is_explain && (!url_query_get(query, STR("model"), &raw, NULL) ||
-	                   raw.len > sizeof(room) || !url_decode(raw, room, &model)))
-		return false;
-	json_open(&w, '{');
-	json_key_str(&w, STR("do"), is_explain ? STR("explain") : STR("health"));
-	json_key_str(&w, STR("model"), model);
-	json_close(&w, '}');
-	return true;
-}
-
-/* A header's value; empty when there is none. */
-static str header_of(str head, str name)
-{
-	while (head.len > 0) {
-		str value = str_cut(&head, '\n');
-		str field = str_cut(&value, ':');
-
-		if (str_eq_nocase(field, name))
-			return str_trim(str_first(value, str_find(value, '\r')));
-	}
-	return STR_NONE;
-}
-
-static void write_http(const char *status, str type, const struct buf *body,
-                       struct buf *to)
-{
-	buf_addf(to,
-	         "HTTP/1.1 %s\r\ncontent-type: %.*s\r\ncontent-length: %zu\r\n"
-	         "connection: close\r\n\r\n",
-	         status, STR_ARG(type), body->len);
-	buf_add(to, buf_str(body));
-}
-
-static void answer_metrics(const struct clerk_options *options, str head, struct buf *to)
-{
-	bool openmetrics = metric_wants_openmetrics(header_of(head, STR("accept")));
-	struct buf body = BUF_LIMIT(PAGE_MOST);
-
-	if (options->ops->metrics(options->arg, openmetrics, &body)) {
-		write_http("200 OK", metric_content_type(openmetrics), &body, to);
-	} else {
-		buf_set(&body, STR("the page is too large\n"));
-		write_http("500 Internal Server Error", STR("text/plain"), &body, to);
-	}
-	buf_free(&body);
-}
-
-void admin_answer_http(const struct clerk_options *options, str head, struct buf *to)
-{
-	struct buf line = BUF_LIMIT(16 * KiB), body = BUF_LIMIT(4 * MiB);
-	const char *status = "404 Not Found";
-	str rest = head, target;
-
-	str_skip(&rest, STR("GET "));
-	target = str_cut(&rest, ' ');
-	if (str_eq(target, STR("/metrics"))) {
-		answer_metrics(options, head, to);
-		return;
-	}
-	if (line_of(target, &line)) {
-		admin_answer(options, buf_str(&line), &body);
-		if (str_starts(buf_str(&body), STR("{\"ok\":true")))
-			status = "200 OK";
-	} else {
-		buf_add(&body, STR("GET /admin/explain?model=NAME, /admin/health or "
-		                   "/metrics\n"));
-	}
-	write_http(status, STR("application/json"), &body, to);
-	buf_free(&line);
-	buf_free(&body);
 }

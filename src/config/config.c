@@ -121,24 +121,34 @@ static void read_listen(struct reader *r, const struct tree_node *node)
 	}
 }
 
-static void read_admin(struct reader *r, const struct tree_node *node)
-{
-	str text;
-
-	if (!node || !scalar_text(r, "admin", node, &text) || str_eq(text, STR("off")))
-		return;
-	if (!net_parse(text, &r->config->admin)) {
-		note_address(r, "admin", text, node);
-		return;
-	}
-	note(r, NOTE_ADMIN, node,
-	     "the admin API and the dashboard are not in this version");
-	note_hint(r, "nothing will listen there; write admin: off");
-}
-
 static bool is_local(const struct net_addr *a)
 {
 	return a->sa.sa_family == AF_UNIX || net_is_loopback(a);
+}
+
+static void read_admin(struct reader *r, const struct tree_node *node)
+{
+	struct config *c = r->config;
+	str text = STR("127.0.0.1:8081");
+
+	c->admin_is_written = node != NULL;
+	if (node && !scalar_text(r, "admin", node, &text))
+		return;
+	if (!str_eq(text, STR("off")) && !net_parse(text, &c->admin))
+		note_address(r, "admin", text, node);
+}
+
+/* Tokens of the admin API are worth more than keys. */
+static void check_admin(struct reader *r, const struct tree_node *node)
+{
+	const struct config *c = r->config;
+
+	if (c->admin.len == 0 || c->insecure_admin || c->tls_cert || is_local(&c->admin))
+		return;
+	note(r, NOTE_ADMIN_CLEAR, node,
+	     "the admin API beyond loopback without TLS: its tokens could be read on the "
+	     "way");
+	note_hint(r, "write tls, or a loopback address, or insecure_admin: true");
 }
 
 /* Open means that everybody who can connect spends the owner's money. */
@@ -297,6 +307,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	struct found found;
 
 	r->secrets = tree_find(root, STR("providers"));
+	r->telemetry = tree_find(root, STR("telemetry"));
 	section_defaults(r, SECTION_ROOT, c);
 	c->limits.body_rate = http_limits_default.body_rate;
 	section_read(r, SECTION_ROOT, root, c, NULL, &found);
@@ -315,7 +326,9 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_log(r, found_value(&found, "access_log"));
 	check_zone(r, found_value(&found, "timezone"));
 	check_tls(r, found_value(&found, "tls"));
+	read_telemetry(r, found_value(&found, "telemetry"));
 	check_open(r, &found);
+	check_admin(r, found_value(&found, "admin"));
 	read_providers(r, found_value(&found, "providers"));
 	c->prices = read_prices(r, found_value(&found, "prices"), true);
 	read_routes(r, found_value(&found, "routes"));

@@ -105,6 +105,7 @@ struct provider {
 	enum phi_trust phi;  /* may requests go there of which nothing is kept? */
 	struct price_rules prices;
 	uint32_t discount; /* off the catalogue's prices, parts per million */
+	bool trace;        /* it is told our trace's ids (traceparent) */
 	str disabled;      /* why it is not usable (an empty variable); empty: usable */
 	bool is_mock;      /* the one inside the process, at config_mock_host() */
 };
@@ -201,6 +202,26 @@ struct config_file {
 	const char *path;
 };
 
+/* Where traces go; endpoint empty: nowhere. */
+struct otlp_settings {
+	str endpoint; /* as written, and taken apart: */
+	bool tls, allow_private;
+	str host, authority, path;
+	uint16_t port;
+	const char *ca_file;   /* NULL: the machine's roots */
+	struct secret headers; /* whole lines of a request's head */
+	str service;           /* service.name */
+	str attributes;        /* of the resource: name=value,... percent-encoded */
+	unsigned sample;       /* of 100 traces */
+	uint64_t queue;        /* bytes of rows that wait */
+	usec timeout;          /* of one request */
+};
+
+struct metrics_settings {
+	unsigned series; /* of one metric */
+	bool keys;       /* also by virtual key */
+};
+
 struct found;
 
 struct config {
@@ -211,6 +232,8 @@ struct config {
 	struct net_addr *listen;
 	unsigned listen_count;
 	struct net_addr admin; /* len 0: off */
+	bool admin_is_written; /* else it is where it usually is, if that is free */
+	bool insecure_admin;   /* it may listen beyond loopback without TLS */
 	str data;              /* a directory */
 	enum auth_mode auth;
 	bool insecure_open; /* open mode may listen beyond loopback */
@@ -228,6 +251,8 @@ struct config {
 	usec drain;     /* 120 s */
 	str timezone;   /* of budgets: "UTC", "Europe/Berlin" */
 	str access_log; /* path, "stdout" or "off" */
+	struct metrics_settings metrics;
+	struct otlp_settings otlp;
 	struct log_settings log;
 	struct provider *providers;
 	unsigned provider_count;

@@ -135,6 +135,11 @@ static const str secret_names[] = { STR_INIT("key"), STR_INIT("access_key"),
 /* Credentials which stand literally in the file. */
 static void mask_literals(const struct reader *r, char *line, size_t n)
 {
+	const struct tree_node *headers =
+	        tree_find(tree_find(r->telemetry, STR("otlp")), STR("headers"));
+
+	if (headers)
+		mask_text(line, n, headers);
 	if (!r->secrets || r->secrets->kind != TREE_MAP)
 		return;
 	for (struct tree_item *it = r->secrets->first; it; it = it->next) {

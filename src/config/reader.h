@@ -32,9 +32,10 @@ struct reader {
 	struct arena work;
 	str dir; /* relative paths begin here; empty: the current one */
 	const struct tree_node
-	        *secrets;    /* "providers": literal keys in it are not shown */
-	struct vault *vault; /* the store of provider keys; NULL: none */
-	size_t expanded;     /* bytes that came out of variables */
+	        *secrets; /* "providers": literal keys in it are not shown */
+	const struct tree_node *telemetry; /* the same, of its headers */
+	struct vault *vault;               /* the store of provider keys; NULL: none */
+	size_t expanded;                   /* bytes that came out of variables */
 };
 
 /* at NULL: the file as a whole. */
@@ -78,5 +79,7 @@ void read_trials(struct reader *r, const struct tree_node *node);
 /* Opens the store of provider keys, where there is one; and closes it (stored.c). */
 void read_vault(struct reader *r);
 void done_vault(struct reader *r);
+/* Where traces go; `telemetry:` may be NULL (telemetry.c). */
+void read_telemetry(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

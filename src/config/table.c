@@ -21,9 +21,14 @@ static const struct config_key root_keys[] = {
 	  .help = "Where clients connect: one address or a list. An IP literal with a "
 	          "port, `unix:/path` or `unix:@name`. `--listen` wins." },
 	{ .name = "admin", .kind = KIND_ADDRESS, .place = NO_PLACE, .words = "off",
-	  .otherwise = "off", .example = "off",
-	  .help = "Address of the admin API and the dashboard, or `off`. Nothing "
-	          "listens there in this version." },
+	  .otherwise = "127.0.0.1:8081", .example = "127.0.0.1:8081",
+	  .help = "Address of the admin API (docs/admin-api.md), or `off`. Beyond loopback it "
+	          "needs `tls`. Where it is not written and the port is taken, the API is "
+	          "at the socket in the data directory alone." },
+	{ .name = "insecure_admin", .kind = KIND_BOOL, AT(config, insecure_admin),
+	  .fallback = "false", .example = "false",
+	  .help = "Lets `admin` listen beyond loopback without TLS. Everyone on the way "
+	          "reads the tokens." },
 	{ .name = "data", .kind = KIND_DIR, AT(config, data),
 	  .otherwise = "$SLUICE_DATA, else $XDG_STATE_HOME/sluice, else ~/.local/state/sluice",
 	  .example = "/var/lib/sluice",
@@ -93,6 +98,11 @@ static const struct config_key root_keys[] = {
 	          "docs/content.md." },
 	{ .name = "trials", .kind = KIND_MAP, .place = NO_PLACE, .section = SECTION_TRIAL,
 	  .help = "Comparisons of two routes on real traffic, by name. See docs/trial.md." },
+	{ .name = "metrics", .kind = KIND_SECTION, .place = 0, .section = SECTION_METRICS,
+	  .help = "What Prometheus is told (docs/telemetry.md)." },
+	{ .name = "telemetry", .kind = KIND_SECTION, .place = 0,
+	  .section = SECTION_TELEMETRY,
+	  .help = "Where traces go (docs/telemetry.md)." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
 	LATER("teams", "tenants with budgets"),
 	LATER("store", "PostgreSQL instead of the embedded ledger"),
@@ -116,6 +126,59 @@ static const struct config_key secrets_keys[] = {
 	  .example = "/etc/sluice/master.key",
 	  .help = "The master keys: 32 bytes, or lines of base64 or hexadecimal. The last "
 	          "one seals, all of them open. Readable by the gateway's user alone." },
+};
+
+static const struct config_key metrics_keys[] = {
+	{ .name = "series", .kind = KIND_COUNT, AT(config, metrics.series), .low = "10",
+	  .high = "16000", .fallback = "1000", .example = "1000",
+	  .help = "Most series of one metric; what comes beyond counts as `other`." },
+	{ .name = "keys", .kind = KIND_ON_OFF, AT(config, metrics.keys),
+	  .fallback = "off", .example = "on",
+	  .help = "Also requests and cost by virtual key." },
+};
+
+static const struct config_key telemetry_keys[] = {
+	{ .name = "otlp", .kind = KIND_SECTION, .place = 0, .section = SECTION_OTLP,
+	  .help = "A collector of OpenTelemetry's, over HTTP with JSON." },
+};
+
+static const struct config_key otlp_keys[] = {
+	{ .name = "endpoint", .kind = KIND_TEXT, AT(config, otlp.endpoint),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, else "
+	               "$OTEL_EXPORTER_OTLP_ENDPOINT, else none",
+	  .example = "http://127.0.0.1:4318",
+	  .help = "Its URL; `/v1/traces` is added. `off`: the variables count for "
+	          "nothing." },
+	{ .name = "headers", .kind = KIND_SECRET, .place = NO_PLACE,
+	  .otherwise = "$OTEL_EXPORTER_OTLP_HEADERS",
+	  .example = "\"authorization=Bearer%20${OTLP_TOKEN:-token}\"",
+	  .help = "Header lines of each request: `name=value,name=value`, the values "
+	          "percent-encoded." },
+	{ .name = "ca", .kind = KIND_FILE, AT(config, otlp.ca_file),
+	  .otherwise = "$OTEL_EXPORTER_OTLP_CERTIFICATE, else the machine's",
+	  .example = "/etc/sluice/ca.pem",
+	  .help = "Roots that are trusted for it, PEM." },
+	{ .name = "private", .kind = KIND_YES_NO, AT(config, otlp.allow_private),
+	  .fallback = "no", .example = "yes",
+	  .help = "Lets its host name resolve to a private address." },
+	{ .name = "sample", .kind = KIND_PERCENT, AT(config, otlp.sample), .low = "0",
+	  .high = "100", .fallback = "100", .example = "10%",
+	  .help = "The share of requests that is traced; those which come with a "
+	          "`traceparent` go by what it says." },
+	{ .name = "queue", .kind = KIND_SIZE, AT(config, otlp.queue), .low = "64KiB",
+	  .high = "1GiB", .fallback = "8MiB", .example = "8MiB",
+	  .help = "What may wait for the collector; then the oldest is dropped, and "
+	          "counted." },
+	{ .name = "timeout", .kind = KIND_TIME, AT(config, otlp.timeout), .low = "100ms",
+	  .high = "10m", .fallback = "10s", .example = "10s",
+	  .help = "How long the collector may take for one request." },
+	{ .name = "service", .kind = KIND_TEXT, AT(config, otlp.service),
+	  .otherwise = "$OTEL_SERVICE_NAME, else sluice", .example = "sluice",
+	  .help = "`service.name`." },
+	{ .name = "attributes", .kind = KIND_TEXT, AT(config, otlp.attributes),
+	  .otherwise = "$OTEL_RESOURCE_ATTRIBUTES",
+	  .example = "deployment.environment.name=production",
+	  .help = "Of the resource: `name=value,name=value`." },
 };
 
 #define LIMIT(member)                                                                    \
@@ -293,6 +356,10 @@ static const struct config_key provider_keys[] = {
 	  .high = "100%", .fallback = "0%", .example = "10%",
 	  .help = "Off the catalogue's prices of its models. Prices that are written in "
 	          "the file are what is paid." },
+	{ .name = "trace", .kind = KIND_YES_NO, AT(provider, trace), .fallback = "no",
+	  .example = "yes",
+	  .help = "Tells it which trace its requests belong to (`traceparent`, and the "
+	          "client's `tracestate`). Others are never told." },
 	LATER("weight", "its share; write weights at the targets of a route"),
 };
 
@@ -527,6 +594,9 @@ const struct config_section config_sections[SECTIONS] = {
 	[SECTION_TLS] = { .path = "tls", KEYS(tls_keys), .help = "Both are needed." },
 	[SECTION_SECRETS] = { .path = "secrets", KEYS(secrets_keys), .help = "" },
 	[SECTION_LIMITS] = { .path = "limits", KEYS(limits_keys), .help = "" },
+	[SECTION_METRICS] = { .path = "metrics", KEYS(metrics_keys), .help = "" },
+	[SECTION_TELEMETRY] = { .path = "telemetry", KEYS(telemetry_keys), .help = "" },
+	[SECTION_OTLP] = { .path = "telemetry.otlp", KEYS(otlp_keys), .help = "" },
 	[SECTION_DEFAULTS] = { .path = "defaults",
 	                       KEYS(defaults_keys),
 	                       .help = "A route may have each of these keys as well." },

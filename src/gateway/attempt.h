@@ -113,7 +113,8 @@ void attempt_free(struct attempt *a);
 nanousd attempt_cost(const struct attempt *a);
 /* The same, and what it has used. */
 nanousd attempt_bill(const struct attempt *a, struct token_usage *ret);
-/* Tokens by the bytes that were seen, four to each: where nobody reports them. */
+/* Tokens by the bytes that were seen, as many to each as the model is known for: where
+ * nobody reports them. */
 struct token_usage attempt_estimate(const struct attempt *a);
 /* There is news of a token: an attempt that waits for one goes on, or fails. */
 void attempt_on_token(struct attempt *a);

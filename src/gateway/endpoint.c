@@ -1,24 +1,30 @@
 #include "gateway/endpoint.h"
 
+/* Who may is a part of each row: one that says nothing does not compile. */
+#define MUST_SAY(class)                                                                  \
+	((enum endpoint_auth)((int)(class) + 0 * (int)sizeof(struct {                    \
+		                                     int said : (class) > 0 ? 1 : -1;    \
+	                                     })))
+
 /* clang-format off */
 #define EXCHANGE(path_, format, op)                                                      \
 	{ .path = STR_INIT(path_), .method = HTTP_POST, .kind = ENDPOINT_EXCHANGE,       \
-	  .auth = AUTH_CLASS_KEY, .operation = op, .wire = &wire_##format }
+	  .auth = MUST_SAY(AUTH_CLASS_KEY), .operation = op, .wire = &wire_##format }
 #define IN_PATH(before, after, format, op, streams)                                      \
 	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = HTTP_POST,      \
-	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = op,            \
+	  .kind = ENDPOINT_EXCHANGE, .auth = MUST_SAY(AUTH_CLASS_KEY), .operation = op,            \
 	  .wire = &wire_##format, .stream = streams }
 #define BATCH_IN_PATH(before, after, format, op)                                         \
 	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = HTTP_POST,      \
-	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = op,            \
+	  .kind = ENDPOINT_EXCHANGE, .auth = MUST_SAY(AUTH_CLASS_KEY), .operation = op,            \
 	  .wire = &wire_##format, .batch = true }
 #define STORED(before, after, method_)                                                   \
 	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = method_,        \
-	  .kind = ENDPOINT_EXCHANGE, .auth = AUTH_CLASS_KEY, .operation = OP_STORED,     \
+	  .kind = ENDPOINT_EXCHANGE, .auth = MUST_SAY(AUTH_CLASS_KEY), .operation = OP_STORED,     \
 	  .wire = &wire_openai_responses, .of_id = true }
 #define OWN(path_, method_, kind_, auth_)                                                \
 	{ .path = STR_INIT(path_), .suffix = STR_INIT(""), .method = method_,            \
-	  .kind = kind_, .auth = auth_, .operation = OP_CHAT,                            \
+	  .kind = kind_, .auth = MUST_SAY(auth_), .operation = OP_CHAT,                            \
 	  .wire = &wire_openai_chat }
 
 /* Behind a prefix and "/v1" or "/v1beta", both of which may be missing. */
@@ -78,15 +84,14 @@ const char endpoint_list[] =
         "/v1/images/*, /v1/audio/*, /v1/rerank; GET, DELETE /v1/responses/{id}; "
         "GET /v1/models, /health";
 
+const str endpoint_prefixes[] = { STR_INIT("/openai"), STR_INIT("/anthropic"),
+	                          STR_INIT("/gemini"), STR_INIT("/api"), STR_INIT("") };
+
 static str without_prefix(str path)
 {
-	static const str prefixes[] = { STR_INIT("/openai"), STR_INIT("/anthropic"),
-		                        STR_INIT("/gemini"), STR_INIT("/api") };
-
-	for (size_t i = 0; i < countof(prefixes); i++) {
-		if (str_starts(path, prefixes[i]) && path.len > prefixes[i].len &&
-		    path.ptr[prefixes[i].len] == '/')
-			path = str_from(path, prefixes[i].len);
+	for (const str *p = endpoint_prefixes; p->len; p++) {
+		if (str_starts(path, *p) && path.len > p->len && path.ptr[p->len] == '/')
+			path = str_from(path, p->len);
 	}
 	/* "/v1/v1": a base URL with /v1, and a client that adds its own. */
 	for (int i = 0; i < 2; i++) {
@@ -140,6 +145,15 @@ const struct endpoint *endpoint_find(enum http_method method, str path, str *ret
 	            ret_why);
 }
 
+const struct endpoint *endpoint_at(unsigned i, bool *ret_is_own)
+{
+	*ret_is_own = i < countof(own_endpoints);
+	if (*ret_is_own)
+		return &own_endpoints[i];
+	i -= (unsigned)countof(own_endpoints);
+	return i < countof(endpoints) ? &endpoints[i] : NULL;
+}
+
 static void add_methods(const struct endpoint *list, size_t count, str path,
                         struct buf *to)
 {
@@ -159,4 +173,36 @@ void endpoint_methods(str path, struct buf *to)
 {
 	add_methods(own_endpoints, countof(own_endpoints), path, to);
 	add_methods(endpoints, countof(endpoints), without_prefix(path), to);
+}
+
+/* ---- for records ---- */
+
+unsigned endpoint_number(const struct endpoint *e)
+{
+	return e >= endpoints && e < endpoints + countof(endpoints)
+	               ? (unsigned)(e - endpoints) + 1
+	               : 0;
+}
+
+const char *endpoint_describe(unsigned number, struct buf *path)
+{
+	static const char *const methods[] = { [HTTP_GET] = "GET",
+		                               [HTTP_HEAD] = "HEAD",
+		                               [HTTP_POST] = "POST",
+		                               [HTTP_DELETE] = "DELETE" };
+	const struct endpoint *e = &endpoints[number - 1];
+	bool has_version;
+
+	if (number == 0 || number > countof(endpoints))
+		return NULL;
+	has_version =
+	        str_starts(e->path, STR("/v2/")) || str_starts(e->path, STR("/model/"));
+	if (!has_version)
+		buf_add(path,
+		        e->wire->format == WIRE_GEMINI ? STR("/v1beta") : STR("/v1"));
+	buf_add(path, e->path);
+	if (e->suffix.len || e->of_id)
+		buf_addf(path, "%s%.*s", e->of_id ? "{id}" : "{model}",
+		         STR_ARG(e->suffix));
+	return e->method < countof(methods) ? methods[e->method] : NULL;
 }

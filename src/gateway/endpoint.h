@@ -34,7 +34,16 @@ struct endpoint {
  * something stored, raw; empty where there is none. */
 const struct endpoint *endpoint_find(enum http_method method, str path, str *ret_rest,
                                      fault_t *ret_why);
+/* Its number, from 1, for records; and back: adds its template ("/v1/chat/completions"),
+ * returns its method. NULL: there is none of that number. */
+unsigned endpoint_number(const struct endpoint *e);
+const char *endpoint_describe(unsigned number, struct buf *path);
 /* The methods that path has, for an Allow header: "GET, HEAD". */
 void endpoint_methods(str path, struct buf *to);
+/* All of them, for a list; NULL past the end.  *ret_is_own: a whole path, else one that
+ * is found behind a prefix of endpoint_prefixes and "/v1" as well. */
+const struct endpoint *endpoint_at(unsigned i, bool *ret_is_own);
+/* Ends with an empty one. */
+extern const str endpoint_prefixes[];
 /* The paths there are, for the text of a 404. */
 extern const char endpoint_list[];

@@ -20,6 +20,7 @@
 #include "gateway/step.h"
 #include "gateway/tenancy.h"
 #include "gateway/trial.h"
+#include "meter/trace.h"
 
 enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
 
@@ -99,6 +100,19 @@ static void keep_wishes(struct exchange *x)
 	                               TENANT_USER_NAME));
 }
 
+/* The trace that the client's request is part of.  A tracestate alone means nothing. */
+static void keep_trace(struct exchange *x)
+{
+	str state = http_request_find(x->req, HTTP_NAME_TRACESTATE);
+	struct trace_parent parent;
+
+	if (!trace_parse(http_request_find(x->req, HTTP_NAME_TRACEPARENT), &parent))
+		return;
+	x->trace = arena_copy(&x->arena, str_of((const char *)&parent, sizeof(parent)));
+	if (state.len <= TRACE_STATE_MOST)
+		x->tracestate = arena_copy(&x->arena, state);
+}
+
 /* Keeps of the head what later steps need: its bytes are on loan. */
 static void keep_head(struct exchange *x)
 {
@@ -123,6 +137,8 @@ static void keep_head(struct exchange *x)
 	                str_eq(alt, STR("sse")));
 	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)))
 		keep_wishes(x);
+	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_TRACEPARENT)))
+		keep_trace(x);
 	if (x->plan->config->has_affinity || x->plan->config->trial_count)
 		x->session = session_of_head(x, x->req);
 	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;

@@ -75,6 +75,8 @@ struct exchange {
 	str agent, content_type, query;
 	str forward;    /* the client's header lines for providers */
 	str features;   /* of these, for providers of the same format alone */
+	str trace;      /* the client's, bytes of a struct trace_parent; empty: none */
+	str tracestate; /* as it wrote it, when there is a trace */
 	str path_model; /* of formats that have it in the path, decoded; an id, raw */
 	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
 	bool strict;    /* nothing may be lost between formats */

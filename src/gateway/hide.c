@@ -51,12 +51,27 @@ static bool nth_secret(const struct attempt *a, unsigned i, str *ret)
 	return true;
 }
 
+/* The text may have been cut inside a secret: so many of its last bytes are the beginning
+ * of one. */
+static size_t cut_end(str text, str secret)
+{
+	if (secret.len < SECRET_LEAST)
+		return 0;
+	for (size_t n = min_of(secret.len - 1, text.len); n >= SECRET_LEAST; n--) {
+		if (str_ends(text, str_first(secret, n)))
+			return n;
+	}
+	return 0;
+}
+
 void hide_secrets(const struct attempt *a, char *text, size_t len)
 {
 	size_t at, n;
 	str secret;
 
 	for (unsigned i = 0; nth_secret(a, i, &secret); i++) {
+		n = cut_end(str_of(text, len), secret);
+		memset(text + len - n, '*', n);
 		for (size_t from = 0;
 		     find(str_of(text + from, len - from), secret, &at, &n);
 		     from += at + n)

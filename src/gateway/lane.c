@@ -188,7 +188,7 @@ void lane_begin(struct attempt *a, bool streams)
 	if (x->chat && x->chat->wants_cost)
 		l->e.cost = cost_of;
 	l->e.array = x->as_array;
-	l->e.input_estimate = (x->body_bytes + 3) / 4;
+	l->e.input_estimate = health_prompt_tokens(&a->health.at, x->body_bytes);
 	l->e.request = x->chat;
 	if (x->chat)
 		l->e.echo = lane_echo(x);
@@ -392,8 +392,7 @@ static void push_end(struct attempt *a)
 {
 	const struct chat_event estimate = {
 		.kind = CHAT_USAGE,
-		.usage = { .input = (a->x->body_bytes + 3) / 4,
-		           .output = (a->tap.text_bytes + 3) / 4 },
+		.usage = attempt_estimate(a),
 	};
 
 	if (!a->tap.has_usage && !resume_is_on(a))

@@ -108,6 +108,8 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	a->length = res->length;
 	buf_clear(lines);
 	headers_to_client(res, lines);
+	if (a->status >= 300)
+		hide_secrets(a, lines->ptr, lines->len);
 	a->back = arena_copy(&x->arena, buf_str(lines));
 	if (coding.len && !str_eq_nocase(coding, STR("identity")))
 		attempt_fail(a, FAULT_UPSTREAM_MALFORMED,

@@ -9,6 +9,7 @@
 #include "codec/text.h"
 #include "gateway/credential.h"
 #include "gateway/lane.h"
+#include "meter/trace.h"
 #include "wire/cap.h"
 
 enum { UPLOAD_HIGH = 128 * KiB };
@@ -149,6 +150,20 @@ static void add_features(const struct attempt *a, struct buf *to)
 	}
 }
 
+/* Which trace the request is part of, for providers that may know. */
+static void add_trace(const struct attempt *a, struct buf *to)
+{
+	const struct exchange *x = a->x;
+
+	buf_put(to, STR("traceparent: "));
+	trace_write(to, x->trace, x->id, a->id);
+	if (x->tracestate.len) {
+		buf_put(to, STR("\r\ntracestate: "));
+		buf_put(to, x->tracestate);
+	}
+	buf_put(to, STR("\r\n"));
+}
+
 static const str methods[] = {
 	[HTTP_GET] = STR_INIT("GET "),
 	[HTTP_POST] = STR_INIT("POST "),
@@ -196,6 +211,8 @@ static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec 
 		buf_add_u64(to, length);
 		buf_put(to, STR("\r\n"));
 	}
+	if (p->trace)
+		add_trace(a, to);
 	buf_put(to, x->forward);
 	add_features(a, to);
 	buf_put(to, STR("\r\n"));

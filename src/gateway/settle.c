@@ -28,11 +28,13 @@ static struct attempt_row open_row(const struct attempt *a)
 		.model = a->target->model,
 		.stream = x->skim.stream,
 		.request_bytes = x->body_bytes,
+		.trace = x->trace,
+		.endpoint = (uint8_t)endpoint_number(x->endpoint),
+		.trial = x->trial ? x->trial->name : STR_NONE,
+		.flags = x->trial ? trial_flags(x, a->target) : 0,
 		.team = team ? tenant_row(team)->id : 0,
 		.user = x->user,
 		.reserved = a->reserved,
-		.trial = x->trial ? x->trial->name : STR_NONE,
-		.flags = x->trial ? trial_flags(x, a->target) : 0,
 	};
 }
 
@@ -45,12 +47,50 @@ bool attempt_reserve(struct attempt *a)
 
 struct token_usage attempt_estimate(const struct attempt *a)
 {
-	return (struct token_usage){ .input = (a->x->body_bytes + 3) / 4,
-		                     .output = (a->tap.text_bytes + 3) / 4 };
+	const struct exchange *x = a->x;
+	/* An answer that is held has not been looked at until it is whole. */
+	uint64_t seen = a->tap.text_bytes ? a->tap.text_bytes : a->held.len;
+	uint64_t output = health_text_tokens(&a->health.at, seen);
+	uint64_t most = x->skim.max_tokens * max_of(x->skim.choices, 1u);
+
+	/* It was not asked for more, whatever was learned. */
+	if (most / max_of(x->skim.choices, 1u) == x->skim.max_tokens && most)
+		output = min_of(output, most);
+	return (struct token_usage){
+		.input = health_prompt_tokens(&a->health.at, x->body_bytes),
+		.output = output,
+	};
+}
+
+/* Operations whose use shows neither in the bytes that are sent nor in those that come.
+ */
+static bool is_beyond_estimate(enum operation op)
+{
+	return op == OP_SPEECH || op == OP_TRANSCRIPTIONS || op == OP_TRANSLATIONS;
+}
+
+static bool makes_images(enum operation op)
+{
+	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
+}
+
+/* Pictures are counted as they come; where they passed unseen, as they were asked for. */
+static enum usage_kind judge_images(const struct attempt *a, struct token_usage *ret)
+{
+	const struct tap *t = &a->tap;
+
+	if (t->has_usage && !t->bad_usage)
+		*ret = t->usage;
+	ret->images = t->images;
+	if (t->images || (t->has_usage && !t->bad_usage))
+		return USAGE_REPORTED;
+	ret->images = max_of(a->x->skim.choices, 1u);
+	return USAGE_ESTIMATED;
 }
 
 /* How the figures of usage came about; without a report they are counted from what was
- * seen, at four bytes a token. */
+ * seen, at as many bytes a token as the model is known for. What was sent and never
+ * answered is taken to have been read. */
 static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *ret)
 {
 	const struct tap *t = &a->tap;
@@ -59,28 +99,60 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	/* nothing is generated, nothing is billed */
 	if (t->operation == OP_COUNT || t->operation == OP_STORED)
 		return USAGE_NONE;
+	if (a->sent && a->status < 300 && makes_images(t->operation))
+		return judge_images(a, ret);
 	if (t->has_usage && !t->bad_usage) {
 		*ret = t->usage;
 		return USAGE_REPORTED;
 	}
 	if (a->sent == 0 || a->status >= 300)
 		return USAGE_NONE;
-	if (t->text_bytes || (a->ended && !a->why)) {
-		*ret = attempt_estimate(a);
-		return USAGE_ESTIMATED;
-	}
-	return USAGE_UNKNOWN;
+	if (is_beyond_estimate(t->operation))
+		return USAGE_UNKNOWN;
+	*ret = attempt_estimate(a);
+	return USAGE_ESTIMATED;
+}
+
+/* The model's tokens, from answers to plain text: how many bytes each, how many an
+ * answer. */
+static void learn(const struct attempt *a, const struct token_usage *u)
+{
+	const struct tap *t = &a->tap;
+
+	if (operations[t->operation].is_chat && !a->why)
+		health_learn_usage(&a->health.at, a->x->body_bytes, u->input,
+		                   t->text_bytes, u->output, a->closed);
+}
+
+/* What is odd about what it used. */
+static unsigned flags_of(const struct attempt *a, const struct attempt_row *row)
+{
+	const struct token_usage *u = &row->usage;
+	unsigned flags = 0;
+
+	if (!a->why && row->usage_kind == USAGE_REPORTED && !u->input && !u->output &&
+	    !u->images && !u->searches)
+		flags |= ROW_ZERO_USAGE;
+	if (row->reserved > 0 && row->cost > row->reserved)
+		flags |= ROW_OVER_RESERVED;
+	return flags;
+}
+
+static nanousd cost_of(const struct attempt *a, enum usage_kind kind,
+                       const struct token_usage *usage)
+{
+	if (kind == USAGE_NONE)
+		return 0;
+	if (kind == USAGE_UNKNOWN)
+		return COST_UNKNOWN;
+	return price_cost(price_of(a->target, usage->input), usage);
 }
 
 nanousd attempt_bill(const struct attempt *a, struct token_usage *ret)
 {
 	enum usage_kind kind = judge_usage(a, ret);
 
-	if (kind == USAGE_NONE)
-		return 0;
-	if (kind == USAGE_UNKNOWN)
-		return COST_UNKNOWN;
-	return price_cost(price_of(a->target, ret->input), ret);
+	return cost_of(a, kind, ret);
 }
 
 nanousd attempt_cost(const struct attempt *a)
@@ -157,10 +229,11 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.total = since(a->began, a->closed);
 	row.answer_bytes = a->answer_bytes;
 	row.usage_kind = judge_usage(a, &row.usage);
-	row.cost = attempt_cost(a);
 	row.price = price_of(a->target, row.usage.input);
-	if (a->reserved && row.cost > a->reserved)
-		row.flags |= ROW_OVER_RESERVED;
+	row.cost = attempt_cost(a);
+	row.flags |= flags_of(a, &row);
+	if (row.usage_kind == USAGE_REPORTED)
+		learn(a, &row.usage);
 	trial_add_cost(a->x, a->target, row.cost);
 	if (closes)
 		add_exchange(&row, a->x, &client);
@@ -189,6 +262,8 @@ void attempt_record_none(struct exchange *x)
 		.request_bytes = x->body_bytes,
 		.team = team ? tenant_row(team)->id : 0,
 		.user = x->user,
+		.trace = x->trace,
+		.endpoint = (uint8_t)endpoint_number(x->endpoint),
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = phi_text(x, x->detail),

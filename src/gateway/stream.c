@@ -300,8 +300,7 @@ static void take(struct attempt *a, size_t looked, size_t taken)
 static void add_rest(struct attempt *a, struct buf *to)
 {
 	const struct exchange *x = a->x;
-	const struct token_usage estimate = { .input = (x->body_bytes + 3) / 4,
-		                              .output = (a->tap.text_bytes + 3) / 4 };
+	const struct token_usage estimate = attempt_estimate(a);
 	str head = a->given ? buf_str(&a->given->head) : STR_NONE;
 
 	if (x->skim.wants_usage && !a->tap.has_usage && head.len &&

@@ -27,6 +27,10 @@ static const struct command_option serve_options[] = {
 };
 static const struct command_option mock_options[] = {
 	{ "listen", 'l', "ADDR", "where (127.0.0.1:9000)" },
+	{ "name", 0, "NAME", "which x-mock-fault: FAULT@NAME means" },
+	{ "any-model", 0, NULL, "answer models it does not know, as lorem does" },
+	{ "bill", 0, "FILE",
+	  "append a JSON line for each request: what it used and cost" },
 	{ 0 },
 };
 static const struct command_option check_options[] = {
@@ -80,9 +84,39 @@ static const struct command_option teams_options[] = {
 	TENANT_OPTIONS,
 	{ 0 },
 };
+static const struct command_option tokens_options[] = {
+	{ "name", 'n', "NAME", "create: what the token is called" },
+	{ "scope", 0, "SCOPES", "create: read, keys, config, all; several with commas" },
+	{ "expires", 0, "TIME", "create: 90d, or 2027-01-01T00:00:00Z" },
+	{ 0 },
+};
+static const struct command_option audit_options[] = {
+	{ "lines", 'n', "N", "list: the last N entries (20)" },
+	{ "since", 0, "TIME", "export: from then on; 30d, or 2026-11-01T00:00:00Z" },
+	{ "until", 0, "TIME", "export: up to then" },
+	{ "expect", 0, "HEAD", "verify: a head that was noted, which has to be in it" },
+	{ 0 },
+};
 static const struct command_option tail_options[] = {
 	{ "lines", 'n', "N", "begin with the last N requests (10)" },
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
+	{ 0 },
+};
+static const struct command_option cost_options[] = {
+	{ "by", 'b', "WHAT,...",
+	  "team, key, user, provider, model, route, operation, tag, tag:NAME, client, "
+	  "trial, and one of hour, day, month" },
+	{ "since", 0, "TIME", "7d, 24h, today, 2026-11-01, ... (30d)" },
+	{ "until", 0, "TIME", "the same (now)" },
+	{ "key", 'k', "ID|NAME", "only this key" },
+	{ "team", 0, "ID|NAME", "only this team" },
+	{ "user", 0, "NAME", "only this user" },
+	{ "provider", 0, "NAME", "only this provider" },
+	{ "model", 'm', "NAME", "only this model" },
+	{ "route", 'r', "NAME", "only this route" },
+	{ "client", 0, "NAME", "only this client program" },
+	{ "csv", 0, NULL, "all sums, as CSV" },
+	{ "verify", 0, NULL, "add all attempts up again and compare" },
 	{ 0 },
 };
 static const struct command_option models_options[] = {
@@ -161,9 +195,9 @@ const struct command_row command_rows[] = {
 	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
 	  "with it. Exits with 3 when there are errors.",
 	  check_command, check_options, 1, false },
-	{ "config", "schema|docs|errors|formats",
-	  "print the JSON Schema or the documentation of sluice.yaml, all errors, or what "
-	  "crosses between formats", NULL,
+	{ "config", "schema|docs|errors|formats|telemetry",
+	  "print the JSON Schema or the documentation of sluice.yaml, all errors, what "
+	  "crosses between formats, or metrics and traces", NULL,
 	  config_command, NULL, 1, false },
 	{ "keys", "create|list|show|limit|rotate|revoke [NAME|ID]",
 	  "make and manage virtual keys",
@@ -178,6 +212,23 @@ const struct command_row command_rows[] = {
 	  "of a team are shared by all its keys. A team that is revoked or has expired\n"
 	  "stops its keys with it.",
 	  teams_command, teams_options, 2, false },
+	{ "tokens", "create|list|revoke [ID]", "who may use the admin API",
+	  "`create --name NAME --scope read` prints a token, once: only a hash of it is kept.\n"
+	  "`read` looks at everything but secrets, `keys` changes keys and teams, `config`\n"
+	  "reloads, `all` does everything. The first one is printed when a gateway starts for\n"
+	  "the first time.",
+	  tokens_command, tokens_options, 2, false },
+	{ "audit", "list|verify|export", "who has changed what",
+	  "Every change of keys, tokens and configuration is an entry in a chain of hashes;\n"
+	  "so is every look at what is secret. `verify` finds entries that were changed, moved\n"
+	  "or taken away, and prints the head of the chain: noted elsewhere, it proves later\n"
+	  "(--expect) that nothing was rolled back. `export` writes a period and the policies in\n"
+	  "force as JSON lines. docs/admin-api.md says more.",
+	  audit_command, audit_options, 1, false },
+	{ "admin", "routes|openapi|docs", "what the admin API has",
+	  "All routes of the program with who may use them, the OpenAPI document, or\n"
+	  "docs/admin-api.md.",
+	  admin_command, NULL, 1, false },
 	{ "models", "[PATTERN] | update FILE|URL",
 	  "list the models of the catalogue, or update it",
 	  "PATTERN is a part of provider/model; `*` stands for anything.\n"
@@ -233,6 +284,12 @@ const struct command_row command_rows[] = {
 	  "nothing; money and counts stay. Deleted bytes are overwritten, also in the\n"
 	  "database's free space and log. See docs/content.md for what it cannot reach.",
 	  forget_command, forget_options, 0, false },
+	{ "cost", "", "show what was spent",
+	  "Sums of the ledger: requests, attempts, tokens and money, by what --by names, the\n"
+	  "most expensive first. A cost that is not known is not in the sums: how many there\n"
+	  "are is said; `charged` has what was reserved for them. Sums are those of the\n"
+	  "attempts to the nano-dollar; --verify adds these up again.",
+	  cost_command, cost_options, 0, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

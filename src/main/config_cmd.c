@@ -1,8 +1,9 @@
-/* config_cmd.c - sluice config schema|docs|errors|formats: what the tables say of
- * themselves. */
+/* config_cmd.c - sluice config schema|docs|errors|formats|telemetry: what the tables say
+ * of themselves. */
 #include "main/command.h"
 #include "main/errors_doc.h"
 #include "main/formats_doc.h"
+#include "main/telemetry_doc.h"
 
 #include <stdio.h>
 
@@ -19,8 +20,11 @@ int config_command(struct command *c)
 		errors_doc_write(&text);
 	else if (strcmp(what, "formats") == 0)
 		formats_doc_write(&text);
+	else if (strcmp(what, "telemetry") == 0)
+		telemetry_doc_write(&text);
 	else
-		return command_misused(c, "config: say schema, docs, errors or formats");
+		return command_misused(
+		        c, "config: say schema, docs, errors, formats or telemetry");
 	fwrite(text.ptr, 1, text.len, stdout);
 	buf_free(&text);
 	return EXIT_OK;

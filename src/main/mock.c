@@ -34,7 +34,7 @@ static void greet(const struct mock *m)
 
 int mock_command(struct command *c)
 {
-	const char *listen = command_value(c, "listen");
+	const char *listen = command_value(c, "listen"), *name = command_value(c, "name");
 	struct buf why = BUF_LIMIT(1 * KiB);
 	struct net_addr at;
 	struct mock *m;
@@ -47,7 +47,11 @@ int mock_command(struct command *c)
 		return command_misused(c, "--listen %s is no address, such as %s", listen,
 		                       DEFAULT_LISTEN);
 	block_signals(&set);
-	m = mock_start(&(struct mock_options){ .at = &at }, &why);
+	m = mock_start(&(struct mock_options){ .at = &at,
+	                                       .name = str_from_z(name ? name : ""),
+	                                       .any_model = command_has(c, "any-model"),
+	                                       .bill = command_value(c, "bill") },
+	               &why);
 	if (m) {
 		greet(m);
 		while (sigwait(&set, &sig) != 0)

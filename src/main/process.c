@@ -10,6 +10,7 @@
 #include "config/datadir.h"
 #include "main/readings.h"
 #include "main/scout.h"
+#include "main/spent.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -77,32 +78,34 @@ static bool open_listeners(struct process *p, const struct config *c, struct buf
 	return true;
 }
 
+/* Rules first: nobody is let in before they hold. */
+static void put_tenant(struct gateway *g, const struct tenant_row *row,
+                       const struct key_secret *secret, bool holds)
+{
+	if (!holds)
+		log_error("the limits of \"%.*s\" are not in force as they are written: "
+		          "there are too many keys, teams and users, or what was spent "
+		          "could not be read",
+		          STR_ARG(row->name));
+	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
+	    !keyring_put(g->keys, row, secret))
+		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
+		          KEYRING_MOST, STR_ARG(row->name));
+}
+
 static bool load_tenant(void *arg, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
-	struct process *p = arg;
+	struct gateway *g = &((struct process *)arg)->gateway;
 
-	process_put_tenant(p, row, secret);
+	put_tenant(g, row, secret, tenants_put(g->tenants, row, sys_now(), NULL, NULL));
 	return true;
 }
 
 void process_put_tenant(struct process *p, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
-	struct gateway *g = &p->gateway;
-
-	/* Rules first: nobody is let in before they hold. */
-	bool holds = tenants_put(g->tenants, row, sys_now(), NULL, NULL);
-
-	if (!holds)
-		log_error(
-		        "the limits of \"%.*s\" cannot be kept: there are too many keys, "
-		        "teams and users",
-		        STR_ARG(row->name));
-	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
-	    !keyring_put(g->keys, row, secret))
-		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
-		          KEYRING_MOST, STR_ARG(row->name));
+	put_tenant(&p->gateway, row, secret, spent_put(&p->gateway, row));
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -126,6 +129,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	if (!l)
 		return false;
 	bool read = ledger_tenants(l, load_tenant, p) &&
+	            spent_load(&p->gateway, l, sys_wall()) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
 	ledger_close(&l);
 	if (!read)
@@ -195,6 +199,26 @@ static void on_row(void *arg, const struct attempt_row *row)
 	struct process *p = arg;
 
 	metrics_row(p->metrics, row);
+	otlp_row(p->otlp, row);
+}
+
+/* Before the recorder, which fills them. */
+static void start_telemetry(struct process *p, const struct config *c)
+{
+	p->metrics = metrics_new(&(struct metrics_options){ .series = c->metrics.series,
+	                                                    .keys = c->metrics.keys,
+	                                                    .knows = readings_knows,
+	                                                    .look = readings_look,
+	                                                    .team = readings_team,
+	                                                    .arg = p });
+	if (c->otlp.endpoint.len)
+		p->otlp = otlp_new(&(struct otlp_options){
+		        .settings = &c->otlp,
+		        .facts = { .server = readings_server,
+		                   .endpoint = readings_endpoint,
+		                   .arg = p },
+		        .say = warn,
+		});
 }
 
 static bool start_recorder(struct process *p, const struct config *c, struct buf *why)
@@ -213,10 +237,7 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 	};
 
 	options.odd = p->gateway.odd = odd_new();
-	p->metrics = metrics_new(&(struct metrics_options){ .series = 1000,
-	                                                    .knows = readings_knows,
-	                                                    .look = readings_look,
-	                                                    .arg = p });
+	start_telemetry(p, c);
 	p->gateway.recorder = recorder_new(&options, why);
 	arena_done(&keep);
 	return p->gateway.recorder != NULL;
@@ -278,6 +299,8 @@ static bool start_bodies(struct process *p, const struct config *c, struct buf *
 
 static bool needs_tls(const struct config *c)
 {
+	if (c->otlp.endpoint.len && c->otlp.tls)
+		return true;
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 
@@ -385,6 +408,8 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 			buf_add(why, STR("c-ares could not be started"));
 		else if (!g->oauth)
 			buf_add(why, STR("out of file descriptors"));
+		else if (p->otlp && !otlp_start(p->otlp, g->resolver, &g->roots, why))
+			buf_add(why, STR(" (telemetry.otlp)"));
 		else if (start_workers(p, config->workers, why)) {
 			p->acceptor = acceptor_new(p->listeners, p->listener_count,
 			                           on_accepted, p);
@@ -395,6 +420,16 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	}
 	process_stop(p);
 	return false;
+}
+
+static bool is_same_otlp(const struct otlp_settings *a, const struct otlp_settings *b)
+{
+	return str_eq(a->endpoint, b->endpoint) && str_eq(a->path, b->path) &&
+	       a->allow_private == b->allow_private &&
+	       str_eq(str_from_z(a->ca_file), str_from_z(b->ca_file)) &&
+	       secret_eq(&a->headers, &b->headers) && str_eq(a->service, b->service) &&
+	       str_eq(a->attributes, b->attributes) && a->sample == b->sample &&
+	       a->queue == b->queue && a->timeout == b->timeout;
 }
 
 /* What cannot change while running is named; the rest applies. */
@@ -418,6 +453,8 @@ static void compare(const struct config *old, const struct config *now, struct b
 		buf_add(note, STR(" ledger"));
 	if (!str_eq(old->timezone, now->timezone))
 		buf_add(note, STR(" timezone"));
+	if (!is_same_otlp(&old->otlp, &now->otlp))
+		buf_add(note, STR(" telemetry"));
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -439,6 +476,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	g->tls = tls;
 	p->drain = config->drain;
 	p->reloaded_wall = sys_wall();
+	metrics_limit(p->metrics, config->metrics.series, config->metrics.keys);
 	atomic_fetch_add(&g->generation, 1);
 	pthread_mutex_unlock(&g->lock);
 	config_unref(&old);
@@ -494,11 +532,12 @@ void process_stop(struct process *p)
 	for (unsigned i = 0; i < p->worker_count; i++)
 		worker_done(&p->workers[i]);
 	oauth_free(&g->oauth);
-	resolver_free(&g->resolver);
 	body_log_free(&g->bodies);
 	master_done(&p->masters);
-	recorder_free(&g->recorder);
+	recorder_free(&g->recorder); /* the last rows, and their spans, come now */
+	otlp_free(&p->otlp);
 	metrics_free(&p->metrics);
+	resolver_free(&g->resolver);
 	keyring_free(&g->keys);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
@@ -509,8 +548,6 @@ void process_stop(struct process *p)
 	config_unref(&g->config);
 	found_free(&g->found);
 	board_free(&g->board);
-	tenants_free(&g->tenants);
-	calendar_free(&g->calendar);
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;

@@ -9,6 +9,7 @@
 #include "gateway/worker.h"
 #include "loop/acceptor.h"
 #include "meter/metrics.h"
+#include "meter/otlp.h"
 #include "store/bodies.h"
 
 enum { WORKERS_MOST = 32, LISTENERS_MOST = 16 };
@@ -25,6 +26,7 @@ struct process {
 	bool inherited; /* the listeners came with LISTEN_FDS */
 	int lock;       /* of the data directory */
 	struct metrics *metrics;
+	struct otlp *otlp; /* NULL: traces go nowhere */
 	usec started_wall;
 	_Atomic usec reloaded_wall; /* when the configuration in force became so */
 	_Atomic bool reload_failed; /* a later one was refused */

@@ -1,6 +1,7 @@
 /* readings.c - see readings.h. */
 #include "main/readings.h"
 
+#include "gateway/endpoint.h"
 #include "loop/sys.h"
 
 #include <dirent.h>
@@ -151,6 +152,33 @@ bool readings_knows(void *arg, str provider, str model)
 	return knows;
 }
 
+bool readings_team(void *arg, uint64_t id, struct buf *ret)
+{
+	str name = keyring_name(((struct process *)arg)->gateway.keys, id);
+
+	return name.len && buf_add(ret, name);
+}
+
+unsigned readings_server(void *arg, str provider, struct buf *host)
+{
+	struct config *c = config_of(&((struct process *)arg)->gateway);
+	const struct provider *p = config_find_provider(c, provider);
+	unsigned port = 0;
+
+	if (p && !p->is_mock) {
+		buf_add(host, p->host);
+		port = p->port;
+	}
+	config_unref(&c);
+	return port;
+}
+
+const char *readings_endpoint(void *arg, unsigned number, struct buf *path)
+{
+	(void)arg;
+	return endpoint_describe(number, path);
+}
+
 /* ---- workers and recorder ---- */
 
 static void look_at_workers(const struct process *p, struct metric_page *page)
@@ -197,6 +225,22 @@ static void look_at_recorder(const struct process *p, struct metric_page *page)
 	metric_sample(page, METRIC_DROPPED,
 	              (str[]){ STR("access_log"), STR("reader_slow") },
 	              (int64_t)s.lost_lines, NULL);
+}
+
+static void look_at_traces(const struct process *p, struct metric_page *page)
+{
+	struct otlp_stats s;
+
+	if (!p->otlp)
+		return;
+	otlp_stats(p->otlp, &s);
+	metric_sample(page, METRIC_EXPORTED, &STR("traces"), (int64_t)s.exported, NULL);
+	metric_sample(page, METRIC_DROPPED, (str[]){ STR("traces"), STR("queue_full") },
+	              (int64_t)s.full, NULL);
+	metric_sample(page, METRIC_DROPPED, (str[]){ STR("traces"), STR("rejected") },
+	              (int64_t)s.rejected, NULL);
+	metric_sample(page, METRIC_DROPPED, (str[]){ STR("traces"), STR("unreachable") },
+	              (int64_t)s.unreachable, NULL);
 }
 
 /* ---- the process ---- */
@@ -280,5 +324,6 @@ void readings_look(void *arg, struct metric_page *page)
 	look_at_workers(p, page);
 	look_at_config(&((struct process *)arg)->gateway, page);
 	look_at_recorder(p, page);
+	look_at_traces(p, page);
 	look_at_process(p, page);
 }

@@ -7,3 +7,7 @@
 /* For metrics_options, with the process as arg. */
 void readings_look(void *arg, struct metric_page *page);
 bool readings_knows(void *arg, str provider, str model);
+bool readings_team(void *arg, uint64_t id, struct buf *ret);
+/* The same for span_facts. */
+unsigned readings_server(void *arg, str provider, struct buf *host);
+const char *readings_endpoint(void *arg, unsigned number, struct buf *path);

@@ -5,13 +5,23 @@
  *   SIGINT, SIGTERM   no new requests; running ones end (drain); a second one quits */
 #include "main/command.h"
 
+#include "admin/audit.h"
 #include "admin/clerk.h"
+#include "admin/config_view.h"
+#include "admin/desk.h"
+#include "admin/local.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "codec/text.h"
+#include "config/datadir.h"
 #include "gateway/explain.h"
 #include "main/harden.h"
 #include "main/notify.h"
 #include "main/process.h"
+#include "main/sandbox.h"
 #include "main/scout.h"
+#include "main/text.h"
 #include "meter/body_log.h"
 #include "mock/mock.h"
 
@@ -26,8 +36,10 @@ struct serving {
 	struct process process;
 	struct mock *mock;
 	struct clerk *clerk;
+	struct desk *desk; /* NULL: not yet */
 	struct scout *scout;
 	unsigned rolls; /* the clerk's */
+	struct sandbox sandbox;
 	pthread_mutex_t reloading;
 	usec began;
 };
@@ -57,7 +69,47 @@ static bool start_mock(struct serving *s, const struct config *c, struct buf *wh
 	return s->mock != NULL;
 }
 
-/* Called by SIGHUP and by the clerk, one at a time. */
+/* ---- the audit log ---- */
+
+static struct config *config_now(struct gateway *g)
+{
+	struct config *c;
+
+	pthread_mutex_lock(&g->lock);
+	c = config_ref(g->config);
+	pthread_mutex_unlock(&g->lock);
+	return c;
+}
+
+/* What is in force from now on, by the hash of what the admin API shows of it. */
+static void note_config(struct serving *s, const char *who, const char *from,
+                        const char *action)
+{
+	struct buf view = BUF_LIMIT(16 * MiB), after = BUF_LIMIT(4 * KiB);
+	struct buf hash = BUF_LIMIT(256), why = BUF_LIMIT(4 * KiB);
+	struct json_writer view_writer = { .to = &view }, w = { .to = &after };
+	struct config *c = config_now(&s->process.gateway);
+	uint8_t digest[AUDIT_HASH];
+
+	config_view_write(c, &view_writer);
+	audit_digest(buf_str(&view), digest);
+	hex_encode(&hash, str_of((const char *)digest, sizeof(digest)));
+	json_open(&w, '{');
+	json_key_str(&w, STR("version"), STR(SLUICE_VERSION));
+	json_key_str(&w, STR("config"), c->file);
+	json_key_str(&w, STR("config_sha256"), buf_str(&hash));
+	json_close(&w, '}');
+	config_unref(&c);
+	if (!audit_note(s->process.gateway.recorder, s->process.gateway.pepper, who, from,
+	                action, buf_str(&after), &why))
+		log_error("the audit log could not be written: %s", buf_z(&why));
+	buf_free(&view);
+	buf_free(&after);
+	buf_free(&hash);
+	buf_free(&why);
+}
+
+/* Called by SIGHUP, by the clerk and at the desk, one at a time. */
 static bool reload(void *arg, struct buf *said)
 {
 	struct serving *s = arg;
@@ -69,11 +121,18 @@ static bool reload(void *arg, struct buf *said)
 	notify_supervisor("RELOADING=1");
 	c = command_config(s->command, &found, false);
 	if (!c)
-		buf_add(said, STR("the configuration has errors; nothing was changed"));
+		buf_addf(said, "the configuration has errors; nothing was changed%s",
+		         s->sandbox.landlock ? " (a file in a directory that was not "
+		                               "named at start needs a restart: sandbox)"
+		                             : "");
 	else if (start_mock(s, c, said))
 		done = process_reload(&s->process, c, said);
 	else
 		config_unref(&c);
+	if (done && s->desk && s->process.gateway.tls)
+		desk_set_tls(s->desk, s->process.gateway.tls);
+	if (done)
+		note_config(s, "gateway", "reload", "config_in_force");
 	if (done && said->len) {
 		struct buf text = BUF_LIMIT(1 * KiB);
 
@@ -110,20 +169,24 @@ static void write_status(void *arg, struct json_writer *to)
 	struct serving *s = arg;
 	struct gateway *g = &s->process.gateway;
 	struct buf address = BUF_LIMIT(256);
+	struct net_addr at;
 	unsigned open = 0;
 
 	pthread_mutex_lock(&g->lock);
 	json_key(to, STR("listen"));
 	json_open(to, '[');
 	for (unsigned i = 0; i < s->process.listener_count; i++) {
-		struct net_addr at;
-
 		buf_clear(&address);
 		if (sys_local_addr(s->process.listeners[i], &at) == 0)
 			net_print(&at, &address);
 		json_str(to, buf_str(&address));
 	}
 	json_close(to, ']');
+	if (s->desk && desk_address(s->desk, &at)) {
+		buf_clear(&address);
+		net_print(&at, &address);
+		json_key_str(to, STR("admin"), buf_str(&address));
+	}
 	json_key_str(to, STR("config"), g->config->file);
 	json_key_bool(to, STR("tls"), g->tls != NULL);
 	json_key_str(to, STR("auth"),
@@ -131,6 +194,9 @@ static void write_status(void *arg, struct json_writer *to)
 	pthread_mutex_unlock(&g->lock);
 	for (unsigned i = 0; i < s->process.worker_count; i++)
 		open += atomic_load(&s->process.workers[i].load);
+	buf_clear(&address);
+	sandbox_print(&s->sandbox, &address);
+	json_key_str(to, STR("sandbox"), buf_str(&address));
 	json_key_int(to, STR("uptime_s"),
 	             (sys_wall() - s->process.started_wall) / USEC_SEC);
 	json_key_int(to, STR("workers"), s->process.worker_count);
@@ -143,16 +209,6 @@ static void tenant_changed(void *arg, const struct tenant_row *row,
                            const struct key_secret *secret)
 {
 	process_put_tenant(&((struct serving *)arg)->process, row, secret);
-}
-
-static struct config *config_now(struct gateway *g)
-{
-	struct config *c;
-
-	pthread_mutex_lock(&g->lock);
-	c = config_ref(g->config);
-	pthread_mutex_unlock(&g->lock);
-	return c;
 }
 
 static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
@@ -181,6 +237,11 @@ static void write_health(void *arg, struct json_writer *to)
 
 	explain_providers(g->board, c, sys_now(), to);
 	config_unref(&c);
+}
+
+static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
+{
+	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
 }
 
 static void body_look(void *arg, uint64_t exchange)
@@ -250,9 +311,9 @@ static void write_key_file(void *arg, struct buf *to)
 	config_unref(&c);
 }
 
-static bool write_metrics(void *arg, bool openmetrics, struct buf *to)
+static struct config *give_config(void *arg)
 {
-	return metrics_write(((struct serving *)arg)->process.metrics, to, openmetrics);
+	return config_now(&((struct serving *)arg)->process.gateway);
 }
 
 static bool look(void *arg, uint64_t id, struct tenant_state *ret, usec *ret_used)
@@ -274,14 +335,41 @@ static const struct admin_ops admin_ops = {
 	.reload = reload,
 	.explain = explain,
 	.health = write_health,
-	.key_file = write_key_file,
 	.metrics = write_metrics,
+	.key_file = write_key_file,
+	.config = give_config,
+	.attempt = row_json,
 	.look = look,
 };
+
+static void take_http(void *arg, int fd, unsigned uid)
+{
+	desk_give(((struct serving *)arg)->desk, fd, uid);
+}
+
+/* At `admin`; where that is not written and taken, at the socket alone. */
+static bool start_desk(struct serving *s, const struct config *c,
+                       const struct clerk_options *clerk, struct buf *why)
+{
+	struct desk_options options = { .clerk = *clerk, .at = c->admin };
+
+	if (c->admin.len && !net_is_loopback(&c->admin))
+		options.tls = s->process.gateway.tls;
+	s->desk = desk_new(&options, why);
+	if (s->desk || c->admin_is_written)
+		return s->desk != NULL;
+	log_warn("%s; it is at %.*s/admin.sock alone", buf_z(why), STR_ARG(c->data));
+	buf_clear(why);
+	options.at.len = 0;
+	s->desk = desk_new(&options, why);
+	return s->desk != NULL;
+}
 
 static bool start_clerk(struct serving *s, const struct config *c, struct buf *why)
 {
 	struct clerk_options options = {
+		.http = take_http,
+		.http_arg = s,
 		.dir = c->data,
 		.recorder = s->process.gateway.recorder,
 		.pepper = s->process.gateway.pepper,
@@ -289,8 +377,76 @@ static bool start_clerk(struct serving *s, const struct config *c, struct buf *w
 		.arg = s,
 	};
 
-	s->clerk = clerk_new(&options, why);
+	note_config(s, "gateway", "start", "gateway_started");
+	if (!start_desk(s, c, &options, why))
+		return false;
+	if (desk_start(s->desk, why))
+		s->clerk = clerk_new(&options, why);
+	if (!s->clerk)
+		desk_free(&s->desk);
 	return s->clerk != NULL;
+}
+
+/* ---- the first token ---- */
+
+static bool is_there(void *arg, const struct admin_token_row *token)
+{
+	(void)token;
+	*(bool *)arg = true;
+	return false;
+}
+
+/* Of all scopes, told this once: without it nobody could make another over the network.
+ * Nothing when there was one before, revoked or not. */
+static bool make_first_token(struct serving *s, struct buf *ret)
+{
+	struct admin_house house = { .dir = s->process.gateway.config->data,
+		                     .pepper = s->process.gateway.pepper,
+		                     .recorder = s->process.gateway.recorder };
+	struct admin_call c = { .house = &house, .out = ret, .to = { .to = ret } };
+	struct ledger *l = admin_reader(&c);
+	struct admin_who who;
+	bool has_one = false;
+	int status = 0;
+
+	if (l && ledger_tokens(l, 0, is_there, &has_one) && !has_one) {
+		admin_who_gateway(&who);
+		buf_clear(ret);
+		status = admin_local(&house, &who, HTTP_POST, STR("/admin/v1/tokens"),
+		                     STR("{\"name\":\"first\",\"scopes\":[\"all\"]}"),
+		                     ret);
+	}
+	admin_house_done(&house);
+	return status == 201;
+}
+
+static void greet_admin(struct serving *s)
+{
+	struct buf address = BUF_LIMIT(256), made = BUF_LIMIT(4 * KiB);
+	const struct config *c = s->process.gateway.config;
+	struct json_value answer = { 0 };
+	char room[256];
+	struct net_addr at;
+
+	if (!desk_address(s->desk, &at))
+		return;
+	net_print(&at, &address);
+	fprintf(stderr, "  Admin      %s://%.*s/admin/v1\n",
+	        net_is_loopback(&at) || !c->tls_cert ? "http" : "https",
+	        STR_ARG(buf_str(&address)));
+	if (make_first_token(s, &made) &&
+	    !json_check(buf_str(&made), &json_limits_default, &answer))
+		fprintf(stderr, "             token %.*s%s\n",
+		        STR_ARG(json_text(json_get(answer, STR("token")), room)),
+		        s->command->config
+		                ? "\n             shown this once; others: sluice tokens "
+		                  "create"
+		                : " (shown this once)");
+	mem_wipe(room, sizeof(room));
+	if (made.ptr)
+		mem_wipe(made.ptr, made.cap);
+	buf_free(&made);
+	buf_free(&address);
 }
 
 /* ---- greeting ---- */
@@ -306,7 +462,7 @@ static void print_found(const struct buf *found)
 	}
 }
 
-static void greet(const struct serving *s, const struct buf *found)
+static void greet(struct serving *s, const struct buf *found)
 {
 	const struct config *c = s->process.gateway.config;
 	struct buf address = BUF_LIMIT(256);
@@ -325,6 +481,7 @@ static void greet(const struct serving *s, const struct buf *found)
 		        c->auth == AUTH_MODE_OPEN ? "  no key needed on this machine"
 		                                  : "");
 	}
+	greet_admin(s);
 	if (c->auth == AUTH_MODE_KEYS && keyring_count(s->process.gateway.keys) == 0)
 		fprintf(stderr,
 		        "  Key        none yet: sluice keys create --name NAME%s%s\n",
@@ -339,6 +496,9 @@ static void greet(const struct serving *s, const struct buf *found)
 	fprintf(stderr, "\n");
 	print_found(found);
 	fprintf(stderr, "  Storage    %.*s\n", STR_ARG(c->data));
+	buf_clear(&address);
+	sandbox_print(&s->sandbox, &address);
+	fprintf(stderr, "  Sandbox    %.*s\n", STR_ARG(buf_str(&address)));
 	if (!s->command->config)
 		fprintf(stderr, "  Try        sluice try \"hello\"\n");
 	buf_free(&address);
@@ -397,9 +557,19 @@ static void stop(struct serving *s)
 {
 	scout_free(&s->scout);
 	clerk_free(&s->clerk);
+	desk_free(&s->desk);
 	process_stop(&s->process);
 	mock_stop(&s->mock);
 	log_info("stopped; every record is in the ledger");
+}
+
+/* The sandbox closes before there are threads; the zone of the calendar is read. */
+static bool prepare(struct serving *s, struct config *c, struct buf *why)
+{
+	if (!datadir_make(c->data, why))
+		return false;
+	sandbox_enter(c, &s->sandbox);
+	return start_mock(s, c, why);
 }
 
 static int serve(struct serving *s)
@@ -419,7 +589,7 @@ static int serve(struct serving *s)
 	if (!calendar) {
 		config_unref(&c);
 		code = EXIT_CONFIG;
-	} else if (!start_mock(s, c, &why)) {
+	} else if (!prepare(s, c, &why)) {
 		config_unref(&c);
 		calendar_free(&calendar);
 		code = EXIT_FAILED;

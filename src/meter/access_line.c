@@ -48,11 +48,29 @@ static bool is_plain(const char *bytes, size_t size)
 	return _mm_movemask_epi8(special) == 0;
 }
 
+/* The length of a control character that JSON lets pass: DEL, and those between U+0080
+ * and U+009F, which some terminals obey.  0: none stands there. */
+static size_t control_at(str s)
+{
+	if (s.ptr[0] == 0x7f)
+		return 1;
+	return s.len > 1 && s.ptr[0] == '\xc2' && (uint8_t)s.ptr[1] < 0xa0 ? 2 : 0;
+}
+
 static char *put_escaped(char *at, str s)
 {
 	struct buf escaped = { .ptr = at, .cap = 6 * s.len, .limit = 6 * s.len };
+	size_t from = 0, control;
 
-	json_escape(&escaped, s);
+	for (size_t i = 0; i < s.len; i += control ? control : 1) {
+		control = control_at(str_from(s, i));
+		if (!control)
+			continue;
+		json_escape(&escaped, str_of(s.ptr + from, i - from));
+		buf_addf(&escaped, "\\u00%02x", (unsigned char)s.ptr[i + control - 1]);
+		from = i + control;
+	}
+	json_escape(&escaped, str_from(s, from));
 	assert(escaped.ptr == at && !escaped.over);
 	return at + escaped.len;
 }

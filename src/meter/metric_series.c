@@ -22,7 +22,7 @@ static uint64_t mix(uint64_t hash, uint64_t piece)
 	return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
-static uint64_t hash_of(str s)
+uint64_t names_hash(str s)
 {
 	uint64_t hash = s.len, piece;
 
@@ -39,7 +39,7 @@ static uint64_t hash_of(str s)
 /* Where the text stands in slots, or would. */
 static uint16_t *name_slot(const struct metric_names *n, str text)
 {
-	unsigned mask = 2 * n->room - 1, at = (unsigned)hash_of(text) & mask;
+	unsigned mask = 2 * n->room - 1, at = (unsigned)names_hash(text) & mask;
 
 	while (n->slots[at] && !str_eq(n->list[n->slots[at]], text))
 		at = (at + 1) & mask;

@@ -21,6 +21,8 @@ struct metric_names {
 	unsigned count, room;
 };
 
+/* For tables whose keys come from us, or are compared. */
+uint64_t names_hash(str s);
 /* The text's number; a new one gets one. NAME_OTHER: there is no room, or it is too long.
  */
 uint16_t names_put(struct metric_names *n, str text);

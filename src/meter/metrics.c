@@ -1,145 +1,9 @@
-/* metrics.c - from rows to series (metrics.h).
- *
- * A row's texts become numbers first, and a metric's series is found by these.  Names of
- * providers and routes come from the configuration; a model only counts under its own
- * name when somebody knows it; everything else is of closed lists. */
-#include "meter/metrics.h"
+/* metrics.c - rows are counted, and the page is written (metrics.h). */
+#include "meter/metrics_private.h"
 
-#include "base/assert.h"
-#include "base/fault.h"
 #include "base/mem.h"
 #include "loop/sys.h"
-#include "meter/client_name.h"
-#include "meter/metric_series.h"
 #include "meter/trace.h"
-
-#include <pthread.h>
-#include <stdio.h>
-
-enum token_type {
-	INPUT,
-	OUTPUT,
-	CACHE_READ,
-	CACHE_WRITE,
-	REASONING,
-	AUDIO_INPUT,
-	AUDIO_OUTPUT,
-	TOKEN_TYPES,
-};
-
-enum {
-	USAGE_KINDS = USAGE_UNKNOWN + 1,
-	STATUS_CLASSES = 6,
-	ODDITIES = 5,
-	TEAMS_KEPT = 64,
-};
-
-/* Numbers of the closed lists' names. */
-struct known {
-	uint16_t none, direct, ok, unknown, stream, unary, gateway_other;
-	uint16_t tokens[TOKEN_TYPES];
-	uint16_t usage[USAGE_KINDS];
-	uint16_t status[STATUS_CLASSES];
-	uint16_t odd[ODDITIES];
-	uint16_t faults[FAULT_IDS]; /* with whose fault it is before it */
-};
-
-struct team {
-	uint64_t id; /* 0: free */
-	uint16_t label;
-};
-
-struct metrics {
-	pthread_mutex_t lock; /* over all but the options */
-	struct metrics_options options;
-	usec since_wall;
-	struct metric_names names;
-	struct metric_names fault_names; /* rows' names of faults: their ids, in order */
-	struct known known;
-	struct metric_table tables[METRICS]; /* those from rows */
-	struct metric_table models;    /* keys: (provider, model) that somebody knows */
-	struct team teams[TEAMS_KEPT]; /* asked for already, by id */
-	struct metric_row rows[METRICS];
-};
-
-/* ---- closed lists ---- */
-
-/* Who would have to do something about it. */
-static const char *domain_of(fault_t fault)
-{
-	bool is_rule =
-	        fault->status == 402 || fault->status == 403 || fault->status == 429;
-
-	switch (fault->owner) {
-	case FAULT_OF_CLIENT:
-		return is_rule ? "policy" : "caller";
-	case FAULT_OF_US:
-		return is_rule ? "policy" : "gateway";
-	case FAULT_OF_KEY:
-	case FAULT_OF_MODEL:
-	case FAULT_OF_PROVIDER:
-	case FAULT_OF_NETWORK:
-	case FAULT_OF_CAPACITY:
-		break;
-	}
-	return "provider";
-}
-
-static void know_faults(struct metrics *m)
-{
-	char label[NAME_LONGEST];
-
-	for (unsigned id = FAULT_ID_NONE + 1; id < FAULT_IDS; id++) {
-		fault_t fault = fault_by_id((enum fault_id)id);
-		int n = snprintf(label, sizeof(label), "%s_%.*s", domain_of(fault),
-		                 STR_ARG(fault->name));
-
-		assert(n > 0 && n < (int)sizeof(label));
-		for (int i = 0; i < n; i++)
-			label[i] = char_lower(label[i]);
-		m->known.faults[id] = names_put(&m->names, str_of(label, (size_t)n));
-		/* The first is 1, as the first fault's id is. */
-		uint16_t number = names_put(&m->fault_names, fault->name);
-		assert(number == id);
-	}
-}
-
-static void know_list(struct metrics *m, const char *const *texts, unsigned count,
-                      uint16_t *ret)
-{
-	for (unsigned i = 0; i < count; i++)
-		ret[i] = names_put(&m->names, str_from_z(texts[i]));
-}
-
-static void know(struct metrics *m)
-{
-	static const char *const tokens[TOKEN_TYPES] = { "input",       "output",
-		                                         "cache_read",  "cache_write",
-		                                         "reasoning",   "audio_input",
-		                                         "audio_output" };
-	static const char *const usage[USAGE_KINDS] = { "none", "reported", "estimated",
-		                                        "unknown" };
-	static const char *const status[STATUS_CLASSES] = { "none", "1xx", "2xx",
-		                                            "3xx",  "4xx", "5xx" };
-	static const char *const odd[ODDITIES] = { "empty", "no_finish", "refusal", "cut",
-		                                   "zero_usage" };
-	struct known *k = &m->known;
-
-	know_list(m, tokens, TOKEN_TYPES, k->tokens);
-	know_list(m, usage, USAGE_KINDS, k->usage);
-	know_list(m, status, STATUS_CLASSES, k->status);
-	know_list(m, odd, ODDITIES, k->odd);
-	k->none = names_put(&m->names, STR("none"));
-	k->direct = names_put(&m->names, STR("direct"));
-	k->ok = names_put(&m->names, STR("ok"));
-	k->unknown = names_put(&m->names, STR("unknown"));
-	k->stream = names_put(&m->names, STR("stream"));
-	k->unary = names_put(&m->names, STR("unary"));
-	k->gateway_other = names_put(&m->names, STR("gateway_other"));
-	for (unsigned i = 0; client_name_at(i).len; i++)
-		names_put(&m->names, client_name_at(i));
-	know_faults(m);
-}
 
 /* ---- counting ---- */
 
@@ -147,7 +11,7 @@ static void know(struct metrics *m)
 struct counted {
 	struct metrics *m;
 	const struct attempt_row *row;
-	uint16_t route, provider, model;
+	struct shape *shape;
 	bool is_traced;
 	uint8_t trace[TRACE_ID];
 };
@@ -157,7 +21,7 @@ static void note_exemplar(struct counted *c, struct metric_exemplar *to, int64_t
 	const struct attempt_row *row = c->row;
 
 	if (!c->is_traced)
-		trace_id(STR_NONE, row->exchange, c->trace);
+		trace_id(row->trace, row->exchange, c->trace);
 	c->is_traced = true;
 	memcpy(to->trace, c->trace, sizeof(to->trace));
 	to->exchange = row->exchange;
@@ -165,24 +29,44 @@ static void note_exemplar(struct counted *c, struct metric_exemplar *to, int64_t
 	to->wall = row->began_wall + row->total;
 }
 
+/* The index of a series.  What the row's shape remembers need not be looked for; a series
+ * that stands for others is not remembered, for each time is counted. */
+static unsigned series_of(struct counted *c, unsigned place, enum metric_id id,
+                          uint64_t key)
+{
+	struct metric_table *t = &c->m->tables[id];
+	uint16_t *known = &c->shape->places[place];
+	unsigned at;
+
+	if (likely(*known))
+		return *known - 1u;
+	at = table_get(t, key);
+	if (t->list[at].key == key)
+		*known = (uint16_t)(at + 1);
+	return at;
+}
+
+static void add_to(struct metric_series *s, int64_t value)
+{
+	if (__builtin_add_overflow(s->value, value, &s->value))
+		s->value = INT64_MAX;
+}
+
 static struct metric_series *add(struct counted *c, enum metric_id id, uint64_t key,
                                  int64_t value)
 {
-	struct metric_table *t = &c->m->tables[id];
-	unsigned at = table_get(t, key); /* which may move the list */
-	struct metric_series *s = &t->list[at];
+	unsigned at = series_of(c, id, id, key);
+	struct metric_series *s = &c->m->tables[id].list[at];
 
-	if (__builtin_add_overflow(s->value, value, &s->value))
-		s->value = INT64_MAX;
+	add_to(s, value);
 	return s;
 }
 
 static void observe(struct counted *c, enum metric_id id, uint64_t key, usec span)
 {
 	const struct metric_buckets *buckets = &c->m->rows[id].buckets;
-	struct metric_table *t = &c->m->tables[id];
-	unsigned at = table_get(t, key), i = 0;
-	struct metric_histogram *h = &t->histograms[at];
+	unsigned at = series_of(c, id, id, key), i = 0;
+	struct metric_histogram *h = &c->m->tables[id].histograms[at];
 
 	while (i < buckets->count && span > buckets->bounds[i])
 		i++;
@@ -191,59 +75,7 @@ static void observe(struct counted *c, enum metric_id id, uint64_t key, usec spa
 	note_exemplar(c, &h->exemplars[i], span);
 }
 
-static uint16_t fault_label(const struct metrics *m, str fault)
-{
-	uint16_t id = names_find(&m->fault_names, fault);
-
-	return id ? m->known.faults[id] : m->known.gateway_other;
-}
-
-static uint16_t model_label(struct metrics *m, const struct attempt_row *row,
-                            uint16_t provider)
-{
-	uint16_t model = names_find(&m->names, row->model);
-
-	if (model && table_has(&m->models, series_key(provider, model, 0, 0)))
-		return model;
-	if (m->options.knows &&
-	    !m->options.knows(m->options.arg, row->provider, row->model))
-		return NAME_OTHER;
-	model = names_put(&m->names, row->model);
-	if (model && m->models.count < m->models.most)
-		table_get(&m->models, series_key(provider, model, 0, 0));
-	return model;
-}
-
-static uint16_t id_label(struct metrics *m, uint64_t id)
-{
-	char text[16];
-	int n;
-
-	if (!id)
-		return m->known.none;
-	n = snprintf(text, sizeof(text), "%012llx", (unsigned long long)id);
-	return names_put(&m->names, str_of(text, (size_t)n));
-}
-
-/* As it was called when it was first seen. */
-static uint16_t team_label(struct metrics *m, uint64_t id)
-{
-	struct team *t = &m->teams[id % TEAMS_KEPT];
-	struct buf name = BUF_LIMIT(NAME_LONGEST);
-
-	if (!id || !m->options.team)
-		return id_label(m, id);
-	if (t->id == id)
-		return t->label;
-	t->id = id;
-	t->label = m->options.team(m->options.arg, id, &name)
-	                   ? names_put(&m->names, buf_str(&name))
-	                   : id_label(m, id);
-	buf_free(&name);
-	return t->label;
-}
-
-static void count_tokens(struct counted *c)
+static void count_tokens(struct counted *c, uint64_t target)
 {
 	const struct token_usage *u = &c->row->usage;
 	const uint64_t counts[TOKEN_TYPES] = {
@@ -255,60 +87,62 @@ static void count_tokens(struct counted *c)
 		[AUDIO_INPUT] = u->audio_input,
 		[AUDIO_OUTPUT] = u->audio_output,
 	};
+	struct metric_table *t = &c->m->tables[METRIC_TOKENS];
 
 	for (unsigned i = 0; i < TOKEN_TYPES; i++) {
-		if (counts[i])
-			add(c, METRIC_TOKENS,
-			    series_key(c->provider, c->model, c->m->known.tokens[i], 0),
-			    (int64_t)min_of(counts[i], (uint64_t)INT64_MAX));
+		unsigned at;
+
+		if (!counts[i])
+			continue;
+		at = series_of(c, METRICS + i, METRIC_TOKENS,
+		               target | (uint64_t)c->m->known.tokens[i] << 32);
+		add_to(&t->list[at], (int64_t)min_of(counts[i], (uint64_t)INT64_MAX));
 	}
 }
 
-static void count_cost(struct counted *c)
+static void count_cost(struct counted *c, uint64_t target)
 {
 	const struct attempt_row *row = c->row;
 
 	if (row->cost == COST_UNKNOWN) {
-		add(c, METRIC_COST_NONE, series_key(c->provider, c->model, 0, 0), 1);
+		add(c, METRIC_COST_NONE, target, 1);
 		return;
 	}
-	add(c, METRIC_COST,
-	    series_key(c->provider, c->model, team_label(c->m, row->team), 0), row->cost);
-	if (c->m->options.keys && row->key)
-		add(c, METRIC_KEY_COST, id_label(c->m, row->key), row->cost);
+	add(c, METRIC_COST, target | (uint64_t)c->shape->team << 32, row->cost);
+	if (c->shape->key)
+		add(c, METRIC_KEY_COST, c->shape->key, row->cost);
 }
 
-static uint16_t outcome_of(const struct counted *c)
+/* Rare, and of any number: not remembered. */
+static void count_oddities(struct counted *c, uint64_t target)
 {
-	const struct known *k = &c->m->known;
+	struct metric_table *t = &c->m->tables[METRIC_ODD];
 
-	if (c->row->state == ROW_UNKNOWN)
-		return k->unknown;
-	return c->row->fault.len ? fault_label(c->m, c->row->fault) : k->ok;
+	for (unsigned i = 0; i < ODDITIES; i++) {
+		uint64_t key = target | (uint64_t)c->m->known.odd[i] << 32;
+
+		if (c->row->flags >> i & 1) {
+			unsigned at = table_get(t, key);
+
+			add_to(&t->list[at], 1);
+		}
+	}
 }
 
 static void count_attempt(struct counted *c)
 {
 	const struct attempt_row *row = c->row;
-	struct metrics *m = c->m;
+	const struct shape *s = c->shape;
+	const uint64_t target = series_key(s->provider, s->model, 0, 0);
 
-	c->provider = names_put(&m->names, row->provider);
-	c->model = model_label(m, row, c->provider);
-	const uint64_t target = series_key(c->provider, c->model, 0, 0);
-
-	struct metric_series *s =
-	        add(c, METRIC_ATTEMPTS,
-	            series_key(c->provider, c->model, outcome_of(c), 0), 1);
-	note_exemplar(c, &s->exemplar, 1);
-	add(c, METRIC_USAGE,
-	    series_key(c->provider, m->known.usage[row->usage_kind], 0, 0), 1);
-	count_tokens(c);
-	count_cost(c);
-	for (unsigned i = 0; row->flags && i < ODDITIES; i++) {
-		if (row->flags >> i & 1)
-			add(c, METRIC_ODD,
-			    series_key(c->provider, c->model, m->known.odd[i], 0), 1);
-	}
+	struct metric_series *series =
+	        add(c, METRIC_ATTEMPTS, target | (uint64_t)s->outcome << 32, 1);
+	note_exemplar(c, &series->exemplar, 1);
+	add(c, METRIC_USAGE, series_key(s->provider, s->usage, 0, 0), 1);
+	count_tokens(c, target);
+	count_cost(c, target);
+	if (unlikely(row->flags))
+		count_oddities(c, target);
 	observe(c, METRIC_UPSTREAM, target, row->total);
 	if (row->stream && row->first_token)
 		observe(c, METRIC_FIRST, target, row->first_token);
@@ -318,25 +152,18 @@ static void count_attempt(struct counted *c)
 static void count_request(struct counted *c)
 {
 	const struct attempt_row *row = c->row;
-	const struct known *k = &c->m->known;
-	int class = row->client_status / 100;
-	uint16_t route = row->route.len ? names_put(&c->m->names, row->route)
-	                 : row->number  ? k->direct
-	                                : k->none;
-	uint16_t client = names_put(&c->m->names, client_name(row->agent));
-	uint16_t error = row->fault.len ? fault_label(c->m, row->fault) : k->none;
-	uint16_t status = k->status[class > 0 && class < STATUS_CLASSES ? class : 0];
+	const struct shape *s = c->shape;
 
-	struct metric_series *s =
-	        add(c, METRIC_REQUESTS, series_key(route, client, status, error), 1);
-	note_exemplar(c, &s->exemplar, 1);
-	observe(c, METRIC_DURATION,
-	        series_key(route, row->stream ? k->stream : k->unary, 0, 0),
+	struct metric_series *series =
+	        add(c, METRIC_REQUESTS,
+	            series_key(s->route, s->client, s->status, s->error), 1);
+	note_exemplar(c, &series->exemplar, 1);
+	observe(c, METRIC_DURATION, series_key(s->route, s->mode, 0, 0),
 	        row->exchange_total);
 	if (row->attempts)
 		observe(c, METRIC_OVERHEAD, 0, row->overhead);
-	if (c->m->options.keys && row->key)
-		add(c, METRIC_KEY_REQUESTS, id_label(c->m, row->key), 1);
+	if (s->key)
+		add(c, METRIC_KEY_REQUESTS, s->key, 1);
 }
 
 void metrics_row(struct metrics *m, const struct attempt_row *row)
@@ -344,6 +171,7 @@ void metrics_row(struct metrics *m, const struct attempt_row *row)
 	struct counted c = { .m = m, .row = row };
 
 	pthread_mutex_lock(&m->lock);
+	c.shape = shape_of(m, row);
 	if (row->number)
 		count_attempt(&c);
 	if (row->closes && !(row->flags & ROW_SHADOW))
@@ -453,7 +281,7 @@ struct metrics *metrics_new(const struct metrics_options *options)
 	for (unsigned id = 0; id < METRICS; id++)
 		table_init(&m->tables[id], &m->rows[id], options->series);
 	table_init(&m->models, NULL, SERIES_MOST);
-	know(m);
+	shape_know(m);
 	return m;
 }
 

@@ -8,6 +8,8 @@
 #include "meter/record.h"
 
 #include "base/assert.h"
+#include "meter/trace.h"
+
 #include <limits.h>
 
 enum { VERSION = 1, TEXT_MOST = 512, TEXT_SHORT = 36, OPEN_TEXTS = 8, CLOSE_TEXTS = 6 };
@@ -16,7 +18,8 @@ struct open_part {
 	uint8_t version;
 	uint8_t stream;
 	uint16_t lengths[OPEN_TEXTS];
-	uint16_t spare;
+	uint8_t endpoint;
+	uint8_t has_trace; /* a struct trace_parent follows, before the texts */
 	uint32_t number;
 	uint64_t id, exchange, key, team;
 	int64_t began_wall;
@@ -53,7 +56,7 @@ _Static_assert(sizeof(struct close_part) + sizeof(struct price) + JOURNAL_OVERHE
                        JOURNAL_PROMISE,
                "a shortened CLOSE fits into what was promised");
 _Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
-                               sizeof(struct price) +
+                               sizeof(struct price) + TRACE_PARENT +
                                (OPEN_TEXTS + CLOSE_TEXTS) * TEXT_MOST <=
                        JOURNAL_RECORD_MOST,
                "the longest record");
@@ -61,7 +64,7 @@ _Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
 /* ---- writing ---- */
 
 struct pieces {
-	struct iovec iov[3 + OPEN_TEXTS + CLOSE_TEXTS];
+	struct iovec iov[4 + OPEN_TEXTS + CLOSE_TEXTS];
 	int count;
 };
 
@@ -106,6 +109,8 @@ static void add_open(struct pieces *p, struct open_part *to,
 	*to = (struct open_part){
 		.version = VERSION,
 		.stream = row->stream,
+		.endpoint = row->endpoint,
+		.has_trace = row->trace.len == TRACE_PARENT,
 		.number = row->number,
 		.id = row->id,
 		.exchange = row->exchange,
@@ -116,6 +121,8 @@ static void add_open(struct pieces *p, struct open_part *to,
 		.reserved = row->reserved,
 	};
 	add(p, to, sizeof(*to));
+	if (to->has_trace)
+		add(p, row->trace.ptr, TRACE_PARENT);
 	add_texts(p, to->lengths, texts, OPEN_TEXTS, TEXT_MOST);
 }
 
@@ -233,6 +240,10 @@ static bool read_open(str *rest, struct attempt_row *row)
 	row->request_bytes = from.request_bytes;
 	row->reserved = from.reserved;
 	row->state = ROW_OPEN;
+	row->endpoint = from.endpoint;
+	row->trace = from.has_trace ? str_take(rest, TRACE_PARENT) : STR_NONE;
+	if (from.has_trace && row->trace.len < TRACE_PARENT)
+		return false;
 	return take_texts(rest, from.lengths, texts, OPEN_TEXTS);
 }
 

@@ -11,7 +11,8 @@ enum {
 	SPAN_ID = 8,
 	TRACE_PARENT = TRACE_ID + SPAN_ID + 1, /* bytes of one, as rows carry it */
 	TRACE_PARENT_TEXT = 55,
-	SAMPLE_ALL = 1000000, /* shares are in millionths */
+	TRACE_STATE_MOST = 512, /* bytes of a tracestate that are passed on */
+	SAMPLE_ALL = 1000000,   /* shares are in millionths */
 };
 
 /* What a client's traceparent says. */

@@ -89,6 +89,7 @@ static void drop_body(struct call *c)
 
 void call_end(struct call *c)
 {
+	bill_write(c);
 	drop_body(c);
 	timer_done(&c->mock->loop, &c->timer);
 	loop_bury(&c->mock->loop, &c->grave, bury);
@@ -148,7 +149,7 @@ static refusal_t find_model(struct call *c)
 		return call_refuse(c, REFUSE_NO_MODEL, STR("model"));
 	if (!(m->does & 1u << c->op))
 		return call_refuse(c, REFUSE_WRONG_MODEL, STR("model"));
-	c->model = m;
+	c->model = c->base = m;
 	asked = ++c->mock->asked[models_index(m)];
 	if (c->mock->any_model)
 		c->model = rename_model(c, m, id);
@@ -194,6 +195,7 @@ static void answer(struct call *c)
 		stored_keep(c);
 	drop_body(c);
 	if (!why) {
+		c->planned = true;
 		deliver_begin(c);
 		return;
 	}
@@ -229,6 +231,10 @@ static struct call *call_begin(struct mock *m, struct http_conn *conn, enum oper
 	c->out.limit = ANSWER_MOST;
 	c->type = STR("application/json");
 	c->ill = arena_copy(&c->arena, http_request_get(req, STR("x-mock-fault")));
+	c->client_id =
+	        arena_copy(&c->arena, http_request_get(req, STR("x-client-request-id")));
+	str_to_u64(http_request_get(req, STR("x-mock-cached")), &c->cached_asked);
+	c->choices = 1;
 	c->stands_for = arena_copy(&c->arena, http_request_get(req, STR("x-mock-model")));
 	stored_note_account(c, req);
 	if (type.len && multipart_boundary(type, &boundary))

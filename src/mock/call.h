@@ -14,6 +14,8 @@
 #include "mock/mock.h"
 #include "wire/wire.h"
 
+#include <stdio.h>
+
 enum {
 	BODY_MOST = 32 * MiB,    /* of a request */
 	BODIES_MOST = 256 * MiB, /* of all requests coming in */
@@ -99,6 +101,7 @@ struct mock {
 	bool any_model; /* see mock_options */
 	pthread_t thread;
 	uint64_t calls;              /* numbered from 1 */
+	FILE *bill;                  /* NULL: none is kept */
 	size_t bodies;               /* bytes of requests coming in */
 	unsigned asked[MODELS_MOST]; /* how often each model was */
 	struct stored stored[STORED_MOST];
@@ -115,8 +118,10 @@ struct call {
 	uint64_t number;
 	int64_t created; /* seconds since 1970 */
 	const struct model *model;
-	str stands_for;                 /* the model's name in a mock with any_model */
-	str ill;                        /* x-mock-fault */
+	const struct model *base; /* whose row that is, by whatever name and fault */
+	str client_id;            /* x-client-request-id */
+	str stands_for;           /* the model's name in a mock with any_model */
+	str ill;                  /* x-mock-fault */
 	const struct mock_fault *fault; /* NULL: none */
 	uint64_t delay_ms, tokens;      /* what the headers say; UINT64_MAX: nothing */
 	struct arena arena;             /* what the plan keeps */
@@ -133,17 +138,25 @@ struct call {
 	struct chat_request *asked; /* in that format, and no chat; else NULL */
 	struct turning *turning;    /* into that format; NULL: it is OpenAI's */
 	/* the answer */
-	str type;        /* content type */
-	struct buf out;  /* bytes on their way out */
-	size_t sent;     /* of out */
-	more_fn *more;   /* NULL: out is all there is */
-	void *state;     /* more's */
-	uint64_t given;  /* tokens of the prompt */
-	uint64_t length; /* tokens of an answer that is no stream */
-	uint64_t all;    /* tokens of a stream as it is planned */
-	uint64_t told;   /* tokens of a stream so far; kept by more */
-	usec due;        /* the next piece */
+	str type;              /* content type */
+	struct buf out;        /* bytes on their way out */
+	size_t sent;           /* of out */
+	more_fn *more;         /* NULL: out is all there is */
+	void *state;           /* more's */
+	uint64_t given;        /* tokens of the prompt */
+	uint64_t cached;       /* of these */
+	uint64_t cached_asked; /* as x-mock-cached says */
+	uint64_t length;       /* tokens of one choice of the answer */
+	uint64_t thought;      /* of these, told first */
+	uint64_t choices;
+	uint64_t pictures;
+	usec asked_at; /* the whole request was there */
+	uint64_t all;  /* tokens of a stream as it is planned */
+	uint64_t told; /* tokens of a stream so far; kept by more */
+	usec due;      /* the next piece */
 	bool begun, is_stream, broken;
+	bool planned; /* not refused */
+	bool whole;   /* all of it has gone out */
 	struct timer timer;
 	struct grave grave;
 };
@@ -173,6 +186,9 @@ refusal_t stored_look_back(struct call *c);
 void stored_keep(struct call *c);
 /* False: the path is not of a stored response. */
 bool stored_answer(struct http_conn *conn, const struct http_request *req, str path);
+
+/* bill.c: what it has cost, as it ends. */
+void bill_write(const struct call *c);
 
 /* deliver.c: sends what the plan has made, or goes on doing so. */
 void deliver_begin(struct call *c);

@@ -135,6 +135,7 @@ void deliver(struct call *c)
 		if (breaks_now(c)) {
 			break_off(c);
 		} else if (is_over(c)) {
+			c->whole = true;
 			http_finish(c->conn);
 			call_end(c);
 			return;
@@ -181,6 +182,7 @@ static void begin_answer(struct timer *t)
 void deliver_begin(struct call *c)
 {
 	struct loop *loop = &c->mock->loop;
+	c->asked_at = loop->now;
 	uint64_t ms = c->delay_ms == UINT64_MAX ? c->model->first_ms : c->delay_ms;
 
 	if (!c->is_stream)

@@ -81,6 +81,8 @@ static void write_images(struct call *c, str prompt, uint64_t n, bool as_url)
 {
 	struct json_writer w = { .to = &c->out };
 
+	c->given = words_count(prompt);
+	c->length = c->pictures = n;
 	json_open(&w, '{');
 	json_key_int(&w, STR("created"), c->created);
 	json_key(&w, STR("data"));
@@ -107,6 +109,8 @@ static void write_image_event(struct call *c, str prompt)
 {
 	struct json_writer w = { .to = &c->out };
 
+	c->given = words_count(prompt);
+	c->length = c->pictures = 1;
 	buf_add(&c->out, STR("event: image_generation.completed\ndata: "));
 	json_open(&w, '{');
 	json_key_str(&w, STR("type"), STR("image_generation.completed"));

@@ -62,6 +62,8 @@ static void destroy(struct mock *m)
 {
 	if (m->listener.fd >= 0)
 		sys_close(m->listener.fd);
+	if (m->bill)
+		fclose(m->bill);
 	http_io_done(&m->io);
 	loop_done(&m->loop);
 	free(m);
@@ -83,7 +85,7 @@ static bool listen_at(struct mock *m, const struct net_addr *at, struct buf *why
 	return false;
 }
 
-struct mock *mock_start(const struct mock_options *options, struct buf *why)
+struct mock *mock_new(const struct mock_options *options, struct buf *why)
 {
 	struct mock *m = new_of(struct mock);
 
@@ -91,8 +93,16 @@ struct mock *mock_start(const struct mock_options *options, struct buf *why)
 	m->name = options->name;
 	m->any_model = options->any_model;
 	m->retry.on_due = on_retry;
+	if (options->bill && !(m->bill = fopen(options->bill, "ae"))) {
+		buf_addf(why, "the bill %s cannot be written: %s", options->bill,
+		         strerror(errno));
+		free(m);
+		return NULL;
+	}
 	if (!loop_init(&m->loop, on_wake)) {
 		buf_add(why, STR("the mock provider has no descriptors left"));
+		if (m->bill)
+			fclose(m->bill);
 		free(m);
 		return NULL;
 	}
@@ -108,7 +118,28 @@ struct mock *mock_start(const struct mock_options *options, struct buf *why)
 		destroy(m);
 		return NULL;
 	}
-	if (!thread_start(&m->thread, "mock", run, m)) {
+	return m;
+}
+
+struct loop *mock_loop(struct mock *m)
+{
+	return &m->loop;
+}
+
+void mock_free(struct mock **m)
+{
+	if (!*m)
+		return;
+	http_server_done(&(*m)->server);
+	destroy(*m);
+	*m = NULL;
+}
+
+struct mock *mock_start(const struct mock_options *options, struct buf *why)
+{
+	struct mock *m = mock_new(options, why);
+
+	if (m && !thread_start(&m->thread, "mock", run, m)) {
 		buf_add(why, STR("the mock provider's thread does not start"));
 		destroy(m);
 		return NULL;

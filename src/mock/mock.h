@@ -11,9 +11,9 @@
  * Request headers steer it: x-mock-delay-ms (before the answer begins), x-mock-tokens
  * (how long lorem's text is; for cut and stall, how many tokens come first) and
  * x-mock-fault (a row of faults.def, NAME or NAME@MOCK[/MODEL]; several
- * with commas).  A token is
- * a run of non-blank bytes with the blanks before it, at most 32 bytes long; usage counts
- * these. */
+ * with commas); x-mock-cached says how many tokens of the prompt count as cached.  A
+ * token is a run of non-blank bytes with the blanks before it, at most 32 bytes long;
+ * usage counts these. */
 #pragma once
 #include "loop/net.h"
 
@@ -22,12 +22,20 @@ struct mock;
 struct mock_options {
 	const struct net_addr *at; /* where it listens */
 	str name;                  /* which x-mock-fault may mean; kept by the caller */
-	bool any_model; /* a model it does not know answers as x-mock-model says,
-	                   else as lorem */
+	bool any_model;   /* a model it does not know answers as x-mock-model says,
+	                     else as lorem */
+	const char *bill; /* a file for its own account of each request (bill.c), which is
+	                     appended to; NULL: none */
 };
 
 /* NULL and a text in *why when it cannot listen at that address or start its thread. */
 struct mock *mock_start(const struct mock_options *options, struct buf *why);
+/* The same without a thread of its own: whoever runs its loop runs it. */
+struct loop;
+struct mock *mock_new(const struct mock_options *options, struct buf *why);
+struct loop *mock_loop(struct mock *m);
+/* Of one without a thread; breaks off what is running. */
+void mock_free(struct mock **m);
 /* Breaks off what is running and joins the thread. */
 void mock_stop(struct mock **m);
 /* Where it listens: the port that was given for 0. */

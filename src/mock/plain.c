@@ -48,8 +48,9 @@ static uint64_t word_hash(str token)
 	return str_hash(str_of(room, n));
 }
 
-static void write_usage(struct json_writer *w, uint64_t tokens)
+static void write_usage(struct call *c, struct json_writer *w, uint64_t tokens)
 {
+	c->given = tokens;
 	json_key(w, STR("usage"));
 	json_open(w, '{');
 	json_key(w, STR("prompt_tokens"));
@@ -167,7 +168,7 @@ refusal_t plan_embeddings(struct call *c)
 	}
 	json_close(&w, ']');
 	json_key_str(&w, STR("model"), c->model->id);
-	write_usage(&w, tokens);
+	write_usage(c, &w, tokens);
 	json_close(&w, '}');
 	return NULL;
 }
@@ -302,7 +303,7 @@ refusal_t plan_rerank(struct call *c)
 		json_close(&w, '}');
 	}
 	json_close(&w, ']');
-	write_usage(&w, tokens);
+	write_usage(c, &w, tokens);
 	json_close(&w, '}');
 	return NULL;
 }

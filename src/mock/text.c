@@ -33,7 +33,8 @@ static void write_usage(const struct text *t, struct json_writer *w)
 	json_uint(w, t->prompt + completion);
 	json_key(w, STR("prompt_tokens_details"));
 	json_open(w, '{');
-	json_key_int(w, STR("cached_tokens"), 0);
+	json_key(w, STR("cached_tokens"));
+	json_uint(w, t->cached);
 	json_close(w, '}');
 	json_key(w, STR("completion_tokens_details"));
 	json_open(w, '{');
@@ -241,7 +242,10 @@ refusal_t plan_text(struct call *c)
 	t->thinking = t->thinks;
 	t->id = call_id(c, t->is_chat ? "chatcmpl-" : "cmpl-");
 	c->given = t->prompt;
+	c->cached = t->cached = min_of(c->cached_asked, c->given);
 	c->length = t->completion;
+	c->thought = t->thought;
+	c->choices = t->choices;
 	if (!t->is_stream) {
 		write_whole(c, t);
 		return NULL;

@@ -19,6 +19,7 @@ struct text {
 	uint64_t choices;    /* all alike */
 	uint64_t prompt;     /* tokens */
 	str thinks;          /* before it says anything; empty: nothing */
+	uint64_t cached;     /* tokens of the prompt that count as cached */
 	uint64_t thought;    /* tokens of that, a part of completion */
 	str says;            /* the text, or the arguments of a call */
 	str tool;            /* the name of the function called; empty: none */

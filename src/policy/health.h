@@ -131,7 +131,21 @@ usec health_used_at(const struct health *h);
 /* The model's context turned out to be no larger than that. */
 void health_learn_context(const struct health *h, uint32_t tokens);
 
+/* What a provider has reported: so many bytes of prompt, and of text in the answer, were
+ * so many tokens.  0: nothing is known of that. */
+void health_learn_usage(const struct health *h, uint64_t prompt_bytes,
+                        uint64_t prompt_tokens, uint64_t text_bytes, uint64_t text_tokens,
+                        usec now);
+
 /* ---- what is known ---- */
+
+/* Tokens that so many bytes are likely to be at the model, as learned; four bytes for one
+ * where nothing is known. */
+uint64_t health_prompt_tokens(const struct health *h, uint64_t bytes);
+uint64_t health_text_tokens(const struct health *h, uint64_t bytes);
+/* Below it are so many of 1000 of the model's answers, in tokens; 0: too few are known.
+ */
+uint64_t health_length_quantile(const struct health *h, unsigned per_mille);
 
 /* Of streams, in 1/1000: 500, 950, 990 and 999 cost a few instructions, others a walk
  * over the histogram. 0: too little is known (fewer than 20 streams; 100 gaps). */

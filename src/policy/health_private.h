@@ -5,13 +5,15 @@
 #include "policy/breaker.h"
 #include "policy/headroom.h"
 #include "policy/health.h"
+#include "policy/ratio.h"
 #include "policy/window.h"
 
 enum {
 	BREAKERS = HEALTH_TARGET + 1, /* every scope has one */
 	TOKEN_UNIT = 16,              /* tpm is counted in these */
 	RATE_ONE = 1 << 16,
-	REPEAT_ONE = 5, /* a repeat costs as much as five attempts give */
+	REPEAT_ONE = 5,   /* a repeat costs as much as five attempts give */
+	LENGTH_SHIFT = 8, /* the histogram's first bucket ends at 4 << 8 */
 	REPEATS_MOST = 10 * REPEAT_ONE,
 };
 
@@ -45,6 +47,8 @@ struct health_cell {
 	_Atomic uint32_t context;
 	_Atomic uint32_t speed; /* tokens per second */
 	struct histogram first_token, gaps, answers;
+	struct ratio prompts, texts; /* bytes for a token */
+	struct histogram lengths;    /* of answers, in tokens << LENGTH_SHIFT */
 };
 
 /* Scatters; also a little chance, for jitter. */

@@ -93,6 +93,16 @@ static fault_t from_route(const struct route *r, struct candidates *ret)
 	return NULL;
 }
 
+/* A name that a client has made up goes into header lines, comments and logs. */
+static bool has_control(str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		if ((uint8_t)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 fault_t resolve_model(const struct config *c, str name, struct arena *keep,
                       struct candidates *ret)
 {
@@ -105,6 +115,8 @@ fault_t resolve_model(const struct config *c, str name, struct arena *keep,
 	if (r)
 		return from_route(r, ret);
 	p = split(c, name, &model);
+	if (p && has_control(model))
+		return FAULT_NO_SUCH_MODEL;
 	if (p && p->disabled.len)
 		return FAULT_NO_TARGET;
 	if (p) {

@@ -51,6 +51,8 @@ must_check bool tenants_put(struct tenants *t, const struct tenant_row *row, use
                             unsigned *ret_fresh, unsigned *ret_fresh_users);
 /* The windows that are counted anywhere: bits. */
 unsigned tenants_counted(struct tenants *t);
+/* Is some user bounded at all?  Else what the ledger knows need not be told by user. */
+bool tenants_bound_users(struct tenants *t);
 
 /* What the ledger knows a key has spent for a user, as part of a team. */
 struct tenant_spent {
@@ -59,7 +61,8 @@ struct tenant_spent {
 	enum budget_window window;
 	usec wall; /* a moment in that window */
 	nanousd amount;
-	uint64_t only; /* to that node alone is it told, and its leaves; 0: to all */
+	uint64_t only;   /* to that node alone is it told; 0: to all and their users */
+	bool only_users; /* and not to that node, but to the users below it */
 };
 /* Adds it to each node that counts that window.  False: there is no room for the user. */
 must_check bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s);

@@ -19,14 +19,14 @@ static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_s
 	              tenant_own_row(n)->per_user.budget[s->window] != COST_UNKNOWN;
 	struct tenant *leaf;
 
-	if (!s->only || s->only == n->id)
+	if (!s->only || (s->only == n->id && !s->only_users))
 		add(t, n, s);
 	if (!(bits & (TENANT_BOUNDS_USERS | TENANT_HAS_USER_ROWS)))
 		return true;
 	leaf = tenants_leaf(t, n, s->user, create, 0, s->wall);
 	if (!leaf)
 		return !create;
-	if (!s->only || s->only == n->id || s->only == leaf->id)
+	if (!s->only || (s->only == n->id && s->only_users) || s->only == leaf->id)
 		add(t, leaf, s);
 	tenant_leaf_done(leaf);
 	return true;

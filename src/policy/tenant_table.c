@@ -376,18 +376,19 @@ struct tenant *tenants_leaf(struct tenants *t, struct tenant *below, str user,
 static bool put_user(struct tenants *t, const struct tenant_row *row,
                      struct tenant *parent, usec now, unsigned *ret_fresh)
 {
-	struct tenant *leaf = tenants_leaf(t, parent, row->name, true, now, 0);
+	bool is_active = !row->revoked_wall;
+	struct tenant *leaf = tenants_leaf(t, parent, row->name, is_active, now, 0);
 	const struct tenant_row *before;
 	_Atomic uint32_t *place;
 
 	if (!leaf)
-		return false;
+		return !is_active;
 	before = tenant_own_row(leaf);
-	if (row->revoked_wall && before && before->id == row->id) {
+	if (!is_active && before && before->id == row->id) {
 		atomic_store_explicit(&leaf->row, NULL, memory_order_release);
 		retire(t, before, now);
 		tenant_leaf_done(leaf); /* its row's */
-	} else if (!row->revoked_wall) {
+	} else if (is_active) {
 		*ret_fresh = publish(t, leaf, row, now);
 		place = place_of(t, row->id);
 		if (!before && !atomic_load(place)) {
@@ -440,4 +441,16 @@ unsigned tenants_counted(struct tenants *t)
 	tenant_unlock(&t->lock);
 	pthread_mutex_unlock(&t->writing);
 	return bits;
+}
+
+bool tenants_bound_users(struct tenants *t)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&t->writing);
+	for (unsigned i = 0; i < t->count; i++)
+		any |= (tenant_bits(&t->nodes[i]) &
+		        (TENANT_BOUNDS_USERS | TENANT_HAS_USER_ROWS)) != 0;
+	pthread_mutex_unlock(&t->writing);
+	return any;
 }

@@ -12,6 +12,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/admin_row.h"
 #include "store/odd_row.h"
 #include "store/pin_row.h"
 #include "store/row.h"
@@ -170,3 +171,46 @@ must_check bool ledger_odd_put(struct ledger *l, const struct odd_row *row);
 typedef bool ledger_odd_fn(void *arg, const struct odd_row *row);
 /* By provider, the one of all names first, the newest of the others next. */
 bool ledger_odd(struct ledger *l, ledger_odd_fn *each, void *arg);
+
+/* ---- the admin API ---- */
+
+/* A new one; an id that exists already is a failure. */
+must_check bool ledger_token_put(struct ledger *l, const struct admin_token_row *token);
+must_check bool ledger_token_revoke(struct ledger *l, uint64_t id, usec wall,
+                                    bool *ret_changed);
+typedef bool ledger_token_fn(void *arg, const struct admin_token_row *token);
+/* The one of that id; 0: all. */
+bool ledger_tokens(struct ledger *l, uint64_t id, ledger_token_fn *each, void *arg);
+
+/* The entry as one line of JSON: what its hash is taken of. */
+void audit_text(const struct audit_row *row, struct buf *to);
+/* The hash of an entry that follows `before`, and the MAC that only who has the key can
+ * make. */
+void audit_seal(const uint8_t key[AUDIT_KEY], const uint8_t before[AUDIT_HASH],
+                struct audit_row *row);
+/* The MAC of a head. */
+void audit_seal_head(const uint8_t key[AUDIT_KEY], struct audit_head *head);
+/* Adds an entry behind the last one; seq, hash and mac are filled in here.  Inside a
+ * transaction: that of the change. */
+must_check bool ledger_audit_add(struct ledger *l, const uint8_t key[AUDIT_KEY],
+                                 struct audit_row *row);
+typedef bool ledger_audit_fn(void *arg, const struct audit_row *row);
+/* Oldest first, those behind seq `after`; or newest first, those before it (0: all). */
+bool ledger_audit(struct ledger *l, bool newest, uint64_t after, unsigned most,
+                  ledger_audit_fn *each, void *arg);
+/* seq 0 when there is none. */
+bool ledger_audit_head(struct ledger *l, struct audit_head *ret);
+
+struct admin_replay {
+	uint8_t id[AUDIT_HASH];
+	uint8_t request[AUDIT_HASH];
+	int status;
+	str answer; /* sealed */
+	usec made_wall;
+};
+/* One that was made since then; its answer is good until the next call.  False: there is
+ * none. */
+bool ledger_replay_find(struct ledger *l, const uint8_t id[AUDIT_HASH], usec since,
+                        struct admin_replay *ret);
+must_check bool ledger_replay_put(struct ledger *l, const struct admin_replay *replay);
+must_check bool ledger_replay_prune(struct ledger *l, usec before_wall);

@@ -37,73 +37,81 @@
 	" LEFT JOIN outcome o ON o.id = a.outcome" \
 	" LEFT JOIN (SELECT attempt, sum(delta_nano) AS delta FROM correction" \
 	" GROUP BY attempt) k ON k.attempt = a.id WHERE a.state <> 0 AND " ROW_HOUR " >= "
+#define PLUS(id, name) ", u." #name
+#define MINUS(id, name) ", -u." #name
+#define PLUS_SUMS SUMS(PLUS)
+#define MINUS_SUMS SUMS(MINUS)
 #define KEPT "coalesce((SELECT hour FROM kept), 0)"
-#define SUM(id, name) ", sum(u." #name ")"
-#define ROLLUP_SUMS "sum(u.attempts)" SUMS_MORE(SUM)
-#define GROUPED " FROM rollup u JOIN usage_group g ON g.id = u.grp WHERE u.span = 0 AND "
+#define GROUPS " FROM rollup u JOIN usage_group g ON g.id = u.grp WHERE u.span = 0 AND "
+#define FOLDED \
+	"folded AS (SELECT DISTINCT u.period" GROUPS "u.family = 0 AND g.provider = '*')"
 
-/* Two that must be the same, each with what tells their rows apart first. */
+/* Two that must be the same; what tells their rows apart is p, x and y. */
 static const struct comparison {
 	const char *what;
 	const char *rows, *sums;
 } comparisons[] = {
 	{ "hour, team, key",
-	  "SELECT " ROW_HOUR " AS hour, r.team, r.key, " ROW_SUMS ROW_TABLES KEPT
-	  " GROUP BY 1, 2, 3",
-	  "SELECT u.period, g.team, g.key, " ROLLUP_SUMS GROUPED "u.family = 1 AND u.period >= "
-	  KEPT " GROUP BY 1, 2, 3" },
-	{ "hour",
-	  "SELECT " ROW_HOUR " AS hour, 0, 0, " ROW_SUMS ROW_TABLES KEPT " GROUP BY 1",
-	  "SELECT u.period, 0, 0, " ROLLUP_SUMS GROUPED "u.family = 0 AND u.period >= "
-	  KEPT " GROUP BY 1" },
-	/* Where targets were folded into one, there is nothing to compare. */
+	  "SELECT " ROW_HOUR ", r.team, r.key, " ROW_SUMS ROW_TABLES KEPT " GROUP BY 1, 2, 3",
+	  "SELECT u.period, g.team, g.key" MINUS_SUMS GROUPS
+	  "u.family = 1 AND u.period >= " KEPT },
+	/* Where targets were folded into one, they are so here. */
 	{ "hour, provider, model",
-	  "SELECT " ROW_HOUR " AS hour, r.provider, r.model, " ROW_SUMS ROW_TABLES KEPT
-	  " AND " ROW_HOUR " NOT IN folded GROUP BY 1, 2, 3",
-	  "SELECT u.period, g.provider, g.model, " ROLLUP_SUMS GROUPED
-	  "u.family = 0 AND u.period >= " KEPT " AND u.period NOT IN folded GROUP BY 1, 2, 3" },
+	  "SELECT " ROW_HOUR ", iif(" ROW_HOUR " IN folded, '*', r.provider),"
+	  " iif(" ROW_HOUR " IN folded, '*', r.model), " ROW_SUMS ROW_TABLES KEPT
+	  " GROUP BY 1, 2, 3",
+	  "SELECT u.period, iif(u.period IN folded, '*', g.provider),"
+	  " iif(u.period IN folded, '*', g.model)" MINUS_SUMS GROUPS
+	  "u.family = 0 AND u.period >= " KEPT },
 	{ "day",
-	  "SELECT u.period / 24, u.family, 0, " ROLLUP_SUMS
-	  " FROM rollup u WHERE u.span = 0 GROUP BY 1, 2",
-	  "SELECT u.period, u.family, 0, " ROLLUP_SUMS
-	  " FROM rollup u WHERE u.span = 1 GROUP BY 1, 2" },
+	  "SELECT u.period / 24, u.family, ''" PLUS_SUMS " FROM rollup u WHERE u.span = 0",
+	  "SELECT u.period, u.family, ''" MINUS_SUMS " FROM rollup u WHERE u.span = 1" },
 	{ "month",
 	  "SELECT strftime('%Y', u.period * 86400, 'unixepoch') * 12"
-	  " + strftime('%m', u.period * 86400, 'unixepoch') - 1, u.family, 0, " ROLLUP_SUMS
-	  " FROM rollup u WHERE u.span = 1 GROUP BY 1, 2",
-	  "SELECT u.period, u.family, 0, " ROLLUP_SUMS
-	  " FROM rollup u WHERE u.span = 2 GROUP BY 1, 2" },
+	  " + strftime('%m', u.period * 86400, 'unixepoch') - 1, u.family, ''" PLUS_SUMS
+	  " FROM rollup u WHERE u.span = 1",
+	  "SELECT u.period, u.family, ''" MINUS_SUMS " FROM rollup u WHERE u.span = 2" },
 };
+
+#define SUM(id, name) ", sum(" #name ") AS " #name
+static const char totals[] = "p, x, y" SUMS(SUM);
+#undef SUM
+#define SUM(id, name) ", " #name
+static const char columns[] = "p, x, y" SUMS(SUM);
+#undef SUM
+#define SUM(id, name) " OR sum(" #name ") <> 0"
+static const char differs[] = "0" SUMS(SUM);
 #undef SUM
 
 /* clang-format on */
 
-/* What the first query has and the second has not. */
-static bool list_missing(struct ledger *l, const struct comparison *c, bool swap,
-                         struct buf *ret)
+static void add_difference(struct buf *to, const struct comparison *c, sqlite3_stmt *st)
 {
-	char *sql = sqlite3_mprintf(
-	        "WITH folded AS (SELECT DISTINCT u.period FROM rollup u JOIN usage_group "
-	        "g ON g.id = u.grp WHERE u.span = 0 AND u.family = 0 AND g.provider = "
-	        "'*') SELECT * FROM (%s) EXCEPT SELECT * FROM (%s) LIMIT 20",
-	        swap ? c->sums : c->rows, swap ? c->rows : c->sums);
+	buf_addf(to, "%s %lld %s %s: the attempts have", c->what,
+	         (long long)sqlite3_column_int64(st, 0),
+	         (const char *)sqlite3_column_text(st, 1),
+	         (const char *)sqlite3_column_text(st, 2));
+	for (int i = 0; i < SUM_COUNT; i++) {
+		int64_t more = sqlite3_column_int64(st, 3 + i);
+
+		if (more)
+			buf_addf(to, " %s %+lld", sum_names[i], (long long)more);
+	}
+	buf_add_char(to, '\n');
+}
+
+static bool compare(struct ledger *l, const struct comparison *c, struct buf *ret)
+{
+	char *sql = sqlite3_mprintf("WITH " FOLDED ", d(%s) AS (%s UNION ALL %s)"
+	                            " SELECT %s FROM d GROUP BY p, x, y HAVING %s"
+	                            " LIMIT 20",
+	                            columns, c->rows, c->sums, totals, differs);
 	sqlite3_stmt *st = NULL;
 	bool ok = sql && sqlite3_prepare_v2(l->db, sql, -1, &st, NULL) == SQLITE_OK;
 
 	sqlite3_free(sql);
-	while (ok && sqlite3_step(st) == SQLITE_ROW) {
-		buf_addf(ret, "%s (%s): %lld %s %s: ",
-		         swap ? "the sums say" : "the attempts say", c->what,
-		         (long long)sqlite3_column_int64(st, 0),
-		         (const char *)sqlite3_column_text(st, 1),
-		         (const char *)sqlite3_column_text(st, 2));
-		for (int i = 0; i < SUM_COUNT; i++) {
-			if (sqlite3_column_int64(st, 3 + i))
-				buf_addf(ret, " %s %lld", sum_names[i],
-				         (long long)sqlite3_column_int64(st, 3 + i));
-		}
-		buf_add_char(ret, '\n');
-	}
+	while (ok && sqlite3_step(st) == SQLITE_ROW)
+		add_difference(ret, c, st);
 	return sqlite3_finalize(st) == SQLITE_OK && ok;
 }
 
@@ -126,8 +134,7 @@ bool ledger_verify(struct ledger *l, struct buf *ret, uint64_t *ret_rows)
 	bool ok = ledger_run(ledger_get(l, LEDGER_BEGIN_READ)) && count_rows(l, ret_rows);
 
 	for (unsigned i = 0; ok && i < countof(comparisons); i++)
-		ok = list_missing(l, &comparisons[i], false, ret) &&
-		     list_missing(l, &comparisons[i], true, ret);
+		ok = compare(l, &comparisons[i], ret);
 	if (!sqlite3_get_autocommit(l->db) && !ledger_run(ledger_get(l, LEDGER_COMMIT)))
 		return false;
 	return ok;

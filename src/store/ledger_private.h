@@ -46,6 +46,12 @@ enum ledger_statement {
 	LEDGER_ODD_DROP,
 	LEDGER_ODD_PUT,
 	LEDGER_ODD,
+	LEDGER_TENANT_ADD,
+	LEDGER_TENANT_CHANGE,
+	LEDGER_TENANTS,
+	LEDGER_TENANTS_OF,
+	LEDGER_TENANT,
+	LEDGER_TENANTS_NAMED,
 	LEDGER_ROLLUP_ADD,
 	LEDGER_ROLLUP_PUT,
 	LEDGER_ROLLUP_FILL,
@@ -55,12 +61,18 @@ enum ledger_statement {
 	LEDGER_BEGIN_READ,
 	LEDGER_CORRECT,
 	LEDGER_CORRECTIONS,
-	LEDGER_TENANT_ADD,
-	LEDGER_TENANT_CHANGE,
-	LEDGER_TENANTS,
-	LEDGER_TENANTS_OF,
-	LEDGER_TENANT,
-	LEDGER_TENANTS_NAMED,
+	LEDGER_TOKEN_PUT,
+	LEDGER_TOKEN_REVOKE,
+	LEDGER_TOKENS,
+	LEDGER_AUDIT_LAST,
+	LEDGER_AUDIT_PUT,
+	LEDGER_AUDIT_HEAD,
+	LEDGER_AUDIT_HEAD_PUT,
+	LEDGER_AUDIT,
+	LEDGER_AUDIT_NEWEST,
+	LEDGER_REPLAY_FIND,
+	LEDGER_REPLAY_PUT,
+	LEDGER_REPLAY_PRUNE,
 	LEDGER_KEY_USED,
 	LEDGER_STATEMENTS,
 };
@@ -104,14 +116,13 @@ struct ledger {
 sqlite3_stmt *ledger_get(struct ledger *l, enum ledger_statement which);
 /* Steps a statement that returns no row, and resets it. */
 bool ledger_run(sqlite3_stmt *st);
+/* Steps through whole rows until `each` has enough or, with `to_close`, one closes. */
+bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg);
 /* Binds text that stays where it is until the step; an empty one is '', not NULL. */
 void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
 /* PRICE_UNKNOWN for NULL. */
 picousd ledger_price(sqlite3_stmt *st, int column);
-
-/* Steps through the rows of a statement that begins with the columns of a row. */
-bool ledger_read_rows(sqlite3_stmt *st, ledger_row_fn *each, void *arg);
 
 /* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
 

@@ -310,7 +310,7 @@ bool ledger_span(struct ledger *l, usec since, usec until, ledger_row_fn *each, 
 	sqlite3_bind_int64(st, 2,
 	                   until < longest - CLOCK_SLACK ? (until + CLOCK_SLACK) * 256
 	                                                 : INT64_MAX);
-	return ledger_read_rows(st, pass_on, &s);
+	return ledger_read_rows(st, false, pass_on, &s);
 }
 
 static bool add_row(void *arg, const struct attempt_row *row)

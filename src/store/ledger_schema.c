@@ -213,13 +213,6 @@ static const char version_2[] =
 	"  PRIMARY KEY (provider, name)"
 	") STRICT, WITHOUT ROWID;";
 
-/* What was said of trials, which the configuration does not know. */
-static const char version_trial[] =
-	"CREATE TABLE IF NOT EXISTS trial ("
-	"  name TEXT PRIMARY KEY,"
-	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
-	") STRICT, WITHOUT ROWID;";
-
 /* Who may spend.  A key is a node with a MAC; keys of the first days get the default
  * organisation for a parent. */
 static const char version_tenants[] =
@@ -271,7 +264,55 @@ static const char version_tenants[] =
 	"  SELECT id, 2, 1, name, created, revoked, mac FROM keys;"
 	"DROP TABLE keys;";
 
-const char *const ledger_migrations[] = { version_1, version_2, version_trial, version_tenants };
+/* What was said of trials, which the configuration does not know. */
+static const char version_trial[] =
+	"CREATE TABLE IF NOT EXISTS trial ("
+	"  name TEXT PRIMARY KEY,"
+	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
+	") STRICT, WITHOUT ROWID;";
+
+/* Who may use the admin API, what was changed through it, and what it answered. */
+static const char version_admin[] =
+	"CREATE TABLE admin_token ("
+	"  id INTEGER PRIMARY KEY,"
+	"  name TEXT NOT NULL,"
+	"  scopes INTEGER NOT NULL,"         /* a bit each: read, keys, config, all */
+	"  salt BLOB NOT NULL,"
+	"  hash BLOB NOT NULL,"              /* scrypt of the whole text */
+	"  created INTEGER NOT NULL,"        /* microseconds since 1970, as all below */
+	"  expires INTEGER NOT NULL,"        /* 0: never */
+	"  revoked INTEGER NOT NULL"         /* 0: active */
+	") STRICT;"
+	"CREATE TABLE audit ("
+	"  seq INTEGER PRIMARY KEY,"         /* from 1, without gaps */
+	"  at INTEGER NOT NULL,"
+	"  who TEXT NOT NULL,"
+	"  source TEXT NOT NULL,"            /* from where */
+	"  action TEXT NOT NULL,"
+	"  target TEXT NOT NULL,"
+	"  before TEXT NOT NULL,"            /* JSON, or '' */
+	"  after TEXT NOT NULL,"
+	"  hash BLOB NOT NULL,"              /* SHA-256 of the hash before and the entry */
+	"  mac BLOB NOT NULL"                /* HMAC-SHA-256 of seq and hash */
+	") STRICT;"
+	"CREATE TABLE audit_head ("
+	"  id INTEGER PRIMARY KEY CHECK (id = 1),"
+	"  seq INTEGER NOT NULL,"
+	"  hash BLOB NOT NULL,"
+	"  mac BLOB NOT NULL"
+	") STRICT;"
+	/* What was answered to a request with an Idempotency-Key. */
+	"CREATE TABLE admin_replay ("
+	"  id BLOB PRIMARY KEY,"             /* a MAC of who, what and the key */
+	"  request BLOB NOT NULL,"           /* a MAC of the request */
+	"  status INTEGER NOT NULL,"
+	"  answer BLOB NOT NULL,"            /* sealed: only who asked can open it */
+	"  made INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX admin_replay_made ON admin_replay (made);";
+
+const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
+	                                  version_admin };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -409,6 +450,22 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
 		       " ORDER BY provider, name <> '', last DESC, name",
+	[LEDGER_TENANT_ADD] =
+		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
+		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
+	/* Without a MAC the secret stays what it is. */
+	[LEDGER_TENANT_CHANGE] =
+		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
+		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
+		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
+	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
+	[LEDGER_TENANTS_OF] =
+		TENANT_SELECT
+		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
+	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
+	[LEDGER_TENANTS_NAMED] =
+		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
+		" ORDER BY revoked <> 0, created, id",
 #define SUM(id, name) ", " #name " = " #name " + ?"
 	[LEDGER_ROLLUP_ADD] = "UPDATE rollup SET attempts = attempts + ?" SUMS_MORE(SUM)
 			      " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
@@ -431,22 +488,25 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		"SELECT k.id, k.attempt, k.delta_nano, coalesce(o.version, 0), coalesce(n.version, 0),"
 		" k.made, k.why FROM correction k LEFT JOIN price o ON o.id = k.old_price"
 		" LEFT JOIN price n ON n.id = k.new_price WHERE k.attempt = ?1 ORDER BY k.id",
-	[LEDGER_TENANT_ADD] =
-		"INSERT INTO tenant (" TENANT_COLUMNS ", " SECRET_COLUMNS ")"
-		" VALUES (" TENANT_VALUES ", ?35, ?36, ?37) ON CONFLICT (id) DO NOTHING",
-	/* Without a MAC the secret stays what it is. */
-	[LEDGER_TENANT_CHANGE] =
-		"UPDATE tenant SET (" TENANT_COLUMNS ", " SECRET_COLUMNS ") = (" TENANT_VALUES ","
-		" coalesce(?35, mac), iif(?35 IS NULL, previous, ?36),"
-		" iif(?35 IS NULL, previous_until, ?37)) WHERE id = ?1 AND serial = ?8 - 1",
-	[LEDGER_TENANTS] = TENANT_SELECT "ORDER BY kind, created, id",
-	[LEDGER_TENANTS_OF] =
-		TENANT_SELECT
-		"WHERE kind = ?1 AND (created, id) > (?2, ?3) ORDER BY created, id LIMIT ?4",
-	[LEDGER_TENANT] = TENANT_SELECT "WHERE id = ?1",
-	[LEDGER_TENANTS_NAMED] =
-		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
-		" ORDER BY revoked <> 0, created, id",
+	[LEDGER_TOKEN_PUT] = "INSERT INTO admin_token VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+	[LEDGER_TOKEN_REVOKE] =
+		"UPDATE admin_token SET revoked = ?2 WHERE id = ?1 AND revoked = 0",
+	[LEDGER_TOKENS] = "SELECT id, name, scopes, salt, hash, created, expires, revoked"
+			  " FROM admin_token WHERE ?1 = 0 OR id = ?1 ORDER BY created, id",
+	[LEDGER_AUDIT_LAST] = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1",
+	[LEDGER_AUDIT_PUT] = "INSERT INTO audit VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	[LEDGER_AUDIT_HEAD] = "SELECT seq, hash, mac FROM audit_head",
+	[LEDGER_AUDIT_HEAD_PUT] = "INSERT OR REPLACE INTO audit_head VALUES (1,?1,?2,?3)",
+	[LEDGER_AUDIT] =
+		"SELECT seq, at, who, source, action, target, before, after, hash, mac"
+		" FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+	[LEDGER_AUDIT_NEWEST] =
+		"SELECT seq, at, who, source, action, target, before, after, hash, mac"
+		" FROM audit WHERE ?1 = 0 OR seq < ?1 ORDER BY seq DESC LIMIT ?2",
+	[LEDGER_REPLAY_FIND] =
+		"SELECT request, status, answer FROM admin_replay WHERE id = ?1 AND made >= ?2",
+	[LEDGER_REPLAY_PUT] = "INSERT OR REPLACE INTO admin_replay VALUES (?1,?2,?3,?4,?5)",
+	[LEDGER_REPLAY_PRUNE] = "DELETE FROM admin_replay WHERE made < ?1",
 	[LEDGER_KEY_USED] =
 		"SELECT coalesce(max(period), -1) FROM rollup WHERE family = ?1 AND span = ?2"
 		" AND period BETWEEN ?3 AND ?4"

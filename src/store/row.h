@@ -45,6 +45,8 @@ struct attempt_row {
 	str user;         /* whom the request names, at most 128 bytes */
 	str tags;         /* "name=value,...": of the key and the request; 256 bytes */
 	str trial;        /* it is part of that one; empty: of none */
+	str trace;        /* the client's trace: a struct trace_parent; empty: none */
+	uint8_t endpoint; /* which, by endpoint_number; 0: not known */
 	nanousd reserved; /* under budgets, set aside for it; 0: nothing was */
 	/* known when it closes */
 	enum row_state state;

@@ -283,6 +283,24 @@ static str name_of_odd(const struct json_node *nodes)
 	return first.len ? first : STR("{}");
 }
 
+static bool makes_images(enum operation op)
+{
+	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
+}
+
+/* Pictures stand in `data`, or each in an event of its own, of which the partial ones do
+ * not count. */
+static void count_images(struct tap *t, const struct json_node *nodes, uint32_t at)
+{
+	const struct json_member *m = &nodes[at].m;
+
+	if (str_eq(m->key, STR("data")) && m->value.type == JSON_ARRAY)
+		for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next)
+			t->images++;
+	else if (str_eq(m->key, STR("type")) && m->value.type == JSON_STRING)
+		t->images += str_ends(inside_of(m->value), STR(".completed"));
+}
+
 /* What the members of a chunk or of a whole answer say. */
 static void look_at_root(struct tap *t, const struct json_node *nodes,
                          struct tap_event *ret, struct said *said)
@@ -316,6 +334,8 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 		} else if (str_eq(m->key, STR("obfuscation")) &&
 		           m->value.type == JSON_STRING) {
 			said->padding = inside_of(m->value);
+		} else if (makes_images(t->operation)) {
+			count_images(t, nodes, i);
 		}
 	}
 	if (has_error && choices == 0)

@@ -52,6 +52,7 @@ struct tap {
 	uint64_t finished_bits; /* which of the first 64 */
 	uint64_t seen_bits;     /* which of the first 64 have said anything */
 	uint64_t text_bytes;    /* of generated text, for estimates */
+	uint64_t images;        /* generated ones, as they came */
 	uint64_t unknown;       /* events and members that are not of this format */
 	struct {
 		uint32_t count; /* 0: free */

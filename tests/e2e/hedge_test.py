@@ -218,7 +218,7 @@ def test_a_late_first_token_is_hedged():
         until(lambda: fake.site("x").requests[-1].gone.is_set(), "the loser to be cancelled", 2)
         lost, won = ledger_of(got)
         same((lost["provider"], lost["fault"], lost["closes"], lost["usage_kind"]),
-             ("x", "HEDGE_LOST", 0, "unknown"), "the loser")
+             ("x", "HEDGE_LOST", 0, "estimated"), "the loser")
         same((won["provider"], won["fault"], won["closes"]), ("y", "", 1), "the winner")
 
 

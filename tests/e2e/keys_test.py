@@ -5,13 +5,14 @@ Whether a key works is asked of the gateway by requests, never of the command th
 """
 
 import json
+import random
 import sqlite3
 import threading
 import time
 
 import answers
 from fake_provider import Fake
-from harness import CHAT, Gateway, check, openai_error, provider, route, same
+from harness import CHAT, NIGHT, Gateway, check, openai_error, provider, route, same
 from raw import request, until
 
 gateway = fake = here = there = None
@@ -376,7 +377,7 @@ def test_explain_says_what_a_key_may_not_use():
 
 
 def test_what_was_used_is_shown():
-    made = key("used", "--rpm", "100", "--concurrent", "5")
+    made = key("used", "--rpm", "100", "--tpm", "100000")
     shown = run("keys", "show", "used")
     same((shown["used"], shown["usage"]["requests"]), (None, 0), "before")
     for _ in range(3):
@@ -437,6 +438,48 @@ def test_malformed_keys_reach_no_ledger():
     for path in gateway.data.rglob("*"):
         if path.is_file():
             check(secret not in path.read_bytes(), f"the secret is in {path.name}")
+
+
+def welch(one, two):
+    """t of two samples whose slowest tenth is left out: that is the machine's."""
+    cut = [sorted(each)[:len(each) * 9 // 10] for each in (one, two)]
+    mean = [sum(each) / len(each) for each in cut]
+    spread = [sum((x - m) ** 2 for x in each) / (len(each) - 1) / len(each)
+              for each, m in zip(cut, mean)]
+    return (mean[0] - mean[1]) / sum(spread) ** 0.5
+
+
+def wrong_keys_take_the_same_time():
+    """20,000 of each, drawn by chance, over one connection. The same instructions are counted by
+    `tests/unit every_wrong_key`, always; this looks at the whole way, at night, for it is noisy."""
+    good = key("timed")["key"]
+    head, secret = good[:19], good[19:]
+
+    def other(c):
+        return "A" if c != "A" else "B"
+    texts = {"unknown id": "sk-sl-0123456789ab-" + secret, "first byte": head + other(secret[0]) + secret[1:],
+             "last byte": good[:-2] + other(good[-2]) + good[-1]}
+    asked = {name: request("GET", "/v1/models/fast", bearer(text)) for name, text in texts.items()}
+    for attempt in range(3):
+        times = {name: [] for name in texts}
+        order = [name for name in texts for _ in range(20000)]
+        random.Random(attempt).shuffle(order)
+        with gateway.open() as raw:
+            for name in order:
+                began = time.perf_counter_ns()
+                raw.send(asked[name])
+                status = raw.reply("GET").status
+                times[name].append(time.perf_counter_ns() - began)
+                check(status == 401, name, status)
+        found = {(a, b): welch(times[a], times[b]) for a in times for b in times if a < b}
+        if all(abs(t) < 4.5 for t in found.values()):
+            return
+    check(False, "Welch's t:", found)
+
+
+if NIGHT:
+    test_wrong_keys_take_the_same_time = wrong_keys_take_the_same_time
+    test_wrong_keys_take_the_same_time.seconds = 900
 
 
 def test_what_changes_at_once_is_not_lost():

@@ -257,19 +257,20 @@ def test_explain_sends_nothing():
 def over_http(path):
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(str(gateway.dir / "data" / "admin.sock"))
-        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: sluice\r\nAccept: */*\r\n\r\n".encode())
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: sluice\r\nConnection: close\r\n\r\n".encode())
         got = b"".join(iter(lambda: sock.recv(65536), b""))
     head, body = got.split(b"\r\n\r\n", 1)
     return int(head.split()[1]), body
 
 
 def test_explain_over_http():
-    status, body = over_http("/admin/explain?model=weighted")
+    status, body = over_http("/admin/v1/explain?model=weighted")
     same(status, 200, body)
     same(json.loads(body)["strategy"], "weighted", body)
-    status, body = over_http("/admin/explain?model=h%2Fm")
+    status, body = over_http("/admin/v1/explain?model=h%2Fm")
     same(json.loads(body)["candidates"][0]["provider"], "h", body)
-    for path in ("/admin/explain?model=no-such", "/admin/explain", "/", "/admin/keys"):
-        same(over_http(path)[0], 404, path)
-    status, body = over_http("/admin/health")
+    for path, wanted in (("/admin/v1/explain?model=no-such", 404), ("/admin/v1/explain", 400), ("/", 404),
+                         ("/admin/explain?model=weighted", 404)):
+        same(over_http(path)[0], wanted, path)
+    status, body = over_http("/admin/v1/providers")
     check("weighted" not in body.decode() and len(json.loads(body)["providers"]) > 10, body)

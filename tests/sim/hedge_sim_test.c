@@ -61,8 +61,9 @@ TEST(a_hedge_that_is_faster_wins)
 	race_run(&r, 5 * USEC_SEC);
 	check_rows(&r, 2);
 	CHECK(row_is(&r.rows[0], "a", "HEDGE_LOST") && !r.rows[0].closes);
-	/* It may have been at work: nobody knows what it costs. */
-	CHECK_INT(r.rows[0].usage_kind, USAGE_UNKNOWN);
+	/* It may have been at work: its prompt is reckoned as read. */
+	CHECK_INT(r.rows[0].usage_kind, USAGE_ESTIMATED);
+	CHECK(r.rows[0].usage.input > 0 && r.rows[0].usage.output == 0);
 	CHECK(row_is(&r.rows[1], "b", "") && r.rows[1].closes);
 	CHECK_INT(r.rows[1].usage_kind, USAGE_ESTIMATED);
 	CHECK_INT(r.gate.worker.counts.hedges, 1);
@@ -401,13 +402,13 @@ TEST(a_hedge_in_another_format_has_a_lane_of_its_own)
 	check_rows(&r, 2);
 	CHECK(row_is(&r.rows[1], "d", "HEDGE_LOST"));
 	/* It began to answer and did not come to its figures. */
-	CHECK_INT(r.rows[1].usage_kind, USAGE_UNKNOWN);
+	CHECK_INT(r.rows[1].usage_kind, USAGE_ESTIMATED);
 	race_end(&r);
 }
 
 /* A stream where one answer was asked for is looked at when it is whole: of one that was
- * cut off nobody knows what it used. */
-TEST(a_loser_that_was_held_unread_has_an_unknown_usage)
+ * cut off it is reckoned by its bytes what it used. */
+TEST(a_loser_that_was_held_unread_has_an_estimated_usage)
 {
 	struct race r;
 	struct sim_peer *a, *b;
@@ -428,7 +429,8 @@ TEST(a_loser_that_was_held_unread_has_an_unknown_usage)
 	race_run(&r, USEC_SEC);
 	check_rows(&r, 2);
 	CHECK(row_is(&r.rows[0], "a", "HEDGE_LOST"));
-	CHECK_INT(r.rows[0].usage_kind, USAGE_UNKNOWN);
+	CHECK_INT(r.rows[0].usage_kind, USAGE_ESTIMATED);
+	CHECK(r.rows[0].usage.output > 0);
 	CHECK(row_is(&r.rows[1], "b", ""));
 	CHECK_INT(r.rows[1].usage_kind, USAGE_ESTIMATED);
 	race_end(&r);

@@ -116,7 +116,8 @@ TEST(what_is_not_written_has_its_default)
 		return;
 	CHECK_INT(c->listen_count, 1);
 	CHECK(net_is_loopback(&c->listen[0]));
-	CHECK_INT(c->admin.len, 0);
+	CHECK(net_is_loopback(&c->admin) && net_port(&c->admin) == 8081);
+	CHECK(!c->admin_is_written);
 	CHECK_STR(c->data, "/home/test/.local/state/sluice");
 	CHECK_INT(c->auth, AUTH_MODE_KEYS);
 	CHECK(c->workers >= 1 && c->workers <= 4);
@@ -222,7 +223,6 @@ TEST(what_is_doubtful_is_a_warning)
 		const char *text, *code;
 	} rows[] = {
 		{ "version: 1\n", "W044" },
-		{ "version: 1\nadmin: 127.0.0.1:8081\n", "W045" },
 		{ "version: 1\nproviders: { openai: { key: \"${EMPTY}\" } }\n", "W031" },
 		{ "version: 1\nproviders: { mistral: {} }\n", "W031" },
 		{ "version: 1\nproviders: { openai: { keys: [\"\", \"${EMPTY}\"] } }\n",

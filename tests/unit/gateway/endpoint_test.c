@@ -107,3 +107,37 @@ TEST(a_stored_response_is_found_by_its_id)
 	CHECK(find(HTTP_POST, "/v1/responses/input_tokens")->operation == OP_COUNT);
 	buf_free(&methods);
 }
+
+TEST(endpoints_have_numbers_and_templates)
+{
+	static const struct {
+		enum http_method method;
+		const char *path, *template;
+	} rows[] = {
+		{ HTTP_POST, "/v1/chat/completions", "/v1/chat/completions" },
+		{ HTTP_POST, "/openai/v1/embeddings", "/v1/embeddings" },
+		{ HTTP_POST, "/v1beta/models/g:generateContent",
+		  "/v1beta/models/{model}:generateContent" },
+		{ HTTP_POST, "/model/m/converse", "/model/{model}/converse" },
+		{ HTTP_POST, "/v2/chat", "/v2/chat" },
+		{ HTTP_DELETE, "/v1/responses/resp_1", "/v1/responses/{id}" },
+	};
+	struct buf path = BUF_LIMIT(256);
+
+	for (unsigned i = 0; i < countof(rows); i++) {
+		str rest;
+		fault_t why;
+		const struct endpoint *e = endpoint_find(
+		        rows[i].method, str_from_z(rows[i].path), &rest, &why);
+
+		if (!CHECK(e))
+			continue;
+		buf_clear(&path);
+		const char *method = endpoint_describe(endpoint_number(e), &path);
+		CHECK(method && strcmp(method, i == 5 ? "DELETE" : "POST") == 0);
+		CHECK_STR_EQ(buf_str(&path), str_from_z(rows[i].template));
+	}
+	CHECK(!endpoint_describe(0, &path));
+	CHECK(!endpoint_describe(255, &path));
+	buf_free(&path);
+}

@@ -147,6 +147,10 @@ TEST(the_documentation_in_docs_is_what_the_program_says)
 	compare_file(&c, "docs/cli.md", "sluice cli-docs");
 	run(&c, "config errors");
 	compare_file(&c, "docs/errors.md", "sluice config errors");
+	run(&c, "admin docs");
+	compare_file(&c, "docs/admin-api.md", "sluice admin docs");
+	run(&c, "config telemetry");
+	compare_file(&c, "docs/telemetry.md", "sluice config telemetry");
 	captured_done(&c);
 }
 

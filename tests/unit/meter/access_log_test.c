@@ -78,6 +78,15 @@ TEST(access_line_is_json_of_one_line)
 	CHECK(str_has(line, STR("\"status\":-7,")));
 }
 
+TEST(access_line_escapes_control_characters_that_json_lets_pass)
+{
+	struct attempt_row row = typical();
+
+	row.asked = STR("a\x7f\xc2\x85z\xc2\xa0\xc2\x9f\n");
+	CHECK(str_has(line_of(&row),
+	              STR("\"asked\":\"a\\u007f\\u0085z\xc2\xa0\\u009f\\n\",")));
+}
+
 TEST(access_line_escapes_whatever_comes)
 {
 	char text[16];

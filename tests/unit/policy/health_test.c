@@ -553,3 +553,24 @@ TEST(threads_share_the_board)
 	}
 	board_free(&c.board);
 }
+
+TEST(reported_usage_teaches_what_tokens_are)
+{
+	struct board *b = board_new(42);
+	struct health h = target(b, "m"), other = target(b, "n"), nothing = { 0 };
+
+	for (int i = 0; i < 30; i++)
+		health_learn_usage(&h, 5000, 1000, 300, 100, 1);
+	CHECK_INT(health_prompt_tokens(&h, 500), 100);
+	CHECK_INT(health_text_tokens(&h, 300), 100);
+	CHECK_INT(health_prompt_tokens(&other, 400), 100);
+	CHECK_INT(health_text_tokens(&nothing, 400), 100);
+	uint64_t p99 = health_length_quantile(&h, 990);
+	CHECK(p99 >= 96 && p99 <= 129);
+	CHECK_INT(health_length_quantile(&other, 990), 0);
+	health_learn_usage(&nothing, 1, 1, 1, 1, 1);
+	/* more tokens than bytes, as where files are only named: never more than bytes */
+	health_learn_usage(&other, 10, 1000, 0, 0, 1);
+	CHECK_INT(health_prompt_tokens(&other, 10), 10);
+	board_free(&b);
+}

@@ -1,7 +1,9 @@
 #include "policy/keyring.h"
 #include "tests/check.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +148,70 @@ TEST(keyring_fills_up_and_says_so)
 	row.id = 7919;
 	CHECK(keyring_put(k, &row, &secret)); /* there already */
 	keyring_free(&k);
+}
+
+/* ---- while it changes ---- */
+
+struct turning {
+	struct keyring *k;
+	_Atomic unsigned
+	        turn; /* the secret is all of that byte, the one before one less */
+	_Atomic unsigned looks;
+	_Atomic bool stop;
+};
+
+static void *look_on(void *arg)
+{
+	static char refused[] = "a good secret was refused";
+	static char torn_was_good[] = "a torn secret was good";
+	struct turning *t = arg;
+
+	while (!atomic_load(&t->stop)) {
+		unsigned turn = atomic_load(&t->turn);
+		uint8_t mac[32], torn[32];
+
+		memset(mac, (uint8_t)turn, sizeof(mac));
+		memset(torn, (uint8_t)(turn + 1), sizeof(torn));
+		memcpy(torn, mac, 16);
+		/* It is good for two turns; what is half of each never was. */
+		if (!is_good(t->k, KEY, mac, 1) && atomic_load(&t->turn) == turn) {
+			atomic_fetch_add(&t->looks, 1000000);
+			return refused;
+		}
+		if (is_good(t->k, KEY, torn, 1)) {
+			atomic_fetch_add(&t->looks, 1000000);
+			return torn_was_good;
+		}
+		atomic_fetch_add(&t->looks, 1);
+	}
+	return NULL;
+}
+
+TEST(a_secret_changes_as_a_whole)
+{
+	struct turning t = { .k = keyring_of_one() };
+	struct key_secret next = { .previous_until = 2 };
+	pthread_t threads[2];
+	void *why;
+
+	memset(next.mac, 0, sizeof(next.mac));
+	CHECK(keyring_put(t.k, &key, &next));
+	for (size_t i = 0; i < countof(threads); i++)
+		CHECK(pthread_create(&threads[i], NULL, look_on, &t) == 0);
+	for (unsigned turn = 1; turn < 20000 || atomic_load(&t.looks) < 20000; turn++) {
+		memcpy(next.previous, next.mac, sizeof(next.mac));
+		memset(next.mac, (uint8_t)turn, sizeof(next.mac));
+		if (!keyring_put(t.k, &key, &next))
+			break;
+		atomic_store(&t.turn, turn);
+	}
+	atomic_store(&t.stop, true);
+	for (size_t i = 0; i < countof(threads); i++) {
+		pthread_join(threads[i], &why);
+		if (why)
+			check_failed(__FILE__, __LINE__, "%s", (const char *)why);
+	}
+	keyring_free(&t.k);
 }
 
 /* ---- the same steps for every wrong key ---- */

@@ -47,6 +47,20 @@ TEST(a_name_is_a_route_a_target_or_a_bare_id)
 	arena_done(&keep);
 }
 
+TEST(a_name_with_control_bytes_leads_nowhere)
+{
+	static const str names[] = { STR_INIT("local/a\r\nx-evil: 1"),
+		                     STR_INIT("local/a\nb"), STR_INIT("local/\x7f"),
+		                     STR_INIT("local/a\0b") };
+	struct candidates c;
+
+	for (unsigned i = 0; i < countof(names); i++)
+		CHECK_FAULT(resolve_model(&config, names[i], &keep, &c),
+		            FAULT_NO_SUCH_MODEL);
+	CHECK_OK(resolve_model(&config, STR("local/with blank \xc3\xa4"), &keep, &c));
+	arena_done(&keep);
+}
+
 TEST(a_bare_id_has_at_most_as_many_candidates_as_a_route)
 {
 	struct provider many[TARGETS_MOST + 8];

@@ -347,6 +347,16 @@ TEST(a_new_budget_asks_for_its_history)
 	spent.only = TEAM;
 	CHECK(tenants_add_spent(w.t, &spent));
 	check_money(&w, KEY, BUDGET_DAY, 3 * DOLLAR, 0);
+	/* Its users begin to be counted: it is told to them alone. */
+	spent.only = KEY;
+	spent.only_users = true;
+	spent.user = STR("ann");
+	spent.window = BUDGET_WEEK;
+	CHECK(tenants_add_spent(w.t, &spent));
+	check_money(&w, KEY, BUDGET_DAY, 3 * DOLLAR, 0);
+	struct tenant_state s;
+	CHECK(tenants_look_user(w.t, KEY, STR("ann"), 0, NOON, &s));
+	CHECK_INT(s.spent[BUDGET_WEEK], 2 * DOLLAR);
 	tenant_chain_done(&c, 0, 0);
 	world_free(&w);
 }

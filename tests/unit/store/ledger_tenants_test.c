@@ -238,11 +238,50 @@ TEST(keys_of_the_first_days_are_still_good)
 	                   "NULL, revoked INTEGER NOT NULL) STRICT;"
 	                   "INSERT INTO keys VALUES (2748, 'old', zeroblob(32), 5, 6);"
 	                   "INSERT INTO keys VALUES (2749, 'bad', x'00', 5, 6);"
+	                   /* of later versions */
+	                   "DROP TABLE trial;"
+	                   "DROP TABLE admin_token;"
+	                   "DROP TABLE audit;"
+	                   "DROP TABLE audit_head;"
+	                   "DROP TABLE admin_replay;"
 	                   "PRAGMA user_version = 2",
 	                   NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(db);
 	l = open_at(path);
 	CHECK(ledger_tenants_of(l, TENANT_KEY, 0, 0, 10, check_row, &s));
 	CHECK(s.count == 1 && s.has_secret);
+	ledger_close(&l);
+}
+
+static bool add_use(struct ledger *l, uint64_t id, uint64_t key, usec began)
+{
+	struct attempt_row row = { .id = id,
+		                   .exchange = id,
+		                   .number = 1,
+		                   .key = key,
+		                   .began_wall = began,
+		                   .state = ROW_DONE,
+		                   .closes = true,
+		                   .attempts = 1 };
+
+	return ledger_begin(l) && ledger_put(l, &row, NULL) && ledger_commit(l);
+}
+
+TEST(the_ledger_knows_the_hour_in_which_a_key_was_used_last)
+{
+	struct ledger *l = open_fresh();
+	usec day = 20000 * 24 * USEC_HOUR, used = -1;
+
+	CHECK(ledger_key_used(l, 7, &used));
+	CHECK_INT(used, 0);
+	CHECK(add_use(l, 1 << 8, 7, day + 3 * USEC_HOUR + 5));
+	CHECK(add_use(l, 2 << 8, 7, day - 5 * USEC_HOUR));
+	CHECK(add_use(l, 3 << 8, 8, day + 30 * USEC_HOUR));
+	CHECK(ledger_key_used(l, 7, &used));
+	CHECK_INT(used, day + 3 * USEC_HOUR);
+	CHECK(ledger_key_used(l, 8, &used));
+	CHECK_INT(used, day + 30 * USEC_HOUR);
+	CHECK(ledger_key_used(l, 9, &used));
+	CHECK_INT(used, 0);
 	ledger_close(&l);
 }

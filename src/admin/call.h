@@ -1,0 +1,117 @@
+/* call.h - one request to the admin API: what a handler is given, and its answer.
+ *
+ * A handler writes one JSON value to c->to and gives the status, or gives what
+ * admin_problem gave.  It runs in the thread of whoever asks (the desk's, or a command's
+ * when no gateway runs) and may block.  What it changes, it changes inside admin_change:
+ * one transaction with the entry in the audit log and the answer that an Idempotency-Key
+ * keeps, so that after a crash there are all three or none. */
+#pragma once
+#include "admin/clerk.h"
+#include "admin/route.h"
+#include "codec/json.h"
+#include "store/ledger.h"
+
+enum {
+	ADMIN_BODY_MOST = 256 * KiB,
+	ADMIN_ANSWER_MOST = 12 * MiB,
+	ADMIN_PAGE = 100, /* items of a list, when nobody says how many */
+	ADMIN_PAGE_MOST = 1000,
+	ADMIN_IDEMPOTENCY_MOST = 255, /* bytes of an Idempotency-Key */
+};
+
+/* What the API works on, whether a gateway runs or not. */
+struct admin_house {
+	str dir;                     /* $data */
+	const uint8_t *pepper;       /* PEPPER bytes */
+	struct recorder *recorder;   /* a running gateway's; or NULL: */
+	struct ledger *writer;       /* then the only writer there is, under $data/lock */
+	struct ledger *reader;       /* opened when it is needed; admin_house_done */
+	const struct admin_ops *ops; /* NULL without a gateway */
+	void *arg;
+};
+void admin_house_done(struct admin_house *h);
+
+/* Who asks. */
+struct admin_who {
+	unsigned scopes;
+	uint64_t token; /* 0: the owner of the data, at the socket or by a command */
+	char name[192]; /* "token 0123456789ab ci", "uid 1000" */
+	char from[64];  /* an address, "admin.sock" or "command" */
+};
+
+struct admin_call {
+	struct admin_house *house;
+	const struct admin_route *route;
+	struct admin_who who;
+	str params[ADMIN_PARAMS_MOST]; /* of the path */
+	str query;
+	str body;
+	str secret; /* the token's text, or empty: only who has it can have an answer
+	             * repeated that held a secret */
+	str if_match, if_none_match, idempotency_key,
+	        accept;     /* header values, or empty */
+	usec wall;          /* now */
+	struct arena *keep; /* ends with the call */
+	/* -- the answer */
+	struct buf *out;
+	struct json_writer to;
+	str content_type; /* set when it is not JSON */
+	char etag[48];    /* with quotes; empty: of the answer's bytes */
+	bool is_replayed;
+	/* -- for the audit log; set by the handler */
+	str target;               /* what it is done to; a path's id when it is not set */
+	struct buf before, after; /* JSON without secrets; may stay empty */
+	/* -- private */
+	struct json_value object; /* the body, once it was checked */
+	bool is_kept;             /* for the Idempotency-Key */
+};
+
+/* Runs the route's handler with all that stands around it: the query and the body are
+ * checked against the route's row, a repeated request gets the answer of the first, an
+ * access is traced, and a reader who has the same already is told so (304).  Who asks may
+ * do so: that was decided before.  Gives the status; the answer is in c->out. */
+int admin_call_run(struct admin_call *c);
+
+/* ---- for handlers ---- */
+
+/* The answer becomes an error: type names it for programs ("not_found"), param the member
+ * or parameter it is about (NULL: none), and the rest is for people. Gives the status. */
+int admin_problem(struct admin_call *c, int status, const char *type, const char *param,
+                  const char *fmt, ...) printf_like(5, 6);
+int admin_not_found(struct admin_call *c, const char *what);
+
+/* Inside a transaction, on the thread of the ledger's writer.  Gives the status: 2xx is
+ * committed, anything else undone. */
+typedef int admin_change_fn(struct admin_call *c, struct ledger *l, void *arg);
+int admin_change(struct admin_call *c, admin_change_fn *change, void *arg);
+/* The ledger, for reading; NULL: the answer is a problem, return 503. */
+struct ledger *admin_reader(struct admin_call *c);
+/* Has what the workers wrote so far brought into the ledger. */
+void admin_flush(struct admin_call *c);
+
+/* A parameter of the query, decoded; empty when it is not there (or is empty). */
+str admin_query(const struct admin_call *c, const char *name);
+/* One that was declared as int; `fallback` when it is not there. */
+uint64_t admin_query_int(const struct admin_call *c, const char *name, uint64_t fallback);
+/* One that was declared as time (RFC 3339, or a span back from now: "24h", "30d"). */
+usec admin_query_time(const struct admin_call *c, const char *name, usec fallback);
+/* How many items a page has, and behind which it begins (0: at the begin). */
+unsigned admin_page(const struct admin_call *c, uint64_t *ret_after);
+/* Writes the member next_cursor; 0: null, there is no more. */
+void admin_page_end(struct admin_call *c, uint64_t last);
+
+/* A member of the body; type JSON_NONE when it is not there. */
+struct json_value admin_member(const struct admin_call *c, const char *name);
+/* A text of it, kept with the call; empty when it is not there or is null. */
+str admin_member_text(struct admin_call *c, const char *name);
+
+/* Does If-Match, if it is there, name this serial? If not the answer is a 412, return
+ * that. Sets the ETag. */
+bool admin_matches(struct admin_call *c, uint64_t serial);
+
+/* "0123456789ab" */
+void admin_write_id(struct json_writer *w, str key, uint64_t id);
+/* RFC 3339, or null for 0. */
+void admin_write_time(struct json_writer *w, str key, usec wall);
+/* "12.345678900": exact; null for COST_UNKNOWN. */
+void admin_write_usd(struct json_writer *w, str key, int64_t nano);

@@ -1,0 +1,238 @@
+/* telemetry.c - where traces go: `telemetry.otlp` of the file, else the variables that
+ * OpenTelemetry's programs have in common.
+ *
+ * Whoever sets the variables runs the gateway, so a collector named by them may be in a
+ * private network; one named in the file needs `private: yes`, as a provider does. */
+#include "config/reader.h"
+
+#include "base/mem.h"
+#include "codec/text.h"
+#include "config/endpoint.h"
+#include "config/scalar.h"
+#include "config/section.h"
+
+enum { HEADERS_MOST = 16, LIST_MOST = 8 * KiB };
+
+/* A variable that is for traces alone, else the one for all signals. */
+static str variable(const struct reader *r, const char *for_traces, const char *for_all)
+{
+	const char *value = reader_env(r, for_traces);
+
+	if (!value || !*value)
+		value = reader_env(r, for_all);
+	return str_trim(str_from_z(value));
+}
+
+/* ---- lists: name=value,name=value, values percent-encoded ---- */
+
+static bool is_name(str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = char_lower(name.ptr[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !char_is_digit(c) && c != '-' &&
+		    c != '_' && c != '.')
+			return false;
+	}
+	return name.len > 0;
+}
+
+/* One pair of the list, its value in room (LIST_MOST bytes); false: it is none. */
+static bool take_pair(str *rest, char *room, str *ret_name, str *ret_value)
+{
+	str value = str_trim(str_cut(rest, ','));
+
+	*ret_name = str_trim(str_cut(&value, '='));
+	value = str_trim(value);
+	return is_name(*ret_name) && value.len <= LIST_MOST &&
+	       url_decode(value, room, ret_value);
+}
+
+/* Visible characters, and blanks between them. */
+static bool is_header_value(str value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.ptr[i] < ' ' || value.ptr[i] >= 0x7f)
+			return false;
+	}
+	return str_trim(value).len == value.len;
+}
+
+/* Ours are not theirs to set. */
+static bool is_taken(str name)
+{
+	static const str taken[] = {
+		STR_INIT("host"),       STR_INIT("content-length"),
+		STR_INIT("connection"), STR_INIT("content-type"),
+		STR_INIT("expect"),     STR_INIT("transfer-encoding")
+	};
+
+	for (unsigned i = 0; i < countof(taken); i++) {
+		if (str_eq_nocase(name, taken[i]))
+			return true;
+	}
+	return false;
+}
+
+/* As lines of a request's head; false: *ret_bad is the name of what is wrong. */
+static bool header_lines(str list, char *room, struct buf *ret, str *ret_bad)
+{
+	while (list.len > 0) {
+		str name, value;
+
+		if (!take_pair(&list, room, &name, &value) || is_taken(name) ||
+		    !is_header_value(value)) {
+			*ret_bad = name;
+			return false;
+		}
+		buf_addf(ret, "%.*s: %.*s\r\n", STR_ARG(name), STR_ARG(value));
+	}
+	*ret_bad = STR("(too long)");
+	return !ret->over;
+}
+
+static bool is_list(str list)
+{
+	char room[LIST_MOST];
+	str name, value;
+
+	while (list.len > 0) {
+		if (!take_pair(&list, room, &name, &value))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the endpoint ---- */
+
+/* is_whole: the path is that of the traces, else they are below it. */
+static void set_endpoint(struct reader *r, str url, bool is_whole,
+                         const struct tree_node *at)
+{
+	struct otlp_settings *o = &r->config->otlp;
+	struct endpoint e;
+	const char *why;
+
+	if (!endpoint_parse(url, r->keep, &e, &why)) {
+		note(r, NOTE_URL, at, "telemetry.otlp.endpoint: %s", why);
+		note_hint(r, "write it like this: http://127.0.0.1:4318");
+		return;
+	}
+	o->endpoint = arena_copy(r->keep, url);
+	o->tls = e.tls;
+	o->host = e.host;
+	o->port = e.port;
+	o->authority = e.authority;
+	o->path = is_whole || str_ends(e.base_path, STR("/v1/traces"))
+	                  ? e.base_path
+	                  : arena_printf(r->keep, "%.*s/v1/traces", STR_ARG(e.base_path));
+	if (!e.tls && !e.is_private_literal && !o->allow_private) {
+		note(r, NOTE_CLEAR_TEXT, at, "http://%.*s: traces travel unencrypted",
+		     STR_ARG(e.authority));
+		note_hint(
+		        r,
+		        "write https://, or private: yes when it is inside your network");
+	}
+	o->allow_private |= e.is_private_literal;
+}
+
+static bool is_disabled(const struct reader *r)
+{
+	str exporter = variable(r, "OTEL_TRACES_EXPORTER", "OTEL_TRACES_EXPORTER");
+
+	return str_eq_nocase(variable(r, "OTEL_SDK_DISABLED", "OTEL_SDK_DISABLED"),
+	                     STR("true")) ||
+	       (exporter.len && !str_has(exporter, STR("otlp")));
+}
+
+static void use_environment(struct reader *r)
+{
+	str whole = variable(r, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+	                     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+	str base =
+	        variable(r, "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
+	str protocol = variable(r, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+	                        "OTEL_EXPORTER_OTLP_PROTOCOL");
+
+	if (is_disabled(r) || (!whole.len && !base.len))
+		return;
+	if (str_eq(protocol, STR("grpc"))) {
+		note(r, NOTE_TELEMETRY, NULL,
+		     "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which is not spoken here: no "
+		     "traces are sent");
+		note_hint(r, "set it to http/json, and the endpoint to port 4318");
+		return;
+	}
+	r->config->otlp.allow_private = true;
+	set_endpoint(r, whole.len ? whole : base, whole.len > 0, NULL);
+}
+
+/* ---- the rest ---- */
+
+static void read_headers(struct reader *r, const struct tree_node *node)
+{
+	struct buf lines = BUF_LIMIT(LIST_MOST);
+	char room[LIST_MOST];
+	str list, bad;
+
+	if (!node)
+		list = variable(r, "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+		                "OTEL_EXPORTER_OTLP_HEADERS");
+	else if (!scalar_text(r, "telemetry.otlp.headers", node, &list))
+		return;
+	if (header_lines(list, room, &lines, &bad)) {
+		r->config->otlp.headers = secret_keep(&r->config->room, buf_str(&lines));
+	} else {
+		note(r, NOTE_TELEMETRY, node,
+		     "%s: \"%.*s\" is not a header that can be sent",
+		     node ? "telemetry.otlp.headers" : "OTEL_EXPORTER_OTLP_HEADERS",
+		     STR_ARG(bad));
+		note_hint(r, "write it like this: "
+		             "\"authorization=Bearer%%20...,x-team=blue\"");
+	}
+	mem_wipe(room, sizeof(room));
+	if (lines.ptr)
+		mem_wipe(lines.ptr, lines.cap);
+	buf_free(&lines);
+}
+
+static void read_resource(struct reader *r, const struct tree_node *node)
+{
+	struct otlp_settings *o = &r->config->otlp;
+	bool is_ours = !o->attributes.len;
+	str name = variable(r, "OTEL_SERVICE_NAME", "OTEL_SERVICE_NAME");
+
+	if (!o->service.len)
+		o->service = name.len ? arena_copy(r->keep, name) : STR("sluice");
+	if (is_ours)
+		o->attributes =
+		        arena_copy(r->keep, variable(r, "OTEL_RESOURCE_ATTRIBUTES",
+		                                     "OTEL_RESOURCE_ATTRIBUTES"));
+	if (is_list(o->attributes))
+		return;
+	note(r, NOTE_TELEMETRY, node, "%s is not a list of name=value",
+	     is_ours ? "OTEL_RESOURCE_ATTRIBUTES" : "telemetry.otlp.attributes");
+	o->attributes = STR_NONE;
+}
+
+void read_telemetry(struct reader *r, const struct tree_node *node)
+{
+	const struct tree_node *otlp = tree_find(node, STR("otlp"));
+	const struct tree_node *at = tree_find(otlp, STR("endpoint"));
+	struct otlp_settings *o = &r->config->otlp;
+	str written = o->endpoint;
+
+	o->endpoint = STR_NONE;
+	if (written.len && !str_eq(written, STR("off")))
+		set_endpoint(r, written, false, at);
+	else if (!written.len)
+		use_environment(r);
+	if (!o->endpoint.len)
+		return;
+	if (!o->ca_file && reader_env(r, "OTEL_EXPORTER_OTLP_CERTIFICATE"))
+		o->ca_file = str_z(
+		        r->keep,
+		        str_from_z(reader_env(r, "OTEL_EXPORTER_OTLP_CERTIFICATE")));
+	read_headers(r, tree_find(otlp, STR("headers")));
+	read_resource(r, tree_find(otlp, STR("attributes")));
+}

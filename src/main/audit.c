@@ -1,0 +1,137 @@
+/* audit.c - sluice audit list|verify|export: who has changed what, and is that all of it?
+ */
+#include "codec/text.h"
+#include "main/admin_ask.h"
+#include "main/text.h"
+
+#include <stdio.h>
+
+enum { LINES_MOST = 1000 };
+
+static void add_query(struct buf *target, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	buf_add_char(target, str_has(buf_str(target), STR("?")) ? '&' : '?');
+	buf_addf(target, "%s=", name);
+	url_encode(target, str_from_z(value));
+}
+
+/* ---- list ---- */
+
+static str member(struct json_value object, const char *name, char room[512])
+{
+	struct json_value v = json_get(object, str_from_z(name));
+
+	return v.type == JSON_STRING && v.raw.len < 512 ? json_text(v, room) : STR_NONE;
+}
+
+static void add_entry(struct buf *to, struct json_value entry)
+{
+	static const char *const names[] = { "at", "who", "source", "action", "target" };
+	char room[512];
+
+	for (size_t i = 0; i < countof(names); i++) {
+		text_safe(to, member(entry, names[i], room));
+		buf_add(to, i + 1 < countof(names) ? STR("  ") : STR("\n"));
+	}
+}
+
+static int list(const struct command *c)
+{
+	struct buf target = BUF_LIMIT(KiB), out = BUF_LIMIT(16 * MiB);
+	struct json_member item;
+	struct json_value data;
+	struct admin_asked a;
+	uint64_t lines;
+	int result;
+
+	if (!command_number(c, "lines", LINES_MOST, 20, &lines))
+		return EXIT_USAGE;
+	buf_addf(&target, "/admin/v1/audit?limit=%u", (unsigned)lines);
+	result = admin_do(c, HTTP_GET, buf_str(&target), STR_NONE, &a);
+	if (result == EXIT_OK && a.is_json) {
+		data = json_get(a.value, STR("data"));
+		if (c->json)
+			buf_addf(&out, "%.*s\n", STR_ARG(data.raw));
+		for (struct json_iter it = json_iter(data);
+		     !c->json && json_next(&it, &item);)
+			add_entry(&out, item.value);
+		fwrite(out.ptr ? out.ptr : "", 1, out.len, stdout);
+	}
+	admin_asked_done(&a);
+	buf_free(&target);
+	buf_free(&out);
+	return result;
+}
+
+/* ---- verify ---- */
+
+static int tell_verdict(const struct command *c, const struct admin_asked *a)
+{
+	bool is_whole = json_get(a->value, STR("ok")).type == JSON_TRUE;
+	str entries = json_get(a->value, STR("entries")).raw;
+	str bad = json_get(a->value, STR("first_bad")).raw;
+	char room[512];
+
+	if (c->json)
+		printf("%.*s\n", (int)a->answer.len, a->answer.ptr);
+	else if (is_whole)
+		printf("%.*s entries, whole; head %.*s\n", STR_ARG(entries),
+		       STR_ARG(member(a->value, "head", room)));
+	if (is_whole)
+		return EXIT_OK;
+	if (str_eq(bad, STR("0")))
+		return command_failed("the audit log is not whole: %.*s",
+		                      STR_ARG(member(a->value, "problem", room)));
+	return command_failed("the audit log is not whole: entry %.*s: %.*s",
+	                      STR_ARG(bad), STR_ARG(member(a->value, "problem", room)));
+}
+
+static int verify(const struct command *c)
+{
+	struct buf target = BUF_LIMIT(KiB);
+	struct admin_asked a;
+	int result;
+
+	buf_add(&target, STR("/admin/v1/audit/verify"));
+	add_query(&target, "expect", command_value(c, "expect"));
+	result = admin_do(c, HTTP_GET, buf_str(&target), STR_NONE, &a);
+	if (result == EXIT_OK)
+		result = tell_verdict(c, &a);
+	admin_asked_done(&a);
+	buf_free(&target);
+	return result;
+}
+
+/* ---- export ---- */
+
+static int export(const struct command *c)
+{
+	struct buf target = BUF_LIMIT(KiB);
+	struct admin_asked a;
+	int result;
+
+	buf_add(&target, STR("/admin/v1/audit/export"));
+	add_query(&target, "since", command_value(c, "since"));
+	add_query(&target, "until", command_value(c, "until"));
+	result = admin_do(c, HTTP_GET, buf_str(&target), STR_NONE, &a);
+	if (result == EXIT_OK)
+		fwrite(a.answer.ptr ? a.answer.ptr : "", 1, a.answer.len, stdout);
+	admin_asked_done(&a);
+	buf_free(&target);
+	return result;
+}
+
+int audit_command(struct command *c)
+{
+	const char *what = c->argc > 0 ? c->argv[0] : "list";
+
+	if (strcmp(what, "list") == 0)
+		return list(c);
+	if (strcmp(what, "verify") == 0)
+		return verify(c);
+	if (strcmp(what, "export") == 0)
+		return export(c);
+	return command_misused(c, "audit: \"%s\" is not list, verify or export", what);
+}

@@ -1,0 +1,236 @@
+/* cost.c - sluice cost: what was spent, by whom, on what. */
+#include "main/spend.h"
+
+#include "codec/text.h"
+#include "loop/sys.h"
+#include "main/reading.h"
+#include "main/text.h"
+
+#include <stdio.h>
+
+enum { STEPS_MOST = 10000 };
+
+struct cost {
+	struct command *c;
+	struct ledger *ledger;
+	struct spend_names names;
+	struct spend_by by;
+	struct report_query query;
+	struct grid grid;
+	struct json_writer w;
+	struct sums total;
+	bool all, from_rows, is_rounded;
+};
+
+/* ---- what is asked for ---- */
+
+static bool take_moment(struct cost *k, const char *option, usec now, usec fallback,
+                        usec *ret)
+{
+	const char *text = command_value(k->c, option);
+
+	*ret = fallback;
+	if (!text || period_moment(str_from_z(text), now, ret))
+		return true;
+	command_misused(k->c,
+	                "%s: --%s takes a time like 7d, 24h, today, 2026-11-01 or "
+	                "2026-11-01T12:00:00Z, not %s",
+	                k->c->row->name, option, text);
+	return false;
+}
+
+static bool take_id(struct cost *k, const char *option, uint64_t *ret)
+{
+	const char *text = command_value(k->c, option);
+
+	if (!text || spend_find(&k->names, str_from_z(text), ret))
+		return true;
+	command_misused(k->c, "%s: there is no %s %s (or several)", k->c->row->name,
+	                option, text);
+	return false;
+}
+
+static bool take_query(struct cost *k)
+{
+	struct report_row *only = &k->query.only;
+	usec now = sys_wall();
+	str wrong;
+
+	if (!spend_by(str_from_z(command_value(k->c, "by")), &k->by, &wrong)) {
+		command_misused(k->c,
+		                "cost: --by takes team, key, user, provider, model, "
+		                "route, operation, tag, tag:NAME, client, trial, hour, "
+		                "day and month, not %.*s",
+		                STR_ARG(wrong));
+		return false;
+	}
+	if (!take_moment(k, "since", now, now - 30 * 24 * USEC_HOUR, &k->query.since) ||
+	    !take_moment(k, "until", now, 0, &k->query.until) ||
+	    !take_id(k, "key", &only->key) || !take_id(k, "team", &only->team))
+		return false;
+	k->query.by = k->by.by;
+	k->query.tag = k->by.tag;
+	only->user = str_from_z(command_value(k->c, "user"));
+	only->provider = str_from_z(command_value(k->c, "provider"));
+	only->model = str_from_z(command_value(k->c, "model"));
+	only->route = str_from_z(command_value(k->c, "route"));
+	only->client = str_from_z(command_value(k->c, "client"));
+	k->all = command_has(k->c, "csv");
+	return true;
+}
+
+/* ---- the answer ---- */
+
+static void add_row(struct cost *k, str when, const struct report_row *row)
+{
+	if (!k->c->json) {
+		spend_row(&k->grid, &k->names, &k->by, k->all, when, row);
+		return;
+	}
+	json_open(&k->w, '{');
+	spend_json(&k->w, &k->names, &k->by, when, row);
+	json_close(&k->w, '}');
+}
+
+static bool add_span(struct cost *k, usec since, usec until, str when)
+{
+	struct report_query q = k->query;
+	struct report r;
+	bool ok;
+
+	q.since = since;
+	q.until = until;
+	ok = ledger_report(k->ledger, &q, &r);
+	for (unsigned i = 0; ok && i < r.count; i++)
+		add_row(k, when, &r.rows[i]);
+	sums_add(&k->total, &r.total);
+	k->from_rows |= r.from_rows;
+	k->is_rounded |= r.is_rounded;
+	report_done(&r);
+	return ok;
+}
+
+/* The whole span, or hour by hour, day by day. */
+static bool add_spans(struct cost *k)
+{
+	usec end = k->query.until ? k->query.until : sys_wall() + 1;
+	struct buf when = BUF_LIMIT(64);
+	bool ok = true;
+	unsigned count = 0;
+
+	if (!k->by.has_step)
+		return add_span(k, k->query.since, k->query.until, STR_NONE);
+	for (usec at = k->query.since; ok && at < end && count < STEPS_MOST; count++) {
+		usec next = min_of(period_next(at, k->by.step), end);
+
+		buf_clear(&when);
+		period_name(&when, at, k->by.step);
+		ok = add_span(k, at, next, buf_str(&when));
+		at = next;
+	}
+	buf_free(&when);
+	return ok;
+}
+
+static void print_json(struct cost *k, struct buf *out)
+{
+	struct buf time = BUF_LIMIT(64);
+
+	buf_add(out, STR("{\"since\":\""));
+	rfc3339_write(out, k->query.since);
+	buf_add(out, STR("\",\"until\":"));
+	if (k->query.until)
+		buf_add_char(out, '"');
+	if (k->query.until)
+		rfc3339_write(out, k->query.until);
+	buf_add(out, k->query.until ? STR("\",\"rows\":[") : STR("null,\"rows\":["));
+	if (k->w.to->len)
+		buf_add(out, str_of(k->w.to->ptr + 1, k->w.to->len - 2));
+	buf_addf(out, "],\"from_rows\":%s,\"is_rounded\":%s,\"total\":",
+	         k->from_rows ? "true" : "false", k->is_rounded ? "true" : "false");
+	struct json_writer w = { .to = out };
+	json_open(&w, '{');
+	spend_json_sums(&w, &k->total);
+	json_close(&w, '}');
+	buf_add(out, STR("}\n"));
+	buf_free(&time);
+}
+
+static int print(struct cost *k)
+{
+	struct buf out = BUF_LIMIT(512 * MiB), rows = BUF_LIMIT(512 * MiB);
+	struct buf notes = BUF_LIMIT(16 * KiB);
+
+	k->w.to = &rows;
+	if (k->c->json)
+		json_open(&k->w, '[');
+	else
+		spend_columns(&k->grid, &k->by, k->all);
+	bool ok = add_spans(k);
+	if (k->c->json) {
+		json_close(&k->w, ']');
+		print_json(k, &out);
+	} else {
+		if (!k->all)
+			spend_total(&k->grid, &k->by, &k->total);
+		grid_print(&k->grid, k->all ? GRID_CSV : GRID_TEXT, &out);
+		spend_notes(&notes, &k->total, k->from_rows, k->is_rounded);
+	}
+	if (ok) {
+		fwrite(out.ptr, 1, out.len, stdout);
+		fprintf(stderr, "%s%.*s", notes.len && !k->all ? "\n" : "",
+		        STR_ARG(buf_str(&notes)));
+	}
+	buf_free(&out);
+	buf_free(&rows);
+	buf_free(&notes);
+	return ok ? EXIT_OK : command_failed("%s", ledger_error(k->ledger, NULL));
+}
+
+static int verify(struct cost *k)
+{
+	struct buf text = BUF_LIMIT(MiB);
+	uint64_t rows = 0;
+	int result = EXIT_OK;
+
+	if (!ledger_verify(k->ledger, &text, &rows))
+		result = command_failed("%s", ledger_error(k->ledger, NULL));
+	else if (text.len)
+		result = command_failed("the sums are not those of the attempts:\n%.*s",
+		                        STR_ARG(buf_str(&text)));
+	else if (k->c->json)
+		printf("{\"attempts\":%llu,\"ok\":true}\n", (unsigned long long)rows);
+	else
+		printf("%llu attempts add up to what the reports say, to the "
+		       "nano-dollar\n",
+		       (unsigned long long)rows);
+	buf_free(&text);
+	return result;
+}
+
+static int run(struct cost *k)
+{
+	if (!spend_names_load(&k->names, k->ledger))
+		return command_failed("%s", ledger_error(k->ledger, NULL));
+	if (command_has(k->c, "verify"))
+		return verify(k);
+	return take_query(k) ? print(k) : EXIT_USAGE;
+}
+
+int cost_command(struct command *c)
+{
+	struct cost k = { .c = c };
+	struct reading r;
+	int result = reading_begin(c, &r);
+
+	if (result != EXIT_OK)
+		return result;
+	k.ledger = r.ledger;
+	result = r.ledger ? run(&k)
+	                  : command_failed("nothing was recorded yet in %.*s",
+	                                   (int)r.dir.len, r.dir.ptr);
+	spend_names_done(&k.names);
+	grid_done(&k.grid);
+	reading_done(&r);
+	return result;
+}

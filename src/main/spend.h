@@ -1,0 +1,51 @@
+/* spend.h - what `cost` and `report` share: how sums of the ledger are asked for and
+ * printed. */
+#pragma once
+#include "codec/json_write.h"
+#include "main/command.h"
+#include "main/grid.h"
+#include "main/period.h"
+#include "store/report.h"
+
+/* Names of keys and teams by their ids. */
+struct spend_names {
+	struct spend_name {
+		uint64_t id;
+		str name;
+	} * names;
+	unsigned count, room;
+	struct arena texts;
+};
+
+bool spend_names_load(struct spend_names *n, struct ledger *l);
+void spend_names_done(struct spend_names *n);
+/* Empty: it has none. */
+str spend_name(const struct spend_names *n, uint64_t id);
+/* 12 hex digits, or a name that one key or team has. False: neither. */
+bool spend_find(const struct spend_names *n, str text, uint64_t *ret);
+
+/* What --by says. */
+struct spend_by {
+	unsigned by; /* enum report_by */
+	str tag;
+	bool has_step;
+	enum period_step step;
+};
+
+/* "model,key,tag:env,day". False: *ret_wrong is none of these. */
+bool spend_by(str text, struct spend_by *ret, str *ret_wrong);
+
+/* The columns of the grid, and a row of it: for people the usual figures, for programs
+ * (`all`) every sum. `when` is the step's name, or empty. */
+void spend_columns(struct grid *g, const struct spend_by *by, bool all);
+void spend_row(struct grid *g, const struct spend_names *n, const struct spend_by *by,
+               bool all, str when, const struct report_row *row);
+/* The last row: "total". */
+void spend_total(struct grid *g, const struct spend_by *by, const struct sums *sums);
+/* Members of an open object: what is told apart, and all sums. */
+void spend_json(struct json_writer *w, const struct spend_names *n,
+                const struct spend_by *by, str when, const struct report_row *row);
+void spend_json_sums(struct json_writer *w, const struct sums *sums);
+/* What must be said of sums: a line for each thing that is not exact. */
+void spend_notes(struct buf *to, const struct sums *sums, bool from_rows,
+                 bool is_rounded);

@@ -1,0 +1,332 @@
+"""Limits and budgets of keys and teams, as clients and providers see them.
+
+Promised (G7): spent + reserved never exceeds a limit, with a thousand requests at once and over
+`kill -9`; what is refused says so in one sentence, in the client's format, with the status its
+clients read (ux 5.4). Unit and sim tests have the invariant after each step; here it is whole.
+"""
+
+import json
+import random
+import threading
+import time
+
+import answers
+from fake_provider import Fake
+from harness import CHAT, FEW, NIGHT, Gateway, check, provider, route
+from raw import SLOW, BadReply, Raw, request, until
+
+DOLLAR = 10 ** 9
+ROUNDS = 60 if NIGHT else 3 if FEW else 8
+
+# A dollar for a thousand tokens, in or out; or a dime for each request.
+PRICES = ('prices:\n  "fake/tokens*": { input: $1000/1M, output: $1000/1M }\n'
+          '  "fake/dime": { request: $0.10 }\n  "fake/free": { input: free, output: free }\n')
+
+fake = site = gateway = None
+
+
+def setup():
+    global fake, site, gateway
+    fake = Fake()
+    site = fake.site("b")
+    site.default = exact
+    gateway = make()
+
+
+def make():
+    return Gateway("providers:\n" + provider("fake", site.url) + PRICES + "routes:\n"
+                   + route("m", "fake/tokens") + route("dime", "fake/dime")
+                   + route("cheap", "fake/free") + route("unpriced", "fake/nobody-knows"))
+
+
+def exact(x):
+    """Ten tokens of prompt, and as many of an answer as the bill says, within the limit."""
+    body = x.request.json()
+    most = body.get("max_tokens") or body.get("max_completion_tokens") or 100
+    x.bill.input, x.bill.output = 10, x.bill.output % most + 1
+    spent = answers.usage(x.bill.input, x.bill.output)
+    if body.get("stream"):
+        answers.stream(answers.events(spent=spent, asked=x.request.wants_usage()))(x)
+    else:
+        answers.reply(answers.chat(spent=spent))(x)
+    x.bill.reported = True
+
+
+def limited(gate, name, *options, command="keys"):
+    """A key of that name with these options."""
+    gate.key(name)
+    code, out, err = gate.cli(command, "limit", gate.key_ids[name], *options)
+    check(code == 0, f"keys limit {options}: {code} {err or out}")
+    return name
+
+
+def charged(gate, where="1"):
+    """What the ledger says was charged, once nothing is open."""
+    until(lambda: not gate.rows(f"state = 'open' AND {where}"), "the ledger to be settled", 10)
+    return sum(row["charged_nano"] for row in gate.rows(where))
+
+
+def sentence(reply):
+    check(reply.header("x-should-retry") == "false", "no x-should-retry: false:", reply.headers)
+    return json.dumps(reply.json(), ensure_ascii=False)
+
+
+def test_a_thousand_at_once():
+    """1,000 requests of exactly $0.10 against $5.00: fifty pass."""
+    gate = make()
+    limited(gate, "crowd", "--budget", "5/day")
+    held = threading.Event()
+
+    def slow(x):
+        held.wait(30 * SLOW)
+        answers.reply()(x)
+    site.models["dime"] = slow
+    body = json.dumps(gate.chat("dime", max_tokens=5)).encode()
+    data = request("POST", CHAT, [gate.bearer("crowd"), ("Content-Type", "application/json")], body)
+    raws = [Raw(gate.port, timeout=60) for _ in range(1000)]
+    before = len(site.requests)
+    for raw in raws:
+        raw.send(data)
+    until(lambda: len(site.requests) >= before + 50, "fifty requests to arrive", 30)
+    held.set()
+    statuses = {}
+    for raw in raws:
+        status = raw.reply().status
+        statuses[status] = statuses.get(status, 0) + 1
+        raw.close()
+    check(statuses == {200: 50, 402: 950}, statuses)
+    check(len(site.requests) == before + 50, len(site.requests) - before, "reached the provider")
+    check(charged(gate) == 5 * DOLLAR, charged(gate))
+    del site.models["dime"]
+    gate.remove()
+
+
+test_a_thousand_at_once.seconds = 240
+
+
+def test_budgets_survive_kill_9():
+    """Random costs from many clients, killed again and again: never above the limit."""
+    gate = make()
+    limited(gate, "victim", "--budget", "3/day")
+    pick = random.Random(5)
+    stop = threading.Event()
+
+    def client(number):
+        chance = random.Random(number)
+        while not stop.is_set():
+            try:
+                with Raw(gate.port) as raw:
+                    body = json.dumps(gate.chat("m", max_tokens=chance.randrange(1, 60),
+                                                stream=chance.random() < 0.5)).encode()
+                    raw.send(request("POST", CHAT, [gate.bearer("victim"), (
+                        "Content-Type", "application/json")], body))
+                    if chance.random() < 0.1:
+                        raw.reset()
+                        continue
+                    raw.reply()
+            except (OSError, BadReply):
+                time.sleep(0.01)                       # the gateway is being killed
+    threads = [threading.Thread(target=client, args=(n,), daemon=True) for n in range(8)]
+    for each in threads:
+        each.start()
+    for number in range(ROUNDS):
+        threading.Event().wait(pick.uniform(0.05, 0.3))
+        gate.kill()
+        gate.start()
+        total = sum(row["charged_nano"] for row in gate.rows())
+        check(total <= 3 * DOLLAR, f"round {number}: {total} of {3 * DOLLAR} were charged")
+    stop.set()
+    for each in threads:
+        each.join(20 * SLOW)
+    # what is left is used up to the last request that fits, and no further
+    for _ in range(400):
+        if gate.post(gate.chat("m", max_tokens=60), key="victim").status == 402:
+            break
+    total = charged(gate)
+    check(total <= 3 * DOLLAR, total)
+    check(total > 3 * DOLLAR - (60 + 100) * DOLLAR // 1000, total, "much of the budget is lost")
+    billed = sum(each.input + each.output for each in fake.bill.values()
+                 if each.reported and each.site == "b" and each.request.json()["model"] == "tokens")
+    check(billed * DOLLAR // 1000 <= 3 * DOLLAR, billed, "tokens were billed by the provider")
+    gate.remove()
+
+
+test_budgets_survive_kill_9.seconds = 240
+
+
+def test_without_max_tokens_a_limit_is_set_and_named():
+    limited(gateway, "capped", "--budget", "1000/month")
+    reply = gateway.post(gateway.chat("m"), key="capped")
+    check(reply.status == 200, reply)
+    check(reply.header("x-sluice-max-tokens") == "4096", reply.headers)
+    check(site.requests[-1].json()["max_tokens"] == 4096, site.requests[-1].body)
+    reply = gateway.post(gateway.chat("m", max_tokens=7), key="capped")
+    check(reply.header("x-sluice-max-tokens") is None, reply.headers)
+    check(site.requests[-1].json()["max_tokens"] == 7, site.requests[-1].body)
+    # in another format
+    reply = gateway.post({"model": "m", "input": "hi"}, path="/v1/responses", key="capped")
+    check(reply.status == 200 and reply.header("x-sluice-max-tokens") == "4096", reply)
+    check(site.requests[-1].json()["max_tokens"] == 4096, site.requests[-1].body)
+    # nobody without a budget is capped
+    reply = gateway.post(gateway.chat("m"))
+    check(reply.header("x-sluice-max-tokens") is None, reply.headers)
+
+
+def test_a_cost_beyond_the_reservation_is_a_debt():
+    limited(gateway, "debtor", "--budget", "1/day")
+    site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))
+    check(gateway.post(gateway.chat("m", max_tokens=9), key="debtor").status == 200)
+    del site.models["tokens"]
+    reply = gateway.post(gateway.chat("m", max_tokens=9), key="debtor")
+    check(reply.status == 402, reply)
+    check('key \\"debtor\\" has used $5.00 of $1.00 today; resets ' in sentence(reply), reply)
+    check(0 < int(reply.header("retry-after")) <= 86400, reply.headers)
+    # more money helps at once
+    limited(gateway, "debtor", "--budget", "10/day")
+    check(gateway.post(gateway.chat("m", max_tokens=9), key="debtor").status == 200)
+
+
+REFUSALS = {
+    "chat": (CHAT, {"model": "m", "messages": [{"role": "user", "content": "hi"}]}, 402,
+             lambda body: body["error"]["code"] == "budget_exceeded"),
+    "responses": ("/v1/responses", {"model": "m", "input": "hi"}, 400,
+                  lambda body: body["error"]["code"] == "budget_exceeded"),
+    "messages": ("/v1/messages", {"model": "m", "max_tokens": 9,
+                                  "messages": [{"role": "user", "content": "hi"}]}, 402,
+                 lambda body: body["error"]["type"] == "billing_error"),
+    "gemini": ("/v1beta/models/m:generateContent",
+               {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}, 402,
+               lambda body: body["error"]["status"] == "RESOURCE_EXHAUSTED"),
+    "bedrock": ("/model/m/converse", {"messages": [{"role": "user", "content": [{"text": "hi"}]}]},
+                402, lambda body: "message" in body),
+    "cohere": ("/v2/chat", {"model": "m", "messages": [{"role": "user", "content": "hi"}]}, 402,
+               lambda body: "message" in body),
+}
+
+
+def test_refusals():
+    """The sentence and the status of each dialect; the provider hears nothing."""
+    limited(gateway, "broke", "--budget", "0.01/month")
+    for name, (path, body, status, fits) in REFUSALS.items():
+        def one(path=path, body=body, status=status, fits=fits):
+            before = len(site.requests)
+            reply = gateway.post(body, path=path, key="broke")
+            check(reply.status == status, reply)
+            check('key \\"broke\\" has used $0.00 of $0.01 this month; resets 20' in sentence(reply),
+                  reply)
+            check(fits(reply.json()), reply)
+            check(len(site.requests) == before, "the provider was asked")
+        yield name, one
+
+
+def test_levels():
+    """A team's budget holds for all its keys, and says whose it was."""
+    code, out, err = gateway.cli("teams", "create", "crew", "--budget", "0.10/week", "--json")
+    check(code == 0, err)
+    for name in ("ann", "bob"):
+        code, out, err = gateway.cli("keys", "create", "--name", name, "--team", "crew", "--json")
+        check(code == 0, err)
+        gateway.keys[name], gateway.key_ids[name] = json.loads(out)["key"], json.loads(out)["id"]
+    check(gateway.post(gateway.chat("dime", max_tokens=1), key="ann").status == 200)
+    reply = gateway.post(gateway.chat("dime", max_tokens=1), key="bob")
+    check(reply.status == 402, reply)
+    check('team \\"crew\\" has used $0.10 of $0.10 this week' in sentence(reply), reply)
+
+
+def test_users():
+    limited(gateway, "app", "--user-budget", "0.10/day")
+    check(gateway.post(gateway.chat("dime", user="u1"), key="app").status == 200)
+    reply = gateway.post(gateway.chat("dime", user="u1"), key="app")
+    check(reply.status == 402, reply)
+    check('user \\"u1\\" of key \\"app\\" has used $0.10 of $0.10 today' in sentence(reply), reply)
+    reply = gateway.post(gateway.chat("dime"), key="app", headers=[("x-sluice-user", "u1")])
+    check(reply.status == 402, reply)
+    check(gateway.post(gateway.chat("dime", user="u2"), key="app").status == 200)
+    until(lambda: gateway.rows("user = 'u2' AND state = 'done'"), "the row of u2", 5)
+
+
+def test_a_new_budget_knows_the_past():
+    check(gateway.post(gateway.chat("dime", max_tokens=1), key="late").status == 200)
+    limited(gateway, "late", "--budget", "0.15/day")
+    reply = gateway.post(gateway.chat("dime", max_tokens=1), key="late")
+    check(reply.status == 402, reply)
+    check("has used $0.10 of $0.15 today" in sentence(reply), reply)
+
+
+def test_downgrade():
+    limited(gateway, "poor", "--budget", "0.05/day", "--on-budget", "downgrade:cheap")
+    reply = gateway.post(gateway.chat("m", max_tokens=500), key="poor")
+    check(reply.status == 200, reply)
+    check(reply.header("x-sluice-downgraded") == "cheap", reply.headers)
+    check(reply.header("x-sluice-model") == "free", reply.headers)
+
+
+def test_a_price_nobody_knows():
+    limited(gateway, "careful", "--budget", "5/day")
+    reply = gateway.post(gateway.chat("unpriced", max_tokens=5), key="careful")
+    check(reply.status == 403 and reply.json()["error"]["code"] == "price_unknown", reply)
+    check(gateway.post(gateway.chat("unpriced", max_tokens=5)).status == 200)
+
+
+def test_exhausted_streams():
+    """A soft budget, and a stream that is longer than its money: each way to end."""
+    words = ["x" * 100] * 80                                   # 2,000 tokens by their bytes
+    site.models["tokens-long"] = answers.stream(
+        answers.events(words, answers.usage(10, 2000), asked=True), pieces=1000)
+    gate = Gateway("providers:\n" + provider("fake", site.url) + PRICES + "routes:\n"
+                   + route("long", "fake/tokens-long"))
+    wanted = {"finish": ('"finish_reason":"stop"', "[DONE]"),
+              "stop": ('"finish_reason":"length"', "[DONE]"),
+              "error": ('"code":"budget_exceeded"', "has used ")}
+    for what, marks in wanted.items():
+        def one(what=what, marks=marks):
+            limited(gate, what, "--budget", "1/day", "--soft", "--on-exhausted", what)
+            reply = gate.post(gate.chat("long", stream=True, max_tokens=9000), key=what)
+            check(reply.status == 200, reply)
+            text = reply.body.decode()
+            for mark in marks:
+                check(mark in text, f"no {mark} at the end:", text[-600:])
+            check(("[DONE]" in text) == (what != "error"), text[-600:])
+            row = until(lambda: [row for row in gate.rows("state = 'done'")
+                                 if row["key"] == int(gate.key_ids[what], 16)], "its row", 10)[0]
+            check((row["cost_nano"] > DOLLAR) == (what == "finish"), row)
+        yield what, one
+    gate.remove()
+
+
+def test_rates():
+    limited(gateway, "fast", "--rpm", "2")
+    first = gateway.post(gateway.chat("m", max_tokens=1), key="fast")
+    check(first.header("x-ratelimit-limit-requests") == "2", first.headers)
+    check(first.header("x-ratelimit-remaining-requests") == "1", first.headers)
+    gateway.post(gateway.chat("m", max_tokens=1), key="fast")
+    reply = gateway.post(gateway.chat("m", max_tokens=1), key="fast")
+    check(reply.status == 429 and int(reply.header("retry-after")) > 0, reply)
+    check(reply.json()["error"]["code"] == "rate_limit_exceeded", reply)
+    check(reply.header("x-should-retry") is None, reply.headers)
+    reply = gateway.post({"model": "m", "max_tokens": 9,
+                          "messages": [{"role": "user", "content": "hi"}]},
+                         path="/v1/messages", key="fast")
+    check(reply.status == 429 and reply.json()["error"]["type"] == "rate_limit_error", reply)
+    check(reply.header("anthropic-ratelimit-requests-limit") == "2", reply.headers)
+
+
+def test_concurrent():
+    limited(gateway, "single", "--concurrent", "1")
+    gate = threading.Event()
+
+    def slow(x):
+        gate.wait(30 * SLOW)
+        answers.reply()(x)
+    site.models["dime"] = slow
+    before = len(site.requests)
+    with gateway.open() as raw:
+        raw.send(request("POST", CHAT, [gateway.bearer("single"), ("Content-Type", "application/json")],
+                         json.dumps(gateway.chat("dime")).encode()))
+        until(lambda: len(site.requests) > before, "the first one to arrive", 5)
+        reply = gateway.post(gateway.chat("dime"), key="single")
+        check(reply.status == 429 and "requests at a time" in str(reply), reply)
+        gate.set()
+        check(raw.reply().status == 200)
+    del site.models["dime"]
+    until(lambda: gateway.post(gateway.chat("dime"), key="single").status == 200, "its place", 5)

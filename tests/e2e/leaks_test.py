@@ -1,0 +1,272 @@
+"""G36, G41 of guarantees.md: where keys and prompts must not be, whatever happens.
+
+One gateway lives through everything that goes right and wrong: success, errors in which the provider
+repeats our key, failover, a stream that dies and is resumed, wrong configurations, every command, a
+crash. Then whatever it left behind is searched for canaries, as they are and in the forms in which
+bytes travel: every file below the data directory raw (database pages, journal and write-ahead log
+included), both logs, what clients and commands were told, metrics, and what /proc shows.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import resource
+import secrets
+import signal
+import socket
+import urllib.parse
+
+import answers
+from answers import chunk, error_event, events, reply, stream
+from fake_provider import Fake
+from harness import SANITIZED, Gateway, check, provider, route, same
+from raw import until
+from runner import Skip
+
+
+def canary(name):
+    """Long, unlike anything else, and with a slash, which JSON may escape."""
+    return f"{name}-{secrets.token_hex(6)}/{secrets.token_hex(6)}"
+
+
+class Canaries:
+    """What must not be found, and in which forms."""
+
+    def __init__(self):
+        self.forms = {}
+
+    def add(self, name, text, whole=True):
+        data = text.encode() if isinstance(text, str) else text
+        forms = {"as it is": data, "reversed": data[::-1], "hex": data.hex().encode(),
+                 "HEX": data.hex().upper().encode(), "utf-16": data.decode("latin1").encode("utf-16-le"),
+                 "JSON": data.replace(b"/", b"\\/"), "URL": urllib.parse.quote(data, safe="").encode()}
+        for skip in range(3):                       # base64 has three beginnings
+            for kind, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
+                text64 = encode(bytes(skip) + data)
+                first = (skip * 8 + 5) // 6
+                forms[f"{kind}/{skip}"] = text64[first:len(text64.rstrip(b"=")) - 1]
+        self.forms[name] = forms
+
+    def find(self, data, names=None):
+        return [f"{name} ({form})" for name, forms in self.forms.items() if names is None or name in names
+                for form, needle in forms.items() if needle in data]
+
+
+class World:
+    """The gateway, its providers, and everything anybody was told."""
+
+    def __init__(self):
+        self.canaries, self.told, self.said = Canaries(), [], []
+        self.keys = {name: canary(f"sk-{name}") for name in ("env", "file", "store", "literal", "aws")}
+        for name, key in self.keys.items():
+            self.canaries.add(name, key)
+        self.fake = Fake()
+        self.sites = {name: self.fake.site(name) for name in ("env", "file", "store")}
+        self.gate = Gateway(self.config(), env={"E_KEY": self.keys["env"], "AWS_SECRET": self.keys["aws"]},
+                            start=False)
+        (self.gate.dir / "keys").mkdir()
+        (self.gate.dir / "keys" / "file").write_text(self.keys["file"])
+
+    def config(self, literal=""):
+        url = {name: site.url for name, site in self.sites.items()}
+        return ("providers:\n"
+                f'  env: {{ format: openai-chat, url: "{url["env"]}", key: "${{E_KEY}}" }}\n'
+                f'  file: {{ format: openai-chat, url: "{url["file"]}", key: {{ file: keys/file }} }}\n'
+                f'  store: {{ format: openai-chat, url: "{url["store"]}", key: store }}\n'
+                f'  aws: {{ format: bedrock, url: "http://127.0.0.1:1", region: us-east-1, access_key: AKIA, '
+                f'secret_key: "${{AWS_SECRET}}" }}\n{literal}'
+                "routes:\n"
+                + route("all", "env/m", "file/m", "store/m", more=", first_token: 2s, idle: 1s, resume: always")
+                + route("ill", "aws/m", "env/m", more=", first_token: 2s"))
+
+    def ask(self, model, name, **more):
+        """One request with a prompt of its own, which is a canary."""
+        prompt = canary(f"prompt-{name}")
+        self.canaries.add(f"prompt {name}", prompt)
+        got = self.gate.post(self.gate.chat(model, prompt, **more), key="alice")
+        self.told.append((f"answer {name}", bytes(got.raw_head if hasattr(got, "raw_head") else b"")
+                          + str(got.headers).encode() + bytes(got.body)))
+        return got
+
+    def command(self, *args, stdin=None):
+        code, out, err = self.gate.cli(*args, stdin=stdin)
+        self.said.append((f"sluice {args[0]} {args[1] if len(args) > 1 else ''}", (out + err).encode()))
+        return code, out, err
+
+
+def echo_error(world, name, status):
+    """An error that repeats our key in every place it can."""
+    key = world.keys[name]
+    text = f"Incorrect API key provided: {key}. Bearer {key}"
+    return reply(answers.error_body(text).replace(b"/", b"\\/") + answers.error_body(text), status,
+                 headers=[("x-echo", f"Bearer {key}"), ("www-authenticate", f'Bearer error="{key}"')])
+
+
+def go_right(world):
+    for name, site in world.sites.items():
+        text = canary("answer")
+        world.canaries.add(f"text of {name}", text)
+        site.default = reply(answers.chat(text))
+        same(world.ask(f"{name}/m", f"unary {name}").status, 200, name)
+        site.default = stream(events((text, " more")))
+        same(world.ask(f"{name}/m", f"stream {name}", stream=True).status, 200, name)
+
+
+def go_wrong(world):
+    for name, site in world.sites.items():
+        for status in (400, 401, 403, 404, 429, 500, 503):
+            site.default = echo_error(world, name, status)
+            world.ask(f"{name}/m", f"{status} {name}")
+            world.ask(f"{name}/m", f"{status} streamed {name}", stream=True)
+        key = world.keys[name]
+        site.default = stream([chunk(answers.FIRST), chunk({"content": "a"}), error_event(message=f"key {key} is bad")])
+        world.ask(f"{name}/m", f"error event {name}", stream=True)
+        site.default = stream([error_event(message=f"key {key} is bad")])
+        world.ask(f"{name}/m", f"first event {name}", stream=True)
+        # So long that what is kept of it ends inside the key.
+        for size in (490, 500, 8170, 16360, 65520):
+            site.default = reply(answers.error_body("x" * size + key + "y" * 100), 400)
+            world.ask(f"{name}/m", f"cut at {size} {name}")
+        site.default = reply(f"<html>{key}</html>".encode(), 502, kind="text/html")
+        world.ask(f"{name}/m", f"html {name}")
+
+
+def move_on(world):
+    for name in ("env", "file"):
+        world.sites[name].default = echo_error(world, name, 401)
+    world.sites["store"].default = stream(events(("moved", " on")))
+    same(world.ask("all", "failover", stream=True).status, 200, "failover")
+    world.sites["env"].default = stream([chunk(answers.FIRST), chunk({"content": "One two three four "})], end="rst")
+    world.sites["file"].default = stream(events(("One two three four ", "five six.")))
+    world.ask("all", "resumed", stream=True)
+    for site in world.sites.values():
+        site.default = stream([chunk(answers.FIRST), chunk({"content": "half"})], end="rst")
+    world.ask("all", "lost", stream=True)
+    world.sites["env"].default = reply(answers.chat("yes"))
+    world.ask("ill", "signed")
+
+
+def misconfigure(world):
+    literal = world.keys["literal"]
+    for text in (f'  lit: {{ format: openai-chat, url: "http://127.0.0.1:1/v1", key: "{literal}", tiemout: 1 }}\n',
+                 f'  lit: {{ format: openai-chat, url: "http://127.0.0.1:1/v1", key: ["{literal}"] }}\n',
+                 f'  lit: {{ format: nothing, url: "ftp://{literal}@x/v1", keys: ["{literal}", 1] }}\n',
+                 f"  lit: {{ key: {literal}\n"):
+        world.gate.write(world.config(text))
+        before = world.gate.stderr().count("reload refused")
+        os.kill(world.gate.process.pid, signal.SIGHUP)
+        until(lambda: world.gate.stderr().count("reload refused") > before, "a reload to be refused", 10)
+        world.command("check")
+    world.gate.write(world.config())
+    os.kill(world.gate.process.pid, signal.SIGHUP)
+    until(lambda: world.gate.stderr().rstrip().endswith("configuration reloaded"), "the good one again", 10)
+
+
+def run_commands(world):
+    ids = [each["id"] for each in world.gate.tail()][:40]
+    for args in (["tail"], ["tail", "--json"], ["keys", "list"], ["keys", "list", "--json"], ["providers"],
+                 ["providers", "--json"], ["providers", "keys"], ["secrets"], ["explain", "all"], ["models"],
+                 ["check"], *(["show", each] for each in ids)):
+        world.command(*args)
+    world.command("providers", "add", "store", world.keys["literal"])
+    for path in ("/metrics", "/admin/health", "/admin/explain?model=all"):
+        world.said.append((path, at_socket(world.gate, path)))
+
+
+def at_socket(gate, path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(gate.data / "admin.sock"))
+        sock.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        data = b""
+        while more := sock.recv(65536):
+            data += more
+        return data
+
+
+def crash(world):
+    """SIGSEGV, with every limit open: no core is written."""
+    process = world.gate.process
+    world.gate.expected_to_live = False
+    os.kill(process.pid, signal.SIGSEGV)
+    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    if not SANITIZED:
+        same((ended.si_code, ended.si_status), (os.CLD_KILLED, signal.SIGSEGV), "killed, and no core dumped")
+    process.wait()
+    same([each for each in world.gate.dir.rglob("core*")], [], "core files")
+
+
+def look_into_proc(world):
+    proc = pathlib.Path(f"/proc/{world.gate.process.pid}")
+    world.said.append(("/proc/PID/cmdline", (proc / "cmdline").read_bytes()))
+    try:
+        if not SANITIZED:
+            world.said.append(("/proc/PID/environ", (proc / "environ").read_bytes()))
+            check(int(re.search(r"VmLck:\s+(\d+)", (proc / "status").read_text())[1]) > 0, "nothing is locked in memory")
+    except PermissionError:
+        pass                                            # as it should be for everybody but root
+
+
+def files_of(gate):
+    """Everything below its directory but what is there to hold keys."""
+    for path in sorted(gate.dir.rglob("*")):
+        if path.is_file() and path != gate.dir / "keys" / "file":
+            yield str(path.relative_to(gate.dir)), path.read_bytes()
+
+
+def test_nothing_leaks():
+    world = World()
+    limit = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (limit[1], limit[1]))
+    world.gate.start()
+    same(world.command("providers", "add", "store", stdin=world.keys["store"])[0], 0, "providers add")
+    world.gate.key("alice")
+    world.canaries.add("virtual key", world.gate.keys["alice"])
+    go_right(world)
+    go_wrong(world)
+    move_on(world)
+    misconfigure(world)
+    run_commands(world)
+    look_into_proc(world)
+    master = (world.gate.data / "master.key").read_bytes().split(b"\n")[-2]
+    world.canaries.add("master key", base64.b64decode(master))
+    crash(world)
+    found = search(world)
+    world.gate.start()                                  # and after what it left was read again
+    world.ask("env/m", "after the crash")
+    world.gate.stop()
+    found += search(world)
+    resource.setrlimit(resource.RLIMIT_CORE, limit)
+    same(found, [], f"leaks ({len(world.canaries.forms)} canaries in {len(world.told)} answers, "
+                    f"{len(world.said)} outputs)")
+
+
+def search(world):
+    found = []
+    own = [name for name in world.canaries.forms if not name.startswith(("text", "prompt"))]
+    for name, data in world.told:                       # a client may see its own words
+        found += [f"{each} in {name}" for each in world.canaries.find(data, own)]
+    for name, data in world.said:
+        found += [f"{each} in {name}" for each in world.canaries.find(data)]
+    files = list(files_of(world.gate))
+    check(any("journal" in name for name, _ in files) and any(name.endswith("ledger.db") for name, _ in files)
+          and any("access.log" in name for name, _ in files), "files", [name for name, _ in files])
+    for name, data in files:
+        hits = world.canaries.find(data)
+        if name == "data/master.key":
+            hits = [each for each in hits if not each.startswith("master key (base64/0)")]
+        found += [f"{each} in {name}" for each in hits]
+    return found
+
+
+def test_the_search_finds():
+    """A scan that finds nothing is worth something only when it could."""
+    canaries = Canaries()
+    key = canary("sk")
+    canaries.add("key", key)
+    for form in (key, key[::-1], key.encode().hex(), base64.b64encode(b"a" + key.encode() + b"b").decode(),
+                 base64.b64encode(f"user:{key}".encode()).decode(), json.dumps(key).replace("/", "\\/"),
+                 urllib.parse.quote(f"Bearer {key}", safe="")):
+        check(canaries.find(b"before " + form.encode() + b" behind"), form)
+    same(canaries.find(b"sk-" + bytes(1000)), [], "nothing")

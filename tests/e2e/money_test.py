@@ -1,0 +1,156 @@
+"""What things cost: the ledger's rows against the providers' own bills, prices and discounts of the
+configuration, what clients are told, and what nobody knows."""
+
+import json
+
+from harness import Gateway, check, cli, provider, route, same
+from mocks import Mock, figures, prices
+from raw import until
+
+a = b = gateway = None
+CHAT = "/v1/chat/completions"
+
+
+def setup():
+    global a, b, gateway
+    a, b = Mock("a"), Mock("b", "--any-model")
+    gateway = Gateway(
+        prices("a", "claude") +
+        "providers:\n" + provider("a", a.url + "/v1") +
+        f'  claude: {{ format: anthropic, url: "{a.url}/v1", key: k }}\n' +
+        f'  openai: {{ url: "{b.url}/v1", key: k, discount: 12.5%,'
+        f' prices: {{ gpt-5-nano: {{ output: $1/1M }} }} }}\n' +
+        f'  stranger: {{ format: anthropic, url: "{b.url}/v1", key: k }}\n' +
+        "routes:\n" + route("safe", "a/echo", "claude/echo", more=", first_token: 5s"))
+    gateway.key()
+
+
+def teardown():
+    a.stop()
+    b.stop()
+
+
+def row_of(reply):
+    number = int(reply.header("x-request-id"), 16)
+    number = number - 2 ** 64 if number >= 2 ** 63 else number
+    return until(lambda: next(iter(gateway.rows("id = ? AND state = 'done'", number)), None), "the row")
+
+
+def nano(text):
+    whole, _, part = text.partition(".")
+    return int(whole) * 10 ** 9 + int(part.ljust(9, "0"))
+
+
+# --- the bill ----------------------------------------------------------------------------------------
+
+def chat(model, **more):
+    return gateway.chat(model, "one two three four", **more)
+
+
+BILLED = {
+    "a whole answer": (CHAT, chat_of := lambda: chat("a/echo"), ()),
+    "cached tokens": (CHAT, chat_of, (("x-mock-cached", "2"),)),
+    "reasoning": (CHAT, lambda: chat("a/think"), ()),
+    "several choices": (CHAT, lambda: chat("a/echo", n=3), ()),
+    "a stream": (CHAT, lambda: chat("a/echo", stream=True), ()),
+    "a stream with usage": (CHAT, lambda: chat("a/think", stream=True, stream_options={"include_usage": True}), ()),
+    "a call": (CHAT, lambda: chat("a/tools", tools=[{"type": "function", "function": {"name": "f"}}]), ()),
+    "a price by the request": (CHAT, lambda: chat("a/flaky"), ()),
+    "another format": (CHAT, lambda: chat("claude/echo"), (("x-mock-cached", "3"),)),
+    "another format's stream": (CHAT, lambda: chat("claude/think", stream=True), ()),
+    "messages": ("/v1/messages", lambda: chat("a/echo", max_tokens=100), ()),
+    "vectors": ("/v1/embeddings", lambda: {"model": "a/embed", "input": ["one two", "three"]}, ()),
+    "pictures": ("/v1/images/generations", lambda: {"model": "a/image", "prompt": "two words", "n": 2}, ()),
+    "a streamed picture": ("/v1/images/generations",
+                           lambda: {"model": "a/image", "prompt": "two words", "stream": True}, ()),
+}
+
+
+def bill_rows(name):
+    path, body, headers = BILLED[name]
+
+    def run():
+        reply = gateway.post(body(), path, headers)
+        same(reply.status, 200, reply)
+        row, line = row_of(reply), None
+        line = a.line(row["id"])
+        same(line["how"], "whole", "how it went")
+        same((row["usage_kind"], row["cost_nano"]), ("reported", line["cost_nano"]), f"{row} of {line}")
+        check(row["cost_nano"] > 0, "a cost")
+        told = reply.header("x-sluice-cost-usd")
+        if told:
+            same(nano(told), row["cost_nano"], "x-sluice-cost-usd")
+        elif path == CHAT:
+            check(f"cost_usd={told_of(row['cost_nano'])}\n".encode() in reply.body, "the comment:", reply.body[-200:])
+    return name, run
+
+
+def told_of(cost):
+    return f"{cost // 10 ** 9}.{cost % 10 ** 9:09}"
+
+
+def test_reported_rows_are_what_the_provider_bills():
+    for name in BILLED:
+        yield bill_rows(name)
+
+
+def test_a_broken_attempt_is_estimated_and_priced():
+    reply = gateway.post(chat("safe", stream=True), headers=[("x-mock-fault", "cut@a"), ("x-mock-tokens", "0")])
+    rows = until(lambda: [r for r in gateway.rows("exchange = ?", row_of(reply)["exchange"])
+                          if r["state"] == "done"], "rows")
+    for row in rows:
+        check(row["cost_nano"] is not None, "a cost of", row)
+        if row["usage_kind"] == "reported":
+            same(row["cost_nano"], a.line(row["id"])["cost_nano"], "reported")
+
+
+# --- prices of the configuration ----------------------------------------------------------------------
+
+def test_a_discount_is_off_the_catalogues_prices():
+    reply = gateway.post(gateway.chat("openai/gpt-5-mini"), headers=[("x-mock-tokens", "9")])
+    used = reply.json()["usage"]
+    # $0.25 and $2.00 for a million, less an eighth; pico-dollars
+    pico = used["prompt_tokens"] * 218750 + used["completion_tokens"] * 1750000
+    same(row_of(reply)["cost_nano"], (pico + 500) // 1000, "the cost")
+
+
+def test_a_written_figure_is_what_is_paid():
+    reply = gateway.post(gateway.chat("openai/gpt-5-nano"), headers=[("x-mock-tokens", "9")])
+    used = reply.json()["usage"]
+    # $0.05 less an eighth; $1.00 as written
+    pico = used["prompt_tokens"] * 43750 + used["completion_tokens"] * 1000000
+    same(row_of(reply)["cost_nano"], (pico + 500) // 1000, "the cost")
+
+
+def test_an_unknown_price_is_null_everywhere():
+    body = gateway.chat("stranger/x", usage={"include": True})
+    reply = gateway.post(body, headers=[("x-mock-tokens", "3")])
+    same(reply.header("x-sluice-cost-usd"), "unknown", "the header")
+    same(reply.json()["usage"]["cost"], None, "usage.cost")
+    same(row_of(reply)["cost_nano"], None, "the row")
+    reply = gateway.post({**body, "stream": True}, headers=[("x-mock-tokens", "3")])
+    check(b"cost_usd=unknown" in reply.body and b'"cost":null' in reply.body, reply.body[-600:])
+
+
+def test_usage_cost_is_exact():
+    for stream in (False, True):
+        reply = gateway.post(gateway.chat("claude/lorem", usage={"include": True}, stream=stream),
+                             headers=[("x-mock-tokens", "5"), ("x-mock-delay-ms", "0")])
+        row = row_of(reply)
+        check(f'"cost":{told_of(row["cost_nano"])}'.encode() in reply.body, row["cost_nano"], reply.body[-600:])
+
+
+# --- mistakes -----------------------------------------------------------------------------------------
+
+def test_a_bad_price_is_shown_where_it_stands():
+    file = gateway.dir / "wrong.yaml"
+    file.write_text("version: 1\nprices:\n  openai/gpt-5: { input: 2.50, outptu: $10/1M, image: $0.04 }\n")
+    code, _, err = cli("check", "-c", file)
+    same(code, 3, err)
+    check(":3:26: error[E110]" in err and "$2.50/1M" in err, err)
+    check(":3:32: error[E104]" in err and 'did you mean "output"?' in err, err)
+
+
+def test_every_price_of_the_mock_is_a_price():
+    check(figures("echo").count("$") == 6, figures("echo"))
+    check(json.dumps(figures("think")) != json.dumps(figures("echo")), "figures")

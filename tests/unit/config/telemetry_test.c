@@ -1,0 +1,146 @@
+#include "tests/unit/config/helper.h"
+
+#define HEAD "version: 1\nproviders: { mock: {} }\n"
+
+static const char *const (*variables)[2];
+
+static const char *env(void *arg, const char *name)
+{
+	for (const char *const(*v)[2] = variables; v && (*v)[0]; v++)
+		if (strcmp((*v)[0], name) == 0)
+			return (*v)[1];
+	return test_env(arg, name);
+}
+
+static const struct otlp_settings *read_otlp(struct reading *r, const char *text,
+                                             const char *const (*set)[2])
+{
+	struct config_source source = { .path = STR("sluice.yaml"),
+		                        .text = str_from_z(text),
+		                        .env = env };
+
+	variables = set;
+	read_with(r, &source);
+	if (!CHECK(r->config))
+		print_notes(r);
+	return r->config ? &r->config->otlp : NULL;
+}
+
+TEST(telemetry_goes_nowhere_unless_told)
+{
+	struct reading r;
+	const struct otlp_settings *o = read_otlp(&r, HEAD, NULL);
+
+	CHECK(o && o->endpoint.len == 0);
+	CHECK(o && r.config->metrics.series == 1000 && !r.config->metrics.keys);
+	reading_done(&r);
+}
+
+TEST(telemetry_of_the_file)
+{
+	struct reading r;
+	const struct otlp_settings *o = read_otlp(
+	        &r,
+	        HEAD "telemetry:\n  otlp:\n    endpoint: http://127.0.0.1:4318/otel/\n"
+	             "    headers: \"authorization=Bearer%20abc,x-team=blue\"\n"
+	             "    sample: 10%\n    service: gate\n",
+	        NULL);
+
+	if (o) {
+		CHECK(!o->tls && o->allow_private);
+		CHECK_STR(o->host, "127.0.0.1");
+		CHECK_INT(o->port, 4318);
+		CHECK_STR(o->path, "/otel/v1/traces");
+		CHECK_STR(secret_reveal(&o->headers),
+		          "authorization: Bearer abc\r\nx-team: blue\r\n");
+		CHECK_STR(o->service, "gate");
+		CHECK_INT(o->sample, 10);
+		CHECK_INT(r.notes.count, 0);
+	}
+	reading_done(&r);
+}
+
+TEST(telemetry_of_the_environment)
+{
+	static const char *const base[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318" },
+		{ "OTEL_EXPORTER_OTLP_HEADERS", "api-key = se%3Dcret " },
+		{ "OTEL_SERVICE_NAME", "edge" },
+		{ "OTEL_RESOURCE_ATTRIBUTES", "a.b=c,d=e%20f" },
+		{ NULL, NULL },
+	};
+	static const char *const whole[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318" },
+		{ "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://t.example.com/in" },
+		{ NULL, NULL },
+	};
+	struct reading r;
+	const struct otlp_settings *o = read_otlp(&r, HEAD, base);
+
+	if (o) {
+		CHECK_STR(o->host, "collector");
+		CHECK(o->allow_private);
+		CHECK_STR(o->path, "/v1/traces");
+		CHECK_STR(secret_reveal(&o->headers), "api-key: se=cret\r\n");
+		CHECK_STR(o->service, "edge");
+		CHECK_STR(o->attributes, "a.b=c,d=e%20f");
+	}
+	reading_done(&r);
+	o = read_otlp(&r, HEAD, whole);
+	if (o) {
+		CHECK(o->tls);
+		CHECK_STR(o->path, "/in");
+	}
+	reading_done(&r);
+	/* The file wins. */
+	o = read_otlp(&r, HEAD "telemetry: { otlp: { endpoint: \"off\" } }\n", whole);
+	CHECK(o && o->endpoint.len == 0);
+	reading_done(&r);
+}
+
+TEST(telemetry_that_cannot_be)
+{
+	static const char *const grpc[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317" },
+		{ "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc" },
+		{ NULL, NULL },
+	};
+	static const char *const disabled[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318" },
+		{ "OTEL_SDK_DISABLED", "true" },
+		{ NULL, NULL },
+	};
+	static const char *const bad[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318" },
+		{ "OTEL_EXPORTER_OTLP_HEADERS", "a=b%0d%0aevil: 1" },
+		{ "OTEL_RESOURCE_ATTRIBUTES", "no list" },
+		{ NULL, NULL },
+	};
+	struct reading r;
+	const struct otlp_settings *o = read_otlp(&r, HEAD, grpc);
+
+	CHECK(o && o->endpoint.len == 0);
+	CHECK(r.notes.count == 1 && strcmp(r.notes.list[0].code, "W049") == 0);
+	reading_done(&r);
+	o = read_otlp(&r, HEAD, disabled);
+	CHECK(o && o->endpoint.len == 0);
+	reading_done(&r);
+	o = read_otlp(&r, HEAD, bad);
+	CHECK(o && !secret_is_set(&o->headers) && o->attributes.len == 0);
+	CHECK_INT(r.notes.warnings, 2);
+	reading_done(&r);
+}
+
+TEST(telemetry_headers_are_not_shown)
+{
+	struct buf text = BUF_LIMIT(64 * KiB);
+	struct reading r;
+
+	read_text(&r, STR(HEAD "telemetry: { otlp: { endpoint: \"nonsense\", headers: "
+	                       "\"x=CANARY-CANARY\" } }\n"));
+	config_notes_print(&r.notes, STR("sluice.yaml"), &text);
+	CHECK(str_has(buf_str(&text), STR("E115")));
+	CHECK(!str_has(buf_str(&text), STR("CANARY")));
+	buf_free(&text);
+	reading_done(&r);
+}

@@ -1,0 +1,53 @@
+#include "wire/tap.h"
+
+#include "tests/check.h"
+
+static struct tap images_of(str body)
+{
+	struct tap t = { .operation = OP_IMAGES };
+	str message;
+
+	CHECK_OK(wire_tap_answer(&wire_openai_chat, &t, body, &message, NULL));
+	return t;
+}
+
+TEST(pictures_are_counted_as_they_come)
+{
+	struct tap t = images_of(STR("{\"created\":1,\"data\":[{\"b64_json\":\"aa\"},"
+	                             "{\"url\":\"x\",\"data\":[1,2]}]}"));
+
+	CHECK_INT(t.images, 2);
+	CHECK(!t.has_usage);
+	t = images_of(
+	        STR("{\"data\":[],\"usage\":{\"input_tokens\":7,\"output_tokens\":0}}"));
+	CHECK_INT(t.images, 0);
+	CHECK_INT(t.usage.input, 7);
+}
+
+TEST(partial_pictures_are_not_counted)
+{
+	struct tap t = { .operation = OP_IMAGES };
+	struct tap_event e;
+
+	wire_tap_event(
+	        &wire_openai_chat, &t, STR_NONE,
+	        STR("{\"type\":\"image_generation.partial_image\",\"b64_json\":\"a\"}"),
+	        &e, NULL);
+	CHECK_INT(t.images, 0);
+	wire_tap_event(
+	        &wire_openai_chat, &t, STR_NONE,
+	        STR("{\"type\":\"image_generation.completed\",\"b64_json\":\"a\"}"), &e,
+	        NULL);
+	CHECK_INT(t.images, 1);
+}
+
+TEST(only_image_operations_make_pictures)
+{
+	struct tap t = { .operation = OP_EMBEDDINGS };
+	str message;
+
+	CHECK_OK(wire_tap_answer(&wire_openai_chat, &t,
+	                         STR("{\"data\":[{}],\"usage\":{\"prompt_tokens\":1}}"),
+	                         &message, NULL));
+	CHECK_INT(t.images, 0);
+}
