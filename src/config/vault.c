@@ -189,20 +189,33 @@ static bool read_lines(struct opening *o, str text)
 	return refuse(o, "its end is missing");
 }
 
+bool vault_read_text(str text, const char *path, const struct master *m,
+                     struct vault *ret, struct buf *why)
+{
+	struct opening o = { .master = m, .v = ret, .why = why, .path = path };
+	bool is_read;
+
+	vault_init(ret);
+	is_read = read_lines(&o, text);
+	mem_wipe(&o.key, sizeof(o.key));
+	if (!is_read)
+		vault_done(ret);
+	return is_read;
+}
+
 bool vault_read(str data, const struct master *m, struct vault *ret, struct buf *why)
 {
 	struct buf text = BUF_LIMIT(FILE_MOST);
 	char path[PATH_MAX];
-	struct opening o = { .master = m, .v = ret, .why = why, .path = path };
 	bool is_read = false;
 
-	vault_init(ret);
 	if (vault_path(data, path, why)) {
 		switch (file_read(path, 077, &text, why)) {
 		case FILE_FOUND:
-			is_read = read_lines(&o, buf_str(&text));
+			is_read = vault_read_text(buf_str(&text), path, m, ret, why);
 			break;
 		case FILE_MISSING:
+			vault_init(ret);
 			is_read = true;
 			break;
 		case FILE_BAD:
@@ -210,9 +223,6 @@ bool vault_read(str data, const struct master *m, struct vault *ret, struct buf 
 		}
 	}
 	buf_free(&text);
-	mem_wipe(&o.key, sizeof(o.key));
-	if (!is_read)
-		vault_done(ret);
 	return is_read;
 }
 

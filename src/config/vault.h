@@ -40,6 +40,9 @@ bool vault_exists(str data);
  * then. */
 must_check bool vault_read(str data, const struct master *m, struct vault *ret,
                            struct buf *why);
+/* The same with the text of a file. */
+must_check bool vault_read_text(str text, const char *path, const struct master *m,
+                                struct vault *ret, struct buf *why);
 /* Seals all rows with the newest key.  False: *why; nothing was changed. */
 must_check bool vault_write(str data, const struct master *m, struct vault *v,
                             struct buf *why);

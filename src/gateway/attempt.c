@@ -99,7 +99,7 @@ static struct attempt *attempt_new(struct exchange *x)
 	                 !(target->provider->quirks & QUIRK_NO_STREAM_OPTIONS);
 	a->tap = (struct tap){ .operation = x->endpoint->operation,
 		               .quirks = target->provider->quirks,
-		               .strip_usage = a->asked_usage,
+		               .strip_usage = a->asked_usage && !x->skim.wants_cost,
 		               .choices = x->skim.choices };
 	COUNT(w->counts.attempts);
 	return a;

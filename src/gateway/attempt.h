@@ -71,6 +71,8 @@ struct attempt {
 	uint8_t line_state; /* of it: how much of a blank line was seen */
 	size_t scanned;     /* of the presented bytes: looked at, not yet consumed */
 	size_t strip_at, strip_len; /* of these: asked for by us alone */
+	size_t cost_at;             /* of these: there the cost goes in */
+	str cost_text;              /* a member of the usage object; empty: none */
 	struct sse_scan scan;
 	struct aws_scan aws;  /* the same for AWS event streams */
 	size_t long_left;     /* of a long AWS message: bytes still to pass */

@@ -10,6 +10,7 @@
 #include "gateway/capture.h"
 #include "gateway/attempt.h"
 #include "gateway/headers.h"
+#include "gateway/tags.h"
 #include "gateway/lane.h"
 #include "gateway/permit.h"
 #include "gateway/phi.h"
@@ -98,6 +99,8 @@ static void keep_wishes(struct exchange *x)
 	x->user = arena_copy(&x->arena,
 	                     str_first(http_request_get(x->req, STR("x-sluice-user")),
 	                               TENANT_USER_NAME));
+	x->tags = tags_join(&x->arena, STR_NONE,
+	                    http_request_get(x->req, STR("x-sluice-tags")));
 }
 
 /* The trace that the client's request is part of.  A tracestate alone means nothing. */

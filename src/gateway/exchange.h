@@ -73,6 +73,7 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	struct net_addr peer;
 	str agent, content_type, query;
+	str tags;       /* what it is counted under: "name=value,..."; or empty */
 	str forward;    /* the client's header lines for providers */
 	str features;   /* of these, for providers of the same format alone */
 	str trace;      /* the client's, bytes of a struct trace_parent; empty: none */

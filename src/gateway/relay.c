@@ -129,9 +129,16 @@ void relay_unary_send(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
 	struct buf *to = &x->worker->head;
-	struct iovec iov[2];
+	struct iovec iov[4];
+	str cost = STR_NONE, before = body, behind = STR_NONE;
 
 	exchange_commit(a);
+	/* Of an answer that a lane has written this is its own business. */
+	if (a->tap.usage_end > body.ptr && a->tap.usage_end < body.ptr + body.len) {
+		cost = relay_cost_member(a);
+		before = str_first(body, (size_t)(a->tap.usage_end - body.ptr));
+		behind = str_from(body, before.len);
+	}
 	/* Ours on the way back: from the turn that brought the last byte until now. */
 	a->overhead += sys_now() - loop_of(a)->now;
 	relay_begin_head(x, to, a->status);
@@ -140,14 +147,19 @@ void relay_unary_send(struct attempt *a, str body)
 	buf_put(to, STR("\r\ncontent-type: "));
 	buf_put(to, a->content_type.len ? a->content_type : STR("application/json"));
 	buf_put(to, STR("\r\ncontent-length: "));
-	buf_add_u64(to, body.len);
+	buf_add_u64(to, body.len + cost.len);
 	buf_put(to, STR("\r\n"));
 	buf_put(to, a->back);
 	buf_put(to, STR("\r\n"));
 	iov[0] = (struct iovec){ to->ptr, to->len };
-	iov[1] = (struct iovec){ (void *)(uintptr_t)body.ptr, body.len };
+	int count = 1;
+	const str pieces[] = { before, cost, behind };
+	for (size_t i = 0; i < countof(pieces); i++)
+		if (pieces[i].len)
+			iov[count++] = (struct iovec){ (void *)(uintptr_t)pieces[i].ptr,
+				                       pieces[i].len };
 	capture_answer(x, body);
-	http_send(x->client, iov, body.len ? 2 : 1);
+	http_send(x->client, iov, count);
 	a->answer_bytes = body.len;
 	relay_finish(a);
 }

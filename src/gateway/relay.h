@@ -12,7 +12,7 @@ enum { PIECES_MOST = 8 };
 /* What one turn has for the client: the head if it is due, and slices of the provider's
  * bytes, as one chunk. */
 struct outgoing {
-	struct iovec iov[PIECES_MOST + 6];
+	struct iovec iov[PIECES_MOST + 8];
 	int count;
 	size_t bytes; /* of the chunk */
 	bool has_head;
@@ -25,6 +25,9 @@ void outgoing_add(struct outgoing *out, str bytes);
 /* Frames and sends it all in one call; `last` ends the body. */
 void outgoing_send(struct exchange *x, struct outgoing *out, bool last);
 
+/* The member that tells the cost in the usage object that was read last, if the client
+ * wants it there and it is not; empty: nothing is to be added. */
+str relay_cost_member(const struct attempt *a);
 /* Status line and fields up to the ones that frame the body. */
 void relay_begin_head(struct exchange *x, struct buf *to, int status);
 void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back);

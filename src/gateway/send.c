@@ -41,18 +41,23 @@ static bool rename_model(struct attempt *a, str body)
 	return a->wire->rename(body, a->target->model, &a->renamed) && !a->renamed.over;
 }
 
-/* In the order of their places; there are few. */
-static void add_edit(struct edit edits[EDIT_MOST], size_t *count, const struct edit *e)
+/* Where one stands; of two at a place, the one that takes nothing away goes first. */
+static bool is_before(const struct edit *a, const struct edit *b)
+{
+	return a->at < b->at || (a->at == b->at && a->len < b->len);
+}
+
+static void add_edit(struct edit edits[EDIT_MOST], size_t *count, struct edit e)
 {
 	size_t at = (*count)++;
 
-	for (; at > 0 && edits[at - 1].at > e->at; at--)
+	for (; at > 0 && is_before(&e, &edits[at - 1]); at--)
 		edits[at] = edits[at - 1];
-	edits[at] = *e;
+	edits[at] = e;
 }
 
-/* What differs from the client's bytes: the model, the wish for usage, and a limit of the
- * answer that a budget needs. */
+/* What differs from the client's bytes: the model, a limit of the answer that a budget
+ * needs, the wish for usage, and the one for the cost, which is ours to tell. */
 static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOST])
 {
 	struct exchange *x = a->x;
@@ -62,7 +67,7 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 	if (unlikely(a->cap) && x->endpoint->operation != OP_STORED) {
 		if (cap_edit(a->wire, body, a->target->provider->name, a->target->model,
 		             a->cap, &x->arena, &cap))
-			add_edit(edits, &count, &cap);
+			add_edit(edits, &count, cap);
 		else
 			a->cap = 0;
 	}
@@ -70,9 +75,11 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 		return count;
 	model.with = model_value(a);
 	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
-		add_edit(edits, &count, &model);
+		add_edit(edits, &count, model);
 	if (a->asked_usage && x->skim.ask_usage.with.len)
-		add_edit(edits, &count, &x->skim.ask_usage);
+		add_edit(edits, &count, x->skim.ask_usage);
+	if (x->skim.drop_cost.len && !(a->target->provider->quirks & QUIRK_TELLS_COST))
+		add_edit(edits, &count, x->skim.drop_cost);
 	return count;
 }
 

@@ -30,6 +30,7 @@ static struct attempt_row open_row(const struct attempt *a)
 		.request_bytes = x->body_bytes,
 		.trace = x->trace,
 		.endpoint = (uint8_t)endpoint_number(x->endpoint),
+		.tags = x->tags,
 		.trial = x->trial ? x->trial->name : STR_NONE,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 		.team = team ? tenant_row(team)->id : 0,
@@ -125,7 +126,7 @@ static void learn(const struct attempt *a, const struct token_usage *u)
 }
 
 /* What is odd about what it used. */
-static unsigned flags_of(const struct attempt *a, const struct attempt_row *row)
+static unsigned usage_flags(const struct attempt *a, const struct attempt_row *row)
 {
 	const struct token_usage *u = &row->usage;
 	unsigned flags = 0;
@@ -165,6 +166,46 @@ nanousd attempt_cost(const struct attempt *a)
 static usec since(usec from, usec to)
 {
 	return to ? to - from : 0;
+}
+
+static bool is_finish(str finish, const str *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (str_eq_nocase(finish, words[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What is odd about an answer that is whole: by the words of all formats. */
+static unsigned answer_flags(const struct attempt *a)
+{
+	static const str cut[] = { STR_INIT("length"), STR_INIT("max_tokens"),
+		                   STR_INIT("max_output_tokens"),
+		                   STR_INIT("incomplete") };
+	static const str refusal[] = { STR_INIT("refusal"),
+		                       STR_INIT("content_filter"),
+		                       STR_INIT("content_filtered"),
+		                       STR_INIT("safety"),
+		                       STR_INIT("guardrail_intervened"),
+		                       STR_INIT("prohibited_content") };
+	const struct tap *t = &a->tap;
+	str finish = tap_finish(t);
+	unsigned flags = 0;
+
+	if (a->why || !a->ended || a->status != 200 || !operations[t->operation].is_chat)
+		return 0;
+	if (!t->text_bytes && !t->seen_bits)
+		flags |= ROW_EMPTY;
+	if (!finish.len)
+		flags |= ROW_NO_FINISH;
+	if (t->refused || is_finish(finish, refusal, countof(refusal)))
+		flags |= ROW_REFUSAL;
+	if (is_finish(finish, cut, countof(cut)))
+		flags |= ROW_CUT;
+	if (t->has_usage && !t->usage.output)
+		flags |= ROW_ZERO_USAGE;
+	return flags;
 }
 
 /* The exchange's own facts, on the row that closes it. */
@@ -231,7 +272,7 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.usage_kind = judge_usage(a, &row.usage);
 	row.price = price_of(a->target, row.usage.input);
 	row.cost = attempt_cost(a);
-	row.flags |= flags_of(a, &row);
+	row.flags |= usage_flags(a, &row) | answer_flags(a);
 	if (row.usage_kind == USAGE_REPORTED)
 		learn(a, &row.usage);
 	trial_add_cost(a->x, a->target, row.cost);
@@ -264,6 +305,7 @@ void attempt_record_none(struct exchange *x)
 		.user = x->user,
 		.trace = x->trace,
 		.endpoint = (uint8_t)endpoint_number(x->endpoint),
+		.tags = x->tags,
 		.state = ROW_DONE,
 		.fault = x->why ? x->why->name : STR_NONE,
 		.detail = phi_text(x, x->detail),

@@ -31,6 +31,10 @@ static void pass_on(struct attempt *a, struct outgoing *out, str seen)
 	if (a->strip_len) {
 		outgoing_add(out, str_first(seen, a->strip_at));
 		outgoing_add(out, str_from(seen, a->strip_at + a->strip_len));
+	} else if (a->cost_text.len && a->cost_at < seen.len) {
+		outgoing_add(out, str_first(seen, a->cost_at));
+		outgoing_add(out, a->cost_text);
+		outgoing_add(out, str_from(seen, a->cost_at));
 	} else {
 		outgoing_add(out, seen);
 	}
@@ -73,6 +77,10 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	if (found.strip && a->strip_len == 0) {
 		a->strip_at = at;
 		a->strip_len = event->raw.len;
+	} else if (!event->several && !a->cost_text.len) {
+		a->cost_text = relay_cost_member(a);
+		if (a->cost_text.len)
+			a->cost_at = at + (size_t)(a->tap.usage_end - event->raw.ptr);
 	}
 	if (found.is_meaningful)
 		attempt_progress(a);
@@ -199,6 +207,7 @@ static struct looked look_at_long(struct attempt *a)
 		found.why = aws.why;
 	}
 	a->strip_len = 0;
+	a->cost_text = STR_NONE;
 	return found;
 }
 
@@ -250,6 +259,7 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 	pass_on(a, &out, str_first(bytes, n));
 	outgoing_send(x, &out, false);
 	a->strip_len = a->scanned = 0;
+	a->cost_text = STR_NONE;
 	a->scan = (struct sse_scan){ .begun = true };
 	attempt_progress(a);
 	keep_long(a, str_first(bytes, n));
@@ -294,6 +304,10 @@ static void take(struct attempt *a, size_t looked, size_t taken)
 	if (a->hold_at)
 		a->hold_at -= taken;
 	a->strip_len = 0;
+	if (a->cost_at < taken)
+		a->cost_text = STR_NONE;
+	else
+		a->cost_at -= taken;
 }
 
 /* What an answer lacks that ends behind its finish. */
@@ -389,6 +403,7 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 		look_at_event(a, &event, 0, &found);
 	buf_free(&text);
 	a->strip_len = 0;
+	a->cost_text = STR_NONE;
 	bool waits = a->given && given_is_held(a->given);
 
 	if (found.why || waits || !(is_ended || found.ended)) {

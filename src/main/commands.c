@@ -100,6 +100,9 @@ static const struct command_option audit_options[] = {
 static const struct command_option tail_options[] = {
 	{ "lines", 'n', "N", "begin with the last N requests (10)" },
 	{ "follow", 'f', NULL, "go on with new ones until interrupted" },
+	{ "errors", 'e', NULL, "only what failed, or was odd" },
+	{ "key", 'k', "ID|NAME", "only this key's" },
+	{ "model", 'm', "NAME", "only of this model or route" },
 	{ 0 },
 };
 static const struct command_option cost_options[] = {
@@ -117,6 +120,23 @@ static const struct command_option cost_options[] = {
 	{ "client", 0, "NAME", "only this client program" },
 	{ "csv", 0, NULL, "all sums, as CSV" },
 	{ "verify", 0, NULL, "add all attempts up again and compare" },
+	{ 0 },
+};
+static const struct command_option report_options[] = {
+	{ "month", 0, "MONTH", "2026-11 (this one)" },
+	{ "format", 'f', "FORMAT", "md, csv, json or html (md)" },
+	{ 0 },
+};
+static const struct command_option export_options[] = {
+	{ "format", 'f', "FORMAT", "csv, jsonl or focus (csv)" },
+	{ "since", 0, "TIME", "7d, today, 2026-11-01, ... (from the beginning)" },
+	{ "until", 0, "TIME", "the same (to the end)" },
+	{ 0 },
+};
+static const struct command_option reconcile_options[] = {
+	{ "provider", 'p', "NAME", "the provider whose file it is (all of them)" },
+	{ "tolerance", 0, "PERCENT", "what may be different (0.5%)" },
+	{ "all", 'a', NULL, "list also what is the same" },
 	{ 0 },
 };
 static const struct command_option models_options[] = {
@@ -290,6 +310,20 @@ const struct command_row command_rows[] = {
 	  "are is said; `charged` has what was reserved for them. Sums are those of the\n"
 	  "attempts to the nano-dollar; --verify adds these up again.",
 	  cost_command, cost_options, 0, false },
+	{ "report", "", "a month as a document",
+	  "Usage and cost by day, team, key, user, model, route, client and tags. CSV is one\n"
+	  "table of all of them together, for spreadsheets.",
+	  report_command, report_options, 0, false },
+	{ "export", "", "write attempts for other programs",
+	  "A line for each attempt: csv (a table), jsonl (the objects of `sluice show --json`)\n"
+	  "or focus (FOCUS 1.2: a line for each class of what was used; amounts add up to the\n"
+	  "cost to the nano-dollar).",
+	  export_command, export_options, 0, false },
+	{ "reconcile", "FILE", "compare with a provider's own usage export",
+	  "FILE is CSV with a day, a model, and tokens or an amount, as OpenAI and Anthropic\n"
+	  "export it. Lists the days (of UTC) and models that differ, or that only one side\n"
+	  "has; exits with 1 when there are such.",
+	  reconcile_command, reconcile_options, 1, false },
 	{ "drill", "", "break each provider on purpose and see what users would have seen",
 	  "Puts the built-in mock in place of every provider of the configuration, starts a\n"
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"

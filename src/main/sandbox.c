@@ -201,7 +201,8 @@ static void allow_log(const struct rules *r, const char *path)
 	if (strcmp(path, "stdout") == 0 || strcmp(path, "off") == 0)
 		return;
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		allow(r, path, LANDLOCK_ACCESS_FS_WRITE_FILE);
+		allow(r, path,
+		      READ | LANDLOCK_ACCESS_FS_WRITE_FILE); /* opens both ways */
 	else
 		allow_file(r, path, WRITE);
 }
@@ -216,6 +217,7 @@ static void allow_config(const struct rules *r, const struct config *c)
 	allow_file(r, c->tls_cert, READ);
 	allow_file(r, c->tls_key, READ);
 	allow_file(r, c->key_file, READ);
+	allow_file(r, c->otlp.ca_file, READ);
 	for (const struct config_file *f = c->key_files; f; f = f->next)
 		allow_file(r, f->path, READ);
 	for (unsigned i = 0; i < c->provider_count; i++) {

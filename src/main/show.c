@@ -1,10 +1,12 @@
 /* show.c - sluice show ID: one exchange with its attempts, each drawn against the whole.
  */
 #include "main/reading.h"
+#include "main/grid.h"
 #include "main/show_body.h"
 #include "main/text.h"
 
 #include "codec/text.h"
+#include "policy/price.h"
 
 #include <stdio.h>
 
@@ -17,6 +19,7 @@ struct show {
 	usec began, total; /* of the exchange */
 	unsigned count;
 	bool is_closed;
+	struct ledger *corrections; /* where they stand */
 };
 
 /* 16 hex digits, or decimal. */
@@ -71,6 +74,87 @@ static void add_labelled(struct show *s, const char *label, usec span)
 	text_span(&s->out, span);
 }
 
+/* Quantity x unit price, by the figures that stand with the row. */
+static void add_line(struct show *s, const struct price_line *line)
+{
+	static const char *const names[PRICE_CLASSES] = {
+		[PRICE_INPUT] = "input",
+		[PRICE_CACHE_READ] = "cached input",
+		[PRICE_CACHE_WRITE] = "cache write",
+		[PRICE_CACHE_WRITE_1H] = "cache write, 1 h",
+		[PRICE_AUDIO_INPUT] = "audio input",
+		[PRICE_OUTPUT] = "output",
+		[PRICE_REASONING] = "reasoning",
+		[PRICE_AUDIO_OUTPUT] = "audio output",
+		[PRICE_IMAGE] = "image",
+		[PRICE_REQUEST] = "request",
+		[PRICE_SEARCH] = "search",
+	};
+	struct buf text = BUF_LIMIT(64);
+	unsigned long long amount = (unsigned long long)line->amount;
+
+	grouped_int(&text, (int64_t)line->quantity);
+	buf_addf(&s->out, "       %-16s %12.*s x ", names[line->what],
+	         STR_ARG(buf_str(&text)));
+	if (line->unit == PRICE_UNKNOWN)
+		buf_add(&s->out, STR("               ? (no price)"));
+	else
+		buf_addf(&s->out, "%llu.%012llu = $%llu.%012llu",
+		         (unsigned long long)line->unit / 1000000000000,
+		         (unsigned long long)line->unit % 1000000000000,
+		         amount / 1000000000000, amount % 1000000000000);
+	buf_add_char(&s->out, '\n');
+	buf_free(&text);
+}
+
+static bool add_correction(void *arg, const struct correction_row *k)
+{
+	struct show *s = arg;
+
+	buf_add(&s->out, STR("       corrected "));
+	text_time(&s->out, k->made_wall);
+	buf_add(&s->out, STR(" by "));
+	money_text(&s->out, k->delta, true);
+	buf_addf(&s->out, " to price %016llx: ", (unsigned long long)k->new_version);
+	text_safe(&s->out, k->why);
+	buf_add_char(&s->out, '\n');
+	return true;
+}
+
+static void add_bill(struct show *s, const struct attempt_row *row)
+{
+	static const char *const sources[] = { "the program's catalogue",
+		                               "the catalogue in $data",
+		                               "the configuration" };
+	struct price_line lines[PRICE_CLASSES];
+	unsigned count;
+
+	if (row->price) {
+		count = price_lines(row->price, &row->usage, lines);
+		for (unsigned i = 0; i < count; i++)
+			add_line(s, &lines[i]);
+		buf_addf(&s->out, "       price %016llx of %s",
+		         (unsigned long long)row->price->version,
+		         sources[row->price->source]);
+		if (row->price->since)
+			buf_addf(&s->out, ", as of %u", row->price->since);
+		if (row->price->above)
+			buf_addf(&s->out, ", above %u tokens", row->price->above);
+		if (row->price->discount)
+			buf_addf(&s->out, ", discount %u.%04u %%",
+			         row->price->discount / 10000,
+			         row->price->discount % 10000);
+		buf_add_char(&s->out, '\n');
+	}
+	if (row->reserved) {
+		buf_add(&s->out, STR("       reserved "));
+		text_money(&s->out, row->reserved);
+		buf_add_char(&s->out, '\n');
+	}
+	if (row->is_corrected && s->corrections)
+		(void)ledger_corrections(s->corrections, row->id, add_correction, s);
+}
+
 static void add_usage(struct show *s, const struct attempt_row *row)
 {
 	static const char *const kinds[] = { "", "reported by the provider", "estimated",
@@ -84,8 +168,9 @@ static void add_usage(struct show *s, const struct attempt_row *row)
 	         (unsigned long long)u->input, (unsigned long long)u->cache_read,
 	         (unsigned long long)u->output, (unsigned long long)u->reasoning,
 	         kinds[row->usage_kind]);
-	text_money(&s->out, row->cost);
+	text_money(&s->out, row_cost(row));
 	buf_add_char(&s->out, '\n');
+	add_bill(s, row);
 }
 
 static void add_attempt(struct show *s, const struct attempt_row *row)
@@ -123,6 +208,11 @@ static void add_attempt(struct show *s, const struct attempt_row *row)
 		text_safe(&s->out, row->detail);
 		buf_add_char(&s->out, '\n');
 	}
+	if (row->flags) {
+		buf_add(&s->out, STR("     odd: "));
+		row_flags(&s->out, row->flags, ' ');
+		buf_add_char(&s->out, '\n');
+	}
 	add_usage(s, row);
 }
 
@@ -140,6 +230,18 @@ static void add_head(struct show *s, const struct attempt_row *row)
 	}
 	if (row->key)
 		buf_addf(&s->out, " · key %012llx", (unsigned long long)row->key);
+	if (row->user.len) {
+		buf_add(&s->out, STR(" · user "));
+		text_safe(&s->out, row->user);
+	}
+	if (row->tags.len) {
+		buf_add(&s->out, STR(" · "));
+		text_safe(&s->out, row->tags);
+	}
+	if (row->trial.len) {
+		buf_add(&s->out, STR(" · trial "));
+		text_safe(&s->out, row->trial);
+	}
 	buf_addf(&s->out, " · %llu bytes\n", (unsigned long long)row->request_bytes);
 }
 
@@ -182,6 +284,7 @@ static bool add_row(void *arg, const struct attempt_row *row)
 
 static bool show(struct show *s, struct ledger *l, uint64_t id)
 {
+	s->corrections = l;
 	if (!ledger_exchange(l, id, measure, s) || s->count == 0)
 		return false;
 	s->count = 0;

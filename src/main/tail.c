@@ -6,6 +6,7 @@
  * prints those not printed before.  And it knows the attempts that are under way: one
  * that is no longer among them has ended, and is printed however many came behind it. */
 #include "main/reading.h"
+#include "main/spend.h"
 #include "main/text.h"
 
 #include "base/mem.h"
@@ -40,7 +41,12 @@ struct tail {
 	struct seen *seen;
 	struct open *open, *before; /* now, and one look earlier */
 	struct buf *lines;          /* texts of rows to print, newest first */
-	unsigned count, most;       /* beyond `most` rows are only remembered */
+	struct {
+		bool errors;
+		uint64_t key;
+		str model;
+	} only;
+	unsigned count, most; /* beyond `most` rows are only remembered */
 };
 
 /* False: it was there. */
@@ -57,12 +63,26 @@ static bool seen_add(struct seen *s, uint64_t id)
 	return true;
 }
 
+/* By what is asked for: a route, a model, or what the client wrote. */
+static bool is_wanted(const struct tail *t, const struct attempt_row *row)
+{
+	str model = t->only.model;
+
+	if (t->only.errors && row->client_status < 400 && !row->fault.len && !row->flags)
+		return false;
+	if (t->only.key && row->key != t->only.key)
+		return false;
+	return !model.len || str_eq(row->model, model) || str_eq(row->route, model) ||
+	       str_eq(row->asked, model);
+}
+
 static bool take_row(void *arg, const struct attempt_row *row)
 {
 	struct tail *t = arg;
 	struct json_writer w = { 0 };
 
-	if (!row->closes || !seen_add(t->seen, row->id) || t->count >= t->most)
+	if (!row->closes || !seen_add(t->seen, row->id) || t->count >= t->most ||
+	    !is_wanted(t, row))
 		return true;
 	w.to = &t->lines[t->count++];
 	w.to->limit = 64 * KiB;
@@ -152,6 +172,21 @@ static bool follow(struct tail *t, struct reading *r)
 	return true;
 }
 
+static int take_filters(struct tail *t, struct ledger *l)
+{
+	const char *key = command_value(t->c, "key");
+	struct spend_names names = { 0 };
+	bool found = true;
+
+	t->only.errors = command_has(t->c, "errors");
+	t->only.model = str_from_z(command_value(t->c, "model"));
+	if (key && l)
+		found = spend_names_load(&names, l) &&
+		        spend_find(&names, str_from_z(key), &t->only.key);
+	spend_names_done(&names);
+	return found ? EXIT_OK : command_misused(t->c, "tail: there is no key %s", key);
+}
+
 int tail_command(struct command *c)
 {
 	struct tail t = { .c = c };
@@ -163,14 +198,19 @@ int tail_command(struct command *c)
 	if (!command_number(c, "lines", LINES_MOST, 10, &lines))
 		return EXIT_USAGE;
 	result = reading_begin(c, &r);
-	if (result != EXIT_OK)
+	if (result == EXIT_OK)
+		result = take_filters(&t, r.ledger);
+	if (result != EXIT_OK) {
+		reading_done(&r);
 		return result;
+	}
+	bool filters = t.only.errors || t.only.key || t.only.model.len;
 	t.seen = mem_new(sizeof(*t.seen));
 	t.open = mem_new(sizeof(*t.open));
 	t.before = mem_new(sizeof(*t.before));
 	t.lines = mem_new((FAR + OPEN_MOST) * sizeof(*t.lines));
 	if (r.ledger)
-		is_read = look(&t, r.ledger, follows ? FAR : (unsigned)lines,
+		is_read = look(&t, r.ledger, follows || filters ? FAR : (unsigned)lines,
 		               (unsigned)lines);
 	if (is_read && follows)
 		is_read = follow(&t, &r);

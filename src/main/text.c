@@ -135,18 +135,32 @@ static void write_request(struct json_writer *w, const struct attempt_row *row)
 	json_key_int(w, STR("reserved_nano"), row->reserved);
 }
 
+static const str flag_names[] = { STR_INIT("empty"),      STR_INIT("no_finish"),
+	                          STR_INIT("refusal"),    STR_INIT("cut"),
+	                          STR_INIT("zero_usage"), STR_INIT("over_reserved"),
+	                          STR_INIT("shadow"),     STR_INIT("candidate") };
+
+void row_flags(struct buf *to, unsigned flags, char between)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < countof(flag_names); i++) {
+		if (!(flags >> i & 1))
+			continue;
+		if (any)
+			buf_add_char(to, between);
+		buf_add(to, flag_names[i]);
+		any = true;
+	}
+}
+
 static void write_flags(struct json_writer *w, unsigned flags)
 {
-	static const str names[] = { STR_INIT("empty"),      STR_INIT("no_finish"),
-		                     STR_INIT("refusal"),    STR_INIT("cut"),
-		                     STR_INIT("zero_usage"), STR_INIT("over_reserved"),
-		                     STR_INIT("shadow"),     STR_INIT("candidate") };
-
 	json_key(w, STR("flags"));
 	json_open(w, '[');
-	for (unsigned i = 0; i < countof(names); i++) {
+	for (unsigned i = 0; i < countof(flag_names); i++) {
 		if (flags >> i & 1)
-			json_str(w, names[i]);
+			json_str(w, flag_names[i]);
 	}
 	json_close(w, ']');
 }
@@ -249,7 +263,7 @@ void row_line(struct buf *to, const struct attempt_row *row)
 	buf_addf(to, "  %llu/%llu tok%s  ", (unsigned long long)row->usage.input,
 	         (unsigned long long)row->usage.output,
 	         row->usage_kind == USAGE_ESTIMATED ? " (estimated)" : "");
-	text_money(to, row->usage_kind == USAGE_NONE ? 0 : row->cost);
+	text_money(to, row->usage_kind == USAGE_NONE ? 0 : row_cost(row));
 	buf_add(to, STR("  "));
 	text_span(to, row->exchange_total);
 	if (row->first_token) {
@@ -260,6 +274,12 @@ void row_line(struct buf *to, const struct attempt_row *row)
 		buf_addf(to, "  %u attempts", row->attempts);
 	if (row->fault.len)
 		buf_addf(to, "  %.*s", STR_ARG(row->fault));
+	if (row->flags) {
+		buf_add(to, STR("  "));
+		row_flags(to, row->flags, ',');
+	}
+	if (row->key)
+		buf_addf(to, "  key %012llx", (unsigned long long)row->key);
 	buf_add(to, STR("  "));
 	buf_add_hex(to, row->exchange, 16);
 	buf_add_char(to, '\n');

@@ -18,5 +18,7 @@ void text_safe(struct buf *to, str s);
 bool answered_by_another(const struct attempt_row *row);
 /* An attempt as an object, named as in the access log. */
 void row_json(struct json_writer *w, const struct attempt_row *row);
+/* Names of a row's flags (store/row.h), with `between` between them. */
+void row_flags(struct buf *to, unsigned flags, char between);
 /* One line for an exchange: the row that closes it. */
 void row_line(struct buf *to, const struct attempt_row *row);

@@ -21,7 +21,8 @@ enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 	MEMBER(max_tokens)                                                               \
 	MEMBER(max_completion_tokens)                                                    \
 	MEMBER(user)                                                                     \
-	MEMBER(n)
+	MEMBER(n)                                                                        \
+	MEMBER(usage)
 
 struct request_members {
 #define MEMBER(name) struct json_value name;
@@ -113,6 +114,31 @@ static fault_t read_stream_options(str body, const struct request_members *m,
 	return NULL;
 }
 
+/* `"usage": {"include": true}` is OpenRouter's, who tells the cost by itself; to others
+ * it goes without. */
+static void read_cost_wish(str body, const struct json_member *members, size_t count,
+                           struct json_value usage, struct skimmed *ret)
+{
+	size_t i = 0, from, end = (size_t)(usage.raw.ptr - body.ptr) + usage.raw.len;
+
+	if (usage.type != JSON_OBJECT ||
+	    json_get(usage, STR("include")).type != JSON_TRUE)
+		return;
+	ret->wants_cost = true;
+	while (members[i].value.raw.ptr != usage.raw.ptr)
+		i++;
+	if (i > 0) { /* with the comma before it */
+		str before = members[i - 1].value.raw;
+
+		from = (size_t)(before.ptr - body.ptr) + before.len;
+	} else { /* or behind it */
+		from = (size_t)(members[0].key.ptr - 1 - body.ptr);
+		if (count > 1)
+			end = (size_t)(members[1].key.ptr - 1 - body.ptr);
+	}
+	ret->drop_cost = (struct edit){ .at = from, .len = end - from };
+}
+
 static fault_t openai_skim(str body, enum operation op, struct arena *keep,
                            struct skimmed *ret, str *ret_detail)
 {
@@ -144,6 +170,8 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 		*ret_detail = STR("\"stream\" must be true or false");
 		return FAULT_BAD_REQUEST;
 	}
+	if (operations[op].is_chat)
+		read_cost_wish(body, members, count, m.usage, ret);
 	ret->stream = m.stream.type == JSON_TRUE && operations[op].may_stream;
 	if (ret->stream && operations[op].is_chat)
 		return read_stream_options(body, &m, ret, ret_detail);

@@ -123,6 +123,11 @@ static void take_usage(struct tap *t, const struct json_node *nodes, uint32_t at
 	}
 	t->usage = found;
 	t->has_usage = true;
+	t->usage_is_empty = nodes[at].next == at + 1;
+	t->usage_end = nodes[at].m.value.raw.ptr + nodes[at].m.value.raw.len - 1;
+	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next)
+		if (str_eq(nodes[i].m.key, STR("cost")))
+			t->usage_end = NULL;
 }
 
 /* ---- choices ---- */
@@ -403,6 +408,7 @@ void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
 	struct said said = { .texts = 0 };
 
 	*ret = (struct tap_event){ 0 };
+	t->usage_end = NULL;
 	if (str_starts(data, STR("[DONE]"))) {
 		t->done = ret->is_end = true;
 		return;
@@ -430,6 +436,7 @@ fault_t openai_tap_answer(struct tap *t, str body, str *ret_message)
 	struct tap_event found = { 0 };
 	struct said said = { .texts = 0 };
 
+	t->usage_end = NULL;
 	if (!look_at(t, body, &found, &said))
 		return FAULT_UPSTREAM_MALFORMED;
 	if (found.is_error) {

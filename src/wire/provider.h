@@ -39,6 +39,8 @@ enum provider_quirk {
 	QUIRK_LEADING_BLANKS = 1 << 4,
 	/* completion tokens are total - prompt (Gemini's compatible endpoint) */
 	QUIRK_TOTAL_MINUS_PROMPT = 1 << 5,
+	/* Asked by "usage": {"include": true}, it says in `usage` what it cost. */
+	QUIRK_TELLS_COST = 1 << 6,
 };
 
 struct provider_row {

@@ -25,6 +25,8 @@ struct skimmed {
 	bool stream;
 	bool wants_usage;      /* the client asked for usage in its stream */
 	struct edit ask_usage; /* asks for it instead; len and with may be 0 */
+	bool wants_cost;       /* and for what it costs, in usage (OpenRouter's way) */
+	struct edit drop_cost; /* asks not; len 0: it does not anyway */
 	uint64_t max_tokens;   /* 0: not said */
 	uint32_t choices;      /* n; 1 when not said */
 	/* what providers keep: names of the client's, raw; or empty */
@@ -60,6 +62,10 @@ struct tap {
 		char name[TAP_ODD_NAME];
 	} odd[TAP_ODD]; /* the first few names among them */
 	struct token_usage usage;
+	/* The end of a usage object, before its brace, in the text that was read last, if
+	 * it stood there without a cost; else NULL. */
+	const char *usage_end;
+	bool usage_is_empty; /* there is nothing before that brace */
 	char finish[TAP_TEXT], model[TAP_TEXT * 2];
 	uint8_t finish_len, model_len;
 	/* the answer's own id, and the end of its last encrypted item, raw; the formats'

@@ -512,6 +512,7 @@ EVERYBODY = {"nobody", "bad key", "client key", "other client", "bad token", "re
 GOLDEN = {
     ("admin", "GET", "/admin/v1/alive"): EVERYBODY,
     ("admin", "GET", "/admin/v1/status"): READERS,
+    ("admin", "GET", "/metrics"): READERS,
     ("admin", "GET", "/admin/v1/openapi.json"): READERS,
     ("admin", "GET", "/admin/v1/config"): READERS,
     ("admin", "POST", "/admin/v1/config/reload"): {"config", "all"},
@@ -646,7 +647,7 @@ def test_matrix_tricks_with_path_host_and_headers_open_nothing():
         body = body_for(each["method"], each["path"])
         for number, trick in enumerate(PATH_TRICKS):
             target = trick(path)
-            if " " in target:
+            if " " in target or target == path:
                 continue
             try:
                 target.encode("latin-1")

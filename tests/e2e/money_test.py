@@ -3,6 +3,7 @@ configuration, what clients are told, and what nobody knows."""
 
 import json
 
+from fake_provider import Fake
 from harness import Gateway, check, cli, provider, route, same
 from mocks import Mock, figures, prices
 from raw import until
@@ -133,11 +134,33 @@ def test_an_unknown_price_is_null_everywhere():
 
 
 def test_usage_cost_is_exact():
+    for model in ("claude/lorem", "a/lorem"):
+        for more in ({}, {"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}):
+            reply = gateway.post(gateway.chat(model, usage={"include": True}, **more),
+                                 headers=[("x-mock-tokens", "5"), ("x-mock-delay-ms", "0")])
+            same(reply.status, 200, reply)
+            row = row_of(reply)
+            check(f'"cost":{told_of(row["cost_nano"])}'.encode() in reply.body, row["cost_nano"], reply.body[-600:])
+            if not more:
+                same(nano(str(json.loads(reply.body, parse_float=str)["usage"]["cost"])), row["cost_nano"], "JSON")
+
+
+def test_only_who_asks_is_told_the_cost():
     for stream in (False, True):
-        reply = gateway.post(gateway.chat("claude/lorem", usage={"include": True}, stream=stream),
-                             headers=[("x-mock-tokens", "5"), ("x-mock-delay-ms", "0")])
-        row = row_of(reply)
-        check(f'"cost":{told_of(row["cost_nano"])}'.encode() in reply.body, row["cost_nano"], reply.body[-600:])
+        for usage in ({}, {"usage": {"include": False}}):
+            reply = gateway.post(gateway.chat("a/echo", stream=stream, **usage))
+            check(b'"cost"' not in reply.body, reply.body[-600:])
+
+
+def test_the_wish_for_the_cost_stays_here():
+    fake = Fake()
+    there = Gateway("providers:\n" + provider("there", fake.site("there").url) + "routes:\n" + route("r", "there/x"))
+    there.key()
+    reply = there.post(there.chat("r", usage={"include": True}, temperature=0.5))
+    same(reply.status, 200, reply)
+    sent = fake.requests[-1].json()
+    check("usage" not in sent and sent["temperature"] == 0.5, sent)
+    same(reply.json()["usage"]["cost"], None, "no price is known")
 
 
 # --- mistakes -----------------------------------------------------------------------------------------

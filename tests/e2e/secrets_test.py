@@ -371,6 +371,32 @@ def test_the_sandbox_can_be_switched_off():
     same(gate.post(gate.chat("p/m")).status, 200, "requests")
 
 
+def test_no_socket_but_the_configured_ones():
+    """G43: what the kernel was asked for, from the start to the end of a run."""
+    if SANITIZED or not shutil.which("strace"):
+        raise Skip("needs strace, and a build without sanitizers")
+    fake = Fake()
+    gate = Gateway("providers:\n" + provider("p", fake.site("p").url), start=False)
+    trace = gate.dir / "trace"
+    process = subprocess.Popen(["strace", "-f", "-qq", "-o", trace, "-e", "trace=network,execve", SLUICE, "serve", "-c",
+                                gate.file], env={"HOME": str(gate.dir), "PATH": os.environ["PATH"]},
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(gate.errors, "ab"))
+    try:
+        if until(lambda: "Sandbox" in gate.stderr() or process.poll() is not None, "a start", 30) is not True \
+                or process.poll() is not None:
+            raise Skip(f"strace does not run here: {gate.stderr()[-200:]}")
+        same(gate.post(gate.chat("p/m")).status, 200, "a request")
+    finally:
+        os.kill(int(trace.read_text().split()[0]), signal.SIGTERM)      # the gateway, not strace
+        process.wait(30)
+    calls = trace.read_text()
+    places = set(re.findall(r"(?:connect|bind|sendto|sendmsg)\(.*?(sa_family=AF_[^}]*)", calls))
+    wanted = (f"htons({gate.port})", f"htons({fake.port})", "AF_UNIX", "AF_UNSPEC")
+    same([each for each in places if not any(part in each for part in wanted)], [], "sockets nobody asked for")
+    check(any(f"htons({fake.port})" in each for each in places), "the provider's socket in the trace:", places)
+    same(len(re.findall(r"execve\(", calls)), 1, "programs that were started")
+
+
 # --- TLS towards clients -------------------------------------------------------------------------------
 
 def test_tls_versions_and_suites():

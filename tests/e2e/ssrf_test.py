@@ -129,7 +129,11 @@ def with_names(work):
         with socket.socket() as sock:                           # SIOCSIFADDR: a public address
             fcntl.ioctl(sock, 0x8916, struct.pack("16sH2s4s8x", b"lo:1", socket.AF_INET, b"",
                                                   socket.inet_aton(PUBLIC)))
-        work(Names())
+        try:
+            work(Names())
+        finally:
+            for gate in list(Gateway.everyone):                 # nobody else sees them
+                gate.remove()
     try:
         in_netns(inside)
     finally:
@@ -152,7 +156,6 @@ def test_forbidden_addresses():
             same(names.asked.get(f"{name}.test", 0) > 0, True, f"questions for {name}.test")
         same(inner.connections, 0, "connections to addresses that are forbidden")
         same(canary.connections, 0, "connections to the good one among forbidden addresses")
-        gate.remove()
     with_names(work)
 
 
@@ -178,7 +181,6 @@ def test_a_name_that_changes_its_mind():
         names.answers["rebind.test"] = [PUBLIC]
         until(lambda: gate.post(gate.chat("p/m")).status == 200, "the name to be good again", 30)
         same(canary.connections, 0, "connections to the rebound address")
-        gate.remove()
     with_names(work)
 
 
@@ -197,7 +199,6 @@ def test_permission_is_for_one_provider():
         same(gate.post(gate.chat("closed/m")).status, 502, "without it")
         same(gate.post(gate.chat("literal/m")).status, 200, "a literal")
         same(gate.post(gate.chat("both")).status, 200, "the next target")
-        gate.remove()
     with_names(work)
 
 
@@ -214,7 +215,6 @@ def test_discovery_and_catalogue():
         code, out, err = gate.cli("models", "update", f"https://list.test:{port}/api.json")
         check(code != 0 and "private" in err, "models update:", code, out, err)
         same(inner.connections, 0, "connections of discovery and the catalogue")
-        gate.remove()
     with_names(work)
 
 

@@ -204,3 +204,34 @@ TEST(a_vault_opens_with_old_master_keys_and_not_with_others)
 	CHECK_INT(w.vault.count, 3);
 	world_done(&w);
 }
+
+/* The file was made with Python's hmac and cryptography: another hand, the same form. */
+TEST(the_form_of_a_vault_is_what_its_header_says)
+{
+	static const char text[] =
+	        "sluice secrets 1\n"
+	        "0000000000000001\t1\t1795669129785552\topenai\t\t\tASNIesIBAQEBAQE"
+	        "BAQEBAQGQ6pOxjYQFUGDytNxfqTRz/HWHhbib5F0+WSs=\n"
+	        "0000000000000002\t1\t1795669129785552\tmine\topenai-chat\thttp://1"
+	        "27.0.0.1:9/v1\tASNIesICAgICAgICAgICAgJ8fj7FWV9e/0fgbwDhuskQ+3trgtO"
+	        "JfDLVNbk=\n"
+	        "end\tASNIesIJCQkJCQkJCQkJCQnxYSzC4QdaeMWlOTB/+o2K\n";
+	struct buf why = BUF_LIMIT(KiB);
+	uint8_t bytes[SEAL_KEY];
+	struct seal_key key;
+	struct master m = { .keys = &key, .count = 1 };
+	struct vault v;
+
+	for (int i = 0; i < SEAL_KEY; i++)
+		bytes[i] = (uint8_t)i;
+	seal_key_init(&key, bytes);
+	if (CHECK(vault_read_text(str_of(text, sizeof(text) - 1), "secrets", &m, &v,
+	                          &why))) {
+		CHECK_INT(v.count, 2);
+		CHECK_STR(secret_reveal(&v.rows[0].key), "sk-seed-one");
+		CHECK_STR(v.rows[1].url, "http://127.0.0.1:9/v1");
+		CHECK_STR(v.rows[1].format, "openai-chat");
+		vault_done(&v);
+	}
+	buf_free(&why);
+}

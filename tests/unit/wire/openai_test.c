@@ -343,3 +343,43 @@ TEST(error_messages_of_vendors)
 	CHECK_STR(wire_openai_chat.error_message(STR("{\"detail\":\"d\"}")), "d");
 	CHECK_INT(wire_openai_chat.error_message(STR("<html>")).len, 0);
 }
+
+static str without_cost(str body, bool *ret_wanted)
+{
+	struct skimmed s;
+	static char text[512];
+
+	if (!CHECK_OK(skim(body, &s)))
+		return STR_NONE;
+	*ret_wanted = s.wants_cost;
+	struct edit *e = &s.drop_cost;
+	int n = snprintf(text, sizeof(text), "%.*s%.*s%.*s", (int)e->at, body.ptr,
+	                 STR_ARG(e->with), STR_ARG(str_from(body, e->at + e->len)));
+	arena_done(&keep);
+	return str_of(text, (size_t)n);
+}
+
+TEST(the_wish_for_the_cost_is_taken_out_whole)
+{
+	bool wanted;
+
+	CHECK_STR(
+	        without_cost(
+	                STR("{\"model\":\"m\", \"usage\" : {\"include\":true} ,\"n\":1}"),
+	                &wanted),
+	        "{\"model\":\"m\" ,\"n\":1}");
+	CHECK(wanted);
+	CHECK_STR(without_cost(STR("{\"model\":\"m\",\"usage\":{\"include\":true}}"),
+	                       &wanted),
+	          "{\"model\":\"m\"}");
+	CHECK_STR(without_cost(STR("{\"usage\":{\"include\":true}, \"model\":\"m\"}"),
+	                       &wanted),
+	          "{\"model\":\"m\"}");
+	CHECK(wanted);
+	CHECK_STR(without_cost(STR("{\"model\":\"m\",\"usage\":{\"include\":false}}"),
+	                       &wanted),
+	          "{\"model\":\"m\",\"usage\":{\"include\":false}}");
+	CHECK(!wanted);
+	CHECK_STR(without_cost(STR("{\"model\":\"m\",\"usage\":7}"), &wanted),
+	          "{\"model\":\"m\",\"usage\":7}");
+}

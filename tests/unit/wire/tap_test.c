@@ -51,3 +51,30 @@ TEST(only_image_operations_make_pictures)
 	                         &message, NULL));
 	CHECK_INT(t.images, 0);
 }
+
+static str behind_usage(str body, bool *ret_empty)
+{
+	struct tap t = { .operation = OP_COMPLETIONS };
+	str message;
+
+	CHECK_OK(wire_tap_answer(&wire_openai_chat, &t, body, &message, NULL));
+	*ret_empty = t.usage_is_empty;
+	return t.usage_end ? str_from(body, (size_t)(t.usage_end - body.ptr)) : STR_NONE;
+}
+
+#define SAID "{\"choices\":[{\"text\":\"x\",\"finish_reason\":\"stop\"}],"
+
+TEST(the_end_of_usage_is_found_where_there_is_no_cost)
+{
+	bool empty;
+
+	CHECK_STR(behind_usage(STR(SAID "\"usage\":{\"prompt_tokens\":1 },\"id\":1}"),
+	                       &empty),
+	          "},\"id\":1}");
+	CHECK(!empty);
+	CHECK_STR(behind_usage(STR(SAID "\"usage\":{}}"), &empty), "}}");
+	CHECK(empty);
+	CHECK_STR(behind_usage(STR(SAID "\"usage\":{\"cost\":0.1}}"), &empty), "");
+	CHECK_STR(behind_usage(STR(SAID "\"usage\":null}"), &empty), "");
+	CHECK_STR(behind_usage(STR(SAID "\"id\":1}"), &empty), "");
+}

@@ -1,0 +1,383 @@
+/* usage_file.c - see usage_file.h. */
+#include "main/usage_file.h"
+
+#include "base/mem.h"
+#include "codec/text.h"
+
+#include <time.h>
+
+enum { COLUMNS_MOST = 64, CELL_MOST = 4 * KiB };
+
+enum column {
+	COL_OTHER,
+	COL_DAY,
+	COL_MODEL,
+	COL_INPUT,       /* all of it */
+	COL_INPUT_APART, /* a part of it: what was not cached, was read, was written */
+	COL_OUTPUT,
+	COL_REQUESTS,
+	COL_AMOUNT,
+};
+
+/* Lower case, everything but letters and digits is '_'. */
+static const struct spelling {
+	str name;
+	enum column is;
+} spellings[] = {
+	{ STR_INIT("date"), COL_DAY },
+	{ STR_INIT("day"), COL_DAY },
+	{ STR_INIT("usage_date"), COL_DAY },
+	{ STR_INIT("usage_date_utc"), COL_DAY },
+	{ STR_INIT("start_time_iso"), COL_DAY },
+	{ STR_INIT("start_time"), COL_DAY },
+	{ STR_INIT("starting_at"), COL_DAY },
+	{ STR_INIT("timestamp"), COL_DAY },
+	{ STR_INIT("aggregation_timestamp"), COL_DAY },
+	{ STR_INIT("model"), COL_MODEL },
+	{ STR_INIT("model_id"), COL_MODEL },
+	{ STR_INIT("model_version"), COL_MODEL },
+	{ STR_INIT("snapshot_id"), COL_MODEL },
+	{ STR_INIT("input_tokens"), COL_INPUT },
+	{ STR_INIT("prompt_tokens"), COL_INPUT },
+	{ STR_INIT("n_context_tokens_total"), COL_INPUT },
+	{ STR_INIT("usage_input_tokens_no_cache"), COL_INPUT_APART },
+	{ STR_INIT("uncached_input_tokens"), COL_INPUT_APART },
+	{ STR_INIT("usage_input_tokens_cache_read"), COL_INPUT_APART },
+	{ STR_INIT("usage_input_tokens_cache_write_5m"), COL_INPUT_APART },
+	{ STR_INIT("usage_input_tokens_cache_write_1h"), COL_INPUT_APART },
+	{ STR_INIT("cache_read_input_tokens"), COL_INPUT_APART },
+	{ STR_INIT("cache_creation_input_tokens"), COL_INPUT_APART },
+	{ STR_INIT("output_tokens"), COL_OUTPUT },
+	{ STR_INIT("completion_tokens"), COL_OUTPUT },
+	{ STR_INIT("usage_output_tokens"), COL_OUTPUT },
+	{ STR_INIT("n_generated_tokens_total"), COL_OUTPUT },
+	{ STR_INIT("num_model_requests"), COL_REQUESTS },
+	{ STR_INIT("n_requests"), COL_REQUESTS },
+	{ STR_INIT("requests"), COL_REQUESTS },
+	{ STR_INIT("amount"), COL_AMOUNT },
+	{ STR_INIT("amount_value"), COL_AMOUNT },
+	{ STR_INIT("amount_usd"), COL_AMOUNT },
+	{ STR_INIT("cost"), COL_AMOUNT },
+	{ STR_INIT("cost_usd"), COL_AMOUNT },
+	{ STR_INIT("total_cost"), COL_AMOUNT },
+};
+
+/* ---- cells ---- */
+
+/* Takes the next cell off the text, without its quotes, into `room`. *ret_last: it ends
+ * the line. */
+static str take_cell(str *csv, struct buf *room, bool *ret_last)
+{
+	bool is_quoted = str_skip(csv, STR("\""));
+
+	buf_clear(room);
+	while (csv->len) {
+		char c = str_take(csv, 1).ptr[0];
+
+		if (is_quoted && c == '"') {
+			if (!str_skip(csv, STR("\"")))
+				is_quoted = false;
+			else
+				buf_add_char(room, '"');
+			continue;
+		}
+		if (!is_quoted && c == ',') {
+			*ret_last = false;
+			return buf_str(room);
+		}
+		if (!is_quoted && c == '\n')
+			break;
+		if (c != '\r' || is_quoted)
+			buf_add_char(room, c);
+	}
+	*ret_last = true;
+	return buf_str(room);
+}
+
+static enum column column_of(str name)
+{
+	char plain[64];
+	size_t len = 0;
+
+	str_skip(&name, STR("\xef\xbb\xbf"));
+	name = str_trim(name);
+	for (size_t i = 0; i < name.len && len < sizeof(plain); i++) {
+		char c = char_lower(name.ptr[i]);
+		bool is_word = char_is_digit(c) || (c >= 'a' && c <= 'z');
+
+		if (is_word || (len && plain[len - 1] != '_'))
+			plain[len++] = is_word ? c : '_';
+	}
+	while (len && plain[len - 1] == '_')
+		len--;
+	for (unsigned i = 0; i < countof(spellings); i++) {
+		if (str_eq(str_of(plain, len), spellings[i].name))
+			return spellings[i].is;
+	}
+	return COL_OTHER;
+}
+
+/* ---- values ---- */
+
+static bool parse_day(str text, int64_t *ret)
+{
+	struct tm utc = { 0 };
+	uint64_t seconds, year, month, day;
+	usec wall;
+
+	text = str_trim(text);
+	if (text.len >= 10 && text.ptr[4] == '-' && text.ptr[7] == '-' &&
+	    str_to_u64(str_first(text, 4), &year) &&
+	    str_to_u64(str_first(str_from(text, 5), 2), &month) &&
+	    str_to_u64(str_first(str_from(text, 8), 2), &day)) {
+		utc = (struct tm){ .tm_year = (int)year - 1900,
+			           .tm_mon = (int)month - 1,
+			           .tm_mday = (int)day };
+		*ret = timegm(&utc) / 86400;
+		return true;
+	}
+	if (str_to_u64(str_first(text, str_find(text, '.')), &seconds) &&
+	    seconds > 100000000) {
+		*ret = (int64_t)(seconds / 86400);
+		return true;
+	}
+	if (!rfc3339_parse(text, &wall))
+		return false;
+	*ret = wall / (24 * USEC_HOUR);
+	return true;
+}
+
+/* "1,234" and "1234.0". */
+static uint64_t parse_count(str text)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < text.len && text.ptr[i] != '.'; i++) {
+		if (char_is_digit(text.ptr[i]) && count < INT64_MAX / 100)
+			count = count * 10 + (uint64_t)(text.ptr[i] - '0');
+	}
+	return count;
+}
+
+/* digits x 10^exponent dollars in nano-dollars. */
+static bool scale(uint64_t digits, int exponent, nanousd *ret)
+{
+	unsigned __int128 value = digits;
+
+	exponent += 9;
+	for (; exponent > 0; exponent--) {
+		value *= 10;
+		if (value > INT64_MAX)
+			return false;
+	}
+	for (; exponent < -1; exponent++)
+		value /= 10;
+	if (exponent == -1)
+		value = (value + 5) / 10;
+	*ret = (nanousd)value;
+	return value <= INT64_MAX;
+}
+
+bool usage_amount(str text, nanousd *ret)
+{
+	uint64_t digits = 0;
+	int exponent = 0, step = 0;
+	bool any = false, is_negative;
+
+	text = str_trim(text);
+	is_negative = str_skip(&text, STR("-"));
+	str_skip(&text, STR("$"));
+	while (text.len && text.ptr[0] != 'e' && text.ptr[0] != 'E') {
+		char c = str_take(&text, 1).ptr[0];
+
+		if (c == '.' && !step)
+			step = -1;
+		else if (char_is_digit(c) && digits < UINT64_MAX / 100) {
+			digits = digits * 10 + (uint64_t)(c - '0');
+			exponent += step;
+			any = true;
+		} else if (char_is_digit(c)) {
+			exponent += step ? 0 : 1; /* beyond what can matter */
+		} else if (c != ',') {
+			return false;
+		}
+	}
+	if (text.len) {
+		int64_t power;
+
+		text = str_from(text, 1);
+		str_skip(&text, STR("+"));
+		if (!str_to_i64(text, &power) || power < -60 || power > 20)
+			return false;
+		exponent += (int)power;
+	}
+	if (!any || !scale(digits, exponent, ret))
+		return false;
+	*ret = is_negative ? -*ret : *ret;
+	return true;
+}
+
+/* -20250929, or -2025-08-07. */
+str usage_model(str model)
+{
+	static const str shapes[] = { STR_INIT("-dddd-dd-dd"), STR_INIT("-dddddddd") };
+
+	model = str_trim(model);
+	for (unsigned i = 0; i < countof(shapes); i++) {
+		str end = str_from(model, model.len - min_of(model.len, shapes[i].len));
+		bool fits = end.len == shapes[i].len && model.len > end.len;
+
+		for (size_t k = 0; fits && k < end.len; k++)
+			fits = shapes[i].ptr[k] == 'd' ? char_is_digit(end.ptr[k])
+			                               : end.ptr[k] == '-';
+		if (fits)
+			return str_first(model, model.len - end.len);
+	}
+	return model;
+}
+
+/* ---- lines ---- */
+
+struct usage_line *usage_file_find(const struct usage_file *f, int64_t day, str model)
+{
+	for (unsigned i = 0; i < f->count; i++) {
+		if (f->lines[i].day == day && str_eq_nocase(f->lines[i].model, model))
+			return &f->lines[i];
+	}
+	return NULL;
+}
+
+struct usage_line *usage_file_line(struct usage_file *f, int64_t day, str model)
+{
+	struct usage_line *line = usage_file_find(f, day, model);
+
+	if (line)
+		return line;
+	if (f->count == f->room) {
+		f->room = f->room ? f->room * 2 : 64;
+		f->lines = mem_resize(f->lines, f->room * sizeof(*f->lines));
+	}
+	line = &f->lines[f->count++];
+	*line = (struct usage_line){ .day = day, .model = arena_copy(&f->texts, model) };
+	return line;
+}
+
+static void add_line(struct usage_file *f, const struct usage_line *line)
+{
+	struct usage_line *to = usage_file_line(f, line->day, line->model);
+
+	to->input += line->input;
+	to->output += line->output;
+	to->requests += line->requests;
+	to->amount += line->amount;
+}
+
+struct row {
+	struct usage_line line;
+	char model[256];
+	bool has_day;
+};
+
+static void take_value(struct row *r, enum column column, str text)
+{
+	nanousd amount;
+
+	switch (column) {
+	case COL_DAY:
+		r->has_day = r->has_day || parse_day(text, &r->line.day);
+		break;
+	case COL_MODEL:
+		text = str_first(usage_model(text), sizeof(r->model));
+		if (text.len && !r->line.model.len) {
+			memcpy(r->model, text.ptr, text.len);
+			r->line.model = str_of(r->model, text.len);
+		}
+		break;
+	case COL_INPUT:
+	case COL_INPUT_APART:
+		r->line.input += parse_count(text);
+		break;
+	case COL_OUTPUT:
+		r->line.output += parse_count(text);
+		break;
+	case COL_REQUESTS:
+		r->line.requests += parse_count(text);
+		break;
+	case COL_AMOUNT:
+		r->line.amount += usage_amount(text, &amount) ? amount : 0;
+		break;
+	case COL_OTHER:
+		break;
+	}
+}
+
+static unsigned read_head(struct usage_file *f, str *csv, struct buf *room,
+                          enum column *columns, bool *found)
+{
+	unsigned count = 0;
+	bool last = false;
+
+	while (csv->len && !last) {
+		enum column c = column_of(take_cell(csv, room, &last));
+
+		/* Of several amounts, or days, the first one. */
+		if ((c == COL_AMOUNT || c == COL_DAY || c == COL_INPUT) && found[c])
+			c = COL_OTHER;
+		found[c] = true;
+		if (count < COLUMNS_MOST)
+			columns[count++] = c;
+	}
+	f->has_tokens = found[COL_OUTPUT] || found[COL_INPUT] || found[COL_INPUT_APART];
+	f->has_amount = found[COL_AMOUNT];
+	f->has_requests = found[COL_REQUESTS];
+	return count;
+}
+
+static void read_row(struct usage_file *f, str *csv, struct buf *room,
+                     const enum column *columns, unsigned count)
+{
+	struct row r = { .has_day = false };
+	bool last = false, is_empty = true;
+
+	for (unsigned at = 0; csv->len && !last; at++) {
+		str text = take_cell(csv, room, &last);
+
+		is_empty = is_empty && text.len == 0;
+		if (at < count)
+			take_value(&r, columns[at], text);
+	}
+	if (is_empty)
+		return;
+	f->rows++;
+	if (r.has_day && r.line.model.len)
+		add_line(f, &r.line);
+	else
+		f->skipped++;
+}
+
+bool usage_file_read(struct usage_file *f, str csv, struct buf *why)
+{
+	enum column columns[COLUMNS_MOST];
+	bool found[COL_AMOUNT + 1] = { false };
+	struct buf room = BUF_LIMIT(CELL_MOST);
+
+	*f = (struct usage_file){ .texts = { .ceiling = 64 * MiB } };
+	unsigned count = read_head(f, &csv, &room, columns, found);
+	bool ok = found[COL_DAY] && found[COL_MODEL] && (f->has_tokens || f->has_amount);
+	if (!ok)
+		buf_addf(why, "its first line names no %s",
+		         !found[COL_DAY]     ? "day (date, start_time, ...)"
+		         : !found[COL_MODEL] ? "model"
+		                             : "tokens and no amount");
+	while (ok && csv.len)
+		read_row(f, &csv, &room, columns, count);
+	buf_free(&room);
+	return ok;
+}
+
+void usage_file_done(struct usage_file *f)
+{
+	free(f->lines);
+	arena_done(&f->texts);
+	*f = (struct usage_file){ 0 };
+}

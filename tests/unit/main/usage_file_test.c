@@ -1,0 +1,110 @@
+#include "main/usage_file.h"
+#include "tests/check.h"
+
+#define DAY_2026_11_01 20758
+
+static bool read_text(struct usage_file *f, const char *csv)
+{
+	struct buf why = BUF_LIMIT(KiB);
+	bool ok = usage_file_read(f, str_from_z(csv), &why);
+
+	CHECK(ok == (why.len == 0));
+	buf_free(&why);
+	return ok;
+}
+
+TEST(usage_amount_is_exact)
+{
+	static const struct {
+		const char *text;
+		nanousd nano;
+	} rows[] = {
+		{ "1", 1000000000 },
+		{ "0.000000001", 1 },
+		{ "$1,234.50", 1234500000000 },
+		{ "1e-05", 10000 },
+		{ "1.5E+2", 150000000000 },
+		{ "0.0000000005", 1 },
+		{ "0.00000000049", 0 },
+		{ "-0.25", -250000000 },
+		{ ".5", 500000000 },
+		{ "2.40000000000000013", 2400000000 },
+	};
+	static const char *const wrong[] = {
+		"", "abc", "$", "1.2.3", "1e", "1e999", "99999999999999999999"
+	};
+	nanousd got;
+
+	for (unsigned i = 0; i < countof(rows); i++) {
+		CHECK(usage_amount(str_from_z(rows[i].text), &got));
+		CHECK_INT(got, rows[i].nano);
+	}
+	for (unsigned i = 0; i < countof(wrong); i++)
+		CHECK(!usage_amount(str_from_z(wrong[i]), &got));
+}
+
+TEST(usage_model_has_no_date)
+{
+	CHECK_STR(usage_model(STR("gpt-5-mini-2025-08-07")), "gpt-5-mini");
+	CHECK_STR(usage_model(STR("claude-haiku-4-5-20251001")), "claude-haiku-4-5");
+	CHECK_STR(usage_model(STR("gpt-4-1106-preview")), "gpt-4-1106-preview");
+	CHECK_STR(usage_model(STR("-2025-08-07")), "-2025-08-07");
+}
+
+TEST(usage_file_of_openai_is_read)
+{
+	struct usage_file f;
+
+	/* Cached tokens are of the input. */
+	CHECK(read_text(
+	        &f, "start_time,start_time_iso,model,num_model_requests,input_tokens,"
+	            "input_cached_tokens,output_tokens\r\n"
+	            "1793491200,2026-11-01T00:00:00Z,gpt-5-mini-2025-08-07,3,100,60,7\r\n"
+	            "1793491200,2026-11-01T00:00:00Z,gpt-5-mini-2025-08-07,1,10,0,3\r\n"
+	            "1793577600,2026-11-02T00:00:00Z,gpt-5,1,5,0,1\r\n"));
+	CHECK_INT(f.count, 2);
+	struct usage_line *line = usage_file_find(&f, DAY_2026_11_01, STR("gpt-5-mini"));
+	if (CHECK(line)) {
+		CHECK_INT(line->input, 110);
+		CHECK_INT(line->output, 10);
+		CHECK_INT(line->requests, 4);
+	}
+	CHECK(!f.has_amount && f.has_tokens);
+	CHECK(usage_file_find(&f, DAY_2026_11_01 + 1, STR("gpt-5")));
+	usage_file_done(&f);
+}
+
+TEST(usage_file_of_anthropic_is_read)
+{
+	struct usage_file f;
+
+	/* Cached tokens come beside the input. */
+	CHECK(read_text(
+	        &f, "\xef\xbb\xbfusage_date_utc,model_version,api_key,"
+	            "usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,"
+	            "usage_input_tokens_cache_read,usage_output_tokens\n"
+	            "2026-11-01,claude-haiku-4-5-20251001,\"key, \"\"one\"\"\",1,2,4,9\n"
+	            "Total,,,1,2,4,9\n"));
+	CHECK_INT(f.count, 1);
+	CHECK_INT(f.skipped, 1);
+	CHECK_INT(f.lines[0].input, 7);
+	CHECK_INT(f.lines[0].output, 9);
+	usage_file_done(&f);
+	CHECK(read_text(&f, "Date,Model,Cost (USD),Cost_USD\n2026-11-01,claude,1,0.5\n"));
+	CHECK_INT(f.lines[0].amount, 1000000000);
+	usage_file_done(&f);
+}
+
+TEST(usage_file_without_what_is_needed_is_refused)
+{
+	struct usage_file f;
+
+	CHECK(!read_text(&f, ""));
+	usage_file_done(&f);
+	CHECK(!read_text(&f, "model,input_tokens\ngpt-5,1\n"));
+	usage_file_done(&f);
+	CHECK(!read_text(&f, "date,input_tokens\n2026-11-01,1\n"));
+	usage_file_done(&f);
+	CHECK(!read_text(&f, "date,model\n2026-11-01,gpt-5\n"));
+	usage_file_done(&f);
+}
