@@ -179,6 +179,22 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
+/* Into the audit log, before it is done. */
+static bool note(struct request *r, const char *action, const char *name, str value)
+{
+	struct buf after = BUF_LIMIT(2 * KiB);
+	struct json_writer w = { .to = &after };
+	bool ok;
+
+	json_open(&w, '{');
+	json_key_str(&w, str_from_z(name), value);
+	json_close(&w, '}');
+	ok = audit_note(r->options->recorder, r->options->pepper, "local", "admin.sock",
+	                action, buf_str(&after), r->why);
+	buf_free(&after);
+	return ok;
+}
+
 static bool answer_body_look(struct request *r)
 {
 	char room[64];
@@ -189,6 +205,8 @@ static bool answer_body_look(struct request *r)
 		buf_add(r->why, STR("the id of a request has 16 hex digits"));
 		return false;
 	}
+	if (!note(r, "bodies.read", "exchange", text))
+		return false;
 	r->options->ops->body_look(r->options->arg, id);
 	return true;
 }
@@ -221,6 +239,20 @@ static bool scrub(struct request *r, struct forgetting *f)
 	return ok;
 }
 
+/* The log keeps for ever what it has: it gets a MAC of the name. */
+static bool note_forget(struct request *r, str user)
+{
+	struct buf text = BUF_LIMIT(64);
+	uint8_t mac[KEY_MAC];
+	bool ok;
+
+	key_mac(r->options->pepper, user, mac);
+	hex_encode(&text, str_of((const char *)mac, 8));
+	ok = note(r, "users.forget", "user_mac", buf_str(&text));
+	buf_free(&text);
+	return ok;
+}
+
 /* What is under way is written first, so that it is forgotten too. */
 static bool answer_forget(struct request *r)
 {
@@ -236,6 +268,8 @@ static bool answer_forget(struct request *r)
 		return false;
 	}
 	f.who.before = (usec)wall;
+	if (!note_forget(r, f.who.user))
+		return false;
 	recorder_flush(r->options->recorder);
 	r->options->ops->roll_journals(r->options->arg);
 	recorder_flush(r->options->recorder);
@@ -265,7 +299,8 @@ static bool answer_trial_stop(struct request *r)
 		buf_add(r->why, STR("there is no such trial"));
 		return false;
 	}
-	if (!recorder_write(r->options->recorder, write_stop, &name, r->why))
+	if (!note(r, "trials.stop", "trial", name) ||
+	    !recorder_write(r->options->recorder, write_stop, &name, r->why))
 		return false;
 	r->options->ops->trial_stopped(r->options->arg, name);
 	return true;
@@ -291,9 +326,9 @@ static const struct request_row {
 	{ "provider_key_put", answer_provider_key_put, true },
 	{ "provider_key_remove", answer_provider_key_remove, true },
 	{ "secrets_rotate", answer_secrets_rotate, true },
-	{ "trial_stop", answer_trial_stop, true },
-	{ "body_look", answer_body_look, true },
-	{ "forget", answer_forget, true },
+	{ "trial_stop", answer_trial_stop },
+	{ "body_look", answer_body_look },
+	{ "forget", answer_forget },
 };
 
 /* Who has done what; of the request only what names the thing. */

@@ -2,11 +2,14 @@
  *
  * A running gateway does it, which owns the ledger's writer and the log of bodies;
  * without one the command takes the lock and is both for a moment. */
+#include "admin/audit.h"
 #include "admin/client.h"
 #include "admin/stored.h"
+#include "base/mem.h"
 #include "codec/json_write.h"
 #include "codec/text.h"
 #include "config/datadir.h"
+#include "config/key.h"
 #include "main/command.h"
 #include "meter/access_scrub.h"
 #include "meter/recorder.h"
@@ -70,6 +73,26 @@ static bool write_forget(void *arg, struct ledger *l, struct buf *why)
 	return ledger_forget(l, &f->who, &f->done);
 }
 
+/* The audit log keeps for ever what it has: it gets a MAC of the name. */
+static bool note(struct forget *f, struct recorder *r)
+{
+	struct buf after = BUF_LIMIT(KiB);
+	uint8_t pepper[PEPPER], mac[KEY_MAC];
+	bool ok = pepper_load(f->config->data, pepper, &f->why);
+
+	if (ok) {
+		key_mac(pepper, f->who.user, mac);
+		buf_add(&after, STR("{\"user_mac\":\""));
+		hex_encode(&after, str_of((const char *)mac, 8));
+		buf_add(&after, STR("\"}"));
+		ok = audit_note(r, pepper, "local", "command line", "users.forget",
+		                buf_str(&after), &f->why);
+	}
+	mem_wipe(pepper, sizeof(pepper));
+	buf_free(&after);
+	return ok;
+}
+
 /* By a recorder: what a crash has left in the journals is forgotten too, and they are
  * wiped when it ends. */
 static bool forget_rows(struct forget *f)
@@ -86,7 +109,7 @@ static bool forget_rows(struct forget *f)
 	                                                 .access_log = log,
 	                                                 .strict = true },
 	                     &f->why);
-	bool ok = r && recorder_write(r, write_forget, f, &f->why) &&
+	bool ok = r && note(f, r) && recorder_write(r, write_forget, f, &f->why) &&
 	          access_scrub(log, f->done.exchanges, f->done.exchange_count, &f->why) &&
 	          recorder_scrub(r, f->who.user, &f->why);
 

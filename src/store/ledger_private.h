@@ -119,6 +119,8 @@ struct ledger {
 sqlite3_stmt *ledger_get(struct ledger *l, enum ledger_statement which);
 /* Steps a statement that returns no row, and resets it. */
 bool ledger_run(sqlite3_stmt *st);
+/* Steps through whole rows until `each` has enough or, with `to_close`, one closes. */
+bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg);
 /* Binds text that stays where it is until the step; an empty one is '', not NULL. */
 void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);

@@ -266,7 +266,7 @@ static const char version_tenants[] =
 
 /* What was said of trials, which the configuration does not know. */
 static const char version_trial[] =
-	"CREATE TABLE trial ("
+	"CREATE TABLE IF NOT EXISTS trial ("
 	"  name TEXT PRIMARY KEY,"
 	"  stopped INTEGER NOT NULL"         /* microseconds since 1970; by hand */
 	") STRICT, WITHOUT ROWID;";
