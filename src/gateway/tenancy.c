@@ -348,8 +348,8 @@ bool tenancy_downgrade(struct exchange *x)
 void tenancy_settle(struct attempt *a)
 {
 	attempt_bill(a);
-	a->x->used_tokens += a->usage.input + a->usage.output;
-	tenant_settle(&a->x->chain, &a->money, a->cost);
+	a->x->used_tokens += a->bill->usage.input + a->bill->usage.output;
+	tenant_settle(&a->x->chain, &a->money, a->bill->cost);
 }
 
 /* ---- STREAM ---- */
