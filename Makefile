@@ -90,7 +90,8 @@ format:
 	@git ls-files -co --exclude-standard 'src/*.[ch]' 'tests/*.[ch]' 'fuzz/*.[ch]' | xargs clang-format-14 -i
 
 bench: all
-	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load tests/bench_translate
+	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load tests/bench_translate \
+		tests/bench_recorder tests/bench_reports
 	@bench/run --write
 
 # What failures cost, with providers that fail in every way: half a minute.
