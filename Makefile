@@ -36,7 +36,7 @@ money: all
 	@PRICE_MANY=$(BUILD)/tests/price_many tests/prices/run
 	@SLUICE=$(BUILD)/sluice WEEKS=$(BUILD)/tests/weeks tests/weeks/run --few
 
-# The same weeks with all their traffic: a minute.
+# The same weeks with all their traffic: half a minute.
 weeks: all
 	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/weeks
 	@SLUICE=$(BUILD)/sluice WEEKS=$(BUILD)/tests/weeks tests/weeks/run
@@ -90,7 +90,8 @@ format:
 	@git ls-files -co --exclude-standard 'src/*.[ch]' 'tests/*.[ch]' 'fuzz/*.[ch]' | xargs clang-format-14 -i
 
 bench: all
-	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load tests/bench_translate
+	@ninja -C $(BUILD) -j $(JOBS) bench/bench_upstream bench/bench_load tests/bench_translate \
+		tests/bench_recorder tests/bench_reports
 	@bench/run --write
 
 # What failures cost, with providers that fail in every way: half a minute.

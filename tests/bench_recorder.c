@@ -1,12 +1,14 @@
 /* bench_recorder.c - what a record costs the worker, and an exchange the recorder.
  *
- * Writes a million exchanges (OPEN and CLOSE) through a journal while the recorder runs,
- * and reports nanoseconds per record_write, CPU microseconds of the recorder per
- *exchange, and bytes per row and line.  Not a test: figures depend on the machine.
+ * Writes a million exchanges (OPEN and CLOSE) of 40 keys in 8 teams through a journal
+ * while the recorder runs, with its rollups and with the counters of /metrics, and
+ * reports nanoseconds per record_write, CPU microseconds of the recorder per exchange,
+ * and bytes per row and line.  Not a test: figures depend on the machine.
  *
  *	bench_recorder [DIR] [EXCHANGES] [IN FLIGHT] */
 #include "base/mem.h"
 #include "loop/sys.h"
+#include "meter/metrics.h"
 #include "meter/recorder.h"
 
 #include <stdio.h>
@@ -22,13 +24,20 @@ static double cpu(clockid_t clock)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
+static const struct price price = { .version = 1,
+	                            .of = { 250000, 25000, PRICE_UNKNOWN, PRICE_UNKNOWN,
+	                                    PRICE_UNKNOWN, 2000000, PRICE_UNKNOWN,
+	                                    PRICE_UNKNOWN, PRICE_UNKNOWN, PRICE_UNKNOWN,
+	                                    PRICE_UNKNOWN } };
+
 static struct attempt_row typical(uint64_t id, usec wall)
 {
 	return (struct attempt_row){
 		.id = id,
 		.exchange = id,
 		.number = 1,
-		.key = 0x1a2b3c4d5e6f,
+		.key = 0x1a2b3c4d5e6f + (id >> 8) % 40,
+		.team = 1 + (id >> 8) % 8,
 		.began_wall = wall,
 		.operation = STR("chat"),
 		.asked = STR("fast"),
@@ -49,6 +58,7 @@ static struct attempt_row typical(uint64_t id, usec wall)
 		.usage = { .input = 321,
 		           .output = 123 + (id >> 8) % 50,
 		           .cache_read = 128 },
+		.price = &price,
 		.cost = 512345,
 		.closes = true,
 		.client_status = 200,
@@ -58,6 +68,16 @@ static struct attempt_row typical(uint64_t id, usec wall)
 		.client = STR("127.0.0.1"),
 		.agent = STR("OpenAI/JS 5.1.0 (linux; x64) node/22"),
 	};
+}
+
+static bool knows(void *arg, str provider, str model)
+{
+	return true;
+}
+
+static void count_row(void *metrics, const struct attempt_row *row)
+{
+	metrics_row(metrics, row);
 }
 
 static double size_of(const char *dir, const char *name)
@@ -149,7 +169,13 @@ int main(int argc, char **argv)
 	struct buf why = BUF_LIMIT(4 * KiB);
 
 	snprintf(log, sizeof(log), "%s/access.log", dir);
-	struct recorder_options options = { .dir = dir, .workers = 1, .access_log = log };
+	const struct metrics_options counted = { .series = 1000, .knows = knows };
+	struct metrics *metrics = metrics_new(&counted);
+	struct recorder_options options = { .dir = dir,
+		                            .workers = 1,
+		                            .access_log = log,
+		                            .on_row = count_row,
+		                            .on_row_arg = metrics };
 	double begin = cpu(CLOCK_MONOTONIC);
 	struct recorder *r = recorder_new(&options, &why);
 	if (!r) {
@@ -180,6 +206,7 @@ int main(int argc, char **argv)
 	       (unsigned long long)stats.rows, (unsigned long long)stats.batches,
 	       (unsigned long long)stats.failures, (double)stats.journal_bytes / MiB);
 	recorder_free(&r);
+	metrics_free(&metrics);
 	printf("ledger: %.1f bytes per row\n", size_of(dir, "ledger.db") / (double)total);
 	buf_free(&why);
 	return 0;

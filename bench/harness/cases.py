@@ -6,13 +6,12 @@ minute disturbs all of them, and a ratio is taken within a round.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import time
 
 from harness import machine
-from harness.gateways import Direct, Nginx, Sluice, Translator, available
+from harness.gateways import Direct, Governed, Nginx, Sluice, Translator, available
 from harness.tools import Load, Upstream
 
 
@@ -146,9 +145,9 @@ def tls_streams(bench):
                     rounds=1 if bench.quick else bench.rounds)
 
 
-def compare_streams(bench, tls, prefix, rounds):
+def compare_streams(bench, tls, prefix, rounds, kinds=None):
     upstream = Upstream(bench, events=80 if bench.quick else 240, rate=40, tls=tls)
-    gateways = [kind(bench, upstream).start() for kind in available(bench)
+    gateways = [kind(bench, upstream).start() for kind in kinds or available(bench)
                 if kind is not Direct]
     # With all streams, so that the connections to the upstream stand afterwards.
     for gateway in gateways if tls or not bench.quick else ():
@@ -188,6 +187,38 @@ def one_stream_run(bench, gateway, upstream, prefix):
         bench.add(prefix + "_first_p50", gateway, result["p50_us"])
     if window:
         bench.add(prefix + "_window_cpu", gateway, window)
+
+
+# -- governed -------------------------------------------------------------------------
+
+def governed(bench):
+    """The same requests and streams with everything that governs them: limits on three
+    levels, two budgets, a price, rollups and metrics."""
+    if not bench.sluice:
+        return
+    upstream = Upstream(bench, events=10, rate=40)
+    gateways = [kind(bench, upstream).start() for kind in (Nginx, Governed)]
+    for gateway in gateways:
+        check(bench, gateway, Load(bench, gateway, "--requests", 2000).result())
+        gateway.settle()
+    for turn in range(bench.rounds * (1 if bench.quick else 2)):
+        for gateway in rotated(gateways, turn):
+            bench.say(f"governed, round {turn + 1}: {gateway.name}")
+            measured = Measured(bench, gateway)
+            result = Load(bench, gateway, "--connections", 64, "--seconds",
+                          1 if bench.quick else 2).result()
+            used, done = measured.done(result), max(1, result["requests"])
+            bench.add("governed_cpu", gateway, used / 1000 / done)
+            if measured.recorder:
+                bench.add("governed_recorder_cpu", gateway,
+                          measured.recorder / 1000 / done)
+    if missing := gateways[1].not_governed():
+        bench.problem(f"governed: {missing}")
+    for gateway in gateways:
+        gateway.stop()
+    upstream.stop()
+    compare_streams(bench, tls=False, prefix="governed_event",
+                    rounds=bench.rounds, kinds=(Nginx, Governed))
 
 
 # -- memory ---------------------------------------------------------------------------
@@ -377,21 +408,6 @@ def count_calls(bench, gateway, figure, unit, options):
               sum(n for name, n in per_unit.items() if name not in WAITS))
 
 
-# -- recorder -------------------------------------------------------------------------
-
-def recorder(bench):
-    """A hook: `build/bench_recorder FOLDER`, once it exists, prints one JSON line with
-    `exchanges_per_s`, and then replaces what `unary` found from the recorder thread."""
-    program = os.path.join(bench.build, "bench_recorder")
-    if not os.path.exists(program):
-        return
-    folder = bench.path("recorder")
-    os.mkdir(folder)
-    child = bench.start("bench_recorder", [program, folder], bench.gateway_core)
-    result = bench.parse(child.wait(60), child)
-    bench.results["recorder_rate"] = {"sluice": [result["exchanges_per_s"]]}
-
-
 # -- between formats ------------------------------------------------------------------
 
 # What a client speaks, the route it asks for, and what the provider of that speaks.
@@ -425,21 +441,3 @@ def translate(bench):
                         f"{client} -> {provider}", []).append(used / 1000 / result[unit])
     gateway.stop()
     upstream.stop()
-
-
-def agent(bench):
-    """The 200 KB request of a coding agent from one format to another: CPU of the functions
-    alone, which tests/bench_translate takes itself, the best of five turns each round."""
-    program = os.path.join(bench.build, "tests", "bench_translate")
-    if not os.path.exists(program):
-        bench.problem(f"agent: there is no {program} (ninja tests/bench_translate)")
-        return
-    for turn in range(bench.rounds):
-        bench.say(f"agent, round {turn + 1}")
-        said = subprocess.run([program], capture_output=True, text=True, timeout=120, check=True,
-                              preexec_fn=lambda: os.sched_setaffinity(0, {bench.gateway_core})).stdout
-        for client, provider, size, used in re.findall(
-                r"^\d+ (\S+) +-> (\S+) +agent +(\d+) KB +([\d.]+) us", said, re.MULTILINE):
-            name = f"{client} -> {provider}"
-            bench.results.setdefault("agent_size", {})[name] = int(size)
-            bench.results.setdefault("agent_request", {}).setdefault(name, []).append(float(used))

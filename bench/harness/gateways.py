@@ -6,6 +6,7 @@ records, because that is what it is for; its log goes to a file.
 """
 
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -96,6 +97,14 @@ providers:
 routes:
   fast: {{ targets: [bench/bench-model] }}
 """
+
+# What a Governed has more than SLUICE_CONFIG: budgets want to know what a model costs.
+PRICES = """\
+prices:
+  bench/bench-model: {{ input: $0.25/1M, cache_read: $0.025/1M, output: $2/1M }}
+"""
+# Of organisation, team and key each: far more than a bench can use up.
+LIMITS = {"rpm": 4_000_000_000, "tpm": 4_000_000_000, "concurrent": 1_000_000}
 
 # What a Translator has more than SLUICE_CONFIG.
 TRANSLATED_ROUTES = """\
@@ -244,13 +253,19 @@ class Sluice(Gateway):
             "sluice.yaml", SLUICE_CONFIG, admin=free_port(), workers=self.workers,
             scheme="https" if tls else "http",
             tls=f'\n    tls: {{ ca: "{self.bench.certificate.ca}" }}' if tls else "")
+        self.key = self.make_key()
+
+    def make_key(self):
+        return self.create("keys", "bench")["key"]
+
+    def create(self, kind, name, *options):
         made = subprocess.run(
-            [self.bench.sluice, "keys", "create", "--name", "bench", "--json", "-c",
-             self.config], env=self.environment(), cwd=self.folder, capture_output=True,
-            text=True, timeout=20, check=False)
+            [self.bench.sluice, kind, "create", "--name", name, "--json", "-c",
+             self.config, *options], env=self.environment(), cwd=self.folder,
+            capture_output=True, text=True, timeout=20, check=False)
         if made.returncode != 0:
-            raise RuntimeError(f"sluice keys create: {made.stderr.strip()[-1000:]}")
-        self.key = json.loads(made.stdout)["key"]
+            raise RuntimeError(f"sluice {kind} create: {made.stderr.strip()[-1000:]}")
+        return json.loads(made.stdout)
 
     def command(self):
         return [self.bench.sluice, "-c", self.config]
@@ -280,6 +295,58 @@ class Sluice(Gateway):
             with contextlib.suppress(sqlite3.Error), contextlib.closing(
                     sqlite3.connect(f"file:{data}/{name}?mode=ro", uri=True)) as ledger:
                 return ledger.execute("SELECT count(*) FROM exchanges").fetchone()[0]
+        return None
+
+
+class Governed(Sluice):
+    """Sluice with rates and a number of requests at a time on the organisation, a team and
+    a key, a budget for each month on the team and for each day on the key."""
+
+    def write_config(self, name, template, **values):
+        super().write_config(name, template + PRICES, **values)
+
+    def make_key(self):
+        limits = [text for name, most in LIMITS.items() for text in (f"--{name}", str(most))]
+        self.create("teams", "research", *limits, "--budget", "900000/month")
+        return self.create("keys", "bench", "--team", "research", *limits, "--budget",
+                           "900000/day")["key"]
+
+    def start(self):
+        super().start()
+        wait_for("admin.sock", lambda: os.path.exists(self.socket_path()), 10)
+        self.admin("PATCH", "/admin/v1/organisations/default", {"limits": LIMITS})
+        return self
+
+    def socket_path(self):
+        return os.path.join(self.folder, "data", "admin.sock")
+
+    def admin(self, method, path, body=None):
+        """The text of the answer; behind the socket nobody needs a token."""
+        link = http.client.HTTPConnection("localhost")
+        with socket.socket(socket.AF_UNIX) as link.sock:
+            link.sock.settimeout(10)
+            link.sock.connect(self.socket_path())
+            link.request(method, path, json.dumps(body) if body else None,
+                         {"Content-Type": "application/json"} if body else {})
+            answer = link.getresponse()
+            text = answer.read().decode()
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]}")
+        return text
+
+    def not_governed(self):
+        """What is missing of all that is to be measured; None: nothing."""
+        answer = self.ask()
+        if f"x-ratelimit-limit-requests: {LIMITS['rpm']}".encode() not in answer:
+            return f"there is no limit in the answer: {answer[:300]}"
+        if self.settle():
+            return "the recorder does not come to rest"
+        for kind, name, window in (("teams", "research", "month"), ("keys", "bench", "day")):
+            node = json.loads(self.admin("GET", f"/admin/v1/{kind}/{name}"))
+            if not node["usage"]["budget"][window]["spent"].strip("$0."):
+                return f"nothing was charged to {name}"
+        if "sluice_" not in self.admin("GET", "/metrics"):
+            return "/metrics is empty"
         return None
 
 

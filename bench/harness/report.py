@@ -11,6 +11,10 @@ ROWS = (
     ("- while all streams are open, us", "event_window_cpu", 1, None),
     ("CPU per event, TLS to the upstream, us", "tls_event_cpu", 1, ("ratio", 0.95)),
     ("- while all streams are open, us", "tls_event_window_cpu", 1, None),
+    ("governed: CPU per unary request, us", "governed_cpu", 1, ("ratio", 0.85)),
+    ("- the recorder's share of it, us", "governed_recorder_cpu", 2, None),
+    ("governed: CPU per streamed event, us", "governed_event_cpu", 1, ("ratio", 0.92)),
+    ("- while all streams are open, us", "governed_event_window_cpu", 1, None),
     ("added latency p50, us", "added_p50", 0, ("ratio", 1.0)),
     ("added latency p99, us", "added_p99", 0, None),
     ("first event of a stream p50, us", "event_first_p50", 0, None),
@@ -29,8 +33,13 @@ ROWS = (
     ("binary without debug information, MiB", "size", 2, ("most", 6)),
     ("system calls per unary request", "unary_calls", 1, ("most", 4)),
     ("system calls per event", "event_calls", 1, ("most", 2)),
-    ("recorder, exchanges per s of CPU", "recorder_rate", 0, ("least", 20000)),
+    ("recorder beside a load, attempts per s of its CPU", "recorder_rate", 0, None),
     ("- its share of a unary request, us", "recorder_cpu", 2, None),
+    ("recorder with rollups and metrics, attempts per s of one core", "recorder_alone", 0,
+     ("least", 20000)),
+    ("slowest of five reports over 10 million attempts, ms", "reports", 0, ("most", 100)),
+    ("- what budgets spent in 31 days of them, ms", "reports_budgets", 0, None),
+    ("- ledger and rollups written, attempts per s of CPU", "reports_write", 0, None),
 )
 
 HEADINGS = ("", "direct", "nginx", "HAProxy", "Sluice", "HAProxy / nginx",
@@ -192,6 +201,13 @@ greatest in brackets, because the machine is not equally quiet in all of them.
 - Streams: {streams} at once, 40 events per second each, 0.2 KB an event. The first CPU
   figure has everything in it, from the first connection to the last row of the ledger;
   the second is a window in which all streams are open and none begins or ends.
+- Governed: organisation, team and key have a limit of requests and tokens a minute and of
+  requests at a time each, the team a budget a month, the key a budget a day, the model a
+  price; answers tell the limits. nginx runs beside it in rounds of its own.
+- The recorder alone is `tests/bench_recorder`: rows of 40 keys in 8 teams, each with its
+  sums by hour, day and month and its counters of `/metrics`. Reports are those of
+  `tests/bench_reports` over a year: in all, by model, by team and key, by user, by client
+  and tags; the time is that of the clock, the best of three.
 - With TLS the gateway checks the provider's certificate; connections are kept alive.
 - Memory is RssAnon + RssShmem of all processes. Idle: Sluice with two workers. Per
   stream: the growth of a fresh process under 1,000 open streams, divided by 1,000.
@@ -224,7 +240,7 @@ more to do each time it wakes, so the real share of `epoll_wait` is higher.
 
 ```
 apt-get install nginx-light haproxy strace openssl
-make bench                # builds, then bench/run --write: some ten minutes
+make bench                # builds, then bench/run --write: some twenty minutes
 bench/run --quick         # under a minute: fewer and shorter rounds, no HAProxy
 bench/run --only streams  # one case; --list names them
 ```

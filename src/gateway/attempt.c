@@ -84,6 +84,7 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->target = target;
 	a->place = x->next;
 	a->health = x->admitted;
+	a->health.gaps = &a->gaps;
 	x->admitted.is_live = false;
 	a->number = ++x->attempts;
 	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);

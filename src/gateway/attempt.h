@@ -35,29 +35,34 @@ enum answer_kind {
 	ANSWER_ERROR,  /* a status that is none of success */
 };
 
+/* What it used in the end. */
+struct bill {
+	enum usage_kind kind; /* how the usage came about */
+	struct token_usage usage;
+	nanousd cost; /* COST_UNKNOWN */
+};
+
 struct attempt {
 	struct exchange *x;
 	struct attempt *rival; /* another one that is live; see exchange.attempt */
 	const struct target *target;
 	struct place place;
-	struct health_run health; /* what the board hears of it */
-	struct http_up *up;       /* NULL when it is given back or dead */
+	struct health_run health;    /* what the board hears of it */
+	struct histogram_tally gaps; /* of it */
+	struct http_up *up;          /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
 	enum attempt_step step;
-	bool fresh;        /* a pooled connection went stale: dial a new one */
-	bool settled;      /* its CLOSE record is written */
-	bool unjournalled; /* the journal was full; ledger: best-effort goes on */
-	bool asked_usage;  /* include_usage is ours */
-	bool has_bill;     /* it has ended: the next three are final */
-	enum usage_kind usage_kind; /* how its usage came about */
-	struct token_usage usage;
-	nanousd cost;                    /* COST_UNKNOWN */
+	bool fresh;              /* a pooled connection went stale: dial a new one */
+	bool settled;            /* its CLOSE record is written */
+	bool unjournalled;       /* the journal was full; ledger: best-effort goes on */
+	bool asked_usage;        /* include_usage is ours */
+	bool awaits_token;       /* it goes on when the worker hears of a token */
+	const struct bill *bill; /* final; NULL until it has ended */
 	struct tenant_reservation money; /* set aside for it */
 	nanousd reserved;                /* so much; 0: there is no budget */
 	uint64_t paid_bytes;             /* of text: so many were paid for */
 	uint64_t cap;              /* tokens of its answer, where we had to say it; 0 */
-	bool awaits_token;         /* it goes on when the worker hears of a token */
 	struct access_token token; /* for providers that want one */
 	/* the answer */
 	enum answer_kind kind;

@@ -58,15 +58,15 @@ struct exchange {
 	struct timer timer; /* for the nearest of the deadlines here and of the attempt */
 	enum exchange_step step;
 	bool in_run;               /* exchange_run is on the stack */
+	bool downgraded;           /* it went where a spent budget leads to */
+	bool may_stop;             /* its stream may be ended at the end of a budget */
 	uint64_t id;               /* also that of its first attempt */
 	uint64_t key;              /* id of the virtual key, 0 in open mode */
 	struct tenant_chain chain; /* whose limits and budgets hold; since ADMIT */
 	str user;                  /* whom the request is for; or empty */
 	str lines;                 /* of limits and budgets, for the client's head */
 	uint64_t used_tokens;      /* by attempts that are over */
-	str downgrade;   /* where it may go now that a budget is spent; or empty */
-	bool downgraded; /* it went there */
-	bool may_stop;   /* its stream may be ended at the end of a budget */
+	str downgrade; /* where it may go now that a budget is spent; or empty */
 	const struct http_request *req; /* during OPEN only */
 	const struct endpoint *endpoint;
 	usec began, began_wall;
@@ -87,13 +87,13 @@ struct exchange {
 	struct retained body;
 	uint64_t body_bytes;  /* all of it, also what was streamed through */
 	uint64_t body_length; /* as announced; 0: chunked */
+	size_t look_at;       /* a multipart body is searched for its model from here */
 	bool body_asked, body_whole;
-	size_t look_at;     /* a multipart body is searched for its model from here */
-	bool body_ready;    /* what is needed of it is there */
-	bool body_dropped;  /* streamed through in part: no other attempt possible */
+	bool body_ready;   /* what is needed of it is there */
+	bool body_dropped; /* streamed through in part: no other attempt possible */
+	bool upload_ended;
 	struct buf upload;  /* body bytes that came in while it is streamed through */
 	struct buf sending; /* such bytes lent to the connection: they must not move */
-	bool upload_ended;
 	struct skimmed skim;
 	struct chat_request *chat; /* read for another format; NULL until it is needed */
 	/* where it may go */
@@ -126,12 +126,12 @@ struct exchange {
 	/* what may be kept of it (gateway/capture.h) */
 	bool phi; /* nothing, and only providers marked for it are asked */
 	bool logs_bodies, said_lost, said_cut, bodies_lost;
-	struct retained said; /* what the client was given */
 	bool is_shadow;       /* nobody waits for it: its answer is thrown away */
+	bool may_resume;      /* a stream that dies may go on */
+	struct retained said; /* what the client was given */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
 	struct attempt *attempt;
-	bool may_resume;       /* a stream that dies may go on */
 	struct resume *resume; /* one has died; NULL: none yet */
 	/* the answer */
 	bool head_sent; /* the client has its status line */

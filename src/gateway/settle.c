@@ -163,9 +163,11 @@ static nanousd cost_of(const struct attempt *a, enum usage_kind kind,
 
 void attempt_bill(struct attempt *a)
 {
-	a->usage_kind = judge_usage(a, &a->usage);
-	a->cost = cost_of(a, a->usage_kind, &a->usage);
-	a->has_bill = true;
+	struct bill *b = arena_alloc(&a->x->arena, sizeof(*b));
+
+	b->kind = judge_usage(a, &b->usage);
+	b->cost = cost_of(a, b->kind, &b->usage);
+	a->bill = b;
 }
 
 nanousd attempt_cost(const struct attempt *a)
@@ -173,8 +175,8 @@ nanousd attempt_cost(const struct attempt *a)
 	struct token_usage usage;
 	enum usage_kind kind;
 
-	if (a->has_bill)
-		return a->cost;
+	if (a->bill)
+		return a->bill->cost;
 	kind = judge_usage(a, &usage);
 	return cost_of(a, kind, &usage);
 }
@@ -285,12 +287,12 @@ void attempt_settle(struct attempt *a, bool closes)
 	row.first_token = since(a->began, a->first_token);
 	row.total = since(a->began, a->closed);
 	row.answer_bytes = a->answer_bytes;
-	if (!a->has_bill)
+	if (!a->bill)
 		attempt_bill(a);
-	row.usage_kind = a->usage_kind;
-	row.usage = a->usage;
+	row.usage_kind = a->bill->kind;
+	row.usage = a->bill->usage;
 	row.price = price_of(a->target, row.usage.input);
-	row.cost = a->cost;
+	row.cost = a->bill->cost;
 	row.flags |= usage_flags(a, &row) | answer_flags(a);
 	if (row.usage_kind == USAGE_REPORTED)
 		learn(a, &row.usage);

@@ -1,6 +1,7 @@
 #include "gateway/tags.h"
 #include "gateway/tenancy.h"
 
+#include "codec/quoted.h"
 #include "codec/text.h"
 #include "config/key.h"
 #include "gateway/permit.h"
@@ -128,23 +129,28 @@ static bool is_name_of_schema(str body, size_t at)
 	return false;
 }
 
-/* Does a word that a quote begins speak of something which the provider fetches? */
+/* Does a word that a quote begins speak of something which the provider fetches?  A byte
+ * of it stands behind the quote. */
 static bool speaks_of_more(str body, size_t at)
 {
-	static const str words[] = {
-		STR_INIT("\"file_id\""), STR_INIT("\"file_uri\""),
-		STR_INIT("\"fileUri\""), STR_INIT("\"gs:"),
-		STR_INIT("\"s3:"),       STR_INIT("\"container\""),
-	};
 	str rest = str_from(body, at);
 
-	if (str_starts(rest, STR("\"http")))
-		return !is_name_of_schema(body, at);
-	for (size_t i = 0; i < countof(words); i++) {
-		if (str_starts(rest, words[i]))
-			return true;
+	switch (rest.ptr[1]) {
+	case 'h':
+		return str_starts(rest, STR("\"http")) && !is_name_of_schema(body, at);
+	case 'f':
+		return str_starts(rest, STR("\"file_id\"")) ||
+		       str_starts(rest, STR("\"file_uri\"")) ||
+		       str_starts(rest, STR("\"fileUri\""));
+	case 'g':
+		return str_starts(rest, STR("\"gs:"));
+	case 's':
+		return str_starts(rest, STR("\"s3:"));
+	case 'c':
+		return str_starts(rest, STR("\"container\""));
+	default:
+		return false;
 	}
-	return false;
 }
 
 /* Does the provider fetch something that is not in the body: a picture by its address, a
@@ -157,19 +163,10 @@ static bool has_more_elsewhere(const struct exchange *x)
 
 	if (x->skim.previous.len || x->skim.conversation.len)
 		return true;
-	for (size_t at = 0; at + 4 < body.len; at++) {
-		if (likely(body.ptr[at] != '"')) /* quotes stand close to each other */
-			continue;
-		switch (body.ptr[at + 1]) { /* few words begin like these */
-		case 'h':
-		case 'f':
-		case 'g':
-		case 's':
-		case 'c':
-			if (speaks_of_more(body, at))
-				return true;
-		}
-	}
+	/* All of these words begin with a letter from c to h, or with an s. */
+	for (size_t at = 0; (at = quoted_find(body, at, 'c', 'h', 's')) < body.len; at++)
+		if (speaks_of_more(body, at))
+			return true;
 	return false;
 }
 
@@ -361,8 +358,8 @@ bool tenancy_downgrade(struct exchange *x)
 void tenancy_settle(struct attempt *a)
 {
 	attempt_bill(a);
-	a->x->used_tokens += a->usage.input + a->usage.output;
-	tenant_settle(&a->x->chain, &a->money, a->cost);
+	a->x->used_tokens += a->bill->usage.input + a->bill->usage.output;
+	tenant_settle(&a->x->chain, &a->money, a->bill->cost);
 }
 
 /* ---- STREAM ---- */

@@ -40,7 +40,7 @@ struct close_part {
 	int64_t total, exchange_total;
 	uint64_t answer_bytes;
 	uint64_t input, output;
-	int64_t cost;
+	int64_t cost, reserved;
 	/* Parts of the whole: more than 4 G tokens, or 71 minutes, stay at the limit. */
 	uint32_t cache_read, cache_write, reasoning, audio_input, audio_output;
 	uint32_t cache_write_1h, searches;
@@ -52,7 +52,7 @@ struct close_part {
 
 /* No padding: what is not written would be some other memory's bytes. */
 _Static_assert(sizeof(struct open_part) == 80, "layout of version 1");
-_Static_assert(sizeof(struct close_part) == 136, "layout of version 1");
+_Static_assert(sizeof(struct close_part) == 144, "layout of version 1");
 _Static_assert(sizeof(struct price) == 24 + 8 * PRICE_CLASSES, "layout of version 1");
 _Static_assert(sizeof(struct close_part) + sizeof(struct price) + JOURNAL_OVERHEAD +
                                3 * TEXT_SHORT <=
@@ -162,6 +162,7 @@ static void add_close(struct pieces *p, struct close_part *to,
 		.input = usage->input,
 		.output = usage->output,
 		.cost = row->cost,
+		.reserved = row->reserved,
 		.cache_read = at_most_u32(usage->cache_read),
 		.cache_write = at_most_u32(usage->cache_write),
 		.reasoning = at_most_u32(usage->reasoning),
@@ -310,6 +311,7 @@ static bool read_close(str *rest, struct attempt_row *row, struct price *price_r
 	row->first_token = from.first_token;
 	row->total = from.total;
 	row->answer_bytes = from.answer_bytes;
+	row->reserved = from.reserved;
 	read_usage(&from, row);
 	row->closes = from.closes != 0;
 	row->client_status = from.client_status;

@@ -79,7 +79,9 @@ struct health_run {
 	uint8_t probes;  /* the breakers whose probe it is */
 	bool is_live;    /* admitted, and not yet ended */
 	bool connected, stream;
-	struct histogram_tally gaps; /* of this run, not yet on the board */
+	/* Its gaps that are not yet on the board: room of whoever runs it, empty at
+	 * first. NULL: none are counted. */
+	struct histogram_tally *gaps;
 };
 
 /* Asks, and claims on OK and PROBE: *run is filled.  tokens: an estimate of what the
@@ -114,7 +116,8 @@ void health_first_token(struct health_run *run, usec now);
 /* Between two meaningful events of a stream. */
 static inline void health_gap(struct health_run *run, usec gap)
 {
-	histogram_tally(&run->gaps, gap);
+	if (run->gaps)
+		histogram_tally(run->gaps, gap);
 }
 /* The attempt is over. why NULL: it succeeded. retry_after: what the provider asked for,
  * 0: nothing.  tokens: what it used in all; output: of these, generated (0: unknown).

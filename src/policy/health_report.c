@@ -217,7 +217,9 @@ static bool leave(struct health_run *run, int64_t tokens, usec now)
 	}
 	if (run->at.model) {
 		ADD(run->at.model->in_flight, -1u);
-		histogram_add_tally(&run->at.model->gaps, &run->gaps, GAPS_KEPT, now);
+		if (run->gaps)
+			histogram_add_tally(&run->at.model->gaps, run->gaps, GAPS_KEPT,
+			                    now);
 	}
 	return true;
 }

@@ -98,11 +98,13 @@ unsigned price_lines(const struct price *p, const struct token_usage *usage,
 
 	split(p, usage, quantity);
 	for (unsigned c = 0; c < PRICE_CLASSES; c++) {
-		enum price_class paid_as = payer(p, c);
-		picousd unit = p->of[paid_as];
+		enum price_class paid_as;
+		picousd unit;
 
-		if (quantity[c] == 0)
+		if (likely(quantity[c] == 0))
 			continue;
+		paid_as = payer(p, c);
+		unit = p->of[paid_as];
 		ret[count++] = (struct price_line){
 			.what = c,
 			.paid_as = paid_as,

@@ -108,6 +108,7 @@ static void check_close_part(const struct attempt_row *a, const struct attempt_r
 	CHECK_INT(a->usage_kind, b->usage_kind);
 	CHECK(memcmp(&a->usage, &b->usage, sizeof(a->usage)) == 0);
 	CHECK_INT(a->cost, b->cost);
+	CHECK_INT(a->reserved, b->reserved);
 	CHECK(!a->price == !b->price);
 	CHECK(!a->price || memcmp(a->price, b->price, sizeof(*a->price)) == 0);
 	CHECK_INT(a->flags, b->flags);

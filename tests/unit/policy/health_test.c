@@ -434,7 +434,10 @@ TEST(latencies_and_speed_are_learned)
 	for (int i = 1; i <= 100; i++) {
 		usec now = i * USEC_SEC;
 
+		struct histogram_tally gaps = { 0 };
+
 		health_admit(&h, &none, 1, true, now, &run, &until);
+		run.gaps = &gaps;
 		health_connected(&run, true);
 		health_first_token(&run, now + i * 10 * USEC_MS);
 		health_gap(&run, 20 * USEC_MS);
@@ -517,6 +520,9 @@ static void *crowd_in(void *arg)
 		            HEALTH_PROBE &&
 		    !health_insist(&h, &c->limits, 50, true, now, &run))
 			continue;
+		struct histogram_tally gaps = { 0 };
+
+		run.gaps = &gaps;
 		int in = atomic_fetch_add(&c->in, 1) + 1;
 		if (in > atomic_load(&c->most))
 			atomic_store(&c->most, in);
