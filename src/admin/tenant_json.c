@@ -26,6 +26,11 @@ str tenant_kind_name(enum tenant_kind kind)
 	return kinds[kind];
 }
 
+str tenant_window_name(enum budget_window window)
+{
+	return windows[window];
+}
+
 static bool find_name(const str *names, size_t count, str name, size_t *ret)
 {
 	for (size_t i = 0; i < count; i++) {

@@ -29,6 +29,8 @@ enum {
 
 /* "organisation", "team", "key", "user". */
 str tenant_kind_name(enum tenant_kind kind);
+/* "hour", "day", "week", "month", "total". */
+str tenant_window_name(enum budget_window window);
 must_check bool tenant_kind_parse(str name, enum tenant_kind *ret);
 /* "finish", "stop", "error". */
 must_check bool tenant_ending_parse(str name, enum on_exhausted *ret);

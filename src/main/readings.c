@@ -3,6 +3,7 @@
 
 #include "gateway/endpoint.h"
 #include "loop/sys.h"
+#include "main/readings_budget.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ static bool is_repeated(const struct config *c, const struct target *t)
 	return false;
 }
 
-static struct config *config_of(struct gateway *g)
+struct config *readings_config(struct gateway *g)
 {
 	struct config *c;
 
@@ -114,7 +115,7 @@ static struct config *config_of(struct gateway *g)
 
 static void look_at_config(struct gateway *g, struct metric_page *page)
 {
-	struct config *c = config_of(g);
+	struct config *c = readings_config(g);
 	usec now = sys_now();
 
 	for (unsigned i = 0; i < c->provider_count; i++)
@@ -135,7 +136,7 @@ static void look_at_config(struct gateway *g, struct metric_page *page)
 bool readings_knows(void *arg, str provider, str model)
 {
 	struct gateway *g = &((struct process *)arg)->gateway;
-	struct config *c = config_of(g);
+	struct config *c = readings_config(g);
 	struct catalog_model facts;
 	bool knows = catalog_find_model(c->catalog, provider, model, &facts) ||
 	             found_has(g->found, provider, model);
@@ -161,7 +162,7 @@ bool readings_team(void *arg, uint64_t id, struct buf *ret)
 
 unsigned readings_server(void *arg, str provider, struct buf *host)
 {
-	struct config *c = config_of(&((struct process *)arg)->gateway);
+	struct config *c = readings_config(&((struct process *)arg)->gateway);
 	const struct provider *p = config_find_provider(c, provider);
 	unsigned port = 0;
 
@@ -323,6 +324,7 @@ void readings_look(void *arg, struct metric_page *page)
 
 	look_at_workers(p, page);
 	look_at_config(&((struct process *)arg)->gateway, page);
+	readings_budgets(&((struct process *)arg)->gateway, page);
 	look_at_recorder(p, page);
 	look_at_traces(p, page);
 	look_at_process(p, page);

@@ -11,3 +11,5 @@ bool readings_team(void *arg, uint64_t id, struct buf *ret);
 /* The same for span_facts. */
 unsigned readings_server(void *arg, str provider, struct buf *host);
 const char *readings_endpoint(void *arg, unsigned number, struct buf *path);
+/* The configuration in force; a reference. */
+struct config *readings_config(struct gateway *g);

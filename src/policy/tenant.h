@@ -81,6 +81,18 @@ bool tenants_look(struct tenants *t, uint64_t id, usec now, usec wall,
 bool tenants_look_user(struct tenants *t, uint64_t below, str user, usec now, usec wall,
                        struct tenant_state *ret);
 
+/* A budget, and what is left of it: below 0, a debt. */
+struct tenant_left {
+	const struct tenant_row *row; /* good for some minutes */
+	enum budget_window window;
+	nanousd left; /* neither spent nor set aside */
+};
+/* Tells every budget of nodes and of users with rows of their own, the oldest first; not
+ * of who is revoked or expired, or below somebody who is.  `see` calls nothing here. */
+void tenants_each_budget(struct tenants *t, usec now, usec wall,
+                         void (*see)(void *arg, const struct tenant_left *left),
+                         void *arg);
+
 /* ---- by workers ---- */
 
 /* What a node is.  Good for some minutes after it was changed: keep what you need. */

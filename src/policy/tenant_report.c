@@ -97,3 +97,62 @@ bool tenants_look_user(struct tenants *t, uint64_t below, str user, usec now, us
 	tenant_leaf_done(leaf);
 	return true;
 }
+
+/* ---- all budgets ---- */
+
+static bool is_over(const struct tenant *n, usec wall)
+{
+	for (; n; n = tenant_parent(n)) {
+		const struct tenant_row *row = tenant_own_row(n);
+
+		if (row->revoked_wall || (row->expires_wall && wall >= row->expires_wall))
+			return true;
+	}
+	return false;
+}
+
+static void tell(struct tenants *t, struct tenant *n, usec now, usec wall,
+                 void (*see)(void *arg, const struct tenant_left *left), void *arg)
+{
+	const struct tenant_row *row = tenant_own_row(n);
+	struct tenant_state s;
+
+	if (!row || !tenant_counted(n) || is_over(n, wall))
+		return;
+	look(t, n, now, wall, &s);
+	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
+		nanousd limit = row->caps.budget[w];
+
+		if (limit == COST_UNKNOWN || !(s.counted >> w & 1))
+			continue;
+		see(arg, &(struct tenant_left){
+		                 .row = row,
+		                 .window = (enum budget_window)w,
+		                 .left = limit - s.spent[w] - s.reserved[w],
+		         });
+	}
+}
+
+void tenants_each_budget(struct tenants *t, usec now, usec wall,
+                         void (*see)(void *arg, const struct tenant_left *left),
+                         void *arg)
+{
+	unsigned leaves;
+
+	pthread_mutex_lock(&t->writing); /* a user who has a row keeps its leaf */
+	for (unsigned i = 0; i < t->count; i++)
+		tell(t, &t->nodes[i], now, wall, see, arg);
+	tenant_lock(&t->lock);
+	leaves = t->leaf_count;
+	tenant_unlock(&t->lock);
+	for (unsigned i = 0; i < leaves; i++) {
+		bool has_row;
+
+		tenant_lock(&t->lock); /* the place may be given to somebody else */
+		has_row = tenant_own_row(&t->leaves[i]) != NULL;
+		tenant_unlock(&t->lock);
+		if (has_row)
+			tell(t, &t->leaves[i], now, wall, see, arg);
+	}
+	pthread_mutex_unlock(&t->writing);
+}

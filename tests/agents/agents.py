@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Coding agents as their users run them, without a screen: each against providers of all six formats.
 
-    tests/agents/agents.py [-v] [agent...] [format...]
+    tests/agents/agents.py [-v] [agent...] [format...] [budget]
 
 They come from npm by the lock file here (1.6 GB) and run in a network of their own, where nothing but
 loopback is, each with a private home and a key that is good for nothing else. One turn with the model
 `echo`, which says the prompt back, and one with `tools`, which first calls a tool of the agent's and
-then repeats what it said. A cell of the table: echo / tools. Not part of the tests.
+then repeats what it said. A cell of the table: echo / tools. Then once with a key whose budget is spent:
+each has to show the sentence that says so, and to ask no more often than it cannot help. `budget` alone
+does only this. Not part of the tests.
 
 Environment: SLUICE (the binary, default build/sluice), AGENT_SECONDS (for one run, 60).
 """
@@ -15,6 +17,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -35,6 +38,9 @@ SECONDS = int(os.environ.get("AGENT_SECONDS", "60"))
 AT_ONCE = 2
 PROMPT = "Say the word pong."
 WANTED = {"echo": "You said:", "tools": "The tool said:"}
+SPENT = re.compile(r'key \\*"[\w-]+\\*" has used \$0\.10 of \$0\.10 today; resets \d{4}-\d\d-\d\dT00:00:00')   # also in JSON
+# Requests of a turn that is refused; opencode asks for a title beside it.
+REFUSED = {"opencode": 2}
 BIN = HERE / "node_modules" / ".bin"
 
 
@@ -115,12 +121,12 @@ def install():
     mark.touch()
 
 
-def run(agent, provider, model, base, key):
-    """One agent, one turn: (what was wrong or "", seconds)."""
+def turn(agent, model, base, key):
+    """One agent, one turn: (exit code or None, what it said, seconds)."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="sluice-agent-"))
     work = home / "work"
     work.mkdir()
-    command, more = AGENTS[agent](Setting(home, base, key, f"{provider}/{model}"))
+    command, more = AGENTS[agent](Setting(home, base, key, model))
     environment = {"PATH": f"{BIN}:{npm.node(HERE).parent}:/usr/bin:/bin", "HOME": str(home), "TERM": "dumb",
                    "NO_COLOR": "1", **more}
     began = time.monotonic()
@@ -129,15 +135,40 @@ def run(agent, provider, model, base, key):
                                text=True, errors="replace", start_new_session=True)
     try:
         said, _ = process.communicate(timeout=SECONDS)
-        why = "" if process.returncode == 0 else f"exit {process.returncode}"
+        code = process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)      # the session that was started just now
         said, _ = process.communicate()
-        why = f"still running after {SECONDS} s"
+        code = None
+    shutil.rmtree(home, ignore_errors=True)
+    return code, said, time.monotonic() - began
+
+
+def run(agent, provider, model, base, key):
+    """Does it say what the model said? (What was wrong or "", seconds.)"""
+    code, said, seconds = turn(agent, f"{provider}/{model}", base, key)
+    why = f"still running after {SECONDS} s" if code is None else f"exit {code}" if code else ""
     if not why and WANTED[model] not in said:
         why = f"no {WANTED[model]!r}"
-    shutil.rmtree(home, ignore_errors=True)
-    return why and f"{why}: {said[-600:]}", time.monotonic() - began
+    return why and f"{why}: {said[-600:]}", seconds
+
+
+def run_refused(agent, gateway, base):
+    """With a key that has spent its budget: does it say so, and does it leave it at that?"""
+    key = gateway.key(agent)
+    code, out, err = gateway.cli("keys", "limit", gateway.key_ids[agent], "--budget", "0.10/day")
+    assert code == 0, err or out
+    paid = gateway.post(gateway.chat("openai-chat/echo"), key=agent)
+    assert paid.status == 200, paid
+    code, said, seconds = turn(agent, "openai-chat/echo", base, key)
+    gateway.tail()                                      # what was answered is in the ledger now
+    refused = gateway.rows("key = ? AND fault = 'BUDGET_EXCEEDED'", int(gateway.key_ids[agent], 16))
+    why = f"still running after {SECONDS} s" if code is None else ""
+    if not SPENT.search(" ".join(said.split())):        # some break lines
+        why = why or "not the sentence"
+    if len(refused) != REFUSED.get(agent, 1):
+        why = why or f"{len(refused)} requests"
+    return why and f"{why}: {said[-900:]}", seconds
 
 
 def table(results, agents, formats):
@@ -149,21 +180,28 @@ def table(results, agents, formats):
 
 
 def work(agents, formats, verbose):
+    """The table, and the refusals; without formats these alone."""
     port = free_port()
     mock = subprocess.Popen([SLUICE, "mock", "--listen", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
     gateway = Gateway("providers:\n" + "".join(
         f"  {each.name}: {{ format: {each.name}, url: \"http://127.0.0.1:{port}{each.base}\", "
-        f"key: sk-upstream }}\n" for each in dialects.ALL))
+        f"key: sk-upstream }}\n" for each in dialects.ALL) +
+        'prices: { "openai-chat/echo": { request: $0.10 } }\n')
     try:
         cases = [(agent, each, model) for agent in agents for each in formats for model in WANTED]
         base, key, results = f"http://127.0.0.1:{gateway.port}", gateway.key(), {}
+        cases += [(agent, "budget") for agent in agents]
+
+        def one(case):
+            return run_refused(case[0], gateway, base) if case[1] == "budget" else run(*case, base, key)
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            for case, (why, seconds) in zip(cases, pool.map(lambda case: run(*case, base, key), cases)):
+            for case, (why, seconds) in zip(cases, pool.map(one, cases)):
                 results[case] = why
                 shown = why if verbose else why.replace("\n", " ")[:400]
                 print(f"{'FAIL' if why else 'ok'} {'/'.join(case)} {seconds:.1f} s {shown}", flush=True)
-        table(results, agents, formats)
+        if formats:
+            table(results, agents, formats)
         failed = sum(bool(why) for why in results.values())
         print(f"{len(results) - failed} passed, {failed} failed")
         if complaint := gateway.complaint():
@@ -182,7 +220,8 @@ def main():
     formats = [each.name for each in dialects.ALL]
     install()
     in_netns(lambda: work([each for each in AGENTS if each in names] or list(AGENTS),
-                          [each for each in formats if each in names] or formats, "-v" in names))
+                          [each for each in formats if each in names] or ([] if "budget" in names else formats),
+                          "-v" in names))
 
 
 if __name__ == "__main__":

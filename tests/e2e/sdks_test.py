@@ -6,6 +6,7 @@ format and openai-chat.
 """
 
 import concurrent.futures
+import json
 import os
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ import tempfile
 import dialects
 import harness
 import npm
-from harness import HERE, Gateway, check, free_port, route
+from harness import HERE, Gateway, check, free_port, route, same
 from raw import SLUICE, until
 
 SDK = HERE / "sdk"
@@ -35,7 +36,8 @@ def setup():
     # For an SDK which cannot say provider/model; see sdk/langchain.mjs.
     routes = [route(f"gemini-2-{each.name}.{model}", f"{each.name}/{model}")
               for each in dialects.ALL for model in MODELS]
-    gateway = Gateway("providers:\n" + "".join(providers) + "routes:\n" + "".join(routes))
+    gateway = Gateway("providers:\n" + "".join(providers) + "routes:\n" + "".join(routes)
+                      + 'prices: { "openai-chat/echo": { request: $0.10 } }\n')
 
 
 def teardown():
@@ -62,6 +64,34 @@ def test_family():
         running = [(family, pool.submit(run_family, family)) for family in FAMILIES]
         for family, outcome in running:
             yield from npm.rows(outcome.result(), f"{family}.mjs")
+
+
+def spent_key(name):
+    """A key of that name that has spent its budget."""
+    gateway.key(name)
+    code, out, err = gateway.cli("keys", "limit", gateway.key_ids[name], "--budget", "0.10/day")
+    check(code == 0, err or out)
+    same(gateway.post(gateway.chat("openai-chat/echo"), key=name).status, 200, "what spends it")
+    return gateway.keys[name]
+
+
+def test_a_spent_budget_is_said_once():
+    """Each SDK, with its own idea of when to try again, throws the sentence and asks once."""
+    out = tempfile.mktemp(prefix="sluice-sdks-")
+    npm.run_node(SDK, ["budget.mjs"], {}, out)
+    with open(out) as lines:
+        names = lines.read().split()
+    check(len(names) > 10, "clients:", names)
+    keys = {name: spent_key(name) for name in names}
+    npm.run_node(SDK, ["budget.mjs"], {"BASE": f"http://127.0.0.1:{gateway.port}", "KEYS": json.dumps(keys)}, out)
+    yield from npm.rows(out, "budget.mjs")
+    gateway.tail()                      # what was answered is in the ledger now
+
+    def counted(name):
+        rows = gateway.rows("key = ? AND fault = 'BUDGET_EXCEEDED'", int(gateway.key_ids[name], 16))
+        same(len(rows), 1, "requests that were refused")
+    for name in names:
+        yield f"{name} asks once", lambda name=name: counted(name)
 
 
 def test_aborts_end_the_request_upstream():

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import time
+from decimal import Decimal
 
 import answers
 from answers import events, reply, stream
@@ -161,6 +162,47 @@ def test_labels_are_bounded():
         check(not any("made-up" in value or "agent-" in value for value in page.values(label)),
               f"label {label}:", page.values(label))
     check(page.sum("sluice_upstream_attempts_total", model="other") >= 60, "made-up models")
+
+
+def test_what_is_left_of_budgets():
+    """A series for each budget and window, and never two that look the same."""
+    prices = 'prices:\n  "one/m1": { input: $1000/1M, output: $1000/1M }\n'
+    other = Gateway(body_of("metrics: { series: 10, keys: on }\n" + prices))
+
+    def make(*args):
+        code, out, err = other.cli(*args, "--json")
+        same(code, 0, err)
+        return json.loads(out)
+
+    def left(tenant, kind, window):
+        return metrics(on=other).get("sluice_budget_remaining_usd", tenant=tenant, kind=kind, window=window)
+
+    make("teams", "create", "red", "--budget", "5/day", "--budget", "100/total")
+    mine = make("keys", "create", "ci", "--team", "red", "--budget", "2/month")
+    other.keys["ci"] = mine["key"]
+    same((left("red", "team", "day"), left("red", "team", "total"), left("ci", "key", "month")),
+         (5, 100, 2), "before anything was spent")
+    fake.site("one").queue(reply(answers.chat(spent=answers.usage(6, 4))))
+    same(other.post(other.chat("slow", max_tokens=5), key="ci").status, 200, "status")
+    same((left("red", "team", "day"), left("red", "team", "total"), left("ci", "key", "month")),
+         (Decimal("4.99"), Decimal("99.99"), Decimal("1.99")), "ten tokens later")
+    # A name that two have comes with its id; who is revoked has nothing left.
+    twin = make("keys", "create", "ci", "--budget", "3/hour")
+    same((left("ci", "key", "month"), left(f"ci {mine['id']}", "key", "month"), left(f"ci {twin['id']}", "key", "hour")),
+         (None, Decimal("1.99"), 3), "two of one name")
+    make("keys", "revoke", twin["id"])
+    same(left("ci", "key", "month"), Decimal("1.99"), "one of that name")
+    # What is beyond the bound is told together: the least.
+    for number in range(12):
+        make("keys", "create", f"more-{number}", "--budget", f"{20 - number}/week")
+    page = metrics(on=other)
+    same(page.get("sluice_budget_remaining_usd", tenant="other", kind="other", window="week"), 9, "the least of others")
+    same(len([1 for name, _ in page.samples if name == "sluice_budget_remaining_usd"]), 10 + 1, "series")
+    other.write(body_of("metrics: { keys: off }\n" + prices))
+    os.kill(other.process.pid, signal.SIGHUP)
+    until(lambda: left("ci", "key", "month") is None, "no series by key", 10)
+    same(left("red", "team", "day"), Decimal("4.99"), "a team's")
+    other.remove()
 
 
 def test_promtool_agrees():

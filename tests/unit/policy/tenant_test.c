@@ -410,6 +410,65 @@ TEST(each_user_has_limits_of_its_own)
 	world_free(&w);
 }
 
+struct told {
+	unsigned count;
+	struct tenant_left list[8];
+};
+
+static void tell(void *arg, const struct tenant_left *left)
+{
+	struct told *told = arg;
+
+	CHECK(told->count < countof(told->list));
+	told->list[told->count++] = *left;
+}
+
+TEST(every_budget_is_told_but_those_of_who_is_gone)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_row team = row_of(TEAM, TENANT_TEAM, TENANT_DEFAULT);
+	struct tenant_row user = row_of(USER_ROW, TENANT_USER, KEY);
+	struct tenant_reservation r;
+	struct tenant_chain c;
+	struct told told = { 0 };
+
+	put_three(&w, 0, 50 * DOLLAR, 0);
+	user.name = STR("bob");
+	user.caps.budget[BUDGET_TOTAL] = 2 * DOLLAR;
+	key.per_user.budget[BUDGET_HOUR] = DOLLAR; /* of each; nobody's in particular */
+	put(&w, &key);
+	put(&w, &user);
+	c = chain_of(&w, KEY, STR("bob"));
+	CHECK(reserve(&c, 3 * DOLLAR / 2, NOON, &r, NULL));
+	tenants_each_budget(w.t, 0, NOON, tell, &told);
+	CHECK_INT(told.count, 2);
+	CHECK_INT(told.list[0].row->id, TEAM);
+	CHECK_INT(told.list[0].window, BUDGET_DAY);
+	CHECK_INT(told.list[0].left, 97 * DOLLAR / 2);
+	CHECK_INT(told.list[1].row->id, USER_ROW);
+	CHECK_INT(told.list[1].window, BUDGET_TOTAL);
+	CHECK_INT(told.list[1].left, DOLLAR / 2);
+	tenant_settle(&c, &r, 3 * DOLLAR); /* beyond what was reserved: a debt */
+	tenant_chain_done(&c, 0, 0);
+	told.count = 0;
+	key.expires_wall = NOON + 1;
+	put(&w, &key);
+	tenants_each_budget(w.t, 0, NOON, tell, &told);
+	CHECK_INT(told.count, 2);
+	CHECK_INT(told.list[1].left, -DOLLAR);
+	told.count = 0;
+	tenants_each_budget(w.t, 0, NOON + 1, tell, &told);
+	CHECK_INT(told.count, 1); /* below a key that has expired */
+	told.count = 0;
+	team.revoked_wall = NOON;
+	team.caps.budget[BUDGET_DAY] = 50 * DOLLAR;
+	put(&w, &team);
+	tenants_each_budget(w.t, 0, NOON, tell, &told);
+	CHECK_INT(told.count, 0);
+	world_free(&w);
+}
+
 /* More users than there are places: those with money spent keep theirs. */
 TEST(users_never_lose_what_they_spent)
 {
