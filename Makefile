@@ -36,7 +36,7 @@ money: all
 	@PRICE_MANY=$(BUILD)/tests/price_many tests/prices/run
 	@SLUICE=$(BUILD)/sluice WEEKS=$(BUILD)/tests/weeks tests/weeks/run --few
 
-# The same weeks with all their traffic: a minute.
+# The same weeks with all their traffic: half a minute.
 weeks: all
 	@ninja --quiet -C $(BUILD) -j $(JOBS) tests/weeks
 	@SLUICE=$(BUILD)/sluice WEEKS=$(BUILD)/tests/weeks tests/weeks/run

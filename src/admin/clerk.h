@@ -19,6 +19,8 @@
  *	{"do":"forget","user":"fred","key":"...","before":1764000000000000}
  *	                                    {"ok":true,"attempts":3,"sums":2,"bodies":3}
  *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
+ *	{"do":"reprice","since":1795441077790763,"until":...,"provider":"openai","model":...,
+ *	 "after":ID,"write":true}           {"ok":true,"next":ID,"models":[...]}
  *	anything else                       {"ok":false,"error":"..."}
  *
  * Who speaks HTTP there is handed on: the socket serves the routes of the admin API as

@@ -329,6 +329,7 @@ static const struct request_row {
 	{ "trial_stop", answer_trial_stop },
 	{ "body_look", answer_body_look },
 	{ "forget", answer_forget },
+	{ "reprice", answer_reprice },
 };
 
 /* Who has done what; of the request only what names the thing. */

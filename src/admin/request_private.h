@@ -20,3 +20,5 @@ str text_member(const struct request *r, const char *name, char *room, size_t si
 bool answer_provider_key_put(struct request *r);
 bool answer_provider_key_remove(struct request *r);
 bool answer_secrets_rotate(struct request *r);
+/* (request_reprice.c) */
+bool answer_reprice(struct request *r);

@@ -18,6 +18,21 @@
 enum { ID_DIGITS = 12, SECRET_CHARS = 43, SHA256_BLOCK = 64 };
 static const str prefix = STR_INIT("sk-sl-");
 
+/* So many of its first bytes are base64url. */
+static size_t base64url_length(str s)
+{
+	size_t n = 0;
+
+	for (; n < s.len; n++) {
+		char low = char_lower(s.ptr[n]);
+
+		if (!(low >= 'a' && low <= 'z') && !char_is_digit(low) && low != '-' &&
+		    low != '_')
+			break;
+	}
+	return n;
+}
+
 void key_generate(char text[KEY_TEXT], uint64_t *ret_id)
 {
 	struct buf b = BUF_LIMIT(2 * KEY_TEXT);
@@ -43,14 +58,7 @@ void key_generate(char text[KEY_TEXT], uint64_t *ret_id)
 
 static bool is_base64url(str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		char low = char_lower(s.ptr[i]);
-
-		if (!(low >= 'a' && low <= 'z') && !char_is_digit(low) && low != '-' &&
-		    low != '_')
-			return false;
-	}
-	return true;
+	return base64url_length(s) == s.len;
 }
 
 bool key_parse_id(str text, uint64_t *ret_id)
@@ -71,6 +79,55 @@ bool key_parse_id(str text, uint64_t *ret_id)
 		return false;
 	*ret_id = id;
 	return true;
+}
+
+/* ---- where they should not be ---- */
+
+static bool is_id_digit(char c)
+{
+	return char_is_digit(c) || (c >= 'a' && c <= 'f');
+}
+
+/* Behind the first "sl-", an id and '-': the rest, which begins with a secret.  Empty:
+ * there is none. */
+static str find_secret(str text)
+{
+	static const str mark = STR_INIT("sl-");
+	size_t at;
+
+	while ((at = str_find_str(text, mark)) < text.len) {
+		size_t digits = 0;
+		str rest;
+
+		text = rest = str_from(text, at + mark.len);
+		str_skip(&rest, STR("admin-"));
+		while (digits < rest.len && is_id_digit(rest.ptr[digits]))
+			digits++;
+		rest = str_from(rest, digits);
+		if (digits == ID_DIGITS && str_skip(&rest, STR("-")) &&
+		    base64url_length(rest))
+			return rest;
+	}
+	return STR_NONE;
+}
+
+bool key_stands_in(str text)
+{
+	return find_secret(text).len != 0;
+}
+
+void key_hide(char *text, size_t len)
+{
+	str rest;
+
+	while ((rest = find_secret(str_of(text, len))).len) {
+		size_t n = base64url_length(rest);
+
+		text += len - rest.len;
+		memset(text, '*', n);
+		text += n;
+		len = rest.len - n;
+	}
 }
 
 /* ---- HMAC-SHA-256 (RFC 2104) by hand, so that both pads are hashed only once ---- */

@@ -14,6 +14,11 @@ enum { KEY_TEXT = 62, KEY_MAC = 32, PEPPER = 32 };
 void key_generate(char text[KEY_TEXT], uint64_t *ret_id);
 /* False: not of this form. Says nothing about whether the key exists. */
 must_check bool key_parse_id(str text, uint64_t *ret_id);
+/* Does a secret of ours stand anywhere in the text: that of a virtual key, or of a token
+ * of the admin API (admin/token.h), also when its end is cut off? */
+bool key_stands_in(str text);
+/* Puts '*' in place of all of them; prefixes and ids stay. */
+void key_hide(char *text, size_t len);
 void key_mac(const uint8_t pepper[PEPPER], str text, uint8_t ret[KEY_MAC]);
 
 enum pepper_found { PEPPER_FOUND, PEPPER_MISSING, PEPPER_BAD /* *why says it */ };

@@ -3,6 +3,7 @@
 
 #include "codec/quoted.h"
 #include "codec/text.h"
+#include "config/key.h"
 #include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
@@ -50,6 +51,16 @@ static void take_tags(struct exchange *x)
 		x->tags = tags_join(&x->arena, of_key, x->tags);
 }
 
+/* A key is no name: the ledger hides it, and knows the user by what is left. */
+static void hide_user(struct exchange *x)
+{
+	str user = str_first(x->user, TENANT_USER_NAME);
+	char *name = arena_alloc(&x->arena, user.len);
+
+	key_hide(memcpy(name, user.ptr, user.len), user.len);
+	x->user = str_of(name, user.len);
+}
+
 fault_t tenancy_admit(struct exchange *x, str *ret_detail)
 {
 	struct tenants *t = x->worker->gateway->tenants;
@@ -60,6 +71,8 @@ fault_t tenancy_admit(struct exchange *x, str *ret_detail)
 
 	if (!x->user.len)
 		x->user = x->skim.user;
+	if (unlikely(key_stands_in(x->user)))
+		hide_user(x);
 	if (!t)
 		return NULL;
 	why = tenants_chain(t, x->key, x->user, loop->now, loop->wall, &x->chain);

@@ -121,6 +121,7 @@ static const struct command_option cost_options[] = {
 	{ "client", 0, "NAME", "only this client program" },
 	{ "csv", 0, NULL, "all sums, as CSV" },
 	{ "verify", 0, NULL, "add all attempts up again and compare" },
+	{ "dry-run", 0, NULL, "reprice: only say what would change" },
 	{ 0 },
 };
 static const struct command_option report_options[] = {
@@ -292,12 +293,15 @@ const struct command_row command_rows[] = {
 	  "With --body what was said, where `log.bodies` has kept it: the request's bytes,\n"
 	  "an empty line, and the answer's. Whoever looks is named in the audit log.",
 	  show_command, show_options, 1, false },
-	{ "cost", "", "show what was spent",
+	{ "cost", "[reprice]", "show what was spent, or price it anew",
 	  "Sums of the ledger: requests, attempts, tokens and money, by what --by names, the\n"
 	  "most expensive first. A cost that is not known is not in the sums: how many there\n"
 	  "are is said; `charged` has what was reserved for them. Sums are those of the\n"
-	  "attempts to the nano-dollar; --verify adds these up again.",
-	  cost_command, cost_options, 0, false },
+	  "attempts to the nano-dollar; --verify adds these up again.\n"
+	  "`cost reprice --since TIME` prices attempts by today's configuration (of the running\n"
+	  "gateway, when there is one) and writes an entry that corrects each one whose cost\n"
+	  "differs; --until, --provider and --model choose, --dry-run writes nothing.",
+	  cost_command, cost_options, 1, false },
 	{ "report", "", "a month as a document",
 	  "Usage and cost by day, team, key, user, model, route, client and tags. CSV is one\n"
 	  "table of all of them together, for spreadsheets.",

@@ -230,11 +230,18 @@ int cost_command(struct command *c)
 {
 	struct cost k = { .c = c };
 	struct reading r;
-	int result = reading_begin(c, &r);
+	int result;
 
+	if (c->argc > 0 && strcmp(c->argv[0], "reprice") != 0)
+		return command_misused(c, "cost: \"%s\" is not reprice", c->argv[0]);
+	spend_zone(c);
+	if (c->argc > 0)
+		return spend_reprice(c);
+	if (command_has(c, "dry-run"))
+		return command_misused(c, "--dry-run is of `cost reprice`");
+	result = reading_begin(c, &r);
 	if (result != EXIT_OK)
 		return result;
-	spend_zone(c);
 	k.ledger = r.ledger;
 	result = r.ledger ? run(&k)
 	                  : command_failed("nothing was recorded yet in %.*s",

@@ -52,3 +52,6 @@ void spend_json_sums(struct json_writer *w, const struct sums *sums);
 /* What must be said of sums: a line for each thing that is not exact. */
 void spend_notes(struct buf *to, const struct sums *sums, bool from_rows,
                  bool is_rounded);
+
+/* `sluice cost reprice` (reprice.c); the zone is set. */
+int spend_reprice(struct command *c);

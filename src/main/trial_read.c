@@ -34,10 +34,12 @@ static struct trial_open *find(struct trial_read *t, const struct attempt_row *r
  * of them. */
 static void add_attempt(struct sample *s, const struct attempt_row *row)
 {
-	if (row->cost == COST_UNKNOWN)
+	nanousd cost = row_cost(row);
+
+	if (cost == COST_UNKNOWN)
 		s->cost = COST_UNKNOWN;
 	else if (s->cost != COST_UNKNOWN)
-		s->cost += row->cost;
+		s->cost += cost;
 }
 
 static void close_exchange(struct trial_read *t, struct trial_open *o,

@@ -2,12 +2,15 @@
  *
  * A record is a fixed part, copied as it lies in memory, and its texts one after another;
  * their lengths stand in the fixed part.  Nothing is put together first: the journal
- * gathers the pieces into the segment.  The version byte stands first; a record of
- * another version is refused, not guessed.  Journals never leave the machine, so byte
- * order and layout are the compiler's, held still by the asserts below. */
+ * gathers the pieces into the segment; but what clients and providers say may hold a key
+ * of ours, and then a copy goes there in which it is not to be read (G36).  The version
+ * byte stands first; a record of another version is refused, not guessed.  Journals never
+ * leave the machine, so byte order and layout are the compiler's, held still by the
+ * asserts below. */
 #include "meter/record.h"
 
 #include "base/assert.h"
+#include "config/key.h"
 #include "meter/trace.h"
 
 #include <limits.h>
@@ -37,7 +40,7 @@ struct close_part {
 	int64_t total, exchange_total;
 	uint64_t answer_bytes;
 	uint64_t input, output;
-	int64_t cost;
+	int64_t cost, reserved;
 	/* Parts of the whole: more than 4 G tokens, or 71 minutes, stay at the limit. */
 	uint32_t cache_read, cache_write, reasoning, audio_input, audio_output;
 	uint32_t cache_write_1h, searches;
@@ -49,7 +52,7 @@ struct close_part {
 
 /* No padding: what is not written would be some other memory's bytes. */
 _Static_assert(sizeof(struct open_part) == 80, "layout of version 1");
-_Static_assert(sizeof(struct close_part) == 136, "layout of version 1");
+_Static_assert(sizeof(struct close_part) == 144, "layout of version 1");
 _Static_assert(sizeof(struct price) == 24 + 8 * PRICE_CLASSES, "layout of version 1");
 _Static_assert(sizeof(struct close_part) + sizeof(struct price) + JOURNAL_OVERHEAD +
                                3 * TEXT_SHORT <=
@@ -65,7 +68,8 @@ _Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
 
 struct pieces {
 	struct iovec iov[4 + OPEN_TEXTS + CLOSE_TEXTS];
-	int count;
+	int count, masked;
+	char room[OPEN_TEXTS + CLOSE_TEXTS][TEXT_MOST]; /* of masked texts */
 };
 
 /* iovec is not const, but what is written is only read. */
@@ -79,13 +83,22 @@ static void add(struct pieces *p, const void *bytes, size_t size)
 	p->iov[p->count++] = (struct iovec){ .iov_base = unconst.out, .iov_len = size };
 }
 
+static void add_text(struct pieces *p, const char *text, size_t len)
+{
+	if (unlikely(key_stands_in(str_of(text, len)))) {
+		text = memcpy(p->room[p->masked], text, len);
+		key_hide(p->room[p->masked++], len);
+	}
+	add(p, text, len);
+}
+
 static void add_texts(struct pieces *p, uint16_t *lengths, const str *texts, int count,
                       size_t most)
 {
 	for (int i = 0; i < count; i++) {
 		lengths[i] = (uint16_t)min_of(texts[i].len, most);
 		if (lengths[i])
-			add(p, texts[i].ptr, lengths[i]);
+			add_text(p, texts[i].ptr, lengths[i]);
 	}
 }
 
@@ -149,6 +162,7 @@ static void add_close(struct pieces *p, struct close_part *to,
 		.input = usage->input,
 		.output = usage->output,
 		.cost = row->cost,
+		.reserved = row->reserved,
 		.cache_read = at_most_u32(usage->cache_read),
 		.cache_write = at_most_u32(usage->cache_write),
 		.reasoning = at_most_u32(usage->reasoning),
@@ -174,10 +188,11 @@ static void add_close(struct pieces *p, struct close_part *to,
 
 bool record_write(struct journal *j, enum record_kind kind, const struct attempt_row *row)
 {
-	struct pieces p = { .count = 0 };
+	struct pieces p;
 	struct open_part open;
 	struct close_part close;
 
+	p.count = p.masked = 0;
 	if (kind != RECORD_CLOSE)
 		add_open(&p, &open, row);
 	if (kind == RECORD_CLOSE) {
@@ -296,6 +311,7 @@ static bool read_close(str *rest, struct attempt_row *row, struct price *price_r
 	row->first_token = from.first_token;
 	row->total = from.total;
 	row->answer_bytes = from.answer_bytes;
+	row->reserved = from.reserved;
 	read_usage(&from, row);
 	row->closes = from.closes != 0;
 	row->client_status = from.client_status;

@@ -214,9 +214,11 @@ fault_t keyring_check(struct keyring *k, uint64_t id, const uint8_t mac[32], use
 	/* For an unknown key the comparison is made all the same. A free entry's mac is
 	 * not looked at: it may be on its way in. */
 	const struct entry *const either[] = { &k->nobody, e };
-	bool is_same = is_secret_of(either[is_known], mac, wall);
+	bool is_right = is_secret_of(either[is_known], mac, wall) & is_known;
 
-	if (!(is_same & is_known) || !e->is_key)
+	/* One question: a compiler would ask for is_known alone, and first. */
+	__asm__("" : "+r"(is_right));
+	if (!is_right || !e->is_key)
 		return FAULT_BAD_KEY;
 	fault_t why = check_chain(e, wall);
 	if (!why)

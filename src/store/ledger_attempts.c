@@ -173,7 +173,8 @@ static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_
 	return true;
 }
 
-/* The open row of that id, if there is one, gets its second half. */
+/* The open row of that id, if there is one, gets its second half, and what was reserved
+ * for it in the end. */
 static bool settle(struct ledger *l, const struct row_values *v, str detail)
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_SETTLE);
@@ -182,6 +183,7 @@ static bool settle(struct ledger *l, const struct row_values *v, str detail)
 		return false;
 	bind(st, 0, v, AT_ID, AT_ID + 1);
 	bind(st, 0, v, AT_STATE, AT_STATE + 1);
+	bind(st, 0, v, AT_RESERVED, AT_RESERVED + 1);
 	bind(st, 0, v, AT_OUTCOME, VALUES);
 	if (detail.len)
 		ledger_bind_str(st, AT_DETAIL + 1, detail);

@@ -285,12 +285,19 @@ static bool add_groups(struct work *w)
 
 bool ledger_span(struct ledger *l, usec since, usec until, ledger_row_fn *each, void *arg)
 {
+	return ledger_span_after(l, 0, since, until, each, arg);
+}
+
+bool ledger_span_after(struct ledger *l, uint64_t after, usec since, usec until,
+                       ledger_row_fn *each, void *arg)
+{
 	sqlite3_stmt *st = ledger_get(l, LEDGER_SPAN);
 	const usec longest = INT64_MAX >> 8;
+	const usec start = since > 0 ? min_of(since, longest) : 0;
 
 	if (!st)
 		return false;
-	sqlite3_bind_int64(st, 1, min_of(max_of(since, (usec)0), longest) * 256);
+	sqlite3_bind_int64(st, 1, max_of(start * 256, (int64_t)after + (after > 0)));
 	sqlite3_bind_int64(st, 2,
 	                   until < longest - CLOCK_SLACK ? (until + CLOCK_SLACK) * 256
 	                                                 : INT64_MAX);

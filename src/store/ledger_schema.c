@@ -393,7 +393,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" output_tokens, cache_read_tokens, NULL, reasoning_tokens, NULL, NULL, NULL,"
 		" NULL, NULL, cost_nano, price, exchange_total_us, overhead_us, 1 FROM new_rows",
 	[LEDGER_SETTLE] =
-		"UPDATE attempt SET state = ?4, (" CLOSE_COLUMNS ") = (" CLOSE_VALUES ")"
+		"UPDATE attempt SET state = ?4, reserved_nano = ?9, (" CLOSE_COLUMNS ")"
+		" = (" CLOSE_VALUES ")"
 		" WHERE id = ?1 AND state = 0",
 	[LEDGER_OPEN_ROWS] = ROW "WHERE a.state = 0",
 	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2 WHERE state = 0",

@@ -66,6 +66,9 @@ must_check bool ledger_spent(struct ledger *l, usec since_wall, bool by_user,
 /* Attempts that began in [since, until), by id, settled or not. */
 bool ledger_span(struct ledger *l, usec since, usec until, ledger_row_fn *each,
                  void *arg);
+/* The same, of those with id > after. */
+bool ledger_span_after(struct ledger *l, uint64_t after, usec since, usec until,
+                       ledger_row_fn *each, void *arg);
 
 /* Adds the attempts up again and compares; each difference is a line of *ret. False: the
  * ledger cannot be read. Takes seconds for a million rows. */

@@ -162,7 +162,7 @@ class Collector:
         with self.lock:
             script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
             self.requests.append({"path": handler.path, "headers": dict(handler.headers),
-                                  "size": len(body), "script": script, "at": time.monotonic()})
+                                  "size": len(body), "body": body, "script": script, "at": time.monotonic()})
             try:
                 need(handler.headers["Content-Type"] == "application/json", "content type")
                 need(len(body) < 4 * 1024 * 1024, "a request of", len(body))

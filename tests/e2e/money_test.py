@@ -2,9 +2,11 @@
 configuration, what clients are told, and what nobody knows."""
 
 import json
+import os
+import signal
 
 from fake_provider import Fake
-from harness import Gateway, check, cli, provider, route, same
+from harness import Gateway, check, cli, provider, route, same, shown_id
 from mocks import Mock, figures, prices
 from raw import until
 
@@ -161,6 +163,80 @@ def test_the_wish_for_the_cost_stays_here():
     sent = fake.requests[-1].json()
     check("usage" not in sent and sent["temperature"] == 0.5, sent)
     same(reply.json()["usage"]["cost"], None, "no price is known")
+
+
+# --- prices that were wrong ----------------------------------------------------------------------------
+
+def repriced(there, *more):
+    code, out, err = there.cli("cost", "reprice", "--since", "1h", "--json", *more)
+    same(code, 0, err)
+    return json.loads(out)
+
+
+def costs(there):
+    code, out, err = there.cli("cost", "--since", "1h", "--json")
+    same(code, 0, err)
+    code, _, err = there.cli("cost", "--verify")
+    same(code, 0, err)
+    total = json.loads(out)["total"]
+    return total["cost_nano"], total["corrected_nano"]
+
+
+def priced_at(figure):
+    return ("prices:\n" + f'  "a/echo": {{ input: {figure}/1M, output: {figure}/1M }}\n' +
+            "providers:\n" + provider("a", a.url + "/v1") + provider("new", a.url + "/v1") +
+            "routes:\n" + route("tripled" if figure == "$3" else "plain", "a/echo"))
+
+
+def test_todays_prices_correct_what_was_written_down():
+    """With a gateway, and without one; back again, too."""
+    there = Gateway(priced_at("$1"))
+    there.key()
+    many = 1020  # more than one transaction corrects
+    for _ in range(many):
+        same(there.post(there.chat("a/echo", "one two three")).status, 200, "an answer")
+    same(there.post(there.chat("new/echo", "one two")).status, 200, "an answer nobody has a price for")
+    until(lambda: len(there.rows("state = 'done'")) == many + 1, "the rows")
+    rows = there.rows("provider = 'a'")
+    tokens = sum(row["input_tokens"] + row["output_tokens"] for row in rows)
+    same(costs(there), (tokens * 1000, 0), "at $1")
+    same(repriced(there)["total"]["changed"], 0, "nothing is wrong")
+
+    there.write(priced_at("$3"))
+    os.kill(there.process.pid, signal.SIGHUP)
+    until(lambda: there.get("/v1/models/tripled").status == 200, "the new prices")
+    same(repriced(there, "--model", "lorem")["total"]["attempts"], 0, "another model")
+    said = repriced(there, "--dry-run")
+    same((said["dry_run"], said["total"]["delta_nano"]), (True, tokens * 2000), "what would change")
+    same(said["models"][0]["model"], "echo", said)
+    same(said["total"]["unpriced"], 1, "of which nobody knows a price")
+    same(costs(there), (tokens * 1000, 0), "nothing was written")
+    same(repriced(there)["total"]["delta_nano"], tokens * 2000, "what changes")
+    same(costs(there), (tokens * 3000, tokens * 2000), "at $3")
+    same(repriced(there)["total"]["changed"], 0, "once is enough")
+    code, out, err = there.cli("show", shown_id(rows[0]["exchange"]))
+    check(code == 0 and "cost reprice" in out, "the entry below the bill:", out, err)
+    code, out, err = there.cli("audit", "export")
+    check(code == 0 and out.count("ledger.reprice") == 2, "an entry of the audit log for each thousand", out, err)
+
+    there.stop()
+    there.write(priced_at("$1"))
+    same(repriced(there, "--dry-run")["total"]["delta_nano"], -tokens * 2000, "back, if it is wanted")
+    same(repriced(there, "--provider", "a")["total"]["delta_nano"], -tokens * 2000, "back")
+    same(repriced(there)["total"]["changed"], 0, "once is enough")
+    same(costs(there), (tokens * 1000, 0), "at $1")
+    same(there.cli("audit", "verify")[0], 0, "the audit log is whole")
+
+
+def test_reprice_says_what_is_missing():
+    code, _, err = gateway.cli("cost", "reprice")
+    check(code == 2 and "--since" in err, err)
+    code, _, err = gateway.cli("cost", "reprice", "--since", "1h", "--key", "test")
+    check(code == 2 and "--key" in err, err)
+    code, _, err = gateway.cli("cost", "again")
+    check(code == 2 and "reprice" in err, err)
+    code, _, err = gateway.cli("cost", "--dry-run")
+    check(code == 2 and "reprice" in err, err)
 
 
 # --- mistakes -----------------------------------------------------------------------------------------

@@ -132,9 +132,9 @@ NEVER_UP = [("Cookie", "a=b"), ("x-api-key", None), ("x-goog-api-key", None), ("
             ("Proxy-Connection", "keep-alive"), ("X-Forwarded-For", "10.1.1.1"),
             ("X-Real-IP", "10.1.1.1"), ("Forwarded", "for=10.1.1.1"), ("OpenAI-Organization", "org-1"),
             ("OpenAI-Project", "proj-1"), ("anthropic-version", "2023-06-01"),
-            ("anthropic-beta", "a,b"), ("x-goog-api-client", "gl-node/22")]
+            ("anthropic-beta", "a,b"), ("x-goog-api-client", "gl-node/22"),
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b")]
 ALWAYS_UP = [("User-Agent", "OpenAI/JS 7.57.0"), ("X-Stainless-Lang", "js"), ("X-Custom", "a  b"),
-             ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
              ("OpenAI-Beta", "assistants=v2"), ("Accept", "application/json"), ("X-Empty", ""),
              ("HTTP-Referer", "https://example.test/é"), ("Idempotency-Key", "k-1")]
 

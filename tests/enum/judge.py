@@ -25,6 +25,7 @@ HELPFUL = {"PERFECT", "REFUSES", "PLAIN", "LAST12", "LAST39", "LAST41", "WRONG",
 UNPROVEN = {"PLAIN"}
 
 UNREAD = ("gemini",)
+ANCHOR = 40                     # characters that are repeated to prove a seam
 
 
 def text_of(answer, kind):
@@ -117,7 +118,9 @@ class Judge:
         if case["cut"] == "CORRUPT" and case["as_sent"] and client != "bedrock":
             return "as sent", ""
         m = self.folded(client, case["body"])
-        if case["cut"] == "CORRUPT" and m.wrong:        # what was changed has been passed on as it came
+        # What was changed has been passed on as it came; where there are checksums, it cannot be.
+        sums = case["providers"][0] == "bedrock"
+        if case["cut"] == "CORRUPT" and m.wrong and not sums:
             return "as sent", ""
         if m.wrong:
             return "wrong", m.wrong[0]
@@ -143,9 +146,16 @@ class Judge:
                     return "wrong", "F20: a continuation was taken without a proof"
                 return "exact", ""
             whys.append(why)
-        if case["cut"] == "CORRUPT":
+        if case["cut"] == "CORRUPT" and case["providers"][0] != "bedrock":
             return "as sent", ""
         return "wrong", "F3: a wrong answer claims success: " + " / ".join(whys)
+
+    def must_go_on(self, case, m):
+        """An error event in the middle of a text, among providers of one format of which the next
+        would continue perfectly."""
+        one_format = {case["client"], *case["providers"]} == {case["client"]}
+        return (case["cut"] == "ERROR" and case["shape"] == "plain" and case["second"] == "PERFECT" and one_format
+                and len(m.joined("text")) >= ANCHOR)
 
     def differs(self, case, m, answer):
         """Why that is not this answer; empty: it is."""
@@ -191,6 +201,8 @@ class Judge:
     def failure(self, case, m, accepts):
         if m.is_empty():
             return self.rescue(case, "honest")
+        if self.must_go_on(case, m):
+            return "wrong", "S3: an error event, enough text to go on from, and nobody has"
         if case["cut"] == "CORRUPT":
             return "honest", ""
         for answer in accepts:
@@ -213,10 +225,12 @@ def usage_fits(case, m, answer):
 
 
 def is_chain(text, thoughts):
-    """Beginnings of these, one behind the other: each attempt thinks anew."""
-    rests = {text}
-    for thought in thoughts:
-        rests |= {rest[n:] for rest in rests for n in range(1, len(rest) + 1) if thought.startswith(rest[:n])}
+    """Beginnings of these, one behind the other: each attempt thinks anew, and a provider may be asked again."""
+    rests, before = {text}, set()
+    while rests != before:
+        before = set(rests)
+        for thought in thoughts:
+            rests |= {rest[n:] for rest in before for n in range(1, len(rest) + 1) if thought.startswith(rest[:n])}
     return "" in rests
 
 

@@ -50,6 +50,8 @@ static const char rest[] =
 "  g: { format: gemini, url: \"http://10.0.0.4:80/v1beta\", key: key-of-g }\n"
 "  r: { format: openai-responses, url: \"http://10.0.0.2:80/v1\", key: key-of-r }\n"
 "  gone: { format: openai-chat, url: \"http://10.0.0.9:80/v1\", key: key-of-gone }\n"
+"  t: { format: openai-chat, url: \"http://10.0.0.1:80/v1\", key: key-of-t }\n"
+"  u: { format: openai-chat, url: \"http://10.0.0.1:80/v1\", key: key-of-u }\n"
 "routes:\n"
 "  safe: { targets: [a/echo, c/echo, g/echo], first_token: 2s, idle: 3s }\n"
 "  steady: { targets: [a/lorem, b/lorem], idle: 3s, resume: always }\n"
@@ -60,7 +62,18 @@ static const char rest[] =
 "  called: { targets: [a/tools, c/tools, g/tools], idle: 3s }\n"
 "  often: { targets: [b/flaky, a/flaky] }\n"
 "  drawn: { targets: [b/image, a/image] }\n"
-"  near: { targets: [a/embed, b/embed] }\n";
+"  near: { targets: [a/embed, b/embed] }\n"
+"  dearer: { targets: [t/lorem, u/lorem], idle: 3s }\n"
+"  same-1: { targets: [t/lorem, u/lorem], idle: 3s }\n"
+"  same-2: { targets: [t/lorem, u/lorem], idle: 3s }\n"
+"  same-3: { targets: [t/lorem, u/lorem], idle: 3s }\n"
+"  as-dear: { targets: [u/dear, t/dear], idle: 3s }\n"
+"  as-good: { targets: [u/lorem, t/lorem], idle: 3s }\n"
+"trials:\n"
+"  dearer: { route: dearer, candidate: as-dear, share: 50% }\n"
+"  same-1: { route: same-1, candidate: as-good, share: 50% }\n"
+"  same-2: { route: same-2, candidate: as-good, share: 50% }\n"
+"  same-3: { route: same-3, candidate: as-good, share: 50% }\n";
 /* clang-format on */
 
 void traffic_config(const char *dir, struct buf *to)
@@ -185,6 +198,24 @@ static const char *ask_pictures(const struct question *q, struct buf *to)
 	return "/v1/images/generations";
 }
 
+static const char *ask_text(const struct question *q, struct buf *to)
+{
+	switch (sim_random(17)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		return ask_messages(q, to);
+	case 4:
+	case 5:
+		return ask_responses(q, to);
+	case 6:
+		return ask_gemini(q, to);
+	default:
+		return ask_chat(q, to);
+	}
+}
+
 static const char *ask_something(const struct question *q, struct buf *to)
 {
 	switch (sim_random(20)) {
@@ -193,28 +224,18 @@ static const char *ask_something(const struct question *q, struct buf *to)
 	case 1:
 	case 2:
 		return ask_vectors(q, to);
-	case 3:
-	case 4:
-	case 5:
-	case 6:
-		return ask_messages(q, to);
-	case 7:
-	case 8:
-		return ask_responses(q, to);
-	case 9:
-		return ask_gemini(q, to);
 	default:
-		return ask_chat(q, to);
+		return ask_text(q, to);
 	}
 }
+
+static const char *const faults[] = { "429",   "500",         "503",     "529",
+	                              "error", "cut",         "short",   "cut-early",
+	                              "stall", "error-first", "garbage", "silence" };
 
 /* What the mock providers read in the head. */
 static void add_steering(struct buf *to)
 {
-	static const char *const faults[] = { "429",         "500",       "503",
-		                              "529",         "error",     "cut",
-		                              "short",       "cut-early", "stall",
-		                              "error-first", "garbage",   "silence" };
 	static const char *const whom[] = { "a", "a", "b", "c", "g" };
 
 	buf_addf(to, "x-mock-tokens: %u\r\n", 1 + (unsigned)sim_random(60));
@@ -232,27 +253,56 @@ static void add_steering(struct buf *to)
 	}
 }
 
-usec traffic_request(str key, struct buf *to)
+/* Of a conversation of its own, so that each is drawn by itself, and answered by longer
+ * and shorter texts whatever its side.  Where there are few, these differ little, and
+ * nothing fails: a difference in cost of 8 % must show.  Little fails elsewhere: behind a
+ * candidate's targets stand the control's, so failures make its requests cost more. */
+static const char *ask_tried(struct question *q, bool few, struct buf *head,
+                             struct buf *body)
+{
+	static const char *const same[] = { "same-1", "same-2", "same-3" };
+	uint64_t tokens = few ? 50 + sim_random(20) : 20 + sim_random(40);
+
+	q->route = one_in(3) ? any_of(same, countof(same)) : "dearer";
+	q->most = 0;
+	buf_addf(head, "x-session-id: %llx-%llx\r\nx-mock-tokens: %u\r\n",
+	         (unsigned long long)sim_random(UINT32_MAX),
+	         (unsigned long long)sim_random(UINT32_MAX), (unsigned)tokens);
+	if (!few && one_in(40))
+		buf_addf(head, "x-mock-fault: %s@a\r\n", any_of(faults, countof(faults)));
+	return ask_text(q, body);
+}
+
+usec traffic_request(str key, bool few, struct buf *to)
 {
 	static const char *const routes[] = { "safe",    "steady", "steady",
 		                              "crossed", "hedged", "spread",
 		                              "thought", "called", "often" };
 	struct buf text = BUF_LIMIT(16 * KiB), body = BUF_LIMIT(32 * KiB);
+	struct buf head = BUF_LIMIT(KiB);
+	const char *path;
 	struct question q = { .route = any_of(routes, countof(routes)),
 		              .stream = one_in(2),
 		              .user = (unsigned)sim_random(40),
 		              .most = one_in(3) ? 20 + (unsigned)sim_random(200) : 0 };
 
-	q.text = words(one_in(10) ? 400 : 30, &text);
-	const char *path = ask_something(&q, &body);
+	bool is_tried = one_in(few ? 3 : 6);
+	q.text = words(!is_tried && one_in(10) ? 400 : 30, &text);
+	if (is_tried) {
+		path = ask_tried(&q, few, &head, &body);
+	} else {
+		path = ask_something(&q, &body);
+		add_steering(&head);
+	}
 	buf_addf(to,
 	         "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 	         "Authorization: Bearer %.*s\r\nContent-Type: application/json\r\n",
 	         path, STR_ARG(key));
-	add_steering(to);
+	buf_add(to, buf_str(&head));
 	buf_addf(to, "Content-Length: %zu\r\n\r\n", body.len);
 	buf_add(to, buf_str(&body));
 	buf_free(&text);
+	buf_free(&head);
 	buf_free(&body);
 	return one_in(15) ? (usec)sim_random(1500) * USEC_MS : USEC_NEVER;
 }

@@ -27,6 +27,7 @@
 #define BUDGET_NANO ((nanousd)1000000 * 1000000000)
 
 enum { MINUTES = 14 * 24 * 60, MOCKS = 4, LIVE_MOST = 4096, KEYS = 5 };
+enum { FEW = 20000 /* exchanges, or less */ };
 
 struct client {
 	struct sim_peer *peer; /* NULL: free */
@@ -42,6 +43,7 @@ struct weeks {
 	struct batch batch;
 	struct client clients[LIVE_MOST];
 	unsigned live;
+	bool few;
 	char keys[KEYS][KEY_TEXT];
 	uint64_t asked, answered, left;
 };
@@ -193,7 +195,8 @@ static void ask(struct weeks *w)
 
 	while (c->peer)
 		CHECK(++c < w->clients + LIVE_MOST);
-	patience = traffic_request(str_of(w->keys[sim_random(KEYS)], KEY_TEXT), &text);
+	patience = traffic_request(str_of(w->keys[sim_random(KEYS)], KEY_TEXT), w->few,
+	                           &text);
 	*c = (struct client){ .peer = gate_client(&w->gate),
 		              .leaves_at = patience == USEC_NEVER
 		                                   ? USEC_NEVER
@@ -269,6 +272,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "weeks DIR SEED EXCHANGES\n");
 		return 2;
 	}
+	w.few = exchanges <= FEW;
 	begin(&w, argv[1], seed);
 	from = sys_now();
 	for (unsigned m = 0; m < MINUTES; m++)

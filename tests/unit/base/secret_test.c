@@ -62,7 +62,8 @@ TEST(a_forked_child_does_not_have_them)
 	pid_t child = fork();
 
 	if (child == 0) {
-		const char *at = secret_reveal(&s).ptr;
+		/* A compiler that sees all of it has not heard of such pages. */
+		const volatile char *at = secret_reveal(&s).ptr;
 
 		_exit(at[0] == 0 && at[5] == 0 ? 0 : 1);
 	}

@@ -55,6 +55,37 @@ TEST(other_texts_are_no_keys)
 	CHECK_INT(id, 0x0123456789ab);
 }
 
+TEST(keys_are_found_and_hidden_wherever_they_stand)
+{
+	static const struct {
+		const char *text, *hidden;
+	} cases[] = {
+		{ "", NULL },
+		{ "sl-", NULL },
+		{ "curl/8 sk-sl-0123456789ab", NULL },
+		{ "sk-sl-0123456789ab- x", NULL },
+		{ "sk-sl-0123456789a-abc", NULL },
+		{ "sk-sl-0123456789abc-abc", NULL },
+		{ "sk-sl-0123456789AB-abc", NULL },
+		{ "sl-sl-sl-0123456789ab-a", "sl-sl-sl-0123456789ab-*" },
+		{ "a sk-sl-0123456789ab-aZ_-9 b", "a sk-sl-0123456789ab-***** b" },
+		{ "sl-admin-0123456789ab-xy\"", "sl-admin-0123456789ab-**\"" },
+		{ "sk-sl-0123456789ab-x,sk-sl-ffffffffffff-y/",
+		  "sk-sl-0123456789ab-*,sk-sl-ffffffffffff-*/" },
+	};
+
+	for (size_t i = 0; i < countof(cases); i++) {
+		str text = str_from_z(cases[i].text);
+		char copy[64];
+
+		memcpy(copy, text.ptr, text.len);
+		key_hide(copy, text.len);
+		CHECK_INT(key_stands_in(text), cases[i].hidden != NULL);
+		CHECK_STR_EQ(str_of(copy, text.len),
+		             cases[i].hidden ? str_from_z(cases[i].hidden) : text);
+	}
+}
+
 TEST(the_mac_is_hmac_sha256)
 {
 	uint8_t pepper[PEPPER], mine[KEY_MAC], again[KEY_MAC], theirs[KEY_MAC];

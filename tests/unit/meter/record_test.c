@@ -108,6 +108,7 @@ static void check_close_part(const struct attempt_row *a, const struct attempt_r
 	CHECK_INT(a->usage_kind, b->usage_kind);
 	CHECK(memcmp(&a->usage, &b->usage, sizeof(a->usage)) == 0);
 	CHECK_INT(a->cost, b->cost);
+	CHECK_INT(a->reserved, b->reserved);
 	CHECK(!a->price == !b->price);
 	CHECK(!a->price || memcmp(a->price, b->price, sizeof(*a->price)) == 0);
 	CHECK_INT(a->flags, b->flags);
@@ -155,6 +156,27 @@ TEST(record_carries_a_row_in_two_parts_or_one)
 	CHECK(record_read(&record, &whole, &price));
 	check_open_part(&whole, &row);
 	check_close_part(&whole, &row);
+	journal_close(&j);
+}
+
+TEST(record_hides_keys_in_every_text)
+{
+	static const str key = STR_INIT("sk-sl-0123456789ab-secret"),
+	                 hidden = STR_INIT("sk-sl-0123456789ab-******");
+	struct journal *j = journal_open_memory(2);
+	struct attempt_row row = full_row(), read = { .state = ROW_UNKNOWN };
+	struct price price;
+
+	row.asked = row.route = row.user = row.tags = row.detail = row.answered_model =
+	        row.agent = key;
+	CHECK(record_write(j, RECORD_WHOLE, &row));
+	struct journal_record record = next(j);
+
+	CHECK(record_read(&record, &read, &price));
+	row.asked = row.route = row.user = row.tags = row.detail = row.answered_model =
+	        row.agent = hidden;
+	check_open_part(&row, &read);
+	check_close_part(&row, &read);
 	journal_close(&j);
 }
 

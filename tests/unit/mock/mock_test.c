@@ -16,7 +16,7 @@ TEST(mock_lists_its_models)
 	talk_with(&t, "GET", "/v1/models", "", STR_NONE);
 	CHECK_INT(t.heard.status, 200);
 	CHECK_STR(talk_first(&t, "data", "id"), "echo");
-	CHECK_INT(talk_count(&t, "\"object\":\"model\""), 17);
+	CHECK_INT(talk_count(&t, "\"object\":\"model\""), 18);
 	talk_with(&t, "GET", "/models/stall", "", STR_NONE);
 	CHECK_STR(talk_get(&t, "id"), "stall");
 	talk_with(&t, "GET", "/v1/models/gpt-5", "", STR_NONE);

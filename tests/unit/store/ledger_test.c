@@ -251,6 +251,19 @@ TEST(ledger_marks_open_rows_unknown)
 	ledger_close(&l);
 }
 
+/* A stream may have had more set aside for it than when it began. */
+TEST(ledger_keeps_what_was_reserved_in_the_end)
+{
+	struct ledger *l = open_fresh();
+	struct attempt_row done = done_of(2);
+
+	CHECK(put(l, row_of(2)));
+	done.reserved += 12345;
+	CHECK(put(l, done));
+	check_row(l, done);
+	ledger_close(&l);
+}
+
 TEST(ledger_takes_new_rows_in_any_number)
 {
 	struct ledger *l = open_fresh();

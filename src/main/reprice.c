@@ -1,0 +1,405 @@
+/* reprice.c - sluice cost reprice: attempts that were priced wrongly are corrected by
+ * today's prices.
+ *
+ * A running gateway does it, by the prices it runs with, a slice at each question;
+ * without one the command takes the lock and is the ledger's writer for a while. */
+#include "admin/reprice.h"
+
+#include "admin/client.h"
+#include "base/mem.h"
+#include "codec/json_write.h"
+#include "codec/text.h"
+#include "config/datadir.h"
+#include "loop/sys.h"
+#include "main/spend.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct repricing {
+	struct command *c;
+	struct reprice_ask ask;
+	bool to_write;
+	struct reprice_model *list; /* of all slices */
+	unsigned count, room;
+	struct arena texts;
+	struct buf dir, why;
+};
+
+/* ---- what came of it ---- */
+
+static void add_model(struct repricing *p, const struct reprice_model *from)
+{
+	struct reprice_model *m = p->list;
+
+	while (m < p->list + p->count &&
+	       (!str_eq(m->provider, from->provider) || !str_eq(m->model, from->model)))
+		m++;
+	if (m == p->list + p->count) {
+		if (p->count == p->room) {
+			p->room = p->room ? 2 * p->room : 64;
+			p->list = mem_resize(p->list, p->room * sizeof(*p->list));
+		}
+		m = &p->list[p->count++];
+		*m = (struct reprice_model){
+			.provider = arena_copy(&p->texts, from->provider),
+			.model = arena_copy(&p->texts, from->model),
+		};
+	}
+	m->attempts += from->attempts;
+	m->unpriced += from->unpriced;
+	m->changed += from->changed;
+	m->new += from->new;
+	m->was += from->was;
+	m->now += from->now;
+}
+
+/* What changes most first. */
+static int by_difference(const void *a, const void *b)
+{
+	const struct reprice_model *x = a, *y = b;
+	nanousd dx = x->now > x->was ? x->now - x->was : x->was - x->now;
+	nanousd dy = y->now > y->was ? y->now - y->was : y->was - y->now;
+
+	return dx == dy ? 0 : dx > dy ? -1 : 1;
+}
+
+static struct reprice_model sum_of(const struct repricing *p)
+{
+	struct reprice_model all = { .changed = 0 };
+
+	for (unsigned i = 0; i < p->count; i++) {
+		all.attempts += p->list[i].attempts;
+		all.unpriced += p->list[i].unpriced;
+		all.changed += p->list[i].changed;
+		all.new += p->list[i].new;
+		all.was += p->list[i].was;
+		all.now += p->list[i].now;
+	}
+	return all;
+}
+
+static void add_figures(struct grid *g, const struct reprice_model *m)
+{
+	struct buf text = BUF_LIMIT(64);
+	const nanousd money[] = { m->was, m->now, m->now - m->was };
+	const uint64_t counts[] = { m->attempts, m->changed };
+
+	for (unsigned i = 0; i < countof(counts); i++) {
+		buf_clear(&text);
+		grouped_int(&text, (int64_t)counts[i]);
+		grid_add(g, buf_str(&text));
+	}
+	for (unsigned i = 0; i < countof(money); i++) {
+		buf_clear(&text);
+		money_text(&text, money[i], true);
+		grid_add(g, buf_str(&text));
+	}
+	buf_free(&text);
+}
+
+static void print_text(const struct repricing *p, const struct reprice_model *all)
+{
+	struct buf out = BUF_LIMIT(64 * MiB);
+	struct grid g = { .has_total = true };
+
+	grid_column(&g, STR("model"), false);
+	grid_column(&g, STR("attempts"), true);
+	grid_column(&g, STR("changed"), true);
+	grid_column(&g, STR("was USD"), true);
+	grid_column(&g, STR("now USD"), true);
+	grid_column(&g, STR("difference USD"), true);
+	for (unsigned i = 0; i < p->count; i++) {
+		grid_addf(&g, "%.*s/%.*s", STR_ARG(p->list[i].provider),
+		          STR_ARG(p->list[i].model));
+		add_figures(&g, &p->list[i]);
+	}
+	grid_add(&g, STR("total"));
+	add_figures(&g, all);
+	grid_print(&g, GRID_TEXT, &out);
+	fwrite(out.ptr, 1, out.len, stdout);
+	grid_done(&g);
+	buf_free(&out);
+	if (all->new)
+		fprintf(stderr, "%llu of the changed attempts had no cost so far\n",
+		        (unsigned long long)all->new);
+	if (all->unpriced)
+		fprintf(stderr,
+		        "%llu attempts keep what they have: not all they used has a "
+		        "price today\n",
+		        (unsigned long long)all->unpriced);
+	fprintf(stderr,
+	        p->to_write ? "%llu attempts were corrected\n"
+	                    : "%llu attempts would be corrected: nothing was "
+	                      "written\n",
+	        (unsigned long long)all->changed);
+}
+
+static void json_figures(struct json_writer *w, const struct reprice_model *m)
+{
+	struct buf text = BUF_LIMIT(64);
+
+	json_key_int(w, STR("attempts"), (int64_t)m->attempts);
+	json_key_int(w, STR("unpriced"), (int64_t)m->unpriced);
+	json_key_int(w, STR("changed"), (int64_t)m->changed);
+	json_key_int(w, STR("had_no_cost"), (int64_t)m->new);
+	json_key_int(w, STR("was_nano"), m->was);
+	json_key_int(w, STR("now_nano"), m->now);
+	json_key_int(w, STR("delta_nano"), m->now - m->was);
+	money_text(&text, m->now - m->was, false);
+	json_key_str(w, STR("delta_usd"), buf_str(&text));
+	buf_free(&text);
+}
+
+static void print_json(const struct repricing *p, const struct reprice_model *all)
+{
+	struct buf out = BUF_LIMIT(64 * MiB);
+	struct json_writer w = { .to = &out };
+
+	json_open(&w, '{');
+	json_key_bool(&w, STR("dry_run"), !p->to_write);
+	json_key(&w, STR("models"));
+	json_open(&w, '[');
+	for (unsigned i = 0; i < p->count; i++) {
+		json_open(&w, '{');
+		json_key_str(&w, STR("provider"), p->list[i].provider);
+		json_key_str(&w, STR("model"), p->list[i].model);
+		json_figures(&w, &p->list[i]);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+	json_key(&w, STR("total"));
+	json_open(&w, '{');
+	json_figures(&w, all);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	printf("%.*s\n", (int)out.len, out.ptr);
+	buf_free(&out);
+}
+
+/* ---- with a gateway ---- */
+
+static void write_request(const struct repricing *p, struct buf *to)
+{
+	struct json_writer w = { .to = to };
+
+	json_open(&w, '{');
+	json_key_str(&w, STR("do"), STR("reprice"));
+	json_key_int(&w, STR("since"), p->ask.since);
+	json_key_int(&w, STR("until"), p->ask.until);
+	json_key_int(&w, STR("after"), (int64_t)p->ask.after);
+	if (p->ask.provider.len)
+		json_key_str(&w, STR("provider"), p->ask.provider);
+	if (p->ask.model.len)
+		json_key_str(&w, STR("model"), p->ask.model);
+	json_key_bool(&w, STR("write"), p->to_write);
+	json_close(&w, '}');
+}
+
+static int64_t number(struct json_value object, const char *name)
+{
+	int64_t n = 0;
+
+	return json_i64(json_get(object, str_from_z(name)), &n) ? n : 0;
+}
+
+static str text(struct json_value object, const char *name, char room[KiB])
+{
+	struct json_value v = json_get(object, str_from_z(name));
+
+	return v.type == JSON_STRING && v.raw.len <= KiB ? json_text(v, room) : STR_NONE;
+}
+
+static void take_answer(struct repricing *p, struct json_value answer)
+{
+	struct json_member m;
+
+	for (struct json_iter it = json_iter(json_get(answer, STR("models")));
+	     json_next(&it, &m);) {
+		char provider[KiB], model[KiB];
+
+		add_model(p, &(struct reprice_model){
+		                     .provider = text(m.value, "provider", provider),
+		                     .model = text(m.value, "model", model),
+		                     .attempts = (uint64_t)number(m.value, "attempts"),
+		                     .unpriced = (uint64_t)number(m.value, "unpriced"),
+		                     .changed = (uint64_t)number(m.value, "changed"),
+		                     .new = (uint64_t)number(m.value, "new"),
+		                     .was = number(m.value, "was_nano"),
+		                     .now = number(m.value, "now_nano"),
+		             });
+	}
+	p->ask.after = (uint64_t)number(answer, "next");
+}
+
+/* False and not *ret_asked: there is none, or none any more. */
+static bool ask_gateway(struct repricing *p, bool *ret_asked)
+{
+	bool ok = true;
+
+	do {
+		struct buf request = BUF_LIMIT(8 * KiB), answer = BUF_LIMIT(MiB);
+		struct json_value value;
+
+		write_request(p, &request);
+		ok = admin_ask_holder(buf_str(&p->dir), buf_str(&request), &answer,
+		                      &value, ret_asked, &p->why);
+		if (ok)
+			take_answer(p, value);
+		buf_free(&request);
+		buf_free(&answer);
+	} while (ok && p->ask.after);
+	return ok;
+}
+
+/* ---- without one ---- */
+
+static bool all_slices(struct repricing *p, const struct config *config,
+                       const struct reprice_by *by)
+{
+	char path[PATH_MAX];
+	struct ledger *reader = NULL;
+	struct reprice *r = new_of(struct reprice);
+	bool ok = datadir_path(buf_str(&p->dir), "ledger.db", path, sizeof(path)) &&
+	          (reader = ledger_open_reader(path, &p->why));
+
+	do {
+		ok = ok && reprice_slice(reader, config, &p->ask, by, r, &p->why);
+		if (!ok)
+			break;
+		for (unsigned i = 0; i < r->model_count; i++)
+			add_model(p, &r->models[i]);
+		p->ask.after = r->next;
+		reprice_done(r);
+	} while (p->ask.after);
+	ledger_close(&reader);
+	free(r);
+	return ok;
+}
+
+/* By a recorder: what a crash has left in the journals is priced anew as well. */
+static bool write_slices(struct repricing *p, const struct config *config)
+{
+	struct arena keep = { 0 };
+	uint8_t pepper[PEPPER];
+	bool is_logged = !str_eq(config->access_log, STR("off")) &&
+	                 !str_eq(config->access_log, STR("stdout"));
+	const struct recorder_options options = {
+		.dir = str_z(&keep, buf_str(&p->dir)),
+		.workers = 1,
+		.access_log = is_logged ? str_z(&keep, config->access_log) : NULL,
+		.strict = true,
+	};
+	struct reprice_by by = { .pepper = pepper,
+		                 .who = "local",
+		                 .from = "command line" };
+	bool ok = pepper_load(buf_str(&p->dir), pepper, &p->why) &&
+	          (by.recorder = recorder_new(&options, &p->why)) &&
+	          all_slices(p, config, &by);
+
+	recorder_free(&by.recorder);
+	mem_wipe(pepper, sizeof(pepper));
+	arena_done(&keep);
+	return ok;
+}
+
+static bool reprice_directly(struct repricing *p, const struct config *config)
+{
+	char path[PATH_MAX];
+	int lock;
+	bool ok;
+
+	if (!datadir_path(buf_str(&p->dir), "ledger.db", path, sizeof(path)) ||
+	    access(path, F_OK) != 0) {
+		buf_add(&p->why, STR("nothing was recorded yet"));
+		return false;
+	}
+	if (!p->to_write)
+		return all_slices(p, config, NULL);
+	if (!datadir_lock(buf_str(&p->dir), &lock, &p->why))
+		return false;
+	ok = write_slices(p, config);
+	close(lock);
+	return ok;
+}
+
+/* ---- */
+
+static bool take_moment(struct command *c, const char *option, usec *ret)
+{
+	const char *given = command_value(c, option);
+
+	if (!given || period_moment(str_from_z(given), sys_wall(), ret))
+		return true;
+	command_misused(c, "cost: --%s takes a time like 7d, today or 2026-11-01, not %s",
+	                option, given);
+	return false;
+}
+
+static int run(struct repricing *p)
+{
+	bool is_asked = false, ok = ask_gateway(p, &is_asked);
+	struct config *config;
+
+	if (!ok && !is_asked) {
+		config = command_config(p->c, NULL, true);
+		if (!config)
+			return EXIT_CONFIG;
+		buf_clear(&p->why);
+		ok = reprice_directly(p, config);
+		config_unref(&config);
+	}
+	if (!ok)
+		return command_failed("not all attempts were priced anew: %.*s",
+		                      STR_ARG(buf_str(&p->why)));
+	struct reprice_model all = sum_of(p);
+	if (p->count)
+		qsort(p->list, p->count, sizeof(*p->list), by_difference);
+	if (p->c->json)
+		print_json(p, &all);
+	else
+		print_text(p, &all);
+	return EXIT_OK;
+}
+
+/* Of `cost`: nobody shall think that these choose what is corrected. */
+static const char *other_option(const struct command *c)
+{
+	static const char *const others[] = { "by",    "key",    "team", "user",
+		                              "route", "client", "csv",  "verify" };
+
+	for (size_t i = 0; i < countof(others); i++)
+		if (command_has(c, others[i]))
+			return others[i];
+	return NULL;
+}
+
+int spend_reprice(struct command *c)
+{
+	const char *other = other_option(c);
+	struct repricing p = {
+		.c = c,
+		.ask = { .until = INT64_MAX },
+		.to_write = !command_has(c, "dry-run"),
+		.texts = { .ceiling = 64 * MiB },
+		.why = BUF_LIMIT(4 * KiB),
+	};
+	int result;
+
+	if (other)
+		return command_misused(c, "cost reprice has no --%s", other);
+	if (!command_has(c, "since"))
+		return command_misused(c, "cost reprice: say from when: --since TIME");
+	if (!take_moment(c, "since", &p.ask.since) ||
+	    !take_moment(c, "until", &p.ask.until))
+		return EXIT_USAGE;
+	p.ask.provider = str_from_z(command_value(c, "provider"));
+	p.ask.model = str_from_z(command_value(c, "model"));
+	result = command_data(c, &p.dir) ? run(&p) : EXIT_CONFIG;
+	free(p.list);
+	arena_done(&p.texts);
+	buf_free(&p.dir);
+	buf_free(&p.why);
+	return result;
+}

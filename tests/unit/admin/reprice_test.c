@@ -1,0 +1,222 @@
+/* Prices change, and what was written down follows: by entries, once, and only where it
+ * differs. */
+#include "admin/reprice.h"
+
+#include "config/datadir.h"
+#include "main/trial_read.h"
+#include "store/report.h"
+#include "tests/unit/config/helper.h"
+
+#include <stdio.h>
+
+/* 2026-11-26 00:00 UTC */
+#define DAY_ZERO (1795651200LL * USEC_SEC)
+
+enum { ROWS = 2500 };
+
+static const struct price old_price = {
+	.version = 7, .of = { [PRICE_INPUT] = 1000000, [PRICE_OUTPUT] = 2000000 }
+};
+
+struct rig {
+	struct reading config;
+	char dir[500], path[600];
+	uint8_t pepper[PEPPER];
+	struct recorder *recorder;
+	struct ledger *reader;
+	struct buf why;
+};
+
+/* A thousand tokens in, n out: 1,000,000 + 2,000 n nano-dollars so far. */
+static struct attempt_row row_of(uint64_t n)
+{
+	struct attempt_row row = { .number = 1,
+		                   .operation = STR("chat"),
+		                   .trial = STR("t"),
+		                   .provider = STR("local"),
+		                   .model = STR("large"),
+		                   .closes = true,
+		                   .status = 200,
+		                   .client_status = 200,
+		                   .state = ROW_DONE,
+		                   .usage_kind = USAGE_REPORTED,
+		                   .usage = { .input = 1000, .output = n },
+		                   .price = &old_price };
+
+	row.began_wall = DAY_ZERO + (usec)n * USEC_SEC;
+	row.id = row.exchange = (uint64_t)row.began_wall << 8;
+	row.cost = 1000000 + 2000 * (nanousd)n;
+	return row;
+}
+
+/* The last ones are of other kinds. */
+static bool put_rows(struct rig *g)
+{
+	struct ledger *l = ledger_open(g->path, &g->why);
+	bool ok = l && ledger_begin(l);
+
+	for (uint64_t n = 0; ok && n < ROWS + 4; n++) {
+		struct attempt_row row = row_of(n);
+
+		switch (n) {
+		case ROWS:
+			row.usage_kind = USAGE_NONE;
+			row.usage = (struct token_usage){ 0 };
+			row.cost = 0;
+			break;
+		case ROWS + 1:
+			row.cost = COST_UNKNOWN;
+			row.price = NULL;
+			break;
+		case ROWS + 2:
+			row.provider = STR("gone");
+			break;
+		case ROWS + 3:
+			row.usage_kind = USAGE_UNKNOWN;
+			row.usage = (struct token_usage){ 0 };
+			row.cost = COST_UNKNOWN;
+			break;
+		default:
+			break;
+		}
+		ok = ledger_put(l, &row, NULL);
+	}
+	ok = ok && ledger_commit(l);
+	ledger_close(&l);
+	return ok;
+}
+
+static bool begin(struct rig *g, const char *name)
+{
+	*g = (struct rig){ .why = BUF_LIMIT(KiB) };
+	read_text(&g->config,
+	          STR("version: 1\nproviders:\n"
+	              "  local: { format: openai-chat, url: \"http://127.0.0.1:1/v1\", "
+	              "key: none }\n"
+	              "prices:\n  local/large: { input: $1/1M, output: $3/1M }\n"));
+	if (!CHECK(g->config.config))
+		print_notes(&g->config);
+	snprintf(g->dir, sizeof(g->dir), "%s/%s", test_dir(), name);
+	snprintf(g->path, sizeof(g->path), "%s/ledger.db", g->dir);
+	return CHECK(datadir_make(str_from_z(g->dir), &g->why)) &&
+	       CHECK(pepper_load(str_from_z(g->dir), g->pepper, &g->why)) &&
+	       CHECK(put_rows(g)) &&
+	       CHECK(g->recorder = recorder_new(
+	                     &(struct recorder_options){
+	                             .dir = g->dir, .workers = 1, .strict = true },
+	                     &g->why)) &&
+	       CHECK(g->reader = ledger_open_reader(g->path, &g->why));
+}
+
+static void end(struct rig *g)
+{
+	ledger_close(&g->reader);
+	recorder_free(&g->recorder);
+	buf_free(&g->why);
+	reading_done(&g->config);
+}
+
+struct sums_of {
+	uint64_t slices, attempts, unpriced, changed, new;
+	nanousd delta;
+};
+
+static struct sums_of run(struct rig *g, bool to_write, str model, usec since)
+{
+	const struct reprice_by by = { g->recorder, g->pepper, "test", "here" };
+	struct reprice_ask ask = { .since = since, .until = INT64_MAX, .model = model };
+	static struct reprice r;
+	struct sums_of s = { 0 };
+
+	do {
+		if (!CHECK(reprice_slice(g->reader, g->config.config, &ask,
+		                         to_write ? &by : NULL, &r, &g->why)))
+			break;
+		s.slices++;
+		s.changed += r.changed;
+		s.delta += r.delta;
+		for (unsigned i = 0; i < r.model_count; i++) {
+			s.attempts += r.models[i].attempts;
+			s.unpriced += r.models[i].unpriced;
+			s.new += r.models[i].new;
+		}
+		ask.after = r.next;
+		reprice_done(&r);
+	} while (ask.after);
+	return s;
+}
+
+static nanousd corrected(struct rig *g)
+{
+	struct report_query q = { 0 };
+	struct report r;
+	nanousd sum = -1;
+
+	if (CHECK(ledger_report(g->reader, &q, &r)))
+		sum = r.total.of[SUM_CORRECTED];
+	report_done(&r);
+	return sum;
+}
+
+static nanousd trial_spent(struct rig *g)
+{
+	struct trial_read t = { 0 };
+	nanousd spent = -1;
+
+	if (CHECK(trial_read(&t, g->reader, STR("t"), 0)))
+		spent = t.all.control.spent;
+	trial_read_done(&t);
+	return spent;
+}
+
+/* Output costs a micro-dollar a token more; the row without a price gets all of it. */
+#define MORE ((nanousd)1000 * ROWS * (ROWS - 1) / 2)
+#define FIRST ((nanousd)1000000 + 3000 * (ROWS + 1))
+
+TEST(reprice_corrects_once)
+{
+	struct buf said = BUF_LIMIT(64 * KiB);
+	uint64_t rows;
+	nanousd spent;
+	struct rig g;
+	struct sums_of s;
+
+	if (begin(&g, "reprice")) {
+		s = run(&g, false, STR_NONE, 0);
+		CHECK_INT(s.slices, 3);
+		CHECK_INT(s.attempts, ROWS + 2);
+		CHECK_INT(s.unpriced, 1);   /* whose provider is gone */
+		CHECK_INT(s.changed, ROWS); /* the first has no output; one had no cost */
+		CHECK_INT(s.new, 1);
+		CHECK_INT(s.delta, MORE + FIRST);
+		CHECK_INT(corrected(&g), 0);
+		spent = trial_spent(&g);
+
+		s = run(&g, true, STR_NONE, 0);
+		CHECK_INT(s.changed, ROWS);
+		CHECK_INT(corrected(&g), MORE + FIRST);
+		s = run(&g, true, STR_NONE, 0);
+		CHECK_INT(s.changed, 0);
+		CHECK_INT(corrected(&g), MORE + FIRST);
+		CHECK_INT(trial_spent(&g) - spent, MORE + FIRST);
+		CHECK(ledger_verify(g.reader, &said, &rows) && said.len == 0);
+	}
+	buf_free(&said);
+	end(&g);
+}
+
+TEST(reprice_takes_what_is_asked_for)
+{
+	struct rig g;
+	struct sums_of s;
+
+	if (begin(&g, "reprice-some")) {
+		CHECK_INT(run(&g, true, STR("small"), 0).attempts, 0);
+		/* The one without a cost, and the nine before the last of the others. */
+		s = run(&g, true, STR("large"), DAY_ZERO + (ROWS - 9) * USEC_SEC);
+		CHECK_INT(s.attempts, 11);
+		CHECK_INT(s.changed, 10);
+		CHECK(corrected(&g) > 0);
+	}
+	end(&g);
+}
