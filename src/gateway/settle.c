@@ -37,6 +37,18 @@ static struct attempt_row open_row(const struct attempt *a)
 	};
 }
 
+/* Of that what is looked at again in the end: the rest stands in the journal. */
+static struct attempt_row close_row(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	return (struct attempt_row){
+		.id = a->id,
+		.flags = x->trial ? trial_flags(x, a->target) : 0,
+		.reserved = a->reserved,
+	};
+}
+
 bool attempt_reserve(struct attempt *a)
 {
 	struct attempt_row row = open_row(a);
@@ -264,10 +276,11 @@ static void note_odd(const struct attempt *a)
 
 void attempt_settle(struct attempt *a, bool closes)
 {
-	struct attempt_row row = open_row(a);
+	struct attempt_row row;
 
 	if (a->settled)
 		return;
+	row = a->unjournalled ? open_row(a) : close_row(a);
 	a->settled = true;
 	if (a->tap.unknown && !a->x->phi)
 		note_odd(a);
