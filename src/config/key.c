@@ -95,6 +95,8 @@ static str find_secret(str text)
 	static const str mark = STR_INIT("sl-");
 	size_t at;
 
+	if (text.len < mark.len + ID_DIGITS + 2) /* as most texts are: no search */
+		return STR_NONE;
 	while ((at = str_find_str(text, mark)) < text.len) {
 		size_t digits = 0;
 		str rest;

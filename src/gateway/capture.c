@@ -16,21 +16,22 @@ void capture_decide(struct exchange *x)
 	                 x->worker->gateway->bodies && !x->phi && !x->is_shadow;
 	if (!x->logs_bodies)
 		return;
-	x->said.gateway = x->worker->gateway;
-	x->said.most_memory = x->plan->config->memory;
+	x->said = arena_new(&x->arena, struct retained);
+	x->said->gateway = x->worker->gateway;
+	x->said->most_memory = x->plan->config->memory;
 }
 
 void capture_add(struct exchange *x, str bytes)
 {
-	str kept = str_first(bytes, CAPTURE_MOST - x->said.len);
+	str kept = str_first(bytes, CAPTURE_MOST - x->said->len);
 
 	if (x->said_lost)
 		return;
 	x->said_cut |= kept.len < bytes.len;
-	if (retained_add(&x->said, kept))
+	if (retained_add(x->said, kept))
 		return;
 	/* A part of an answer would be taken for all of it. */
-	retained_free(&x->said);
+	retained_free(x->said);
 	x->said_lost = true;
 }
 
@@ -59,9 +60,9 @@ static struct captured *make_letter(struct exchange *x)
 	if (x->user.len)
 		memcpy(c->user, x->user.ptr, min_of(x->user.len, sizeof(c->user)));
 	c->request = x->body;
-	c->answer = x->said;
+	c->answer = *x->said;
 	x->body = (struct retained){ .gateway = x->worker->gateway };
-	x->said = x->body;
+	*x->said = x->body;
 	c->letter.row = (struct body_row){
 		.exchange = x->id,
 		.key = x->key,
@@ -89,5 +90,6 @@ void capture_end(struct exchange *x)
 			x->bodies_lost = true;
 		}
 	}
-	retained_free(&x->said);
+	if (x->said)
+		retained_free(x->said);
 }

@@ -23,7 +23,7 @@
 #include "gateway/trial.h"
 #include "meter/trace.h"
 
-enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128 };
+enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128, PEER_MOST = 128 };
 
 static void on_timer(struct timer *t);
 
@@ -64,9 +64,12 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
                                      const struct endpoint *e)
 {
 	struct exchange *x = exchange_make(w, e, c->began_at);
+	char room[PEER_MOST];
+	struct buf peer = { room, .cap = sizeof(room), .limit = sizeof(room) };
 
 	x->client = c;
-	x->peer = c->peer;
+	net_print_ip(&c->peer, &peer);
+	x->peer = arena_copy(&x->arena, buf_str(&peer));
 	c->owner = x;
 	COUNT(w->counts.exchanges);
 	return x;

@@ -71,7 +71,7 @@ struct exchange {
 	const struct endpoint *endpoint;
 	usec began, began_wall;
 	usec whole_at; /* the request's last byte came, by the precise clock */
-	struct net_addr peer;
+	str peer;      /* the client's address, without the port */
 	str agent, content_type, query;
 	str tags;       /* what it is counted under: "name=value,..."; or empty */
 	str forward;    /* the client's header lines for providers */
@@ -126,9 +126,9 @@ struct exchange {
 	/* what may be kept of it (gateway/capture.h) */
 	bool phi; /* nothing, and only providers marked for it are asked */
 	bool logs_bodies, said_lost, said_cut, bodies_lost;
-	bool is_shadow;       /* nobody waits for it: its answer is thrown away */
-	bool may_resume;      /* a stream that dies may go on */
-	struct retained said; /* what the client was given */
+	bool is_shadow;        /* nobody waits for it: its answer is thrown away */
+	bool may_resume;       /* a stream that dies may go on */
+	struct retained *said; /* what the client was given; NULL: it is not kept */
 	/* The leading one, which speaks for the exchange: the eldest that is live, else
 	 * the last; the winner.  Behind it, by ->rival, the others that are live. */
 	struct attempt *attempt;

@@ -51,6 +51,7 @@ static void need_reader(struct attempt *a)
 	if (a->tap.reader)
 		return;
 	a->tap.reader = arena_new(&a->x->arena, struct chat_reader);
+	a->tap.names = arena_new(&a->x->arena, struct tap_names);
 	a->tap.reader->operation = a->tap.operation;
 	a->tap.reader->quirks = a->tap.quirks;
 }

@@ -256,7 +256,8 @@ static void add_numbered(const struct exchange *x, const struct attempt *a, faul
                          str text, struct buf *to)
 {
 	bool has_log = a->given && !a->given->lost;
-	str id = str_of(a->tap.id, a->tap.id_len);
+	const struct tap_names *names = a->tap.names;
+	str id = names ? str_of(names->id, names->id_len) : STR_NONE;
 	struct emit_mark place = { 0 };
 	struct emitter e;
 

@@ -458,11 +458,11 @@ static void remember_chat(struct attempt *a)
 {
 	struct exchange *x = a->x;
 	struct pinned *p = x->pinned;
-	const struct tap *t = &a->tap;
+	const struct tap_names *t = a->tap.names;
 
 	if (p)
 		remember_kept(a);
-	if (x->endpoint->wire->format != WIRE_OPENAI_RESPONSES)
+	if (x->endpoint->wire->format != WIRE_OPENAI_RESPONSES || !t)
 		return;
 	if (t->id_len && !x->skim.unstored && !(p && p->has_response)) {
 		if (!p)

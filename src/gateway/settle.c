@@ -7,8 +7,6 @@
 #include "gateway/trial.h"
 #include "policy/price.h"
 
-enum { CLIENT_MOST = 128 }; /* of an address as text */
-
 /* What is known of an attempt before it is sent. */
 static struct attempt_row open_row(const struct attempt *a)
 {
@@ -35,6 +33,18 @@ static struct attempt_row open_row(const struct attempt *a)
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 		.team = team ? tenant_row(team)->id : 0,
 		.user = x->user,
+		.reserved = a->reserved,
+	};
+}
+
+/* Of that what is looked at again in the end: the rest stands in the journal. */
+static struct attempt_row close_row(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+
+	return (struct attempt_row){
+		.id = a->id,
+		.flags = x->trial ? trial_flags(x, a->target) : 0,
 		.reserved = a->reserved,
 	};
 }
@@ -227,18 +237,17 @@ static unsigned answer_flags(const struct attempt *a)
 }
 
 /* The exchange's own facts, on the row that closes it. */
-static void add_exchange(struct attempt_row *row, struct exchange *x, struct buf *client)
+static void add_exchange(struct attempt_row *row, const struct exchange *x)
 {
 	const struct attempt *a = x->attempt;
 
-	net_print_ip(&x->peer, client);
 	row->closes = true;
 	row->flags |= x->bodies_lost ? ROW_BODY_LOST : 0u;
 	row->client_status = x->client_status;
 	row->exchange_total = since(x->began, x->finished_at);
 	row->overhead = a ? a->overhead : 0;
 	row->attempts = x->attempts;
-	row->client = buf_str(client);
+	row->client = x->peer;
 	row->agent = x->agent;
 }
 
@@ -267,12 +276,11 @@ static void note_odd(const struct attempt *a)
 
 void attempt_settle(struct attempt *a, bool closes)
 {
-	char room[CLIENT_MOST];
-	struct buf client = { room, .cap = sizeof(room), .limit = sizeof(room) };
-	struct attempt_row row = open_row(a);
+	struct attempt_row row;
 
 	if (a->settled)
 		return;
+	row = a->unjournalled ? open_row(a) : close_row(a);
 	a->settled = true;
 	if (a->tap.unknown && !a->x->phi)
 		note_odd(a);
@@ -298,7 +306,7 @@ void attempt_settle(struct attempt *a, bool closes)
 		learn(a, &row.usage);
 	trial_add_cost(a->x, a->target, row.cost);
 	if (closes)
-		add_exchange(&row, a->x, &client);
+		add_exchange(&row, a->x);
 	/* An OPEN has room for its CLOSE set aside.  Without one (best-effort) all of it
 	 * is tried now; the recorder tells of the gap. */
 	if (!record_write(a->x->worker->journal,
@@ -309,8 +317,6 @@ void attempt_settle(struct attempt *a, bool closes)
 void attempt_record_none(struct exchange *x)
 {
 	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
-	char room[CLIENT_MOST];
-	struct buf client = { room, .cap = sizeof(room), .limit = sizeof(room) };
 	struct attempt_row row = {
 		.id = x->id,
 		.exchange = x->id,
@@ -335,7 +341,7 @@ void attempt_record_none(struct exchange *x)
 		.flags = x->trial && x->trial_targets ? ROW_CANDIDATE : 0,
 	};
 
-	add_exchange(&row, x, &client);
+	add_exchange(&row, x);
 	if (!record_write(x->worker->journal, RECORD_WHOLE, &row))
 		COUNT(x->worker->counts.lost_closes);
 }

@@ -199,7 +199,7 @@ static bool copy_request(struct exchange *s, const struct exchange *x)
 	str detail;
 
 	s->key = x->key;
-	s->peer = x->peer;
+	s->peer = arena_copy(&s->arena, x->peer);
 	s->agent = arena_copy(&s->arena, x->agent);
 	s->content_type = arena_copy(&s->arena, x->content_type);
 	s->query = arena_copy(&s->arena, x->query);

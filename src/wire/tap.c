@@ -23,11 +23,18 @@ static void keep_text(char *to, uint8_t *len, size_t room, str text)
 	*len = (uint8_t)text.len;
 }
 
-static void keep_seal(struct tap *t, str blob)
+static void keep_id(struct tap_names *n, str id)
 {
-	str end = str_from(blob, blob.len - min_of(blob.len, sizeof(t->seal)));
+	if (n && n->id_len == 0)
+		keep_text(n->id, &n->id_len, sizeof(n->id), id);
+}
 
-	keep_text(t->seal, &t->seal_len, sizeof(t->seal), end);
+static void keep_seal(struct tap_names *n, str blob)
+{
+	str end = str_from(blob, blob.len - min_of(blob.len, (size_t)TAP_SEAL));
+
+	if (n)
+		keep_text(n->seal, &n->seal_len, sizeof(n->seal), end);
 }
 
 void tap_odd(struct tap *t, str name)
@@ -82,8 +89,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_BEGIN:
 		if (t->model_len == 0)
 			keep_text(t->model, &t->model_len, sizeof(t->model), e->name);
-		if (t->id_len == 0)
-			keep_text(t->id, &t->id_len, sizeof(t->id), e->id);
+		keep_id(t->names, e->id);
 		break;
 	case CHAT_OPEN:
 		t->seen_bits |= e->choice < 64 ? (uint64_t)1 << e->choice : 0;
@@ -103,7 +109,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 			s->found->is_meaningful = true;
 		break;
 	case CHAT_SEALED:
-		keep_seal(t, e->seal.blob);
+		keep_seal(t->names, e->seal.blob);
 		t->text_bytes += e->seal.blob.len;
 		s->found->is_meaningful = true;
 		break;

@@ -37,6 +37,12 @@ struct skimmed {
 
 enum { TAP_TEXT = 64, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
 
+/* An answer's own id, and the end of its last encrypted item, raw. */
+struct tap_names {
+	char id[TAP_TEXT * 2], seal[TAP_SEAL];
+	uint8_t id_len, seal_len;
+};
+
 /* What has been seen of one answer. */
 struct tap {
 	enum operation operation;
@@ -68,10 +74,9 @@ struct tap {
 	bool usage_is_empty; /* there is nothing before that brace */
 	char finish[TAP_TEXT], model[TAP_TEXT * 2];
 	uint8_t finish_len, model_len;
-	/* the answer's own id, and the end of its last encrypted item, raw; the formats'
-	 * own taps do not look for them */
-	char id[TAP_TEXT * 2], seal[TAP_SEAL];
-	uint8_t id_len, seal_len;
+	/* where they go; NULL: nobody asks.  The formats' own taps do not look for them.
+	 */
+	struct tap_names *names;
 	uint64_t said;      /* input tokens, by the answer's head (wire->tokens_line) */
 	struct frame frame; /* of the last event that was a piece of text and no more */
 };
