@@ -82,7 +82,7 @@ int admin_not_found(struct admin_call *c, const char *what);
 /* Inside a transaction, on the thread of the ledger's writer.  Gives the status: 2xx is
  * committed, anything else undone. */
 typedef int admin_change_fn(struct admin_call *c, struct ledger *l, void *arg);
-int admin_change(struct admin_call *c, admin_change_fn *change, void *arg);
+int admin_change(struct admin_call *c, admin_change_fn *run, void *arg);
 /* The ledger, for reading; NULL: the answer is a problem, return 503. */
 struct ledger *admin_reader(struct admin_call *c);
 /* Has what the workers wrote so far brought into the ledger. */
