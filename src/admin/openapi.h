@@ -2,4 +2,4 @@
 #pragma once
 #include "codec/json_write.h"
 
-void openapi_write(struct json_writer *to);
+void openapi_write(struct json_writer *w);

@@ -347,13 +347,12 @@ static bool set_route(struct patch *p, struct json_value v, void *at)
 /* yyyy-mm-dd */
 static bool parse_date(str text, usec *ret)
 {
-	char whole[32];
+	char room[32];
+	struct buf whole = { room, .cap = sizeof(room), .limit = sizeof(room) };
 
-	if (text.len != 10)
-		return false;
-	memcpy(whole, text.ptr, text.len);
-	memcpy(whole + text.len, "T00:00:00Z", 10);
-	return rfc3339_parse(str_of(whole, 20), ret);
+	buf_add(&whole, text);
+	buf_add(&whole, STR("T00:00:00Z"));
+	return text.len == 10 && rfc3339_parse(buf_str(&whole), ret);
 }
 
 static bool set_time(struct patch *p, struct json_value v, void *at)
