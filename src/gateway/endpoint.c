@@ -190,11 +190,12 @@ const char *endpoint_describe(unsigned number, struct buf *path)
 		                               [HTTP_HEAD] = "HEAD",
 		                               [HTTP_POST] = "POST",
 		                               [HTTP_DELETE] = "DELETE" };
-	const struct endpoint *e = &endpoints[number - 1];
+	const struct endpoint *e;
 	bool has_version;
 
 	if (number == 0 || number > countof(endpoints))
 		return NULL;
+	e = &endpoints[number - 1];
 	has_version =
 	        str_starts(e->path, STR("/v2/")) || str_starts(e->path, STR("/model/"));
 	if (!has_version)
