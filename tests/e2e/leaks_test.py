@@ -103,7 +103,7 @@ class World:
         made = json.loads(out)
         text = made.get("token") or made["key"]
         self.canaries.add(name, text)
-        self.canaries.add(f"secret of {name}", text.rpartition("-")[2])
+        self.canaries.add(f"secret of {name}", text[-43:])              # base64url, behind prefix and id
         return made["id"], text
 
     def command(self, *args, stdin=None):
