@@ -181,9 +181,10 @@ static bool read_lines(struct opening *o, str text)
 				return false;
 			continue;
 		}
-		if (!open_sealed(o, above, line, &nothing))
-			return false;
+		bool is_open = open_sealed(o, above, line, &nothing);
 		buf_free(&nothing);
+		if (!is_open)
+			return false;
 		return rest.len == 0 || refuse(o, "something stands behind its end");
 	}
 	return refuse(o, "its end is missing");
