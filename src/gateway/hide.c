@@ -69,7 +69,7 @@ void hide_secrets(const struct attempt *a, char *text, size_t len)
 	size_t at, n;
 	str secret;
 
-	for (unsigned i = 0; nth_secret(a, i, &secret); i++) {
+	for (unsigned i = 0; len > 0 && nth_secret(a, i, &secret); i++) {
 		n = cut_end(str_of(text, len), secret);
 		memset(text + len - n, '*', n);
 		for (size_t from = 0;
