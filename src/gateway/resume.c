@@ -421,15 +421,16 @@ bool resume_start(struct attempt *a)
 bool resume_stop(struct attempt *a)
 {
 	struct exchange *x = a->x;
+	struct resume *r = x->resume;
 
 	if (!x->client || !a->given || a->given->lost || a->in_long_event ||
 	    x->skim.choices > 1 || !(x->is_chunked || !x->head_sent) ||
-	    (x->resume && x->resume->seam.state != SEAM_CLOSED))
+	    (r && r->seam.state != SEAM_CLOSED))
 		return false;
-	if (!x->resume && !resume_new(a))
+	if (!r && !(r = resume_new(a)))
 		return false;
 	attempt_end(a, NULL, STR_NONE);
-	sum_up(x->resume);
+	sum_up(r);
 	complete(a, FINISH_LENGTH);
 	return true;
 }
