@@ -140,13 +140,13 @@ static void say_budget(struct exchange *x, struct buf *to,
 static void say_rate(struct buf *to, const struct tenant_refusal *why)
 {
 	static const char *const whats[] = {
-		[TENANT_RPM - TENANT_RPM] = "requests in a minute",
-		[TENANT_TPM - TENANT_RPM] = "tokens in a minute",
-		[TENANT_CONCURRENT - TENANT_RPM] = "requests at a time",
+		[TENANT_RPM] = "requests in a minute",
+		[TENANT_TPM] = "tokens in a minute",
+		[TENANT_CONCURRENT] = "requests at a time",
 	};
 
 	buf_addf(to, " has used %lld of %lld %s", (long long)why->used,
-	         (long long)why->limit, whats[why->cap - TENANT_RPM]);
+	         (long long)why->limit, whats[why->cap]);
 	if (why->wait) {
 		buf_add(to, STR("; try again in "));
 		add_span(to, max_of(why->wait, USEC_SEC));

@@ -186,6 +186,7 @@ static int print(struct cost *k)
 		fprintf(stderr, "%s%.*s", notes.len && !k->all ? "\n" : "",
 		        STR_ARG(buf_str(&notes)));
 	}
+	k->w.to = NULL;
 	buf_free(&out);
 	buf_free(&rows);
 	buf_free(&notes);

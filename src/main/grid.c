@@ -231,6 +231,8 @@ static void print_html(const struct grid *g, struct buf *to)
 
 void grid_print(const struct grid *g, enum grid_format format, struct buf *to)
 {
+	if (g->count == 0)
+		return;
 	switch (format) {
 	case GRID_TEXT:
 		print_text(g, to);
