@@ -259,11 +259,15 @@ static bool read_text(const char *path, char *to, size_t size)
 
 static void look_at_memory(struct metric_page *page)
 {
-	unsigned long long size, resident;
+	uint64_t size, resident;
 	char text[256];
+	str rest;
 
-	if (!read_text("/proc/self/statm", text, sizeof(text)) ||
-	    sscanf(text, "%llu %llu", &size, &resident) != 2)
+	if (!read_text("/proc/self/statm", text, sizeof(text)))
+		return;
+	rest = str_from_z(text);
+	if (!str_to_u64(str_cut(&rest, ' '), &size) ||
+	    !str_to_u64(str_cut(&rest, ' '), &resident))
 		return;
 	int64_t unit = sysconf(_SC_PAGESIZE);
 	metric_plain(page, METRIC_VIRTUAL, (int64_t)size * unit);
@@ -273,14 +277,18 @@ static void look_at_memory(struct metric_page *page)
 static void look_at_threads(struct metric_page *page)
 {
 	char text[4096];
-	long long threads;
-	const char *at;
+	uint64_t threads;
+	str rest;
 
-	if (!read_text("/proc/self/status", text, sizeof(text)) ||
-	    !(at = strstr(text, "\nThreads:")) ||
-	    sscanf(at, "\nThreads: %lld", &threads) != 1)
+	if (!read_text("/proc/self/status", text, sizeof(text)))
 		return;
-	metric_plain(page, METRIC_THREADS, threads);
+	for (rest = str_from_z(text); rest.len > 0;) {
+		str line = str_cut(&rest, '\n');
+
+		if (str_skip(&line, STR("Threads:")) &&
+		    str_to_u64(str_trim(line), &threads))
+			metric_plain(page, METRIC_THREADS, (int64_t)threads);
+	}
 }
 
 static void look_at_descriptors(struct metric_page *page)

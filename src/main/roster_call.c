@@ -36,6 +36,7 @@ static bool ask(struct roster *t, struct ledger *writer, str request, struct buf
 		result = roster_ask_traced(t, writer, &asker, asked, &w, &kept);
 	else
 		result = roster_ask(t, asked, &w);
+	t->keep = NULL;
 	arena_done(&keep);
 	if (result != ROSTER_DONE)
 		return false;
