@@ -485,10 +485,20 @@ static void settle(struct finds *f)
 
 static void find_all(const struct redact *r, str text, struct finds *to)
 {
+	char *ended;
+
 	if (r->classes)
 		find_classes(r, text, to);
-	for (unsigned i = 0; i < r->count; i++)
-		find_pattern(&r->patterns[i], text, to);
+	if (r->count) {
+		/* REG_STARTEND is an extension; that there is an end is none. */
+		ended = mem_new(text.len + 1);
+		if (text.len)
+			memcpy(ended, text.ptr, text.len);
+		for (unsigned i = 0; i < r->count; i++)
+			find_pattern(&r->patterns[i], str_of(ended, text.len), to);
+		mem_wipe(ended, text.len);
+		free(ended);
+	}
 	settle(to);
 }
 

@@ -182,7 +182,8 @@ static int print(struct cost *k)
 		spend_notes(&notes, &k->total, k->from_rows, k->is_rounded);
 	}
 	if (ok) {
-		fwrite(out.ptr, 1, out.len, stdout);
+		if (out.len)
+			fwrite(out.ptr, 1, out.len, stdout);
 		fprintf(stderr, "%s%.*s", notes.len && !k->all ? "\n" : "",
 		        STR_ARG(buf_str(&notes)));
 	}

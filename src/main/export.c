@@ -25,7 +25,7 @@ struct export
 
 static void flush(struct export *x)
 {
-	fwrite(x->out.ptr, 1, x->out.len, stdout);
+	fwrite(x->out.ptr ? x->out.ptr : "", 1, x->out.len, stdout);
 	buf_clear(&x->out);
 }
 

@@ -239,7 +239,8 @@ static int print(struct reconcile *k)
 	} else if (k->grid.cell_count) {
 		grid_print(&k->grid, GRID_TEXT, &k->out);
 	}
-	fwrite(k->out.ptr, 1, k->out.len, stdout);
+	if (k->out.len)
+		fwrite(k->out.ptr, 1, k->out.len, stdout);
 	fprintf(stderr, "%u of %u days and models differ by more than %u.%04u %%\n",
 	        k->different, k->lines, (unsigned)(k->tolerance / 10000),
 	        (unsigned)(k->tolerance % 10000));

@@ -118,7 +118,7 @@ static void print_text(const struct repricing *p, const struct reprice_model *al
 	grid_add(&g, STR("total"));
 	add_figures(&g, all);
 	grid_print(&g, GRID_TEXT, &out);
-	fwrite(out.ptr, 1, out.len, stdout);
+	fwrite(out.ptr ? out.ptr : "", 1, out.len, stdout);
 	grid_done(&g);
 	buf_free(&out);
 	if (all->new)

@@ -53,7 +53,7 @@ static void print(const struct command *c, const struct body_row *row)
 		buf_add(&out, row->answer);
 		buf_add_char(&out, '\n');
 	}
-	fwrite(out.ptr, 1, out.len, stdout);
+	fwrite(out.ptr ? out.ptr : "", 1, out.len, stdout);
 	mem_wipe(out.ptr, out.cap);
 	buf_free(&out);
 }
