@@ -480,9 +480,12 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	g->tls = tls;
 	p->drain = config->drain;
 	p->reloaded_wall = sys_wall();
-	metrics_limit(p->metrics, config->metrics.series, config->metrics.keys);
 	atomic_fetch_add(&g->generation, 1);
+	/* Not under the lock: whoever counts a row asks for the configuration. */
+	unsigned series = config->metrics.series;
+	bool by_key = config->metrics.keys;
 	pthread_mutex_unlock(&g->lock);
+	metrics_limit(p->metrics, series, by_key);
 	config_unref(&old);
 	tls_server_unref(&old_tls);
 	for (unsigned i = 0; i < p->worker_count; i++)

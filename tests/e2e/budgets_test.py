@@ -139,6 +139,7 @@ def test_budgets_survive_kill_9():
     for each in threads:
         each.join(20 * SLOW)
     # what is left is used up to the last request that fits, and no further
+    charged(gate)                                      # nothing is held any more
     for _ in range(400):
         if gate.post(gate.chat("m", max_tokens=60), key="victim").status == 402:
             break
