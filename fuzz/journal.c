@@ -9,19 +9,12 @@
 
 #include "fuzz/fuzz.h"
 
-#include "loop/sys.h"
 #include "store/segment.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* The house is linked without a machine; the log asks for the time. */
-usec sys_wall(void)
-{
-	return 1795441077790763;
-}
 
 static const char *work_dir(void)
 {
