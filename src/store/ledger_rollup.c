@@ -330,7 +330,7 @@ static bool put(struct ledger *l, const struct slot *s, enum rollup_span span)
 {
 	int64_t group = s->group;
 	struct fill *f;
-	bool found;
+	bool found = false;
 
 	if (!update(l, s, span, group, &found) || found)
 		return found;
