@@ -468,7 +468,7 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		TENANT_SELECT "WHERE kind = ?1 AND name = ?2"
 		" ORDER BY revoked <> 0, created, id",
 /* Saturates: beyond int64 a sum would be a REAL, which the table refuses for ever. */
-#define SUM(id, name) ", " #name " = min(" #name " + ?, 4611686018427387904)"
+#define SUM(id, name) ", " #name " = max(-4611686018427387904, min(" #name " + ?, 4611686018427387904))"
 	[LEDGER_ROLLUP_ADD] = "UPDATE rollup SET attempts = attempts + ?" SUMS_MORE(SUM)
 			      " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
 #undef SUM
