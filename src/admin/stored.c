@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NAME_MOST = 64 };
-
 struct master_place stored_place(const char *key_file, str data)
 {
 	return (struct master_place){ .key_file = key_file && *key_file ? key_file : NULL,
@@ -26,18 +24,6 @@ void stored_say_made(str data, struct buf *to)
 }
 
 /* ---- checks ---- */
-
-static bool is_name(str name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		char low = char_lower(name.ptr[i]);
-		bool is_plain = (low >= 'a' && low <= 'z') || char_is_digit(low);
-
-		if (!is_plain && (i == 0 || str_find(STR("._-"), low) == 3))
-			return false;
-	}
-	return name.len > 0 && name.len <= NAME_MOST;
-}
 
 static bool is_sendable(str key)
 {
@@ -71,7 +57,7 @@ bool stored_check(const struct vault_row *row, struct buf *why)
 	struct catalog_provider known;
 	bool is_known = catalog_find_provider(row->provider, &known);
 
-	if (!is_name(row->provider))
+	if (!provider_name_is_good(row->provider))
 		buf_addf(why, "a provider's name has letters, digits, '.', '_' and '-', "
 		              "at most 64");
 	else if (!is_sendable(secret_reveal(&row->key)))

@@ -339,6 +339,8 @@ void config_notes_json(const struct config_notes *notes, str path, struct buf *t
 void config_schema_write(struct buf *to);
 void config_docs_write(struct buf *to);
 
+/* What a provider may be called: letters, digits, '.', '_' and '-', at most 64. */
+bool provider_name_is_good(str name);
 const struct provider *config_find_provider(const struct config *c, str name);
 const struct route *config_find_route(const struct config *c, str name);
 /* The trial of the route; NULL: there is none. */

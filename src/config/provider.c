@@ -318,7 +318,7 @@ static void read_format(struct reader *r, struct draft *d)
 
 /* ---- all of them ---- */
 
-static bool is_provider_name(str name)
+bool provider_name_is_good(str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char low = char_lower(name.ptr[i]);
@@ -336,7 +336,7 @@ static void read_provider(struct reader *r, const struct tree_item *it,
 	struct draft d = { .p = p, .at = it->key, .known = known_find(it->key->text) };
 
 	p->name = arena_copy(r->keep, it->key->text);
-	if (!is_provider_name(p->name)) {
+	if (!provider_name_is_good(p->name)) {
 		note(r, NOTE_NAME, it->key, "\"%.*s\" cannot be the name of a provider",
 		     STR_ARG(p->name));
 		note_hint(r, "letters, digits, '.', '_' and '-', at most %d", NAME_MOST);
