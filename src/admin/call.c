@@ -77,8 +77,13 @@ void admin_write_id(struct json_writer *w, str key, uint64_t id)
 	char room[32];
 	struct buf hex = { room, .cap = sizeof(room), .limit = sizeof(room) };
 
+	json_key(w, key);
+	if (id == 0) {
+		json_null(w);
+		return;
+	}
 	buf_add_hex(&hex, id, 12);
-	json_key_str(w, key, buf_str(&hex));
+	json_str(w, buf_str(&hex));
 }
 
 void admin_write_time(struct json_writer *w, str key, usec wall)

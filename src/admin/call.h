@@ -111,7 +111,7 @@ int admin_find_key(struct admin_call *c, str which, uint64_t *ret);
 
 /* A token's members, without its text. */
 void admin_write_token(struct json_writer *w, const struct admin_token_row *t);
-/* "0123456789ab" */
+/* "0123456789ab", or null for 0. */
 void admin_write_id(struct json_writer *w, str key, uint64_t id);
 /* RFC 3339, or null for 0. */
 void admin_write_time(struct json_writer *w, str key, usec wall);

@@ -24,15 +24,6 @@ static const struct json_limits limits = { 16, 2048, 256, 64 };
 
 /* ---- helpers ---- */
 
-void request_write_id(struct json_writer *w, uint64_t id)
-{
-	struct buf hex = BUF_LIMIT(32);
-
-	buf_add_hex(&hex, id, 12);
-	json_key_str(w, STR("id"), buf_str(&hex));
-	buf_free(&hex);
-}
-
 str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));

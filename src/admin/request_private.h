@@ -11,8 +11,6 @@ struct request {
 	struct buf *why; /* what is wrong, for people */
 };
 
-/* A member "id" of 12 hex digits. */
-void request_write_id(struct json_writer *w, uint64_t id);
 /* A member's text; empty when there is none. */
 str text_member(const struct request *r, const char *name, char *room, size_t size);
 

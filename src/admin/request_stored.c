@@ -1,5 +1,6 @@
 /* request_stored.c - the store of provider keys, as asked for at $data/admin.sock.  What
  * was stored is in force when the answer comes: the configuration was read again. */
+#include "admin/call.h"
 #include "admin/request_private.h"
 
 #include "admin/stored.h"
@@ -57,7 +58,7 @@ bool answer_provider_key_put(struct request *r)
 	free(key);
 	if (!is_done)
 		return false;
-	request_write_id(r->to, row.id);
+	admin_write_id(r->to, STR("id"), row.id);
 	json_key_int(r->to, STR("version"), row.version);
 	put_in_force(r, is_made);
 	return true;

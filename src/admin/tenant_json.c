@@ -2,6 +2,7 @@
  * stands in tenant_patch.c. */
 #include "admin/tenant_json.h"
 
+#include "admin/call.h"
 #include "codec/text.h"
 
 static const str kinds[] = {
@@ -97,34 +98,6 @@ void usd_write(struct buf *to, nanousd amount)
 
 /* ---- writing ---- */
 
-static void write_time(struct json_writer *to, str key, usec wall)
-{
-	struct buf text = BUF_LIMIT(64);
-
-	json_key(to, key);
-	if (wall) {
-		rfc3339_write(&text, wall);
-		json_str(to, buf_str(&text));
-	} else {
-		json_null(to);
-	}
-	buf_free(&text);
-}
-
-static void write_id(struct json_writer *to, str key, uint64_t id)
-{
-	struct buf text = BUF_LIMIT(32);
-
-	json_key(to, key);
-	if (id) {
-		buf_add_hex(&text, id, 12);
-		json_str(to, buf_str(&text));
-	} else {
-		json_null(to);
-	}
-	buf_free(&text);
-}
-
 static void write_count(struct json_writer *to, str key, uint32_t count)
 {
 	json_key(to, key);
@@ -193,18 +166,18 @@ static str state_of(const struct tenant_row *row, usec wall)
 void tenant_write(struct json_writer *to, const struct tenant_row *row,
                   const struct key_secret *secret, str parent_name, usec wall)
 {
-	write_id(to, STR("id"), row->id);
+	admin_write_id(to, STR("id"), row->id);
 	json_key_str(to, STR("kind"), kinds[row->kind]);
 	json_key_str(to, STR("name"), row->name);
-	write_id(to, STR("parent"), row->parent);
+	admin_write_id(to, STR("parent"), row->parent);
 	if (parent_name.len)
 		json_key_str(to, STR("parent_name"), parent_name);
 	json_key_str(to, STR("state"), state_of(row, wall));
-	write_time(to, STR("created"), row->created_wall);
-	write_time(to, STR("expires"), row->expires_wall);
-	write_time(to, STR("revoked"), row->revoked_wall);
+	admin_write_time(to, STR("created"), row->created_wall);
+	admin_write_time(to, STR("expires"), row->expires_wall);
+	admin_write_time(to, STR("revoked"), row->revoked_wall);
 	if (secret && secret->previous_until > wall)
-		write_time(to, STR("previous_until"), secret->previous_until);
+		admin_write_time(to, STR("previous_until"), secret->previous_until);
 	json_key_uint(to, STR("serial"), row->serial);
 	write_caps(to, STR("limits"), &row->caps);
 	write_caps(to, STR("user_limits"), &row->per_user);
@@ -238,7 +211,7 @@ void tenant_write_use(struct json_writer *to, const struct tenant_row *row,
                       const struct tenant_state *state, usec used)
 {
 	if (row->kind == TENANT_KEY)
-		write_time(to, STR("used"), used);
+		admin_write_time(to, STR("used"), used);
 	if (!state)
 		return;
 	json_key(to, STR("usage"));
@@ -255,9 +228,9 @@ void tenant_write_use(struct json_writer *to, const struct tenant_row *row,
 		json_open(to, '{');
 		write_money(to, STR("spent"), state->spent[i]);
 		write_money(to, STR("reserved"), state->reserved[i]);
-		write_time(to, STR("resets"),
-		           state->resets_wall[i] == USEC_NEVER ? 0
-		                                               : state->resets_wall[i]);
+		admin_write_time(
+		        to, STR("resets"),
+		        state->resets_wall[i] == USEC_NEVER ? 0 : state->resets_wall[i]);
 		json_close(to, '}');
 	}
 	json_close(to, '}');
