@@ -3,22 +3,6 @@
 #include "codec/text.h"
 #include "store/report.h"
 
-static const struct by_row {
-	str name;
-	enum report_by by;
-} bys[] = {
-	{ STR_INIT("team"), REPORT_TEAM },
-	{ STR_INIT("key"), REPORT_KEY },
-	{ STR_INIT("user"), REPORT_USER },
-	{ STR_INIT("provider"), REPORT_PROVIDER },
-	{ STR_INIT("model"), REPORT_MODEL },
-	{ STR_INIT("route"), REPORT_ROUTE },
-	{ STR_INIT("operation"), REPORT_OPERATION },
-	{ STR_INIT("tag"), REPORT_TAG },
-	{ STR_INIT("client"), REPORT_CLIENT },
-	{ STR_INIT("trial"), REPORT_TRIAL },
-};
-
 /* "team,model"; "tag:NAME" is by the value of that tag. */
 static bool by_parse(str text, struct report_query *q)
 {
@@ -31,26 +15,21 @@ static bool by_parse(str text, struct report_query *q)
 			q->tag = word;
 			continue;
 		}
-		while (i < countof(bys) && !str_eq(word, bys[i].name))
+		while (i < REPORT_DIMENSIONS && !str_eq(word, report_dimensions[i].name))
 			i++;
-		if (i == countof(bys))
+		if (i == REPORT_DIMENSIONS)
 			return false;
-		q->by |= bys[i].by;
+		q->by |= report_dimensions[i].by;
 	}
 	return true;
 }
 
 static void write_node(struct json_writer *w, const char *name, uint64_t id)
 {
-	if (id == 0 || id == REPORT_SEVERAL) {
-		json_key(w, str_from_z(name));
-		if (id)
-			json_str(w, STR("*"));
-		else
-			json_null(w);
-		return;
-	}
-	admin_write_id(w, str_from_z(name), id);
+	if (id == REPORT_SEVERAL)
+		json_key_str(w, str_from_z(name), STR("*"));
+	else
+		admin_write_id(w, str_from_z(name), id);
 }
 
 static void write_sums(struct json_writer *w, const struct sums *sums)

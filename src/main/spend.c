@@ -83,22 +83,6 @@ bool spend_find(const struct spend_names *n, str text, uint64_t *ret)
 
 /* ---- what is told apart ---- */
 
-static const struct dimension {
-	str name;
-	enum report_by by;
-} dimensions[] = {
-	{ STR_INIT("team"), REPORT_TEAM },
-	{ STR_INIT("key"), REPORT_KEY },
-	{ STR_INIT("user"), REPORT_USER },
-	{ STR_INIT("provider"), REPORT_PROVIDER },
-	{ STR_INIT("model"), REPORT_MODEL },
-	{ STR_INIT("route"), REPORT_ROUTE },
-	{ STR_INIT("operation"), REPORT_OPERATION },
-	{ STR_INIT("tag"), REPORT_TAG },
-	{ STR_INIT("client"), REPORT_CLIENT },
-	{ STR_INIT("trial"), REPORT_TRIAL },
-};
-
 static const str steps[] = { STR_INIT("hour"), STR_INIT("day"), STR_INIT("month") };
 
 static bool add_by(str word, struct spend_by *ret)
@@ -116,9 +100,9 @@ static bool add_by(str word, struct spend_by *ret)
 			return true;
 		}
 	}
-	for (unsigned i = 0; i < countof(dimensions); i++) {
-		if (str_eq(name, dimensions[i].name)) {
-			ret->by |= dimensions[i].by;
+	for (unsigned i = 0; i < REPORT_DIMENSIONS; i++) {
+		if (str_eq(name, report_dimensions[i].name)) {
+			ret->by |= report_dimensions[i].by;
 			ret->tag = tag.len ? tag : ret->tag;
 			return true;
 		}
@@ -237,13 +221,13 @@ void spend_columns(struct grid *g, const struct spend_by *by, bool all)
 {
 	if (by->has_step)
 		grid_column(g, steps[by->step], false);
-	for (unsigned i = 0; i < countof(dimensions); i++) {
-		if (!(by->by & dimensions[i].by))
+	for (unsigned i = 0; i < REPORT_DIMENSIONS; i++) {
+		if (!(by->by & report_dimensions[i].by))
 			continue;
-		grid_column(g, dimensions[i].name, false);
-		if (all && dimensions[i].by == REPORT_TEAM)
+		grid_column(g, report_dimensions[i].name, false);
+		if (all && report_dimensions[i].by == REPORT_TEAM)
 			grid_column(g, STR("team_name"), false);
-		if (all && dimensions[i].by == REPORT_KEY)
+		if (all && report_dimensions[i].by == REPORT_KEY)
 			grid_column(g, STR("key_name"), false);
 	}
 	if (!all && g->count == 0)
@@ -275,9 +259,9 @@ void spend_row(struct grid *g, const struct spend_names *n, const struct spend_b
 {
 	if (by->has_step)
 		grid_add(g, when);
-	for (unsigned i = 0; i < countof(dimensions); i++) {
-		if (by->by & dimensions[i].by)
-			add_dimension(g, n, row, dimensions[i].by, all);
+	for (unsigned i = 0; i < REPORT_DIMENSIONS; i++) {
+		if (by->by & report_dimensions[i].by)
+			add_dimension(g, n, row, report_dimensions[i].by, all);
 	}
 	if (!all && !by->has_step && !by->by)
 		grid_add(g, STR_NONE);
@@ -288,8 +272,8 @@ void spend_total(struct grid *g, const struct spend_by *by, const struct sums *s
 {
 	unsigned count = by->has_step;
 
-	for (unsigned i = 0; i < countof(dimensions); i++)
-		count += (by->by & dimensions[i].by) != 0;
+	for (unsigned i = 0; i < REPORT_DIMENSIONS; i++)
+		count += (by->by & report_dimensions[i].by) != 0;
 	for (unsigned i = 0; i < max_of(count, 1u); i++)
 		grid_add(g, i ? STR_NONE : STR("total"));
 	add_figures(g, sums, false);
@@ -325,8 +309,8 @@ void spend_json(struct json_writer *w, const struct spend_names *n,
 {
 	if (by->has_step)
 		json_key_str(w, steps[by->step], when);
-	for (unsigned i = 0; i < countof(dimensions); i++) {
-		const struct dimension *d = &dimensions[i];
+	for (unsigned i = 0; i < REPORT_DIMENSIONS; i++) {
+		const struct report_dimension *d = &report_dimensions[i];
 
 		if (!(by->by & d->by))
 			continue;

@@ -10,6 +10,19 @@
 
 #include <time.h>
 
+const struct report_dimension report_dimensions[REPORT_DIMENSIONS] = {
+	{ STR_INIT("team"), REPORT_TEAM },
+	{ STR_INIT("key"), REPORT_KEY },
+	{ STR_INIT("user"), REPORT_USER },
+	{ STR_INIT("provider"), REPORT_PROVIDER },
+	{ STR_INIT("model"), REPORT_MODEL },
+	{ STR_INIT("route"), REPORT_ROUTE },
+	{ STR_INIT("operation"), REPORT_OPERATION },
+	{ STR_INIT("tag"), REPORT_TAG },
+	{ STR_INIT("client"), REPORT_CLIENT },
+	{ STR_INIT("trial"), REPORT_TRIAL },
+};
+
 enum {
 	BY_WHAT = REPORT_PROVIDER | REPORT_MODEL | REPORT_ROUTE | REPORT_OPERATION |
 	          REPORT_TAG | REPORT_CLIENT | REPORT_TRIAL,

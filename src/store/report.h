@@ -22,6 +22,14 @@ enum report_by {
 	REPORT_TRIAL = 1 << 9,
 };
 
+/* What people call them, in the order of the bits. */
+enum { REPORT_DIMENSIONS = 10 };
+struct report_dimension {
+	str name;
+	enum report_by by;
+};
+extern const struct report_dimension report_dimensions[REPORT_DIMENSIONS];
+
 /* The team and key of a row that holds several: an hour had more than is told apart. */
 #define REPORT_SEVERAL ((uint64_t)INT64_MAX)
 
