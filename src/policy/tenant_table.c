@@ -138,6 +138,11 @@ void tenants_free(struct tenants **at)
 
 /* ---- nodes ---- */
 
+static struct tenant *numbered(const struct tenants *t, uint32_t number)
+{
+	return number & LEAF ? &t->leaves[(number & ~LEAF) - 1] : &t->nodes[number - 1];
+}
+
 /* Ids are random, so they are their own hash. */
 static _Atomic uint32_t *place_of(const struct tenants *t, uint64_t id)
 {
@@ -147,20 +152,22 @@ static _Atomic uint32_t *place_of(const struct tenants *t, uint64_t id)
 
 		if (!number)
 			return &t->index[at];
-		if ((number & LEAF ? t->leaves[(number & ~LEAF) - 1].id
-		                   : t->nodes[number - 1].id) == id)
+		if (numbered(t, number)->id == id)
 			return &t->index[at];
 	}
 }
 
+/* 0: there is none of this id. */
+static uint32_t number_of(const struct tenants *t, uint64_t id)
+{
+	return id ? atomic_load_explicit(place_of(t, id), memory_order_acquire) : 0;
+}
+
 struct tenant *tenants_find(const struct tenants *t, uint64_t id)
 {
-	uint32_t number =
-	        id ? atomic_load_explicit(place_of(t, id), memory_order_acquire) : 0;
+	uint32_t number = number_of(t, id);
 
-	if (!number)
-		return NULL;
-	return number & LEAF ? &t->leaves[(number & ~LEAF) - 1] : &t->nodes[number - 1];
+	return number ? numbered(t, number) : NULL;
 }
 
 static unsigned budget_bits(const struct tenant_caps *caps)
@@ -216,10 +223,12 @@ static bool put_node(struct tenants *t, const struct tenant_row *row,
                      struct tenant *parent, usec now, unsigned *ret_fresh,
                      unsigned *ret_fresh_users)
 {
-	struct tenant *n = tenants_find(t, row->id);
+	uint32_t number = number_of(t, row->id);
 	unsigned users_before = 0;
+	struct tenant *n;
 
-	if (n) {
+	if (number) {
+		n = numbered(t, number);
 		if (n->is_leaf || !is_change(n, row, parent))
 			return false;
 		users_before = user_budgets(n);
