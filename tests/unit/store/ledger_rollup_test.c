@@ -307,6 +307,11 @@ TEST(rollup_difference_is_found)
 		"period = "
 		"(SELECT min(period) FROM rollup WHERE span = 1)",
 		"UPDATE rollup SET errors = errors + 1 WHERE span = 2",
+		/* The sum of one, under another's name. */
+		"UPDATE rollup SET grp = (SELECT max(id) + 1 FROM usage_group) WHERE "
+		"span = 1 AND grp = (SELECT min(grp) FROM rollup WHERE span = 1)",
+		"UPDATE rollup SET grp = (SELECT max(id) + 1 FROM usage_group) WHERE "
+		"span = 0 AND grp = (SELECT min(grp) FROM rollup WHERE span = 0)",
 	};
 
 	for (unsigned i = 0; i < countof(tamper); i++) {
