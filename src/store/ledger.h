@@ -45,6 +45,8 @@ must_check bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count);
 uint64_t ledger_last_id(struct ledger *l);
 /* What a failed call said, and whether it was for lack of space. */
 const char *ledger_error(struct ledger *l, bool *ret_no_space);
+/* Was it because the file makes no sense? */
+bool ledger_is_damaged(struct ledger *l);
 /* Passive checkpoint; called when the recorder is idle or the WAL has grown. False: it
  * failed, and is tried again at the next call. */
 bool ledger_checkpoint(struct ledger *l);
