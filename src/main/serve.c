@@ -378,6 +378,7 @@ static bool start_clerk(struct serving *s, const struct config *c, struct buf *w
 		.http_arg = s,
 		.dir = c->data,
 		.recorder = s->process.gateway.recorder,
+		.tenants = s->process.gateway.tenants,
 		.pepper = s->process.gateway.pepper,
 		.ops = &admin_ops,
 		.arg = s,

@@ -172,7 +172,8 @@ def spent_of(gateway, key):
     """What the running gateway's board has for the key's day, in nano-dollars."""
     code, out, err = gateway.cli("keys", "show", gateway.key_ids[key], "--json")
     check(code == 0, "keys show:", err)
-    return nano(json.loads(out)["usage"]["budget"]["day"]["spent"])
+    known = json.loads(out).get("usage")       # a gateway that begins does not say it yet
+    return known and nano(known["budget"]["day"]["spent"])
 
 
 def limited(gateway, name):
@@ -199,6 +200,7 @@ def is_whole(gateway, key="capped"):
     check(code == 0, "cost:", err)
     same(json.loads(out)["total"]["cost_nano"], sum(row["cost_nano"] or 0 for row in rows), "what reports add up")
     charged = gateway.rows(f"key = {int(gateway.key_ids[key], 16)}")
+    until(lambda: spent_of(gateway, key) is not None, "the gateway to be there", 10)
     same(spent_of(gateway, key), sum(row["charged_nano"] for row in charged), "spent, as the board has it")
 
 

@@ -350,7 +350,7 @@ static bool correct(struct ledger *l, uint64_t attempt, nanousd cost)
 	struct price price = { .version = (uint64_t)cost, .of = { 1, 2, 3 } };
 	bool changed = false;
 
-	CHECK(ledger_begin(l) && ledger_correct(l, &c, cost, &price, &changed) &&
+	CHECK(ledger_begin(l) && ledger_correct(l, &c, cost, &price, &changed, NULL) &&
 	      ledger_commit(l));
 	return changed;
 }
