@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -481,6 +482,87 @@ def test_no_database_at_all():
     refuses_to_start(gateway, "ledger.db", "not a database")
     same(gateway.cli("cost", "--verify")[0], 1, "cost --verify")
     shutil.copy(gateway.dir / "good.db", file)
+    gateway.start()
+    is_whole(gateway)
+    disk.remove()
+
+
+# --- held by somebody else --------------------------------------------------------------------------------
+
+def test_a_locked_database():
+    """Somebody opened it for writing and went to lunch: records wait, and come when he is back."""
+    disk = Disk()
+    gateway = begin(disk)
+    db = sqlite3.connect(gateway.data / "ledger.db", isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    for _ in range(20):
+        same(ask(gateway, "capped").status, 200, "an answer")
+    until(lambda: "the ledger cannot be written" in gateway.stderr(), "the log to say so", 10)
+    check("locked" in gateway.stderr(), gateway.stderr()[-500:])
+    same(health(gateway)[1]["status"], "degraded", "/health")
+    same(spent_of(gateway, "capped"), 25 * DIME, "spent is counted without the ledger")
+    gateway.kill()
+    refuses_to_start(gateway, "locked")
+    db.execute("ROLLBACK")
+    db.close()
+    gateway.start()
+    is_whole(gateway)
+    disk.remove()
+
+
+# --- what people do meanwhile -----------------------------------------------------------------------------
+
+def test_changes_on_a_full_disk():
+    """What cannot be written does not hold, and says so."""
+    disk = Disk()
+    gateway = begin(disk)
+    disk.fill()
+    Load(gateway, "capped", most=300).join()
+    until(lambda: "the ledger cannot be written" in gateway.stderr(), "the log to say so", 20)
+    plain = gateway.key_ids["plain"]
+    for command in (("keys", "create", "late"), ("keys", "limit", plain, "--budget", "0.01/day"),
+                    ("keys", "revoke", plain), ("cost", "reprice", "--since", "1d")):
+        code, out, err = gateway.cli(*command)
+        reprice = command[0] == "cost"              # has nothing to change, and changes nothing
+        check(code == (0 if reprice else 1) and (reprice or "full" in err), *command, code, out, err)
+    same(ask(gateway, "plain").status, 200, "a key that could not be revoked")
+    disk.empty()
+    until(lambda: health(gateway) == (200, {"status": "ok"}), "/health to be well", 20)
+    code, _, err = gateway.cli("keys", "revoke", plain)
+    same(code, 0, f"keys revoke: {err}")
+    same(ask(gateway, "plain").status, 401, "a key that was revoked")
+    is_whole(gateway)
+    same(gateway.cli("audit", "verify")[0], 0, "the audit log is whole")
+    disk.remove()
+
+
+def test_bodies_on_a_full_disk():
+    """What was said is not kept then; that is all."""
+    disk = Disk("log: { bodies: all }\n")
+    gateway = begin(disk)
+    disk.fill()
+    load = Load(gateway, "capped", most=400)
+    load.join()
+    same(set(load.statuses), {200}, "answers")
+    disk.empty()
+    until(lambda: health(gateway) == (200, {"status": "ok"}), "/health to be well", 20)
+    same(ask(gateway).status, 200, "an answer")
+    is_whole(gateway)
+    last = gateway.rows("closes")[-1]
+    until(lambda: gateway.cli("show", f"{last['exchange']:016x}", "--body")[0] == 0, "what was said then", 10)
+    disk.remove()
+
+
+def test_a_limit_of_file_sizes():
+    """RLIMIT_FSIZE ends whoever does not mind it."""
+    disk = Disk()
+    gateway = begin(disk)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (8192, 8192))    # stderr is a file, too
+    for _ in range(20):
+        same(ask(gateway, "capped").status, 200, "an answer")
+    until(lambda: "the ledger cannot be written" in gateway.stderr(), "the log to say so", 10)
+    check(gateway.alive(), "it died of a signal")
+    gateway.kill()
     gateway.start()
     is_whole(gateway)
     disk.remove()
