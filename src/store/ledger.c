@@ -273,6 +273,7 @@ void ledger_close(struct ledger **at)
 
 bool ledger_begin(struct ledger *l)
 {
+	ledger_forget_error(l);
 	return ledger_run(ledger_get(l, LEDGER_BEGIN));
 }
 
@@ -284,6 +285,7 @@ bool ledger_commit(struct ledger *l)
 
 void ledger_rollback(struct ledger *l)
 {
+	ledger_forget_error(l);
 	ledger_drop_queue(l);
 	if (l->labels)
 		label_cache_clear(l->labels);
@@ -294,19 +296,40 @@ void ledger_rollback(struct ledger *l)
 		return; /* it stays to be tried again: the next begin fails */
 }
 
+void ledger_forget_error(struct ledger *l)
+{
+	l->kept.code = SQLITE_OK;
+}
+
+void ledger_keep_error(struct ledger *l)
+{
+	int code = sqlite3_errcode(l->db);
+
+	if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+		return;
+	l->kept.code = code;
+	l->kept.system = sqlite3_system_errno(l->db);
+	sqlite3_snprintf(sizeof(l->kept.text), l->kept.text, "%s", sqlite3_errmsg(l->db));
+}
+
+static int code_of(const struct ledger *l)
+{
+	return (l->kept.code ? l->kept.code : sqlite3_errcode(l->db)) & 0xff;
+}
+
 const char *ledger_error(struct ledger *l, bool *ret_no_space)
 {
-	int system = sqlite3_system_errno(l->db);
+	int system = l->kept.code ? l->kept.system : sqlite3_system_errno(l->db);
 
 	if (ret_no_space)
-		*ret_no_space = sqlite3_errcode(l->db) == SQLITE_FULL ||
-		                system == ENOSPC || system == EDQUOT;
-	return sqlite3_errmsg(l->db);
+		*ret_no_space =
+		        code_of(l) == SQLITE_FULL || system == ENOSPC || system == EDQUOT;
+	return l->kept.code ? l->kept.text : sqlite3_errmsg(l->db);
 }
 
 bool ledger_is_damaged(struct ledger *l)
 {
-	int code = sqlite3_errcode(l->db) & 0xff;
+	int code = code_of(l);
 
 	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }

@@ -8,6 +8,7 @@
 #include "store/report.h"
 #include "tests/unit/config/helper.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 
 /* 2026-11-26 00:00 UTC */
@@ -303,6 +304,46 @@ TEST(reprice_is_counted_by_budgets)
 		CHECK(run(&g, true, STR_NONE, 0).changed > 0);
 		CHECK_INT(counted(&g), charged(&g));
 		CHECK(counted(&g) < before);
+	}
+	end(&g);
+}
+
+static bool run_sql(struct rig *g, const char *sql)
+{
+	sqlite3 *db = NULL;
+	bool ok = sqlite3_open(g->path, &db) == SQLITE_OK &&
+	          sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+
+	sqlite3_close(db);
+	return ok;
+}
+
+/* The ledger refuses in the middle of a slice: nothing was corrected, and nothing counts.
+ */
+TEST(reprice_that_fails_is_not_counted)
+{
+	struct reprice_ask ask = { .until = INT64_MAX };
+	static struct reprice r;
+	struct rig g;
+
+	if (begin(&g, "reprice-fails")) {
+		count_budgets(&g);
+		const struct reprice_by by = { g.recorder, g.pepper, "test", "here",
+			                       g.tenants };
+		nanousd before = counted(&g);
+		CHECK(run_sql(
+		        &g, "CREATE TRIGGER no BEFORE INSERT ON correction WHEN (SELECT "
+		            "count(*) FROM correction) = 500 BEGIN SELECT "
+		            "RAISE(ABORT, 'not that many'); END"));
+		CHECK(!reprice_slice(g.reader, g.config.config, &ask, &by, &r, &g.why));
+		CHECK(str_has(buf_str(&g.why), STR("not that many")));
+		reprice_done(&r);
+		CHECK_INT(counted(&g), before);
+		CHECK_INT(charged(&g), before);
+		CHECK(run_sql(&g, "DROP TRIGGER no"));
+		CHECK_INT(run(&g, true, STR_NONE, 0).changed, ROWS);
+		CHECK_INT(counted(&g) - before, MORE + FIRST);
+		CHECK_INT(counted(&g), charged(&g));
 	}
 	end(&g);
 }
