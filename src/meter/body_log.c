@@ -24,22 +24,28 @@ struct call {
 	struct call *next;
 };
 
+/* What the configuration says of what is kept. */
+struct rules {
+	struct redact *redact; /* NULL: as it is */
+	usec keep;
+	uint64_t max;
+};
+
 struct body_log {
 	int wake; /* an eventfd */
 	pthread_t thread;
 	struct mailbox inbox;
 	struct body_log_options options;
 	struct bodies *bodies; /* the thread's, as the next ones */
+	struct rules rules;
 	bool in_trouble, is_dirty;
 	usec pruned_at, synced_at;
 	/* everybody's */
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
 	struct call *calls;
-	struct redact *redact, *next_redact;
+	struct rules next; /* the thread takes them over, see `take_calls` */
 	bool has_next;
-	usec keep;
-	uint64_t max;
 	bool stop;
 	struct body_log_stats counts;
 	_Atomic uint64_t refused;
@@ -98,19 +104,19 @@ static void write_letter(struct body_log *b, struct body_letter *l)
 	unsigned finds = 0;
 	bool ok = true;
 
-	if (b->redact) {
+	if (b->rules.redact) {
 		bool is_stream = row.flags & BODY_STREAM;
 
 		/* What cannot be cleaned is not kept. */
-		if (!clean(b->redact, false, row.request, &request, &finds))
+		if (!clean(b->rules.redact, false, row.request, &request, &finds))
 			row.flags |= BODY_NO_REQUEST;
-		if (!clean(b->redact, is_stream, row.answer, &answer, &finds))
+		if (!clean(b->rules.redact, is_stream, row.answer, &answer, &finds))
 			row.flags |= BODY_NO_ANSWER;
 		row.request = row.flags & BODY_NO_REQUEST ? STR_NONE : buf_str(&request);
 		row.answer = row.flags & BODY_NO_ANSWER ? STR_NONE : buf_str(&answer);
 		row.flags |= finds ? BODY_REDACTED : 0u;
 	}
-	ok = bodies_put(b->bodies, &row, b->keep, &why);
+	ok = bodies_put(b->bodies, &row, b->rules.keep, &why);
 	if (ok)
 		say_better(b);
 	else
@@ -130,6 +136,7 @@ static void write_letter(struct body_log *b, struct body_letter *l)
 static void tidy(struct body_log *b, bool now_too)
 {
 	struct buf why = BUF_LIMIT(KiB);
+	const struct rules *r = &b->rules;
 	usec now = sys_now();
 	bool ok = true;
 
@@ -138,8 +145,8 @@ static void tidy(struct body_log *b, bool now_too)
 		b->is_dirty = false;
 		b->synced_at = now;
 	}
-	if (ok && b->keep > 0 && (now_too || now - b->pruned_at >= PRUNE_EVERY)) {
-		ok = bodies_prune(b->bodies, sys_wall() - b->keep, b->max, &why);
+	if (ok && r->keep > 0 && (now_too || now - b->pruned_at >= PRUNE_EVERY)) {
+		ok = bodies_prune(b->bodies, sys_wall() - r->keep, r->max, &why);
 		b->pruned_at = now;
 	}
 	if (!ok)
@@ -156,8 +163,9 @@ static struct call *take_calls(struct body_log *b, bool *ret_stop)
 	b->calls = NULL;
 	*ret_stop = b->stop;
 	if (b->has_next) {
-		redact_free(&b->redact);
-		b->redact = move(b->next_redact);
+		redact_free(&b->rules.redact);
+		b->rules = b->next;
+		b->next.redact = NULL;
 		b->has_next = false;
 	}
 	pthread_mutex_unlock(&b->lock);
@@ -250,8 +258,8 @@ void body_log_free(struct body_log **at)
 	wake(b);
 	pthread_join(b->thread, NULL);
 	bodies_close(&b->bodies);
-	redact_free(&b->redact);
-	redact_free(&b->next_redact);
+	redact_free(&b->rules.redact);
+	redact_free(&b->next.redact);
 	close(b->wake);
 	pthread_cond_destroy(&b->answered);
 	pthread_mutex_destroy(&b->lock);
@@ -270,11 +278,9 @@ void body_log_set(struct body_log *b, const struct log_settings *s)
 	}
 	buf_free(&why);
 	pthread_mutex_lock(&b->lock);
-	redact_free(&b->next_redact);
-	b->next_redact = r;
+	redact_free(&b->next.redact);
+	b->next = (struct rules){ .redact = r, .keep = s->keep, .max = s->max };
 	b->has_next = true;
-	b->keep = s->keep;
-	b->max = s->max;
 	pthread_mutex_unlock(&b->lock);
 	wake(b);
 }
