@@ -71,18 +71,23 @@ int admin_not_found(struct admin_call *c, const char *what)
 	                     what);
 }
 
-void admin_write_id(struct json_writer *w, str key, uint64_t id)
+void admin_id(struct json_writer *w, uint64_t id)
 {
 	char room[32];
 	struct buf hex = { room, .cap = sizeof(room), .limit = sizeof(room) };
 
-	json_key(w, key);
 	if (id == 0) {
 		json_null(w);
 		return;
 	}
 	buf_add_hex(&hex, id, 12);
 	json_str(w, buf_str(&hex));
+}
+
+void admin_write_id(struct json_writer *w, str key, uint64_t id)
+{
+	json_key(w, key);
+	admin_id(w, id);
 }
 
 void admin_write_time(struct json_writer *w, str key, usec wall)
@@ -199,6 +204,41 @@ int admin_change(struct admin_call *c, admin_change_fn *run, void *arg)
 		                      "nothing was changed: %.*s", (int)why.len, why.ptr);
 	buf_free(&why);
 	return change.status;
+}
+
+static int note_first(struct admin_call *c, struct ledger *l, void *arg)
+{
+	(void)c;
+	(void)l;
+	(void)arg;
+	return 200;
+}
+
+int admin_note_first(struct admin_call *c)
+{
+	str key = c->idempotency_key;
+	int status;
+
+	c->idempotency_key = STR_NONE; /* there is no answer yet */
+	buf_set(&c->after, STR("{\"state\":\"begun\"}"));
+	status = admin_change(c, note_first, NULL);
+	buf_clear(&c->after);
+	c->idempotency_key = key;
+	return is_good(status) ? 0 : status;
+}
+
+struct config *admin_config(const struct admin_call *c)
+{
+	const struct admin_house *h = c->house;
+
+	if (h->ops && h->ops->config)
+		return h->ops->config(h->arg);
+	return h->config ? config_ref(h->config) : NULL;
+}
+
+int admin_no_gateway(struct admin_call *c)
+{
+	return admin_problem(c, 503, "not_running", NULL, "no gateway runs here");
 }
 
 /* ---- ETags ---- */

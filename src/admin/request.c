@@ -12,7 +12,6 @@
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
-#include "meter/access_scrub.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -202,79 +201,6 @@ static bool answer_body_look(struct request *r)
 	return true;
 }
 
-struct forgetting {
-	struct ledger_person who;
-	struct ledger_forgotten done;
-};
-
-static bool write_forget(void *arg, struct ledger *l, struct buf *why)
-{
-	struct forgetting *f = arg;
-
-	(void)why;
-	return ledger_forget(l, &f->who, &f->done);
-}
-
-/* Where it may still stand. */
-static bool scrub(struct request *r, struct forgetting *f)
-{
-	struct buf path = BUF_LIMIT(PATH_MAX);
-	bool ok;
-
-	r->options->ops->access_log(r->options->arg, &path);
-	ok = access_scrub(path.len ? buf_z(&path) : NULL, f->done.exchanges,
-	                  f->done.exchange_count, r->why) &&
-	     recorder_scrub(r->options->recorder, f->who.user, r->why);
-	buf_free(&path);
-	free(f->done.exchanges);
-	return ok;
-}
-
-/* The log keeps for ever what it has: it gets a MAC of the name. */
-static bool note_forget(struct request *r, str user)
-{
-	struct buf text = BUF_LIMIT(64);
-	uint8_t mac[KEY_MAC];
-	bool ok;
-
-	key_mac(r->options->pepper, user, mac);
-	hex_encode(&text, str_of((const char *)mac, 8));
-	ok = note(r, "users.forget", "user_mac", buf_str(&text));
-	buf_free(&text);
-	return ok;
-}
-
-/* What is under way is written first, so that it is forgotten too. */
-static bool answer_forget(struct request *r)
-{
-	char user[KiB], key[64];
-	str id = text_member(r, "key", key, sizeof(key));
-	struct forgetting f = { .who.user = text_member(r, "user", user, sizeof(user)) };
-	struct json_value before = json_get(r->object, STR("before"));
-	uint64_t bodies = 0, wall = 0;
-
-	if (!f.who.user.len || (id.len && !hex_to_u64(id, &f.who.key)) ||
-	    (before.type != JSON_NONE && !json_u64(before, &wall))) {
-		buf_add(r->why, STR("whom? user, and perhaps key and before"));
-		return false;
-	}
-	f.who.before = (usec)wall;
-	if (!note_forget(r, f.who.user))
-		return false;
-	recorder_flush(r->options->recorder);
-	r->options->ops->roll_journals(r->options->arg);
-	recorder_flush(r->options->recorder);
-	if (!r->options->ops->forget_bodies(r->options->arg, &f.who, &bodies, r->why) ||
-	    !recorder_write(r->options->recorder, write_forget, &f, r->why))
-		return false;
-	if (!scrub(r, &f))
-		return false;
-	json_key_int(r->to, STR("attempts"), (int64_t)f.done.attempts);
-	json_key_int(r->to, STR("sums"), (int64_t)f.done.sums);
-	json_key_int(r->to, STR("bodies"), (int64_t)bodies);
-	return true;
-}
-
 static bool write_stop(void *arg, struct ledger *l, struct buf *why)
 {
 	(void)why;
@@ -314,12 +240,8 @@ static const struct request_row {
 	{ "tenant_rotate", answer_roster_change },
 	{ "tenant_revoke", answer_roster_change },
 	{ "tenant_list", answer_roster },
-	{ "provider_key_put", answer_provider_key_put, true },
-	{ "provider_key_remove", answer_provider_key_remove, true },
-	{ "secrets_rotate", answer_secrets_rotate, true },
 	{ "trial_stop", answer_trial_stop },
 	{ "body_look", answer_body_look },
-	{ "forget", answer_forget },
 	{ "reprice", answer_reprice },
 };
 

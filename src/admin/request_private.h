@@ -14,9 +14,5 @@ struct request {
 /* A member's text; empty when there is none. */
 str text_member(const struct request *r, const char *name, char *room, size_t size);
 
-/* Handlers: write members into the open answer; false: r->why.  (request_stored.c) */
-bool answer_provider_key_put(struct request *r);
-bool answer_provider_key_remove(struct request *r);
-bool answer_secrets_rotate(struct request *r);
-/* (request_reprice.c) */
+/* A handler: writes members into the open answer; false: r->why. (request_reprice.c) */
 bool answer_reprice(struct request *r);

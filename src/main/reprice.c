@@ -11,6 +11,7 @@
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
+#include "main/admin_ask.h"
 #include "main/spend.h"
 
 #include <limits.h>
@@ -281,26 +282,16 @@ static bool all_slices(struct repricing *p, const struct config *config,
 /* By a recorder: what a crash has left in the journals is priced anew as well. */
 static bool write_slices(struct repricing *p, const struct config *config)
 {
-	struct arena keep = { 0 };
 	uint8_t pepper[PEPPER];
-	bool is_logged = !str_eq(config->access_log, STR("off")) &&
-	                 !str_eq(config->access_log, STR("stdout"));
-	const struct recorder_options options = {
-		.dir = str_z(&keep, buf_str(&p->dir)),
-		.workers = 1,
-		.access_log = is_logged ? str_z(&keep, config->access_log) : NULL,
-		.strict = true,
-	};
 	struct reprice_by by = { .pepper = pepper,
 		                 .who = "local",
 		                 .from = "command line" };
 	bool ok = pepper_load(buf_str(&p->dir), pepper, &p->why) &&
-	          (by.recorder = recorder_new(&options, &p->why)) &&
+	          (by.recorder = admin_recorder(config, buf_str(&p->dir), &p->why)) &&
 	          all_slices(p, config, &by);
 
 	recorder_free(&by.recorder);
 	mem_wipe(pepper, sizeof(pepper));
-	arena_done(&keep);
 	return ok;
 }
 

@@ -72,29 +72,6 @@ static void body_look(void *arg, uint64_t exchange)
 	((struct rig *)arg)->looks++;
 }
 
-static bool forget_bodies(void *arg, const struct ledger_person *who, uint64_t *ret_count,
-                          struct buf *why)
-{
-	(void)arg;
-	(void)why;
-	CHECK_STR(who->user, "fred");
-	CHECK_INT(who->key, 0x1a2b3c4d5e6f);
-	CHECK_INT(who->before, 77);
-	*ret_count = 3;
-	return true;
-}
-
-static void roll_journals(void *arg)
-{
-	(void)arg;
-}
-
-static void access_log(void *arg, struct buf *to)
-{
-	(void)arg;
-	(void)to;
-}
-
 static void trial_stopped(void *arg, str name)
 {
 	struct rig *g = arg;
@@ -118,9 +95,6 @@ static const struct admin_ops ops = {
 	.health = health,
 	.metrics = metrics,
 	.body_look = body_look,
-	.forget_bodies = forget_bodies,
-	.roll_journals = roll_journals,
-	.access_log = access_log,
 	.trial_stopped = trial_stopped,
 };
 
@@ -200,10 +174,6 @@ TEST(the_clerk_answers)
 	CHECK(is_ok(&g, "{\"do\":\"body_look\",\"id\":\"0660f1b3c7061f00\"}"));
 	CHECK(!is_ok(&g, "{\"do\":\"body_look\",\"id\":\"what\"}"));
 	CHECK_INT(atomic_load(&g.looks), 1);
-	CHECK(is_ok(&g, "{\"do\":\"forget\",\"user\":\"fred\",\"key\":\"1a2b3c4d5e6f\","
-	                "\"before\":77}"));
-	CHECK(str_has(buf_str(&g.answer), STR("\"bodies\":3")));
-	CHECK(!is_ok(&g, "{\"do\":\"forget\",\"key\":\"1a2b3c4d5e6f\"}"));
 	snprintf(room, sizeof(room), "%.150s/admin.sock", g.path);
 	CHECK(stat(room, &st) == 0 && (st.st_mode & 0777) == 0600);
 	rig_done(&g);
