@@ -201,28 +201,6 @@ static bool answer_body_look(struct request *r)
 	return true;
 }
 
-static bool write_stop(void *arg, struct ledger *l, struct buf *why)
-{
-	(void)why;
-	return ledger_trial_stop(l, *(const str *)arg, sys_wall());
-}
-
-static bool answer_trial_stop(struct request *r)
-{
-	char room[KiB];
-	str name = text_member(r, "name", room, sizeof(room));
-
-	if (!name.len || name.len > 64) {
-		buf_add(r->why, STR("there is no such trial"));
-		return false;
-	}
-	if (!note(r, "trials.stop", "trial", name) ||
-	    !recorder_write(r->options->recorder, write_stop, &name, r->why))
-		return false;
-	r->options->ops->trial_stopped(r->options->arg, name);
-	return true;
-}
-
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
@@ -240,7 +218,6 @@ static const struct request_row {
 	{ "tenant_rotate", answer_roster_change },
 	{ "tenant_revoke", answer_roster_change },
 	{ "tenant_list", answer_roster },
-	{ "trial_stop", answer_trial_stop },
 	{ "body_look", answer_body_look },
 	{ "reprice", answer_reprice },
 };

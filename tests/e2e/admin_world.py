@@ -11,7 +11,8 @@ from raw import Raw, request, until
 
 BASE = "/admin/v1"
 BODY = ("providers: { mock: {} }\n"
-        "routes:\n  fast: { targets: [mock/echo] }\n")
+        "routes:\n  fast: { targets: [mock/echo] }\n  slow: { targets: [mock/echo] }\n"
+        "trials:\n  matrix: { route: slow, candidate: fast, share: 50% }\n")
 SCOPES = ("read", "keys", "config", "all")
 
 gateway = None
@@ -142,7 +143,7 @@ def fits(document, schema, value, where):
         return value is None or fits(document, schema["anyOf"][0], value, where)
     kinds = schema.get("type", [])
     kinds = kinds if isinstance(kinds, list) else [kinds]
-    real = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+    real = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
     check(any(isinstance(value, real[kind]) for kind in kinds), f"{where}: {value!r} is no {kinds}")
     if isinstance(value, dict):
         for name in schema.get("required", []):
@@ -166,5 +167,6 @@ def routes():
 def real_path(path):
     for kind in ("organisations", "teams", "keys", "users"):
         path = path.replace(f"/{kind}/{{id}}", f"/{kind}/{ids[kind]}")
+    path = path.replace("/trials/{id}", "/trials/matrix")
     path = path.replace("/exchanges/{id}", f"/exchanges/{'0' * 16}").replace("/provider-keys/{id}", f"/provider-keys/{ids['stored']}")
     return path.replace("{id}", ids["victim"])

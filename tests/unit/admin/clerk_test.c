@@ -23,7 +23,7 @@ struct rig {
 	struct recorder *recorder;
 	struct clerk *clerk;
 	struct buf why, answer;
-	_Atomic unsigned changes, reloads, stopped, looks;
+	_Atomic unsigned changes, reloads, looks;
 	struct tenant_row last; /* without its texts */
 	struct key_secret secret;
 	bool refuses_reload;
@@ -72,14 +72,6 @@ static void body_look(void *arg, uint64_t exchange)
 	((struct rig *)arg)->looks++;
 }
 
-static void trial_stopped(void *arg, str name)
-{
-	struct rig *g = arg;
-
-	CHECK_STR(name, "haiku");
-	g->stopped++;
-}
-
 /* arg is the rig */
 static bool metrics(void *arg, bool openmetrics, struct buf *to)
 {
@@ -95,7 +87,6 @@ static const struct admin_ops ops = {
 	.health = health,
 	.metrics = metrics,
 	.body_look = body_look,
-	.trial_stopped = trial_stopped,
 };
 
 static bool rig_init(struct rig *g, const char *name)
@@ -168,9 +159,6 @@ TEST(the_clerk_answers)
 	CHECK(!is_ok(&g, "{\"do\":\"reload\"}"));
 	CHECK_STR(buf_str(&g.why), "the file is \"wrong\"\n");
 	CHECK_INT(atomic_load(&g.reloads), 2);
-	CHECK(is_ok(&g, "{\"do\":\"trial_stop\",\"name\":\"haiku\"}"));
-	CHECK_INT(atomic_load(&g.stopped), 1);
-	CHECK(!is_ok(&g, "{\"do\":\"trial_stop\"}"));
 	CHECK(is_ok(&g, "{\"do\":\"body_look\",\"id\":\"0660f1b3c7061f00\"}"));
 	CHECK(!is_ok(&g, "{\"do\":\"body_look\",\"id\":\"what\"}"));
 	CHECK_INT(atomic_load(&g.looks), 1);

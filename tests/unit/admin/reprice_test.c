@@ -3,7 +3,7 @@
 #include "admin/reprice.h"
 
 #include "config/datadir.h"
-#include "main/trial_read.h"
+#include "admin/trial_read.h"
 #include "store/report.h"
 #include "tests/unit/config/helper.h"
 
