@@ -14,7 +14,8 @@
 enum {
 	ADMIN_BODY_MOST = 256 * KiB,
 	ADMIN_ANSWER_MOST = 12 * MiB,
-	ADMIN_PAGE = 100, /* items of a list, when nobody says how many */
+	ADMIN_BODIES_MOST = 256 * MiB, /* of an answer with what was said */
+	ADMIN_PAGE = 100,              /* items of a list, when nobody says how many */
 	ADMIN_PAGE_MOST = 1000,
 	ADMIN_IDEMPOTENCY_MOST = 255, /* bytes of an Idempotency-Key */
 };

@@ -9,7 +9,6 @@
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
  *	                                    with a member "key" also what that may not use
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
- *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
  *	{"do":"reprice","since":1795441077790763,"until":...,"provider":"openai","model":...,
  *	 "after":ID,"write":true}           {"ok":true,"next":ID,"models":[...]}
  *	anything else                       {"ok":false,"error":"..."}

@@ -1,6 +1,7 @@
 /* client.c - see client.h. */
 #include "admin/client.h"
 
+#include "admin/call.h"
 #include "admin/socket.h"
 #include "config/datadir.h"
 
@@ -88,7 +89,7 @@ static bool read_all(int fd, struct buf *to)
 {
 	ssize_t n;
 
-	to->limit = ANSWER_MOST;
+	to->limit = ADMIN_BODIES_MOST + READ;
 	do {
 		if (!buf_reserve(to, READ))
 			return false;

@@ -169,38 +169,6 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
-/* Into the audit log, before it is done. */
-static bool note(struct request *r, const char *action, const char *name, str value)
-{
-	struct buf after = BUF_LIMIT(2 * KiB);
-	struct json_writer w = { .to = &after };
-	bool ok;
-
-	json_open(&w, '{');
-	json_key_str(&w, str_from_z(name), value);
-	json_close(&w, '}');
-	ok = audit_note(r->options->recorder, r->options->pepper, "local", "admin.sock",
-	                action, buf_str(&after), r->why);
-	buf_free(&after);
-	return ok;
-}
-
-static bool answer_body_look(struct request *r)
-{
-	char room[64];
-	str text = text_member(r, "id", room, sizeof(room));
-	uint64_t id;
-
-	if (!hex_to_u64(text, &id)) {
-		buf_add(r->why, STR("the id of a request has 16 hex digits"));
-		return false;
-	}
-	if (!note(r, "bodies.read", "exchange", text))
-		return false;
-	r->options->ops->body_look(r->options->arg, id);
-	return true;
-}
-
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
@@ -218,7 +186,6 @@ static const struct request_row {
 	{ "tenant_rotate", answer_roster_change },
 	{ "tenant_revoke", answer_roster_change },
 	{ "tenant_list", answer_roster },
-	{ "body_look", answer_body_look },
 	{ "reprice", answer_reprice },
 };
 

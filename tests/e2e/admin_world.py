@@ -12,7 +12,8 @@ from raw import Raw, request, until
 BASE = "/admin/v1"
 BODY = ("providers: { mock: {} }\n"
         "routes:\n  fast: { targets: [mock/echo] }\n  slow: { targets: [mock/echo] }\n"
-        "trials:\n  matrix: { route: slow, candidate: fast, share: 50% }\n")
+        "trials:\n  matrix: { route: slow, candidate: fast, share: 50% }\n"
+        "log: { bodies: all }\n")
 SCOPES = ("read", "keys", "config", "all")
 
 gateway = None

@@ -71,7 +71,7 @@ def test_with_a_gateway():
     check(all(body_of(gateway, got) for got in annas[:3]), "her words")
     entries = gateway.cli("audit", "export")[1]
     check("users_forget" in entries and FRED not in entries, entries[-500:])
-    check("bodies.read" in entries, entries[-500:])
+    check("bodies_read" in entries, entries[-500:])
     # He comes back: a new person.
     ask(gateway, FRED, 100)
     until(lambda: gateway.rows("user = ?", FRED), "his new row")

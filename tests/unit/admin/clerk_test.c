@@ -23,7 +23,7 @@ struct rig {
 	struct recorder *recorder;
 	struct clerk *clerk;
 	struct buf why, answer;
-	_Atomic unsigned changes, reloads, looks;
+	_Atomic unsigned changes, reloads;
 	struct tenant_row last; /* without its texts */
 	struct key_secret secret;
 	bool refuses_reload;
@@ -66,12 +66,6 @@ static void health(void *arg, struct json_writer *to)
 	json_key_int(to, STR("providers"), 0);
 }
 
-static void body_look(void *arg, uint64_t exchange)
-{
-	CHECK_INT(exchange, 0x0660f1b3c7061f00);
-	((struct rig *)arg)->looks++;
-}
-
 /* arg is the rig */
 static bool metrics(void *arg, bool openmetrics, struct buf *to)
 {
@@ -86,7 +80,6 @@ static const struct admin_ops ops = {
 	.explain = explain,
 	.health = health,
 	.metrics = metrics,
-	.body_look = body_look,
 };
 
 static bool rig_init(struct rig *g, const char *name)
@@ -159,9 +152,6 @@ TEST(the_clerk_answers)
 	CHECK(!is_ok(&g, "{\"do\":\"reload\"}"));
 	CHECK_STR(buf_str(&g.why), "the file is \"wrong\"\n");
 	CHECK_INT(atomic_load(&g.reloads), 2);
-	CHECK(is_ok(&g, "{\"do\":\"body_look\",\"id\":\"0660f1b3c7061f00\"}"));
-	CHECK(!is_ok(&g, "{\"do\":\"body_look\",\"id\":\"what\"}"));
-	CHECK_INT(atomic_load(&g.looks), 1);
 	snprintf(room, sizeof(room), "%.150s/admin.sock", g.path);
 	CHECK(stat(room, &st) == 0 && (st.st_mode & 0777) == 0600);
 	rig_done(&g);
