@@ -9,8 +9,6 @@
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
  *	                                    with a member "key" also what that may not use
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
- *	{"do":"reprice","since":1795441077790763,"until":...,"provider":"openai","model":...,
- *	 "after":ID,"write":true}           {"ok":true,"next":ID,"models":[...]}
  *	anything else                       {"ok":false,"error":"..."}
  *
  * Who speaks HTTP there is handed on: the socket serves the routes of the admin API as

@@ -1,15 +1,13 @@
 /* reprice.c - see reprice.h. */
 #include "admin/reprice.h"
 
-#include "admin/audit.h"
 #include "base/mem.h"
-#include "codec/json_write.h"
 #include "config/pricing.h"
 #include "loop/sys.h"
 #include "policy/price.h"
 #include "store/report.h"
 
-struct change {
+struct reprice_change {
 	uint64_t attempt;
 	nanousd cost;
 	const struct price *price; /* in the slice's arena */
@@ -21,8 +19,7 @@ struct slice {
 	struct reprice *ret;
 	struct target targets[REPRICE_MODELS]; /* of ret->models */
 	unsigned last;                         /* of them, the one that was found last */
-	struct change *changes;                /* REPRICE_CHANGES */
-	unsigned change_count, rows;
+	unsigned rows;
 	bool is_full; /* there may be more behind it */
 };
 
@@ -71,7 +68,7 @@ static bool is_meant(const struct reprice_ask *ask, const struct attempt_row *ro
 }
 
 static void add_change(struct slice *s, struct reprice_model *m,
-                       const struct attempt_row *row, const struct change *change)
+                       const struct attempt_row *row, const struct reprice_change *change)
 {
 	nanousd was = row_cost(row);
 
@@ -79,19 +76,18 @@ static void add_change(struct slice *s, struct reprice_model *m,
 	m->new += was == COST_UNKNOWN;
 	m->was += was == COST_UNKNOWN ? 0 : was;
 	m->now += change->cost;
-	s->ret->changed++;
 	s->ret->delta += change->cost - (was == COST_UNKNOWN ? 0 : was);
-	s->changes[s->change_count++] = *change;
+	s->ret->changes[s->ret->changed++] = *change;
 }
 
 static bool look(void *arg, const struct attempt_row *row)
 {
 	struct slice *s = arg;
 	struct reprice_model *m;
-	struct change change = { .attempt = row->id };
+	struct reprice_change change = { .attempt = row->id };
 	unsigned at;
 
-	s->is_full = s->change_count == REPRICE_CHANGES || s->rows == REPRICE_ROWS;
+	s->is_full = s->ret->changed == REPRICE_CHANGES || s->rows == REPRICE_ROWS;
 	if (s->is_full)
 		return false;
 	if (is_meant(s->ask, row)) {
@@ -113,17 +109,33 @@ static bool look(void *arg, const struct attempt_row *row)
 	return true;
 }
 
+bool reprice_slice(struct ledger *reader, const struct config *c,
+                   const struct reprice_ask *ask, struct reprice *ret, struct buf *why)
+{
+	struct slice *s = mem_new(sizeof(*s));
+	bool ok;
+
+	*ret = (struct reprice){ .keep = { .ceiling = 16 * MiB } };
+	*s = (struct slice){ .config = c, .ask = ask, .ret = ret };
+	ret->changes = arena_alloc(&ret->keep, REPRICE_CHANGES * sizeof(*ret->changes));
+	ok = ledger_span_after(reader, ask->after, ask->since, ask->until, look, s);
+	if (!ok)
+		buf_add(why, str_from_z(ledger_error(reader, NULL)));
+	if (!s->is_full)
+		ret->next = 0;
+	free(s);
+	return ok;
+}
+
 /* ---- correcting ---- */
 
-static bool write_changes(void *arg, struct ledger *l, struct buf *why)
+bool reprice_write(const struct reprice *r, struct ledger *l)
 {
-	const struct slice *s = arg;
 	const usec now = sys_wall();
 	bool changed;
 
-	(void)why; /* is the ledger's */
-	for (unsigned i = 0; i < s->change_count; i++) {
-		const struct change *c = &s->changes[i];
+	for (uint64_t i = 0; i < r->changed; i++) {
+		const struct reprice_change *c = &r->changes[i];
 		const struct correction_row row = { .attempt = c->attempt,
 			                            .made_wall = now,
 			                            .why = STR("cost reprice") };
@@ -132,45 +144,6 @@ static bool write_changes(void *arg, struct ledger *l, struct buf *why)
 			return false;
 	}
 	return true;
-}
-
-static bool note(const struct reprice *r, const struct reprice_by *by, struct buf *why)
-{
-	struct buf after = BUF_LIMIT(KiB);
-	struct json_writer w = { .to = &after };
-	bool ok;
-
-	json_open(&w, '{');
-	json_key_int(&w, STR("attempts"), (int64_t)r->changed);
-	json_key_int(&w, STR("delta_nano"), r->delta);
-	json_close(&w, '}');
-	ok = audit_note(by->recorder, by->pepper, by->who, by->from, "ledger.reprice",
-	                buf_str(&after), why);
-	buf_free(&after);
-	return ok;
-}
-
-bool reprice_slice(struct ledger *reader, const struct config *c,
-                   const struct reprice_ask *ask, const struct reprice_by *by,
-                   struct reprice *ret, struct buf *why)
-{
-	struct slice *s = mem_new(sizeof(*s));
-	bool ok;
-
-	*ret = (struct reprice){ .keep = { .ceiling = 16 * MiB } };
-	*s = (struct slice){ .config = c, .ask = ask, .ret = ret };
-	s->changes = mem_new(REPRICE_CHANGES * sizeof(*s->changes));
-	ok = ledger_span_after(reader, ask->after, ask->since, ask->until, look, s);
-	if (!ok)
-		buf_add(why, str_from_z(ledger_error(reader, NULL)));
-	if (!s->is_full)
-		ret->next = 0;
-	if (ok && by && s->change_count)
-		ok = note(ret, by, why) &&
-		     recorder_write(by->recorder, write_changes, s, why);
-	free(s->changes);
-	free(s);
-	return ok;
 }
 
 void reprice_done(struct reprice *r)

@@ -7,8 +7,7 @@
  * again finds nothing to correct.  What has no price today keeps its cost. */
 #pragma once
 #include "config/config.h"
-#include "config/key.h"
-#include "meter/recorder.h"
+#include "store/ledger.h"
 
 enum { REPRICE_CHANGES = 1000, REPRICE_MODELS = 100, REPRICE_ROWS = 100000 };
 
@@ -35,18 +34,14 @@ struct reprice {
 	nanousd delta;
 	uint64_t next; /* `after` of the next slice; 0: this was the last */
 	struct arena keep;
+	struct reprice_change *changes; /* -- private -- `changed` of them */
 };
 
-/* Who corrects: for the audit log. NULL instead of it: it is only looked. */
-struct reprice_by {
-	struct recorder *recorder;
-	const uint8_t *pepper; /* PEPPER bytes */
-	const char *who, *from;
-};
-
-/* One slice.  Blocks while it reads and the recorder writes; to be ended by reprice_done
- * in any case.  False: *why; nothing of the slice was corrected. */
+/* Looks at one slice; to be ended by reprice_done in any case.  Blocks while it reads.
+ * False: *why. */
 must_check bool reprice_slice(struct ledger *reader, const struct config *c,
-                              const struct reprice_ask *ask, const struct reprice_by *by,
-                              struct reprice *ret, struct buf *why);
+                              const struct reprice_ask *ask, struct reprice *ret,
+                              struct buf *why);
+/* Corrects what was found, in the transaction of `l`. */
+must_check bool reprice_write(const struct reprice *r, struct ledger *l);
 void reprice_done(struct reprice *r);

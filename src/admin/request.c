@@ -5,7 +5,6 @@
 #include "admin/request.h"
 
 #include "admin/audit.h"
-#include "admin/request_private.h"
 #include "admin/roster_change.h"
 #include "base/mem.h"
 #include "codec/json.h"
@@ -21,9 +20,18 @@ enum { MEMBERS_MOST = 16 };
 
 static const struct json_limits limits = { 16, 2048, 256, 64 };
 
+struct request {
+	const struct clerk_options *options;
+	unsigned uid; /* who asks */
+	struct json_value object;
+	struct json_writer *to;
+	struct buf *why; /* what is wrong, for people */
+};
+
 /* ---- helpers ---- */
 
-str text_member(const struct request *r, const char *name, char *room, size_t size)
+/* A member's text; empty when there is none. */
+static str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));
 
@@ -186,31 +194,16 @@ static const struct request_row {
 	{ "tenant_rotate", answer_roster_change },
 	{ "tenant_revoke", answer_roster_change },
 	{ "tenant_list", answer_roster },
-	{ "reprice", answer_reprice },
 };
 
-/* Who has done what; of the request only what names the thing. */
+/* Who has done it. */
 static bool note_change(struct request *r, const char *action)
 {
-	static const char *const names[] = { "provider", "id", "name" };
-	struct buf after = BUF_LIMIT(4 * KiB);
-	struct json_writer w = { .to = &after };
-	char who[64], room[KiB];
-	bool is_noted;
+	char who[64];
 
 	snprintf(who, sizeof(who), "uid %u", r->uid);
-	json_open(&w, '{');
-	for (size_t i = 0; i < countof(names); i++) {
-		str value = text_member(r, names[i], room, sizeof(room));
-
-		if (value.len)
-			json_key_str(&w, str_from_z(names[i]), value);
-	}
-	json_close(&w, '}');
-	is_noted = audit_note(r->options->recorder, r->options->pepper, who, "admin.sock",
-	                      action, buf_str(&after), r->why);
-	buf_free(&after);
-	return is_noted;
+	return audit_note(r->options->recorder, r->options->pepper, who, "admin.sock",
+	                  action, STR_NONE, r->why);
 }
 
 static bool answer(struct request *r, str line)

@@ -64,6 +64,8 @@ GOLDEN = {
     ("admin", "POST", "/admin/v1/trials/{id}/stop"): {"config", "all"},
     ("admin", "POST", "/admin/v1/forget"): {"all"},
     ("admin", "GET", "/admin/v1/cost"): READERS,
+    ("admin", "GET", "/admin/v1/cost/reprice"): READERS,
+    ("admin", "POST", "/admin/v1/cost/reprice"): {"all"},
     ("admin", "GET", "/admin/v1/tokens"): {"all"},
     ("admin", "POST", "/admin/v1/tokens"): {"all"},
     ("admin", "GET", "/admin/v1/tokens/{id}"): {"all"},

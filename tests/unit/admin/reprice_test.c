@@ -4,6 +4,7 @@
 
 #include "config/datadir.h"
 #include "admin/trial_read.h"
+#include "meter/recorder.h"
 #include "store/report.h"
 #include "tests/unit/config/helper.h"
 
@@ -21,7 +22,6 @@ static const struct price old_price = {
 struct rig {
 	struct reading config;
 	char dir[500], path[600];
-	uint8_t pepper[PEPPER];
 	struct recorder *recorder;
 	struct ledger *reader;
 	struct buf why;
@@ -98,9 +98,7 @@ static bool begin(struct rig *g, const char *name)
 		print_notes(&g->config);
 	snprintf(g->dir, sizeof(g->dir), "%s/%s", test_dir(), name);
 	snprintf(g->path, sizeof(g->path), "%s/ledger.db", g->dir);
-	return CHECK(datadir_make(str_from_z(g->dir), &g->why)) &&
-	       CHECK(pepper_load(str_from_z(g->dir), g->pepper, &g->why)) &&
-	       CHECK(put_rows(g)) &&
+	return CHECK(datadir_make(str_from_z(g->dir), &g->why)) && CHECK(put_rows(g)) &&
 	       CHECK(g->recorder = recorder_new(
 	                     &(struct recorder_options){
 	                             .dir = g->dir, .workers = 1, .strict = true },
@@ -121,17 +119,22 @@ struct sums_of {
 	nanousd delta;
 };
 
+static bool write_slice(void *arg, struct ledger *l, struct buf *why)
+{
+	(void)why;
+	return reprice_write(arg, l);
+}
+
 static struct sums_of run(struct rig *g, bool to_write, str model, usec since)
 {
-	const struct reprice_by by = { g->recorder, g->pepper, "test", "here" };
 	struct reprice_ask ask = { .since = since, .until = INT64_MAX, .model = model };
 	static struct reprice r;
 	struct sums_of s = { 0 };
 
 	do {
-		if (!CHECK(reprice_slice(g->reader, g->config.config, &ask,
-		                         to_write ? &by : NULL, &r, &g->why)))
+		if (!CHECK(reprice_slice(g->reader, g->config.config, &ask, &r, &g->why)))
 			break;
+		CHECK(!to_write || recorder_write(g->recorder, write_slice, &r, &g->why));
 		s.slices++;
 		s.changed += r.changed;
 		s.delta += r.delta;
