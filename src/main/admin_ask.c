@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "codec/text.h"
 #include "config/datadir.h"
+#include "loop/sys.h"
 #include "meter/recorder.h"
 
 #include <limits.h>
@@ -28,22 +29,33 @@ void admin_asked_done(struct admin_asked *a)
 }
 
 /* Whoever holds the lock: a gateway, whose socket may come in a moment, or a command that
- * is done in a moment.  False with *ret_runs false: nobody is there. */
+ * is done in a moment.  A change whose answer was lost is asked for by the same key again
+ * and done once.  False with *ret_runs false: nobody is there. */
 static bool ask_gateway(enum http_method method, str target, str body,
                         struct admin_asked *a, bool *ret_runs, struct buf *why)
 {
-	const char *name = admin_method_name(method).ptr;
+	struct buf key = BUF_LIMIT(64);
+	struct admin_request r = { .method = admin_method_name(method).ptr,
+		                   .target = target,
+		                   .body = body };
 	str dir = buf_str(&a->dir);
+	bool is_answered = false;
+	char random[16];
 
-	*ret_runs = true;
-	for (int i = 0; i < TRIES && datadir_is_locked(dir); i++) {
-		buf_clear(why);
-		if (admin_ask_route(dir, name, target, body, &a->status, &a->answer, why))
-			return true;
-		nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
+	if (method == HTTP_POST) {
+		sys_random(random, sizeof(random));
+		hex_encode(&key, str_of(random, sizeof(random)));
+		r.idempotency_key = buf_str(&key);
 	}
-	*ret_runs = datadir_is_locked(dir);
-	return false;
+	for (int i = 0; i < TRIES && !is_answered && datadir_is_locked(dir); i++) {
+		if (i > 0)
+			nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
+		buf_clear(why);
+		is_answered = admin_ask_route(dir, &r, &a->status, &a->answer, why);
+	}
+	*ret_runs = is_answered || datadir_is_locked(dir);
+	buf_free(&key);
+	return is_answered;
 }
 
 static bool ask_house(struct admin_house *house, enum http_method method, str target,

@@ -3,6 +3,7 @@
 Who may what is in admin_matrix_test.py, what is written down of it in audit_test.py.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import secrets
 import shutil
 import socket
 import tempfile
+import threading
 
 import admin_world
 from admin_world import (BASE, BODY, ask, audit, change, first_token, fits, ids, introduce, over_socket, problem,
@@ -419,6 +421,39 @@ def test_a_post_with_an_idempotency_key_is_done_once():
     change("UPDATE admin_replay SET made = made - 86400000001")
     same(ask("POST", "/keys", "keys", body=body, headers=fields).header("idempotency-replayed"), None, "a day later")
     problem(ask("POST", "/keys", body=body, headers=[("Idempotency-Key", "x" * 256)]), 400)
+
+
+def test_a_command_whose_answer_was_lost_asks_for_the_same_again():
+    """Between a command and a gateway stands one that loses answers, whole and half of them."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
+    data = home / "data"
+    data.mkdir(mode=0o700)
+    asked = []
+    body = b'{"id":"0123456789ab","name":"n","token":"t"}'
+
+    def serve(listener):
+        for cut in (0, -5, None):
+            link, _ = listener.accept()
+            text = b""
+            while b'"scopes":["read"]}' not in text:
+                text += link.recv(65536)
+            asked.append(text)
+            answer = b"HTTP/1.1 201 Created\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+            link.sendall(answer[:cut])
+            link.close()
+
+    with open(data / "lock", "w") as lock, socket.socket(socket.AF_UNIX) as listener:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        listener.bind(str(data / "admin.sock"))
+        listener.listen()
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        code, out, err = cli("tokens", "create", "--name", "n", "--scope", "read", "--data", str(data), home=home)
+        thread.join()
+    same((code, out), (0, "t\n"), err)
+    same(len(set(asked)), 1, "three times the same")
+    check(re.search(rb"\r\nidempotency-key: [0-9a-f]{32}\r\n", asked[0]), asked[0])
+    shutil.rmtree(home)
 
 
 def test_cost_is_the_ledgers():
