@@ -24,7 +24,7 @@
 
 struct clerk;
 
-/* Called in the clerk's thread. */
+/* Called in the clerk's thread, or the desk's (desk.h). */
 struct admin_ops {
 	/* Writes members into the open object: listen, uptime_s, config, workers, ... */
 	void (*status)(void *arg, struct json_writer *to);
