@@ -2,7 +2,7 @@
  */
 #include "codec/text.h"
 #include "main/admin_ask.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <stdio.h>
 

@@ -1,10 +1,12 @@
 /* cost.c - sluice cost: what was spent, by whom, on what. */
-#include "main/spend.h"
+#include "main/cost.h"
 
+#include "admin/spend.h"
+#include "admin/text.h"
 #include "codec/text.h"
 #include "loop/sys.h"
 #include "main/reading.h"
-#include "main/text.h"
+#include "main/zone.h"
 
 #include <stdio.h>
 
@@ -237,9 +239,9 @@ int cost_command(struct command *c)
 
 	if (c->argc > 0 && strcmp(c->argv[0], "reprice") != 0)
 		return command_misused(c, "cost: \"%s\" is not reprice", c->argv[0]);
-	spend_zone(c);
+	zone_take(c);
 	if (c->argc > 0)
-		return spend_reprice(c);
+		return cost_reprice(c);
 	if (command_has(c, "dry-run"))
 		return command_misused(c, "--dry-run is of `cost reprice`");
 	result = reading_begin(c, &r);

@@ -6,7 +6,7 @@
 #include "codec/json_write.h"
 #include "loop/thread.h"
 #include "main/command.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -2,11 +2,12 @@
  *
  * What is printed is what the ledger held when it began: one read transaction, however
  * long the reader of our output takes. */
-#include "main/export.h"
+#include "admin/export.h"
 
 #include "loop/sys.h"
 #include "main/reading.h"
-#include "main/text.h"
+#include "main/zone.h"
+#include "admin/text.h"
 
 #include <stdio.h>
 
@@ -99,7 +100,7 @@ int export_command(struct command *c)
 	struct reading r;
 	int result;
 
-	spend_zone(c);
+	zone_take(c);
 	if (x.format == EXPORT_NONE)
 		return command_misused(c, "export: --format takes csv, jsonl or focus");
 	if (!take_span(&x))

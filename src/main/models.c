@@ -3,7 +3,7 @@
 
 #include "codec/json_write.h"
 #include "config/facts.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <stdio.h>
 

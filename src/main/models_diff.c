@@ -1,6 +1,6 @@
 #include "main/models_diff.h"
 
-#include "main/text.h"
+#include "admin/text.h"
 
 struct diff {
 	struct models_diff count;

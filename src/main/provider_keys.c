@@ -12,7 +12,7 @@
 #include "codec/text.h"
 #include "config/replace.h"
 #include "main/admin_ask.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "main/command.h"
 #include "main/provider_keys.h"
 #include "main/reading.h"
-#include "main/text.h"
+#include "admin/text.h"
 #include "policy/odd.h"
 
 #include <stdio.h>

@@ -2,11 +2,11 @@
  *
  * By day (of UTC, as providers count) and model.  Providers may name a dated model where
  * we name the model, so dates at the end of names are passed over. */
-#include "main/spend.h"
-#include "main/usage_file.h"
+#include "admin/spend.h"
+#include "admin/usage_file.h"
 
 #include "main/reading.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <errno.h>
 #include <stdio.h>

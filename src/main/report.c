@@ -1,8 +1,9 @@
 /* report.c - sluice report: a month, as a document. */
-#include "main/spend.h"
+#include "admin/spend.h"
 
 #include "loop/sys.h"
 #include "main/reading.h"
+#include "main/zone.h"
 
 #include <stdio.h>
 
@@ -264,7 +265,7 @@ int report_command(struct command *c)
 	struct reading r;
 	int result;
 
-	spend_zone(c);
+	zone_take(c);
 	if (m.format == REPORT_NONE)
 		return command_misused(c, "report: --format takes md, csv, json or html");
 	if (!take_month(&m))

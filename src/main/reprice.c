@@ -5,12 +5,13 @@
  * without one the same route runs here (admin_ask.h). */
 #include "admin/reprice.h"
 
+#include "admin/spend.h"
 #include "base/mem.h"
 #include "codec/json_write.h"
 #include "codec/text.h"
 #include "loop/sys.h"
 #include "main/admin_ask.h"
-#include "main/spend.h"
+#include "main/cost.h"
 
 #include <stdio.h>
 
@@ -303,7 +304,7 @@ static const char *other_option(const struct command *c)
 	return NULL;
 }
 
-int spend_reprice(struct command *c)
+int cost_reprice(struct command *c)
 {
 	const char *other = other_option(c);
 	struct repricing p = {

@@ -21,7 +21,7 @@
 #include "main/process.h"
 #include "main/sandbox.h"
 #include "main/scout.h"
-#include "main/text.h"
+#include "admin/text.h"
 #include "meter/body_log.h"
 #include "mock/mock.h"
 

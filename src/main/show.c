@@ -1,9 +1,9 @@
 /* show.c - sluice show ID: one exchange with its attempts, each drawn against the whole.
  */
 #include "main/reading.h"
-#include "main/grid.h"
+#include "admin/grid.h"
 #include "main/show_body.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include "codec/text.h"
 #include "policy/price.h"

@@ -6,8 +6,8 @@
  * prints those not printed before.  And it knows the attempts that are under way: one
  * that is no longer among them has ended, and is printed however many came behind it. */
 #include "main/reading.h"
-#include "main/spend.h"
-#include "main/text.h"
+#include "admin/spend.h"
+#include "admin/text.h"
 
 #include "base/mem.h"
 

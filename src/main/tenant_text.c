@@ -2,7 +2,7 @@
 #include "main/tenant_text.h"
 
 #include "codec/text.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 enum { TEXT_MOST = 8 * KiB };
 

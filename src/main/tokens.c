@@ -5,7 +5,7 @@
 #include "codec/text.h"
 #include "loop/sys.h"
 #include "main/admin_ask.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <stdio.h>
 

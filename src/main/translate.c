@@ -3,7 +3,7 @@
 #include "wire/translate.h"
 
 #include "main/command.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <stdio.h>
 #include <unistd.h>

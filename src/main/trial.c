@@ -8,7 +8,7 @@
 #include "loop/sys.h"
 #include "main/admin_ask.h"
 #include "main/reading.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "loop/sys.h"
 #include "main/command.h"
 #include "main/post.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "admin/clerk.h"
 #include "codec/json.h"
 #include "config/datadir.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 static void run(struct captured *c, const char *fmt, ...) printf_like(2, 3);
 static void run(struct captured *c, const char *fmt, ...)

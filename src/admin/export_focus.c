@@ -2,7 +2,7 @@
  *
  * Amounts are printed with twelve decimals, which is what prices have; the rounding of an
  * attempt's cost to nano-dollars is in its last line, so that lines add up to it. */
-#include "main/export.h"
+#include "admin/export.h"
 
 #include "codec/json_write.h"
 #include "codec/text.h"

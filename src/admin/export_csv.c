@@ -1,8 +1,8 @@
 /* export_csv.c - attempts as CSV, a line each. */
-#include "main/export.h"
+#include "admin/export.h"
 
 #include "codec/text.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 void export_csv_head(struct buf *to)
 {

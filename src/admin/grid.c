@@ -1,10 +1,10 @@
 /* grid.c - see grid.h. */
-#include "main/grid.h"
+#include "admin/grid.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
 #include "codec/utf8.h"
-#include "main/text.h"
+#include "admin/text.h"
 
 void grid_column(struct grid *g, str name, bool is_figure)
 {

@@ -1,4 +1,4 @@
-#include "main/period.h"
+#include "admin/period.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* period.c - see period.h. */
-#include "main/period.h"
+#include "admin/period.h"
 
 #include "codec/text.h"
 

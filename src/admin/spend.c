@@ -1,23 +1,8 @@
 /* spend.c - see spend.h. */
-#include "main/spend.h"
+#include "admin/spend.h"
 
 #include "base/mem.h"
 #include "codec/text.h"
-#include "main/text.h"
-#include <time.h>
-
-void spend_zone(const struct command *c)
-{
-	struct config *config = command_config_unsaid(c);
-	struct arena keep = { 0 };
-
-	if (config) {
-		setenv("TZ", str_z(&keep, config->timezone), 1);
-		tzset();
-	}
-	config_unref(&config);
-	arena_done(&keep);
-}
 
 /* ---- names ---- */
 

@@ -1,5 +1,5 @@
 /* text.c - see text.h. */
-#include "main/text.h"
+#include "admin/text.h"
 
 #include "codec/text.h"
 

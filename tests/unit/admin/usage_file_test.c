@@ -1,4 +1,4 @@
-#include "main/usage_file.h"
+#include "admin/usage_file.h"
 #include "tests/check.h"
 
 #define DAY_2026_11_01 20758

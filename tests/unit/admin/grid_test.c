@@ -1,4 +1,4 @@
-#include "main/grid.h"
+#include "admin/grid.h"
 #include "tests/check.h"
 
 static void fill(struct grid *g)

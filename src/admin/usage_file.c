@@ -1,5 +1,5 @@
 /* usage_file.c - see usage_file.h. */
-#include "main/usage_file.h"
+#include "admin/usage_file.h"
 
 #include "base/mem.h"
 #include "codec/text.h"

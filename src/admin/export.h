@@ -1,7 +1,7 @@
 /* export.h - attempts as lines of files for other programs. */
 #pragma once
 #include "base/buf.h"
-#include "main/spend.h"
+#include "admin/spend.h"
 
 /* A table of the ledger's own columns. */
 void export_csv_head(struct buf *to);

@@ -1,10 +1,9 @@
-/* spend.h - what `cost` and `report` share: how sums of the ledger are asked for and
- * printed. */
+/* spend.h - how sums of the ledger are asked for and printed: by `cost`, in reports, and
+ * by names of keys and teams. */
 #pragma once
+#include "admin/grid.h"
+#include "admin/period.h"
 #include "codec/json_write.h"
-#include "main/command.h"
-#include "main/grid.h"
-#include "main/period.h"
 #include "store/report.h"
 
 /* Names of keys and teams by their ids. */
@@ -16,9 +15,6 @@ struct spend_names {
 	unsigned count, room;
 	struct arena texts;
 };
-
-/* Days and months are those of the configured time zone from here on. */
-void spend_zone(const struct command *c);
 
 bool spend_names_load(struct spend_names *n, struct ledger *l);
 void spend_names_done(struct spend_names *n);
@@ -52,6 +48,3 @@ void spend_json_sums(struct json_writer *w, const struct sums *sums);
 /* What must be said of sums: a line for each thing that is not exact. */
 void spend_notes(struct buf *to, const struct sums *sums, bool from_rows,
                  bool is_rounded);
-
-/* `sluice cost reprice` (reprice.c); the zone is set. */
-int spend_reprice(struct command *c);
