@@ -26,6 +26,7 @@ static void clear_answer(struct admin_call *c)
 	if (c->out->ptr)
 		mem_wipe(c->out->ptr, c->out->len);
 	buf_clear(c->out);
+	admin_pieces_done(&c->pieces);
 	c->to = (struct json_writer){ .to = c->out };
 	c->etag[0] = 0;
 	c->content_type = STR_NONE;
@@ -313,7 +314,7 @@ int admin_call_run(struct admin_call *c)
 		return admin_problem(
 		        c, 500, "too_large", NULL,
 		        "the answer is over the limit; ask for a shorter list");
-	if (status == 200 && c->route->method == HTTP_GET) {
+	if (status == 200 && c->route->method == HTTP_GET && !c->pieces.next) {
 		etag_of(c);
 		if (has_it_already(c)) {
 			buf_clear(c->out);

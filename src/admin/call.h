@@ -7,6 +7,7 @@
  * keeps, so that after a crash there are all three or none. */
 #pragma once
 #include "admin/clerk.h"
+#include "admin/pieces.h"
 #include "admin/route.h"
 #include "codec/json.h"
 #include "store/ledger.h"
@@ -58,8 +59,9 @@ struct admin_call {
 	/* -- the answer */
 	struct buf *out;
 	struct json_writer to;
-	str content_type; /* set when it is not JSON */
-	char etag[48];    /* with quotes; empty: of the answer's bytes */
+	str content_type;           /* set when it is not JSON */
+	struct admin_pieces pieces; /* set when it is made while it goes out */
+	char etag[48];              /* with quotes; empty: of the answer's bytes */
 	bool is_replayed;
 	/* -- for the audit log; set by the handler */
 	str target;               /* what it is done to; a path's id when it is not set */

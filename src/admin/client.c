@@ -4,6 +4,7 @@
 #include "admin/call.h"
 #include "admin/socket.h"
 #include "config/datadir.h"
+#include "http/body.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -11,7 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_SECONDS = 60, ANSWER_MOST = 32 * MiB, READ = 64 * KiB, TRIES = 30 };
+enum {
+	PATIENCE_SECONDS = 60,
+	ANSWER_MOST = 32 * MiB,
+	READ = 64 * KiB,
+	HEAD_MOST = 64 * KiB,
+	TRIES = 30
+};
 static const long try_every_ns = 100 * 1000 * 1000;
 
 /* Our own gateway's answer; there may be tens of thousands of keys in it. */
@@ -84,48 +91,93 @@ bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
 	return true;
 }
 
-/* To the end of the connection. */
-static bool read_all(int fd, struct buf *to)
+static bool read_some(int fd, struct buf *to)
 {
 	ssize_t n;
 
-	to->limit = ADMIN_BODIES_MOST + READ;
-	do {
-		if (!buf_reserve(to, READ))
-			return false;
-		n = recv(fd, to->ptr + to->len, READ, 0);
-		if (n > 0)
-			to->len += (size_t)n;
-	} while (n > 0);
-	return n == 0;
+	if (!buf_reserve(to, READ))
+		return false;
+	n = recv(fd, to->ptr + to->len, READ, 0);
+	if (n > 0)
+		to->len += (size_t)n;
+	return n > 0;
 }
 
-/* The length that the head tells; false: it tells none. */
-static bool find_length(str head, uint64_t *ret)
+/* How far the answer goes, as its head says; false: it does not. */
+static bool find_length(str head, struct http_body *ret)
 {
 	while (head.len > 0) {
-		str line = str_cut(&head, '\n');
+		str rest = str_cut(&head, '\n'), line = str_cut(&rest, '\r');
+		uint64_t length;
 
-		if (str_skip(&line, STR("content-length: ")))
-			return str_to_u64(str_cut(&line, '\r'), ret);
+		if (str_eq(line, STR("transfer-encoding: chunked"))) {
+			http_body_init(ret, HTTP_BODY_CHUNKED, 0, false);
+			return true;
+		}
+		if (str_skip(&line, STR("content-length: "))) {
+			if (!str_to_u64(line, &length))
+				return false;
+			http_body_init(ret, HTTP_BODY_LENGTH, length, false);
+			return true;
+		}
 	}
 	return false;
 }
 
-/* Takes status and head off the answer; false: it is none, or not all of it. */
-static bool take_head(struct buf *answer, int *ret_status)
+/* Reads the head and takes it off the answer; false: it is none. */
+static bool read_head(int fd, struct buf *answer, int *ret_status, struct http_body *ret)
 {
-	str rest = buf_str(answer), line = str_cut(&rest, '\n');
-	size_t end = str_find_str(buf_str(answer), STR("\r\n\r\n"));
-	uint64_t status, length;
+	str rest, line, head;
+	uint64_t status;
+	size_t end;
 
+	while ((end = str_find_str(buf_str(answer), STR("\r\n\r\n"))) == answer->len) {
+		if (answer->len > HEAD_MOST || !read_some(fd, answer))
+			return false;
+	}
+	rest = head = str_first(buf_str(answer), end);
+	line = str_cut(&rest, '\n');
 	if (!str_skip(&line, STR("HTTP/1.1 ")) ||
-	    !str_to_u64(str_cut(&line, ' '), &status) || end == answer->len ||
-	    !find_length(str_first(buf_str(answer), end), &length))
+	    !str_to_u64(str_cut(&line, ' '), &status) || !find_length(head, ret))
 		return false;
 	*ret_status = (int)status;
 	buf_drop(answer, end + 4);
-	return answer->len == length;
+	return true;
+}
+
+/* The rest, as it comes: to the sink, else it stays in `answer`. */
+static bool read_body(int fd, struct http_body *body, struct buf *answer,
+                      struct admin_sink *sink)
+{
+	size_t done = 0, len, used; /* decoded bytes that stay */
+
+	while (buf_reserve(answer, 1)) {
+		char *at = answer->ptr + done;
+
+		if (http_body_take(body, at, at, answer->len - done, &len, &used))
+			return false;
+		done += len;
+		answer->len = done;
+		if (sink && !admin_sink_add(sink, buf_str(answer)))
+			return false;
+		if (sink)
+			answer->len = done = 0;
+		if (body->done)
+			return true;
+		if (!read_some(fd, answer))
+			return false;
+	}
+	return false;
+}
+
+static bool read_answer(int fd, const struct admin_request *r, struct buf *answer,
+                        int *ret_status)
+{
+	struct http_body body;
+
+	answer->limit = ADMIN_BODIES_MOST + READ;
+	return read_head(fd, answer, ret_status, &body) &&
+	       read_body(fd, &body, answer, *ret_status == 200 ? r->sink : NULL);
 }
 
 bool admin_ask_route(str dir, const struct admin_request *r, int *ret_status,
@@ -146,8 +198,9 @@ bool admin_ask_route(str dir, const struct admin_request *r, int *ret_status,
 	if (r->idempotency_key.len)
 		buf_addf(&head, "idempotency-key: %.*s\r\n", STR_ARG(r->idempotency_key));
 	if (r->body.len)
-		buf_addf(&head,
-		         "content-type: application/json\r\ncontent-length: %zu\r\n",
+		buf_addf(&head, "content-type: %.*s\r\ncontent-length: %zu\r\n",
+		         STR_ARG(r->body_type.len ? r->body_type
+		                                  : STR("application/json")),
 		         r->body.len);
 	buf_add(&head, STR("\r\n"));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -155,10 +208,11 @@ bool admin_ask_route(str dir, const struct admin_request *r, int *ret_status,
 	buf_clear(answer);
 	if (!head.over && admin_send_all(fd, buf_str(&head)) &&
 	    admin_send_all(fd, r->body))
-		is_answered = read_all(fd, answer) && take_head(answer, ret_status);
+		is_answered = read_answer(fd, r, answer, ret_status);
 	if (!is_answered)
-		buf_addf(why, "the gateway at %.*s/admin.sock gave no answer",
-		         STR_ARG(dir));
+		buf_addf(why, "the gateway at %.*s/admin.sock %s", STR_ARG(dir),
+		         r->sink && r->sink->is_begun ? "has broken its answer off"
+		                                      : "gave no answer");
 	close(fd);
 	buf_free(&head);
 	return is_answered;

@@ -1,6 +1,6 @@
 /* client.h - asking a running gateway; see clerk.h for what can be asked. */
 #pragma once
-#include "base/buf.h"
+#include "admin/pieces.h"
 #include "codec/json.h"
 
 /* One request (a JSON object without a line end) and its answer.  Blocks for at most a
@@ -19,10 +19,13 @@ must_check bool admin_ask_holder(str dir, str request, struct buf *answer,
 struct admin_request {
 	const char *method;
 	str target;          /* path and query */
-	str body;            /* JSON or empty */
+	str body;            /* or empty */
+	str body_type;       /* empty: JSON */
 	str idempotency_key; /* of a POST: it may be asked again; or empty */
+	struct admin_sink
+	        *sink; /* takes an answer with status 200 as it comes; or NULL */
 };
-/* False: there was no whole answer, and *why says so. */
+/* False: there was no whole answer, and *why says so; the sink may have some of it. */
 must_check bool admin_ask_route(str dir, const struct admin_request *r, int *ret_status,
                                 struct buf *answer, struct buf *why);
 /* Does the answer say ok? Else its error is added to *why. */

@@ -20,8 +20,22 @@ void admin_who_gateway(struct admin_who *ret)
 	snprintf(ret->from, sizeof(ret->from), "start");
 }
 
+/* All of them at once. */
+static int gather(struct admin_call *c)
+{
+	enum admin_piece got = ADMIN_PIECE_MORE;
+
+	while (got == ADMIN_PIECE_MORE && !c->out->over)
+		got = c->pieces.next(c->pieces.arg, c->out);
+	if (got == ADMIN_PIECE_LAST && !c->out->over)
+		return 200;
+	return admin_problem(c, 503, "ledger_unavailable", NULL,
+	                     "the answer could not be finished");
+}
+
 int admin_local(struct admin_house *h, const struct admin_who *who,
-                enum http_method method, str target, str body, struct buf *out)
+                enum http_method method, str target, str body, struct buf *out,
+                struct admin_pieces *ret_pieces)
 {
 	struct arena keep = { .ceiling = 4 * MiB };
 	str query = target, path = str_cut(&query, '?');
@@ -40,6 +54,13 @@ int admin_local(struct admin_house *h, const struct admin_who *who,
 	status = c.route ? admin_call_run(&c)
 	                 : admin_problem(&c, 404, "not_found", NULL,
 	                                 "there is no such route");
+	if (ret_pieces) {
+		*ret_pieces = c.pieces;
+	} else {
+		if (c.pieces.next)
+			status = gather(&c);
+		admin_pieces_done(&c.pieces);
+	}
 	arena_done(&keep);
 	return status;
 }

@@ -97,19 +97,6 @@ static void write_type(struct json_writer *w, str type, bool optional)
 
 /* ---- schemas ---- */
 
-/* What is no JSON object. */
-static bool is_text(str schema)
-{
-	return str_eq(schema, STR("Lines")) || str_eq(schema, STR("Page"));
-}
-
-static const char *media_of(str schema)
-{
-	return str_eq(schema, STR("Lines"))  ? "application/x-ndjson"
-	       : str_eq(schema, STR("Page")) ? "text/plain"
-	                                     : "application/json";
-}
-
 static void write_schema(struct json_writer *w, const struct admin_schema *s)
 {
 	str fields = s->fields, name, type;
@@ -118,7 +105,7 @@ static void write_schema(struct json_writer *w, const struct admin_schema *s)
 	json_key(w, s->name);
 	json_open(w, '{');
 	json_key_str(w, STR("description"), s->about);
-	json_key_str(w, STR("type"), is_text(s->name) ? STR("string") : STR("object"));
+	json_key_str(w, STR("type"), s->media ? STR("string") : STR("object"));
 	if (fields.len) {
 		json_key(w, STR("properties"));
 		json_open(w, '{');
@@ -187,17 +174,22 @@ static void write_parameters(struct json_writer *w, const struct admin_route *r)
 	json_close(w, ']');
 }
 
-static void write_content(struct json_writer *w, const char *media, str schema)
+static void write_content(struct json_writer *w, str schema)
 {
+	const char *text = admin_schema_media(schema);
+	str media = text ? str_from_z(text) : STR("application/json");
+
 	json_key(w, STR("content"));
 	json_open(w, '{');
-	json_key(w, str_from_z(media));
-	json_open(w, '{');
-	json_key(w, STR("schema"));
-	json_open(w, '{');
-	write_ref(w, "schemas", schema);
-	json_close(w, '}');
-	json_close(w, '}');
+	while (media.len > 0) {
+		json_key(w, str_cut(&media, ' '));
+		json_open(w, '{');
+		json_key(w, STR("schema"));
+		json_open(w, '{');
+		write_ref(w, "schemas", schema);
+		json_close(w, '}');
+		json_close(w, '}');
+	}
 	json_close(w, '}');
 }
 
@@ -208,7 +200,7 @@ static void write_responses(struct json_writer *w, const struct admin_route *r)
 	json_key(w, r->method == HTTP_GET ? STR("200") : STR("2XX"));
 	json_open(w, '{');
 	json_key_str(w, STR("description"), admin_schema_find(r->answer)->about);
-	write_content(w, media_of(r->answer), r->answer);
+	write_content(w, r->answer);
 	json_close(w, '}');
 	if (r->method == HTTP_GET)
 		json_raw((json_key(w, STR("304")), w),
@@ -252,7 +244,7 @@ static void write_operation(struct json_writer *w, const struct admin_route *r)
 		json_key(w, STR("requestBody"));
 		json_open(w, '{');
 		json_key_bool(w, STR("required"), true);
-		write_content(w, "application/json", r->request);
+		write_content(w, r->request);
 		json_close(w, '}');
 	}
 	write_responses(w, r);

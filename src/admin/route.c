@@ -30,9 +30,12 @@ static const struct admin_route routes[] = {
 
 static const struct admin_schema schemas[] = {
 #define SCHEMA(name, fields, about)                                                      \
-	{ STR_INIT(#name), STR_INIT(fields), STR_INIT(about) },
+	{ STR_INIT(#name), STR_INIT(fields), STR_INIT(about), NULL },
+#define TEXT(name, media, about)                                                         \
+	{ STR_INIT(#name), STR_INIT(""), STR_INIT(about), media },
 #include "admin/schemas.def"
 #undef SCHEMA
+#undef TEXT
 };
 
 const str admin_scope_names[ADMIN_SCOPES] = {
@@ -58,6 +61,13 @@ const struct admin_schema *admin_schema_find(str name)
 		if (str_eq(schemas[i].name, name))
 			return &schemas[i];
 	return NULL;
+}
+
+const char *admin_schema_media(str name)
+{
+	const struct admin_schema *s = admin_schema_find(name);
+
+	return s ? s->media : NULL;
 }
 
 /* ---- finding ---- */

@@ -75,6 +75,10 @@ struct admin_schema {
 	str name;
 	str fields; /* "id:id name:text scopes:[scope] expires:time?" */
 	str about;
+	const char *media; /* of what is no object of ours: its types, with spaces
+	                      between them; NULL: JSON with these fields */
 };
 const struct admin_schema *admin_schema_at(unsigned i); /* NULL past the end */
 const struct admin_schema *admin_schema_find(str name);
+/* The schema's media, NULL as there; empty: NULL. */
+const char *admin_schema_media(str name);

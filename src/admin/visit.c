@@ -5,113 +5,19 @@
  * The route that decides whether he may is the one that answers: there is one look at the
  * path, and neither Host nor any header that speaks of another address or path is read.
  */
-#include "admin/desk_private.h"
+#include "admin/visit_private.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #include <stdio.h>
 
-enum {
-	HEADER_MOST = 1024, /* bytes of If-Match and the like */
-	WHOLE_MOST = MiB, /* an answer up to that is queued at once; else in pieces of */
-	PIECE = 64 * KiB,
-};
-
-struct visit {
-	struct desk *desk;
-	struct http_conn *conn;
-	struct arena keep;
-	struct buf body, out;
-	bool is_sending; /* a large answer, piece by piece; so much of it has gone: */
-	size_t sent;
-	struct admin_call call;
-};
-
-/* ---- the end ---- */
-
-static void visit_free(struct visit *v)
-{
-	/* A secret may have come, and one may have gone. */
-	if (v->out.ptr)
-		mem_wipe(v->out.ptr, v->out.cap);
-	if (v->body.ptr)
-		mem_wipe(v->body.ptr, v->body.cap);
-	buf_free(&v->out);
-	buf_free(&v->body);
-	arena_done(&v->keep);
-	free(v);
-}
-
-static const char common_lines[] = "cache-control: no-store\r\n"
-                                   "x-content-type-options: nosniff\r\n"
-                                   "referrer-policy: no-referrer\r\n"
-                                   "content-security-policy: default-src 'none'; "
-                                   "frame-ancestors 'none'\r\n";
-
-/* The rest of a large answer, as far as there is room; on_room goes on. */
-static void send_on(struct visit *v)
-{
-	struct http_conn *conn = v->conn;
-
-	while (v->sent < v->out.len && http_has_room(conn)) {
-		size_t n = min_of((size_t)PIECE, v->out.len - v->sent);
-
-		http_send_str(conn, str_of(v->out.ptr + v->sent, n));
-		v->sent += n;
-	}
-	if (v->sent < v->out.len)
-		return;
-	conn->owner = NULL;
-	http_finish(conn);
-	visit_free(v);
-}
-
-static void begin_large(struct visit *v, int status, str type, str lines)
-{
-	struct buf head = BUF_LIMIT(8 * KiB);
-
-	http_head_begin(v->conn, &head, status);
-	http_head_add(&head, STR("content-type"), type);
-	buf_addf(&head, "content-length: %zu\r\n", v->out.len);
-	buf_add(&head, lines);
-	buf_add(&head, STR("\r\n"));
-	http_send_str(v->conn, buf_str(&head));
-	buf_free(&head);
-	v->is_sending = true;
-	send_on(v);
-}
-
-/* The answer goes, and the visit ends.  more: further lines, or empty. */
-static void answer(struct visit *v, int status, str more)
-{
-	struct admin_call *c = &v->call;
-	struct http_conn *conn = v->conn;
-	struct buf lines = BUF_LIMIT(4 * KiB);
-	str type = c->content_type.len ? c->content_type : STR("application/json");
-
-	buf_add(&lines, str_from_z(common_lines));
-	if (c->etag[0] && status < 400)
-		buf_addf(&lines, "etag: %s\r\n", c->etag);
-	if (c->is_replayed)
-		buf_add(&lines, STR("idempotency-replayed: true\r\n"));
-	buf_add(&lines, more);
-	if (v->out.len > WHOLE_MOST && !conn->is_head) {
-		begin_large(v, status, type, buf_str(&lines));
-		buf_free(&lines);
-		return;
-	}
-	conn->owner = NULL;
-	http_answer(conn, status, v->out.len ? type : STR_NONE, buf_str(&lines),
-	            buf_str(&v->out));
-	buf_free(&lines);
-	visit_free(v);
-}
+enum { HEADER_MOST = 1024 }; /* bytes of If-Match and the like */
 
 static void refuse(struct visit *v, int status, const char *type, const char *text,
                    str more)
 {
 	admin_problem(&v->call, status, type, NULL, "%s", text);
-	answer(v, status, more);
+	visit_answer(v, status, more);
 }
 
 /* ---- who asks ---- */
@@ -145,7 +51,7 @@ static bool know(struct visit *v, str authorization)
 		return true;
 	}
 	if (!(reader = admin_reader(c))) {
-		answer(v, 503, STR_NONE);
+		visit_answer(v, 503, STR_NONE);
 		return false;
 	}
 	switch (guard_check(&v->desk->guard, reader, authorization, &v->conn->peer,
@@ -272,7 +178,7 @@ static bool is_refused(struct visit *v, const struct http_request *req, fault_t 
 		buf_add(&allow, STR("\r\n"));
 		buf_free(&methods);
 		if (asks)
-			answer(v, 204, buf_str(&allow));
+			visit_answer(v, 204, buf_str(&allow));
 		else
 			refuse(v, 405, "method_not_allowed",
 			       "this method is not allowed here", buf_str(&allow));
@@ -295,7 +201,7 @@ static bool is_refused(struct visit *v, const struct http_request *req, fault_t 
 static void run_call(struct visit *v)
 {
 	v->call.body = buf_str(&v->body);
-	answer(v, admin_call_run(&v->call), STR_NONE);
+	visit_answer(v, admin_call_run(&v->call), STR_NONE);
 }
 
 static struct visit *visit_new(struct http_conn *conn, const struct http_request *req)
@@ -306,6 +212,7 @@ static struct visit *visit_new(struct http_conn *conn, const struct http_request
 
 	v->desk = d;
 	v->conn = conn;
+	v->making.run = visit_on_making;
 	v->keep.ceiling = 4 * MiB;
 	v->body.limit = ADMIN_BODY_MOST;
 	v->out.limit = ADMIN_ANSWER_MOST;
@@ -378,8 +285,8 @@ static void on_room(struct http_conn *conn)
 {
 	struct visit *v = conn->owner;
 
-	if (v && v->is_sending)
-		send_on(v);
+	if (v)
+		visit_go_on(v);
 }
 
 static void on_gone(struct http_conn *conn)
@@ -397,7 +304,7 @@ static void on_refused(struct http_conn *conn, fault_t why)
 	struct admin_call c = { .out = &out, .to = { .to = &out } };
 
 	admin_problem(&c, why->status, "bad_request", NULL, "%.*s", STR_ARG(why->text));
-	http_refuse(conn, why, c.content_type, str_from_z(common_lines), buf_str(&out));
+	http_refuse(conn, why, c.content_type, visit_lines, buf_str(&out));
 	buf_free(&out);
 }
 

@@ -10,6 +10,7 @@
 #include "loop/sys.h"
 #include "meter/recorder.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <time.h>
@@ -26,23 +27,26 @@ void admin_asked_done(struct admin_asked *a)
 		mem_wipe(a->answer.ptr, a->answer.cap);
 	buf_free(&a->answer);
 	buf_free(&a->dir);
+	admin_pieces_done(&a->pieces);
 }
 
 /* Whoever holds the lock: a gateway, whose socket may come in a moment, or a command that
  * is done in a moment.  A change whose answer was lost is asked for by the same key again
  * and done once.  False with *ret_runs false: nobody is there. */
-static bool ask_gateway(enum http_method method, str target, str body,
-                        struct admin_asked *a, bool *ret_runs, struct buf *why)
+static bool ask_gateway(const struct admin_errand *e, struct admin_asked *a,
+                        bool *ret_runs, struct buf *why)
 {
 	struct buf key = BUF_LIMIT(64);
-	struct admin_request r = { .method = admin_method_name(method).ptr,
-		                   .target = target,
-		                   .body = body };
+	struct admin_request r = { .method = admin_method_name(e->method).ptr,
+		                   .target = e->target,
+		                   .body = e->body,
+		                   .body_type = e->body_type,
+		                   .sink = e->sink };
 	str dir = buf_str(&a->dir);
 	bool is_answered = false;
 	char random[16];
 
-	if (method == HTTP_POST) {
+	if (e->method == HTTP_POST) {
 		sys_random(random, sizeof(random));
 		hex_encode(&key, str_of(random, sizeof(random)));
 		r.idempotency_key = buf_str(&key);
@@ -52,20 +56,24 @@ static bool ask_gateway(enum http_method method, str target, str body,
 			nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
 		buf_clear(why);
 		is_answered = admin_ask_route(dir, &r, &a->status, &a->answer, why);
+		if (e->sink && e->sink->is_begun)
+			break;
 	}
-	*ret_runs = is_answered || datadir_is_locked(dir);
+	*ret_runs =
+	        is_answered || (e->sink && e->sink->is_begun) || datadir_is_locked(dir);
 	buf_free(&key);
 	return is_answered;
 }
 
-static bool ask_house(struct admin_house *house, enum http_method method, str target,
-                      str body, struct admin_asked *a)
+static bool ask_house(struct admin_house *house, const struct admin_errand *e,
+                      struct admin_asked *a)
 {
 	struct admin_who who;
 
 	admin_who_command(&who);
 	a->answer.limit = ADMIN_ANSWER_MOST;
-	a->status = admin_local(house, &who, method, target, body, &a->answer);
+	a->status = admin_local(house, &who, e->method, e->target, e->body, &a->answer,
+	                        e->sink ? &a->pieces : NULL);
 	admin_house_done(house);
 	return true;
 }
@@ -97,31 +105,29 @@ struct recorder *admin_recorder(const struct config *c, str dir, struct buf *why
 	return r;
 }
 
-static bool write_here(struct admin_house *house, const struct admin_alone *alone,
-                       enum http_method method, str target, str body,
+static bool write_here(struct admin_house *house, const struct admin_errand *e,
                        struct admin_asked *a, struct buf *why)
 {
 	char path[PATH_MAX];
 	bool is_done = false;
 
-	if (alone->by_recorder)
-		house->recorder = admin_recorder(alone->config, house->dir, why);
+	if (e->alone.by_recorder)
+		house->recorder = admin_recorder(e->alone.config, house->dir, why);
 	else if (datadir_path(house->dir, "ledger.db", path, sizeof(path)))
 		house->writer = ledger_open(path, why);
 	if (house->recorder || house->writer)
-		is_done = ask_house(house, method, target, body, a);
+		is_done = ask_house(house, e, a);
 	recorder_free(&house->recorder);
 	ledger_close(&house->writer);
 	return is_done;
 }
 
-static bool ask_here(const struct admin_alone *alone, enum http_method method, str target,
-                     str body, struct admin_asked *a, struct buf *why)
+static bool ask_here(const struct admin_errand *e, struct admin_asked *a, struct buf *why)
 {
 	uint8_t pepper[PEPPER];
 	struct admin_house house = { .dir = buf_str(&a->dir),
 		                     .pepper = pepper,
-		                     .config = alone->config };
+		                     .config = e->alone.config };
 	char path[PATH_MAX];
 	bool is_done = false;
 	int lock;
@@ -130,20 +136,20 @@ static bool ask_here(const struct admin_alone *alone, enum http_method method, s
 		buf_add(why, STR("the name of the data directory is too long"));
 		return false;
 	}
-	if (!needs_writer(method, target)) {
-		if (access(path, F_OK) != 0)
-			buf_addf(why, "nothing was recorded yet in %.*s",
-			         STR_ARG(house.dir));
-		else
-			is_done = keys_pepper(house.dir, pepper, why) &&
-			          ask_house(&house, method, target, body, a);
+	bool writes = needs_writer(e->method, e->target);
+
+	if ((!writes || e->sink) && access(path, F_OK) != 0) {
+		buf_addf(why, "nothing was recorded yet in %.*s", STR_ARG(house.dir));
+		return false;
+	}
+	if (!writes) {
+		is_done = keys_pepper(house.dir, pepper, why) && ask_house(&house, e, a);
 		mem_wipe(pepper, sizeof(pepper));
 		return is_done;
 	}
 	if (!datadir_make(house.dir, why) || !datadir_lock(house.dir, &lock, why))
 		return false;
-	is_done = keys_pepper(house.dir, pepper, why) &&
-	          write_here(&house, alone, method, target, body, a, why);
+	is_done = keys_pepper(house.dir, pepper, why) && write_here(&house, e, a, why);
 	mem_wipe(pepper, sizeof(pepper));
 	close(lock);
 	return is_done;
@@ -162,28 +168,69 @@ static int refused(const struct admin_asked *a)
 	                      STR_ARG(said.len ? said : STR("the gateway refused")));
 }
 
-int admin_do_alone(const struct command *c, const struct admin_alone *alone,
-                   enum http_method method, str target, str body, struct admin_asked *ret)
+/* What is still to be made, once nothing is held any more. */
+static int give_pieces(struct admin_asked *a, struct admin_sink *sink)
+{
+	enum admin_piece got = ADMIN_PIECE_MORE;
+	struct buf piece = BUF_LIMIT(ADMIN_ANSWER_MOST);
+	bool is_taken = true;
+
+	if (!a->pieces.next) {
+		admin_sink_add(sink, buf_str(&a->answer));
+		return EXIT_OK;
+	}
+	while (is_taken && got == ADMIN_PIECE_MORE) {
+		buf_clear(&piece);
+		got = a->pieces.next(a->pieces.arg, &piece);
+		is_taken = admin_sink_add(sink, buf_str(&piece));
+	}
+	buf_free(&piece);
+	admin_pieces_done(&a->pieces);
+	if (got == ADMIN_PIECE_FAILED)
+		return command_failed("the ledger could not be read to its end");
+	return EXIT_OK;
+}
+
+int admin_run(const struct command *c, const struct admin_errand *e,
+              struct admin_asked *ret)
 {
 	struct buf why = BUF_LIMIT(8 * KiB);
-	bool runs, is_done;
+	bool runs, is_asked, is_done;
 	int result = EXIT_OK;
 
 	*ret = (struct admin_asked){ 0 };
 	if (!command_data(c, &ret->dir))
 		return EXIT_CONFIG;
-	is_done = ask_gateway(method, target, body, ret, &runs, &why) ||
-	          (!runs && ask_here(alone, method, target, body, ret, &why));
-	if (!is_done) {
+	is_asked = ask_gateway(e, ret, &runs, &why);
+	is_done = is_asked || (!runs && ask_here(e, ret, &why));
+	if (e->sink && e->sink->is_closed) {
+		result = EXIT_FAILED; /* said below */
+	} else if (!is_done) {
 		result = command_failed("%.*s", (int)why.len, why.ptr);
 	} else {
 		ret->is_json = !json_check(buf_str(&ret->answer), &limits, &ret->value) &&
 		               ret->value.type == JSON_OBJECT;
 		if (ret->status < 200 || ret->status > 299)
 			result = refused(ret);
+		else if (e->sink && !is_asked)
+			result = give_pieces(ret, e->sink);
 	}
+	if (e->sink && (e->sink->is_closed || fflush(stdout) != 0))
+		result = command_failed("the output could not be written: %s",
+		                        strerror(errno));
 	buf_free(&why);
 	return result;
+}
+
+int admin_do_alone(const struct command *c, const struct admin_alone *alone,
+                   enum http_method method, str target, str body, struct admin_asked *ret)
+{
+	return admin_run(c,
+	                 &(struct admin_errand){ .method = method,
+	                                         .target = target,
+	                                         .body = body,
+	                                         .alone = *alone },
+	                 ret);
 }
 
 int admin_do(const struct command *c, enum http_method method, str target, str body,
@@ -199,6 +246,28 @@ void admin_add_query(struct buf *target, const char *name, const char *value)
 	buf_add_char(target, str_has(buf_str(target), STR("?")) ? '&' : '?');
 	buf_addf(target, "%s=", name);
 	url_encode(target, str_from_z(value));
+}
+
+void admin_add_time(struct buf *target, const char *name, usec wall)
+{
+	struct buf time = BUF_LIMIT(64);
+
+	if (wall == 0 || wall == INT64_MAX)
+		return;
+	rfc3339_write(&time, wall);
+	admin_add_query(target, name, buf_z(&time));
+	buf_free(&time);
+}
+
+static bool to_stdout(void *arg, str bytes)
+{
+	(void)arg;
+	return fwrite(bytes.ptr, 1, bytes.len, stdout) == bytes.len;
+}
+
+struct admin_sink admin_stdout(void)
+{
+	return (struct admin_sink){ .take = to_stdout };
 }
 
 str admin_text(struct json_value object, const char *name, char *room, size_t size)

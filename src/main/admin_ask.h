@@ -1,6 +1,8 @@
 /* admin_ask.h - how commands use the admin API: of a running gateway at its socket, else
  * the same routes in this process, which is the ledger's only writer for a moment. */
 #pragma once
+#include "admin/pieces.h"
+#include "base/usec.h"
 #include "codec/json.h"
 #include "http/head.h"
 #include "main/command.h"
@@ -11,6 +13,7 @@ struct admin_asked {
 	int status;
 	struct json_value value; /* the answer, an object, when is_json */
 	bool is_json;
+	struct admin_pieces pieces; /* -- private -- what is still to be made */
 };
 
 /* What a route is given where no gateway runs. */
@@ -21,7 +24,19 @@ struct admin_alone {
 	bool by_recorder;
 };
 
+/* What a route is asked for. */
+struct admin_errand {
+	enum http_method method;
+	str target, body; /* path and query; the body, or empty */
+	str body_type;    /* empty: JSON */
+	struct admin_sink
+	        *sink; /* takes an answer with status 200 as it comes; or NULL */
+	struct admin_alone alone;
+};
+
 /* EXIT_OK: the answer is 2xx.  Else what the command returns; it was said. */
+int admin_run(const struct command *c, const struct admin_errand *errand,
+              struct admin_asked *ret);
 int admin_do(const struct command *c, enum http_method method, str target, str body,
              struct admin_asked *ret);
 int admin_do_alone(const struct command *c, const struct admin_alone *alone,
@@ -31,6 +46,10 @@ int admin_do_alone(const struct command *c, const struct admin_alone *alone,
 struct recorder *admin_recorder(const struct config *c, str dir, struct buf *why);
 /* Adds "?name=value", or with '&', to a target; value NULL: nothing. */
 void admin_add_query(struct buf *target, const char *name, const char *value);
+/* The same with a time; the beginning and the end of all time: nothing. */
+void admin_add_time(struct buf *target, const char *name, usec wall);
+/* Where stdout takes an answer. */
+struct admin_sink admin_stdout(void);
 /* A text of the answer in room; empty when it is none, or longer. */
 str admin_text(struct json_value object, const char *name, char *room, size_t size);
 /* Wipes, too. */

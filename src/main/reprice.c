@@ -178,22 +178,11 @@ static void print_json(const struct repricing *p, const struct reprice_model *al
 
 /* ---- asking ---- */
 
-static void add_time(struct buf *target, const char *name, usec wall)
-{
-	struct buf time = BUF_LIMIT(64);
-
-	if (wall == 0 || wall == INT64_MAX)
-		return;
-	rfc3339_write(&time, wall);
-	admin_add_query(target, name, buf_z(&time));
-	buf_free(&time);
-}
-
 static void write_target(struct repricing *p, struct buf *to)
 {
 	buf_add(to, STR("/admin/v1/cost/reprice"));
-	add_time(to, "since", p->since);
-	add_time(to, "until", p->until);
+	admin_add_time(to, "since", p->since);
+	admin_add_time(to, "until", p->until);
 	admin_add_query(to, "provider", command_value(p->c, "provider"));
 	admin_add_query(to, "model", command_value(p->c, "model"));
 	if (p->cursor.len)

@@ -401,7 +401,7 @@ static bool make_first_token(struct serving *s, struct buf *ret)
 		buf_clear(ret);
 		status = admin_local(&house, &who, HTTP_POST, STR("/admin/v1/tokens"),
 		                     STR("{\"name\":\"first\",\"scopes\":[\"all\"]}"),
-		                     ret);
+		                     ret, NULL);
 	}
 	admin_house_done(&house);
 	return status == 201;
