@@ -1,289 +1,35 @@
 /* report.c - sluice report: a month, as a document. */
-#include "admin/spend.h"
-
-#include "loop/sys.h"
-#include "main/reading.h"
+#include "admin/month.h"
+#include "main/admin_ask.h"
 #include "main/zone.h"
-
-#include <stdio.h>
-
-static const struct section {
-	const char *name, *title;
-	const char *by;
-} sections[] = {
-	{ "days", "By day", "day" },
-	{ "teams", "By team", "team" },
-	{ "keys", "By key", "team,key" },
-	{ "users", "By user", "user" },
-	{ "models", "By model", "provider,model" },
-	{ "routes", "By route", "route" },
-	{ "clients", "By client", "client" },
-	{ "tags", "By tags", "tag" },
-	{ "operations", "By operation", "operation" },
-};
-
-/* The one table of the CSV. */
-static const char all_of_it[] =
-        "team,key,provider,model,route,operation,tag,client,trial";
-
-enum report_format { REPORT_MD, REPORT_CSV, REPORT_JSON, REPORT_HTML, REPORT_NONE };
-
-struct monthly {
-	struct command *c;
-	struct ledger *ledger;
-	struct spend_names names;
-	enum report_format format;
-	str month;
-	char month_room[16];
-	usec from, until;
-	struct buf out;
-	struct json_writer w;
-	struct report whole;
-};
-
-static bool read_sums(const struct monthly *m, const struct spend_by *by, usec from,
-                      usec until, struct report *ret)
-{
-	struct report_query q = { .since = from, .until = until, .by = by->by };
-
-	return ledger_report(m->ledger, &q, ret);
-}
-
-/* ---- a section ---- */
-
-static void add_rows(struct monthly *m, struct grid *g, const struct spend_by *by,
-                     str when, const struct report *r)
-{
-	for (unsigned i = 0; i < r->count; i++) {
-		if (m->format != REPORT_JSON) {
-			spend_row(g, &m->names, by, m->format == REPORT_CSV, when,
-			          &r->rows[i]);
-			continue;
-		}
-		json_open(&m->w, '{');
-		spend_json(&m->w, &m->names, by, when, &r->rows[i]);
-		json_close(&m->w, '}');
-	}
-}
-
-static bool add_days(struct monthly *m, struct grid *g, const struct spend_by *by)
-{
-	usec end = min_of(m->until, sys_wall() + 1);
-	struct buf when = BUF_LIMIT(64);
-	bool ok = true;
-
-	for (usec at = m->from; ok && at < end;) {
-		usec next = period_next(at, by->step);
-		struct report r;
-
-		buf_clear(&when);
-		period_name(&when, at, by->step);
-		ok = read_sums(m, by, at, next, &r);
-		if (ok)
-			add_rows(m, g, by, buf_str(&when), &r);
-		report_done(&r);
-		at = next;
-	}
-	buf_free(&when);
-	return ok;
-}
-
-static bool add_grid(struct monthly *m, struct grid *g, const struct spend_by *by)
-{
-	struct report r;
-	bool ok;
-
-	if (by->has_step)
-		return add_days(m, g, by);
-	ok = read_sums(m, by, m->from, m->until, &r);
-	if (ok)
-		add_rows(m, g, by, STR_NONE, &r);
-	report_done(&r);
-	return ok;
-}
-
-static bool add_section(struct monthly *m, const struct section *s)
-{
-	struct spend_by by;
-	struct grid g = { 0 };
-	str wrong;
-	bool ok = spend_by(str_from_z(s->by), &by, &wrong);
-
-	if (m->format == REPORT_JSON) {
-		json_key(&m->w, str_from_z(s->name));
-		json_open(&m->w, '[');
-		ok = ok && add_grid(m, &g, &by);
-		json_close(&m->w, ']');
-		return ok;
-	}
-	spend_columns(&g, &by, false);
-	ok = ok && add_grid(m, &g, &by);
-	spend_total(&g, &by, &m->whole.total);
-	if (m->format == REPORT_MD)
-		buf_addf(&m->out, "\n## %s\n\n", s->title);
-	else
-		buf_addf(&m->out, "<h2>%s</h2>\n", s->title);
-	grid_print(&g, m->format == REPORT_MD ? GRID_MD : GRID_HTML, &m->out);
-	grid_done(&g);
-	return ok;
-}
-
-/* ---- the document ---- */
-
-static void add_head(struct monthly *m)
-{
-	static const char style[] =
-	        "<style>body{font:14px system-ui,sans-serif;margin:2em auto;max-width:"
-	        "70em}table{border-collapse:collapse}th,td{padding:.2em .8em;"
-	        "border-bottom:1px solid #ddd;text-align:left}.n{text-align:right;"
-	        "font-variant-numeric:tabular-nums}</style>\n";
-	struct buf money = BUF_LIMIT(64);
-
-	money_text(&money, m->whole.total.of[SUM_COST], true);
-	if (m->format == REPORT_MD)
-		buf_addf(&m->out, "# Usage and cost, %.*s\n\n%.*s USD in all.\n",
-		         STR_ARG(m->month), STR_ARG(buf_str(&money)));
-	else
-		buf_addf(&m->out,
-		         "<!doctype html>\n<meta charset=utf-8>\n<title>Usage and "
-		         "cost, %.*s</title>\n%s<h1>Usage and cost, %.*s</h1>\n"
-		         "<p>%.*s USD in all.</p>\n",
-		         STR_ARG(m->month), style, STR_ARG(m->month),
-		         STR_ARG(buf_str(&money)));
-	buf_free(&money);
-}
-
-/* A paragraph for each thing that is not exact. */
-static void add_notes(struct monthly *m)
-{
-	struct buf notes = BUF_LIMIT(16 * KiB);
-
-	spend_notes(&notes, &m->whole.total, m->whole.from_rows, m->whole.is_rounded);
-	for (str rest = buf_str(&notes); rest.len;) {
-		str line = str_cut(&rest, '\n');
-
-		buf_add(&m->out, m->format == REPORT_MD ? STR("\n") : STR("<p>"));
-		buf_add(&m->out, line);
-		buf_add(&m->out, m->format == REPORT_MD ? STR("\n") : STR("</p>\n"));
-	}
-	buf_free(&notes);
-}
-
-static bool write_document(struct monthly *m)
-{
-	bool ok = true;
-
-	add_head(m);
-	for (unsigned i = 0; ok && i < countof(sections); i++)
-		ok = add_section(m, &sections[i]);
-	add_notes(m);
-	return ok;
-}
-
-static bool write_json(struct monthly *m)
-{
-	bool ok = true;
-
-	m->w.to = &m->out;
-	json_open(&m->w, '{');
-	json_key_str(&m->w, STR("month"), m->month);
-	json_key(&m->w, STR("total"));
-	json_open(&m->w, '{');
-	spend_json_sums(&m->w, &m->whole.total);
-	json_close(&m->w, '}');
-	for (unsigned i = 0; ok && i < countof(sections); i++)
-		ok = add_section(m, &sections[i]);
-	json_close(&m->w, '}');
-	buf_add_char(&m->out, '\n');
-	return ok;
-}
-
-static bool write_csv(struct monthly *m)
-{
-	struct spend_by by;
-	struct grid g = { 0 };
-	str wrong;
-	bool ok = spend_by(str_from_z(all_of_it), &by, &wrong);
-
-	spend_columns(&g, &by, true);
-	ok = ok && add_grid(m, &g, &by);
-	grid_print(&g, GRID_CSV, &m->out);
-	grid_done(&g);
-	return ok;
-}
-
-static bool write_all(struct monthly *m)
-{
-	struct spend_by none = { 0 };
-
-	if (!spend_names_load(&m->names, m->ledger) ||
-	    !read_sums(m, &none, m->from, m->until, &m->whole))
-		return false;
-	switch (m->format) {
-	case REPORT_JSON:
-		return write_json(m);
-	case REPORT_CSV:
-		return write_csv(m);
-	case REPORT_MD:
-	case REPORT_HTML:
-	case REPORT_NONE:
-		break;
-	}
-	return write_document(m);
-}
-
-static enum report_format format_of(const struct command *c)
-{
-	static const char *const names[] = { "md", "csv", "json", "html" };
-	const char *text = command_value(c, "format");
-
-	if (!text)
-		return c->json ? REPORT_JSON : REPORT_MD;
-	for (unsigned i = 0; i < countof(names); i++) {
-		if (strcmp(text, names[i]) == 0)
-			return (enum report_format)i;
-	}
-	return REPORT_NONE;
-}
-
-static bool take_month(struct monthly *m)
-{
-	const char *text = command_value(m->c, "month");
-	struct buf now = { m->month_room, .cap = 16, .limit = 16 };
-
-	if (!text)
-		period_name(&now, sys_wall(), PERIOD_MONTH);
-	m->month = text ? str_from_z(text) : buf_str(&now);
-	return period_month(m->month, &m->from, &m->until);
-}
 
 int report_command(struct command *c)
 {
-	struct monthly m = { .c = c,
-		             .format = format_of(c),
-		             .out = BUF_LIMIT(512 * MiB) };
-	struct reading r;
+	const char *month = command_value(c, "month"),
+	           *format = command_value(c, "format");
+	struct buf target = BUF_LIMIT(KiB);
+	struct admin_sink sink = admin_stdout();
+	enum month_format which;
+	struct admin_asked a;
+	usec from, until;
 	int result;
 
 	zone_take(c);
-	if (m.format == REPORT_NONE)
+	if (!format)
+		format = c->json ? "json" : "md";
+	if (!month_format_find(str_from_z(format), &which))
 		return command_misused(c, "report: --format takes md, csv, json or html");
-	if (!take_month(&m))
+	if (month && !period_month(str_from_z(month), &from, &until))
 		return command_misused(c, "report: --month takes a month like 2026-11");
-	result = reading_begin(c, &r);
-	if (result != EXIT_OK)
-		return result;
-	m.ledger = r.ledger;
-	if (!r.ledger)
-		result = command_failed("nothing was recorded yet in %.*s",
-		                        (int)r.dir.len, r.dir.ptr);
-	else if (!write_all(&m))
-		result = command_failed("%s", ledger_error(r.ledger, NULL));
-	else
-		fwrite(m.out.ptr, 1, m.out.len, stdout);
-	report_done(&m.whole);
-	spend_names_done(&m.names);
-	buf_free(&m.out);
-	reading_done(&r);
+	buf_add(&target, STR("/admin/v1/report"));
+	admin_add_query(&target, "format", format);
+	admin_add_query(&target, "month", month);
+	result = admin_run(c,
+	                   &(struct admin_errand){ .method = HTTP_GET,
+	                                           .target = buf_str(&target),
+	                                           .sink = &sink },
+	                   &a);
+	admin_asked_done(&a);
+	buf_free(&target);
 	return result;
 }

@@ -21,6 +21,7 @@
 #include "main/process.h"
 #include "main/sandbox.h"
 #include "main/scout.h"
+#include "main/zone.h"
 #include "admin/text.h"
 #include "meter/body_log.h"
 #include "mock/mock.h"
@@ -574,6 +575,7 @@ static int serve(struct serving *s)
 	block_signals(&set);
 	struct calendar *calendar = calendar_new(c->timezone, &why);
 
+	zone_set(c->timezone); /* of reports; as the calendar's until the next start */
 	if (!calendar) {
 		config_unref(&c);
 		code = EXIT_CONFIG;

@@ -283,6 +283,16 @@ bool ledger_commit(struct ledger *l)
 	       ledger_run(ledger_get(l, LEDGER_COMMIT));
 }
 
+bool ledger_begin_read(struct ledger *l)
+{
+	return ledger_run(ledger_get(l, LEDGER_BEGIN_READ));
+}
+
+bool ledger_end_read(struct ledger *l)
+{
+	return sqlite3_get_autocommit(l->db) || ledger_run(ledger_get(l, LEDGER_COMMIT));
+}
+
 void ledger_rollback(struct ledger *l)
 {
 	ledger_forget_error(l);

@@ -38,6 +38,9 @@ must_check bool ledger_put(struct ledger *l, const struct attempt_row *row,
 must_check bool ledger_put_new(struct ledger *l, const struct attempt_row *row);
 must_check bool ledger_commit(struct ledger *l); /* durable: fdatasync of the WAL */
 void ledger_rollback(struct ledger *l);
+/* All that is read between these is of one moment. */
+must_check bool ledger_begin_read(struct ledger *l);
+must_check bool ledger_end_read(struct ledger *l);
 /* Marks the open rows unknown, in a transaction of its own; after the journals were
  * replayed at start. False: roll back. */
 must_check bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count);

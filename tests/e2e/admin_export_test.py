@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import threading
+import time
 
 import admin_world
 from admin_world import ask, audit, tokens
@@ -140,3 +141,55 @@ def test_head_and_http_1_0_get_what_they_can_read():
         reply = raw.reply("GET")
     same(reply.header("transfer-encoding"), None, "no chunks for who does not know them")
     same(sum_of("csv", reply.body.decode()), ledger(), "to the end of the connection")
+
+
+# --- a month -------------------------------------------------------------------------------------------
+
+PARTS = ("days", "teams", "keys", "users", "models", "routes", "clients", "tags", "operations")
+
+
+def this_month():
+    return json.loads(ask("GET", "/report?format=json", "read").body)["month"]
+
+
+def test_a_month_is_the_ledger_in_every_format():
+    kinds = {"md": "text/markdown; charset=utf-8", "csv": "text/csv; charset=utf-8", "json": "application/json", "html": "text/html; charset=utf-8"}
+    total = ledger()[1]
+    grouped = f"{total // 10**9:,}.{total % 10**9:09d}"
+    for form, kind in kinds.items():
+        reply = ask("GET", f"/report?format={form}&month={this_month()}", "read")
+        same((reply.status, reply.header("content-type")), (200, kind), form)
+        text = reply.body.decode()
+        if form == "json":
+            document = json.loads(text)
+            for part in PARTS:
+                same(sum(row["cost_nano"] for row in document[part]), total, part)
+            same(document["total"]["cost_nano"], total, "in all")
+        elif form == "csv":
+            same(sum(int(row["cost_nano"]) for row in csv.DictReader(io.StringIO(text))), total, form)
+        else:
+            check(f"{grouped} USD in all" in text, form, text[:600])
+            check(text.count(grouped) >= len(PARTS) + 1, "the total of each part", text)
+    same(ask("GET", "/report", "read").body, ask("GET", f"/report?month={this_month()}", "read").body, "the running month, as Markdown")
+    same(ask("GET", "/report?month=2026-13", "read").status, 400, "no month")
+    same(ask("GET", "/report?format=pdf", "read").status, 400, "no such format")
+
+
+def test_a_month_is_the_same_without_a_gateway():
+    month = this_month()
+    for command, beside, alone in without_a_gateway([("report", "--month", month, "--format", form) for form in ("md", "csv", "json", "html")]):
+        check(len(beside) > 300 and beside == alone, f"{command}: other bytes without a gateway")
+
+
+def test_days_are_those_of_the_configured_zone():
+    """Also where the gateway's own environment says another one."""
+    there = Gateway("timezone: Pacific/Kiritimati\nproviders: { mock: {} }\nroutes:\n  fast: { targets: [mock/echo] }\n", env={"TZ": "Pacific/Pago_Pago"})
+    there.key()
+    same(there.post(there.chat("fast")).status, 200, "a request")
+    began = until(lambda: there.rows("state = 'done'"), "its row")[0]["began"] // 1000000
+    day = time.strftime("%Y-%m-%d", time.gmtime(began + 14 * 3600))
+    admin_world.serving(there)
+    beside = there.cli("report", "--format", "json", "--month", day[:7])[1]
+    same([each["day"] for each in json.loads(beside)["days"] if each["requests"]], [day], "its day there")
+    there.stop()
+    same(there.cli("report", "--format", "json", "--month", day[:7])[1], beside, "and without a gateway")

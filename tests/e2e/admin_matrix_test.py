@@ -56,6 +56,7 @@ GOLDEN = {
     ("admin", "DELETE", "/admin/v1/provider-keys/{id}"): {"all"},
     ("admin", "GET", "/admin/v1/secrets"): READERS,
     ("admin", "POST", "/admin/v1/secrets/rotate"): {"all"},
+    ("admin", "GET", "/admin/v1/report"): READERS,
     ("admin", "GET", "/admin/v1/export"): READERS,
     ("admin", "GET", "/admin/v1/bodies"): {"all"},
     ("admin", "GET", "/admin/v1/exchanges/{id}/body"): {"all"},
