@@ -13,7 +13,8 @@
 #include "store/ledger.h"
 
 enum {
-	ADMIN_BODY_MOST = 256 * KiB,
+	ADMIN_BODY_MOST = 256 * KiB, /* of JSON with members; of others: */
+	ADMIN_TEXT_MOST = 32 * MiB,
 	ADMIN_ANSWER_MOST = 12 * MiB,
 	ADMIN_BODIES_MOST = 256 * MiB, /* of an answer with what was said */
 	ADMIN_PAGE = 100,              /* items of a list, when nobody says how many */

@@ -1,9 +1,11 @@
 /* usage_file.c - see usage_file.h. */
 #include "admin/usage_file.h"
 
+#include "admin/grid.h"
 #include "base/mem.h"
 #include "codec/text.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 enum { COLUMNS_MOST = 64, CELL_MOST = 4 * KiB };
@@ -119,7 +121,7 @@ static enum column column_of(str name)
 
 /* ---- values ---- */
 
-static bool parse_day(str text, int64_t *ret)
+static bool parse_any_day(str text, int64_t *ret)
 {
 	struct tm utc = { 0 };
 	uint64_t seconds, year, month, day;
@@ -137,13 +139,23 @@ static bool parse_day(str text, int64_t *ret)
 		return true;
 	}
 	if (str_to_u64(str_first(text, str_find(text, '.')), &seconds) &&
-	    seconds > 100000000) {
+	    seconds > 100000000 && seconds < USAGE_DAYS_MOST * (uint64_t)86400) {
 		*ret = (int64_t)(seconds / 86400);
 		return true;
 	}
 	if (!rfc3339_parse(text, &wall))
 		return false;
 	*ret = wall / (24 * USEC_HOUR);
+	return true;
+}
+
+static bool parse_day(str text, int64_t *ret)
+{
+	int64_t day;
+
+	if (!parse_any_day(text, &day) || day < 0 || day >= USAGE_DAYS_MOST)
+		return false;
+	*ret = day;
 	return true;
 }
 
@@ -192,7 +204,7 @@ bool usage_amount(str text, nanousd *ret)
 
 		if (c == '.' && !step)
 			step = -1;
-		else if (char_is_digit(c) && digits < UINT64_MAX / 100) {
+		else if (char_is_digit(c) && digits <= (UINT64_MAX - 9) / 10) {
 			digits = digits * 10 + (uint64_t)(c - '0');
 			exponent += step;
 			any = true;
@@ -217,12 +229,11 @@ bool usage_amount(str text, nanousd *ret)
 	return true;
 }
 
-/* -20250929, or -2025-08-07. */
-str usage_model(str model)
+/* Without one date at its end: -20250929, or -2025-08-07. */
+static str undated(str model)
 {
 	static const str shapes[] = { STR_INIT("-dddd-dd-dd"), STR_INIT("-dddddddd") };
 
-	model = str_trim(model);
 	for (unsigned i = 0; i < countof(shapes); i++) {
 		str end = str_from(model, model.len - min_of(model.len, shapes[i].len));
 		bool fits = end.len == shapes[i].len && model.len > end.len;
@@ -236,15 +247,46 @@ str usage_model(str model)
 	return model;
 }
 
+str usage_model(str model)
+{
+	str shorter;
+
+	for (model = str_trim(model);; model = shorter) {
+		shorter = str_trim(undated(model));
+		if (shorter.len == model.len)
+			return model;
+	}
+}
+
 /* ---- lines ---- */
+
+static unsigned *place_of(const struct usage_file *f, int64_t day, str model)
+{
+	uint64_t at = (uint64_t)day * 0x9e3779b97f4a7c15u;
+
+	for (size_t i = 0; i < model.len; i++)
+		at = (at ^ (uint8_t)char_lower(model.ptr[i])) * 0x100000001b3u;
+	for (at ^= at >> 32;; at++) {
+		unsigned *place = &f->at[at & (f->at_size - 1)];
+		const struct usage_line *line = *place ? &f->lines[*place - 1] : NULL;
+
+		if (!line || (line->day == day && str_eq_nocase(line->model, model)))
+			return place;
+	}
+}
+
+static void index_all(struct usage_file *f)
+{
+	memset(f->at, 0, f->at_size * sizeof(*f->at));
+	for (unsigned i = 0; i < f->count; i++)
+		*place_of(f, f->lines[i].day, f->lines[i].model) = i + 1;
+}
 
 struct usage_line *usage_file_find(const struct usage_file *f, int64_t day, str model)
 {
-	for (unsigned i = 0; i < f->count; i++) {
-		if (f->lines[i].day == day && str_eq_nocase(f->lines[i].model, model))
-			return &f->lines[i];
-	}
-	return NULL;
+	unsigned at = f->at_size ? *place_of(f, day, model) : 0;
+
+	return at ? &f->lines[at - 1] : NULL;
 }
 
 struct usage_line *usage_file_line(struct usage_file *f, int64_t day, str model)
@@ -256,10 +298,40 @@ struct usage_line *usage_file_line(struct usage_file *f, int64_t day, str model)
 	if (f->count == f->room) {
 		f->room = f->room ? f->room * 2 : 64;
 		f->lines = mem_resize(f->lines, f->room * sizeof(*f->lines));
+		f->at_size = f->room * 2;
+		f->at = mem_resize(f->at, f->at_size * sizeof(*f->at));
+		index_all(f);
 	}
 	line = &f->lines[f->count++];
 	*line = (struct usage_line){ .day = day, .model = arena_copy(&f->texts, model) };
+	*place_of(f, day, line->model) = f->count;
 	return line;
+}
+
+static int by_day(const void *a, const void *b)
+{
+	const struct usage_line *x = a, *y = b;
+
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	return str_cmp(x->model, y->model);
+}
+
+void usage_file_sort(struct usage_file *f)
+{
+	if (f->count == 0)
+		return;
+	qsort(f->lines, f->count, sizeof(*f->lines), by_day);
+	index_all(f);
+}
+
+static nanousd add_amounts(nanousd a, nanousd b)
+{
+	nanousd sum;
+
+	if (!__builtin_add_overflow(a, b, &sum))
+		return sum;
+	return b < 0 ? INT64_MIN : INT64_MAX;
 }
 
 static void add_line(struct usage_file *f, const struct usage_line *line)
@@ -269,7 +341,7 @@ static void add_line(struct usage_file *f, const struct usage_line *line)
 	to->input += line->input;
 	to->output += line->output;
 	to->requests += line->requests;
-	to->amount += line->amount;
+	to->amount = add_amounts(to->amount, line->amount);
 }
 
 struct row {
@@ -304,7 +376,8 @@ static void take_value(struct row *r, enum column column, str text)
 		r->line.requests += parse_count(text);
 		break;
 	case COL_AMOUNT:
-		r->line.amount += usage_amount(text, &amount) ? amount : 0;
+		if (usage_amount(text, &amount))
+			r->line.amount = add_amounts(r->line.amount, amount);
 		break;
 	case COL_OTHER:
 		break;
@@ -369,15 +442,80 @@ bool usage_file_read(struct usage_file *f, str csv, struct buf *why)
 		         !found[COL_DAY]     ? "day (date, start_time, ...)"
 		         : !found[COL_MODEL] ? "model"
 		                             : "tokens and no amount");
-	while (ok && csv.len)
+	while (ok && csv.len) {
 		read_row(f, &csv, &room, columns, count);
+		if (f->count > USAGE_LINES_MOST) {
+			buf_addf(why, "it has more than %d days and models",
+			         USAGE_LINES_MOST);
+			ok = false;
+		}
+	}
 	buf_free(&room);
 	return ok;
+}
+
+/* ---- writing ---- */
+
+void usage_day(struct buf *to, int64_t day)
+{
+	time_t seconds = (time_t)(day * 86400);
+	char text[16];
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	buf_add(to, str_of(text, strftime(text, sizeof(text), "%Y-%m-%d", &utc)));
+}
+
+/* Always in quotes, so that every byte comes through. */
+static void add_quoted(struct buf *to, str text)
+{
+	buf_add_char(to, '"');
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] == '"')
+			buf_add_char(to, '"');
+		buf_add_char(to, text.ptr[i]);
+	}
+	buf_add_char(to, '"');
+}
+
+static void add_count(struct buf *to, uint64_t count)
+{
+	buf_add_char(to, ',');
+	buf_add_u64(to, count);
+}
+
+void usage_file_write(const struct usage_file *f, struct buf *to)
+{
+	buf_add(to, STR("date,model"));
+	if (f->has_tokens)
+		buf_add(to, STR(",input_tokens,output_tokens"));
+	if (f->has_requests)
+		buf_add(to, STR(",requests"));
+	buf_add(to, f->has_amount ? STR(",amount_usd\n") : STR("\n"));
+	for (unsigned i = 0; i < f->count; i++) {
+		const struct usage_line *line = &f->lines[i];
+
+		usage_day(to, line->day);
+		buf_add_char(to, ',');
+		add_quoted(to, line->model);
+		if (f->has_tokens) {
+			add_count(to, line->input);
+			add_count(to, line->output);
+		}
+		if (f->has_requests)
+			add_count(to, line->requests);
+		if (f->has_amount) {
+			buf_add_char(to, ',');
+			money_text(to, line->amount, false);
+		}
+		buf_add_char(to, '\n');
+	}
 }
 
 void usage_file_done(struct usage_file *f)
 {
 	free(f->lines);
+	free(f->at);
 	arena_done(&f->texts);
 	*f = (struct usage_file){ 0 };
 }

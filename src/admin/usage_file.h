@@ -17,15 +17,20 @@ struct usage_line {
 	nanousd amount;
 };
 
+/* Of one file; and days since 1970 up to the year 9999. */
+enum { USAGE_LINES_MOST = 100000, USAGE_DAYS_MOST = 2932897 };
+
 struct usage_file {
 	struct usage_line *lines; /* one for each day and model */
 	unsigned count, room;
+	unsigned *at; /* another of lines: 1 + index, 0: free */
+	unsigned at_size;
 	bool has_tokens, has_amount, has_requests;
 	unsigned rows, skipped; /* without a day or a model: totals, mostly */
 	struct arena texts;
 };
 
-/* False: *why. */
+/* False: *why, also when there are more than USAGE_LINES_MOST days and models. */
 bool usage_file_read(struct usage_file *f, str csv, struct buf *why);
 void usage_file_done(struct usage_file *f);
 /* The model's name without a date. */
@@ -34,5 +39,11 @@ str usage_model(str model);
 struct usage_line *usage_file_find(const struct usage_file *f, int64_t day, str model);
 /* The same, added when there is none. */
 struct usage_line *usage_file_line(struct usage_file *f, int64_t day, str model);
+/* By day, then by model. */
+void usage_file_sort(struct usage_file *f);
+/* As CSV that usage_file_read reads as the same lines. */
+void usage_file_write(const struct usage_file *f, struct buf *to);
+/* Days since 1970 as "2026-11-26". */
+void usage_day(struct buf *to, int64_t day);
 /* "$1,234.50", "1e-05": exact as far as nano-dollars go, rounded half up. */
 bool usage_amount(str text, nanousd *ret);

@@ -149,16 +149,35 @@ static unsigned count_fields(const struct http_request *req, enum http_name name
 	return count;
 }
 
-static bool is_json(str type)
+/* What the route's body is; JSON, where it takes none. */
+static str media_of(const struct admin_route *r)
 {
-	str main = str_trim(str_cut(&type, ';'));
+	const char *media = admin_schema_media(r->request);
 
-	return str_eq_nocase(main, STR("application/json"));
+	return media ? str_from_z(media) : STR("application/json");
+}
+
+static bool is_of_media(str type, str media)
+{
+	return str_eq_nocase(str_trim(str_cut(&type, ';')), media);
+}
+
+static uint64_t body_most(const struct admin_route *r)
+{
+	return admin_schema_media(r->request) ? ADMIN_TEXT_MOST : ADMIN_BODY_MOST;
 }
 
 static bool has_body(const struct http_request *req)
 {
 	return req->body == HTTP_BODY_CHUNKED || req->length > 0;
+}
+
+static void refuse_media(struct visit *v, str media)
+{
+	admin_problem(&v->call, 415, "unsupported_media_type", NULL,
+	              "a body of this route has another type: Content-Type: %.*s",
+	              STR_ARG(media));
+	visit_answer(v, 415, STR_NONE);
 }
 
 /* What its head already says against it; true: it was refused. */
@@ -190,9 +209,9 @@ static bool is_refused(struct visit *v, const struct http_request *req, fault_t 
 	else if (!admin_may(v->call.who.scopes, route->access))
 		refuse(v, 403, "scope_missing",
 		       "this token may not do that: it lacks a scope", STR_NONE);
-	else if (is_write(req->method) && (type.ptr || has_body(req)) && !is_json(type))
-		refuse(v, 415, "unsupported_media_type",
-		       "a body is JSON: Content-Type: application/json", STR_NONE);
+	else if (is_write(req->method) && (type.ptr || has_body(req)) &&
+	         !is_of_media(type, media_of(route)))
+		refuse_media(v, media_of(route));
 	else
 		return false;
 	return true;
@@ -214,7 +233,6 @@ static struct visit *visit_new(struct http_conn *conn, const struct http_request
 	v->conn = conn;
 	v->making.run = visit_on_making;
 	v->keep.ceiling = 4 * MiB;
-	v->body.limit = ADMIN_BODY_MOST;
 	v->out.limit = ADMIN_ANSWER_MOST;
 	c->house = &d->house;
 	c->keep = &v->keep;
@@ -254,8 +272,9 @@ static void on_request(struct http_conn *conn, const struct http_request *req)
 		return;
 	if (is_refused(v, req, why))
 		return;
+	v->body.limit = body_most(c->route);
 	if (has_body(req))
-		http_take_body(conn, ADMIN_BODY_MOST);
+		http_take_body(conn, body_most(c->route));
 	else
 		run_call(v);
 }

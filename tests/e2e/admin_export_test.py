@@ -193,3 +193,47 @@ def test_days_are_those_of_the_configured_zone():
     same([each["day"] for each in json.loads(beside)["days"] if each["requests"]], [day], "its day there")
     there.stop()
     same(there.cli("report", "--format", "json", "--month", day[:7])[1], beside, "and without a gateway")
+
+
+# --- a provider's file -----------------------------------------------------------------------------------
+
+def reconciled(body, query="", kind="text/csv", role="read"):
+    return ask("POST", f"/reconcile{query}", role, body=body.encode(), kind=kind)
+
+
+def test_a_providers_file_is_held_against_the_ledger():
+    rows = gateway.rows("1")
+    day = time.strftime("%Y-%m-%d", time.gmtime(rows[0]["began"] // 1000000))
+    sums = [sum(row[name] or 0 for row in rows) for name in ("input_tokens", "output_tokens", "cost_nano")]
+    head, line = "date,model,input_tokens,output_tokens,cost_usd\n", f'{day},"echo-2026-01-01",{sums[0]},{sums[1]},{sums[2] / 1e9:.9f}\n'
+    if {time.strftime("%Y-%m-%d", time.gmtime(row["began"] // 1000000)) for row in rows} != {day}:
+        return      # the requests were sent around midnight
+    found = reconciled(head + line, "?provider=a&tolerance=0").json()
+    same((found["lines"], found["different"], found["rows"], found["skipped"]), (1, 0, 1, 0), found)
+    pair = found["data"][0]
+    same((pair["day"], pair["model"], pair["difference"]), (day, "echo", ""), pair)
+    same(pair["ours"]["amount_nano"], sums[2], "the ledger's cost")
+    same((pair["theirs"]["amount_nano"], pair["theirs"]["requests"]), (sums[2], None), "what the file does not say is null")
+    off = reconciled(head + line.replace(str(sums[0]), str(sums[0] + 1)), "?tolerance=0").json()
+    same((off["different"], off["data"][0]["difference"]), (1, "tokens differ"), "by one token")
+    same(reconciled(head + line, "?provider=b").json()["data"][0]["difference"], "not in the ledger", "of a provider that had nothing")
+    before = len(audit())
+    same(len(audit()), before, "nothing was changed")
+
+
+def test_files_that_are_none_are_refused():
+    good = "date,model,output_tokens\n2026-11-01,x,1\n"
+    for body, why in (("", "an empty one"), ("a,b\n1,2\n", "no day"), ("date,model\n", "no figure"),
+                      ("date,model,output_tokens\n1970-01-01,x,1\n2026-11-01,x,1\n", "more days than anybody compares"),
+                      ("date,model,output_tokens\n" + "".join(f"2026-11-01,m{n},1\n" for n in range(100001)), "too many models")):
+        reply = reconciled(body)
+        same((reply.status, reply.json()["error"]["type"]), (400, "invalid_body"), why)
+    same(reconciled(good, kind="application/json").status, 415, "no JSON")
+    same(reconciled(good, kind=None).status, 415, "no type")
+    same(reconciled(good, "?tolerance=x").status, 400, "no tolerance")
+    same(reconciled(good, role=None).status, 401, "nobody")
+    for far in ("99999999999999", "18446744073709551615", "0000-01-01", "253402300800"):
+        found = reconciled(f"timestamp,model,output_tokens\n{far},x,1\n").json()
+        same((found["rows"], found["skipped"], found["lines"]), (1, 1, 0), f"{far} is no day")
+    many = "date,model,output_tokens\n" + "".join(f"2026-11-01,m{n},1\n" for n in range(100000))
+    same(reconciled(many).json()["lines"], 100000, "as many as may be")

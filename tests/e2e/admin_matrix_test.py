@@ -58,6 +58,7 @@ GOLDEN = {
     ("admin", "POST", "/admin/v1/secrets/rotate"): {"all"},
     ("admin", "GET", "/admin/v1/report"): READERS,
     ("admin", "GET", "/admin/v1/export"): READERS,
+    ("admin", "POST", "/admin/v1/reconcile"): READERS,
     ("admin", "GET", "/admin/v1/bodies"): {"all"},
     ("admin", "GET", "/admin/v1/exchanges/{id}/body"): {"all"},
     ("admin", "GET", "/admin/v1/trials"): READERS,
@@ -97,13 +98,15 @@ def send_raw(port, method, target, authorization, host="x", headers=(), body=Non
     if authorization:
         lines.append(f"Authorization: {authorization}")
     if body is not None:
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        lines += [f"Content-Type: {KINDS.get(target.split('?')[0], 'application/json')}", f"Content-Length: {len(body)}"]
     with Raw(port) as raw:
         raw.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b""))
         return raw.reply("HEAD" if method == "HEAD" else "GET")
 
 
+KINDS = {"/admin/v1/reconcile": "text/csv"}     # of bodies that are no JSON
 BODIES = {
+    "/admin/v1/reconcile": b"date,model,output_tokens\n2026-11-01,x,1\n",
     "/admin/v1/tokens": b'{"name":"matrix","scopes":["read"]}',
     "/admin/v1/provider-keys": b'{"provider":"matrix","key":"sk-matrix-0123456789"}',
     "/admin/v1/secrets/rotate": b'{"forget_old":true}',

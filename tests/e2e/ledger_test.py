@@ -213,3 +213,9 @@ def test_reconcile():
     code, text, err = gateway.cli("reconcile", path, "--provider", "fast", "--json")
     found = {each["model"]: each["difference"] for each in json.loads(text)}
     check(code == 1 and found["other"] == "not in the ledger", "what we never sent:", found)
+    for more in ((), ("--json",), ("--all",)):
+        beside = gateway.cli("reconcile", path, *more)
+        gateway.stop()
+        alone = gateway.cli("reconcile", path, *more)
+        gateway.start()
+        same(alone, beside, f"{more} without a gateway")

@@ -108,3 +108,35 @@ TEST(usage_file_without_what_is_needed_is_refused)
 	CHECK(!read_text(&f, "date,model\n2026-11-01,gpt-5\n"));
 	usage_file_done(&f);
 }
+
+TEST(usage_file_is_written_as_it_was_read)
+{
+	struct usage_file f, again;
+	struct buf csv = BUF_LIMIT(MiB), twice = BUF_LIMIT(MiB);
+
+	CHECK(read_text(&f, "date,model,input_tokens,output_tokens,requests,cost\n"
+	                    "2026-11-02,\"a \"\"b\"\",\nc\",1,2,3,$0.000000001\n"
+	                    "2026-11-01,=x-2026-01-01-20260101,10,20,1,-1.5\n"
+	                    "2026-11-02,\"A \"\"B\"\",\nc\",1,2,3,2e-9\n"
+	                    "9999-12-31,y,1,1,1,9223372036.854775807\n"
+	                    "9999-12-31,y,1,1,1,9223372036.854775807\n"));
+	CHECK_INT(f.count, 3);
+	usage_file_write(&f, &csv);
+	CHECK(read_text(&again, buf_z(&csv)));
+	usage_file_write(&again, &twice);
+	CHECK(str_eq(buf_str(&csv), buf_str(&twice)));
+	usage_file_sort(&again);
+	CHECK_STR(again.lines[0].model, "=x");
+	CHECK_INT(again.lines[0].amount, -1500000000);
+	const struct usage_line *line =
+	        usage_file_find(&again, DAY_2026_11_01 + 1, STR("a \"B\",\nC"));
+	if (CHECK(line)) {
+		CHECK_INT(line->input, 2);
+		CHECK_INT(line->requests, 6);
+		CHECK_INT(line->amount, 3);
+	}
+	usage_file_done(&f);
+	usage_file_done(&again);
+	buf_free(&csv);
+	buf_free(&twice);
+}
