@@ -138,6 +138,9 @@ static bool ask_here(const struct admin_errand *e, struct admin_asked *a, struct
 	}
 	bool writes = needs_writer(e->method, e->target);
 
+	if (e->alone.is_look)
+		return ask_house(&house, e, a);
+
 	if ((!writes || e->sink) && access(path, F_OK) != 0) {
 		buf_addf(why, "nothing was recorded yet in %.*s", STR_ARG(house.dir));
 		return false;
@@ -156,7 +159,7 @@ static bool ask_here(const struct admin_errand *e, struct admin_asked *a, struct
 }
 
 /* The error of a problem document. */
-static int refused(const struct admin_asked *a)
+static int refused(const struct admin_asked *a, const char *about)
 {
 	struct json_value text = json_path(a->value, "error.message");
 	char room[16 * KiB];
@@ -164,7 +167,7 @@ static int refused(const struct admin_asked *a)
 
 	if (a->is_json && text.type == JSON_STRING && text.raw.len < sizeof(room))
 		said = json_text(text, room);
-	return command_failed("%.*s",
+	return command_failed("%s%s%.*s", about ? about : "", about ? ": " : "",
 	                      STR_ARG(said.len ? said : STR("the gateway refused")));
 }
 
@@ -211,7 +214,7 @@ int admin_run(const struct command *c, const struct admin_errand *e,
 		ret->is_json = !json_check(buf_str(&ret->answer), &limits, &ret->value) &&
 		               ret->value.type == JSON_OBJECT;
 		if (ret->status < 200 || ret->status > 299)
-			result = refused(ret);
+			result = refused(ret, e->about);
 		else if (e->sink && !is_asked)
 			result = give_pieces(ret, e->sink);
 	}

@@ -22,6 +22,8 @@ struct admin_alone {
 	/* The writer is a recorder, so that what a crash has left in the journals is in
 	 * the ledger first. */
 	bool by_recorder;
+	/* It changes nothing and asks nothing of the ledger: there may be none. */
+	bool is_look;
 };
 
 /* What a route is asked for. */
@@ -30,7 +32,8 @@ struct admin_errand {
 	str target, body; /* path and query; the body, or empty */
 	str body_type;    /* empty: JSON */
 	struct admin_sink
-	        *sink; /* takes an answer with status 200 as it comes; or NULL */
+	        *sink;     /* takes an answer with status 200 as it comes; or NULL */
+	const char *about; /* what a refusal is about: stands before it; or NULL */
 	struct admin_alone alone;
 };
 

@@ -42,6 +42,7 @@ GOLDEN = {
     ("admin", "POST", "/admin/v1/config/reload"): {"config", "all"},
     ("admin", "GET", "/admin/v1/providers"): READERS,
     ("admin", "GET", "/admin/v1/models"): READERS,
+    ("admin", "POST", "/admin/v1/catalog"): {"config", "all"},
     ("admin", "GET", "/admin/v1/explain"): READERS,
     **{("admin", method, f"/admin/v1/{kind}{more}"): READERS if method == "GET" else {"keys", "all"}
        for kind in ("organisations", "teams", "keys", "users")
@@ -106,6 +107,7 @@ def send_raw(port, method, target, authorization, host="x", headers=(), body=Non
 
 KINDS = {"/admin/v1/reconcile": "text/csv"}     # of bodies that are no JSON
 BODIES = {
+    "/admin/v1/catalog": b'{"matrix":{"models":{"x":{}}}}',
     "/admin/v1/reconcile": b"date,model,output_tokens\n2026-11-01,x,1\n",
     "/admin/v1/tokens": b'{"name":"matrix","scopes":["read"]}',
     "/admin/v1/provider-keys": b'{"provider":"matrix","key":"sk-matrix-0123456789"}',

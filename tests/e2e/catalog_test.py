@@ -10,6 +10,7 @@ import threading
 import time
 
 import answers
+from admin_world import over_socket
 from certs import Certs
 from fake_provider import Fake
 from harness import CHAT, Gateway, check, openai_error, provider, route, same
@@ -126,6 +127,48 @@ def test_an_update_adds_to_earlier_ones():
     same((code, said["new"], said["gone"]), (0, 1, 1), err)
     same([each["model"] for each in said["changes"] if each["what"] == "gone"], ["other/x"], "gone")
     check((gateway.data / "catalog.previous").exists(), "the last one is kept")
+
+
+def actions():
+    return [each for each in json.loads("[" + ",".join(gateway.cli("audit", "export")[1].splitlines()) + "]") if each.get("action") == "catalog_update"]
+
+
+def test_an_update_over_rest_is_what_the_command_does():
+    same(update(facts())[0], 0, "update")
+    until(lambda: over_socket(gateway, "GET", "/status")[0] == 200, "the socket")
+    before = len(actions())
+    status, said = over_socket(gateway, "POST", "/catalog?dry_run=true", facts(given=4.0))
+    same((status, said["changed"], said["written"], said["gateway_told"]), (200, 1, False, False), said)
+    same(len(actions()), before, "nothing was changed, nothing is written down")
+    status, said = over_socket(gateway, "POST", "/catalog?lines=true", facts(given=4.0))
+    same((status, said["written"], said["gateway_told"]), (200, True, True), said)
+    check("shop/up-model  input 1.00 -> 4.00" in said["lines"], said["lines"])
+    same(json.loads(json.dumps(actions()[before]["after"])), {"new": 0, "gone": 0, "changed": 1}, "the entry")
+    reply = gateway.post(gateway.chat("m"))
+    same(told(reply), bill(reply, 4000, 2000), "in force with the answer")
+    status, said = over_socket(gateway, "POST", "/catalog", {"shop": {"models": []}})
+    same((status, said["error"]["type"], "nothing was changed" in said["detail"]), (400, "invalid_body", True), said)
+
+
+def test_an_update_is_the_same_without_a_gateway():
+    same(update(facts())[0], 0, "update")
+    path = gateway.dir / "next.json"
+    path.write_text(json.dumps({"shop": {"models": {"up-model": {"cost": {"input": 7}}, "new-one": {}}}}))
+    commands = [("models", "update", path, "--dry-run", *more) for more in ((), ("--json",))]
+    beside = [gateway.cli(*each) for each in commands]
+    before = len(actions())
+    gateway.stop()
+    try:
+        for each, wanted in zip(commands, beside):
+            same(gateway.cli(*each), wanted, f"{each} without a gateway")
+        code, out, err = gateway.cli("models", "update", path)
+        same((code, out), (0, beside[0][1]), err)
+    finally:
+        gateway.start()
+    same([each["source"] for each in actions()[before:]], ["command"], "it is written down")
+    fresh = gateway.dir / "fresh"
+    code, out, err = gateway.cli("models", "update", path, "--dry-run", "--data", str(fresh))
+    check(code == 0 and "up-model" in out and not fresh.exists(), "a dry run makes no data directory", err)
 
 
 def broken():

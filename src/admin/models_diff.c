@@ -1,4 +1,4 @@
-#include "main/models_diff.h"
+#include "admin/models_diff.h"
 
 #include "admin/text.h"
 
