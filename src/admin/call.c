@@ -255,18 +255,49 @@ static void etag_of(struct admin_call *c)
 	         hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
 }
 
-static bool has_it_already(const struct admin_call *c)
+static bool is_among(str tags, const char *etag)
 {
-	str rest = c->if_none_match;
-
-	while (rest.len > 0) {
-		str one = str_trim(str_cut(&rest, ','));
+	while (tags.len > 0) {
+		str one = str_trim(str_cut(&tags, ','));
 
 		str_skip(&one, STR("W/"));
-		if (str_eq(one, str_from_z(c->etag)) || str_eq(one, STR("*")))
+		if (str_eq(one, str_from_z(etag)) || str_eq(one, STR("*")))
 			return true;
 	}
 	return false;
+}
+
+/* Is what is to be changed still as the client has seen it?  Changes come one after the
+ * other, in this thread; nodes, which others change as well, look again when they are
+ * changed.  0: it is, or it is not there, which the route itself says. */
+static int check_if_match(struct admin_call *c)
+{
+	const struct admin_route *thing = admin_route_thing(c->route);
+	struct buf out = BUF_LIMIT(ADMIN_ANSWER_MOST);
+	struct admin_call look = { .house = c->house,
+		                   .route = thing,
+		                   .who = c->who,
+		                   .wall = c->wall,
+		                   .keep = c->keep,
+		                   .out = &out,
+		                   .to = { .to = &out } };
+	int status = 0;
+
+	if (!thing)
+		return admin_problem(c, 412, "no_etag", NULL,
+		                     "what this is done to has no ETag: leave If-Match "
+		                     "out");
+	memcpy(look.params, c->params, sizeof(look.params));
+	if (thing->run(&look) == 200) {
+		etag_of(&look);
+		if (!is_among(c->if_match, look.etag))
+			status = admin_problem(c, 412, "changed_meanwhile", NULL,
+			                       "it is another one by now: its ETag is %s",
+			                       look.etag);
+	}
+	clear_answer(&look);
+	buf_free(&out);
+	return status;
 }
 
 /* ---- one request ---- */
@@ -292,6 +323,9 @@ static int run(struct admin_call *c)
 	if (c->idempotency_key.len && replay_find(c, &status))
 		return status;
 
+	if (c->route->method != HTTP_GET && c->if_match.len &&
+	    (status = check_if_match(c)))
+		return status;
 	if (c->route->trace == ADMIN_TRACE_ACCESS)
 		status = admin_change(c, trace_access, NULL);
 	if (status == 0 || status == 200)
@@ -316,7 +350,7 @@ int admin_call_run(struct admin_call *c)
 		        "the answer is over the limit; ask for a shorter list");
 	if (status == 200 && c->route->method == HTTP_GET && !c->pieces.next) {
 		etag_of(c);
-		if (has_it_already(c)) {
+		if (is_among(c->if_none_match, c->etag)) {
 			buf_clear(c->out);
 			return 304;
 		}

@@ -167,10 +167,10 @@ static void write_parameters(struct json_writer *w, const struct admin_route *r)
 		                str_eq(type, STR("time")) ? STR("text") : type, false);
 	if (r->method == HTTP_POST)
 		write_shared(w, "IdempotencyKey");
-	if (r->method != HTTP_GET)
-		write_shared(w, "IfMatch");
-	else
+	if (r->method == HTTP_GET)
 		write_shared(w, "IfNoneMatch");
+	else if (admin_route_thing(r))
+		write_shared(w, "IfMatch");
 	json_close(w, ']');
 }
 

@@ -126,6 +126,19 @@ const struct admin_route *admin_route_find(enum http_method method, str path,
 	return NULL;
 }
 
+const struct admin_route *admin_route_thing(const struct admin_route *r)
+{
+	size_t at = str_find_str(r->path, STR("{id}"));
+	str path = str_first(r->path, at + STR("{id}").len);
+
+	if (at == r->path.len)
+		return NULL;
+	for (size_t i = 0; i < countof(routes); i++)
+		if (routes[i].method == HTTP_GET && str_eq(routes[i].path, path))
+			return &routes[i];
+	return NULL;
+}
+
 str admin_method_name(enum http_method method)
 {
 	static const char *const names[] = {

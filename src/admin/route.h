@@ -58,6 +58,9 @@ enum { ADMIN_PARAMS_MOST = 2 };
 const struct admin_route *admin_route_find(enum http_method method, str path,
                                            str ret_params[ADMIN_PARAMS_MOST],
                                            fault_t *ret_why);
+/* What a route with an {id} does something to: the GET of the path up to there.  NULL:
+ * there is no such, so it has no ETag. */
+const struct admin_route *admin_route_thing(const struct admin_route *r);
 /* For an Allow header: "GET, HEAD, OPTIONS"; nothing: there is no such path. */
 void admin_route_methods(str path, struct buf *to);
 /* NULL past the end. */

@@ -16,7 +16,7 @@ import threading
 
 import admin_world
 from admin_world import (BASE, BODY, ask, audit, change, first_token, fits, ids, introduce, over_socket, problem,
-                         real_path, routes, serving, tokens)
+                         real_path, routes, serving, stored, tokens)
 from harness import Gateway, check, cli, same
 from raw import Raw
 
@@ -313,6 +313,18 @@ def test_injections_are_data():
 
 
 # --- keys and teams ------------------------------------------------------------------------------------
+
+def test_what_is_changed_is_held_against_if_match():
+    """What has no serial has the ETag of its bytes."""
+    made = ask("POST", "/tokens", body={"name": "etag", "scopes": ["read"]}).json()
+    for path in (f"/provider-keys/{stored(gateway, 'etags')}", f"/tokens/{made['id']}"):
+        etag = ask("GET", path).header("etag")
+        problem(ask("DELETE", path, headers=[("If-Match", '"0123456789abcdef"')]), 412, "changed_meanwhile")
+        same(ask("GET", path).header("etag"), etag, "it is as it was")
+        same(ask("DELETE", path, headers=[("If-Match", f'"x", {etag}')]).status, 200, path)
+    problem(ask("DELETE", "/provider-keys/0123456789ab", headers=[("If-Match", etag)]), 404)
+    problem(ask("POST", "/config/reload", headers=[("If-Match", '"1"')]), 412, "no_etag")
+
 
 def test_keys_and_teams_over_rest():
     team = ask("POST", "/teams", "keys", body={"name": "red", "limits": {"rpm": 600, "budget": {"month": "50"}}})

@@ -41,6 +41,37 @@ TEST(every_route_is_whole)
 	}
 }
 
+TEST(what_a_route_changes_has_an_etag)
+{
+	static const struct {
+		const char *name, *thing;
+	} rows[] = { { "keys_update", "key" },
+		     { "keys_rotate", "key" },
+		     { "provider_keys_remove", "provider_key" },
+		     { "tokens_revoke", "token" },
+		     { "trials_stop", "trial" },
+		     { "tokens_create", "" },
+		     { "config_reload", "" } };
+	const struct admin_route *r, *thing;
+	unsigned seen = 0;
+
+	for (unsigned i = 0; (r = admin_route_at(i)); i++) {
+		for (unsigned j = 0; j < countof(rows); j++) {
+			if (!str_eq(r->name, str_from_z(rows[j].name)))
+				continue;
+			thing = admin_route_thing(r);
+			CHECK(str_eq(thing ? thing->name : STR_NONE,
+			             str_from_z(rows[j].thing)));
+			seen++;
+		}
+		/* It is looked at without a word in the audit log. */
+		thing = admin_route_thing(r);
+		CHECK(r->method == HTTP_GET || !thing ||
+		      thing->trace == ADMIN_TRACE_NONE);
+	}
+	CHECK_INT(seen, countof(rows));
+}
+
 TEST(every_schema_names_what_there_is)
 {
 	const struct admin_schema *s;
