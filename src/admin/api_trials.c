@@ -2,6 +2,11 @@
  */
 #include "admin/api.h"
 #include "admin/trial_view.h"
+#include "base/mem.h"
+#include "config/datadir.h"
+
+#include <limits.h>
+#include <stdlib.h>
 
 static int unreadable(struct admin_call *c)
 {
@@ -84,27 +89,91 @@ static bool is_configured(struct admin_call *c, str name)
 	return ok && count > 0;
 }
 
+/* A report that takes more than one slice of the ledger: by a reader of its own, a slice
+ * at a time (pieces.h), and all that is said comes at the end. */
+struct reporting {
+	struct ledger *ledger;
+	struct trial_read t;
+	uint64_t after;
+	struct buf name;
+};
+
+static void write_report(struct trial_read *t, str name, struct json_writer *to)
+{
+	struct compared figures[FIGURES];
+
+	comparison_finish(&t->all, figures);
+	trial_report_write(name, t, figures, to);
+}
+
+static enum admin_piece next_slice(void *arg, struct buf *to)
+{
+	struct reporting *r = arg;
+	struct json_writer w = { .to = to };
+	str name = buf_str(&r->name);
+	bool has_more;
+
+	if (!trial_read_slice(&r->t, r->ledger, name, &r->after, &has_more))
+		return ADMIN_PIECE_FAILED;
+	if (has_more)
+		return ADMIN_PIECE_MORE;
+	write_report(&r->t, name, &w);
+	return ADMIN_PIECE_LAST;
+}
+
+static void reporting_free(void *arg)
+{
+	struct reporting *r = arg;
+
+	ledger_close(&r->ledger);
+	trial_read_done(&r->t);
+	buf_free(&r->name);
+	free(r);
+}
+
+/* Takes t over, in which the first slice is. */
+static int go_on(struct admin_call *c, struct trial_read *t, uint64_t after)
+{
+	struct reporting *r = new_of(struct reporting);
+	struct buf why = BUF_LIMIT(4 * KiB);
+	char path[PATH_MAX];
+
+	r->t = *t;
+	*t = (struct trial_read){ 0 };
+	r->after = after;
+	r->name.limit = KiB;
+	buf_set(&r->name, c->params[0]);
+	c->pieces = (struct admin_pieces){ next_slice, reporting_free, r };
+	if (datadir_path(c->house->dir, "ledger.db", path, sizeof(path)))
+		r->ledger = ledger_open_reader(path, &why);
+	buf_free(&why);
+	return r->ledger ? 200 : unreadable(c);
+}
+
 /* Of a trial that is no longer in the configuration as well: the rows are there. */
 int api_trial_report(struct admin_call *c)
 {
 	uint64_t after = (uint64_t)admin_query_time(c, "since", 0) << 8;
 	struct trial_read t = { 0 };
-	struct compared figures[FIGURES];
+	str name = c->params[0];
+	bool is_there, has_more;
 	struct ledger *l;
 	int status = 200;
 
 	admin_flush(c);
 	if (!(l = admin_reader(c)))
 		return 503;
-	if (!trial_read(&t, l, c->params[0], after)) {
+	is_there = is_configured(c, name);
+	if (!is_there && !ledger_trial_is_known(l, name))
+		return no_such(c);
+	if (!trial_read_slice(&t, l, name, &after, &has_more))
 		status = unreadable(c);
-	} else if (t.all.control.n + t.all.candidate.n == 0 &&
-	           !is_configured(c, c->params[0])) {
+	else if (has_more)
+		status = go_on(c, &t, after);
+	else if (t.all.control.n + t.all.candidate.n == 0 && !is_there)
 		status = no_such(c);
-	} else {
-		comparison_finish(&t.all, figures);
-		trial_report_write(c->params[0], &t, figures, &c->to);
-	}
+	else
+		write_report(&t, name, &c->to);
 	trial_read_done(&t);
 	return status;
 }

@@ -14,7 +14,7 @@
 #include "policy/tenant.h"
 #include "store/ledger.h"
 
-enum { REPRICE_CHANGES = 1000, REPRICE_MODELS = 100, REPRICE_ROWS = 100000 };
+enum { REPRICE_CHANGES = 1000, REPRICE_MODELS = 100, REPRICE_ROWS = 10000 };
 
 struct reprice_ask {
 	uint64_t after;      /* ids behind it; 0: from the beginning */

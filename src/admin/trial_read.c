@@ -86,12 +86,23 @@ static bool take_row(void *arg, const struct attempt_row *row)
 	return true;
 }
 
-bool trial_read(struct trial_read *t, struct ledger *l, str name, uint64_t after)
+bool trial_read_slice(struct trial_read *t, struct ledger *l, str name, uint64_t *after,
+                      bool *ret_more)
 {
-	bool ok = ledger_trial_rows(l, name, after, take_row, t);
+	bool ok = ledger_trial_rows(l, name, after, TRIAL_SLICE, take_row, t, ret_more);
 
 	t->open = t->count;
 	return ok;
+}
+
+bool trial_read(struct trial_read *t, struct ledger *l, str name, uint64_t after)
+{
+	bool has_more = true;
+
+	while (has_more)
+		if (!trial_read_slice(t, l, name, &after, &has_more))
+			return false;
+	return true;
 }
 
 void trial_read_done(struct trial_read *t)

@@ -14,6 +14,12 @@ struct trial_read {
 	unsigned count, room;
 };
 
+enum { TRIAL_SLICE = 20000 }; /* attempts looked at, of whatever trial */
+
 /* Zeroed it is ready. False: the ledger could not be read. */
 bool trial_read(struct trial_read *t, struct ledger *l, str name, uint64_t after);
+/* A slice of the same: attempts behind *after, which is moved on.  *ret_more: there is
+ * another. */
+must_check bool trial_read_slice(struct trial_read *t, struct ledger *l, str name,
+                                 uint64_t *after, bool *ret_more);
 void trial_read_done(struct trial_read *t);

@@ -146,10 +146,13 @@ bool ledger_pins_prune(struct ledger *l, usec before_wall, unsigned keep, bool *
 
 /* ---- trials ---- */
 
-/* All rows of a trial with id > after, in the order of their ids.  Looks at every row
- * behind `after`. */
-bool ledger_trial_rows(struct ledger *l, str name, uint64_t after, ledger_row_fn *each,
-                       void *arg);
+/* Rows of a trial with id > *after, in the order of their ids.  Looks at about `most`
+ * rows, of whatever trial, and moves *after on; *ret_more: there are others behind. */
+must_check bool ledger_trial_rows(struct ledger *l, str name, uint64_t *after,
+                                  unsigned most, ledger_row_fn *each, void *arg,
+                                  bool *ret_more);
+/* Was anything ever recorded of it? */
+bool ledger_trial_is_known(struct ledger *l, str name);
 /* What its candidate's attempts have cost, as far as it is known.  Looks at all rows. */
 bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret);
 /* It was stopped by hand then; a second time changes nothing. */

@@ -441,8 +441,10 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_ODD_DROP] = "DELETE FROM odd WHERE provider = ?1",
 	[LEDGER_ODD_PUT] = "INSERT OR REPLACE INTO odd VALUES (?1,?2,?3,?4,?5)",
 	[LEDGER_TRIAL_ROWS] =
-		ROW "WHERE a.id > ?2 AND a.request IN (SELECT id FROM request WHERE trial = ?1)"
-		" ORDER BY a.id",
+		ROW "WHERE a.id > ?2 AND a.id <= ?3"
+		" AND a.request IN (SELECT id FROM request WHERE trial = ?1) ORDER BY a.id",
+	[LEDGER_TRIAL_KNOWN] = "SELECT 1 FROM request WHERE trial = ?1 LIMIT 1",
+	[LEDGER_ID_BEHIND] = "SELECT id FROM attempt WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
 	[LEDGER_TRIAL_SPENT] =
 		"SELECT coalesce(sum(a.cost_nano), 0) FROM attempt a"
 		" JOIN outcome o ON o.id = a.outcome WHERE o.flags & ?2 <> 0"

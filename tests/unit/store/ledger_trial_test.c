@@ -68,6 +68,7 @@ TEST(the_ledger_knows_a_trials_rows)
 	struct stopped s = { 0 };
 	nanousd spent;
 	unsigned n = 0;
+	bool has_more;
 
 	CHECK(ledger_begin(l));
 	put(l, 1000, "t", 0, 5);
@@ -83,11 +84,23 @@ TEST(the_ledger_knows_a_trials_rows)
 	CHECK_INT(spent, 670);
 	CHECK(ledger_trial_spent(l, STR("none"), &spent));
 	CHECK_INT(spent, 0);
-	CHECK(ledger_trial_rows(l, STR("t"), 0, count, &n));
-	CHECK_INT(n, 4);
+	for (unsigned most = 1; most < 9; most++) {
+		uint64_t after = 0;
+		unsigned slices = 0;
+
+		for (n = 0, has_more = true; has_more; slices++)
+			CHECK(ledger_trial_rows(l, STR("t"), &after, most, count, &n,
+			                        &has_more));
+		CHECK_INT(n, 4);
+		CHECK(most > 1 || slices > 2); /* a slice looks at so many rows */
+		CHECK(most < 6 || slices == 1);
+	}
 	n = 0;
-	CHECK(ledger_trial_rows(l, STR("t"), 1001 << 8, count, &n));
+	CHECK(ledger_trial_rows(l, STR("t"), &(uint64_t){ 1001 << 8 }, 9, count, &n,
+	                        &has_more));
 	CHECK_INT(n, 2);
+	CHECK(ledger_trial_is_known(l, STR("u")));
+	CHECK(!ledger_trial_is_known(l, STR("none")));
 	CHECK(ledger_trials(l, see, &s));
 	CHECK_INT(s.count, 1);
 	CHECK_INT(s.wall, 77);
