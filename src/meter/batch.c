@@ -138,7 +138,9 @@ static void put(struct target *t, const struct attempt_row *row)
 {
 	bool changed = true;
 
-	if (t->is_careful || t->from->in_ledger || !t->from->open || !t->from->close)
+	if (t->from->in_ledger)
+		t->ok = ledger_put_opened(t->ledger, row, &changed);
+	else if (t->is_careful || !t->from->open || !t->from->close)
 		t->ok = ledger_put(t->ledger, row, &changed);
 	else
 		t->ok = ledger_put_new(t->ledger, row);
@@ -221,7 +223,8 @@ static bool apply_open(struct batch *b, struct target *t)
 		if (!e || e->in_ledger ||
 		    !read_into(t, RECORD_OPEN, str_of(e->bytes, e->len), &row))
 			continue;
-		if (!ledger_put(t->ledger, &row, NULL))
+		if (!(t->is_careful ? ledger_put(t->ledger, &row, NULL)
+		                    : ledger_put_new(t->ledger, &row)))
 			return false;
 	}
 	return true;

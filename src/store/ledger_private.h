@@ -5,6 +5,16 @@
 
 #include <sqlite3.h>
 
+/* What the rows of a queue have; each has what the one before has, but for the first. */
+enum queue_kind {
+	QUEUE_OPEN,   /* opened and nothing else */
+	QUEUE_PLAIN,  /* settled, with what every such row has */
+	QUEUE_PRICED, /* and a cost or a reservation */
+	QUEUE_USUAL,  /* and further tokens, the time of the first, or a subject */
+	QUEUE_ANY,
+	QUEUE_KINDS,
+};
+
 /* Prepared at first use and kept: rows are written by the million. */
 enum ledger_statement {
 	LEDGER_BEGIN,
@@ -12,8 +22,8 @@ enum ledger_statement {
 	LEDGER_ROLLBACK,
 	LEDGER_PUT_OPEN,
 	LEDGER_PUT_DONE,
-	LEDGER_PUT_QUEUE,
-	LEDGER_PUT_USUAL,
+	LEDGER_PUT_QUEUE, /* as many as enum queue_kind has */
+	LEDGER_PUT_QUEUE_LAST = LEDGER_PUT_QUEUE + QUEUE_KINDS - 1,
 	LEDGER_SETTLE,
 	LEDGER_OPEN_ROWS,
 	LEDGER_CLOSE_OPEN_ROWS,
@@ -134,9 +144,10 @@ bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void
 /* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
 
 bool ledger_queue_init(struct ledger *l);
-/* The place of the next row; it counts when it is added. False: writing failed. */
-struct row_values *ledger_queue_place(struct ledger *l);
-bool ledger_queue_add(struct ledger *l, bool is_usual);
+/* The place of the next row; it counts when it is added. NULL: writing failed. */
+struct row_values *ledger_queue_place(struct ledger *l, bool is_open);
+/* False: writing failed. */
+bool ledger_queue_add(struct ledger *l, enum queue_kind kind);
 /* Writes them; before a commit. Whether it works or not, the queue is empty then. */
 bool ledger_put_queue(struct ledger *l);
 void ledger_drop_queue(struct ledger *l);
