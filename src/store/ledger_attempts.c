@@ -68,7 +68,7 @@ static void set_unless_zero(struct row_values *v, int at, int64_t value)
 	set_null(v, at, value == 0);
 }
 
-static bool take_open(struct ledger *l, const struct attempt_row *row,
+static void take_open(const struct attempt_row *row, const struct row_labels *labels,
                       struct row_values *v)
 {
 	v->nulls = 0;
@@ -81,19 +81,18 @@ static bool take_open(struct ledger *l, const struct attempt_row *row,
 	set_null(v, AT_BEGAN, row->began_wall == (usec)(row->id >> 8));
 	v->number[AT_REQUEST_BYTES] = (int64_t)row->request_bytes;
 	set_unless_zero(v, AT_RESERVED, row->reserved);
-	bool is_anybodys = row->user.len == 0 && row->tags.len == 0;
-	set_null(v, AT_SUBJECT, is_anybodys);
-	if (!is_anybodys && !label_get(l, LABEL_SUBJECT, row, &v->number[AT_SUBJECT]))
-		return false;
-	return label_get(l, LABEL_REQUEST, row, &v->number[AT_REQUEST]);
+	set_unless_zero(v, AT_SUBJECT, labels->subject);
+	v->number[AT_REQUEST] = labels->request;
 }
 
-static bool take_close(struct ledger *l, const struct attempt_row *row,
+static void take_close(const struct attempt_row *row, const struct row_labels *labels,
                        struct row_values *v)
 {
 	const struct token_usage *usage = &row->usage;
 
-	set_null(v, AT_CALLER, !row->closes);
+	v->number[AT_OUTCOME] = labels->outcome;
+	set_unless_zero(v, AT_CALLER, labels->caller);
+	set_unless_zero(v, AT_PRICE, labels->price);
 	set_null(v, AT_DETAIL, true);
 	set_unless_zero(v, AT_CONNECT, row->connect);
 	v->number[AT_FIRST_BYTE] = row->first_byte;
@@ -115,10 +114,6 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_EXCHANGE_TOTAL] = row->exchange_total;
 	v->number[AT_OVERHEAD] = row->overhead;
 	v->number[AT_ATTEMPTS] = row->attempts;
-	set_null(v, AT_PRICE, !row->price);
-	return label_get(l, LABEL_OUTCOME, row, &v->number[AT_OUTCOME]) &&
-	       (!row->price || label_get(l, LABEL_PRICE, row, &v->number[AT_PRICE])) &&
-	       (!row->closes || label_get(l, LABEL_CALLER, row, &v->number[AT_CALLER]));
 }
 
 static uint64_t bits(int from, int to)
@@ -150,30 +145,18 @@ static void bind_one(sqlite3_stmt *st, const struct row_values *v, int at)
 
 /* ---- writing ---- */
 
-static int64_t label_of(const struct row_values *v, int at)
-{
-	return v->nulls >> at & 1 ? 0 : v->number[at];
-}
-
-static bool count_row(struct ledger *l, const struct attempt_row *row,
-                      const struct row_values *v)
-{
-	return rollup_add(l, row,
-	                  &(struct rollup_labels){ label_of(v, AT_REQUEST),
-	                                           label_of(v, AT_SUBJECT),
-	                                           label_of(v, AT_CALLER) });
-}
-
 static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
 {
 	static const int open_values[] = { AT_ID,       AT_REQUEST, AT_REQUEST_BYTES,
 		                           AT_RESERVED, AT_SUBJECT, AT_EXCHANGE,
 		                           AT_NUMBER,   AT_STATE,   AT_BEGAN };
 	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_OPEN);
+	struct row_labels labels;
 	struct row_values v;
 
-	if (!st || !take_open(l, row, &v))
+	if (!st || !labels_get(l, row, &labels))
 		return false;
+	take_open(row, &labels, &v);
 	for (unsigned i = 0; i < countof(open_values); i++)
 		bind_one(st, &v, open_values[i]);
 	if (!ledger_run(st))
@@ -208,15 +191,19 @@ static bool put_done(struct ledger *l, const struct attempt_row *row, bool was_o
 	static const enum ledger_statement ways[] = { LEDGER_PUT_DONE, LEDGER_SETTLE };
 	char room[DETAIL_MOST];
 	str detail = label_clean(str_first(row->detail, DETAIL_MOST), room);
+	struct row_labels labels;
 	struct row_values v;
 	bool changed = false;
 
-	if (!take_open(l, row, &v) || !take_close(l, row, &v) ||
-	    !put_values(l, ways[was_opened], &v, detail, &changed) ||
+	if (!labels_get(l, row, &labels))
+		return false;
+	take_open(row, &labels, &v);
+	take_close(row, &labels, &v);
+	if (!put_values(l, ways[was_opened], &v, detail, &changed) ||
 	    (!changed && !put_values(l, ways[!was_opened], &v, detail, &changed)))
 		return false;
 	*ret_changed = changed;
-	return !changed || count_row(l, row, &v);
+	return !changed || rollup_add(l, row, &labels);
 }
 
 bool ledger_put(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
@@ -239,17 +226,19 @@ bool ledger_put_opened(struct ledger *l, const struct attempt_row *row, bool *re
 bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
 {
 	bool is_open = row->state == ROW_OPEN;
+	struct row_labels labels;
 	struct row_values *v;
 
 	if (row->state == ROW_UNKNOWN || row->detail.len)
 		return ledger_put(l, row, NULL);
 	v = ledger_queue_place(l, is_open);
-	if (!v || !take_open(l, row, v))
+	if (!v || !labels_get(l, row, &labels))
 		return false;
+	take_open(row, &labels, v);
 	if (is_open)
 		return ledger_queue_add(l, QUEUE_OPEN);
-	return take_close(l, row, v) && count_row(l, row, v) &&
-	       ledger_queue_add(l, kind_of(v));
+	take_close(row, &labels, v);
+	return rollup_add(l, row, &labels) && ledger_queue_add(l, kind_of(v));
 }
 
 uint64_t ledger_last_id(struct ledger *l)

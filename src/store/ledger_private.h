@@ -172,6 +172,13 @@ void label_cache_clear(struct label_cache *c);
 /* The id of the label that says what the row says; it is added when it is new. */
 must_check bool label_get(struct ledger *l, enum label_kind kind,
                           const struct attempt_row *row, int64_t *ret_id);
+/* A row's; 0: it has none of that kind. */
+struct row_labels {
+	int64_t request, subject, outcome, caller, price;
+};
+/* Those of a row that is open or settled. */
+must_check bool labels_get(struct ledger *l, const struct attempt_row *row,
+                           struct row_labels *ret);
 /* At most `room` bytes of text: invalid UTF-8 and NUL, which other readers of the
  * database choke on, become '?'. */
 str label_clean(str text, char *room);
@@ -183,11 +190,6 @@ enum rollup_span { ROLLUP_HOUR, ROLLUP_DAY, ROLLUP_MONTH, ROLLUP_SPANS };
 /* The key and team of a group that holds those of several. */
 #define ROLLUP_ANY ((uint64_t)INT64_MAX)
 
-/* A row's; 0: it has none. */
-struct rollup_labels {
-	int64_t request, subject, caller;
-};
-
 struct rollup *rollup_new(void);
 void rollup_free(struct rollup **r);
 /* So many groups may a period have before it folds them; for tests. */
@@ -197,7 +199,7 @@ void rollup_clear(struct rollup *r);
 void rollup_rest(struct rollup *r);
 /* The row counts: it is settled now, or unknown. */
 must_check bool rollup_add(struct ledger *l, const struct attempt_row *row,
-                           const struct rollup_labels *labels);
+                           const struct row_labels *labels);
 /* The same where more is known of the row than its sums: a change of them. */
 must_check bool rollup_add_sums(struct ledger *l, const struct attempt_row *row,
                                 const struct sums *sums);

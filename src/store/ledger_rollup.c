@@ -193,7 +193,7 @@ static uint64_t mix(int64_t a, int64_t b, int64_t c)
 }
 
 static const int64_t *groups_of(struct ledger *l, const struct attempt_row *row,
-                                const struct rollup_labels *at)
+                                const struct row_labels *at)
 {
 	struct known *k =
 	        &l->rollup->known[mix(at->request, at->subject, at->caller) % KNOWN];
@@ -486,7 +486,7 @@ static bool add(struct ledger *l, const struct attempt_row *row, const int64_t *
 }
 
 bool rollup_add(struct ledger *l, const struct attempt_row *row,
-                const struct rollup_labels *labels)
+                const struct row_labels *labels)
 {
 	const int64_t *groups = groups_of(l, row, labels);
 

@@ -41,6 +41,7 @@
 /* What plain answers add to, besides; the others stay zero for most of them. */
 #define SUMS_USUAL(SUM)                                                                  \
 	SUM(REQUESTS, requests)                                                          \
+	SUM(UNPRICED, unpriced)                                                          \
 	SUM(INPUT, input_tokens)                                                         \
 	SUM(CACHE_READ, cache_read_tokens)                                               \
 	SUM(OUTPUT, output_tokens)                                                       \
