@@ -83,6 +83,7 @@ struct admin_ops {
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
+	struct tenants *tenants;     /* follow corrections; NULL: nobody counts */
 	const uint8_t *pepper;       /* PEPPER bytes; must stay */
 	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;

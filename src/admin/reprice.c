@@ -6,18 +6,21 @@
 #include "codec/json_write.h"
 #include "config/pricing.h"
 #include "loop/sys.h"
+#include "policy/budget.h"
 #include "policy/price.h"
 #include "store/report.h"
 
 struct change {
 	uint64_t attempt;
 	nanousd cost;
-	const struct price *price; /* in the slice's arena */
+	const struct price *price;  /* in the slice's arena */
+	struct tenant_spent charge; /* whose it is, and by how much it changes */
 };
 
 struct slice {
 	const struct config *config;
 	const struct reprice_ask *ask;
+	struct tenants *tenants;
 	struct reprice *ret;
 	struct target targets[REPRICE_MODELS]; /* of ret->models */
 	unsigned last;                         /* of them, the one that was found last */
@@ -81,7 +84,13 @@ static void add_change(struct slice *s, struct reprice_model *m,
 	m->now += change->cost;
 	s->ret->changed++;
 	s->ret->delta += change->cost - (was == COST_UNKNOWN ? 0 : was);
-	s->changes[s->change_count++] = *change;
+	s->changes[s->change_count] = *change;
+	s->changes[s->change_count++].charge = (struct tenant_spent){
+		.key = row->key,
+		.team = row->team,
+		.user = arena_copy(&s->ret->keep, row->user),
+		.wall = row->began_wall,
+	};
 }
 
 static bool look(void *arg, const struct attempt_row *row)
@@ -115,23 +124,67 @@ static bool look(void *arg, const struct attempt_row *row)
 
 /* ---- correcting ---- */
 
+/* Of a charge that is beyond all bounds budgets have counted less. */
+static nanousd counted(nanousd charge)
+{
+	return min_of(charge, BUDGET_AMOUNT_MOST);
+}
+
+/* What is dearer counts from here on, though it is not committed yet. */
+static void raise(struct slice *s, struct change *c, nanousd charged)
+{
+	c->charge.amount = counted(c->cost) - counted(c->cost - charged);
+	if (s->tenants && c->charge.amount > 0)
+		tenants_correct_spent(s->tenants, &c->charge);
+}
+
+/* What is cheaper, now that it is committed; or else what was raised is taken back. */
+static void lower(struct slice *s, bool is_committed)
+{
+	for (unsigned i = 0; s->tenants && i < s->change_count; i++) {
+		struct tenant_spent *charge = &s->changes[i].charge;
+
+		if (!is_committed && charge->amount > 0)
+			charge->amount = -charge->amount;
+		else if (!is_committed || charge->amount > 0)
+			continue;
+		tenants_correct_spent(s->tenants, charge);
+	}
+}
+
 static bool write_changes(void *arg, struct ledger *l, struct buf *why)
 {
-	const struct slice *s = arg;
+	struct slice *s = arg;
 	const usec now = sys_wall();
-	bool changed;
 
 	(void)why; /* is the ledger's */
 	for (unsigned i = 0; i < s->change_count; i++) {
-		const struct change *c = &s->changes[i];
+		struct change *c = &s->changes[i];
+		nanousd charged;
+		bool changed;
 		const struct correction_row row = { .attempt = c->attempt,
 			                            .made_wall = now,
 			                            .why = STR("cost reprice") };
 
-		if (!ledger_correct(l, &row, c->cost, c->price, &changed))
+		if (!ledger_correct(l, &row, c->cost, c->price, &changed, &charged))
 			return false;
+		if (changed)
+			raise(s, c, charged);
 	}
 	return true;
+}
+
+static bool correct(struct slice *s, struct recorder *recorder, struct buf *why)
+{
+	bool ok;
+
+	if (s->tenants)
+		tenants_hold_spent(s->tenants);
+	ok = recorder_write(recorder, write_changes, s, why);
+	lower(s, ok);
+	if (s->tenants)
+		tenants_release_spent(s->tenants);
+	return ok;
 }
 
 static bool note(const struct reprice *r, const struct reprice_by *by, struct buf *why)
@@ -158,7 +211,9 @@ bool reprice_slice(struct ledger *reader, const struct config *c,
 	bool ok;
 
 	*ret = (struct reprice){ .keep = { .ceiling = 16 * MiB } };
-	*s = (struct slice){ .config = c, .ask = ask, .ret = ret };
+	*s = (struct slice){
+		.config = c, .ask = ask, .ret = ret, .tenants = by ? by->tenants : NULL
+	};
 	s->changes = mem_new(REPRICE_CHANGES * sizeof(*s->changes));
 	ok = ledger_span_after(reader, ask->after, ask->since, ask->until, look, s);
 	if (!ok)
@@ -166,8 +221,7 @@ bool reprice_slice(struct ledger *reader, const struct config *c,
 	if (!s->is_full)
 		ret->next = 0;
 	if (ok && by && s->change_count)
-		ok = note(ret, by, why) &&
-		     recorder_write(by->recorder, write_changes, s, why);
+		ok = note(ret, by, why) && correct(s, by->recorder, why);
 	free(s->changes);
 	free(s);
 	return ok;

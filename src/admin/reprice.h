@@ -4,11 +4,16 @@
  * Goes through the ledger in slices, so that neither the recorder nor whoever asks waits
  * long. Each attempt whose usage is known is priced as it would be today; where that
  * differs from what the ledger has, corrections included, it gets an entry.  Doing it
- * again finds nothing to correct.  What has no price today keeps its cost. */
+ * again finds nothing to correct.  What has no price today keeps its cost.
+ *
+ * Budgets that a gateway counts follow, and never have less than the ledger: what becomes
+ * dearer is counted just before the entries are committed, what becomes cheaper just
+ * behind. */
 #pragma once
 #include "config/config.h"
 #include "config/key.h"
 #include "meter/recorder.h"
+#include "policy/tenant.h"
 
 enum { REPRICE_CHANGES = 1000, REPRICE_MODELS = 100, REPRICE_ROWS = 100000 };
 
@@ -42,6 +47,7 @@ struct reprice_by {
 	struct recorder *recorder;
 	const uint8_t *pepper; /* PEPPER bytes */
 	const char *who, *from;
+	struct tenants *tenants; /* budgets that count the difference; NULL: none do */
 };
 
 /* One slice.  Blocks while it reads and the recorder writes; to be ended by reprice_done

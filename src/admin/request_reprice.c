@@ -48,7 +48,8 @@ static bool slice(struct request *r, const struct reprice_ask *ask, bool to_writ
 	struct reprice_by by = { .recorder = o->recorder,
 		                 .pepper = o->pepper,
 		                 .who = who,
-		                 .from = "admin.sock" };
+		                 .from = "admin.sock",
+		                 .tenants = o->tenants };
 	struct ledger *reader = NULL;
 	struct config *c = o->ops->config(o->arg);
 	bool ok;

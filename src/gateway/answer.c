@@ -111,13 +111,35 @@ void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *
 	buf_free(&text);
 }
 
+/* Without room for records nobody is served but with `best-effort`. */
+static bool is_unavailable(const struct worker *w, enum recorder_trouble trouble)
+{
+	return trouble && w->plan->config->ledger == LEDGER_STRICT &&
+	       !journal_has_room(w->journal);
+}
+
 static void answer_alive(struct worker *w, struct http_conn *c)
 {
 	bool stopping = atomic_load(&w->gateway->stopping);
-	str body = stopping ? STR("{\"status\":\"stopping\"}\n")
-	                    : STR("{\"status\":\"ok\"}\n");
+	struct recorder *recorder = w->gateway->recorder; /* NULL: simulated */
+	enum recorder_trouble trouble =
+	        recorder ? recorder_trouble(recorder) : RECORDER_WELL;
+	bool unavailable = stopping || is_unavailable(w, trouble);
+	struct buf body = BUF_LIMIT(KiB);
+	struct json_writer to = { .to = &body };
 
-	answer_json(w, c, stopping ? 503 : 200, body);
+	json_open(&to, '{');
+	json_key_str(&to, STR("status"),
+	             stopping      ? STR("stopping")
+	             : unavailable ? STR("ledger_unavailable")
+	             : trouble     ? STR("degraded")
+	                           : STR("ok"));
+	if (trouble)
+		json_key_str(&to, STR("ledger"), recorder_trouble_text(trouble));
+	json_close(&to, '}');
+	buf_add_char(&body, '\n');
+	answer_json(w, c, unavailable ? 503 : 200, buf_str(&body));
+	buf_free(&body);
 }
 
 void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,

@@ -205,9 +205,10 @@ static int verify(struct cost *k)
 	int result = EXIT_OK;
 
 	if (!ledger_verify(k->ledger, &text, &rows))
-		result = command_failed("%s", ledger_error(k->ledger, NULL));
+		result = command_failed("the ledger cannot be read: %.*s",
+		                        STR_ARG(buf_str(&text)));
 	else if (text.len)
-		result = command_failed("the sums are not those of the attempts:\n%.*s",
+		result = command_failed("the ledger does not add up:\n%.*s",
 		                        STR_ARG(buf_str(&text)));
 	else if (k->c->json)
 		printf("{\"attempts\":%llu,\"ok\":true}\n", (unsigned long long)rows);

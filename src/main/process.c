@@ -133,9 +133,12 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	bool read = ledger_tenants(l, load_tenant, p) &&
 	            spent_load(&p->gateway, l, sys_wall()) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
-	ledger_close(&l);
 	if (!read)
-		buf_add(why, STR("the keys could not be read from the ledger"));
+		buf_addf(why,
+		         "the keys, and what they have spent, cannot be read from "
+		         "%.*s/ledger.db: %s",
+		         STR_ARG(c->data), ledger_error(l, NULL));
+	ledger_close(&l);
 	return read;
 }
 
@@ -184,9 +187,10 @@ static bool load_trials(struct gateway *g, const struct config *c, struct buf *w
 		a->is_loaded = true;
 		trial_load(a, spent);
 	}
-	ledger_close(&l);
 	if (!ok)
-		buf_add(why, STR("the trials could not be read from the ledger"));
+		buf_addf(why, "the trials cannot be read from %.*s/ledger.db: %s",
+		         STR_ARG(c->data), ledger_error(l, NULL));
+	ledger_close(&l);
 	return ok;
 }
 

@@ -35,7 +35,7 @@ int reading_begin(const struct command *c, struct reading *ret)
 		result = command_failed("the name of the data directory is too long");
 	else if (access(path, F_OK) == 0 &&
 	         !(ret->ledger = ledger_open_reader(path, &why)))
-		result = command_failed("%s: %.*s", path, (int)why.len, why.ptr);
+		result = command_failed("%.*s", (int)why.len, why.ptr);
 	buf_free(&why);
 	if (result != EXIT_OK)
 		reading_done(ret);

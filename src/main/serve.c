@@ -169,6 +169,7 @@ static void write_status(void *arg, struct json_writer *to)
 	struct serving *s = arg;
 	struct gateway *g = &s->process.gateway;
 	struct buf address = BUF_LIMIT(256);
+	struct recorder_stats recorder;
 	struct net_addr at;
 	unsigned open = 0;
 
@@ -195,6 +196,7 @@ static void write_status(void *arg, struct json_writer *to)
 	for (unsigned i = 0; i < s->process.worker_count; i++)
 		open += atomic_load(&s->process.workers[i].load);
 	buf_clear(&address);
+	recorder_stats(g->recorder, &recorder);
 	sandbox_print(&s->sandbox, &address);
 	json_key_str(to, STR("sandbox"), buf_str(&address));
 	json_key_int(to, STR("uptime_s"),
@@ -202,6 +204,10 @@ static void write_status(void *arg, struct json_writer *to)
 	json_key_int(to, STR("workers"), s->process.worker_count);
 	json_key_int(to, STR("connections"), open);
 	json_key_int(to, STR("generation"), atomic_load(&g->generation));
+	json_key_str(to, STR("ledger"),
+	             recorder.trouble ? recorder_trouble_text(recorder.trouble)
+	                              : STR("ok"));
+	json_key_int(to, STR("journal_bytes"), (int64_t)recorder.journal_bytes);
 	buf_free(&address);
 }
 
@@ -372,6 +378,7 @@ static bool start_clerk(struct serving *s, const struct config *c, struct buf *w
 		.http_arg = s,
 		.dir = c->data,
 		.recorder = s->process.gateway.recorder,
+		.tenants = s->process.gateway.tenants,
 		.pepper = s->process.gateway.pepper,
 		.ops = &admin_ops,
 		.arg = s,
@@ -515,6 +522,7 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a disk that is full */
 }
 
 static void drain(struct serving *s, const sigset_t *set)

@@ -73,7 +73,7 @@ static void take_for_spent(struct gateway *g, const struct tenant_row *row, usec
 	}
 }
 
-bool spent_put(struct gateway *g, const struct tenant_row *row)
+static bool put(struct gateway *g, const struct tenant_row *row)
 {
 	struct buf path = BUF_LIMIT(4 * KiB), why = BUF_LIMIT(KiB);
 	unsigned fresh, fresh_users;
@@ -99,5 +99,15 @@ bool spent_put(struct gateway *g, const struct tenant_row *row)
 		take_for_spent(g, row, sys_wall());
 	buf_free(&path);
 	buf_free(&why);
+	return ok;
+}
+
+bool spent_put(struct gateway *g, const struct tenant_row *row)
+{
+	bool ok;
+
+	tenants_hold_spent(g->tenants);
+	ok = put(g, row);
+	tenants_release_spent(g->tenants);
 	return ok;
 }

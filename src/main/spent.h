@@ -4,7 +4,8 @@
  * At the start the ledger is complete: attempts that a dead process left are marked
  * unknown by then, and charged as reserved.  When a budget is added later, what is
  * settled from that moment on is counted as it comes, and the rest is read behind it;
- * what is settled in between may be counted twice, never not at all. */
+ * what is settled in between may be counted twice, never not at all.  Corrections of the
+ * ledger wait meanwhile, and come to what is counted by themselves (admin/reprice.h). */
 #pragma once
 #include "gateway/gateway.h"
 

@@ -73,7 +73,12 @@ static void went(struct intake *in, enum trouble which, const char *wrong)
 
 static void ledger_failed(struct intake *in)
 {
-	went(in, LEDGER_TROUBLE, ledger_error(in->ledger, &in->ledger_is_full));
+	bool is_full;
+
+	went(in, LEDGER_TROUBLE, ledger_error(in->ledger, &is_full));
+	in->ledger_trouble = is_full                         ? RECORDER_DISK_FULL
+	                     : ledger_is_damaged(in->ledger) ? RECORDER_DAMAGED
+	                                                     : RECORDER_UNWRITABLE;
 	in->counts.failures++;
 	ledger_rollback(in->ledger);
 	in->retry_at = sys_now() + RETRY_EVERY;
@@ -93,7 +98,7 @@ static bool apply(struct intake *in)
 		return false;
 	}
 	went(in, LEDGER_TROUBLE, NULL);
-	in->ledger_is_full = false;
+	in->ledger_trouble = RECORDER_WELL;
 	in->counts.rows += rows;
 	in->counts.batches++;
 	in->busy_at = sys_now();
@@ -123,7 +128,12 @@ static void prepare(struct intake *in)
 		error = error ? error : one;
 	}
 	went(in, SEGMENT_TROUBLE, error ? strerror(-error) : NULL);
-	in->counts.disk_full = in->ledger_is_full || error == -ENOSPC || error == -EDQUOT;
+	bool is_full = error == -ENOSPC || error == -EDQUOT;
+	in->counts.disk_full = in->ledger_trouble == RECORDER_DISK_FULL || is_full;
+	in->counts.trouble = in->ledger_trouble ? in->ledger_trouble
+	                     : is_full          ? RECORDER_DISK_FULL
+	                     : error            ? RECORDER_UNWRITABLE
+	                                        : RECORDER_WELL;
 }
 
 static void retire(struct intake *in)

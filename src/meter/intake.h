@@ -31,7 +31,7 @@ struct intake {
 	uint64_t refused[WORKERS_MOST]; /* journal_refused, as far as gap rows tell */
 	uint64_t last_gap_id;
 	bool in_trouble[TROUBLES];
-	bool ledger_is_full; /* it is in trouble for lack of space */
+	enum recorder_trouble ledger_trouble; /* why the last batch was not written */
 	bool is_resting;
 	usec retry_at, busy_at, prune_at, retain_at, odd_at;
 };

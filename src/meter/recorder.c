@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@ struct recorder {
 	struct call *calls;
 	bool stop;
 	struct recorder_stats shown; /* in.counts, as of the last turn */
+	_Atomic int trouble;         /* the same of its trouble */
 };
 
 static void wake(void *arg)
@@ -198,6 +200,27 @@ void recorder_stats(struct recorder *r, struct recorder_stats *ret)
 	pthread_mutex_unlock(&r->lock);
 }
 
+str recorder_trouble_text(enum recorder_trouble trouble)
+{
+	switch (trouble) {
+	case RECORDER_WELL:
+		return STR_NONE;
+	case RECORDER_DISK_FULL:
+		return STR("the disk is full");
+	case RECORDER_DAMAGED:
+		return STR("the database is damaged");
+	case RECORDER_UNWRITABLE:
+		break;
+	}
+	return STR("the disk cannot be written");
+}
+
+enum recorder_trouble recorder_trouble(const struct recorder *r)
+{
+	return (enum recorder_trouble)atomic_load_explicit(&r->trouble,
+	                                                   memory_order_relaxed);
+}
+
 struct journal *recorder_journal(struct recorder *r, unsigned worker)
 {
 	assert(worker < r->in.workers);
@@ -221,6 +244,8 @@ static void show_counts(struct recorder *r)
 	pthread_mutex_lock(&r->lock);
 	r->shown = r->in.counts;
 	pthread_mutex_unlock(&r->lock);
+	atomic_store_explicit(&r->trouble, (int)r->in.counts.trouble,
+	                      memory_order_relaxed);
 }
 
 static void *run(void *arg)

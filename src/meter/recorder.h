@@ -59,6 +59,19 @@ must_check bool recorder_scrub(struct recorder *r, str text, struct buf *why);
 /* Closes and opens the access log again (after a rotation). */
 void recorder_reopen_log(struct recorder *r);
 
+/* What keeps records from the ledger at the moment; they wait in the journal then, as
+ * long as that has room. */
+enum recorder_trouble {
+	RECORDER_WELL,
+	RECORDER_DISK_FULL, /* or the journal's limit is reached */
+	RECORDER_DAMAGED,   /* the database has pages that make no sense */
+	RECORDER_UNWRITABLE,
+};
+/* For people, without an end mark; empty when all is well. */
+str recorder_trouble_text(enum recorder_trouble trouble);
+/* As of the recorder's last turn; by any thread, without a wait. */
+enum recorder_trouble recorder_trouble(const struct recorder *r);
+
 struct recorder_stats {
 	uint64_t rows, batches;
 	uint64_t failures;   /* batches that could not be written; each is tried again */
@@ -68,5 +81,6 @@ struct recorder_stats {
 	unsigned bad_segments; /* kept as NAME.bad in $data/journal */
 	bool disk_full; /* the last batch, or a segment, could not be written for lack of
 	                   space */
+	enum recorder_trouble trouble;
 };
 void recorder_stats(struct recorder *r, struct recorder_stats *ret);

@@ -114,6 +114,20 @@ void budget_charge(struct budget *b, const struct calendar *c, enum budget_windo
 	s->spent += charged;
 }
 
+void budget_correct(struct budget *b, usec wall, nanousd delta)
+{
+	struct budget_span *s = find(b, wall);
+
+	if (s)
+		s->spent += delta;
+	if (s || delta <= 0)
+		return;
+	if (wall < b->past_until)
+		b->past = min_of(b->past + delta, BUDGET_AMOUNT_MOST);
+	if (wall >= b->ahead_from && wall < b->ahead_until)
+		b->ahead = min_of(b->ahead + delta, BUDGET_AMOUNT_MOST);
+}
+
 bool budget_is_idle(const struct budget *b, usec wall)
 {
 	for (unsigned i = 0; i < BUDGET_KEPT; i++) {

@@ -42,5 +42,9 @@ bool budget_has_room(const struct budget_span *s, nanousd limit, nanousd amount)
 /* `reserved`, set aside at `wall`, is given back, and `charged` is spent there. */
 void budget_charge(struct budget *b, const struct calendar *c, enum budget_window window,
                    usec wall, nanousd reserved, nanousd charged);
+/* What was charged at `wall` is more by that, or less.  A window that began and ended
+ * before there was this budget has no sum to be corrected; of those that were forgotten
+ * the largest grows, and never shrinks. */
+void budget_correct(struct budget *b, usec wall, nanousd delta);
 /* Is nothing spent in a window that lasts, and nothing set aside? */
 bool budget_is_idle(const struct budget *b, usec wall);

@@ -79,12 +79,16 @@ static struct entry *place_of(const struct keyring *k, uint64_t id)
 	}
 }
 
+static bool is_of(const struct entry *e, uint64_t id)
+{
+	return id != 0 && atomic_load_explicit(&e->id, memory_order_acquire) == id;
+}
+
 static struct entry *find(const struct keyring *k, uint64_t id)
 {
 	struct entry *e = place_of(k, id);
 
-	return id != 0 && atomic_load_explicit(&e->id, memory_order_acquire) == id ? e
-	                                                                           : NULL;
+	return is_of(e, id) ? e : NULL;
 }
 
 /* ---- changing ---- */
@@ -118,10 +122,10 @@ static void add(struct keyring *k, struct entry *e, const struct tenant_row *row
                 const struct key_secret *secret)
 {
 	str name = str_first(row->name, NAME_MOST);
-	struct entry *parent = find(k, row->parent);
+	struct entry *parent = place_of(k, row->parent);
 
 	if (row->kind != TENANT_ORGANISATION)
-		e->parent = parent ? parent : &k->orphans;
+		e->parent = is_of(parent, row->parent) ? parent : &k->orphans;
 	e->is_key = secret != NULL;
 	e->name_len = (uint8_t)name.len;
 	if (name.len)

@@ -67,6 +67,15 @@ struct tenant_spent {
 /* Adds it to each node that counts that window.  False: there is no room for the user. */
 must_check bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s);
 
+/* An attempt that began at s->wall is charged s->amount more than was told, or less:
+ * each node and user it belongs to counts that, in all its windows.  Of *s the rest is
+ * not read but whose it was. */
+void tenants_correct_spent(struct tenants *t, const struct tenant_spent *s);
+/* Held while the ledger's sums come into the tree, and while they change in both: what is
+ * read is not corrected a second time.  May be held for as long as the ledger takes. */
+void tenants_hold_spent(struct tenants *t);
+void tenants_release_spent(struct tenants *t);
+
 /* What is known of a node at the moment; false: there is no such node. */
 struct tenant_state {
 	nanousd spent[BUDGET_WINDOWS], reserved[BUDGET_WINDOWS]; /* where counted */

@@ -50,6 +50,7 @@ struct tenants {
 	const struct calendar *calendar;
 	uint64_t seed;
 	pthread_mutex_t writing; /* over puts */
+	pthread_mutex_t spent;   /* see tenants_hold_spent; taken before `writing` */
 	struct retired *retired, **retired_end;
 	/* nodes: dense, found by an index of ids; number + 1, leaves with LEAF on */
 	_Atomic uint32_t *index; /* NODE_SLOTS */

@@ -32,23 +32,73 @@ static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_s
 	return true;
 }
 
-bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s)
+/* The same, of what is known to both already. */
+static void correct(struct tenant *n, const struct tenant_spent *s)
+{
+	unsigned counted = tenant_counted(n);
+
+	tenant_lock(&n->root->lock);
+	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
+		if (counted >> w & 1)
+			budget_correct(&n->budgets[w], s->wall, s->amount);
+	}
+	tenant_unlock(&n->root->lock);
+}
+
+static bool correct_below(struct tenants *t, struct tenant *n,
+                          const struct tenant_spent *s)
+{
+	struct tenant *leaf = NULL;
+
+	correct(n, s);
+	if (tenant_bits(n) & (TENANT_BOUNDS_USERS | TENANT_HAS_USER_ROWS))
+		leaf = tenants_leaf(t, n, s->user, false, 0, s->wall);
+	if (leaf) {
+		correct(leaf, s);
+		tenant_leaf_done(leaf);
+	}
+	return true;
+}
+
+static bool each_of(struct tenants *t, const struct tenant_spent *s,
+                    bool (*below)(struct tenants *t, struct tenant *n,
+                                  const struct tenant_spent *s))
 {
 	struct tenant *key = tenants_find(t, s->key), *team = tenants_find(t, s->team);
 	bool done = true;
 
 	/* What a key has spent for a team stays the team's. */
 	if (key && !key->is_leaf)
-		done &= add_below(t, key, s);
+		done &= below(t, key, s);
 	if (team && !team->is_leaf && team != key)
-		done &= add_below(t, team, s);
+		done &= below(t, team, s);
 	struct tenant *root = team  ? team->root
 	                      : key ? key->root
 	                            : tenants_find(t, TENANT_DEFAULT);
 
 	if (root != key && root != team)
-		done &= add_below(t, root, s);
+		done &= below(t, root, s);
 	return done;
+}
+
+bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s)
+{
+	return each_of(t, s, add_below);
+}
+
+void tenants_correct_spent(struct tenants *t, const struct tenant_spent *s)
+{
+	(void)each_of(t, s, correct_below);
+}
+
+void tenants_hold_spent(struct tenants *t)
+{
+	pthread_mutex_lock(&t->spent);
+}
+
+void tenants_release_spent(struct tenants *t)
+{
+	pthread_mutex_unlock(&t->spent);
 }
 
 static void look(struct tenants *t, struct tenant *n, usec now, usec wall,

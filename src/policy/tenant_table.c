@@ -46,6 +46,7 @@ struct tenants *tenants_new(const struct calendar *calendar, uint64_t seed)
 	t->seed = seed;
 	t->retired_end = &t->retired;
 	pthread_mutex_init(&t->writing, NULL);
+	pthread_mutex_init(&t->spent, NULL);
 	atomic_flag_clear(&t->lock);
 #define MAP(name, size) t->name = map(size);
 	MAPPED(MAP)
@@ -133,6 +134,7 @@ void tenants_free(struct tenants **at)
 	MAPPED(UNMAP)
 #undef UNMAP
 	pthread_mutex_destroy(&t->writing);
+	pthread_mutex_destroy(&t->spent);
 	free(t);
 }
 

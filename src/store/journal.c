@@ -47,8 +47,10 @@ struct journal { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	size_t retired_at;
 	struct segment *retired, **retired_end; /* to be recycled, oldest first */
 	unsigned retired_count;
-	unsigned count; /* segments in all */
-	unsigned ahead;
+	unsigned count;        /* segments in all */
+	unsigned ahead;        /* free ones, at least */
+	uint64_t taken_before; /* when segments were last prepared */
+	unsigned pace;         /* sixteenths of a segment, see `pace_of` */
 	unsigned bad;
 	uint64_t next_sequence;
 	uint64_t limit;
@@ -346,15 +348,31 @@ int journal_prepare_first(struct journal *j)
 	return prepare_until(j, 1);
 }
 
+/* How many segments the last sixteen calls or so have seen used up, which is what a
+ * second or two of a busy worker are: a disk may keep the recorder waiting that long. */
+static unsigned pace_of(struct journal *j)
+{
+	uint64_t taken = atomic_load_explicit(&j->taken, memory_order_acquire);
+	unsigned used = (unsigned)min_of(taken - j->taken_before, (uint64_t)RING);
+
+	j->taken_before = taken;
+	j->pace = j->pace - j->pace / 16 + used * 16;
+	return j->pace / 16;
+}
+
 int journal_prepare(struct journal *j)
 {
 	uint64_t promised = atomic_load_explicit(&j->promised, memory_order_relaxed);
+	unsigned busy = j->place.dir ? min_of(2 * pace_of(j), (unsigned)JOURNAL_BUSY) : 0;
 	int error = prepare_until(
 	        j, min_of((uint64_t)RING, j->ahead + promised / PROMISES_PER_SEGMENT));
 
+	/* Who has no room for more than that is in no trouble yet. */
+	if (!error && prepare_until(j, busy) < 0)
+		busy = 0;
 	/* A few are kept for the next burst, the rest of an old one goes back to the
 	 * disk. */
-	while (j->place.dir && j->retired_count > j->ahead) {
+	while (j->place.dir && j->retired_count > max_of(j->ahead, busy)) {
 		struct segment *s = take_retired(j);
 
 		segment_remove(&j->place, &s);

@@ -25,6 +25,8 @@
 enum { JOURNAL_SEGMENT = 1024 * 1024, JOURNAL_RECORD_MOST = 8 * 1024 };
 /* Room that one promise keeps free, commit word and kind included. */
 enum { JOURNAL_PROMISE = 384, JOURNAL_OVERHEAD = 12 };
+/* So many free segments at most are kept ready for a worker that uses them up quickly. */
+enum { JOURNAL_BUSY = 24 };
 
 struct journal;
 
@@ -57,7 +59,8 @@ bool journal_has_room(const struct journal *j);
 /* For worker `number` (< 64) in `dir`, which exists.  Continues behind segments found
  * there: their records come out of journal_next first.  floor_id: ids begin above it.
  * ahead: how many free segments are kept ready (2 at least; more while many promises are
- * outstanding).  NULL and errno when dir cannot be read or a segment not be mapped. */
+ * outstanding, and while segments are used up quickly).  NULL and errno when dir cannot
+ * be read or a segment not be mapped. */
 struct journal *journal_open(const char *dir, unsigned number, unsigned ahead,
                              uint64_t floor_id, void (*nudge)(void *), void *arg);
 /* In memory only, for tests and the simulation; `segments` in all. */

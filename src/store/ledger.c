@@ -8,10 +8,13 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "codec/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { BUSY_MS = 250 };
@@ -182,20 +185,56 @@ static bool set_up(struct ledger *l, const char *path, bool writer, struct buf *
 	return true;
 }
 
+/* Nobody can write it, and nothing waits in a log beside it.  To read it SQLite would
+ * make files all the same, unless it is told that the file does not change. */
+static bool is_frozen(const char *path)
+{
+	struct statvfs fs;
+	struct buf log = BUF_LIMIT(4 * KiB);
+	struct stat st;
+	bool has_log;
+
+	buf_addf(&log, "%s-wal", path);
+	has_log = stat(buf_z(&log), &st) == 0 && st.st_size > 0;
+	buf_free(&log);
+	return !has_log && statvfs(path, &fs) == 0 && fs.f_flag & ST_RDONLY;
+}
+
+static int open_frozen(const char *path, sqlite3 **ret)
+{
+	struct buf uri = BUF_LIMIT(16 * KiB);
+	int rc;
+
+	buf_add(&uri, STR("file:"));
+	url_encode(&uri, str_from_z(path));
+	buf_add(&uri, STR("?immutable=1"));
+	rc = sqlite3_open_v2(buf_z(&uri), ret,
+	                     SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
+	                     NULL);
+	buf_free(&uri);
+	return rc;
+}
+
+static int open_db(const char *path, bool writer, sqlite3 **ret)
+{
+	int flags = writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+	                   : SQLITE_OPEN_READONLY;
+
+	if (writer)
+		create_private(path);
+	else if (is_frozen(path))
+		return open_frozen(path, ret);
+	return sqlite3_open_v2(path, ret, flags | SQLITE_OPEN_NOMUTEX, NULL);
+}
+
 static struct ledger *open_ledger(const char *path, bool writer, struct buf *why)
 {
 	static pthread_once_t configured = PTHREAD_ONCE_INIT;
-	int flags = writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-	                   : SQLITE_OPEN_READONLY;
 	struct ledger *l = new_of(struct ledger);
 	size_t said = why->len;
 
 	pthread_once(&configured, configure_sqlite);
-	if (writer)
-		create_private(path);
-	if (sqlite3_open_v2(path, &l->db, flags | SQLITE_OPEN_NOMUTEX, NULL) ==
-	            SQLITE_OK &&
-	    set_up(l, path, writer, why))
+	if (open_db(path, writer, &l->db) == SQLITE_OK && set_up(l, path, writer, why))
 		return l;
 	if (why->len == said)
 		buf_addf(why, "%s: %s", path, ledger_error(l, NULL));
@@ -234,6 +273,7 @@ void ledger_close(struct ledger **at)
 
 bool ledger_begin(struct ledger *l)
 {
+	ledger_forget_error(l);
 	return ledger_run(ledger_get(l, LEDGER_BEGIN));
 }
 
@@ -245,6 +285,7 @@ bool ledger_commit(struct ledger *l)
 
 void ledger_rollback(struct ledger *l)
 {
+	ledger_forget_error(l);
 	ledger_drop_queue(l);
 	if (l->labels)
 		label_cache_clear(l->labels);
@@ -255,14 +296,42 @@ void ledger_rollback(struct ledger *l)
 		return; /* it stays to be tried again: the next begin fails */
 }
 
+void ledger_forget_error(struct ledger *l)
+{
+	l->kept.code = SQLITE_OK;
+}
+
+void ledger_keep_error(struct ledger *l)
+{
+	int code = sqlite3_errcode(l->db);
+
+	if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+		return;
+	l->kept.code = code;
+	l->kept.system = sqlite3_system_errno(l->db);
+	sqlite3_snprintf(sizeof(l->kept.text), l->kept.text, "%s", sqlite3_errmsg(l->db));
+}
+
+static int code_of(const struct ledger *l)
+{
+	return (l->kept.code ? l->kept.code : sqlite3_errcode(l->db)) & 0xff;
+}
+
 const char *ledger_error(struct ledger *l, bool *ret_no_space)
 {
-	int system = sqlite3_system_errno(l->db);
+	int system = l->kept.code ? l->kept.system : sqlite3_system_errno(l->db);
 
 	if (ret_no_space)
-		*ret_no_space = sqlite3_errcode(l->db) == SQLITE_FULL ||
-		                system == ENOSPC || system == EDQUOT;
-	return sqlite3_errmsg(l->db);
+		*ret_no_space =
+		        code_of(l) == SQLITE_FULL || system == ENOSPC || system == EDQUOT;
+	return l->kept.code ? l->kept.text : sqlite3_errmsg(l->db);
+}
+
+bool ledger_is_damaged(struct ledger *l)
+{
+	int code = code_of(l);
+
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
 /* ---- checkpoints ---- */

@@ -49,6 +49,8 @@ must_check bool ledger_close_open_rows(struct ledger *l, uint64_t *ret_count);
 uint64_t ledger_last_id(struct ledger *l);
 /* What a failed call said, and whether it was for lack of space. */
 const char *ledger_error(struct ledger *l, bool *ret_no_space);
+/* Was it because the file makes no sense? */
+bool ledger_is_damaged(struct ledger *l);
 /* Passive checkpoint; called when the recorder is idle or the WAL has grown. False: it
  * failed, and is tried again at the next call. */
 bool ledger_checkpoint(struct ledger *l);
@@ -95,11 +97,12 @@ struct correction_row {
 /* The attempt's cost is that one, by those figures: an entry of its own, and the sums
  * follow; a settled row stays as it is.  Says what differs from what is known already,
  * corrections included, or nothing (*ret_changed): saying it twice changes nothing.
+ * *ret_charged (may be NULL): so much more is charged for it, or less.
  * Between begin and commit; of *correction the attempt, the time and the reason are
  * read. */
 must_check bool ledger_correct(struct ledger *l, const struct correction_row *correction,
-                               nanousd cost, const struct price *price,
-                               bool *ret_changed);
+                               nanousd cost, const struct price *price, bool *ret_changed,
+                               nanousd *ret_charged);
 typedef bool ledger_correction_fn(void *arg, const struct correction_row *row);
 bool ledger_corrections(struct ledger *l, uint64_t attempt, ledger_correction_fn *each,
                         void *arg);

@@ -364,14 +364,20 @@ static void read_row(sqlite3_stmt *st, struct attempt_row *row, struct price *ro
 }
 
 /* Steps through the rows until `each` has enough or, with `to_close`, one closes. */
-bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg)
+bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, bool to_close,
+                      ledger_row_fn *each, void *arg)
 {
 	struct attempt_row row;
 	struct price price;
 
+	ledger_forget_error(l);
 	while (sqlite3_step(st) == SQLITE_ROW) {
 		read_row(st, &row, &price);
-		if (!each(arg, &row) || (to_close && row.closes))
+		if (!each(arg, &row)) {
+			ledger_keep_error(l);
+			break;
+		}
+		if (to_close && row.closes)
 			break;
 	}
 	return sqlite3_reset(st) == SQLITE_OK;
@@ -401,7 +407,7 @@ static bool close_open_rows(struct ledger *l, uint64_t *ret_count)
 	struct closing c = { .l = l, .ok = true };
 	sqlite3_stmt *st = ledger_get(l, LEDGER_OPEN_ROWS);
 
-	if (!st || !ledger_read_rows(st, false, count_unknown, &c) || !c.ok)
+	if (!st || !ledger_read_rows(l, st, false, count_unknown, &c) || !c.ok)
 		return false;
 	*ret_count = c.count;
 	return ledger_run(ledger_get(l, LEDGER_CLOSE_OPEN_ROWS));
@@ -434,7 +440,7 @@ bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *ar
 	if (!st)
 		return false;
 	sqlite3_bind_int64(st, 1, (int64_t)id);
-	return ledger_read_rows(st, false, each, arg);
+	return ledger_read_rows(l, st, false, each, arg);
 }
 
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg)
@@ -445,7 +451,7 @@ bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, v
 		return false;
 	sqlite3_bind_int64(st, 1, (int64_t)exchange);
 	sqlite3_bind_int64(st, 2, (int64_t)(exchange + ((uint64_t)EXCHANGE_MOST << 8)));
-	return ledger_read_rows(st, true, each, arg);
+	return ledger_read_rows(l, st, true, each, arg);
 }
 
 bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool newest,
@@ -459,5 +465,5 @@ bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool ne
 	sqlite3_bind_int64(st, 1, (int64_t)after);
 	sqlite3_bind_int64(st, 2, before ? (int64_t)before : INT64_MAX);
 	sqlite3_bind_int64(st, 3, most);
-	return ledger_read_rows(st, false, each, arg);
+	return ledger_read_rows(l, st, false, each, arg);
 }

@@ -1,7 +1,8 @@
 /* ledger_check.c - are the rollups what the attempts add up to?
  *
  * Asked in SQL alone, so that it shares no line with what wrote them: every sum of every
- * hour by key and by target, days against hours, months against days. */
+ * hour by key and by target, days against hours, months against days, group by group. And
+ * is the file sound? */
 #include "store/ledger_private.h"
 #include "store/report.h"
 
@@ -45,6 +46,18 @@
 #define GROUPS " FROM rollup u JOIN usage_group g ON g.id = u.grp WHERE u.span = 0 AND "
 #define FOLDED \
 	"folded AS (SELECT DISTINCT u.period" GROUPS "u.family = 0 AND g.provider = '*')"
+#define MONTH \
+	"strftime('%Y', u.period * 86400, 'unixepoch') * 12" \
+	" + strftime('%m', u.period * 86400, 'unixepoch') - 1"
+/* Days and months in which some group was folded, into itself or out of what it is made
+ * of: there groups cannot be held against groups. */
+#define COARSE_OF(name, span, below) \
+	name " AS (SELECT DISTINCT u.family, iif(u.span = " span ", u.period, " below ")" \
+	" FROM rollup u JOIN usage_group g ON g.id = u.grp WHERE u.span IN (" span ", " \
+	span " - 1) AND (g.user = '*' OR g.client = '*'))"
+#define COARSE COARSE_OF("coarse_day", "1", "u.period / 24") "," \
+	COARSE_OF("coarse_month", "2", MONTH)
+#define GROUP_BUT(coarse, period) "iif((u.family, " period ") IN " coarse ", '', u.grp)"
 
 /* Two that must be the same; what tells their rows apart is p, x and y. */
 static const struct comparison {
@@ -63,16 +76,20 @@ static const struct comparison {
 	  "SELECT u.period, iif(u.period IN folded, '*', g.provider),"
 	  " iif(u.period IN folded, '*', g.model)" MINUS_SUMS GROUPS
 	  "u.family = 0 AND u.period >= " KEPT },
+	/* What no sum of an hour tells, whose group it is, shows here. */
 	{ "day",
-	  "SELECT u.period / 24, u.family, ''" PLUS_SUMS " FROM rollup u WHERE u.span = 0",
-	  "SELECT u.period, u.family, ''" MINUS_SUMS " FROM rollup u WHERE u.span = 1" },
+	  "SELECT u.period / 24, u.family, " GROUP_BUT("coarse_day", "u.period / 24")
+	  PLUS_SUMS " FROM rollup u WHERE u.span = 0",
+	  "SELECT u.period, u.family, " GROUP_BUT("coarse_day", "u.period") MINUS_SUMS
+	  " FROM rollup u WHERE u.span = 1" },
 	{ "month",
-	  "SELECT strftime('%Y', u.period * 86400, 'unixepoch') * 12"
-	  " + strftime('%m', u.period * 86400, 'unixepoch') - 1, u.family, ''" PLUS_SUMS
+	  "SELECT " MONTH ", u.family, " GROUP_BUT("coarse_month", MONTH) PLUS_SUMS
 	  " FROM rollup u WHERE u.span = 1",
-	  "SELECT u.period, u.family, ''" MINUS_SUMS " FROM rollup u WHERE u.span = 2" },
+	  "SELECT u.period, u.family, " GROUP_BUT("coarse_month", "u.period") MINUS_SUMS
+	  " FROM rollup u WHERE u.span = 2" },
 };
 
+static const char folds[] = FOLDED "," COARSE;
 #define SUM(id, name) ", sum(" #name ") AS " #name
 static const char totals[] = "p, x, y" SUMS(SUM);
 #undef SUM
@@ -102,16 +119,32 @@ static void add_difference(struct buf *to, const struct comparison *c, sqlite3_s
 
 static bool compare(struct ledger *l, const struct comparison *c, struct buf *ret)
 {
-	char *sql = sqlite3_mprintf("WITH " FOLDED ", d(%s) AS (%s UNION ALL %s)"
+	char *sql = sqlite3_mprintf("WITH %s, d(%s) AS (%s UNION ALL %s)"
 	                            " SELECT %s FROM d GROUP BY p, x, y HAVING %s"
 	                            " LIMIT 20",
-	                            columns, c->rows, c->sums, totals, differs);
+	                            folds, columns, c->rows, c->sums, totals, differs);
 	sqlite3_stmt *st = NULL;
 	bool ok = sql && sqlite3_prepare_v2(l->db, sql, -1, &st, NULL) == SQLITE_OK;
 
 	sqlite3_free(sql);
 	while (ok && sqlite3_step(st) == SQLITE_ROW)
 		add_difference(ret, c, st);
+	return sqlite3_finalize(st) == SQLITE_OK && ok;
+}
+
+/* Pages, types, what must not be NULL: a damage that no sum shows yet. */
+static bool check_file(struct ledger *l, struct buf *ret)
+{
+	sqlite3_stmt *st = NULL;
+	bool ok = sqlite3_prepare_v2(l->db, "PRAGMA quick_check(20)", -1, &st, NULL) ==
+	          SQLITE_OK;
+
+	while (ok && sqlite3_step(st) == SQLITE_ROW) {
+		str line = ledger_str(st, 0);
+
+		if (!str_eq(line, STR("ok")))
+			buf_addf(ret, "the file is damaged: %.*s\n", STR_ARG(line));
+	}
 	return sqlite3_finalize(st) == SQLITE_OK && ok;
 }
 
@@ -135,6 +168,11 @@ bool ledger_verify(struct ledger *l, struct buf *ret, uint64_t *ret_rows)
 
 	for (unsigned i = 0; ok && i < countof(comparisons); i++)
 		ok = compare(l, &comparisons[i], ret);
+	ok = ok && check_file(l, ret);
+	if (!ok) {
+		buf_clear(ret);
+		buf_add(ret, str_from_z(ledger_error(l, NULL)));
+	}
 	if (!sqlite3_get_autocommit(l->db) && !ledger_run(ledger_get(l, LEDGER_COMMIT)))
 		return false;
 	return ok;

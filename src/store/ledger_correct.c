@@ -11,6 +11,7 @@ struct correcting {
 	const struct correction_row *to;
 	nanousd cost;
 	const struct price *price;
+	nanousd charged; /* so much more */
 	bool changed, ok;
 };
 
@@ -59,11 +60,13 @@ static bool correct(void *arg, const struct attempt_row *row)
 	change.of[SUM_UNPRICED] = was == COST_UNKNOWN ? -1 : 0;
 	c->ok = put(c, row, delta) && rollup_add_sums(c->l, row, &change);
 	c->changed = c->ok;
+	c->charged = change.of[SUM_CHARGED];
 	return false;
 }
 
 bool ledger_correct(struct ledger *l, const struct correction_row *correction,
-                    nanousd cost, const struct price *price, bool *ret_changed)
+                    nanousd cost, const struct price *price, bool *ret_changed,
+                    nanousd *ret_charged)
 {
 	struct correcting c = {
 		.l = l, .to = correction, .cost = cost, .price = price, .ok = true
@@ -72,6 +75,8 @@ bool ledger_correct(struct ledger *l, const struct correction_row *correction,
 	if (!ledger_attempt(l, correction->attempt, correct, &c) || !c.ok)
 		return false;
 	*ret_changed = c.changed;
+	if (ret_charged)
+		*ret_charged = c.charged;
 	return true;
 }
 

@@ -124,22 +124,30 @@ struct ledger {
 	struct rollup *rollup;      /* the writer's: sums, until they are put */
 	uint64_t wal_pages;
 	uint64_t page_size;
+	struct {
+		int code; /* SQLITE_OK: none is kept */
+		int system;
+		char text[256];
+	} kept;
 };
 
 /* NULL: see ledger_error. Ready to be bound. */
 sqlite3_stmt *ledger_get(struct ledger *l, enum ledger_statement which);
 /* Steps a statement that returns no row, and resets it. */
 bool ledger_run(sqlite3_stmt *st);
-/* Steps through whole rows until `each` has enough or, with `to_close`, one closes. */
-bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg);
 /* Binds text that stays where it is until the step; an empty one is '', not NULL. */
 void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
 /* PRICE_UNKNOWN for NULL. */
 picousd ledger_price(sqlite3_stmt *st, int column);
 /* Hands the rows of a statement over that begins with the columns of a row; to_close: up
- * to the one that closes its exchange. */
-bool ledger_read_rows(sqlite3_stmt *st, bool to_close, ledger_row_fn *each, void *arg);
+ * to the one that closes its exchange. `each` may write: see ledger_keep_error. */
+bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, bool to_close,
+                      ledger_row_fn *each, void *arg);
+/* What went wrong inside of a statement that is not over yet, for ledger_error: the end
+ * of that statement, which goes well, would make SQLite forget it. */
+void ledger_keep_error(struct ledger *l);
+void ledger_forget_error(struct ledger *l);
 
 /* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
 

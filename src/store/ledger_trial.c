@@ -10,7 +10,7 @@ bool ledger_trial_rows(struct ledger *l, str name, uint64_t after, ledger_row_fn
 		return false;
 	ledger_bind_str(st, 1, name);
 	sqlite3_bind_int64(st, 2, (int64_t)after);
-	return ledger_read_rows(st, false, each, arg);
+	return ledger_read_rows(l, st, false, each, arg);
 }
 
 bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret)

@@ -78,6 +78,7 @@ bool ledger_span(struct ledger *l, usec since, usec until, ledger_row_fn *each,
 bool ledger_span_after(struct ledger *l, uint64_t after, usec since, usec until,
                        ledger_row_fn *each, void *arg);
 
-/* Adds the attempts up again and compares; each difference is a line of *ret. False: the
- * ledger cannot be read. Takes seconds for a million rows. */
+/* Adds the attempts up again and compares, and looks at each page of the file; what is
+ * not as it should be is a line of *ret.  False: the ledger cannot be read, and *ret says
+ * why.  Takes seconds for a million rows. */
 must_check bool ledger_verify(struct ledger *l, struct buf *ret, uint64_t *ret_rows);

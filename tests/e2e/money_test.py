@@ -4,6 +4,7 @@ configuration, what clients are told, and what nobody knows."""
 import json
 import os
 import signal
+import threading
 
 from fake_provider import Fake
 from harness import Gateway, check, cli, provider, route, same, shown_id
@@ -226,6 +227,66 @@ def test_todays_prices_correct_what_was_written_down():
     same(repriced(there)["total"]["changed"], 0, "once is enough")
     same(costs(there), (tokens * 1000, 0), "at $1")
     same(there.cli("audit", "verify")[0], 0, "the audit log is whole")
+
+
+def spent_of(there, window="day"):
+    code, out, err = there.cli("keys", "show", there.key_ids["test"], "--json")
+    same(code, 0, err)
+    known = json.loads(out).get("usage")       # a gateway that begins does not say it yet
+    return known and nano(known["budget"][window]["spent"])
+
+
+def test_budgets_follow_a_correction():
+    """At once, while requests go on; as a restart would have it."""
+    there = Gateway(priced_at("$1"))
+    there.key()
+    code, _, err = there.cli("keys", "limit", there.key_ids["test"], "--budget", "1/day", "--budget", "5/month")
+    same(code, 0, err)
+    stop, wrong = threading.Event(), []
+
+    def ask(least=0):
+        asked = 0
+        while asked < least or (not least and not stop.is_set()):
+            asked += 1
+            reply = there.post(there.chat("a/echo", "one two three", max_tokens=20))
+            if reply.status != 200:
+                wrong.append(str(reply))
+                return
+
+    def charged(what):
+        """The same in the ledger, once all rows have come, and in the budgets."""
+        def is_same():
+            found = sum(row["charged_nano"] for row in there.rows())
+            return (spent_of(there), spent_of(there, "month")) == (found, found) and [found]
+        return until(is_same, f"budgets to have what the ledger has, {what}")[0]
+    ask(300)
+    before = charged("before")
+    clients = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
+    for each in clients:
+        each.start()
+    there.write(priced_at("$900"))
+    os.kill(there.process.pid, signal.SIGHUP)
+    until(lambda: repriced(there)["total"]["changed"] >= 300, "the new prices")
+    stop.set()
+    for each in clients:
+        each.join(20)
+    repriced(there)
+    now = charged("dearer")
+    check(now > 100 * before, "charged", before, now)
+    reply = there.post(there.chat("a/echo", "one " * 900, max_tokens=1000))
+    same(reply.status, 402, "what would not have been refused before")
+    there.write(priced_at("$2"))
+    os.kill(there.process.pid, signal.SIGHUP)
+    until(lambda: repriced(there)["total"]["changed"] == 0, "the prices to be those", 20)
+    cheap = charged("cheaper")
+    check(before < cheap < now, "charged", before, now, cheap)
+    same(there.post(there.chat("a/echo", "one " * 900, max_tokens=1000)).status, 200, "there is room again")
+    check(not [each for each in wrong if "402" not in each], wrong[:1])
+    cheap = charged("cheaper")
+    there.stop()
+    there.start()
+    same(charged("after a restart"), cheap, "spent")
+    same(there.cli("cost", "--verify")[0], 0, "cost --verify")
 
 
 def test_reprice_says_what_is_missing():

@@ -4,9 +4,11 @@
 
 #include "config/datadir.h"
 #include "main/trial_read.h"
+#include "policy/budget.h"
 #include "store/report.h"
 #include "tests/unit/config/helper.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 
 /* 2026-11-26 00:00 UTC */
@@ -24,6 +26,8 @@ struct rig {
 	uint8_t pepper[PEPPER];
 	struct recorder *recorder;
 	struct ledger *reader;
+	struct calendar *calendar;
+	struct tenants *tenants; /* the default organisation has a budget for the day */
 	struct buf why;
 };
 
@@ -110,6 +114,8 @@ static bool begin(struct rig *g, const char *name)
 
 static void end(struct rig *g)
 {
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
 	ledger_close(&g->reader);
 	recorder_free(&g->recorder);
 	buf_free(&g->why);
@@ -123,7 +129,8 @@ struct sums_of {
 
 static struct sums_of run(struct rig *g, bool to_write, str model, usec since)
 {
-	const struct reprice_by by = { g->recorder, g->pepper, "test", "here" };
+	const struct reprice_by by = { g->recorder, g->pepper, "test", "here",
+		                       g->tenants };
 	struct reprice_ask ask = { .since = since, .until = INT64_MAX, .model = model };
 	static struct reprice r;
 	struct sums_of s = { 0 };
@@ -144,6 +151,59 @@ static struct sums_of run(struct rig *g, bool to_write, str model, usec since)
 		reprice_done(&r);
 	} while (ask.after);
 	return s;
+}
+
+static bool count_charged(void *arg, uint64_t team, uint64_t key, str user,
+                          nanousd charged)
+{
+	struct tenants *t = arg;
+
+	return tenants_add_spent(t, &(struct tenant_spent){ .key = key,
+	                                                    .team = team,
+	                                                    .user = user,
+	                                                    .window = BUDGET_TOTAL,
+	                                                    .wall = DAY_ZERO,
+	                                                    .amount = charged });
+}
+
+/* The organisation, with a budget for all times; what was spent is read as at a start. */
+static void count_budgets(struct rig *g)
+{
+	struct tenant_row org = { .id = TENANT_DEFAULT,
+		                  .kind = TENANT_ORGANISATION,
+		                  .name = STR("default"),
+		                  .caps = TENANT_CAPS_NONE,
+		                  .per_user = TENANT_CAPS_NONE };
+
+	org.caps.budget[BUDGET_TOTAL] = BUDGET_AMOUNT_MOST;
+	g->calendar = calendar_new(STR("UTC"), &g->why);
+	g->tenants = tenants_new(g->calendar, 1);
+	CHECK(tenants_put(g->tenants, &org, 0, NULL, NULL));
+	CHECK(ledger_spent(g->reader, 0, false, count_charged, g->tenants));
+}
+
+static nanousd counted(struct rig *g)
+{
+	struct tenant_state s;
+
+	CHECK(tenants_look(g->tenants, TENANT_DEFAULT, 0, DAY_ZERO, &s));
+	return s.spent[BUDGET_TOTAL];
+}
+
+static bool add_charged(void *arg, uint64_t team, uint64_t key, str user, nanousd charged)
+{
+	nanousd *sum = arg;
+
+	*sum += charged;
+	return true;
+}
+
+static nanousd charged(struct rig *g)
+{
+	nanousd sum = 0;
+
+	CHECK(ledger_spent(g->reader, 0, false, add_charged, &sum));
+	return sum;
 }
 
 static nanousd corrected(struct rig *g)
@@ -217,6 +277,73 @@ TEST(reprice_takes_what_is_asked_for)
 		CHECK_INT(s.attempts, 11);
 		CHECK_INT(s.changed, 10);
 		CHECK(corrected(&g) > 0);
+	}
+	end(&g);
+}
+
+/* It is dearer first and cheaper then; what is counted is what the ledger has. */
+TEST(reprice_is_counted_by_budgets)
+{
+	struct rig g;
+
+	if (begin(&g, "reprice-budgets")) {
+		count_budgets(&g);
+		nanousd before = counted(&g);
+		CHECK_INT(before, charged(&g));
+		CHECK_INT(run(&g, true, STR_NONE, 0).changed, ROWS);
+		CHECK_INT(counted(&g), charged(&g));
+		CHECK_INT(counted(&g) - before, MORE + FIRST);
+		CHECK_INT(run(&g, true, STR_NONE, 0).changed, 0);
+		CHECK_INT(counted(&g) - before, MORE + FIRST);
+		reading_done(&g.config);
+		read_text(&g.config,
+		          STR("version: 1\nproviders:\n"
+		              "  local: { format: openai-chat, url: "
+		              "\"http://127.0.0.1:1/v1\", key: none }\n"
+		              "prices:\n  local/large: { input: free, output: free }\n"));
+		CHECK(run(&g, true, STR_NONE, 0).changed > 0);
+		CHECK_INT(counted(&g), charged(&g));
+		CHECK(counted(&g) < before);
+	}
+	end(&g);
+}
+
+static bool run_sql(struct rig *g, const char *sql)
+{
+	sqlite3 *db = NULL;
+	bool ok = sqlite3_open(g->path, &db) == SQLITE_OK &&
+	          sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+
+	sqlite3_close(db);
+	return ok;
+}
+
+/* The ledger refuses in the middle of a slice: nothing was corrected, and nothing counts.
+ */
+TEST(reprice_that_fails_is_not_counted)
+{
+	struct reprice_ask ask = { .until = INT64_MAX };
+	static struct reprice r;
+	struct rig g;
+
+	if (begin(&g, "reprice-fails")) {
+		count_budgets(&g);
+		const struct reprice_by by = { g.recorder, g.pepper, "test", "here",
+			                       g.tenants };
+		nanousd before = counted(&g);
+		CHECK(run_sql(
+		        &g, "CREATE TRIGGER no BEFORE INSERT ON correction WHEN (SELECT "
+		            "count(*) FROM correction) = 500 BEGIN SELECT "
+		            "RAISE(ABORT, 'not that many'); END"));
+		CHECK(!reprice_slice(g.reader, g.config.config, &ask, &by, &r, &g.why));
+		CHECK(str_has(buf_str(&g.why), STR("not that many")));
+		reprice_done(&r);
+		CHECK_INT(counted(&g), before);
+		CHECK_INT(charged(&g), before);
+		CHECK(run_sql(&g, "DROP TRIGGER no"));
+		CHECK_INT(run(&g, true, STR_NONE, 0).changed, ROWS);
+		CHECK_INT(counted(&g) - before, MORE + FIRST);
+		CHECK_INT(counted(&g), charged(&g));
 	}
 	end(&g);
 }

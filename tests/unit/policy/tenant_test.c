@@ -361,6 +361,56 @@ TEST(a_new_budget_asks_for_its_history)
 	world_free(&w);
 }
 
+TEST(a_correction_comes_to_where_it_was_spent)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_chain c;
+	struct tenant_reservation r;
+	struct tenant_state s;
+	struct tenant_spent more = { .key = KEY,
+		                     .team = TEAM,
+		                     .user = STR("ann"),
+		                     .wall = NOON,
+		                     .amount = DOLLAR };
+
+	put_three(&w, 0, 0, 0);
+	key.caps.budget[BUDGET_DAY] = 4 * DOLLAR;
+	key.caps.budget[BUDGET_WEEK] = 9 * DOLLAR;
+	key.per_user.budget[BUDGET_DAY] = 9 * DOLLAR;
+	put(&w, &key);
+	tenants_correct_spent(w.t, &more); /* of nobody: ann has spent nothing */
+	CHECK(!tenants_look_user(w.t, KEY, STR("ann"), 0, NOON, &s));
+	check_money(&w, KEY, BUDGET_DAY, 0, 0);
+
+	c = chain_of(&w, KEY, STR("ann"));
+	CHECK(reserve(&c, 2 * DOLLAR, NOON, &r, NULL));
+	tenant_settle(&c, &r, 2 * DOLLAR);
+	tenants_correct_spent(w.t, &more);
+	check_money(&w, KEY, BUDGET_DAY, 3 * DOLLAR, 0);
+	check_money(&w, KEY, BUDGET_WEEK, 3 * DOLLAR, 0);
+	CHECK(tenants_look_user(w.t, KEY, STR("ann"), 0, NOON, &s));
+	CHECK_INT(s.spent[BUDGET_DAY], 3 * DOLLAR);
+	/* A debt is one, however it came about. */
+	more.amount = 2 * DOLLAR;
+	tenants_correct_spent(w.t, &more);
+	check_money(&w, KEY, BUDGET_DAY, 5 * DOLLAR, 0);
+	CHECK(!reserve(&c, DOLLAR, NOON, &r, NULL));
+	more.amount = -4 * DOLLAR;
+	tenants_correct_spent(w.t, &more);
+	check_money(&w, KEY, BUDGET_DAY, DOLLAR, 0);
+	CHECK(reserve(&c, DOLLAR, NOON, &r, NULL));
+	tenant_settle(&c, &r, 0);
+	/* Yesterday's changes nothing today, and no window is begun for it. */
+	more.wall = NOON - 400 * 24 * USEC_HOUR;
+	more.amount = DOLLAR;
+	tenants_correct_spent(w.t, &more);
+	check_money(&w, KEY, BUDGET_DAY, DOLLAR, 0);
+	check_money(&w, KEY, BUDGET_WEEK, DOLLAR, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
 TEST(each_user_has_limits_of_its_own)
 {
 	struct world w = world_new();

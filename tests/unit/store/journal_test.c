@@ -223,7 +223,7 @@ TEST(journal_carries_records_between_two_threads)
 	pthread_join(writer, NULL);
 	CHECK_INT(last, p.total);
 	CHECK(p.nudges >= p.total / 3000);
-	CHECK(journal_bytes(p.j) <= 8 * MiB);
+	CHECK(journal_bytes(p.j) <= (JOURNAL_BUSY + 8) * MiB);
 	journal_close(&p.j);
 }
 
@@ -274,7 +274,7 @@ TEST(journal_recycles_its_files)
 		CHECK_INT(last, n);
 		journal_retire(j);
 	}
-	CHECK(journal_bytes(j) <= 6 * MiB);
+	CHECK(journal_bytes(j) <= (JOURNAL_BUSY + 4) * MiB);
 	CHECK(!exists(dir, "03-00000001"));
 	journal_close(&j);
 	j = open_in(dir);
@@ -632,4 +632,64 @@ TEST(journal_loses_nothing_when_killed)
 	}
 	CHECK(atomic_load(&shared->retired) > 0);
 	munmap(shared, sizeof(*shared));
+}
+
+/* ---- a busy worker ---- */
+
+/* Uses up segments until there is none, and says how many there were. */
+static unsigned use_up(struct journal *j, unsigned most, uint64_t *n)
+{
+	unsigned used = 0;
+
+	while (used < most && write_number(j, *n + 1)) {
+		++*n;
+		if (!journal_roll(j))
+			break;
+		used++;
+	}
+	return used;
+}
+
+TEST(journal_keeps_more_segments_ready_for_a_worker_that_uses_many)
+{
+	const char *dir = test_dir();
+	struct journal *j = open_in(dir);
+	uint64_t n = 0, last = 0;
+
+	CHECK_INT(journal_prepare(j), 0);
+	CHECK_INT(use_up(j, 64, &n), 1);
+	for (int turn = 0; turn < 64; turn++) {
+		CHECK(read_on(j, &last));
+		journal_retire(j);
+		CHECK_INT(journal_prepare(j), 0);
+		use_up(j, 1, &n);
+	}
+	/* Sixteen turns' worth and more may now pass without the recorder. */
+	CHECK_INT(use_up(j, 64, &n), JOURNAL_BUSY - 1);
+	CHECK(read_on(j, &last));
+	journal_retire(j);
+	/* At rest what is too many goes back to the disk, and nothing is lost. */
+	for (int turn = 0; turn < 200; turn++)
+		CHECK_INT(journal_prepare(j), 0);
+	CHECK(journal_bytes(j) <= (JOURNAL_BUSY + 4) * MiB);
+	CHECK_INT(last, n);
+	journal_close(&j);
+}
+
+TEST(journal_at_its_limit_is_in_no_trouble_while_it_has_a_few_segments)
+{
+	const char *dir = test_dir();
+	struct journal *j = open_in(dir);
+	uint64_t n = 0, last = 0;
+
+	journal_set_limit(j, (uint64_t)6 * MiB);
+	for (int turn = 0; turn < 64; turn++) {
+		CHECK_INT(journal_prepare(j), 0);
+		use_up(j, 1, &n);
+		CHECK(read_on(j, &last));
+		journal_retire(j);
+	}
+	CHECK_INT(journal_prepare(j), 0);
+	CHECK(journal_bytes(j) <= (uint64_t)6 * MiB);
+	journal_close(&j);
 }

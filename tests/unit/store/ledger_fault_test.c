@@ -106,10 +106,20 @@ static bool put(struct ledger *l, uint64_t id, enum row_state state)
 	                                   : ledger_put(l, &row, NULL);
 }
 
+/* Row 11 cost too little. */
+static bool correct(struct ledger *l)
+{
+	struct correction_row why = { .attempt = 11 << 8, .why = STR("a wrong price") };
+	struct price price = { .version = 3, .of = { 1, 2, 3 } };
+	bool changed;
+
+	return ledger_correct(l, &why, 1011, &price, &changed, NULL);
+}
+
 /* Rows 1 to 40 are there; 31 to 40 are open. Now they close, and 41 to 100 come. */
 static bool write_batch(struct ledger *l)
 {
-	bool ok = ledger_begin(l);
+	bool ok = ledger_begin(l) && correct(l);
 
 	for (uint64_t id = 31; ok && id <= 100; id++) {
 		if (id <= 40 && id % 2)
@@ -128,8 +138,16 @@ static bool sum(void *arg, const struct attempt_row *row)
 	return true;
 }
 
+static bool count_correction(void *arg, const struct correction_row *row)
+{
+	CHECK_INT(row->delta, 1000);
+	++*(unsigned *)arg;
+	return true;
+}
+
 static void check_ledger(struct ledger *l, const char *path)
 {
+	unsigned corrections = 0;
 	sqlite3_stmt *st = NULL;
 	sqlite3 *db = NULL;
 	int64_t total = 0, want = 0;
@@ -145,6 +163,8 @@ static void check_ledger(struct ledger *l, const char *path)
 		printf("%.*s\n", STR_ARG(buf_str(&text)));
 	buf_free(&text);
 	CHECK_INT(ledger_last_id(l), 100 << 8);
+	CHECK(ledger_corrections(l, 11 << 8, count_correction, &corrections));
+	CHECK_INT(corrections, 1);
 	CHECK(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
 	CHECK(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL) ==
 	      SQLITE_OK);

@@ -333,6 +333,11 @@ TEST(rollup_difference_is_found)
 		"period = "
 		"(SELECT min(period) FROM rollup WHERE span = 1)",
 		"UPDATE rollup SET errors = errors + 1 WHERE span = 2",
+		/* The sum of one, under another's name. */
+		"UPDATE rollup SET grp = (SELECT max(id) + 1 FROM usage_group) WHERE "
+		"span = 1 AND grp = (SELECT min(grp) FROM rollup WHERE span = 1)",
+		"UPDATE rollup SET grp = (SELECT max(id) + 1 FROM usage_group) WHERE "
+		"span = 0 AND grp = (SELECT min(grp) FROM rollup WHERE span = 0)",
 	};
 
 	for (unsigned i = 0; i < countof(tamper); i++) {
@@ -371,7 +376,7 @@ static bool correct(struct ledger *l, uint64_t attempt, nanousd cost)
 	struct price price = { .version = (uint64_t)cost, .of = { 1, 2, 3 } };
 	bool changed = false;
 
-	CHECK(ledger_begin(l) && ledger_correct(l, &c, cost, &price, &changed) &&
+	CHECK(ledger_begin(l) && ledger_correct(l, &c, cost, &price, &changed, NULL) &&
 	      ledger_commit(l));
 	return changed;
 }
