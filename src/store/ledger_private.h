@@ -10,7 +10,7 @@ enum queue_kind {
 	QUEUE_OPEN,   /* opened and nothing else */
 	QUEUE_PLAIN,  /* settled, with what every such row has */
 	QUEUE_PRICED, /* and a cost or a reservation */
-	QUEUE_USUAL,  /* and further tokens, the time of the first, or a subject */
+	QUEUE_USUAL,  /* and further tokens, the first one's time, a subject, ... */
 	QUEUE_ANY,
 	QUEUE_KINDS,
 };

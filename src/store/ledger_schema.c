@@ -94,10 +94,10 @@ static const char version_1[] =
 	"  cache_read_tokens INTEGER,"
 	"  reasoning_tokens INTEGER,"
 	"  subject INTEGER REFERENCES subject," /* NULL: neither user nor tags */
+	"  began INTEGER,"                   /* NULL: id >> 8 */
 	"  exchange INTEGER,"                /* NULL: the id itself */
 	"  number INTEGER NOT NULL DEFAULT 1,"
 	"  state INTEGER NOT NULL DEFAULT 1," /* 0 open, 1 done, 2 unknown */
-	"  began INTEGER,"                   /* NULL: id >> 8 */
 	"  detail TEXT,"                     /* while it is open: room for what will come */
 	"  connect_us INTEGER,"
 	"  cache_write_tokens INTEGER,"
@@ -348,9 +348,9 @@ const int ledger_version = countof(ledger_migrations);
 	" input_tokens, output_tokens, exchange_total_us, overhead_us"
 #define PRICED_COLUMNS PLAIN_COLUMNS ", cost_nano, price, reserved_nano"
 #define USUAL_COLUMNS \
-	PRICED_COLUMNS ", first_token_us, cache_read_tokens, reasoning_tokens, subject"
+	PRICED_COLUMNS ", first_token_us, cache_read_tokens, reasoning_tokens, subject, began"
 #define ALL_COLUMNS USUAL_COLUMNS \
-	", exchange, number, state, began, detail, connect_us, cache_write_tokens," \
+	", exchange, number, state, detail, connect_us, cache_write_tokens," \
 	" audio_input_tokens, audio_output_tokens, cache_write_1h_tokens, searches, images," \
 	" attempts"
 #define ALL_VALUES \
@@ -358,7 +358,7 @@ const int ledger_version = countof(ledger_migrations);
 	"?23,?24,?25,?26,?27,?28,?29,?30,?31,?32"
 /* Known when it opens.  A row that grew in a full page would cost more than it did. */
 #define OPEN_COLUMNS \
-	"id, request, request_bytes, reserved_nano, subject, exchange, number, state, began"
+	"id, request, request_bytes, reserved_nano, subject, began, exchange, number, state"
 #define OPEN_VALUES "?1,?2,?3,?15,?19,?20,?21,?22,?23"
 #define OPEN_ROOM "'................................', NULL"
 
@@ -410,7 +410,7 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" answer_bytes = ?8, input_tokens = ?9, output_tokens = ?10,"
 		" exchange_total_us = ?11, overhead_us = ?12, cost_nano = ?13, price = ?14,"
 		" reserved_nano = ?15, first_token_us = ?16, cache_read_tokens = ?17,"
-		" reasoning_tokens = ?18, state = ?22, detail = ?24, connect_us = ?25,"
+		" reasoning_tokens = ?18, state = ?23, detail = ?24, connect_us = ?25,"
 		" cache_write_tokens = ?26, audio_input_tokens = ?27, audio_output_tokens = ?28,"
 		" cache_write_1h_tokens = ?29, searches = ?30, images = ?31, attempts = ?32"
 		" WHERE id = ?1 AND state = 0",
