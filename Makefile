@@ -67,8 +67,8 @@ asan: asan-build
 
 # Threads only meet end to end and in a few unit tests; what translates and what reads bytes is
 # one worker's business alone, and ASan's.
-THREADED = admin auth bodies budgets crash drill failover forget hedge keys leaks ledger limits money phi \
-	reload resume routing secrets self telemetry trial upstream
+THREADED = admin admin_store auth bodies budgets crash drill failover forget hedge keys leaks ledger limits \
+	misfortune money nodes phi reload resume routing secrets self telemetry trial upstream
 tsan-build:
 	@$(MESON) build-tsan -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
 	@ninja -C build-tsan -j $(JOBS) sluice tests/unit

@@ -140,9 +140,8 @@ static void export_config(struct admin_call *c)
 	struct json_writer w = { .to = c->out };
 	struct config *config;
 
-	if (!c->house->ops || !c->house->ops->config)
+	if (!c->house->ops || !(config = admin_config(c)))
 		return;
-	config = c->house->ops->config(c->house->arg);
 	json_open(&w, '{');
 	json_key(&w, STR("policy"));
 	json_open(&w, '{');

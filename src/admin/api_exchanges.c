@@ -64,7 +64,7 @@ int api_exchanges(struct admin_call *c)
 	if (key.len && !hex_to_u64(key, &p.key))
 		return admin_problem(c, 400, "invalid_parameter", "key", "it is no id");
 	if (!c->house->ops)
-		return admin_problem(c, 503, "not_running", NULL, "no gateway runs here");
+		return admin_no_gateway(c);
 	if (!(p.most = admin_page(c, &before)))
 		return 400;
 	if (until && (!before || until < before))
@@ -101,7 +101,7 @@ int api_exchange(struct admin_call *c)
 	if (c->params[0].len != 16 || !hex_to_u64(c->params[0], &id))
 		return admin_not_found(c, "exchange");
 	if (!c->house->ops)
-		return admin_problem(c, 503, "not_running", NULL, "no gateway runs here");
+		return admin_no_gateway(c);
 	admin_flush(c);
 	if (!(l = admin_reader(c)))
 		return 503;

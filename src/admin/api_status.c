@@ -14,17 +14,12 @@ int api_alive(struct admin_call *c)
 	return 200;
 }
 
-static int no_gateway(struct admin_call *c)
-{
-	return admin_problem(c, 503, "not_running", NULL, "no gateway runs here");
-}
-
 int api_status(struct admin_call *c)
 {
 	struct json_writer *w = &c->to;
 
 	if (!c->house->ops)
-		return no_gateway(c);
+		return admin_no_gateway(c);
 	json_open(w, '{');
 	json_key_str(w, STR("version"), STR(SLUICE_VERSION));
 	json_key_int(w, STR("pid"), getpid());
@@ -38,7 +33,7 @@ int api_metrics(struct admin_call *c)
 	bool openmetrics = metric_wants_openmetrics(c->accept);
 
 	if (!c->house->ops || !c->house->ops->metrics)
-		return no_gateway(c);
+		return admin_no_gateway(c);
 	c->content_type = metric_content_type(openmetrics);
 	if (c->house->ops->metrics(c->house->arg, openmetrics, c->out))
 		return 200;
@@ -49,9 +44,8 @@ int api_config(struct admin_call *c)
 {
 	struct config *config;
 
-	if (!c->house->ops || !c->house->ops->config)
-		return no_gateway(c);
-	config = c->house->ops->config(c->house->arg);
+	if (!c->house->ops || !(config = admin_config(c)))
+		return admin_no_gateway(c);
 	config_view_write(config, &c->to);
 	config_unref(&config);
 	return 200;
@@ -75,7 +69,7 @@ int api_reload(struct admin_call *c)
 	int status;
 
 	if (!c->house->ops)
-		return no_gateway(c);
+		return admin_no_gateway(c);
 	if (c->house->ops->reload(c->house->arg, &said))
 		status = admin_change(c, trace_reload, &said);
 	else
@@ -88,7 +82,7 @@ int api_reload(struct admin_call *c)
 int api_providers(struct admin_call *c)
 {
 	if (!c->house->ops)
-		return no_gateway(c);
+		return admin_no_gateway(c);
 	json_open(&c->to, '{');
 	c->house->ops->health(c->house->arg, &c->to);
 	json_close(&c->to, '}');
@@ -99,9 +93,8 @@ int api_models(struct admin_call *c)
 {
 	struct config *config;
 
-	if (!c->house->ops || !c->house->ops->config)
-		return no_gateway(c);
-	config = c->house->ops->config(c->house->arg);
+	if (!c->house->ops || !(config = admin_config(c)))
+		return admin_no_gateway(c);
 	json_open(&c->to, '{');
 	json_key(&c->to, STR("data"));
 	config_view_routes(config, &c->to);
@@ -118,7 +111,7 @@ int api_explain(struct admin_call *c)
 	int status;
 
 	if (!c->house->ops)
-		return no_gateway(c);
+		return admin_no_gateway(c);
 	if (model.len == 0)
 		return admin_problem(c, 400, "missing_parameter", "model",
 		                     "name a model: ?model=fast");

@@ -14,7 +14,8 @@
 enum {
 	ADMIN_BODY_MOST = 256 * KiB,
 	ADMIN_ANSWER_MOST = 12 * MiB,
-	ADMIN_PAGE = 100, /* items of a list, when nobody says how many */
+	ADMIN_BODIES_MOST = 256 * MiB, /* of an answer with what was said */
+	ADMIN_PAGE = 100,              /* items of a list, when nobody says how many */
 	ADMIN_PAGE_MOST = 1000,
 	ADMIN_IDEMPOTENCY_MOST = 255, /* bytes of an Idempotency-Key */
 };
@@ -23,11 +24,13 @@ enum {
 struct admin_house {
 	str dir;                     /* $data */
 	const uint8_t *pepper;       /* PEPPER bytes */
-	struct recorder *recorder;   /* a running gateway's; or NULL: */
+	struct recorder *recorder;   /* a running gateway's, or a command's; or NULL: */
 	struct ledger *writer;       /* then the only writer there is, under $data/lock */
 	struct ledger *reader;       /* opened when it is needed; admin_house_done */
-	const struct admin_ops *ops; /* NULL without a gateway */
+	struct tenants *tenants;     /* follow corrections; NULL: nobody counts */
+	const struct admin_ops *ops; /* NULL without a gateway: */
 	void *arg;
+	struct config *config; /* then the one the command runs with; NULL: it has none */
 };
 void admin_house_done(struct admin_house *h);
 
@@ -83,6 +86,14 @@ int admin_not_found(struct admin_call *c, const char *what);
  * committed, anything else undone. */
 typedef int admin_change_fn(struct admin_call *c, struct ledger *l, void *arg);
 int admin_change(struct admin_call *c, admin_change_fn *run, void *arg);
+/* The entry of a change that no transaction can undo, ahead of it: so there is none
+ * without one.  What comes of it is the entry of the admin_change behind it.  Gives 0, or
+ * the status of the problem. */
+int admin_note_first(struct admin_call *c);
+/* The configuration in force, a reference; NULL: without a gateway there may be none. */
+struct config *admin_config(const struct admin_call *c);
+/* What only a running gateway can answer, and none runs: the problem's status. */
+int admin_no_gateway(struct admin_call *c);
 /* The ledger, for reading; NULL: the answer is a problem, return 503. */
 struct ledger *admin_reader(struct admin_call *c);
 /* Has what the workers wrote so far brought into the ledger. */
@@ -111,7 +122,8 @@ int admin_find_key(struct admin_call *c, str which, uint64_t *ret);
 
 /* A token's members, without its text. */
 void admin_write_token(struct json_writer *w, const struct admin_token_row *t);
-/* "0123456789ab", or null for 0. */
+/* "0123456789ab", or null for 0; as a value, and as a member. */
+void admin_id(struct json_writer *w, uint64_t id);
 void admin_write_id(struct json_writer *w, str key, uint64_t id);
 /* RFC 3339, or null for 0. */
 void admin_write_time(struct json_writer *w, str key, usec wall);

@@ -8,19 +8,7 @@
  *	{"do":"reload"}                     {"ok":true,"said":"..."}
  *	{"do":"explain","model":"fast"}     {"ok":true,"strategy":...,"candidates":[...]};
  *	                                    with a member "key" also what that may not use
- *	{"do":"provider_key_put","provider":"openai","key":"...","replace":true}
- *	                                    {"ok":true,"id":...,"said":"..."}
- *	{"do":"provider_key_remove","provider":"openai","id":"..."}
- *	                                    {"ok":true,"count":1,"said":"..."}
- *	{"do":"secrets_rotate","forget_old":false}
- *	                                    {"ok":true,"id":...,"rows":3,"keys":2}
  *	{"do":"health"}                     {"ok":true,"providers":[{"name":...}]}
- *	{"do":"body_look","id":"0660f1b3c7061f00"} {"ok":true}
- *	{"do":"forget","user":"fred","key":"...","before":1764000000000000}
- *	                                    {"ok":true,"attempts":3,"sums":2,"bodies":3}
- *	{"do":"trial_stop","name":"haiku"}  {"ok":true}
- *	{"do":"reprice","since":1795441077790763,"until":...,"provider":"openai","model":...,
- *	 "after":ID,"write":true}           {"ok":true,"next":ID,"models":[...]}
  *	anything else                       {"ok":false,"error":"..."}
  *
  * Who speaks HTTP there is handed on: the socket serves the routes of the admin API as
@@ -36,7 +24,7 @@
 
 struct clerk;
 
-/* Called in the clerk's thread. */
+/* Called in the clerk's thread, or the desk's (desk.h). */
 struct admin_ops {
 	/* Writes members into the open object: listen, uptime_s, config, workers, ... */
 	void (*status)(void *arg, struct json_writer *to);
@@ -64,13 +52,8 @@ struct admin_ops {
 	/* The journals leave the segments they are in; what the ledger has of these is
 	 * wiped with the next flush. */
 	void (*roll_journals)(void *arg);
-	/* Adds the path of the access log; nothing: it is off. */
-	void (*access_log)(void *arg, struct buf *to);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
-	/* Adds the path of the configuration's file of master keys; nothing: the usual
-	 * place. */
-	void (*key_file)(void *arg, struct buf *to);
 	/* The configuration in force; a reference. */
 	struct config *(*config)(void *arg);
 	/* Writes a row of the ledger as an object. */

@@ -1,6 +1,7 @@
 /* client.c - see client.h. */
 #include "admin/client.h"
 
+#include "admin/call.h"
 #include "admin/socket.h"
 #include "config/datadir.h"
 
@@ -88,7 +89,7 @@ static bool read_all(int fd, struct buf *to)
 {
 	ssize_t n;
 
-	to->limit = ANSWER_MOST;
+	to->limit = ADMIN_BODIES_MOST + READ;
 	do {
 		if (!buf_reserve(to, READ))
 			return false;
@@ -99,22 +100,35 @@ static bool read_all(int fd, struct buf *to)
 	return n == 0;
 }
 
-/* Takes status and head off the answer; false: it is none. */
+/* The length that the head tells; false: it tells none. */
+static bool find_length(str head, uint64_t *ret)
+{
+	while (head.len > 0) {
+		str line = str_cut(&head, '\n');
+
+		if (str_skip(&line, STR("content-length: ")))
+			return str_to_u64(str_cut(&line, '\r'), ret);
+	}
+	return false;
+}
+
+/* Takes status and head off the answer; false: it is none, or not all of it. */
 static bool take_head(struct buf *answer, int *ret_status)
 {
 	str rest = buf_str(answer), line = str_cut(&rest, '\n');
-	size_t head = str_find_str(buf_str(answer), STR("\r\n\r\n"));
-	uint64_t status;
+	size_t end = str_find_str(buf_str(answer), STR("\r\n\r\n"));
+	uint64_t status, length;
 
 	if (!str_skip(&line, STR("HTTP/1.1 ")) ||
-	    !str_to_u64(str_cut(&line, ' '), &status) || head == answer->len)
+	    !str_to_u64(str_cut(&line, ' '), &status) || end == answer->len ||
+	    !find_length(str_first(buf_str(answer), end), &length))
 		return false;
 	*ret_status = (int)status;
-	buf_drop(answer, head + 4);
-	return true;
+	buf_drop(answer, end + 4);
+	return answer->len == length;
 }
 
-bool admin_ask_route(str dir, const char *method, str target, str body, int *ret_status,
+bool admin_ask_route(str dir, const struct admin_request *r, int *ret_status,
                      struct buf *answer, struct buf *why)
 {
 	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
@@ -128,16 +142,19 @@ bool admin_ask_route(str dir, const char *method, str target, str body, int *ret
 		return false;
 	}
 	buf_addf(&head, "%s %.*s HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\n",
-	         method, STR_ARG(target));
-	if (body.len)
+	         r->method, STR_ARG(r->target));
+	if (r->idempotency_key.len)
+		buf_addf(&head, "idempotency-key: %.*s\r\n", STR_ARG(r->idempotency_key));
+	if (r->body.len)
 		buf_addf(&head,
 		         "content-type: application/json\r\ncontent-length: %zu\r\n",
-		         body.len);
+		         r->body.len);
 	buf_add(&head, STR("\r\n"));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	buf_clear(answer);
-	if (!head.over && admin_send_all(fd, buf_str(&head)) && admin_send_all(fd, body))
+	if (!head.over && admin_send_all(fd, buf_str(&head)) &&
+	    admin_send_all(fd, r->body))
 		is_answered = read_all(fd, answer) && take_head(answer, ret_status);
 	if (!is_answered)
 		buf_addf(why, "the gateway at %.*s/admin.sock gave no answer",

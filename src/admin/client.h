@@ -15,10 +15,16 @@ must_check bool admin_ask(str dir, str request, struct buf *answer,
 must_check bool admin_ask_holder(str dir, str request, struct buf *answer,
                                  struct json_value *ret, bool *ret_asked,
                                  struct buf *why);
-/* A request to a route of the admin API, at the socket.  target: path and query; body:
- * JSON or empty.  False: there was no answer, and *why says so. */
-must_check bool admin_ask_route(str dir, const char *method, str target, str body,
-                                int *ret_status, struct buf *answer, struct buf *why);
+/* A request to a route of the admin API, at the socket. */
+struct admin_request {
+	const char *method;
+	str target;          /* path and query */
+	str body;            /* JSON or empty */
+	str idempotency_key; /* of a POST: it may be asked again; or empty */
+};
+/* False: there was no whole answer, and *why says so. */
+must_check bool admin_ask_route(str dir, const struct admin_request *r, int *ret_status,
+                                struct buf *answer, struct buf *why);
 /* Does the answer say ok? Else its error is added to *why. */
 must_check bool admin_is_ok(struct json_value answer, struct buf *why);
 /* All of s on a blocking socket, ours or another; false: the peer is gone. */

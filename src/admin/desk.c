@@ -225,6 +225,7 @@ struct desk *desk_new(const struct desk_options *options, struct buf *why)
 		.dir = str_from_z(d->dir),
 		.pepper = options->clerk.pepper,
 		.recorder = options->clerk.recorder,
+		.tenants = options->clerk.tenants,
 		.ops = options->clerk.ops,
 		.arg = options->clerk.arg,
 	};

@@ -28,6 +28,7 @@ static const struct type {
 	{ STR_INIT("usd"), "string", "\"pattern\":\"^-?[0-9]+\\\\.[0-9]{9}$\"" },
 	{ STR_INIT("dollars"), "string", "\"pattern\":\"^[0-9]+\\\\.[0-9]{2,9}$\"" },
 	{ STR_INIT("int"), "integer", "\"format\":\"int64\"" },
+	{ STR_INIT("number"), "number", NULL },
 	{ STR_INIT("bool"), "boolean", NULL },
 	{ STR_INIT("object"), "object", NULL },
 };

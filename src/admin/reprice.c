@@ -1,16 +1,15 @@
 /* reprice.c - see reprice.h. */
 #include "admin/reprice.h"
 
-#include "admin/audit.h"
 #include "base/mem.h"
-#include "codec/json_write.h"
 #include "config/pricing.h"
 #include "loop/sys.h"
 #include "policy/budget.h"
 #include "policy/price.h"
+#include "policy/tenant.h"
 #include "store/report.h"
 
-struct change {
+struct reprice_change {
 	uint64_t attempt;
 	nanousd cost;
 	const struct price *price;  /* in the slice's arena */
@@ -20,12 +19,10 @@ struct change {
 struct slice {
 	const struct config *config;
 	const struct reprice_ask *ask;
-	struct tenants *tenants;
 	struct reprice *ret;
 	struct target targets[REPRICE_MODELS]; /* of ret->models */
 	unsigned last;                         /* of them, the one that was found last */
-	struct change *changes;                /* REPRICE_CHANGES */
-	unsigned change_count, rows;
+	unsigned rows;
 	bool is_full; /* there may be more behind it */
 };
 
@@ -74,7 +71,7 @@ static bool is_meant(const struct reprice_ask *ask, const struct attempt_row *ro
 }
 
 static void add_change(struct slice *s, struct reprice_model *m,
-                       const struct attempt_row *row, const struct change *change)
+                       const struct attempt_row *row, const struct reprice_change *change)
 {
 	nanousd was = row_cost(row);
 
@@ -82,10 +79,9 @@ static void add_change(struct slice *s, struct reprice_model *m,
 	m->new += was == COST_UNKNOWN;
 	m->was += was == COST_UNKNOWN ? 0 : was;
 	m->now += change->cost;
-	s->ret->changed++;
 	s->ret->delta += change->cost - (was == COST_UNKNOWN ? 0 : was);
-	s->changes[s->change_count] = *change;
-	s->changes[s->change_count++].charge = (struct tenant_spent){
+	s->ret->changes[s->ret->changed] = *change;
+	s->ret->changes[s->ret->changed++].charge = (struct tenant_spent){
 		.key = row->key,
 		.team = row->team,
 		.user = arena_copy(&s->ret->keep, row->user),
@@ -97,10 +93,10 @@ static bool look(void *arg, const struct attempt_row *row)
 {
 	struct slice *s = arg;
 	struct reprice_model *m;
-	struct change change = { .attempt = row->id };
+	struct reprice_change change = { .attempt = row->id };
 	unsigned at;
 
-	s->is_full = s->change_count == REPRICE_CHANGES || s->rows == REPRICE_ROWS;
+	s->is_full = s->ret->changed == REPRICE_CHANGES || s->rows == REPRICE_ROWS;
 	if (s->is_full)
 		return false;
 	if (is_meant(s->ask, row)) {
@@ -122,7 +118,32 @@ static bool look(void *arg, const struct attempt_row *row)
 	return true;
 }
 
+bool reprice_slice(struct ledger *reader, const struct config *c,
+                   const struct reprice_ask *ask, struct reprice *ret, struct buf *why)
+{
+	struct slice *s = mem_new(sizeof(*s));
+	bool ok;
+
+	*ret = (struct reprice){ .keep = { .ceiling = 16 * MiB } };
+	*s = (struct slice){ .config = c, .ask = ask, .ret = ret };
+	ret->changes = arena_alloc(&ret->keep, REPRICE_CHANGES * sizeof(*ret->changes));
+	ok = ledger_span_after(reader, ask->after, ask->since, ask->until, look, s);
+	if (!ok)
+		buf_add(why, str_from_z(ledger_error(reader, NULL)));
+	if (!s->is_full)
+		ret->next = 0;
+	free(s);
+	return ok;
+}
+
 /* ---- correcting ---- */
+
+void reprice_count(struct reprice *r, struct tenants *tenants)
+{
+	r->tenants = tenants;
+	if (tenants)
+		tenants_hold_spent(tenants);
+}
 
 /* Of a charge that is beyond all bounds budgets have counted less. */
 static nanousd counted(nanousd charge)
@@ -131,37 +152,21 @@ static nanousd counted(nanousd charge)
 }
 
 /* What is dearer counts from here on, though it is not committed yet. */
-static void raise(struct slice *s, struct change *c, nanousd charged)
+static void raise(const struct reprice *r, struct reprice_change *c, nanousd charged)
 {
 	c->charge.amount = counted(c->cost) - counted(c->cost - charged);
-	if (s->tenants && c->charge.amount > 0)
-		tenants_correct_spent(s->tenants, &c->charge);
+	if (r->tenants && c->charge.amount > 0)
+		tenants_correct_spent(r->tenants, &c->charge);
 }
 
-/* What is cheaper, now that it is committed; or else what was raised is taken back. */
-static void lower(struct slice *s, bool is_committed)
+bool reprice_write(struct reprice *r, struct ledger *l)
 {
-	for (unsigned i = 0; s->tenants && i < s->change_count; i++) {
-		struct tenant_spent *charge = &s->changes[i].charge;
-
-		if (!is_committed && charge->amount > 0)
-			charge->amount = -charge->amount;
-		else if (!is_committed || charge->amount > 0)
-			continue;
-		tenants_correct_spent(s->tenants, charge);
-	}
-}
-
-static bool write_changes(void *arg, struct ledger *l, struct buf *why)
-{
-	struct slice *s = arg;
 	const usec now = sys_wall();
+	nanousd charged;
+	bool changed;
 
-	(void)why; /* is the ledger's */
-	for (unsigned i = 0; i < s->change_count; i++) {
-		struct change *c = &s->changes[i];
-		nanousd charged;
-		bool changed;
+	for (uint64_t i = 0; i < r->changed; i++) {
+		struct reprice_change *c = &r->changes[i];
 		const struct correction_row row = { .attempt = c->attempt,
 			                            .made_wall = now,
 			                            .why = STR("cost reprice") };
@@ -169,62 +174,28 @@ static bool write_changes(void *arg, struct ledger *l, struct buf *why)
 		if (!ledger_correct(l, &row, c->cost, c->price, &changed, &charged))
 			return false;
 		if (changed)
-			raise(s, c, charged);
+			raise(r, c, charged);
 	}
 	return true;
 }
 
-static bool correct(struct slice *s, struct recorder *recorder, struct buf *why)
+/* What is cheaper counts now that it is committed; or else what was raised is taken back.
+ */
+void reprice_counted(struct reprice *r, bool is_committed)
 {
-	bool ok;
+	if (!r->tenants)
+		return;
+	for (uint64_t i = 0; i < r->changed; i++) {
+		struct tenant_spent *charge = &r->changes[i].charge;
 
-	if (s->tenants)
-		tenants_hold_spent(s->tenants);
-	ok = recorder_write(recorder, write_changes, s, why);
-	lower(s, ok);
-	if (s->tenants)
-		tenants_release_spent(s->tenants);
-	return ok;
-}
-
-static bool note(const struct reprice *r, const struct reprice_by *by, struct buf *why)
-{
-	struct buf after = BUF_LIMIT(KiB);
-	struct json_writer w = { .to = &after };
-	bool ok;
-
-	json_open(&w, '{');
-	json_key_int(&w, STR("attempts"), (int64_t)r->changed);
-	json_key_int(&w, STR("delta_nano"), r->delta);
-	json_close(&w, '}');
-	ok = audit_note(by->recorder, by->pepper, by->who, by->from, "ledger.reprice",
-	                buf_str(&after), why);
-	buf_free(&after);
-	return ok;
-}
-
-bool reprice_slice(struct ledger *reader, const struct config *c,
-                   const struct reprice_ask *ask, const struct reprice_by *by,
-                   struct reprice *ret, struct buf *why)
-{
-	struct slice *s = mem_new(sizeof(*s));
-	bool ok;
-
-	*ret = (struct reprice){ .keep = { .ceiling = 16 * MiB } };
-	*s = (struct slice){
-		.config = c, .ask = ask, .ret = ret, .tenants = by ? by->tenants : NULL
-	};
-	s->changes = mem_new(REPRICE_CHANGES * sizeof(*s->changes));
-	ok = ledger_span_after(reader, ask->after, ask->since, ask->until, look, s);
-	if (!ok)
-		buf_add(why, str_from_z(ledger_error(reader, NULL)));
-	if (!s->is_full)
-		ret->next = 0;
-	if (ok && by && s->change_count)
-		ok = note(ret, by, why) && correct(s, by->recorder, why);
-	free(s->changes);
-	free(s);
-	return ok;
+		if (!is_committed && charge->amount > 0)
+			charge->amount = -charge->amount;
+		else if (!is_committed || charge->amount > 0)
+			continue;
+		tenants_correct_spent(r->tenants, charge);
+	}
+	tenants_release_spent(r->tenants);
+	r->tenants = NULL;
 }
 
 void reprice_done(struct reprice *r)

@@ -11,9 +11,8 @@
  * behind. */
 #pragma once
 #include "config/config.h"
-#include "config/key.h"
-#include "meter/recorder.h"
 #include "policy/tenant.h"
+#include "store/ledger.h"
 
 enum { REPRICE_CHANGES = 1000, REPRICE_MODELS = 100, REPRICE_ROWS = 100000 };
 
@@ -40,19 +39,21 @@ struct reprice {
 	nanousd delta;
 	uint64_t next; /* `after` of the next slice; 0: this was the last */
 	struct arena keep;
+	/* -- private -- */
+	struct reprice_change *changes; /* `changed` of them */
+	struct tenants *tenants;        /* between reprice_count and reprice_counted */
 };
 
-/* Who corrects: for the audit log. NULL instead of it: it is only looked. */
-struct reprice_by {
-	struct recorder *recorder;
-	const uint8_t *pepper; /* PEPPER bytes */
-	const char *who, *from;
-	struct tenants *tenants; /* budgets that count the difference; NULL: none do */
-};
-
-/* One slice.  Blocks while it reads and the recorder writes; to be ended by reprice_done
- * in any case.  False: *why; nothing of the slice was corrected. */
+/* Looks at one slice; to be ended by reprice_done in any case.  Blocks while it reads.
+ * False: *why. */
 must_check bool reprice_slice(struct ledger *reader, const struct config *c,
-                              const struct reprice_ask *ask, const struct reprice_by *by,
-                              struct reprice *ret, struct buf *why);
+                              const struct reprice_ask *ask, struct reprice *ret,
+                              struct buf *why);
+/* From here to reprice_counted budgets follow what reprice_write does (NULL: nobody has
+ * any); the sums of what was spent are held meanwhile. */
+void reprice_count(struct reprice *r, struct tenants *tenants);
+/* Corrects what was found, in the transaction of `l`. */
+must_check bool reprice_write(struct reprice *r, struct ledger *l);
+/* Was that transaction committed?  Else nothing counts. */
+void reprice_counted(struct reprice *r, bool is_committed);
 void reprice_done(struct reprice *r);

@@ -5,14 +5,12 @@
 #include "admin/request.h"
 
 #include "admin/audit.h"
-#include "admin/request_private.h"
 #include "admin/roster_change.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "codec/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
-#include "meter/access_scrub.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -22,9 +20,18 @@ enum { MEMBERS_MOST = 16 };
 
 static const struct json_limits limits = { 16, 2048, 256, 64 };
 
+struct request {
+	const struct clerk_options *options;
+	unsigned uid; /* who asks */
+	struct json_value object;
+	struct json_writer *to;
+	struct buf *why; /* what is wrong, for people */
+};
+
 /* ---- helpers ---- */
 
-str text_member(const struct request *r, const char *name, char *room, size_t size)
+/* A member's text; empty when there is none. */
+static str text_member(const struct request *r, const char *name, char *room, size_t size)
 {
 	struct json_value v = json_get(r->object, str_from_z(name));
 
@@ -170,133 +177,6 @@ static bool answer_health(struct request *r)
 	return true;
 }
 
-/* Into the audit log, before it is done. */
-static bool note(struct request *r, const char *action, const char *name, str value)
-{
-	struct buf after = BUF_LIMIT(2 * KiB);
-	struct json_writer w = { .to = &after };
-	bool ok;
-
-	json_open(&w, '{');
-	json_key_str(&w, str_from_z(name), value);
-	json_close(&w, '}');
-	ok = audit_note(r->options->recorder, r->options->pepper, "local", "admin.sock",
-	                action, buf_str(&after), r->why);
-	buf_free(&after);
-	return ok;
-}
-
-static bool answer_body_look(struct request *r)
-{
-	char room[64];
-	str text = text_member(r, "id", room, sizeof(room));
-	uint64_t id;
-
-	if (!hex_to_u64(text, &id)) {
-		buf_add(r->why, STR("the id of a request has 16 hex digits"));
-		return false;
-	}
-	if (!note(r, "bodies.read", "exchange", text))
-		return false;
-	r->options->ops->body_look(r->options->arg, id);
-	return true;
-}
-
-struct forgetting {
-	struct ledger_person who;
-	struct ledger_forgotten done;
-};
-
-static bool write_forget(void *arg, struct ledger *l, struct buf *why)
-{
-	struct forgetting *f = arg;
-
-	(void)why;
-	return ledger_forget(l, &f->who, &f->done);
-}
-
-/* Where it may still stand. */
-static bool scrub(struct request *r, struct forgetting *f)
-{
-	struct buf path = BUF_LIMIT(PATH_MAX);
-	bool ok;
-
-	r->options->ops->access_log(r->options->arg, &path);
-	ok = access_scrub(path.len ? buf_z(&path) : NULL, f->done.exchanges,
-	                  f->done.exchange_count, r->why) &&
-	     recorder_scrub(r->options->recorder, f->who.user, r->why);
-	buf_free(&path);
-	free(f->done.exchanges);
-	return ok;
-}
-
-/* The log keeps for ever what it has: it gets a MAC of the name. */
-static bool note_forget(struct request *r, str user)
-{
-	struct buf text = BUF_LIMIT(64);
-	uint8_t mac[KEY_MAC];
-	bool ok;
-
-	key_mac(r->options->pepper, user, mac);
-	hex_encode(&text, str_of((const char *)mac, 8));
-	ok = note(r, "users.forget", "user_mac", buf_str(&text));
-	buf_free(&text);
-	return ok;
-}
-
-/* What is under way is written first, so that it is forgotten too. */
-static bool answer_forget(struct request *r)
-{
-	char user[KiB], key[64];
-	str id = text_member(r, "key", key, sizeof(key));
-	struct forgetting f = { .who.user = text_member(r, "user", user, sizeof(user)) };
-	struct json_value before = json_get(r->object, STR("before"));
-	uint64_t bodies = 0, wall = 0;
-
-	if (!f.who.user.len || (id.len && !hex_to_u64(id, &f.who.key)) ||
-	    (before.type != JSON_NONE && !json_u64(before, &wall))) {
-		buf_add(r->why, STR("whom? user, and perhaps key and before"));
-		return false;
-	}
-	f.who.before = (usec)wall;
-	if (!note_forget(r, f.who.user))
-		return false;
-	recorder_flush(r->options->recorder);
-	r->options->ops->roll_journals(r->options->arg);
-	recorder_flush(r->options->recorder);
-	if (!r->options->ops->forget_bodies(r->options->arg, &f.who, &bodies, r->why) ||
-	    !recorder_write(r->options->recorder, write_forget, &f, r->why))
-		return false;
-	if (!scrub(r, &f))
-		return false;
-	json_key_int(r->to, STR("attempts"), (int64_t)f.done.attempts);
-	json_key_int(r->to, STR("sums"), (int64_t)f.done.sums);
-	json_key_int(r->to, STR("bodies"), (int64_t)bodies);
-	return true;
-}
-
-static bool write_stop(void *arg, struct ledger *l, struct buf *why)
-{
-	(void)why;
-	return ledger_trial_stop(l, *(const str *)arg, sys_wall());
-}
-
-static bool answer_trial_stop(struct request *r)
-{
-	char room[KiB];
-	str name = text_member(r, "name", room, sizeof(room));
-
-	if (!name.len || name.len > 64) {
-		buf_add(r->why, STR("there is no such trial"));
-		return false;
-	}
-	if (!note(r, "trials.stop", "trial", name) ||
-	    !recorder_write(r->options->recorder, write_stop, &name, r->why))
-		return false;
-	r->options->ops->trial_stopped(r->options->arg, name);
-	return true;
-}
-
 static const struct request_row {
 	const char *name;
 	bool (*answer)(struct request *r); /* false: r->why */
@@ -314,37 +194,16 @@ static const struct request_row {
 	{ "tenant_rotate", answer_roster_change },
 	{ "tenant_revoke", answer_roster_change },
 	{ "tenant_list", answer_roster },
-	{ "provider_key_put", answer_provider_key_put, true },
-	{ "provider_key_remove", answer_provider_key_remove, true },
-	{ "secrets_rotate", answer_secrets_rotate, true },
-	{ "trial_stop", answer_trial_stop },
-	{ "body_look", answer_body_look },
-	{ "forget", answer_forget },
-	{ "reprice", answer_reprice },
 };
 
-/* Who has done what; of the request only what names the thing. */
+/* Who has done it. */
 static bool note_change(struct request *r, const char *action)
 {
-	static const char *const names[] = { "provider", "id", "name" };
-	struct buf after = BUF_LIMIT(4 * KiB);
-	struct json_writer w = { .to = &after };
-	char who[64], room[KiB];
-	bool is_noted;
+	char who[64];
 
 	snprintf(who, sizeof(who), "uid %u", r->uid);
-	json_open(&w, '{');
-	for (size_t i = 0; i < countof(names); i++) {
-		str value = text_member(r, names[i], room, sizeof(room));
-
-		if (value.len)
-			json_key_str(&w, str_from_z(names[i]), value);
-	}
-	json_close(&w, '}');
-	is_noted = audit_note(r->options->recorder, r->options->pepper, who, "admin.sock",
-	                      action, buf_str(&after), r->why);
-	buf_free(&after);
-	return is_noted;
+	return audit_note(r->options->recorder, r->options->pepper, who, "admin.sock",
+	                  action, STR_NONE, r->why);
 }
 
 static bool answer(struct request *r, str line)

@@ -25,6 +25,8 @@ void stored_say_made(str data, struct buf *to)
 
 /* ---- checks ---- */
 
+enum { URL_MOST = 2048 };
+
 static bool is_sendable(str key)
 {
 	for (size_t i = 0; i < key.len; i++)
@@ -37,7 +39,7 @@ static bool check_url(const struct vault_row *row, struct buf *why)
 {
 	struct arena keep = { 0 };
 	struct endpoint at;
-	const char *what = NULL;
+	const char *what = row->url.len > URL_MOST ? "it is too long" : NULL;
 	bool is_good = true;
 
 	for (size_t i = 0; i < row->url.len; i++)

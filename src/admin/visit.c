@@ -11,13 +11,19 @@
 
 #include <stdio.h>
 
-enum { HEADER_MOST = 1024 }; /* bytes of If-Match and the like */
+enum {
+	HEADER_MOST = 1024, /* bytes of If-Match and the like */
+	WHOLE_MOST = MiB, /* an answer up to that is queued at once; else in pieces of */
+	PIECE = 64 * KiB,
+};
 
 struct visit {
 	struct desk *desk;
 	struct http_conn *conn;
 	struct arena keep;
 	struct buf body, out;
+	bool is_sending; /* a large answer, piece by piece; so much of it has gone: */
+	size_t sent;
 	struct admin_call call;
 };
 
@@ -42,6 +48,39 @@ static const char common_lines[] = "cache-control: no-store\r\n"
                                    "content-security-policy: default-src 'none'; "
                                    "frame-ancestors 'none'\r\n";
 
+/* The rest of a large answer, as far as there is room; on_room goes on. */
+static void send_on(struct visit *v)
+{
+	struct http_conn *conn = v->conn;
+
+	while (v->sent < v->out.len && http_has_room(conn)) {
+		size_t n = min_of((size_t)PIECE, v->out.len - v->sent);
+
+		http_send_str(conn, str_of(v->out.ptr + v->sent, n));
+		v->sent += n;
+	}
+	if (v->sent < v->out.len)
+		return;
+	conn->owner = NULL;
+	http_finish(conn);
+	visit_free(v);
+}
+
+static void begin_large(struct visit *v, int status, str type, str lines)
+{
+	struct buf head = BUF_LIMIT(8 * KiB);
+
+	http_head_begin(v->conn, &head, status);
+	http_head_add(&head, STR("content-type"), type);
+	buf_addf(&head, "content-length: %zu\r\n", v->out.len);
+	buf_add(&head, lines);
+	buf_add(&head, STR("\r\n"));
+	http_send_str(v->conn, buf_str(&head));
+	buf_free(&head);
+	v->is_sending = true;
+	send_on(v);
+}
+
 /* The answer goes, and the visit ends.  more: further lines, or empty. */
 static void answer(struct visit *v, int status, str more)
 {
@@ -56,6 +95,11 @@ static void answer(struct visit *v, int status, str more)
 	if (c->is_replayed)
 		buf_add(&lines, STR("idempotency-replayed: true\r\n"));
 	buf_add(&lines, more);
+	if (v->out.len > WHOLE_MOST && !conn->is_head) {
+		begin_large(v, status, type, buf_str(&lines));
+		buf_free(&lines);
+		return;
+	}
 	conn->owner = NULL;
 	http_answer(conn, status, v->out.len ? type : STR_NONE, buf_str(&lines),
 	            buf_str(&v->out));
@@ -332,7 +376,10 @@ static void on_body_fault(struct http_conn *conn, fault_t why)
 
 static void on_room(struct http_conn *conn)
 {
-	(void)conn; /* answers are queued whole */
+	struct visit *v = conn->owner;
+
+	if (v && v->is_sending)
+		send_on(v);
 }
 
 static void on_gone(struct http_conn *conn)

@@ -1,8 +1,10 @@
 /* telemetry.c - where traces go: `telemetry.otlp` of the file, else the variables that
  * OpenTelemetry's programs have in common.
  *
- * Whoever sets the variables runs the gateway, so a collector named by them may be in a
- * private network; one named in the file needs `private: yes`, as a provider does. */
+ * One rule holds for both: a private address that is written is its own permission, and a
+ * name that leads to one needs `private: yes` in the file, as a provider's does.  Who
+ * sets a variable need not be who wrote the file (a chart, an operator's injection), and
+ * a name can be led elsewhere later by whoever answers for it. */
 #include "config/reader.h"
 
 #include "base/mem.h"
@@ -129,9 +131,8 @@ static void set_endpoint(struct reader *r, str url, bool is_whole,
 	if (!e.tls && !e.is_private_literal && !o->allow_private) {
 		note(r, NOTE_CLEAR_TEXT, at, "http://%.*s: traces travel unencrypted",
 		     STR_ARG(e.authority));
-		note_hint(
-		        r,
-		        "write https://, or private: yes when it is inside your network");
+		note_hint(r, "write https://, or telemetry: { otlp: { private: yes } } "
+		             "when it is inside your network");
 	}
 	o->allow_private |= e.is_private_literal;
 }
@@ -163,7 +164,6 @@ static void use_environment(struct reader *r)
 		note_hint(r, "set it to http/json, and the endpoint to port 4318");
 		return;
 	}
-	r->config->otlp.allow_private = true;
 	set_endpoint(r, whole.len ? whole : base, whole.len > 0, NULL);
 }
 

@@ -5,7 +5,10 @@
 #include "admin/keys.h"
 #include "admin/local.h"
 #include "base/mem.h"
+#include "codec/text.h"
 #include "config/datadir.h"
+#include "loop/sys.h"
+#include "meter/recorder.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -26,22 +29,33 @@ void admin_asked_done(struct admin_asked *a)
 }
 
 /* Whoever holds the lock: a gateway, whose socket may come in a moment, or a command that
- * is done in a moment.  False with *ret_runs false: nobody is there. */
+ * is done in a moment.  A change whose answer was lost is asked for by the same key again
+ * and done once.  False with *ret_runs false: nobody is there. */
 static bool ask_gateway(enum http_method method, str target, str body,
                         struct admin_asked *a, bool *ret_runs, struct buf *why)
 {
-	const char *name = admin_method_name(method).ptr;
+	struct buf key = BUF_LIMIT(64);
+	struct admin_request r = { .method = admin_method_name(method).ptr,
+		                   .target = target,
+		                   .body = body };
 	str dir = buf_str(&a->dir);
+	bool is_answered = false;
+	char random[16];
 
-	*ret_runs = true;
-	for (int i = 0; i < TRIES && datadir_is_locked(dir); i++) {
-		buf_clear(why);
-		if (admin_ask_route(dir, name, target, body, &a->status, &a->answer, why))
-			return true;
-		nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
+	if (method == HTTP_POST) {
+		sys_random(random, sizeof(random));
+		hex_encode(&key, str_of(random, sizeof(random)));
+		r.idempotency_key = buf_str(&key);
 	}
-	*ret_runs = datadir_is_locked(dir);
-	return false;
+	for (int i = 0; i < TRIES && !is_answered && datadir_is_locked(dir); i++) {
+		if (i > 0)
+			nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
+		buf_clear(why);
+		is_answered = admin_ask_route(dir, &r, &a->status, &a->answer, why);
+	}
+	*ret_runs = is_answered || datadir_is_locked(dir);
+	buf_free(&key);
+	return is_answered;
 }
 
 static bool ask_house(struct admin_house *house, enum http_method method, str target,
@@ -66,11 +80,48 @@ static bool needs_writer(enum http_method method, str target)
 	return r && r->trace != ADMIN_TRACE_NONE;
 }
 
-static bool ask_here(enum http_method method, str target, str body, struct admin_asked *a,
-                     struct buf *why)
+struct recorder *admin_recorder(const struct config *c, str dir, struct buf *why)
+{
+	struct arena keep = { 0 };
+	bool is_logged = !str_eq(c->access_log, STR("off")) &&
+	                 !str_eq(c->access_log, STR("stdout"));
+	const struct recorder_options options = {
+		.dir = str_z(&keep, dir),
+		.workers = 1,
+		.access_log = is_logged ? str_z(&keep, c->access_log) : NULL,
+		.strict = true,
+	};
+	struct recorder *r = recorder_new(&options, why);
+
+	arena_done(&keep);
+	return r;
+}
+
+static bool write_here(struct admin_house *house, const struct admin_alone *alone,
+                       enum http_method method, str target, str body,
+                       struct admin_asked *a, struct buf *why)
+{
+	char path[PATH_MAX];
+	bool is_done = false;
+
+	if (alone->by_recorder)
+		house->recorder = admin_recorder(alone->config, house->dir, why);
+	else if (datadir_path(house->dir, "ledger.db", path, sizeof(path)))
+		house->writer = ledger_open(path, why);
+	if (house->recorder || house->writer)
+		is_done = ask_house(house, method, target, body, a);
+	recorder_free(&house->recorder);
+	ledger_close(&house->writer);
+	return is_done;
+}
+
+static bool ask_here(const struct admin_alone *alone, enum http_method method, str target,
+                     str body, struct admin_asked *a, struct buf *why)
 {
 	uint8_t pepper[PEPPER];
-	struct admin_house house = { .dir = buf_str(&a->dir), .pepper = pepper };
+	struct admin_house house = { .dir = buf_str(&a->dir),
+		                     .pepper = pepper,
+		                     .config = alone->config };
 	char path[PATH_MAX];
 	bool is_done = false;
 	int lock;
@@ -91,10 +142,8 @@ static bool ask_here(enum http_method method, str target, str body, struct admin
 	}
 	if (!datadir_make(house.dir, why) || !datadir_lock(house.dir, &lock, why))
 		return false;
-	if (keys_pepper(house.dir, pepper, why) &&
-	    (house.writer = ledger_open(path, why)))
-		is_done = ask_house(&house, method, target, body, a);
-	ledger_close(&house.writer);
+	is_done = keys_pepper(house.dir, pepper, why) &&
+	          write_here(&house, alone, method, target, body, a, why);
 	mem_wipe(pepper, sizeof(pepper));
 	close(lock);
 	return is_done;
@@ -113,8 +162,8 @@ static int refused(const struct admin_asked *a)
 	                      STR_ARG(said.len ? said : STR("the gateway refused")));
 }
 
-int admin_do(const struct command *c, enum http_method method, str target, str body,
-             struct admin_asked *ret)
+int admin_do_alone(const struct command *c, const struct admin_alone *alone,
+                   enum http_method method, str target, str body, struct admin_asked *ret)
 {
 	struct buf why = BUF_LIMIT(8 * KiB);
 	bool runs, is_done;
@@ -124,7 +173,7 @@ int admin_do(const struct command *c, enum http_method method, str target, str b
 	if (!command_data(c, &ret->dir))
 		return EXIT_CONFIG;
 	is_done = ask_gateway(method, target, body, ret, &runs, &why) ||
-	          (!runs && ask_here(method, target, body, ret, &why));
+	          (!runs && ask_here(alone, method, target, body, ret, &why));
 	if (!is_done) {
 		result = command_failed("%.*s", (int)why.len, why.ptr);
 	} else {
@@ -135,4 +184,26 @@ int admin_do(const struct command *c, enum http_method method, str target, str b
 	}
 	buf_free(&why);
 	return result;
+}
+
+int admin_do(const struct command *c, enum http_method method, str target, str body,
+             struct admin_asked *ret)
+{
+	return admin_do_alone(c, &(struct admin_alone){ 0 }, method, target, body, ret);
+}
+
+void admin_add_query(struct buf *target, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	buf_add_char(target, str_has(buf_str(target), STR("?")) ? '&' : '?');
+	buf_addf(target, "%s=", name);
+	url_encode(target, str_from_z(value));
+}
+
+str admin_text(struct json_value object, const char *name, char *room, size_t size)
+{
+	struct json_value v = json_get(object, str_from_z(name));
+
+	return v.type == JSON_STRING && v.raw.len <= size ? json_text(v, room) : STR_NONE;
 }

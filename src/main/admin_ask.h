@@ -13,8 +13,25 @@ struct admin_asked {
 	bool is_json;
 };
 
+/* What a route is given where no gateway runs. */
+struct admin_alone {
+	struct config *config; /* NULL: none */
+	/* The writer is a recorder, so that what a crash has left in the journals is in
+	 * the ledger first. */
+	bool by_recorder;
+};
+
 /* EXIT_OK: the answer is 2xx.  Else what the command returns; it was said. */
 int admin_do(const struct command *c, enum http_method method, str target, str body,
              struct admin_asked *ret);
+int admin_do_alone(const struct command *c, const struct admin_alone *alone,
+                   enum http_method method, str target, str body,
+                   struct admin_asked *ret);
+/* The recorder of a command that holds the lock.  NULL: *why. */
+struct recorder *admin_recorder(const struct config *c, str dir, struct buf *why);
+/* Adds "?name=value", or with '&', to a target; value NULL: nothing. */
+void admin_add_query(struct buf *target, const char *name, const char *value);
+/* A text of the answer in room; empty when it is none, or longer. */
+str admin_text(struct json_value object, const char *name, char *room, size_t size);
 /* Wipes, too. */
 void admin_asked_done(struct admin_asked *a);

@@ -8,23 +8,7 @@
 
 enum { LINES_MOST = 1000 };
 
-static void add_query(struct buf *target, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	buf_add_char(target, str_has(buf_str(target), STR("?")) ? '&' : '?');
-	buf_addf(target, "%s=", name);
-	url_encode(target, str_from_z(value));
-}
-
 /* ---- list ---- */
-
-static str member(struct json_value object, const char *name, char room[512])
-{
-	struct json_value v = json_get(object, str_from_z(name));
-
-	return v.type == JSON_STRING && v.raw.len < 512 ? json_text(v, room) : STR_NONE;
-}
 
 static void add_entry(struct buf *to, struct json_value entry)
 {
@@ -32,7 +16,7 @@ static void add_entry(struct buf *to, struct json_value entry)
 	char room[512];
 
 	for (size_t i = 0; i < countof(names); i++) {
-		text_safe(to, member(entry, names[i], room));
+		text_safe(to, admin_text(entry, names[i], room, sizeof(room)));
 		buf_add(to, i + 1 < countof(names) ? STR("  ") : STR("\n"));
 	}
 }
@@ -78,14 +62,16 @@ static int tell_verdict(const struct command *c, const struct admin_asked *a)
 		printf("%.*s\n", (int)a->answer.len, a->answer.ptr);
 	else if (is_whole)
 		printf("%.*s entries, whole; head %.*s\n", STR_ARG(entries),
-		       STR_ARG(member(a->value, "head", room)));
+		       STR_ARG(admin_text(a->value, "head", room, sizeof(room))));
 	if (is_whole)
 		return EXIT_OK;
 	if (str_eq(bad, STR("0")))
-		return command_failed("the audit log is not whole: %.*s",
-		                      STR_ARG(member(a->value, "problem", room)));
-	return command_failed("the audit log is not whole: entry %.*s: %.*s",
-	                      STR_ARG(bad), STR_ARG(member(a->value, "problem", room)));
+		return command_failed(
+		        "the audit log is not whole: %.*s",
+		        STR_ARG(admin_text(a->value, "problem", room, sizeof(room))));
+	return command_failed(
+	        "the audit log is not whole: entry %.*s: %.*s", STR_ARG(bad),
+	        STR_ARG(admin_text(a->value, "problem", room, sizeof(room))));
 }
 
 static int verify(const struct command *c)
@@ -95,7 +81,7 @@ static int verify(const struct command *c)
 	int result;
 
 	buf_add(&target, STR("/admin/v1/audit/verify"));
-	add_query(&target, "expect", command_value(c, "expect"));
+	admin_add_query(&target, "expect", command_value(c, "expect"));
 	result = admin_do(c, HTTP_GET, buf_str(&target), STR_NONE, &a);
 	if (result == EXIT_OK)
 		result = tell_verdict(c, &a);
@@ -113,8 +99,8 @@ static int export(const struct command *c)
 	int result;
 
 	buf_add(&target, STR("/admin/v1/audit/export"));
-	add_query(&target, "since", command_value(c, "since"));
-	add_query(&target, "until", command_value(c, "until"));
+	admin_add_query(&target, "since", command_value(c, "since"));
+	admin_add_query(&target, "until", command_value(c, "until"));
 	result = admin_do(c, HTTP_GET, buf_str(&target), STR_NONE, &a);
 	if (result == EXIT_OK)
 		fwrite(a.answer.ptr ? a.answer.ptr : "", 1, a.answer.len, stdout);

@@ -97,6 +97,8 @@ int check_command(struct command *c);
 int config_command(struct command *c);
 int keys_command(struct command *c);
 int teams_command(struct command *c);
+int organisations_command(struct command *c);
+int users_command(struct command *c);
 int tokens_command(struct command *c);
 int audit_command(struct command *c);
 int admin_command(struct command *c);

@@ -37,7 +37,7 @@ static const struct command_option check_options[] = {
 	{ "strict", 0, NULL, "warnings are errors" },
 	{ 0 },
 };
-/* What keys and teams have in common. */
+/* What keys, teams, organisations and users have in common. */
 #define TENANT_OPTIONS                                                                   \
 	{ "rpm", 0, "N",                                                                 \
 	  "requests in any minute; `none` takes a limit away, here and "                 \
@@ -47,8 +47,6 @@ static const struct command_option check_options[] = {
 	        { "budget", 'b', "USD/WINDOW",                                           \
 		  "50/hour, /day, /week, /month or /total; several hold at once" },      \
 	        { "no-budget", 0, NULL, "limit: without any budget" },                   \
-	        { "user-rpm", 0, "N", "for each user that its requests name" },          \
-	        { "user-budget", 0, "USD/WINDOW", "the same" },                          \
 	        { "models", 'm', "A,B*",                                                 \
 		  "only these models or routes; `*` stands for anything, "               \
 		  "`all` for no limit" },                                                \
@@ -72,16 +70,36 @@ static const struct command_option check_options[] = {
 	{                                                                                \
 		"active", 0, NULL, "list: without those that are revoked or expired"     \
 	}
+#define EACH_USER_OPTIONS                                                                \
+	{ "user-rpm", 0, "N", "for each user that its requests name" },                  \
+	{                                                                                \
+		"user-budget", 0, "USD/WINDOW", "the same"                               \
+	}
 static const struct command_option keys_options[] = {
 	{ "name", 'n', "NAME", "create: what it is called" },
 	{ "team", 0, "TEAM", "create, list: the team it belongs to" },
 	TENANT_OPTIONS,
+	EACH_USER_OPTIONS,
 	{ "grace", 0, "SPAN", "rotate: how long the old secret is good as well (24h)" },
 	{ 0 },
 };
 static const struct command_option teams_options[] = {
 	{ "name", 'n', "NAME", "create: what it is called" },
 	{ "organisation", 0, "NAME", "create, list: the organisation it belongs to" },
+	TENANT_OPTIONS,
+	EACH_USER_OPTIONS,
+	{ 0 },
+};
+static const struct command_option organisations_options[] = {
+	{ "name", 'n', "NAME", "create: what it is called" },
+	TENANT_OPTIONS,
+	EACH_USER_OPTIONS,
+	{ 0 },
+};
+static const struct command_option users_options[] = {
+	{ "name", 'n', "NAME", "create: as requests name the user" },
+	{ "of", 0, "ID|NAME",
+	  "create, list: the key, team or organisation it is a user of" },
 	TENANT_OPTIONS,
 	{ 0 },
 };
@@ -234,6 +252,17 @@ const struct command_row command_rows[] = {
 	  "of a team are shared by all its keys. A team that is revoked or has expired\n"
 	  "stops its keys with it.",
 	  teams_command, teams_options, 2, false },
+	{ "organisations", "create|list|show|limit|revoke [NAME|ID]",
+	  "make and manage organisations",
+	  "The roots: what an organisation may do bounds all its teams and keys, and its\n"
+	  "limits are shared by all of them. `default` is always there.",
+	  organisations_command, organisations_options, 2, false },
+	{ "users", "create|list|show|limit|revoke [NAME|ID]",
+	  "limits of a user's own",
+	  "Who is named by requests of a key is bounded by its --user-rpm and --user-budget;\n"
+	  "a user that is made here (`create NAME --of KEY`) has limits of its own instead.\n"
+	  "What is stored of a person goes with `sluice forget`.",
+	  users_command, users_options, 2, false },
 	{ "tokens", "create|list|revoke [ID]", "who may use the admin API",
 	  "`create --name NAME --scope read` prints a token, once: only a hash of it is kept.\n"
 	  "`read` looks at everything but secrets, `keys` changes keys and teams, `config`\n"

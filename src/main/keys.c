@@ -1,4 +1,4 @@
-/* keys.c - sluice keys|teams create|list|show|limit|rotate|revoke.
+/* keys.c - sluice keys|teams|organisations|users create|list|show|limit|rotate|revoke.
  *
  * The options become the JSON of admin/tenant_json.h, which says what is wrong with them
  * and what they do; what comes back is printed. */
@@ -18,6 +18,7 @@ enum { PAGE = 1000 };
 struct keys {
 	struct command *c;
 	enum tenant_kind kind;
+	const char *parent; /* the option that names what it belongs to; NULL: none */
 	str dir;
 	struct buf request, answer, why;
 	struct json_writer w; /* to request */
@@ -126,7 +127,7 @@ static int create(struct keys *k, str name)
 	if (!tenant_name_check(name, &k->why))
 		return command_misused(k->c, "%.*s", (int)k->why.len, k->why.ptr);
 	begin_change(k, "tenant_create");
-	tenant_set_write(k->c, k->kind == TENANT_KEY, name, &k->w);
+	tenant_set_write(k->c, k->parent, name, &k->w);
 	if (!change(k))
 		return failed(k);
 	if (k->kind == TENANT_KEY)
@@ -163,7 +164,7 @@ static int limit(struct keys *k, str which)
 		                       k->c->row->name);
 	begin_change(k, "tenant_update");
 	json_key_str(&k->w, STR("which"), which);
-	tenant_set_write(k->c, k->kind == TENANT_KEY, STR_NONE, &k->w);
+	tenant_set_write(k->c, k->parent, STR_NONE, &k->w);
 	if (!change(k))
 		return failed(k);
 	if (k->c->json)
@@ -216,8 +217,8 @@ static bool list_page(struct keys *k, struct buf *cursor, struct buf *out,
 	json_key_str(&k->w, STR("cursor"), buf_str(cursor));
 	json_key_int(&k->w, STR("most"), PAGE);
 	json_key_bool(&k->w, STR("active"), command_has(k->c, "active"));
-	json_key_str(&k->w, STR("parent"),
-	             value_of(k, k->kind == TENANT_KEY ? "team" : "organisation"));
+	if (k->parent)
+		json_key_str(&k->w, STR("parent"), value_of(k, k->parent));
 	if (!read_one(k))
 		return false;
 	for (struct json_iter it = json_iter(json_get(k->node, STR("data")));
@@ -234,7 +235,7 @@ static bool list_page(struct keys *k, struct buf *cursor, struct buf *out,
 static int list(struct keys *k, str none)
 {
 	struct buf out = BUF_LIMIT(256 * MiB), cursor = BUF_LIMIT(64);
-	bool is_there = true, has_filter = command_has(k->c, "team");
+	bool is_there = true, has_filter = k->parent && command_has(k->c, k->parent);
 	char path[4096];
 	unsigned count = 0;
 
@@ -251,7 +252,7 @@ static int list(struct keys *k, str none)
 		if (count == 0)
 			fprintf(stderr,
 			        "no %s%s in %.*s; make one: sluice %s create NAME\n",
-			        k->c->row->name, has_filter ? " of this team" : "",
+			        k->c->row->name, has_filter ? " below it" : "",
 			        STR_ARG(k->dir), k->c->row->name);
 	}
 	buf_free(&out);
@@ -286,6 +287,7 @@ static const struct {
 	{ "name", CREATE },
 	{ "team", CREATE | LIST },
 	{ "organisation", CREATE | LIST },
+	{ "of", CREATE | LIST },
 	{ "active", LIST },
 	{ "cut", REVOKE },
 	{ "grace", ROTATE },
@@ -348,11 +350,12 @@ static int unknown_verb(struct keys *k, const char *what)
 	                       k->c->row->usage);
 }
 
-static int run(struct command *c, enum tenant_kind kind)
+static int run(struct command *c, enum tenant_kind kind, const char *parent)
 {
 	const char *what = c->argc > 0 ? c->argv[0] : "list";
 	struct keys k = { .c = c,
 		          .kind = kind,
+		          .parent = parent,
 		          .request = BUF_LIMIT(64 * KiB),
 		          .answer = BUF_LIMIT(32 * MiB),
 		          .why = BUF_LIMIT(8 * KiB) };
@@ -383,10 +386,20 @@ static int run(struct command *c, enum tenant_kind kind)
 
 int keys_command(struct command *c)
 {
-	return run(c, TENANT_KEY);
+	return run(c, TENANT_KEY, "team");
 }
 
 int teams_command(struct command *c)
 {
-	return run(c, TENANT_TEAM);
+	return run(c, TENANT_TEAM, "organisation");
+}
+
+int organisations_command(struct command *c)
+{
+	return run(c, TENANT_ORGANISATION, NULL);
+}
+
+int users_command(struct command *c)
+{
+	return run(c, TENANT_USER, "of");
 }

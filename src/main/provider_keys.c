@@ -1,18 +1,17 @@
 /* provider_keys.c - sluice providers add|remove|keys, sluice secrets: the encrypted
  * store.
  *
- * A running gateway is asked at its socket, so that the change is in force when the
- * command ends; without one the command takes the lock itself.  A key is never an
- * argument: everybody on the machine can read those. */
+ * Changes are asked of the admin API: of a running gateway, so that they are in force
+ * when the command ends; without one the command takes the lock itself.  Looking reads
+ * the file.  A key is never an argument: everybody on the machine can read those. */
 #include "main/provider_keys.h"
 
-#include "admin/client.h"
 #include "admin/stored.h"
 #include "base/mem.h"
 #include "codec/json_write.h"
 #include "codec/text.h"
-#include "config/datadir.h"
 #include "config/replace.h"
+#include "main/admin_ask.h"
 #include "main/text.h"
 
 #include <inttypes.h>
@@ -20,16 +19,16 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { INPUT_MOST = 16 * KiB, REQUEST_MOST = 64 * KiB };
+enum { INPUT_MOST = 16 * KiB, REQUEST_MOST = 64 * KiB, TEXT_MOST = 512 };
+#define PROVIDER_KEYS "/admin/v1/provider-keys"
 
 struct stored {
 	struct command *c;
 	str dir;
 	struct config *config; /* NULL: it has errors; the usual place of master keys */
 	struct secret_room room;
-	struct buf why, answer;
-	struct buf request;
-	struct json_writer w; /* of the request */
+	struct buf why;
+	struct admin_asked asked; /* of a change */
 };
 
 /* ---- where a key comes from ---- */
@@ -85,53 +84,37 @@ static bool read_key(struct stored *s, const char *operand, struct buf *to)
 	return true;
 }
 
-/* ---- asking, or doing it here ---- */
+/* ---- asking ---- */
 
-static void begin(struct stored *s, const char *what)
+/* What came of a change goes to stderr: a warning, why it is not in force.  The exit
+ * code: it is said already when it is not EXIT_OK, and s->asked is the answer when it is.
+ */
+static int change(struct stored *s, enum http_method method, str target, str body)
 {
-	s->request = BUF_LIMIT(REQUEST_MOST);
-	s->w = (struct json_writer){ .to = &s->request };
-	json_open(&s->w, '{');
-	json_key_str(&s->w, STR("do"), str_from_z(what));
+	const struct admin_alone alone = { .config = s->config };
+	int result = admin_do_alone(s->c, &alone, method, target, body, &s->asked);
+	struct json_value said = json_get(s->asked.value, STR("said"));
+	char *room;
+	str text;
+
+	if (result != EXIT_OK || said.type != JSON_STRING)
+		return result;
+	room = mem_new(said.raw.len);
+	text = json_text(said, room);
+	fprintf(stderr, "%.*s\n", STR_ARG(text));
+	free(room);
+	return EXIT_OK;
 }
 
-/* True: a gateway runs, and *ret is what it said, or *is_done is false and s->why says
- * what was wrong. */
-static bool ask(struct stored *s, struct json_value *ret, bool *is_done)
+/* Nobody runs who could use it: that is no failure. */
+static bool is_not_in_force(const struct stored *s)
 {
-	bool is_asked = false;
-
-	json_close(&s->w, '}');
-	*is_done = admin_ask_holder(s->dir, buf_str(&s->request), &s->answer, ret,
-	                            &is_asked, &s->why);
-	mem_wipe(s->request.ptr, s->request.cap);
-	buf_free(&s->request);
-	return is_asked || *is_done;
+	return json_get(s->asked.value, STR("in_force")).type == JSON_FALSE;
 }
 
 static struct master_place place_of(const struct stored *s)
 {
 	return stored_place(s->config ? s->config->key_file : NULL, s->dir);
-}
-
-/* What a running gateway added to its answer. */
-static void print_said(struct json_value answer)
-{
-	struct json_value said = json_get(answer, STR("said"));
-	char *room;
-	str text;
-
-	if (said.type != JSON_STRING || said.raw.len <= 2)
-		return;
-	room = mem_new(said.raw.len);
-	text = json_text(said, room);
-	fprintf(stderr, "%.*s\n", STR_ARG(text));
-	free(room);
-}
-
-static bool is_in_force(struct json_value answer)
-{
-	return json_get(answer, STR("in_force")).type == JSON_TRUE;
 }
 
 static int failed(struct stored *s, const char *what)
@@ -141,60 +124,42 @@ static int failed(struct stored *s, const char *what)
 
 /* ---- add ---- */
 
-static int print_added(struct stored *s, str provider, str id, bool is_in_force)
+static void print_added(struct stored *s, str provider)
 {
+	bool in_force = json_get(s->asked.value, STR("in_force")).type == JSON_TRUE;
+	char room[TEXT_MOST];
+	str id = admin_text(s->asked.value, "id", room, sizeof(room));
+
 	if (s->c->json)
 		printf("{\"id\":\"%.*s\",\"provider\":\"%.*s\",\"in_force\":%s}\n",
-		       STR_ARG(id), STR_ARG(provider), is_in_force ? "true" : "false");
+		       STR_ARG(id), STR_ARG(provider), in_force ? "true" : "false");
 	else
 		fprintf(stderr, "key %.*s of %.*s is in the store\n", STR_ARG(id),
 		        STR_ARG(provider));
-	return EXIT_OK;
 }
 
-static int put_directly(struct stored *s, struct vault_row *row, bool replace)
+static int put(struct stored *s, const struct vault_row *row)
 {
-	struct buf id = BUF_LIMIT(32), said = BUF_LIMIT(8 * KiB);
-	struct master_place at = place_of(s);
-	bool is_made = false, is_done = false;
-	int lock = -1, result;
+	struct buf body = BUF_LIMIT(REQUEST_MOST);
+	struct json_writer w = { .to = &body };
+	int result;
 
-	if (datadir_make(s->dir, &s->why) && datadir_lock(s->dir, &lock, &s->why)) {
-		is_done = stored_put(&at, row, replace, &is_made, &s->why);
-		close(lock);
-	}
-	buf_add_hex(&id, row->id, 12);
-	if (is_made) {
-		stored_say_made(s->dir, &said);
-		fprintf(stderr, "%.*s\n", STR_ARG(buf_str(&said)));
-	}
-	result = is_done ? print_added(s, row->provider, buf_str(&id), false)
-	                 : failed(s, "the key was not stored");
-	buf_free(&id);
-	buf_free(&said);
-	return result;
-}
-
-static int put(struct stored *s, struct vault_row *row)
-{
-	bool replace = command_has(s->c, "replace"), is_done;
-	struct json_value answer;
-	char id[64];
-
-	begin(s, "provider_key_put");
-	json_key_str(&s->w, STR("provider"), row->provider);
-	json_key_str(&s->w, STR("format"), row->format);
-	json_key_str(&s->w, STR("url"), row->url);
-	json_key_str(&s->w, STR("key"), secret_reveal(&row->key));
-	json_key_bool(&s->w, STR("replace"), replace);
-	if (!ask(s, &answer, &is_done))
-		return put_directly(s, row, replace);
-	if (!is_done)
-		return failed(s, "the key was not stored");
-	print_said(answer);
-	print_added(s, row->provider, json_text(json_get(answer, STR("id")), id),
-	            is_in_force(answer));
-	return is_in_force(answer) ? EXIT_OK : EXIT_FAILED;
+	json_open(&w, '{');
+	json_key_str(&w, STR("provider"), row->provider);
+	if (row->format.len)
+		json_key_str(&w, STR("format"), row->format);
+	if (row->url.len)
+		json_key_str(&w, STR("url"), row->url);
+	json_key_str(&w, STR("key"), secret_reveal(&row->key));
+	json_key_bool(&w, STR("replace"), command_has(s->c, "replace"));
+	json_close(&w, '}');
+	result = change(s, HTTP_POST, STR(PROVIDER_KEYS), buf_str(&body));
+	mem_wipe(body.ptr, body.cap);
+	buf_free(&body);
+	if (result != EXIT_OK)
+		return result;
+	print_added(s, row->provider);
+	return is_not_in_force(s) ? EXIT_FAILED : EXIT_OK;
 }
 
 /* It works when the configuration names the provider, or there is none. */
@@ -245,42 +210,30 @@ static int add(struct stored *s)
 
 static int remove_key(struct stored *s)
 {
-	str provider = s->c->argc > 1 ? str_from_z(s->c->argv[1]) : STR_NONE;
-	str id = s->c->argc > 2 ? str_from_z(s->c->argv[2]) : STR_NONE;
-	struct master_place at = place_of(s);
-	struct json_value answer;
-	bool is_done, is_asked, in_force = true;
-	uint64_t number = 0, count = 0;
-	unsigned removed = 0;
-	int lock;
+	const char *provider = s->c->argc > 1 ? s->c->argv[1] : "";
+	str id = s->c->argc > 2 ? str_from_z(s->c->argv[2]) : STR_NONE, count;
+	struct buf target = BUF_LIMIT(4 * KiB);
+	uint64_t number;
+	int result;
 
-	if (provider.len == 0 || (id.len && (!hex_to_u64(id, &number) || !number)))
+	if (!*provider || (id.len && (id.len != 12 || !hex_to_u64(id, &number))))
 		return command_misused(s->c,
 		                       "providers remove: give a provider's name, and "
 		                       "the id of a key if only one is to go (sluice "
 		                       "providers keys)");
-	begin(s, "provider_key_remove");
-	json_key_str(&s->w, STR("provider"), provider);
-	json_key_str(&s->w, STR("id"), id);
-	is_asked = ask(s, &answer, &is_done);
-	if (is_asked && is_done) {
-		json_u64(json_get(answer, STR("count")), &count);
-		print_said(answer);
-		in_force = is_in_force(answer);
-	} else if (!is_asked && datadir_lock(s->dir, &lock, &s->why)) {
-		is_done = stored_remove(&at, provider, number, &removed, &s->why);
-		count = removed;
-		close(lock);
-	}
-	if (!is_done)
-		return failed(s, "nothing was removed");
+	buf_addf(&target, PROVIDER_KEYS "%s%.*s", id.len ? "/" : "", STR_ARG(id));
+	admin_add_query(&target, "provider", provider);
+	result = change(s, HTTP_DELETE, buf_str(&target), STR_NONE);
+	buf_free(&target);
+	if (result != EXIT_OK)
+		return result;
+	count = json_get(s->asked.value, STR("count")).raw;
 	if (s->c->json)
-		printf("{\"removed\":%llu}\n", (unsigned long long)count);
+		printf("{\"removed\":%.*s}\n", STR_ARG(count));
 	else
-		fprintf(stderr, "%llu key%s of %.*s removed from the store\n",
-		        (unsigned long long)count, count == 1 ? "" : "s",
-		        STR_ARG(provider));
-	return in_force ? EXIT_OK : EXIT_FAILED;
+		fprintf(stderr, "%.*s key%s of %s removed from the store\n",
+		        STR_ARG(count), str_eq(count, STR("1")) ? "" : "s", provider);
+	return is_not_in_force(s) ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- list ---- */
@@ -360,45 +313,28 @@ static int list(struct stored *s)
 
 /* ---- master keys ---- */
 
-static int print_rotation(struct stored *s, const struct stored_rotation *done)
-{
-	if (s->c->json)
-		printf("{\"master\":\"%08" PRIx32 "\",\"rows\":%u,\"keys\":%u}\n",
-		       done->id, done->rows, done->keys);
-	else
-		fprintf(stderr,
-		        "%u key%s sealed with the new master key %08" PRIx32
-		        "; %u master "
-		        "key%s in the file\n",
-		        done->rows, done->rows == 1 ? "" : "s", done->id, done->keys,
-		        done->keys == 1 ? "" : "s");
-	return EXIT_OK;
-}
-
 static int rotate(struct stored *s)
 {
-	bool forget = command_has(s->c, "forget-old"), is_done, is_asked;
-	struct master_place at = place_of(s);
-	struct stored_rotation done = { 0 };
-	struct json_value answer;
-	uint64_t id, rows, keys;
-	int lock;
+	str body = command_has(s->c, "forget-old") ? STR("{\"forget_old\":true}")
+	                                           : STR("{}");
+	int result = change(s, HTTP_POST, STR("/admin/v1/secrets/rotate"), body);
+	struct json_value v = s->asked.value;
+	str rows = json_get(v, STR("rows")).raw, keys = json_get(v, STR("keys")).raw;
+	char room[TEXT_MOST];
+	str id = admin_text(v, "master", room, sizeof(room));
 
-	begin(s, "secrets_rotate");
-	json_key_bool(&s->w, STR("forget_old"), forget);
-	is_asked = ask(s, &answer, &is_done);
-	if (is_asked && is_done && json_u64(json_get(answer, STR("master")), &id) &&
-	    json_u64(json_get(answer, STR("rows")), &rows) &&
-	    json_u64(json_get(answer, STR("keys")), &keys)) {
-		done = (struct stored_rotation){ (uint32_t)id, (unsigned)rows,
-			                         (unsigned)keys };
-		print_said(answer);
-	} else if (!is_asked && datadir_make(s->dir, &s->why) &&
-	           datadir_lock(s->dir, &lock, &s->why)) {
-		is_done = stored_rotate(&at, forget, &done, &s->why);
-		close(lock);
-	}
-	return is_done ? print_rotation(s, &done) : failed(s, "nothing was rotated");
+	if (result != EXIT_OK)
+		return result;
+	if (s->c->json)
+		printf("{\"master\":\"%.*s\",\"rows\":%.*s,\"keys\":%.*s}\n", STR_ARG(id),
+		       STR_ARG(rows), STR_ARG(keys));
+	else
+		fprintf(stderr,
+		        "%.*s key%s sealed with the new master key %.*s; %.*s master "
+		        "key%s in the file\n",
+		        STR_ARG(rows), str_eq(rows, STR("1")) ? "" : "s", STR_ARG(id),
+		        STR_ARG(keys), str_eq(keys, STR("1")) ? "" : "s");
+	return EXIT_OK;
 }
 
 static int status(struct stored *s)
@@ -450,9 +386,7 @@ static int run(struct command *c, int (*what)(struct stored *s))
 	}
 	config_unref(&s.config);
 	secret_room_done(&s.room);
-	if (s.answer.ptr)
-		mem_wipe(s.answer.ptr, s.answer.cap);
-	buf_free(&s.answer);
+	admin_asked_done(&s.asked);
 	buf_free(&s.why);
 	buf_free(&dir);
 	return result;

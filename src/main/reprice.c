@@ -2,29 +2,26 @@
  * today's prices.
  *
  * A running gateway does it, by the prices it runs with, a slice at each question;
- * without one the command takes the lock and is the ledger's writer for a while. */
+ * without one the same route runs here (admin_ask.h). */
 #include "admin/reprice.h"
 
-#include "admin/client.h"
 #include "base/mem.h"
 #include "codec/json_write.h"
 #include "codec/text.h"
-#include "config/datadir.h"
 #include "loop/sys.h"
+#include "main/admin_ask.h"
 #include "main/spend.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct repricing {
 	struct command *c;
-	struct reprice_ask ask;
+	usec since, until;
 	bool to_write;
+	struct buf cursor;          /* of the next slice; empty: there is none */
 	struct reprice_model *list; /* of all slices */
 	unsigned count, room;
 	struct arena texts;
-	struct buf dir, why;
 };
 
 /* ---- what came of it ---- */
@@ -178,23 +175,28 @@ static void print_json(const struct repricing *p, const struct reprice_model *al
 	buf_free(&out);
 }
 
-/* ---- with a gateway ---- */
+/* ---- asking ---- */
 
-static void write_request(const struct repricing *p, struct buf *to)
+static void add_time(struct buf *target, const char *name, usec wall)
 {
-	struct json_writer w = { .to = to };
+	struct buf time = BUF_LIMIT(64);
 
-	json_open(&w, '{');
-	json_key_str(&w, STR("do"), STR("reprice"));
-	json_key_int(&w, STR("since"), p->ask.since);
-	json_key_int(&w, STR("until"), p->ask.until);
-	json_key_int(&w, STR("after"), (int64_t)p->ask.after);
-	if (p->ask.provider.len)
-		json_key_str(&w, STR("provider"), p->ask.provider);
-	if (p->ask.model.len)
-		json_key_str(&w, STR("model"), p->ask.model);
-	json_key_bool(&w, STR("write"), p->to_write);
-	json_close(&w, '}');
+	if (wall == 0 || wall == INT64_MAX)
+		return;
+	rfc3339_write(&time, wall);
+	admin_add_query(target, name, buf_z(&time));
+	buf_free(&time);
+}
+
+static void write_target(struct repricing *p, struct buf *to)
+{
+	buf_add(to, STR("/admin/v1/cost/reprice"));
+	add_time(to, "since", p->since);
+	add_time(to, "until", p->until);
+	admin_add_query(to, "provider", command_value(p->c, "provider"));
+	admin_add_query(to, "model", command_value(p->c, "model"));
+	if (p->cursor.len)
+		admin_add_query(to, "cursor", buf_z(&p->cursor));
 }
 
 static int64_t number(struct json_value object, const char *name)
@@ -214,6 +216,7 @@ static str text(struct json_value object, const char *name, char room[KiB])
 static void take_answer(struct repricing *p, struct json_value answer)
 {
 	struct json_member m;
+	char next[KiB];
 
 	for (struct json_iter it = json_iter(json_get(answer, STR("models")));
 	     json_next(&it, &m);) {
@@ -230,98 +233,29 @@ static void take_answer(struct repricing *p, struct json_value answer)
 		                     .now = number(m.value, "now_nano"),
 		             });
 	}
-	p->ask.after = (uint64_t)number(answer, "next");
+	buf_set(&p->cursor, text(answer, "next", next));
 }
 
-/* False and not *ret_asked: there is none, or none any more. */
-static bool ask_gateway(struct repricing *p, bool *ret_asked)
+/* All slices; the exit code. */
+static int ask_all(struct repricing *p, struct config *config)
 {
-	bool ok = true;
+	const struct admin_alone alone = { config, .by_recorder = true };
+	enum http_method method = p->to_write ? HTTP_POST : HTTP_GET;
+	int result;
 
 	do {
-		struct buf request = BUF_LIMIT(8 * KiB), answer = BUF_LIMIT(MiB);
-		struct json_value value;
+		struct buf target = BUF_LIMIT(16 * KiB);
+		struct admin_asked a;
 
-		write_request(p, &request);
-		ok = admin_ask_holder(buf_str(&p->dir), buf_str(&request), &answer,
-		                      &value, ret_asked, &p->why);
-		if (ok)
-			take_answer(p, value);
-		buf_free(&request);
-		buf_free(&answer);
-	} while (ok && p->ask.after);
-	return ok;
-}
-
-/* ---- without one ---- */
-
-static bool all_slices(struct repricing *p, const struct config *config,
-                       const struct reprice_by *by)
-{
-	char path[PATH_MAX];
-	struct ledger *reader = NULL;
-	struct reprice *r = new_of(struct reprice);
-	bool ok = datadir_path(buf_str(&p->dir), "ledger.db", path, sizeof(path)) &&
-	          (reader = ledger_open_reader(path, &p->why));
-
-	do {
-		ok = ok && reprice_slice(reader, config, &p->ask, by, r, &p->why);
-		if (!ok)
-			break;
-		for (unsigned i = 0; i < r->model_count; i++)
-			add_model(p, &r->models[i]);
-		p->ask.after = r->next;
-		reprice_done(r);
-	} while (p->ask.after);
-	ledger_close(&reader);
-	free(r);
-	return ok;
-}
-
-/* By a recorder: what a crash has left in the journals is priced anew as well. */
-static bool write_slices(struct repricing *p, const struct config *config)
-{
-	struct arena keep = { 0 };
-	uint8_t pepper[PEPPER];
-	bool is_logged = !str_eq(config->access_log, STR("off")) &&
-	                 !str_eq(config->access_log, STR("stdout"));
-	const struct recorder_options options = {
-		.dir = str_z(&keep, buf_str(&p->dir)),
-		.workers = 1,
-		.access_log = is_logged ? str_z(&keep, config->access_log) : NULL,
-		.strict = true,
-	};
-	struct reprice_by by = { .pepper = pepper,
-		                 .who = "local",
-		                 .from = "command line" };
-	bool ok = pepper_load(buf_str(&p->dir), pepper, &p->why) &&
-	          (by.recorder = recorder_new(&options, &p->why)) &&
-	          all_slices(p, config, &by);
-
-	recorder_free(&by.recorder);
-	mem_wipe(pepper, sizeof(pepper));
-	arena_done(&keep);
-	return ok;
-}
-
-static bool reprice_directly(struct repricing *p, const struct config *config)
-{
-	char path[PATH_MAX];
-	int lock;
-	bool ok;
-
-	if (!datadir_path(buf_str(&p->dir), "ledger.db", path, sizeof(path)) ||
-	    access(path, F_OK) != 0) {
-		buf_add(&p->why, STR("nothing was recorded yet"));
-		return false;
-	}
-	if (!p->to_write)
-		return all_slices(p, config, NULL);
-	if (!datadir_lock(buf_str(&p->dir), &lock, &p->why))
-		return false;
-	ok = write_slices(p, config);
-	close(lock);
-	return ok;
+		write_target(p, &target);
+		result = admin_do_alone(p->c, &alone, method, buf_str(&target), STR_NONE,
+		                        &a);
+		if (result == EXIT_OK)
+			take_answer(p, a.value);
+		admin_asked_done(&a);
+		buf_free(&target);
+	} while (result == EXIT_OK && p->cursor.len);
+	return result;
 }
 
 /* ---- */
@@ -339,20 +273,14 @@ static bool take_moment(struct command *c, const char *option, usec *ret)
 
 static int run(struct repricing *p)
 {
-	bool is_asked = false, ok = ask_gateway(p, &is_asked);
-	struct config *config;
+	struct config *config = command_config(p->c, NULL, true);
+	int result = EXIT_CONFIG;
 
-	if (!ok && !is_asked) {
-		config = command_config(p->c, NULL, true);
-		if (!config)
-			return EXIT_CONFIG;
-		buf_clear(&p->why);
-		ok = reprice_directly(p, config);
-		config_unref(&config);
-	}
-	if (!ok)
-		return command_failed("not all attempts were priced anew: %.*s",
-		                      STR_ARG(buf_str(&p->why)));
+	if (config)
+		result = ask_all(p, config);
+	config_unref(&config);
+	if (result != EXIT_OK)
+		return result;
 	struct reprice_model all = sum_of(p);
 	if (p->count)
 		qsort(p->list, p->count, sizeof(*p->list), by_difference);
@@ -380,10 +308,9 @@ int spend_reprice(struct command *c)
 	const char *other = other_option(c);
 	struct repricing p = {
 		.c = c,
-		.ask = { .until = INT64_MAX },
+		.cursor = BUF_LIMIT(KiB),
 		.to_write = !command_has(c, "dry-run"),
 		.texts = { .ceiling = 64 * MiB },
-		.why = BUF_LIMIT(4 * KiB),
 	};
 	int result;
 
@@ -391,15 +318,11 @@ int spend_reprice(struct command *c)
 		return command_misused(c, "cost reprice has no --%s", other);
 	if (!command_has(c, "since"))
 		return command_misused(c, "cost reprice: say from when: --since TIME");
-	if (!take_moment(c, "since", &p.ask.since) ||
-	    !take_moment(c, "until", &p.ask.until))
+	if (!take_moment(c, "since", &p.since) || !take_moment(c, "until", &p.until))
 		return EXIT_USAGE;
-	p.ask.provider = str_from_z(command_value(c, "provider"));
-	p.ask.model = str_from_z(command_value(c, "model"));
-	result = command_data(c, &p.dir) ? run(&p) : EXIT_CONFIG;
+	result = run(&p);
 	free(p.list);
 	arena_done(&p.texts);
-	buf_free(&p.dir);
-	buf_free(&p.why);
+	buf_free(&p.cursor);
 	return result;
 }

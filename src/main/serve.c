@@ -287,15 +287,6 @@ static void roll_journals(void *arg)
 	}
 }
 
-static void access_log_path(void *arg, struct buf *to)
-{
-	struct config *c = config_now(&((struct serving *)arg)->process.gateway);
-
-	if (!str_eq(c->access_log, STR("off")))
-		buf_add(to, c->access_log);
-	config_unref(&c);
-}
-
 static void trial_stopped(void *arg, str name)
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
@@ -306,15 +297,6 @@ static void trial_stopped(void *arg, str name)
 		atomic_store(&a->end, (int)TRIAL_BY_HAND);
 	pthread_mutex_unlock(&g->lock);
 	log_info("trial %.*s was stopped", STR_ARG(name));
-}
-
-static void write_key_file(void *arg, struct buf *to)
-{
-	struct gateway *g = &((struct serving *)arg)->process.gateway;
-	struct config *c = config_now(g);
-
-	buf_add(to, str_from_z(c->key_file));
-	config_unref(&c);
 }
 
 static struct config *give_config(void *arg)
@@ -334,7 +316,6 @@ static const struct admin_ops admin_ops = {
 	.body_look = body_look,
 	.forget_bodies = forget_bodies,
 	.roll_journals = roll_journals,
-	.access_log = access_log_path,
 	.trial_stopped = trial_stopped,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
@@ -342,7 +323,6 @@ static const struct admin_ops admin_ops = {
 	.explain = explain,
 	.health = write_health,
 	.metrics = write_metrics,
-	.key_file = write_key_file,
 	.config = give_config,
 	.attempt = row_json,
 	.look = look,

@@ -1,102 +1,72 @@
+/* show_body.c - see show_body.h.  The admin API gives it, and notes who looks. */
 #include "main/show_body.h"
 
-#include "admin/client.h"
-#include "admin/stored.h"
 #include "base/mem.h"
-#include "codec/json_write.h"
-#include "config/datadir.h"
-#include "store/bodies.h"
+#include "codec/text.h"
+#include "main/admin_ask.h"
 
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-/* A running gateway writes what it still has, and notes who looks. */
-static bool tell_gateway(str dir, uint64_t exchange, struct buf *why)
+/* A part as its bytes, or what is missing on stderr. */
+static void print_part(struct json_value body, const char *name, const char *missing)
 {
-	struct buf request = BUF_LIMIT(KiB), answer = BUF_LIMIT(KiB);
-	struct json_value value;
-	bool is_asked = false, ok;
+	struct buf coded = BUF_LIMIT(64);
+	struct json_value v = json_get(body, str_from_z(name));
+	bool is_coded = v.type != JSON_STRING;
+	char *room;
+	str bytes;
 
-	buf_add(&request, STR("{\"do\":\"body_look\",\"id\":\""));
-	buf_add_hex(&request, exchange, 16);
-	buf_add(&request, STR("\"}"));
-	ok = admin_ask_holder(dir, buf_str(&request), &answer, &value, &is_asked, why);
-	buf_free(&request);
-	buf_free(&answer);
-	return ok || !is_asked;
+	buf_addf(&coded, "%s_base64", name);
+	if (is_coded)
+		v = json_get(body, buf_str(&coded));
+	buf_free(&coded);
+	if (v.type != JSON_STRING) {
+		fprintf(stderr, "%s\n", missing);
+		return;
+	}
+	room = mem_new(v.raw.len + 1);
+	bytes = json_text(v, room);
+	if (is_coded && !base64_decode(bytes, room, &bytes))
+		bytes = STR_NONE;
+	fwrite(bytes.ptr ? bytes.ptr : "", 1, bytes.len, stdout);
+	mem_wipe(room, v.raw.len + 1);
+	free(room);
 }
 
-static void print(const struct command *c, const struct body_row *row)
+static void print(const struct command *c, const struct admin_asked *a)
 {
-	struct buf out = BUF_LIMIT(2 * BODIES_RECORD_MOST);
-	struct json_writer w = { .to = &out };
-
 	if (c->json) {
-		json_open(&w, '{');
-		if (!(row->flags & BODY_NO_REQUEST))
-			json_key_str(&w, STR("request"), row->request);
-		if (!(row->flags & BODY_NO_ANSWER))
-			json_key_str(&w, STR("answer"), row->answer);
-		json_key_bool(&w, STR("cut"), row->flags & BODY_CUT);
-		json_key_bool(&w, STR("redacted"), row->flags & BODY_REDACTED);
-		json_close(&w, '}');
-		buf_add_char(&out, '\n');
-	} else {
-		if (row->flags & BODY_NO_REQUEST)
-			fprintf(stderr, "the request was not kept\n");
-		if (row->flags & BODY_NO_ANSWER)
-			fprintf(stderr, "the answer was not kept\n");
-		if (row->flags & BODY_CUT)
-			fprintf(stderr, "the answer was longer\n");
-		buf_add(&out, row->request);
-		buf_add(&out, STR("\n\n"));
-		buf_add(&out, row->answer);
-		buf_add_char(&out, '\n');
+		fwrite(a->answer.ptr, 1, a->answer.len, stdout);
+		putchar('\n');
+		return;
 	}
-	fwrite(out.ptr ? out.ptr : "", 1, out.len, stdout);
-	mem_wipe(out.ptr, out.cap);
-	buf_free(&out);
-}
-
-static int find(struct command *c, const struct config *config, uint64_t exchange)
-{
-	struct master_place at = stored_place(config->key_file, config->data);
-	struct buf why = BUF_LIMIT(4 * KiB), keep = { 0 };
-	struct master masters = { 0 };
-	struct body_row row;
-	char dir[PATH_MAX];
-	int result = EXIT_OK;
-
-	if (!tell_gateway(config->data, exchange, &why) ||
-	    master_find(&at, &masters, &why) == MASTER_BAD) {
-		result = command_failed("%.*s", (int)why.len, why.ptr);
-	} else if (!masters.count ||
-	           !datadir_path(config->data, "bodies", dir, sizeof(dir)) ||
-	           !bodies_find(str_from_z(dir),
-	                        &(struct body_keys){ masters.keys, masters.count },
-	                        exchange, &keep, &row, &why)) {
-		result = command_failed(
-		        "%.*s", why.len ? (int)why.len : 43,
-		        why.len ? why.ptr : "nothing was kept of what was said there");
-	} else {
-		print(c, &row);
-	}
-	master_done(&masters);
-	if (keep.ptr)
-		mem_wipe(keep.ptr, keep.cap);
-	buf_free(&keep);
-	buf_free(&why);
-	return result;
+	print_part(a->value, "request", "the request was not kept");
+	printf("\n\n");
+	print_part(a->value, "answer", "the answer was not kept");
+	printf("\n");
+	if (json_get(a->value, STR("cut")).type == JSON_TRUE)
+		fprintf(stderr, "the answer was longer\n");
 }
 
 int show_body(struct command *c, uint64_t exchange)
 {
 	struct config *config = command_config(c, NULL, true);
+	const struct admin_alone alone = { .config = config };
+	struct buf target = BUF_LIMIT(256);
+	struct admin_asked a;
 	int result;
 
 	if (!config)
 		return EXIT_CONFIG;
-	result = find(c, config, exchange);
+	buf_add(&target, STR("/admin/v1/exchanges/"));
+	buf_add_hex(&target, exchange, 16);
+	buf_add(&target, STR("/body"));
+	result = admin_do_alone(c, &alone, HTTP_GET, buf_str(&target), STR_NONE, &a);
+	if (result == EXIT_OK)
+		print(c, &a);
+	admin_asked_done(&a);
+	buf_free(&target);
 	config_unref(&config);
 	return result;
 }

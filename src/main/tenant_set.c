@@ -141,7 +141,7 @@ static void write_metadata(struct tenant_set *k)
 	buf_free(&line);
 }
 
-void tenant_set_write(const struct command *c, bool is_key, str name,
+void tenant_set_write(const struct command *c, const char *parent, str name,
                       struct json_writer *to)
 {
 	struct tenant_set set = { c, to }, *k = &set;
@@ -150,7 +150,8 @@ void tenant_set_write(const struct command *c, bool is_key, str name,
 	json_open(k->w, '{');
 	if (name.len)
 		json_key_str(k->w, STR("name"), name);
-	write_text(k, is_key ? "team" : "organisation", "parent");
+	if (parent)
+		write_text(k, parent, "parent");
 	json_key(k->w, STR("limits"));
 	json_open(k->w, '{');
 	write_count(k, "rpm", "rpm");

@@ -1,4 +1,5 @@
-/* tenant_set.h - the options of `keys` and `teams` as what is to be set in a node. */
+/* tenant_set.h - the options of `keys`, `teams` and their like as what is to be set in a
+ * node. */
 #pragma once
 #include "codec/json_write.h"
 #include "main/command.h"
@@ -7,6 +8,7 @@
  * returns EXIT_USAGE. */
 int tenant_set_check(const struct command *c);
 /* Writes a member "set": the object that tenant_patch reads, with the name and the parent
- * of a new one (an empty name: it is there already). */
-void tenant_set_write(const struct command *c, bool is_key, str name,
+ * of a new one (an empty name: it is there already).  parent: the option that has that;
+ * NULL: it has none. */
+void tenant_set_write(const struct command *c, const char *parent, str name,
                       struct json_writer *to);

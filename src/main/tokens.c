@@ -9,13 +9,6 @@
 
 #include <stdio.h>
 
-static str member(struct json_value object, const char *name, char room[512])
-{
-	struct json_value v = json_get(object, str_from_z(name));
-
-	return v.type == JSON_STRING && v.raw.len < 512 ? json_text(v, room) : STR_NONE;
-}
-
 /* ---- create ---- */
 
 /* "90d" from now, or a date. */
@@ -49,10 +42,10 @@ static void print_new(const struct command *c, const struct admin_asked *a)
 		printf("%.*s\n", (int)a->answer.len, a->answer.ptr);
 		return;
 	}
-	printf("%.*s\n", STR_ARG(member(a->value, "token", token)));
+	printf("%.*s\n", STR_ARG(admin_text(a->value, "token", token, sizeof(token))));
 	fprintf(stderr, "token %.*s \"%.*s\": shown this once, only a hash is kept\n",
-	        STR_ARG(member(a->value, "id", id)),
-	        STR_ARG(member(a->value, "name", name)));
+	        STR_ARG(admin_text(a->value, "id", id, sizeof(id))),
+	        STR_ARG(admin_text(a->value, "name", name, sizeof(name))));
 	mem_wipe(token, sizeof(token));
 }
 
@@ -115,16 +108,16 @@ static void add_token(struct buf *to, struct json_value token)
 	static const char *const times[] = { "created", "expires", "revoked" };
 	char room[512];
 
-	buf_addf(to, "%.*s  ", STR_ARG(member(token, "id", room)));
+	buf_addf(to, "%.*s  ", STR_ARG(admin_text(token, "id", room, sizeof(room))));
 	add_scopes(to, json_get(token, STR("scopes")));
 	for (size_t i = 0; i < countof(times); i++) {
-		str time = member(token, times[i], room);
+		str time = admin_text(token, times[i], room, sizeof(room));
 
 		if (time.len)
 			buf_addf(to, "  %s %.*s", times[i], STR_ARG(str_first(time, 16)));
 	}
 	buf_add(to, STR("  "));
-	text_safe(to, member(token, "name", room));
+	text_safe(to, admin_text(token, "name", room, sizeof(room)));
 	buf_add_char(to, '\n');
 }
 

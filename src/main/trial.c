@@ -3,19 +3,15 @@
  * The report is made of the ledger's rows alone, so it can be made at any time, on a
  * copy, and again.  A running gateway is asked only to write what is under way, and to
  * stop. */
-#include "admin/client.h"
-#include "codec/json_write.h"
+#include "admin/trial_view.h"
 #include "codec/text.h"
-#include "config/datadir.h"
 #include "loop/sys.h"
+#include "main/admin_ask.h"
 #include "main/reading.h"
 #include "main/text.h"
-#include "main/trial_read.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* ---- figures ---- */
 
@@ -156,80 +152,13 @@ static void print_report(str name, const struct trial_read *t,
 	buf_free(&out);
 }
 
-/* ---- as JSON ---- */
-
-static void key_number(struct json_writer *w, const char *name, double value)
-{
-	char text[40];
-	int n = snprintf(text, sizeof(text), "%.10g", value);
-
-	json_key(w, str_from_z(name));
-	json_raw(w, isfinite(value) ? str_of(text, (size_t)n) : STR("null"));
-}
-
-static void key_interval(struct json_writer *w, const char *name, struct interval at)
-{
-	json_key(w, str_from_z(name));
-	json_open(w, '[');
-	for (int i = 0; i < 2; i++) {
-		char text[40];
-		double value = i ? at.high : at.low;
-		int n = snprintf(text, sizeof(text), "%.10g", value);
-
-		json_raw(w, isfinite(value) ? str_of(text, (size_t)n) : STR("null"));
-	}
-	json_close(w, ']');
-}
-
-static void write_side(struct json_writer *w, const char *name, const struct side *s)
-{
-	json_key(w, str_from_z(name));
-	json_open(w, '{');
-	json_key_int(w, STR("requests"), (int64_t)s->n);
-	json_key_int(w, STR("errors"), (int64_t)s->errors);
-	json_key_int(w, STR("empty"), (int64_t)s->empty);
-	json_key_int(w, STR("spent_nano"), s->spent);
-	json_key_int(w, STR("unknown_costs"), (int64_t)s->unknown_costs);
-	json_close(w, '}');
-}
-
 static void print_json(str name, const struct trial_read *t,
                        const struct compared r[FIGURES])
 {
 	struct buf out = BUF_LIMIT(64 * KiB);
 	struct json_writer w = { .to = &out };
 
-	json_open(&w, '{');
-	json_key_str(&w, STR("trial"), name);
-	json_key_int(&w, STR("first"), t->first);
-	json_key_int(&w, STR("last"), t->last);
-	write_side(&w, "control", &t->all.control);
-	write_side(&w, "candidate", &t->all.candidate);
-	json_key_int(&w, STR("rescued"), (int64_t)t->rescued);
-	json_key_int(&w, STR("clients_gone"), (int64_t)t->gone);
-	json_key_int(&w, STR("not_over"), (int64_t)t->open);
-	key_number(&w, "alpha", COMPARISON_ALPHA);
-	json_key_str(&w, STR("correction"), STR("holm"));
-	key_number(&w, "finds_cost_difference", comparison_finds(&t->all));
-	json_key(&w, STR("metrics"));
-	json_open(&w, '[');
-	for (unsigned i = 0; i < FIGURES; i++) {
-		json_open(&w, '{');
-		json_key_str(&w, STR("name"), str_from_z(figure_rows[i].name));
-		key_number(&w, "control", r[i].a);
-		key_interval(&w, "control_interval", r[i].at_a);
-		key_number(&w, "candidate", r[i].b);
-		key_interval(&w, "candidate_interval", r[i].at_b);
-		key_number(&w, "difference", r[i].is_known ? r[i].d.value : NAN);
-		key_interval(&w, "difference_interval", r[i].d.at);
-		key_number(&w, "p", r[i].is_known ? r[i].d.p : NAN);
-		key_number(&w, "p_corrected", r[i].corrected);
-		json_key_bool(&w, STR("comparable"), r[i].is_known);
-		json_key_bool(&w, STR("significant"), r[i].is_significant);
-		json_close(&w, '}');
-	}
-	json_close(&w, ']');
-	json_close(&w, '}');
+	trial_report_write(name, t, r, &w);
 	printf("%.*s\n", (int)out.len, out.ptr);
 	buf_free(&out);
 }
@@ -283,65 +212,26 @@ static int report(struct command *c)
 
 /* ---- list ---- */
 
-struct stops {
-	struct arena keep;
-	struct stopped {
-		str name;
-		usec wall;
-	} list[256];
-	unsigned count;
+struct listing {
+	struct buf out;
+	struct json_writer w;
+	bool json;
 };
 
-static bool keep_stop(void *arg, str name, usec wall)
+static void list_one(void *arg, const struct trial_standing *s)
 {
-	struct stops *s = arg;
+	const struct trial *t = s->trial;
+	struct listing *l = arg;
+	struct buf *out = &l->out;
 
-	s->list[s->count++] = (struct stopped){ arena_copy(&s->keep, name), wall };
-	return s->count < countof(s->list);
-}
-
-static usec stopped_at(const struct stops *s, str name)
-{
-	for (unsigned i = 0; i < s->count; i++)
-		if (str_eq(s->list[i].name, name))
-			return s->list[i].wall;
-	return 0;
-}
-
-/* What the configuration alone cannot know. */
-static const char *state_of(const struct trial *t, nanousd spent, usec stopped)
-{
-	if (stopped)
-		return "stopped";
-	if (t->until_wall && sys_wall() >= t->until_wall)
-		return "over";
-	if (t->max_cost != COST_UNKNOWN && spent >= t->max_cost)
-		return "stopped by max_cost";
-	return "running";
-}
-
-static void list_one(struct buf *out, struct json_writer *w, bool json,
-                     const struct trial *t, nanousd spent, const char *state)
-{
-	if (json) {
-		json_open(w, '{');
-		json_key_str(w, STR("name"), t->name);
-		json_key_str(w, STR("route"), t->route_name);
-		json_key_str(w, STR("candidate"), t->candidate_name);
-		json_key_str(w, STR("share"), t->share_text);
-		json_key_str(w, STR("state"), str_from_z(state));
-		json_key_int(w, STR("spent_nano"), spent);
-		if (t->max_cost != COST_UNKNOWN)
-			json_key_int(w, STR("max_cost_nano"), t->max_cost);
-		if (t->until_text.len)
-			json_key_str(w, STR("until"), t->until_text);
-		json_close(w, '}');
+	if (l->json) {
+		trial_standing_write(s, &l->w);
 		return;
 	}
 	buf_addf(out, "%-20.*s %.*s of %.*s to %.*s  %s  ", STR_ARG(t->name),
 	         STR_ARG(t->share_text), STR_ARG(t->route_name),
-	         STR_ARG(t->candidate_name), state);
-	text_money(out, spent);
+	         STR_ARG(t->candidate_name), s->state);
+	text_money(out, s->spent);
 	if (t->max_cost != COST_UNKNOWN) {
 		buf_add(out, STR(" of "));
 		text_money(out, t->max_cost);
@@ -354,101 +244,65 @@ static void list_one(struct buf *out, struct json_writer *w, bool json,
 static int list(struct command *c)
 {
 	struct config *config = command_config(c, NULL, true);
-	struct stops stops = { .keep = { .ceiling = MiB } };
-	struct buf out = BUF_LIMIT(MiB);
-	struct json_writer w = { .to = &out };
+	struct listing l = { .out = BUF_LIMIT(MiB), .json = c->json };
 	struct reading from;
 	int result;
 
 	if (!config)
 		return EXIT_CONFIG;
+	l.w.to = &l.out;
 	result = reading_begin(c, &from);
 	if (result == EXIT_OK) {
-		if (from.ledger && !ledger_trials(from.ledger, keep_stop, &stops))
+		if (c->json)
+			json_open(&l.w, '[');
+		if (!trial_standings(from.ledger, config, STR_NONE, sys_wall(), list_one,
+		                     &l))
 			result = command_failed("the ledger could not be read");
 		if (c->json)
-			json_open(&w, '[');
-		for (unsigned i = 0; i < config->trial_count; i++) {
-			const struct trial *t = &config->trials[i];
-			nanousd spent = 0;
-
-			if (from.ledger &&
-			    !ledger_trial_spent(from.ledger, t->name, &spent))
-				result = command_failed("the ledger could not be read");
-			list_one(&out, &w, c->json, t, spent,
-			         state_of(t, spent, stopped_at(&stops, t->name)));
-		}
-		if (c->json)
-			json_close(&w, ']');
-		printf("%.*s%s", (int)out.len, out.ptr, c->json ? "\n" : "");
+			json_close(&l.w, ']');
+		printf("%.*s%s", (int)l.out.len, l.out.ptr, c->json ? "\n" : "");
 		if (config->trial_count == 0)
 			fprintf(stderr, "no trials in the configuration\n");
 		reading_done(&from);
 	}
-	buf_free(&out);
-	arena_done(&stops.keep);
+	buf_free(&l.out);
 	config_unref(&config);
 	return result;
 }
 
 /* ---- stop ---- */
 
-/* Without a gateway the command is the ledger's writer for a moment. */
-static bool stop_directly(str dir, str name, struct buf *why)
+static bool is_name(str name)
 {
-	char path[PATH_MAX];
-	struct ledger *l = NULL;
-	bool done = false;
-	int lock;
-
-	if (!datadir_make(dir, why) || !datadir_lock(dir, &lock, why))
-		return false;
-	if (datadir_path(dir, "ledger.db", path, sizeof(path)))
-		l = ledger_open(path, why);
-	if (l) {
-		done = ledger_begin(l) && ledger_trial_stop(l, name, sys_wall()) &&
-		       ledger_commit(l);
-		if (!done) {
-			buf_add(why, str_from_z(ledger_error(l, NULL)));
-			ledger_rollback(l);
-		}
-	}
-	ledger_close(&l);
-	close(lock);
-	return done;
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] == '/' || name.ptr[i] == '?' || name.ptr[i] <= ' ')
+			return false;
+	return name.len > 0;
 }
 
 static int stop(struct command *c)
 {
 	str name = str_from_z(c->argv[1]);
-	struct buf dir = { 0 }, request = BUF_LIMIT(KiB), answer = BUF_LIMIT(4 * KiB),
-	           why = BUF_LIMIT(4 * KiB);
-	struct json_writer w = { .to = &request };
-	struct json_value value;
-	bool is_asked = false, is_done;
-	int result = EXIT_OK;
+	struct config *config = command_config(c, NULL, true);
+	const struct admin_alone alone = { .config = config };
+	struct buf target = BUF_LIMIT(KiB);
+	struct admin_asked a = { 0 };
+	int result = EXIT_CONFIG;
 
-	if (!command_data(c, &dir)) {
-		buf_free(&dir);
-		return EXIT_CONFIG;
+	if (config && !is_name(name)) {
+		result = command_failed("there is no trial of this name");
+	} else if (config) {
+		buf_addf(&target, "/admin/v1/trials/%.*s/stop", STR_ARG(name));
+		result = admin_do_alone(c, &alone, HTTP_POST, buf_str(&target), STR_NONE,
+		                        &a);
+		if (result == EXIT_OK && c->json)
+			printf("%.*s\n", STR_ARG(buf_str(&a.answer)));
+		else if (result == EXIT_OK)
+			fprintf(stderr, "trial %.*s is stopped\n", STR_ARG(name));
 	}
-	json_open(&w, '{');
-	json_key_str(&w, STR("do"), STR("trial_stop"));
-	json_key_str(&w, STR("name"), name);
-	json_close(&w, '}');
-	is_done = admin_ask_holder(buf_str(&dir), buf_str(&request), &answer, &value,
-	                           &is_asked, &why);
-	if (!is_done && !is_asked)
-		is_done = stop_directly(buf_str(&dir), name, &why);
-	if (!is_done)
-		result = command_failed("the trial was not stopped: %.*s", (int)why.len,
-		                        why.ptr);
-	else
-		fprintf(stderr, "trial %.*s is stopped\n", STR_ARG(name));
-	buf_free(&dir);
-	buf_free(&request);
-	buf_free(&answer);
-	buf_free(&why);
+	admin_asked_done(&a);
+	buf_free(&target);
+	config_unref(&config);
 	return result;
 }
 

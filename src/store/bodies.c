@@ -1,8 +1,8 @@
-#include "store/bodies.h"
+/* bodies.c - writing and erasing; see bodies.h. */
+#include "store/bodies_private.h"
 
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,31 +16,9 @@
 
 enum {
 	SEGMENT_MOST = 32 * MiB,
-	FILES_MOST = 64 * 1024,
-	NAME = 16,
-	USER_MAC = 16,
 	LEVEL = 3, /* of zstd */
-	VERSION = 1,
 };
 #define SEGMENT_TIME_MOST (24 * USEC_HOUR)
-
-/* An entry of an index: all zeros when it was erased. */
-struct entry {
-	uint64_t exchange, key;
-	int64_t wall;
-	uint64_t at; /* in the segment */
-	uint32_t len, spare;
-	uint8_t user[USER_MAC]; /* zeros: nobody was named */
-};
-_Static_assert(sizeof(struct entry) == 56, "layout of version 1");
-
-/* What is compressed: this, the request, the answer. */
-struct head {
-	uint32_t version, flags;
-	uint64_t key;
-	int64_t wall;
-	uint64_t request_len, answer_len;
-};
 
 struct bodies {
 	char *dir;
@@ -52,23 +30,9 @@ struct bodies {
 	struct seal_key key;
 };
 
-static bool say(struct buf *why, const char *what, const char *path)
-{
-	buf_addf(why, "%s %s: %s", what, path, strerror(errno));
-	return false;
-}
-
-static bool path_of(const char *dir, usec begun, const char *ending, char to[PATH_MAX])
-{
-	int n = snprintf(to, PATH_MAX, "%s/%016llx.%s", dir, (unsigned long long)begun,
-	                 ending);
-
-	return n > 0 && n < PATH_MAX;
-}
-
 /* ---- keys ---- */
 
-static void derive(const struct seal_key *master, usec begun, struct seal_key *ret)
+void bodies_derive(const struct seal_key *master, usec begun, struct seal_key *ret)
 {
 	char purpose[40];
 	int n = snprintf(purpose, sizeof(purpose), "bodies %016llx",
@@ -78,19 +42,20 @@ static void derive(const struct seal_key *master, usec begun, struct seal_key *r
 }
 
 /* What the user is called in an index made under that master key. */
-static void user_mac(const struct seal_key *master, str user, uint8_t ret[USER_MAC])
+static void user_mac(const struct seal_key *master, str user,
+                     uint8_t ret[BODIES_USER_MAC])
 {
 	struct seal_key key;
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
-	memset(ret, 0, USER_MAC);
+	memset(ret, 0, BODIES_USER_MAC);
 	if (!user.len)
 		return;
 	seal_derive(master, STR("bodies user"), &key);
 	HMAC(EVP_sha256(), key.bytes, SEAL_KEY, (const uint8_t *)user.ptr, user.len, mac,
 	     &len);
-	memcpy(ret, mac, USER_MAC);
+	memcpy(ret, mac, BODIES_USER_MAC);
 	ret[0] |= 1; /* never all zeros */
 	mem_wipe(&key, sizeof(key));
 }
@@ -100,15 +65,7 @@ static const struct seal_key *newest(const struct body_keys *keys)
 	return &keys->list[keys->count - 1];
 }
 
-static const struct seal_key *key_of(const struct body_keys *keys, uint32_t id)
-{
-	for (unsigned i = 0; i < keys->count; i++)
-		if (keys->list[i].id == id)
-			return &keys->list[i];
-	return NULL;
-}
-
-static str about(uint64_t exchange, char room[32])
+str bodies_about(uint64_t exchange, char room[32])
 {
 	int n = snprintf(room, 32, "exchange %016llx", (unsigned long long)exchange);
 
@@ -132,94 +89,6 @@ static bool write_all(int fd, str bytes, uint64_t at)
 	return true;
 }
 
-static bool read_all(int fd, void *to, size_t len, uint64_t at)
-{
-	for (char *p = to; len;) {
-		ssize_t n = pread(fd, p, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-struct files {
-	usec *list; /* ascending */
-	size_t count;
-};
-
-static int by_time(const void *a, const void *b)
-{
-	const usec *one = a, *two = b;
-
-	return *one < *two ? -1 : *one > *two;
-}
-
-/* When each segment was begun, by the names of the indexes. */
-static bool list_files(const char *dir, struct files *ret, struct buf *why)
-{
-	DIR *d = opendir(dir);
-	size_t room = 0;
-
-	*ret = (struct files){ 0 };
-	if (!d)
-		return errno == ENOENT ? true : say(why, "cannot read", dir);
-	for (struct dirent *e; (e = readdir(d)) && ret->count < FILES_MOST;) {
-		char *end;
-		usec begun = (usec)strtoull(e->d_name, &end, 16);
-
-		if (end - e->d_name != NAME || strcmp(end, ".idx") != 0)
-			continue;
-		if (ret->count == room) {
-			room = room ? 2 * room : 64;
-			ret->list = mem_resize(ret->list, room * sizeof(usec));
-		}
-		ret->list[ret->count++] = begun;
-	}
-	closedir(d);
-	if (ret->count)
-		qsort(ret->list, ret->count, sizeof(usec), by_time);
-	return true;
-}
-
-static int open_file(const char *dir, usec begun, const char *ending, int flags)
-{
-	char path[PATH_MAX];
-
-	if (!path_of(dir, begun, ending, path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-}
-
-/* All entries of an index; a torn last one is left out.  NULL and 0: none. */
-static struct entry *load_index(const char *dir, usec begun, size_t *ret_count)
-{
-	int fd = open_file(dir, begun, "idx", O_RDONLY);
-	struct entry *list = NULL;
-	struct stat st;
-
-	*ret_count = 0;
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct entry) &&
-	    st.st_size < (off_t)INT32_MAX) {
-		size_t count = (size_t)st.st_size / sizeof(struct entry);
-
-		list = mem_new(count * sizeof(struct entry));
-		if (read_all(fd, list, count * sizeof(struct entry), 0))
-			*ret_count = count;
-	}
-	close(fd);
-	return list;
-}
-
 /* ---- the open segment ---- */
 
 static void leave_segment(struct bodies *b)
@@ -236,20 +105,20 @@ static bool begin_segment(struct bodies *b, usec wall, struct buf *why)
 {
 	leave_segment(b);
 	for (int i = 0; i < 1000; i++, wall++) { /* two in one microsecond */
-		b->segment = open_file(b->dir, wall, "seg", O_RDWR | O_CREAT | O_EXCL);
+		b->segment = bodies_file(b->dir, wall, "seg", O_RDWR | O_CREAT | O_EXCL);
 		if (b->segment >= 0 || errno != EEXIST)
 			break;
 	}
 	if (b->segment >= 0)
-		b->index = open_file(b->dir, wall, "idx", O_RDWR | O_CREAT | O_EXCL);
+		b->index = bodies_file(b->dir, wall, "idx", O_RDWR | O_CREAT | O_EXCL);
 	if (b->index < 0) {
-		say(why, "cannot write into", b->dir);
+		bodies_say(why, "cannot write into", b->dir);
 		leave_segment(b);
 		return false;
 	}
 	b->begun = wall;
 	b->size = 0;
-	derive(newest(b->keys), wall, &b->key);
+	bodies_derive(newest(b->keys), wall, &b->key);
 	return true;
 }
 
@@ -257,11 +126,11 @@ static bool begin_segment(struct bodies *b, usec wall, struct buf *why)
  * behind the last entry is cut off. */
 static void mend(struct bodies *b, usec begun)
 {
-	int segment = open_file(b->dir, begun, "seg", O_RDWR);
-	int index = open_file(b->dir, begun, "idx", O_RDWR);
+	int segment = bodies_file(b->dir, begun, "seg", O_RDWR);
+	int index = bodies_file(b->dir, begun, "idx", O_RDWR);
 	uint64_t end = 0;
 	size_t count;
-	struct entry *list = load_index(b->dir, begun, &count);
+	struct body_index *list = bodies_index(b->dir, begun, &count);
 	struct stat st;
 
 	for (size_t i = 0; i < count; i++)
@@ -270,7 +139,7 @@ static void mend(struct bodies *b, usec begun)
 	if (segment >= 0 && index >= 0 && fstat(segment, &st) == 0) {
 		if ((uint64_t)st.st_size > end && ftruncate(segment, (off_t)end) != 0)
 			goto out; /* it stays, encrypted, until the file is old */
-		if (ftruncate(index, (off_t)(count * sizeof(struct entry))) != 0)
+		if (ftruncate(index, (off_t)(count * sizeof(struct body_index))) != 0)
 			goto out;
 	}
 out:
@@ -283,18 +152,18 @@ out:
 struct bodies *bodies_open(str dir, const struct body_keys *keys, struct buf *why)
 {
 	struct bodies *b = new_of(struct bodies);
-	struct files files;
+	struct body_files files;
 
 	b->dir = mem_copy_z(dir);
 	b->keys = keys;
 	b->segment = b->index = -1;
 	b->zstd = ZSTD_createCCtx();
 	if (mkdir(b->dir, 0700) != 0 && errno != EEXIST) {
-		say(why, "cannot make", b->dir);
+		bodies_say(why, "cannot make", b->dir);
 		bodies_close(&b);
 		return NULL;
 	}
-	if (!list_files(b->dir, &files, why)) {
+	if (!bodies_files(b->dir, &files, why)) {
 		bodies_close(&b);
 		return NULL;
 	}
@@ -335,8 +204,8 @@ static bool feed(struct bodies *b, ZSTD_outBuffer *to, str bytes, bool last)
 
 static bool compress(struct bodies *b, const struct body_row *row, struct buf *to)
 {
-	struct head head = {
-		.version = VERSION,
+	struct body_head head = {
+		.version = BODIES_VERSION,
 		.flags = row->flags,
 		.key = row->key,
 		.wall = row->wall,
@@ -364,7 +233,7 @@ static bool compress(struct bodies *b, const struct body_row *row, struct buf *t
 
 static bool append(struct bodies *b, const struct body_row *row, str sealed)
 {
-	struct entry e = {
+	struct body_index e = {
 		.exchange = row->exchange,
 		.key = row->key,
 		.wall = row->wall,
@@ -399,11 +268,11 @@ bool bodies_put(struct bodies *b, const struct body_row *row, usec keep, struct 
 	    !begin_segment(b, row->wall, why))
 		return false;
 	ok = compress(b, row, &packed) &&
-	     seal(&b->key, about(row->exchange, room), buf_str(&packed), &sealed);
+	     seal(&b->key, bodies_about(row->exchange, room), buf_str(&packed), &sealed);
 	if (!ok)
 		buf_add(why, STR("the body is too large"));
 	else if (!append(b, row, buf_str(&sealed)))
-		ok = say(why, "cannot write into", b->dir);
+		ok = bodies_say(why, "cannot write into", b->dir);
 	if (packed.ptr)
 		mem_wipe(packed.ptr, packed.cap);
 	buf_free(&packed);
@@ -415,7 +284,7 @@ bool bodies_sync(struct bodies *b, struct buf *why)
 {
 	if (b->begun == 0 || (fdatasync(b->segment) == 0 && fdatasync(b->index) == 0))
 		return true;
-	return say(why, "cannot write into", b->dir);
+	return bodies_say(why, "cannot write into", b->dir);
 }
 
 /* ---- deleting ---- */
@@ -429,7 +298,7 @@ static uint64_t size_of(const char *dir, usec begun)
 		char path[PATH_MAX];
 		struct stat st;
 
-		if (path_of(dir, begun, endings[i], path) && stat(path, &st) == 0)
+		if (bodies_path(dir, begun, endings[i], path) && stat(path, &st) == 0)
 			sum += (uint64_t)st.st_blocks * 512;
 	}
 	return sum;
@@ -445,19 +314,19 @@ static bool delete_files(struct bodies *b, usec begun, struct buf *why)
 	for (size_t i = 0; i < countof(endings); i++) {
 		char path[PATH_MAX];
 
-		if (!path_of(b->dir, begun, endings[i], path))
+		if (!bodies_path(b->dir, begun, endings[i], path))
 			return false;
 		if (unlink(path) != 0 && errno != ENOENT)
-			return say(why, "cannot delete", path);
+			return bodies_say(why, "cannot delete", path);
 	}
 	return true;
 }
 
 bool bodies_prune(struct bodies *b, usec before, uint64_t max, struct buf *why)
 {
-	struct files files;
+	struct body_files files;
 	uint64_t sum = 0;
-	bool ok = list_files(b->dir, &files, why);
+	bool ok = bodies_files(b->dir, &files, why);
 
 	for (size_t i = 0; i < files.count; i++)
 		sum += size_of(b->dir, files.list[i]);
@@ -473,10 +342,10 @@ bool bodies_prune(struct bodies *b, usec before, uint64_t max, struct buf *why)
 	return ok;
 }
 
-static bool matches(const struct entry *e, const struct body_match *m,
+static bool matches(const struct body_index *e, const struct body_match *m,
                     const struct body_keys *keys)
 {
-	uint8_t mac[USER_MAC];
+	uint8_t mac[BODIES_USER_MAC];
 
 	if (e->exchange == 0 || (m->key && e->key != m->key) ||
 	    (m->before && e->wall >= m->before) ||
@@ -486,8 +355,8 @@ static bool matches(const struct entry *e, const struct body_match *m,
 		return true;
 	for (unsigned i = 0; i < keys->count; i++) {
 		user_mac(&keys->list[i], m->user, mac);
-		if (str_eq_secret(str_of((const char *)mac, USER_MAC),
-		                  str_of((const char *)e->user, USER_MAC)))
+		if (str_eq_secret(str_of((const char *)mac, BODIES_USER_MAC),
+		                  str_of((const char *)e->user, BODIES_USER_MAC)))
 			return true;
 	}
 	return false;
@@ -495,10 +364,10 @@ static bool matches(const struct entry *e, const struct body_match *m,
 
 /* Zeros over the record, then over the entry: in this order, so that whatever a crash
  * leaves can still be found. */
-static bool overwrite(int segment, int index, const struct entry *e, size_t place)
+static bool overwrite(int segment, int index, const struct body_index *e, size_t place)
 {
 	static const char zeros[64 * KiB];
-	const struct entry none = { 0 };
+	const struct body_index none = { 0 };
 
 	for (uint64_t done = 0; done < e->len; done += sizeof(zeros)) {
 		size_t n = (size_t)min_of((uint64_t)sizeof(zeros), e->len - done);
@@ -509,7 +378,7 @@ static bool overwrite(int segment, int index, const struct entry *e, size_t plac
 	if (fdatasync(segment) != 0)
 		return false;
 	/* Its place stays: what was behind it is still there. */
-	struct entry gone = none;
+	struct body_index gone = none;
 	gone.at = e->at;
 	gone.len = e->len;
 	return write_all(index, str_of((const char *)&gone, sizeof(gone)),
@@ -519,10 +388,10 @@ static bool overwrite(int segment, int index, const struct entry *e, size_t plac
 static bool erase_in(struct bodies *b, usec begun, const struct body_match *m,
                      uint64_t *count)
 {
-	int segment = open_file(b->dir, begun, "seg", O_RDWR);
-	int index = open_file(b->dir, begun, "idx", O_RDWR);
+	int segment = bodies_file(b->dir, begun, "seg", O_RDWR);
+	int index = bodies_file(b->dir, begun, "idx", O_RDWR);
 	size_t n;
-	struct entry *list = load_index(b->dir, begun, &n);
+	struct body_index *list = bodies_index(b->dir, begun, &n);
 	bool ok = segment >= 0 && index >= 0, any = false;
 
 	for (size_t i = 0; ok && i < n; i++) {
@@ -548,113 +417,15 @@ static bool erase_in(struct bodies *b, usec begun, const struct body_match *m,
 bool bodies_erase(struct bodies *b, const struct body_match *match, uint64_t *ret_count,
                   struct buf *why)
 {
-	struct files files;
-	bool ok = list_files(b->dir, &files, why);
+	struct body_files files;
+	bool ok = bodies_files(b->dir, &files, why);
 
 	*ret_count = 0;
 	for (size_t i = 0; ok && i < files.count; i++) {
 		ok = erase_in(b, files.list[i], match, ret_count);
 		if (!ok)
-			say(why, "cannot write into", b->dir);
+			bodies_say(why, "cannot write into", b->dir);
 	}
 	free(files.list);
 	return ok;
-}
-
-/* ---- reading ---- */
-
-static bool unpack(str packed, struct buf *keep, struct body_row *ret)
-{
-	unsigned long long size = ZSTD_getFrameContentSize(packed.ptr, packed.len);
-	struct head head;
-
-	if (size < sizeof(head) || size > BODIES_RECORD_MOST)
-		return false;
-	keep->limit = (size_t)size;
-	buf_clear(keep);
-	if (!buf_reserve(keep, (size_t)size) ||
-	    ZSTD_decompress(keep->ptr, (size_t)size, packed.ptr, packed.len) != size)
-		return false;
-	keep->len = (size_t)size;
-	memcpy(&head, keep->ptr, sizeof(head));
-	if (head.version != VERSION || head.request_len > size ||
-	    head.answer_len > size - head.request_len ||
-	    sizeof(head) + head.request_len + head.answer_len != size)
-		return false;
-	ret->key = head.key;
-	ret->wall = head.wall;
-	ret->flags = head.flags;
-	ret->request = str_of(keep->ptr + sizeof(head), head.request_len);
-	ret->answer = str_from(buf_str(keep), sizeof(head) + head.request_len);
-	return true;
-}
-
-static bool open_record(const char *dir, const struct body_keys *keys, usec begun,
-                        const struct entry *e, struct buf *keep, struct body_row *ret,
-                        struct buf *why)
-{
-	int fd = open_file(dir, begun, "seg", O_RDONLY);
-	struct buf sealed = { .limit = e->len }, packed = { .limit = e->len };
-	const struct seal_key *master;
-	struct seal_key key;
-	char room[32];
-	uint32_t id;
-	bool ok = fd >= 0 && buf_reserve(&sealed, e->len) &&
-	          read_all(fd, sealed.ptr, e->len, e->at);
-
-	if (fd >= 0)
-		close(fd);
-	if (!ok) {
-		buf_add(why, STR("the body cannot be read"));
-	} else {
-		sealed.len = e->len;
-		ok = seal_key_id(buf_str(&sealed), &id) && (master = key_of(keys, id));
-		if (!ok)
-			buf_add(why, STR("its master key is not there any more"));
-	}
-	if (ok) {
-		derive(master, begun, &key);
-		ok = seal_open(&key, about(e->exchange, room), buf_str(&sealed),
-		               &packed) &&
-		     unpack(buf_str(&packed), keep, ret);
-		mem_wipe(&key, sizeof(key));
-		if (!ok)
-			buf_add(why, STR("the body was changed, or is damaged"));
-	}
-	if (packed.ptr)
-		mem_wipe(packed.ptr, packed.cap);
-	buf_free(&sealed);
-	buf_free(&packed);
-	return ok;
-}
-
-bool bodies_find(str dir, const struct body_keys *keys, uint64_t exchange,
-                 struct buf *keep, struct body_row *ret, struct buf *why)
-{
-	char *path = mem_copy_z(dir);
-	struct files files;
-	bool found = false, ok = list_files(path, &files, why);
-
-	/* It was written when it was over: never into a file that had ended before. */
-	for (size_t i = 0; ok && !found && i < files.count; i++) {
-		size_t n;
-		struct entry *list = NULL;
-
-		if (i + 1 < files.count && files.list[i + 1] < (usec)(exchange >> 8))
-			continue;
-		list = load_index(path, files.list[i], &n);
-		for (size_t k = 0; k < n && !found; k++) {
-			if (list[k].exchange != exchange)
-				continue;
-			found = true;
-			ret->exchange = exchange;
-			ret->user = STR_NONE;
-			ok = open_record(path, keys, files.list[i], &list[k], keep, ret,
-			                 why);
-		}
-		free(list);
-	}
-	free(files.list);
-	free(path);
-	return found && ok;
 }

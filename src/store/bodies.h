@@ -74,3 +74,22 @@ must_check bool bodies_erase(struct bodies *b, const struct body_match *match,
  * there is none (*why is empty), or *why. */
 must_check bool bodies_find(str dir, const struct body_keys *keys, uint64_t exchange,
                             struct buf *keep, struct body_row *ret, struct buf *why);
+
+/* What is known of a record without opening it. */
+struct body_entry {
+	uint64_t exchange, key;
+	usec wall;
+	uint64_t bytes; /* on the disk */
+};
+/* Where it stands: a listing goes on behind it, whatever is added or goes meanwhile. */
+struct body_place {
+	usec begun; /* of its file */
+	uint64_t number;
+};
+/* False: it is enough. */
+typedef bool body_entry_fn(void *arg, const struct body_entry *e,
+                           const struct body_place *at);
+/* The newest first; behind NULL: from there.  Beside a writer or without.  False: *why.
+ */
+must_check bool bodies_list(str dir, const struct body_place *behind, body_entry_fn *each,
+                            void *arg, struct buf *why);

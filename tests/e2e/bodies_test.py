@@ -1,12 +1,16 @@
 """What is said, kept: as it was sent and got, encrypted, without what shall not be kept, for a
 while, and never at the cost of a request."""
 
+import base64
 import json
 import os
+import subprocess
 
+import admin_world
+from admin_world import over_socket, problem, serving
 from answers import chat, error_body, events, reply, stream
 from fake_provider import Fake
-from harness import Gateway, check, provider, route, same
+from harness import SLUICE, Gateway, check, provider, route, same
 from raw import until
 
 all_, errors = None, None
@@ -62,6 +66,56 @@ def test_a_whole_answer():
     nowhere(all_, "canary-1", "canary-2")
     code, out, err = all_.cli("show", got.header("x-request-id"), "--body")
     same(out.encode(), asked + b"\n\n" + body + b"\n", "as text")
+
+
+def test_over_rest_and_written_down():
+    serving(all_)
+    body = chat(text="the answer canary-7")
+    fake.site("p").default = reply(body)
+    got = [all_.post(all_.chat("r", f"number {n}"), key=name) for n, name in enumerate(("one", "two", "one"))]
+    ids = [each.header("x-request-id") for each in got]
+    for each in ids:
+        status, said = over_socket(all_, "GET", f"/exchanges/{each}/body")
+        same((status, said["id"], said["answer"].encode(), said["cut"]), (200, each, body, False), said)
+    same(said, kept(all_, got[-1]), "the command's and the API's")
+    status, listed = over_socket(all_, "GET", "/bodies?limit=2")
+    same([each["id"] for each in listed["data"]], ids[:0:-1], "the newest first")
+    all_.post(all_.chat("r", "between"))
+    status, more = over_socket(all_, "GET", f"/bodies?limit=1&cursor={listed['next']}")
+    same([each["id"] for each in more["data"]], ids[:1], "the next page")
+    status, mine = over_socket(all_, "GET", "/bodies?key=one")
+    same([each["id"] for each in mine["data"]], [ids[2], ids[0]], "of one key")
+    same({each["key"] for each in mine["data"]}, {all_.key_ids["one"]}, mine)
+    for path, status in (("/bodies?cursor=zz", 400), ("/bodies?key=nobody", 404), ("/exchanges/ffffffffffffffff/body", 404), ("/exchanges/x/body", 404)):
+        same(over_socket(all_, "GET", path)[0], status, path)
+    # Who may read all else may not read this.
+    token = json.loads(all_.cli("tokens", "create", "--name", "r", "--scope", "read,keys,config", "--json")[1])["token"]
+    for path in ("/bodies", f"/exchanges/{ids[0]}/body"):
+        problem(admin_world.ask("GET", path, f"Bearer {token}", g=all_), 403, "scope_missing")
+    entries = [each for each in over_socket(all_, "GET", "/audit?limit=1000")[1]["data"][::-1] if each["action"] == "bodies_read"]
+    same([each["target"] for each in entries][-6:], [*ids, ids[-1], "ffffffffffffffff", "x"], "entries")
+    check("canary" not in json.dumps(entries), entries)
+
+
+def test_what_is_no_text_comes_through_as_well():
+    """Whole, and as large as they are kept."""
+    gateway = Gateway(config("all"))
+    serving(gateway)
+    odd = chat(text="x" * (14 << 20)).replace(b"xxxx", b"\xff\xfexx", 1)
+    fake.site("p").default = reply(odd)
+    asked = json.dumps(gateway.chat("r", "y" * (6 << 20))).encode()
+    got = gateway.post(asked)
+    same((got.status, bytes(got.body) == odd), (200, True), "what the client got")
+    exchange = got.header("x-request-id")
+    status, said = over_socket(gateway, "GET", f"/exchanges/{exchange}/body")
+    same(status, 200, str(said)[:300])
+    kept_of_it = odd[:8 << 20]              # an answer is kept up to here
+    check("answer" not in said and base64.b64decode(said["answer_base64"]) == kept_of_it and said["cut"], list(said))
+    check(said["request"].encode() == asked, len(said["request"]))
+    done = subprocess.run([SLUICE, "show", exchange, "--body", "-c", str(gateway.file)], capture_output=True)
+    check(done.stdout == asked + b"\n\n" + kept_of_it + b"\n", done.returncode, done.stderr, len(done.stdout))
+    check(b"the answer was longer" in done.stderr, done.stderr)
+    gateway.remove()
 
 
 def test_a_stream():

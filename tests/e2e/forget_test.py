@@ -2,6 +2,7 @@
 
 import json
 
+from admin_world import over_socket
 from answers import chat, error_body, reply, usage
 from fake_provider import Fake
 from harness import Gateway, check, provider, route, same
@@ -69,8 +70,8 @@ def test_with_a_gateway():
     check(not any(body_of(gateway, got) for got in freds[:3]), "his words")
     check(all(body_of(gateway, got) for got in annas[:3]), "her words")
     entries = gateway.cli("audit", "export")[1]
-    check("users.forget" in entries and FRED not in entries, entries[-500:])
-    check("bodies.read" in entries, entries[-500:])
+    check("users_forget" in entries and FRED not in entries, entries[-500:])
+    check("bodies_read" in entries, entries[-500:])
     # He comes back: a new person.
     ask(gateway, FRED, 100)
     until(lambda: gateway.rows("user = ?", FRED), "his new row")
@@ -80,6 +81,30 @@ def test_with_a_gateway():
     gateway.stop()
     same(holds(gateway, FRED), [], "files that name him, after the end")
     check(holds(gateway, ANNA), "she is not forgotten")
+    gateway.remove()
+
+
+def test_over_rest():
+    gateway = start()
+    for n in range(3):
+        ask(gateway, FRED, n, key="one")
+        ask(gateway, FRED, n, key="other")
+    for body, param in (({}, None), ({"user": ""}, "user"), ({"user": "x" * 1025}, "user"), ({"user": "x", "before": "soon"}, "before"),
+                        ({"user": "x", "all": True}, "all")):
+        status, answer = over_socket(gateway, "POST", "/forget", body)
+        same((status, answer["error"]["param"]), (400, param or "user"), answer)
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED, "key": "nobody's"})[0], 404, "no such key")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED, "before": "2020-01-01T00:00:00Z"})[1]["attempts"], 0, "then")
+    status, answer = over_socket(gateway, "POST", "/forget", {"user": FRED, "key": "one"})
+    same((status, answer["attempts"], answer["bodies"]), (200, 3, 3), f"by one key, named by its name: {answer}")
+    status, answer = over_socket(gateway, "POST", "/forget", {"user": FRED})
+    same((status, answer["attempts"], answer["bodies"]), (200, 3, 3), answer)
+    same(holds(gateway, FRED, but=("journal",)), [], "files that name him")
+    # Two entries each: that it was begun, and what came of it; his name is in neither.
+    found = [each for each in over_socket(gateway, "GET", "/audit?limit=1000")[1]["data"][::-1] if each["action"] == "users_forget"]
+    same([each["after"].get("state") or each["after"]["attempts"] for each in found], ["begun", 0, "begun", 3, "begun", 3], found)
+    same(len({each["target"] for each in found}), 1, "one name, one MAC")
+    same(over_socket(gateway, "GET", "/audit/verify")[1]["ok"], True, "the log")
     gateway.remove()
 
 
@@ -96,7 +121,7 @@ def test_without_a_gateway():
     same((said["attempts"], said["bodies"]), (20, 20), "what was forgotten")
     same(holds(gateway, FRED), [], "files that name him")
     same(money(gateway), before, "the money")
-    check("users.forget" in gateway.cli("audit", "export")[1], "it is in the audit log")
+    check("users_forget" in gateway.cli("audit", "export")[1], "it is in the audit log")
     gateway.start()
     got = ask(gateway, ANNA, 100)
     same(got.status, 200, "it goes on")

@@ -261,6 +261,10 @@ def look_at_admin(world):
                 [path + query for query in queries.get(path, [""])]:
             for scope, (_, token) in world.tokens.items():
                 got = ask_admin(world, real, token)
+                if path.endswith("/body"):              # prompts may stand there, keys may not
+                    world.told.append(world.said.pop())
+                    check(got.status in (200, 404) if scope != "read" else got.status == 403, f"GET {real} as {scope}:", got)
+                    continue
                 check(got.status == 200 or scope == "read" and got.status == 403, f"GET {real} as {scope}:", got)
     for token in (world.tokens["all"][1][:-1] + "x", gate.keys["alice"], world.keys["env"]):
         same(ask_admin(world, "/admin/v1/status", token).status, 401, "a token that is none")

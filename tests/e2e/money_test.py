@@ -7,6 +7,7 @@ import signal
 import threading
 
 from fake_provider import Fake
+from admin_world import over_socket
 from harness import Gateway, check, cli, provider, route, same, shown_id
 from mocks import Mock, figures, prices
 from raw import until
@@ -211,6 +212,11 @@ def test_todays_prices_correct_what_was_written_down():
     same((said["dry_run"], said["total"]["delta_nano"]), (True, tokens * 2000), "what would change")
     same(said["models"][0]["model"], "echo", said)
     same(said["total"]["unpriced"], 1, "of which nobody knows a price")
+    status, slice_ = over_socket(there, "GET", "/cost/reprice?since=1h&provider=a")
+    same((status, slice_["models"][0]["changed"]), (200, 1000), "over REST, a slice")
+    status, rest = over_socket(there, "GET", f"/cost/reprice?since=1h&provider=a&cursor={slice_['next']}")
+    same((rest["models"][0]["changed"], rest["next"]), (many - 1000, None), "and what is left")
+    same(over_socket(there, "POST", "/cost/reprice?since=soon")[0], 400, "no time")
     same(costs(there), (tokens * 1000, 0), "nothing was written")
     same(repriced(there)["total"]["delta_nano"], tokens * 2000, "what changes")
     same(costs(there), (tokens * 3000, tokens * 2000), "at $3")
@@ -218,7 +224,7 @@ def test_todays_prices_correct_what_was_written_down():
     code, out, err = there.cli("show", shown_id(rows[0]["exchange"]))
     check(code == 0 and "cost reprice" in out, "the entry below the bill:", out, err)
     code, out, err = there.cli("audit", "export")
-    check(code == 0 and out.count("ledger.reprice") == 2, "an entry of the audit log for each thousand", out, err)
+    check(code == 0 and out.count('"cost_reprice"') == 2, "an entry of the audit log for each thousand", out, err)
 
     there.stop()
     there.write(priced_at("$1"))

@@ -16,6 +16,7 @@ import struct
 import tempfile
 import threading
 
+from collector import Collector
 from fake_provider import Fake
 from harness import Gateway, check, in_netns, openai_error, provider, route, same
 from raw import until
@@ -215,6 +216,29 @@ def test_discovery_and_catalogue():
         code, out, err = gate.cli("models", "update", f"https://list.test:{port}/api.json")
         check(code != 0 and "private" in err, "models update:", code, out, err)
         same(inner.connections, 0, "connections of discovery and the catalogue")
+    with_names(work)
+
+
+def test_the_collector_of_the_environment():
+    """A variable names a collector as the file does: a name of the network inside needs permission."""
+    def work(names):
+        sink = Collector()
+        port = sink.url.rsplit(":", 1)[1]
+        names.answers["collector.test"] = ["127.0.0.1"]
+        fake = Fake()
+        body = "providers:\n" + provider("p", fake.site("p").url)
+        for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+            for url, more, arrives in ((f"http://collector.test:{port}", "", False), (f"http://127.0.0.1:{port}", "", True),
+                                       (f"http://collector.test:{port}", "telemetry: { otlp: { private: yes } }\n", True)):
+                before, asked = len(sink.requests), names.asked.get("collector.test", 0)
+                whole = "/v1/traces" if "TRACES" in variable else ""
+                gate = Gateway(body + more, env={variable: url + whole})
+                same(gate.post(gate.chat("p/m")).status, 200, "a request")
+                gate.stop()                                     # what waits is sent once more
+                check(arrives or "gives no answer" in gate.stderr(), "not told:", gate.stderr())
+                same(len(sink.requests) > before, arrives, f"{variable}={url} {more}: {gate.stderr()[-500:]}")
+                same(names.asked.get("collector.test", 0) > asked, "collector.test" in url, "the name was asked for")
+        sink.stop()
     with_names(work)
 
 

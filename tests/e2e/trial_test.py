@@ -5,8 +5,10 @@ Both sides are one fake provider's; their bills say what the ledger must have.
 """
 
 import json
+import os
 import threading
 
+from admin_world import over_socket, serving
 from answers import chat, reply, usage
 from fake_provider import Fake
 from harness import Gateway, check, route, same, shown_id
@@ -171,15 +173,41 @@ def test_the_report():
     same(code, 1, "nothing since then")
 
 
+def test_the_same_over_rest():
+    serving(gateway)
+    status, listed = over_socket(gateway, "GET", "/trials")
+    same((status, listed["data"]), (200, json.loads(gateway.cli("trial", "list", "--json")[1])), "the list")
+    same(over_socket(gateway, "GET", "/trials/costly"), (200, [t for t in listed["data"] if t["name"] == "costly"][0]), "one")
+    same(over_socket(gateway, "GET", "/trials/never")[0], 404, "none of that name")
+    status, said = over_socket(gateway, "GET", "/trials/half/report")
+    same((status, said), (200, json.loads(gateway.cli("trial", "report", "half", "--json")[1])), "the report")
+    same(over_socket(gateway, "GET", "/trials/half/report?since=2099-01-01T00:00:00Z")[1]["control"]["requests"], 0, "since then")
+    same(over_socket(gateway, "GET", "/trials/never/report")[0], 404, "a report of none")
+    same(over_socket(gateway, "POST", "/trials/never/stop")[0], 404, "stopping none")
+
+
+def stops():
+    """Who stopped which trial, as the audit log has it."""
+    return [(each["target"], each["who"], each["source"]) for each in over_socket(gateway, "GET", "/audit?limit=1000")[1]["data"][::-1]
+            if each["action"] == "trials_stop"]
+
+
 def test_stop():
     code, out, err = gateway.cli("trial", "stop", "half")
     same(code, 0, err)
+    first = over_socket(gateway, "POST", "/trials/half/stop")[1]
+    same(over_socket(gateway, "POST", "/trials/half/stop")[1], first, "the first time counts")
+    same(over_socket(gateway, "GET", "/trials/half")[1]["stopped"], first["stopped"], "when")
+    same(gateway.cli("trial", "stop", "never")[0], 1, "none of that name")
     check(all(ask("split", f"stopped {n}").header("x-sluice-trial") is None for n in range(10)),
           "it goes on")
     gateway.stop()
     code, out, err = gateway.cli("trial", "stop", "mirrored")     # without a gateway
     same(code, 0, err)
     gateway.start()
+    serving(gateway)
+    me = f"uid {os.getuid()}"
+    same(stops(), [("half", me, "admin.sock")] * 3 + [("mirrored", me, "command")], "entries")
     for model in "split", "mirror":
         check(all(ask(model, f"again {n}").header("x-sluice-trial") is None for n in range(5)),
               model, "has come back")

@@ -23,7 +23,7 @@ struct rig {
 	struct recorder *recorder;
 	struct clerk *clerk;
 	struct buf why, answer;
-	_Atomic unsigned changes, reloads, stopped, looks;
+	_Atomic unsigned changes, reloads;
 	struct tenant_row last; /* without its texts */
 	struct key_secret secret;
 	bool refuses_reload;
@@ -66,43 +66,6 @@ static void health(void *arg, struct json_writer *to)
 	json_key_int(to, STR("providers"), 0);
 }
 
-static void body_look(void *arg, uint64_t exchange)
-{
-	CHECK_INT(exchange, 0x0660f1b3c7061f00);
-	((struct rig *)arg)->looks++;
-}
-
-static bool forget_bodies(void *arg, const struct ledger_person *who, uint64_t *ret_count,
-                          struct buf *why)
-{
-	(void)arg;
-	(void)why;
-	CHECK_STR(who->user, "fred");
-	CHECK_INT(who->key, 0x1a2b3c4d5e6f);
-	CHECK_INT(who->before, 77);
-	*ret_count = 3;
-	return true;
-}
-
-static void roll_journals(void *arg)
-{
-	(void)arg;
-}
-
-static void access_log(void *arg, struct buf *to)
-{
-	(void)arg;
-	(void)to;
-}
-
-static void trial_stopped(void *arg, str name)
-{
-	struct rig *g = arg;
-
-	CHECK_STR(name, "haiku");
-	g->stopped++;
-}
-
 /* arg is the rig */
 static bool metrics(void *arg, bool openmetrics, struct buf *to)
 {
@@ -117,11 +80,6 @@ static const struct admin_ops ops = {
 	.explain = explain,
 	.health = health,
 	.metrics = metrics,
-	.body_look = body_look,
-	.forget_bodies = forget_bodies,
-	.roll_journals = roll_journals,
-	.access_log = access_log,
-	.trial_stopped = trial_stopped,
 };
 
 static bool rig_init(struct rig *g, const char *name)
@@ -194,16 +152,6 @@ TEST(the_clerk_answers)
 	CHECK(!is_ok(&g, "{\"do\":\"reload\"}"));
 	CHECK_STR(buf_str(&g.why), "the file is \"wrong\"\n");
 	CHECK_INT(atomic_load(&g.reloads), 2);
-	CHECK(is_ok(&g, "{\"do\":\"trial_stop\",\"name\":\"haiku\"}"));
-	CHECK_INT(atomic_load(&g.stopped), 1);
-	CHECK(!is_ok(&g, "{\"do\":\"trial_stop\"}"));
-	CHECK(is_ok(&g, "{\"do\":\"body_look\",\"id\":\"0660f1b3c7061f00\"}"));
-	CHECK(!is_ok(&g, "{\"do\":\"body_look\",\"id\":\"what\"}"));
-	CHECK_INT(atomic_load(&g.looks), 1);
-	CHECK(is_ok(&g, "{\"do\":\"forget\",\"user\":\"fred\",\"key\":\"1a2b3c4d5e6f\","
-	                "\"before\":77}"));
-	CHECK(str_has(buf_str(&g.answer), STR("\"bodies\":3")));
-	CHECK(!is_ok(&g, "{\"do\":\"forget\",\"key\":\"1a2b3c4d5e6f\"}"));
 	snprintf(room, sizeof(room), "%.150s/admin.sock", g.path);
 	CHECK(stat(room, &st) == 0 && (st.st_mode & 0777) == 0600);
 	rig_done(&g);

@@ -3,7 +3,8 @@
 #include "admin/reprice.h"
 
 #include "config/datadir.h"
-#include "main/trial_read.h"
+#include "admin/trial_read.h"
+#include "meter/recorder.h"
 #include "policy/budget.h"
 #include "store/report.h"
 #include "tests/unit/config/helper.h"
@@ -23,7 +24,6 @@ static const struct price old_price = {
 struct rig {
 	struct reading config;
 	char dir[500], path[600];
-	uint8_t pepper[PEPPER];
 	struct recorder *recorder;
 	struct ledger *reader;
 	struct calendar *calendar;
@@ -102,9 +102,7 @@ static bool begin(struct rig *g, const char *name)
 		print_notes(&g->config);
 	snprintf(g->dir, sizeof(g->dir), "%s/%s", test_dir(), name);
 	snprintf(g->path, sizeof(g->path), "%s/ledger.db", g->dir);
-	return CHECK(datadir_make(str_from_z(g->dir), &g->why)) &&
-	       CHECK(pepper_load(str_from_z(g->dir), g->pepper, &g->why)) &&
-	       CHECK(put_rows(g)) &&
+	return CHECK(datadir_make(str_from_z(g->dir), &g->why)) && CHECK(put_rows(g)) &&
 	       CHECK(g->recorder = recorder_new(
 	                     &(struct recorder_options){
 	                             .dir = g->dir, .workers = 1, .strict = true },
@@ -127,18 +125,32 @@ struct sums_of {
 	nanousd delta;
 };
 
+static bool write_slice(void *arg, struct ledger *l, struct buf *why)
+{
+	(void)why;
+	return reprice_write(arg, l);
+}
+
+static bool correct(struct rig *g, struct reprice *r)
+{
+	bool ok;
+
+	reprice_count(r, g->tenants);
+	ok = recorder_write(g->recorder, write_slice, r, &g->why);
+	reprice_counted(r, ok);
+	return ok;
+}
+
 static struct sums_of run(struct rig *g, bool to_write, str model, usec since)
 {
-	const struct reprice_by by = { g->recorder, g->pepper, "test", "here",
-		                       g->tenants };
 	struct reprice_ask ask = { .since = since, .until = INT64_MAX, .model = model };
 	static struct reprice r;
 	struct sums_of s = { 0 };
 
 	do {
-		if (!CHECK(reprice_slice(g->reader, g->config.config, &ask,
-		                         to_write ? &by : NULL, &r, &g->why)))
+		if (!CHECK(reprice_slice(g->reader, g->config.config, &ask, &r, &g->why)))
 			break;
+		CHECK(!to_write || correct(g, &r));
 		s.slices++;
 		s.changed += r.changed;
 		s.delta += r.delta;
@@ -328,14 +340,13 @@ TEST(reprice_that_fails_is_not_counted)
 
 	if (begin(&g, "reprice-fails")) {
 		count_budgets(&g);
-		const struct reprice_by by = { g.recorder, g.pepper, "test", "here",
-			                       g.tenants };
 		nanousd before = counted(&g);
 		CHECK(run_sql(
 		        &g, "CREATE TRIGGER no BEFORE INSERT ON correction WHEN (SELECT "
 		            "count(*) FROM correction) = 500 BEGIN SELECT "
 		            "RAISE(ABORT, 'not that many'); END"));
-		CHECK(!reprice_slice(g.reader, g.config.config, &ask, &by, &r, &g.why));
+		CHECK(reprice_slice(g.reader, g.config.config, &ask, &r, &g.why));
+		CHECK(!correct(&g, &r));
 		CHECK(str_has(buf_str(&g.why), STR("not that many")));
 		reprice_done(&r);
 		CHECK_INT(counted(&g), before);

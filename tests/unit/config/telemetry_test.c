@@ -79,12 +79,16 @@ TEST(telemetry_of_the_environment)
 
 	if (o) {
 		CHECK_STR(o->host, "collector");
-		CHECK(o->allow_private);
+		CHECK(!o->allow_private); /* as if it stood in the file */
+		CHECK(r.notes.count == 1 && strcmp(r.notes.list[0].code, "W042") == 0);
 		CHECK_STR(o->path, "/v1/traces");
 		CHECK_STR(secret_reveal(&o->headers), "api-key: se=cret\r\n");
 		CHECK_STR(o->service, "edge");
 		CHECK_STR(o->attributes, "a.b=c,d=e%20f");
 	}
+	reading_done(&r);
+	o = read_otlp(&r, HEAD "telemetry: { otlp: { private: yes } }\n", base);
+	CHECK(o && o->allow_private && r.notes.count == 0);
 	reading_done(&r);
 	o = read_otlp(&r, HEAD, whole);
 	if (o) {

@@ -281,3 +281,51 @@ TEST(bodies_are_kept_for_a_while_and_so_many)
 	CHECK(find(&g, 1 << 8));
 	rig_done(&g);
 }
+
+struct listed {
+	uint64_t ids[16];
+	unsigned count, most;
+	struct body_place last;
+};
+
+static bool take_entry(void *arg, const struct body_entry *e, const struct body_place *at)
+{
+	struct listed *l = arg;
+
+	CHECK_INT(e->key, 5);
+	CHECK(e->bytes > 0);
+	l->ids[l->count++] = e->exchange;
+	l->last = *at;
+	return l->count < l->most;
+}
+
+TEST(a_listing_goes_on_where_it_ended_whatever_comes_and_goes)
+{
+	struct body_match one = { .exchange = 3 };
+	struct listed l = { .most = 3 };
+	uint64_t count;
+	struct rig g;
+
+	if (!rig_init(&g, "list"))
+		return;
+	for (uint64_t i = 1; i <= 4; i++) /* each in a file of its own */
+		put(&g, i, (usec)i * 4 * 24 * USEC_HOUR, "fred", "q", "a");
+	put(&g, 5, 4 * 4 * 24 * USEC_HOUR + 1, "anna", "q", "a");
+	CHECK(bodies_list(str_from_z(g.dir), NULL, take_entry, &l, &g.why));
+	CHECK_INT(l.count, 3);
+	CHECK(l.ids[0] == 5 && l.ids[1] == 4 && l.ids[2] == 3);
+	put(&g, 6, 5 * 4 * 24 * USEC_HOUR, "fred", "q", "a");
+	CHECK(bodies_erase(g.b, &one, &count, &g.why));
+	l.count = 0;
+	CHECK(bodies_list(str_from_z(g.dir),
+	                  &(struct body_place){ l.last.begun, l.last.number }, take_entry,
+	                  &l, &g.why));
+	CHECK(l.count == 2 && l.ids[0] == 2 && l.ids[1] == 1);
+	l = (struct listed){ .most = 16 };
+	CHECK(bodies_list(str_from_z(g.dir), NULL, take_entry, &l, &g.why));
+	CHECK(l.count == 5 && l.ids[0] == 6 && l.ids[2] == 4 && l.ids[3] == 2);
+	l.count = 0;
+	CHECK(bodies_list(STR("/nowhere/at/all"), NULL, take_entry, &l, &g.why));
+	CHECK_INT(l.count, 0);
+	rig_done(&g);
+}

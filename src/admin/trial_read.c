@@ -1,4 +1,4 @@
-#include "main/trial_read.h"
+#include "admin/trial_read.h"
 
 #include "base/mem.h"
 

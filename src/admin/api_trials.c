@@ -1,0 +1,156 @@
+/* api_trials.c - trials: which there are, what they have shown, and that one is to end.
+ */
+#include "admin/api.h"
+#include "admin/trial_view.h"
+
+static int unreadable(struct admin_call *c)
+{
+	return admin_problem(c, 503, "ledger_unavailable", NULL,
+	                     "the ledger could not be read");
+}
+
+/* ---- which there are ---- */
+
+static void write_standing(void *arg, const struct trial_standing *s)
+{
+	struct admin_call *c = arg;
+
+	trial_standing_write(s, &c->to);
+}
+
+/* Those of that name, or all (empty).  0: good. */
+static int write_standings(struct admin_call *c, str name)
+{
+	struct config *config = admin_config(c);
+	struct ledger *l;
+	int status = 0;
+
+	if (!config)
+		return admin_no_gateway(c);
+	admin_flush(c);
+	if (!(l = admin_reader(c)))
+		status = 503;
+	else if (!trial_standings(l, config, name, c->wall, write_standing, c))
+		status = unreadable(c);
+	config_unref(&config);
+	return status;
+}
+
+int api_trials(struct admin_call *c)
+{
+	int status;
+
+	json_open(&c->to, '{');
+	json_key(&c->to, STR("data"));
+	json_open(&c->to, '[');
+	if ((status = write_standings(c, STR_NONE)))
+		return status;
+	json_close(&c->to, ']');
+	json_close(&c->to, '}');
+	return 200;
+}
+
+static int no_such(struct admin_call *c)
+{
+	return admin_problem(c, 404, "not_found", NULL, "there is no trial of this name");
+}
+
+int api_trial(struct admin_call *c)
+{
+	int status = write_standings(c, c->params[0]);
+
+	if (status)
+		return status;
+	return c->out->len ? 200 : no_such(c);
+}
+
+/* ---- what they have shown ---- */
+
+static void count_standing(void *arg, const struct trial_standing *s)
+{
+	(void)s;
+	++*(unsigned *)arg;
+}
+
+/* NULL ledger: nothing of it is looked at but the names. */
+static bool is_configured(struct admin_call *c, str name)
+{
+	struct config *config = admin_config(c);
+	unsigned count = 0;
+	bool ok = config &&
+	          trial_standings(NULL, config, name, c->wall, count_standing, &count);
+
+	config_unref(&config);
+	return ok && count > 0;
+}
+
+/* Of a trial that is no longer in the configuration as well: the rows are there. */
+int api_trial_report(struct admin_call *c)
+{
+	uint64_t after = (uint64_t)admin_query_time(c, "since", 0) << 8;
+	struct trial_read t = { 0 };
+	struct compared figures[FIGURES];
+	struct ledger *l;
+	int status = 200;
+
+	admin_flush(c);
+	if (!(l = admin_reader(c)))
+		return 503;
+	if (!trial_read(&t, l, c->params[0], after)) {
+		status = unreadable(c);
+	} else if (t.all.control.n + t.all.candidate.n == 0 &&
+	           !is_configured(c, c->params[0])) {
+		status = no_such(c);
+	} else {
+		comparison_finish(&t.all, figures);
+		trial_report_write(c->params[0], &t, figures, &c->to);
+	}
+	trial_read_done(&t);
+	return status;
+}
+
+/* ---- one ends ---- */
+
+struct stopping {
+	str name;
+	usec wall;
+};
+
+static bool take_stop(void *arg, str name, usec wall)
+{
+	struct stopping *s = arg;
+
+	if (str_eq(name, s->name))
+		s->wall = wall;
+	return s->wall == 0;
+}
+
+static int stop(struct admin_call *c, struct ledger *l, void *arg)
+{
+	struct stopping *s = arg;
+
+	/* The first time counts. */
+	if (!ledger_trial_stop(l, s->name, c->wall) || !ledger_trials(l, take_stop, s))
+		return admin_problem(c, 503, "ledger_unavailable", NULL,
+		                     "the trial could not be stopped");
+	json_open(&c->to, '{');
+	json_key_str(&c->to, STR("name"), s->name);
+	admin_write_time(&c->to, STR("stopped"), s->wall);
+	json_close(&c->to, '}');
+	buf_set(&c->after, buf_str(c->out));
+	return 200;
+}
+
+int api_trial_stop(struct admin_call *c)
+{
+	const struct admin_house *h = c->house;
+	struct stopping s = { .name = c->params[0] };
+	int status;
+
+	if (!is_configured(c, s.name))
+		return no_such(c);
+	status = admin_change(c, stop, &s);
+	if (status == 200 && h->ops)
+		h->ops->trial_stopped(h->arg, s.name);
+	return status;
+}
