@@ -13,12 +13,10 @@ void buf_free(struct buf *b)
 	b->len = b->cap = 0;
 }
 
-bool buf_reserve(struct buf *b, size_t n)
+static cold bool grow(struct buf *b, size_t n)
 {
 	size_t want;
 
-	if (likely(n <= b->cap - b->len))
-		return true;
 	assert(b->limit > 0);
 	if (n > b->limit || b->len > b->limit - n) {
 		b->over = true;
@@ -30,6 +28,11 @@ bool buf_reserve(struct buf *b, size_t n)
 	b->ptr = mem_resize(b->ptr, want);
 	b->cap = want;
 	return true;
+}
+
+bool buf_reserve(struct buf *b, size_t n)
+{
+	return likely(n <= b->cap - b->len) || grow(b, n);
 }
 
 bool buf_add(struct buf *b, str s)

@@ -112,7 +112,7 @@ void attempt_start(struct exchange *x);
 void attempt_end(struct attempt *a, fault_t why, str detail);
 /* attempt_end, and what follows from a failure: another attempt when the client has
  * nothing yet, else the end of its answer. */
-void attempt_fail(struct attempt *a, fault_t why, str detail);
+cold void attempt_fail(struct attempt *a, fault_t why, str detail);
 /* Writes its CLOSE record; `closes` with the exchange's own facts, on the last attempt.
  */
 void attempt_settle(struct attempt *a, bool closes);
@@ -171,7 +171,7 @@ size_t relay_data(struct attempt *a, str bytes, bool end);
 /* The connection died. True: the answer was complete all the same. */
 bool relay_is_whole(struct attempt *a);
 /* Ends the client's answer after a failure in its middle. */
-void relay_break(struct exchange *x, fault_t why, str detail);
+cold void relay_break(struct exchange *x, fault_t why, str detail);
 /* Writes the head for a chat's stream before anything meaningful came. */
 void relay_commit_early(struct exchange *x);
 void relay_comment(struct exchange *x);

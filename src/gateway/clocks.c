@@ -134,7 +134,7 @@ static bool goes_on_thinking(struct attempt *a)
 	return true;
 }
 
-static void fail_late(struct attempt *a)
+static cold void fail_late(struct attempt *a)
 {
 	if (a->first_token)
 		attempt_fail(a, FAULT_UPSTREAM_IDLE,

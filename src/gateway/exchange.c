@@ -503,7 +503,7 @@ static void on_timer(struct timer *t)
 /* ---- the entrance ---- */
 
 /* No such path, or not with this method: a client is told what there is. */
-static void refuse_path(struct worker *w, struct http_conn *c, str path, fault_t why)
+static cold void refuse_path(struct worker *w, struct http_conn *c, str path, fault_t why)
 {
 	struct buf lines = BUF_LIMIT(512), methods = BUF_LIMIT(128);
 	bool known = why == FAULT_HTTP_METHOD;
@@ -559,7 +559,7 @@ static void on_room(struct http_conn *client)
 		attempt_pause(x->attempt, false);
 }
 
-static void on_refused(struct http_conn *c, fault_t why)
+static cold void on_refused(struct http_conn *c, fault_t why)
 {
 	struct worker *w = c->server->owner;
 	struct buf body = BUF_LIMIT(4 * KiB), lines = BUF_LIMIT(256);

@@ -157,7 +157,7 @@ void exchange_drop(struct exchange *x);
 void exchange_run(struct exchange *x);
 /* To SETTLE with a reason: the client gets an error if it has no status line yet, an
  * error event inside a stream, or a reset. Detail (may be empty) is kept in the arena. */
-void exchange_fail(struct exchange *x, fault_t why, str detail);
+cold void exchange_fail(struct exchange *x, fault_t why, str detail);
 /* The attempt has a meaningful event or a whole answer: it has won, no other will be
  * tried, and those that are live end.  Nothing of an answer reaches the client before. */
 void exchange_commit(struct attempt *a);
@@ -168,7 +168,7 @@ void exchange_try_beside(struct exchange *x);
 void exchange_connected(struct attempt *a);
 /* The attempt ended without anything for the client: those beside it go on, else the
  * next one is tried, or it is the end. */
-void exchange_attempt_failed(struct attempt *a);
+cold void exchange_attempt_failed(struct attempt *a);
 /* All attempts but the leading one end, for `why`; NULL: because another was faster. */
 void exchange_end_rivals(struct exchange *x, fault_t why);
 /* Can that candidate (of order) be asked at all? */

@@ -6,6 +6,6 @@
 /* Puts '*' in place of every credential of the attempt's provider: its keys, what signs
  * for it, the access token that was sent.  Also where JSON has written "\/" for a slash.
  */
-void hide_secrets(const struct attempt *a, char *text, size_t len);
+cold void hide_secrets(const struct attempt *a, char *text, size_t len);
 /* Does the text hold one of them? */
 bool hide_finds(const struct attempt *a, str text);

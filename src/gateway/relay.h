@@ -46,7 +46,7 @@ void relay_complete(struct attempt *a);
 /* Sends what ends a stream that failed, and is done with the client.  The framing ends
  * properly behind an error event (F11), but is cut where clients do not read such events:
  * to them it would be the end of a whole answer. */
-void relay_last_words(struct exchange *x, struct outgoing *out);
+cold void relay_last_words(struct exchange *x, struct outgoing *out);
 /* A whole answer, as one JSON text. */
 void relay_unary_send(struct attempt *a, str body);
 /* May comments of ours stand in the answer? Only in server-sent events, and not
@@ -56,7 +56,7 @@ bool relay_may_comment(const struct exchange *x);
  * may be.  text: the error's body or event. */
 void relay_listen(struct attempt *a, fault_t why, str text);
 /* Its words, for the exchange's life and without our keys; at most 512 bytes. */
-str relay_words(struct attempt *a, str message);
+cold str relay_words(struct attempt *a, str message);
 /* Was the answer filtered or refused, and does the route want the next target then?
  * Never of the last one: its refusal is the answer. */
 bool relay_is_filtered(const struct attempt *a);

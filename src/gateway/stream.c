@@ -340,7 +340,7 @@ void relay_complete(struct attempt *a)
 /* A failure inside the stream.  Before anything was given to the client it is the
  * attempt's; after that another goes on, or the client is told, in its own words where
  * the provider has some and nobody could have gone on. */
-static size_t stream_failed(struct attempt *a, str bytes, const struct looked *found)
+static cold size_t stream_failed(struct attempt *a, str bytes, const struct looked *found)
 {
 	struct exchange *x = a->x;
 	size_t upto = upto_hold(a, found->upto);

@@ -24,7 +24,7 @@ void tenancy_leave(struct exchange *x);
 must_check fault_t tenancy_reserve(struct attempt *a, str *ret_detail);
 /* The budget is spent, but there is a route for that: the exchange goes there.  False:
  * there is none, or it is too late. */
-bool tenancy_downgrade(struct exchange *x);
+cold bool tenancy_downgrade(struct exchange *x);
 /* The attempt has ended: it is billed, and what was set aside for it given back. */
 void tenancy_settle(struct attempt *a);
 
@@ -41,7 +41,7 @@ static inline void tenancy_watch(struct attempt *a)
 /* x-ratelimit-* of a request that was admitted or refused, into x->lines. */
 void tenancy_say_rates(struct exchange *x, const struct tenant_rates *rates);
 /* What was exceeded, by whom, how much of it, until when; kept in the exchange. */
-str tenancy_say_refusal(struct exchange *x, const struct tenant_refusal *why,
-                        nanousd amount);
+cold str tenancy_say_refusal(struct exchange *x, const struct tenant_refusal *why,
+                             nanousd amount);
 /* One more line for the client's head; the value has no line end. */
-void tenancy_add_line(struct exchange *x, str name, str value);
+cold void tenancy_add_line(struct exchange *x, str name, str value);

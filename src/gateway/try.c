@@ -404,7 +404,7 @@ static bool are_stuck(const struct exchange *x)
 }
 
 /* Others are live.  What one of them says about the request itself holds for all. */
-static void failed_beside(struct exchange *x, struct attempt *a)
+static cold void failed_beside(struct exchange *x, struct attempt *a)
 {
 	if (is_final(x, a->why) && a->why->owner != FAULT_OF_US) {
 		lead(x, a);

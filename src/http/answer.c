@@ -21,7 +21,7 @@ static bool may_send(const struct http_conn *c)
 	return (conn_is_running(c) || c->state == CONN_REFUSED) && !c->broken;
 }
 
-static void fail(struct http_conn *c)
+static cold void fail(struct http_conn *c)
 {
 	c->broken = true;
 	conn_wake(c);

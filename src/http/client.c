@@ -261,7 +261,7 @@ static bool time_out(struct http_up *u)
 }
 
 /* on_fault is the last call; a warm connection that fails has nobody to tell. */
-static bool fail(struct http_up *u)
+static cold bool fail(struct http_up *u)
 {
 	const struct http_up_ops *ops = u->ops;
 	fault_t why = u->why;

@@ -134,7 +134,7 @@ static void enter(struct http_conn *c, enum conn_state state)
 
 /* ---- steps: true when there may be another ---- */
 
-static bool refuse(struct http_conn *c, fault_t why)
+static cold bool refuse(struct http_conn *c, fault_t why)
 {
 	c->state = CONN_REFUSED;
 	c->keep_alive = c->body.done = false;

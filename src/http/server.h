@@ -111,7 +111,7 @@ bool http_has_room(const struct http_conn *c);
 void http_finish(struct http_conn *c);
 /* The answer broke off: the connection is reset, so that the client cannot mistake it for
  * a whole one. on_gone is not called. */
-void http_abort(struct http_conn *c);
+cold void http_abort(struct http_conn *c);
 
 /* A connection with nobody at its other end, for an answer that is thrown away: whatever
  * is sent is gone, there is always room, and nothing is ever called. */
@@ -122,7 +122,8 @@ void http_conn_init_deaf(struct http_conn *c, struct http_server *s);
 void http_answer(struct http_conn *c, int status, str content_type, str extra, str body);
 /* An answer for a refusal at the framing level (on_refused): status and JSON from the
  * row, `connection: close`, lingering close. */
-void http_refuse(struct http_conn *c, fault_t why, str content_type, str extra, str body);
+cold void http_refuse(struct http_conn *c, fault_t why, str content_type, str extra,
+                      str body);
 
 /* Beginning of an answer's head in `to`: status line, and connection: close when due. The
  * caller adds fields and the blank line. */

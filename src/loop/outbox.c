@@ -42,7 +42,7 @@ static void tell_owner(struct sock *s)
 }
 
 /* Closing follows, or the owner finds it out by reading. */
-static void fail(struct sock *s, int error)
+static cold void fail(struct sock *s, int error)
 {
 	sock_fail(s, FAULT_UPSTREAM_RESET, error);
 	s->may_write = false;

@@ -130,7 +130,7 @@ static bool speaks_http(SSL *ssl)
 }
 
 /* Whatever happens in a handshake, the fault is the same; the details are kept beside. */
-static bool handshake_failed(struct sock *s)
+static cold bool handshake_failed(struct sock *s)
 {
 	s->tls_verify = (int)SSL_get_verify_result(s->ssl);
 	s->why = FAULT_TLS_FAILED;

@@ -94,7 +94,7 @@ static char *put_quoted(char *at, str s)
 
 /* ---- the line ---- */
 
-static char *put_time(char *at, struct access_clock *clock, usec wall)
+static char *put_time(char *at, struct access_memory *clock, usec wall)
 {
 	usec second = wall / USEC_SEC, ms = wall % USEC_SEC / 1000;
 
@@ -118,8 +118,6 @@ static char *put_time(char *at, struct access_clock *clock, usec wall)
 
 static char *put_request(char *at, const struct attempt_row *row)
 {
-	at = LITERAL(at, "\",\"id\":\"");
-	at = digits_put_hex(at, row->exchange, 16);
 	if (row->key) {
 		at = LITERAL(at, "\",\"key\":\"");
 		at = digits_put_hex(at, row->key, 12);
@@ -144,7 +142,8 @@ static char *put_outcome(char *at, const struct attempt_row *row)
 	return TEXT(at, "answered_model", row->answered_model);
 }
 
-static char *put_usage(char *at, const struct attempt_row *row)
+/* What stands before the figures. */
+static char *put_head(char *at, const struct attempt_row *row)
 {
 	static const str kinds[] = {
 		[USAGE_NONE] = STR_INIT("none"),
@@ -152,9 +151,16 @@ static char *put_usage(char *at, const struct attempt_row *row)
 		[USAGE_ESTIMATED] = STR_INIT("estimated"),
 		[USAGE_UNKNOWN] = STR_INIT("unknown"),
 	};
+
+	at = put_request(at, row);
+	at = put_outcome(at, row);
+	return TEXT(at, "usage_kind", kinds[row->usage_kind]);
+}
+
+static char *put_usage(char *at, const struct attempt_row *row)
+{
 	const struct token_usage *usage = &row->usage;
 
-	at = TEXT(at, "usage_kind", kinds[row->usage_kind]);
 	at = NUMBER(at, "input_tokens", usage->input);
 	at = NUMBER(at, "output_tokens", usage->output);
 	at = NUMBER_IF_ANY(at, "cache_read_tokens", usage->cache_read);
@@ -178,24 +184,50 @@ static char *put_course(char *at, const struct attempt_row *row)
 	at = NUMBER(at, "overhead_us", row->overhead);
 	at = NUMBER(at, "request_bytes", row->request_bytes);
 	at = NUMBER(at, "answer_bytes", row->answer_bytes);
-	at = NUMBER(at, "attempts", row->attempts);
-	at = TEXT(at, "client", row->client);
-	return TEXT(at, "agent", row->agent);
+	return NUMBER(at, "attempts", row->attempts);
 }
 
-void access_line_add(struct buf *to, struct access_clock *clock,
+/* What stands behind them. */
+static char *put_tail(char *at, const struct attempt_row *row)
+{
+	at = TEXT(at, "client", row->client);
+	at = TEXT(at, "agent", row->agent);
+	return LITERAL(at, "}\n");
+}
+
+/* Keeps what was put for the next row of its kind, unless it is too long. */
+static void remember(struct access_kind *k, uint64_t kind, str head, str tail)
+{
+	if (!kind || head.len > sizeof(k->head) || tail.len > sizeof(k->tail))
+		return;
+	k->kind = kind;
+	k->head_len = (uint16_t)head.len;
+	k->tail_len = (uint16_t)tail.len;
+	memcpy(k->head, head.ptr, head.len);
+	memcpy(k->tail, tail.ptr, tail.len);
+}
+
+void access_line_add(struct buf *to, struct access_memory *memory,
                      const struct attempt_row *row)
 {
+	struct access_kind *k = &memory->kinds[row->kind % countof(memory->kinds)];
+	bool is_known = row->kind && k->kind == row->kind;
 	char *begin = to->ptr + to->len, *at = LITERAL(begin, "{\"time\":\"");
 	usec took = row->number ? row->total : row->exchange_total;
 
 	assert(to->cap - to->len >= ACCESS_LINE_MOST);
-	at = put_time(at, clock, row->began_wall + took);
-	at = put_request(at, row);
-	at = put_outcome(at, row);
+	at = put_time(at, memory, row->began_wall + took);
+	at = LITERAL(at, "\",\"id\":\"");
+	at = digits_put_hex(at, row->exchange, 16);
+	char *head = at;
+	at = is_known ? put(at, k->head, k->head_len) : put_head(at, row);
+	str said = str_of(head, (size_t)(at - head));
 	at = put_usage(at, row);
 	at = put_course(at, row);
-	at = LITERAL(at, "}\n");
+	char *tail = at;
+	at = is_known ? put(at, k->tail, k->tail_len) : put_tail(at, row);
+	if (!is_known)
+		remember(k, row->kind, said, str_of(tail, (size_t)(at - tail)));
 	to->len = (size_t)(at - to->ptr);
 	assert(at - begin <= ACCESS_LINE_MOST);
 }

@@ -18,12 +18,18 @@ enum {
 	ACCESS_LINE_MOST = 11 * ACCESS_TEXT_MOST * 6 + 2 * KiB, /* \u00xx is six bytes */
 };
 
-/* Keeps the last second as text; zeroed it is ready for use. */
-struct access_clock {
+/* What lines have in common: the last second as text, and what rows of a kind say before
+ * and behind their figures.  Zeroed it is ready for use. */
+struct access_memory {
 	usec second;
 	char text[20];
+	struct access_kind {
+		uint64_t kind; /* 0: free */
+		uint16_t head_len, tail_len;
+		char head[468], tail[160];
+	} kinds[32];
 };
 
 /* `to` has room for ACCESS_LINE_MOST more bytes. */
-void access_line_add(struct buf *to, struct access_clock *clock,
+void access_line_add(struct buf *to, struct access_memory *memory,
                      const struct attempt_row *row);

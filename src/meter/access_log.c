@@ -32,7 +32,7 @@ struct access_log {
 	uint64_t size; /* of the file */
 	struct buf waiting;
 	uint64_t lost, lost_told;
-	struct access_clock clock;
+	struct access_memory memory;
 };
 
 /* ---- the file ---- */
@@ -219,5 +219,5 @@ void access_log_add(struct access_log *log, const struct attempt_row *row)
 		log->lost++;
 		return;
 	}
-	access_line_add(b, &log->clock, row);
+	access_line_add(b, &log->memory, row);
 }

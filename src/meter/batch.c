@@ -11,6 +11,7 @@
 #include "meter/access_log.h"
 #include "meter/pin_record.h"
 #include "meter/record.h"
+#include "meter/row_kinds.h"
 
 #include <sched.h>
 
@@ -97,6 +98,8 @@ bool batch_read(struct batch *b, struct journal *j)
 			b->rows = mem_new(ROWS_MOST * sizeof(*b->rows));
 			b->opened = mem_new(ROWS_MOST * sizeof(*b->opened));
 			b->pins = mem_new(ROWS_MOST * sizeof(*b->pins));
+			if (!b->kinds)
+				b->kinds = row_kinds_new();
 		}
 		add(b, &record);
 		give_way(b, b->count + b->opened_count + 1, YIELD_RECORDS);
@@ -138,7 +141,9 @@ static void put(struct target *t, const struct attempt_row *row)
 {
 	bool changed = true;
 
-	if (t->is_careful || t->from->in_ledger || !t->from->open || !t->from->close)
+	if (t->from->in_ledger)
+		t->ok = ledger_put_opened(t->ledger, row, &changed);
+	else if (t->is_careful || !t->from->open || !t->from->close)
 		t->ok = ledger_put(t->ledger, row, &changed);
 	else
 		t->ok = ledger_put_new(t->ledger, row);
@@ -156,9 +161,13 @@ static void read_close(struct target *t, struct attempt_row *row)
 {
 	const struct batch_row *from = t->from;
 
+	str close = str_of(from->close, from->close_len);
+
 	/* Damage of a kind that no CRC sees leaves a row that says what it can. */
-	if (!read_into(t, from->kind, str_of(from->close, from->close_len), row))
+	if (!read_into(t, from->kind, close, row))
 		row->state = ROW_DONE;
+	else if (from->open)
+		row->kind = row_kind(t->batch->kinds, open_of(from), close);
 }
 
 /* The OPEN of this CLOSE is an open row of the ledger. */
@@ -221,7 +230,8 @@ static bool apply_open(struct batch *b, struct target *t)
 		if (!e || e->in_ledger ||
 		    !read_into(t, RECORD_OPEN, str_of(e->bytes, e->len), &row))
 			continue;
-		if (!ledger_put(t->ledger, &row, NULL))
+		if (!(t->is_careful ? ledger_put(t->ledger, &row, NULL)
+		                    : ledger_put_new(t->ledger, &row)))
 			return false;
 	}
 	return true;
@@ -341,5 +351,6 @@ void batch_done(struct batch *b)
 {
 	empty(b);
 	batch_rest(b);
+	row_kinds_free(&b->kinds);
 	batch_forget_open(b);
 }

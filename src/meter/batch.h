@@ -10,6 +10,7 @@
 #include "store/ledger.h"
 
 struct access_log;
+struct row_kinds;
 
 struct batch_row {
 	uint64_t id;
@@ -29,8 +30,9 @@ struct batch {
 	unsigned opened_count;
 	str *pins; /* payloads of pins, in the order of their coming */
 	unsigned pin_count;
-	struct open_table open; /* longer than a batch */
-	uint64_t unreadable;    /* records of another version, ever */
+	struct open_table open;  /* longer than a batch */
+	struct row_kinds *kinds; /* of the rows; NULL until there are some */
+	uint64_t unreadable;     /* records of another version, ever */
 	/* Some rows may be in the ledger already: set by the owner while it replays, and
 	 * after a failure until the batch is through. */
 	bool is_replay, is_retry;

@@ -180,7 +180,7 @@ static size_t write_key(const struct metrics *m, const struct attempt_row *row,
 	return offsetof(struct shape_key, texts) + size;
 }
 
-struct shape *shape_of(struct metrics *m, const struct attempt_row *row)
+static struct shape *find_shape(struct metrics *m, const struct attempt_row *row)
 {
 	struct shape_key key;
 	size_t size = write_key(m, row, &key);
@@ -198,5 +198,17 @@ struct shape *shape_of(struct metrics *m, const struct attempt_row *row)
 		memcpy(&s->said, &key, size);
 		s->size = size;
 	}
+	return s;
+}
+
+struct shape *shape_of(struct metrics *m, const struct attempt_row *row)
+{
+	struct shape **known = &m->by_kind[row->kind % SHAPES];
+
+	if (row->kind && *known && (*known)->kind == row->kind)
+		return *known;
+	struct shape *s = find_shape(m, row);
+	s->kind = s->size ? row->kind : 0;
+	*known = s;
 	return s;
 }

@@ -289,6 +289,7 @@ void metrics_limit(struct metrics *m, unsigned series, bool keys)
 {
 	pthread_mutex_lock(&m->lock);
 	m->options.keys = keys;
+	memset(m->by_kind, 0, sizeof(m->by_kind)); /* shapes may have lost their key */
 	for (unsigned id = 0; id < METRICS; id++)
 		m->tables[id].most = min_of(series, (unsigned)SERIES_MOST);
 	pthread_mutex_unlock(&m->lock);

@@ -61,6 +61,7 @@ enum { PLACES = METRICS + TOKEN_TYPES };
 
 struct shape {
 	size_t size;           /* of the key; 0: free */
+	uint64_t kind;         /* of the row that found it last; 0: of none */
 	struct shape_key said; /* as the row said it */
 	uint16_t route, client, status, error, outcome;
 	uint16_t provider, model, team, key, usage, mode;
@@ -78,8 +79,10 @@ struct metrics {
 	struct metric_table models;    /* keys: (provider, model) that somebody knows */
 	struct team teams[TEAMS_KEPT]; /* asked for already, by id */
 	struct metric_row rows[METRICS];
-	struct shape shapes[SHAPES]; /* by what their keys' hash says */
-	struct shape odd_shape;      /* of a row at hand that is not kept */
+	struct shape shapes[SHAPES];   /* by what their keys' hash says */
+	struct shape odd_shape;        /* of a row at hand that is not kept */
+	struct shape *by_kind[SHAPES]; /* where rows of a kind found theirs, if it still
+	                                  says so */
 };
 
 /* The closed lists get their numbers. */

@@ -347,6 +347,33 @@ bool record_read(const struct journal_record *record, struct attempt_row *ret,
 	return ok && rest.len == 0;
 }
 
+/* In both parts the id, which is the row's own, ends the first piece. */
+_Static_assert(offsetof(struct open_part, team) - offsetof(struct open_part, key) == 8,
+               "key and team are one piece");
+_Static_assert(offsetof(struct close_part, client_status) -
+                               offsetof(struct close_part, status) ==
+                       4,
+               "and so are the statuses");
+_Static_assert(offsetof(struct close_part, flags) + 4 == sizeof(struct close_part),
+               "flags, price and texts are another");
+
+bool record_pieces(str open, str close, str ret[RECORD_PIECES])
+{
+	uint8_t has_trace = (uint8_t)open.ptr[offsetof(struct open_part, has_trace)];
+	uint16_t detail; /* the second of the texts */
+
+	memcpy(&detail, close.ptr + offsetof(struct close_part, lengths) + sizeof(detail),
+	       sizeof(detail));
+	ret[0] = str_first(open, offsetof(struct open_part, id));
+	ret[1] = str_of(open.ptr + offsetof(struct open_part, key), 16);
+	ret[2] = str_from(open, sizeof(struct open_part) +
+	                                (has_trace ? (size_t)TRACE_PARENT : 0));
+	ret[3] = str_first(close, offsetof(struct close_part, id));
+	ret[4] = str_of(close.ptr + offsetof(struct close_part, status), 8);
+	ret[5] = str_from(close, offsetof(struct close_part, flags));
+	return detail == 0;
+}
+
 uint64_t record_id(const struct journal_record *record)
 {
 	size_t least = record->kind == RECORD_OPEN ? sizeof(struct open_part)

@@ -28,5 +28,10 @@ must_check bool record_write(struct journal *j, enum record_kind kind,
  * *ret is half filled. */
 must_check bool record_read(const struct journal_record *record, struct attempt_row *ret,
                             struct price *ret_price);
+/* What a row has in common with others, all but its figures and times, as pieces of the
+ * OPEN and the CLOSE from which it was read.  False: it is of no kind, for its detail is
+ * its own. */
+enum { RECORD_PIECES = 6 };
+bool record_pieces(str open, str close, str ret[RECORD_PIECES]);
 /* The attempt's id, read without the rest; 0: not a record of this version. */
 uint64_t record_id(const struct journal_record *record);

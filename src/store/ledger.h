@@ -33,8 +33,12 @@ must_check bool ledger_begin(struct ledger *l);
  * repeated put changes nothing: *ret_changed (may be NULL) is false then. */
 must_check bool ledger_put(struct ledger *l, const struct attempt_row *row,
                            bool *ret_changed);
+/* The same for a settled row that was put as an open one in an earlier transaction. */
+must_check bool ledger_put_opened(struct ledger *l, const struct attempt_row *row,
+                                  bool *ret_changed);
 /* The same for a row that is certainly new, and cheaper; should it exist nevertheless,
- * the transaction fails, here or at the commit. */
+ * the transaction fails, here or at the commit.  Whoever opened it settles it in another
+ * transaction. */
 must_check bool ledger_put_new(struct ledger *l, const struct attempt_row *row);
 must_check bool ledger_commit(struct ledger *l); /* durable: fdatasync of the WAL */
 void ledger_rollback(struct ledger *l);

@@ -15,39 +15,42 @@ enum { DETAIL_MOST = 512 };
 
 /* ---- rows as values ---- */
 
+/* What most rows have first: see the table. */
 enum {
 	AT_ID,
-	AT_EXCHANGE,
-	AT_NUMBER,
-	AT_STATE,
-	AT_BEGAN,
 	AT_REQUEST,
 	AT_REQUEST_BYTES,
-	AT_SUBJECT,
-	AT_RESERVED,
-	OPEN_VALUES,
-	AT_OUTCOME = OPEN_VALUES,
+	AT_OUTCOME,
 	AT_CALLER,
-	AT_DETAIL, /* the only text */
-	AT_CONNECT,
 	AT_FIRST_BYTE,
-	AT_FIRST_TOKEN,
 	AT_TOTAL,
 	AT_ANSWER_BYTES,
 	AT_INPUT,
 	AT_OUTPUT,
+	AT_EXCHANGE_TOTAL,
+	AT_OVERHEAD,
+	PLAIN_VALUES,
+	AT_COST = PLAIN_VALUES,
+	AT_PRICE,
+	AT_RESERVED,
+	PRICED_VALUES,
+	AT_FIRST_TOKEN = PRICED_VALUES,
 	AT_CACHE_READ,
-	AT_CACHE_WRITE,
 	AT_REASONING,
+	AT_SUBJECT,
+	AT_BEGAN,
+	USUAL_VALUES,
+	AT_EXCHANGE = USUAL_VALUES,
+	AT_NUMBER,
+	AT_STATE,
+	AT_DETAIL, /* the only text */
+	AT_CONNECT,
+	AT_CACHE_WRITE,
 	AT_AUDIO_INPUT,
 	AT_AUDIO_OUTPUT,
 	AT_CACHE_WRITE_1H,
 	AT_SEARCHES,
 	AT_IMAGES,
-	AT_COST,
-	AT_PRICE,
-	AT_EXCHANGE_TOTAL,
-	AT_OVERHEAD,
 	AT_ATTEMPTS,
 	VALUES,
 };
@@ -65,7 +68,7 @@ static void set_unless_zero(struct row_values *v, int at, int64_t value)
 	set_null(v, at, value == 0);
 }
 
-static bool take_open(struct ledger *l, const struct attempt_row *row,
+static void take_open(const struct attempt_row *row, const struct row_labels *labels,
                       struct row_values *v)
 {
 	v->nulls = 0;
@@ -78,30 +81,29 @@ static bool take_open(struct ledger *l, const struct attempt_row *row,
 	set_null(v, AT_BEGAN, row->began_wall == (usec)(row->id >> 8));
 	v->number[AT_REQUEST_BYTES] = (int64_t)row->request_bytes;
 	set_unless_zero(v, AT_RESERVED, row->reserved);
-	bool is_anybodys = row->user.len == 0 && row->tags.len == 0;
-	set_null(v, AT_SUBJECT, is_anybodys);
-	if (!is_anybodys && !label_get(l, LABEL_SUBJECT, row, &v->number[AT_SUBJECT]))
-		return false;
-	return label_get(l, LABEL_REQUEST, row, &v->number[AT_REQUEST]);
+	set_unless_zero(v, AT_SUBJECT, labels->subject);
+	v->number[AT_REQUEST] = labels->request;
 }
 
-static bool take_close(struct ledger *l, const struct attempt_row *row,
+static void take_close(const struct attempt_row *row, const struct row_labels *labels,
                        struct row_values *v)
 {
 	const struct token_usage *usage = &row->usage;
 
-	set_null(v, AT_CALLER, !row->closes);
+	v->number[AT_OUTCOME] = labels->outcome;
+	set_unless_zero(v, AT_CALLER, labels->caller);
+	set_unless_zero(v, AT_PRICE, labels->price);
 	set_null(v, AT_DETAIL, true);
 	set_unless_zero(v, AT_CONNECT, row->connect);
 	v->number[AT_FIRST_BYTE] = row->first_byte;
-	v->number[AT_FIRST_TOKEN] = row->first_token;
+	set_unless_zero(v, AT_FIRST_TOKEN, row->first_token);
 	v->number[AT_TOTAL] = row->total;
 	v->number[AT_ANSWER_BYTES] = (int64_t)row->answer_bytes;
 	v->number[AT_INPUT] = (int64_t)usage->input;
 	v->number[AT_OUTPUT] = (int64_t)usage->output;
-	v->number[AT_CACHE_READ] = (int64_t)usage->cache_read;
+	set_unless_zero(v, AT_CACHE_READ, (int64_t)usage->cache_read);
 	set_unless_zero(v, AT_CACHE_WRITE, (int64_t)usage->cache_write);
-	v->number[AT_REASONING] = (int64_t)usage->reasoning;
+	set_unless_zero(v, AT_REASONING, (int64_t)usage->reasoning);
 	set_unless_zero(v, AT_AUDIO_INPUT, (int64_t)usage->audio_input);
 	set_unless_zero(v, AT_AUDIO_OUTPUT, (int64_t)usage->audio_output);
 	set_unless_zero(v, AT_CACHE_WRITE_1H, (int64_t)usage->cache_write_1h);
@@ -112,61 +114,68 @@ static bool take_close(struct ledger *l, const struct attempt_row *row,
 	v->number[AT_EXCHANGE_TOTAL] = row->exchange_total;
 	v->number[AT_OVERHEAD] = row->overhead;
 	v->number[AT_ATTEMPTS] = row->attempts;
-	set_null(v, AT_PRICE, !row->price);
-	return label_get(l, LABEL_OUTCOME, row, &v->number[AT_OUTCOME]) &&
-	       (!row->price || label_get(l, LABEL_PRICE, row, &v->number[AT_PRICE])) &&
-	       (!row->closes || label_get(l, LABEL_CALLER, row, &v->number[AT_CALLER]));
 }
 
-/* An exchange of one attempt, on a connection that stood, with nothing special: most are.
- */
-static bool is_usual(const struct row_values *v)
+static uint64_t bits(int from, int to)
 {
-	const uint64_t nulls =
-	        1u << AT_EXCHANGE | 1u << AT_BEGAN | 1u << AT_DETAIL | 1u << AT_CONNECT |
-	        1u << AT_CACHE_WRITE | 1u << AT_AUDIO_INPUT | 1u << AT_AUDIO_OUTPUT |
-	        1u << AT_CACHE_WRITE_1H | 1u << AT_SEARCHES | 1u << AT_IMAGES;
-
-	return (v->nulls & nulls) == nulls && v->number[AT_NUMBER] == 1 &&
-	       v->number[AT_STATE] == ROW_DONE && v->number[AT_ATTEMPTS] == 1;
+	return ((uint64_t)1 << to) - ((uint64_t)1 << from);
 }
 
-/* first: the parameter before the row's; [from, to): which of them. */
-static void bind(sqlite3_stmt *st, int first, const struct row_values *v, int from,
-                 int to)
+/* An exchange of one attempt, on a connection that stood, with nothing special, needs no
+ * more than what stands first: most are. */
+static enum queue_kind kind_of(const struct row_values *v)
 {
-	for (int i = from; i < to; i++) {
-		if (v->nulls >> i & 1)
-			sqlite3_bind_null(st, first + i + 1);
-		else
-			sqlite3_bind_int64(st, first + i + 1, v->number[i]);
-	}
+	const uint64_t ones = 1u << AT_NUMBER | 1u << AT_STATE | 1u << AT_ATTEMPTS;
+
+	if (~v->nulls & bits(USUAL_VALUES, VALUES) & ~ones || v->number[AT_NUMBER] != 1 ||
+	    v->number[AT_STATE] != ROW_DONE || v->number[AT_ATTEMPTS] != 1)
+		return QUEUE_ANY;
+	if (~v->nulls & bits(PRICED_VALUES, USUAL_VALUES))
+		return QUEUE_USUAL;
+	return ~v->nulls & bits(PLAIN_VALUES, PRICED_VALUES) ? QUEUE_PRICED : QUEUE_PLAIN;
+}
+
+static void bind_one(sqlite3_stmt *st, const struct row_values *v, int at)
+{
+	if (v->nulls >> at & 1)
+		sqlite3_bind_null(st, at + 1);
+	else
+		sqlite3_bind_int64(st, at + 1, v->number[at]);
 }
 
 /* ---- writing ---- */
 
-static int64_t label_of(const struct row_values *v, int at)
-{
-	return v->nulls >> at & 1 ? 0 : v->number[at];
-}
-
-static bool count_row(struct ledger *l, const struct attempt_row *row,
-                      const struct row_values *v)
-{
-	return rollup_add(l, row,
-	                  &(struct rollup_labels){ label_of(v, AT_REQUEST),
-	                                           label_of(v, AT_SUBJECT),
-	                                           label_of(v, AT_CALLER) });
-}
-
 static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
 {
+	static const int open_values[] = { AT_ID,       AT_REQUEST, AT_REQUEST_BYTES,
+		                           AT_RESERVED, AT_SUBJECT, AT_EXCHANGE,
+		                           AT_NUMBER,   AT_STATE,   AT_BEGAN };
 	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_OPEN);
+	struct row_labels labels;
 	struct row_values v;
 
-	if (!st || !take_open(l, row, &v))
+	if (!st || !labels_get(l, row, &labels))
 		return false;
-	bind(st, 0, &v, 0, OPEN_VALUES);
+	take_open(row, &labels, &v);
+	for (unsigned i = 0; i < countof(open_values); i++)
+		bind_one(st, &v, open_values[i]);
+	if (!ledger_run(st))
+		return false;
+	*ret_changed = sqlite3_changes(l->db) > 0;
+	return true;
+}
+
+static bool put_values(struct ledger *l, enum ledger_statement which,
+                       const struct row_values *v, str detail, bool *ret_changed)
+{
+	sqlite3_stmt *st = ledger_get(l, which);
+
+	if (!st)
+		return false;
+	for (int i = 0; i < VALUES; i++)
+		bind_one(st, v, i);
+	if (detail.len)
+		ledger_bind_str(st, AT_DETAIL + 1, detail);
 	if (!ledger_run(st))
 		return false;
 	*ret_changed = sqlite3_changes(l->db) > 0;
@@ -174,38 +183,27 @@ static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_
 }
 
 /* The open row of that id, if there is one, gets its second half, and what was reserved
- * for it in the end. */
-static bool settle(struct ledger *l, const struct row_values *v, str detail)
+ * for it in the end; otherwise the row is put if there is none.  What is likelier is
+ * tried first. */
+static bool put_done(struct ledger *l, const struct attempt_row *row, bool was_opened,
+                     bool *ret_changed)
 {
-	sqlite3_stmt *st = ledger_get(l, LEDGER_SETTLE);
-
-	if (!st)
-		return false;
-	bind(st, 0, v, AT_ID, AT_ID + 1);
-	bind(st, 0, v, AT_STATE, AT_STATE + 1);
-	bind(st, 0, v, AT_RESERVED, AT_RESERVED + 1);
-	bind(st, 0, v, AT_OUTCOME, VALUES);
-	if (detail.len)
-		ledger_bind_str(st, AT_DETAIL + 1, detail);
-	return ledger_run(st);
-}
-
-static bool put_done(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
-{
-	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_DONE);
+	static const enum ledger_statement ways[] = { LEDGER_PUT_DONE, LEDGER_SETTLE };
 	char room[DETAIL_MOST];
 	str detail = label_clean(str_first(row->detail, DETAIL_MOST), room);
+	struct row_labels labels;
 	struct row_values v;
+	bool changed = false;
 
-	if (!st || !take_open(l, row, &v) || !take_close(l, row, &v))
+	if (!labels_get(l, row, &labels))
 		return false;
-	bind(st, 0, &v, 0, VALUES);
-	if (detail.len)
-		ledger_bind_str(st, AT_DETAIL + 1, detail);
-	if (!ledger_run(st) || (sqlite3_changes(l->db) == 0 && !settle(l, &v, detail)))
+	take_open(row, &labels, &v);
+	take_close(row, &labels, &v);
+	if (!put_values(l, ways[was_opened], &v, detail, &changed) ||
+	    (!changed && !put_values(l, ways[!was_opened], &v, detail, &changed)))
 		return false;
-	*ret_changed = sqlite3_changes(l->db) > 0;
-	return !*ret_changed || count_row(l, row, &v);
+	*ret_changed = changed;
+	return !changed || rollup_add(l, row, &labels);
 }
 
 bool ledger_put(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
@@ -213,22 +211,34 @@ bool ledger_put(struct ledger *l, const struct attempt_row *row, bool *ret_chang
 	bool changed;
 
 	if (!(row->state == ROW_OPEN ? put_open(l, row, &changed)
-	                             : put_done(l, row, &changed)))
+	                             : put_done(l, row, false, &changed)))
 		return false;
 	if (ret_changed)
 		*ret_changed = changed;
 	return true;
 }
 
+bool ledger_put_opened(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
+{
+	return put_done(l, row, true, ret_changed);
+}
+
 bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
 {
+	bool is_open = row->state == ROW_OPEN;
+	struct row_labels labels;
 	struct row_values *v;
 
-	if (row->state != ROW_DONE || row->detail.len)
+	if (row->state == ROW_UNKNOWN || row->detail.len)
 		return ledger_put(l, row, NULL);
-	v = ledger_queue_place(l);
-	return take_open(l, row, v) && take_close(l, row, v) && count_row(l, row, v) &&
-	       ledger_queue_add(l, is_usual(v));
+	v = ledger_queue_place(l, is_open);
+	if (!v || !labels_get(l, row, &labels))
+		return false;
+	take_open(row, &labels, v);
+	if (is_open)
+		return ledger_queue_add(l, QUEUE_OPEN);
+	take_close(row, &labels, v);
+	return rollup_add(l, row, &labels) && ledger_queue_add(l, kind_of(v));
 }
 
 uint64_t ledger_last_id(struct ledger *l)

@@ -18,6 +18,7 @@ enum {
 	TEXT_MOST = 512, /* what a record can carry */
 	TEXTS_MOST = 8,  /* of one label */
 	PACKED_MOST = 1 + TEXTS_MOST * (2 + TEXT_MOST) + (5 + PRICE_CLASSES) * 8,
+	KINDS = 64,
 	HASH_BITS = 23, /* such an id takes 3 bytes in a row */
 };
 
@@ -33,7 +34,14 @@ struct label_slot {
 	char *bytes;
 };
 
+/* What rows of one kind have. */
+struct kind_slot {
+	uint64_t kind; /* 0: empty */
+	struct row_labels labels;
+};
+
 struct label_cache {
+	struct kind_slot kinds[KINDS];
 	struct label_slot slots[SLOTS];
 	const struct label_slot *last[LABEL_KINDS]; /* where the last row's were found */
 };
@@ -45,6 +53,7 @@ struct label_cache *label_cache_new(void)
 
 void label_cache_clear(struct label_cache *c)
 {
+	memset(c->kinds, 0, sizeof(c->kinds));
 	for (int i = 0; i < SLOTS; i++) {
 		free(c->slots[i].bytes);
 		c->slots[i] = (struct label_slot){ .len = 0 };
@@ -388,5 +397,40 @@ bool label_get(struct ledger *l, enum label_kind kind, const struct attempt_row 
 	slot->hash = hash;
 	slot->len = (uint32_t)p.len;
 	slot->id = *ret_id;
+	return true;
+}
+
+/* ---- all of a row ---- */
+
+static bool get_all(struct ledger *l, const struct attempt_row *row,
+                    struct row_labels *ret)
+{
+	bool ok = label_get(l, LABEL_REQUEST, row, &ret->request);
+
+	if (ok && (row->user.len || row->tags.len))
+		ok = label_get(l, LABEL_SUBJECT, row, &ret->subject);
+	if (!ok || row->state == ROW_OPEN)
+		return ok;
+	ok = label_get(l, LABEL_OUTCOME, row, &ret->outcome);
+	if (ok && row->price)
+		ok = label_get(l, LABEL_PRICE, row, &ret->price);
+	if (ok && row->closes)
+		ok = label_get(l, LABEL_CALLER, row, &ret->caller);
+	return ok;
+}
+
+bool labels_get(struct ledger *l, const struct attempt_row *row, struct row_labels *ret)
+{
+	struct kind_slot *slot = &l->labels->kinds[row->kind % KINDS];
+
+	if (row->kind && slot->kind == row->kind) {
+		*ret = slot->labels;
+		return true;
+	}
+	*ret = (struct row_labels){ 0 };
+	if (!get_all(l, row, ret))
+		return false;
+	if (row->kind)
+		*slot = (struct kind_slot){ row->kind, *ret };
 	return true;
 }

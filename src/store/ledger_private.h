@@ -5,6 +5,16 @@
 
 #include <sqlite3.h>
 
+/* What the rows of a queue have; each has what the one before has, but for the first. */
+enum queue_kind {
+	QUEUE_OPEN,   /* opened and nothing else */
+	QUEUE_PLAIN,  /* settled, with what every such row has */
+	QUEUE_PRICED, /* and a cost or a reservation */
+	QUEUE_USUAL,  /* and further tokens, the first one's time, a subject, ... */
+	QUEUE_ANY,
+	QUEUE_KINDS,
+};
+
 /* Prepared at first use and kept: rows are written by the million. */
 enum ledger_statement {
 	LEDGER_BEGIN,
@@ -12,8 +22,8 @@ enum ledger_statement {
 	LEDGER_ROLLBACK,
 	LEDGER_PUT_OPEN,
 	LEDGER_PUT_DONE,
-	LEDGER_PUT_QUEUE,
-	LEDGER_PUT_USUAL,
+	LEDGER_PUT_QUEUE, /* as many as enum queue_kind has */
+	LEDGER_PUT_QUEUE_LAST = LEDGER_PUT_QUEUE + QUEUE_KINDS - 1,
 	LEDGER_SETTLE,
 	LEDGER_OPEN_ROWS,
 	LEDGER_CLOSE_OPEN_ROWS,
@@ -55,6 +65,7 @@ enum ledger_statement {
 	LEDGER_TENANT,
 	LEDGER_TENANTS_NAMED,
 	LEDGER_ROLLUP_ADD,
+	LEDGER_ROLLUP_ADD_USUAL,
 	LEDGER_ROLLUP_PUT,
 	LEDGER_ROLLUP_FILL,
 	LEDGER_ROLLUP_READ,
@@ -143,9 +154,10 @@ void ledger_forget_error(struct ledger *l);
 /* ---- ledger_queue.c: what ledger_put_new took and did not write yet ---- */
 
 bool ledger_queue_init(struct ledger *l);
-/* The place of the next row; it counts when it is added. False: writing failed. */
-struct row_values *ledger_queue_place(struct ledger *l);
-bool ledger_queue_add(struct ledger *l, bool is_usual);
+/* The place of the next row; it counts when it is added. NULL: writing failed. */
+struct row_values *ledger_queue_place(struct ledger *l, bool is_open);
+/* False: writing failed. */
+bool ledger_queue_add(struct ledger *l, enum queue_kind kind);
 /* Writes them; before a commit. Whether it works or not, the queue is empty then. */
 bool ledger_put_queue(struct ledger *l);
 void ledger_drop_queue(struct ledger *l);
@@ -170,6 +182,13 @@ void label_cache_clear(struct label_cache *c);
 /* The id of the label that says what the row says; it is added when it is new. */
 must_check bool label_get(struct ledger *l, enum label_kind kind,
                           const struct attempt_row *row, int64_t *ret_id);
+/* A row's; 0: it has none of that kind. */
+struct row_labels {
+	int64_t request, subject, outcome, caller, price;
+};
+/* Those of a row that is open or settled. */
+must_check bool labels_get(struct ledger *l, const struct attempt_row *row,
+                           struct row_labels *ret);
 /* At most `room` bytes of text: invalid UTF-8 and NUL, which other readers of the
  * database choke on, become '?'. */
 str label_clean(str text, char *room);
@@ -181,11 +200,6 @@ enum rollup_span { ROLLUP_HOUR, ROLLUP_DAY, ROLLUP_MONTH, ROLLUP_SPANS };
 /* The key and team of a group that holds those of several. */
 #define ROLLUP_ANY ((uint64_t)INT64_MAX)
 
-/* A row's; 0: it has none. */
-struct rollup_labels {
-	int64_t request, subject, caller;
-};
-
 struct rollup *rollup_new(void);
 void rollup_free(struct rollup **r);
 /* So many groups may a period have before it folds them; for tests. */
@@ -195,7 +209,7 @@ void rollup_clear(struct rollup *r);
 void rollup_rest(struct rollup *r);
 /* The row counts: it is settled now, or unknown. */
 must_check bool rollup_add(struct ledger *l, const struct attempt_row *row,
-                           const struct rollup_labels *labels);
+                           const struct row_labels *labels);
 /* The same where more is known of the row than its sums: a change of them. */
 must_check bool rollup_add_sums(struct ledger *l, const struct attempt_row *row,
                                 const struct sums *sums);

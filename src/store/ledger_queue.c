@@ -12,7 +12,7 @@ enum { ROWS_MOST = 128 };
 
 struct row_queue {
 	unsigned count;
-	bool has_unusual;
+	enum queue_kind kind; /* that all of them are */
 	struct row_values rows[ROWS_MOST];
 };
 
@@ -132,16 +132,19 @@ bool ledger_queue_init(struct ledger *l)
 	return sqlite3_create_module_v2(l->db, "new_rows", &module, l, NULL) == SQLITE_OK;
 }
 
-struct row_values *ledger_queue_place(struct ledger *l)
+struct row_values *ledger_queue_place(struct ledger *l, bool is_open)
 {
 	if (!l->queue)
 		l->queue = new_of(struct row_queue);
+	if (l->queue->count && (l->queue->kind == QUEUE_OPEN) != is_open &&
+	    !ledger_put_queue(l))
+		return NULL;
 	return &l->queue->rows[l->queue->count];
 }
 
-bool ledger_queue_add(struct ledger *l, bool is_usual)
+bool ledger_queue_add(struct ledger *l, enum queue_kind kind)
 {
-	l->queue->has_unusual |= !is_usual;
+	l->queue->kind = max_of(l->queue->kind, kind);
 	return ++l->queue->count < ROWS_MOST || ledger_put_queue(l);
 }
 
@@ -151,8 +154,7 @@ bool ledger_put_queue(struct ledger *l)
 
 	if (!l->queue || l->queue->count == 0)
 		return true;
-	ok = ledger_run(ledger_get(l, l->queue->has_unusual ? LEDGER_PUT_QUEUE
-	                                                    : LEDGER_PUT_USUAL));
+	ok = ledger_run(ledger_get(l, LEDGER_PUT_QUEUE + l->queue->kind));
 	ledger_drop_queue(l);
 	return ok;
 }
@@ -162,7 +164,7 @@ void ledger_drop_queue(struct ledger *l)
 	if (!l->queue)
 		return;
 	l->queue->count = 0;
-	l->queue->has_unusual = false;
+	l->queue->kind = QUEUE_OPEN;
 }
 
 void ledger_free_queue(struct ledger *l)

@@ -193,7 +193,7 @@ static uint64_t mix(int64_t a, int64_t b, int64_t c)
 }
 
 static const int64_t *groups_of(struct ledger *l, const struct attempt_row *row,
-                                const struct rollup_labels *at)
+                                const struct row_labels *at)
 {
 	struct known *k =
 	        &l->rollup->known[mix(at->request, at->subject, at->caller) % KNOWN];
@@ -212,24 +212,74 @@ static const int64_t *groups_of(struct ledger *l, const struct attempt_row *row,
 
 /* ---- the table ---- */
 
-static bool update(struct ledger *l, const struct slot *s, enum rollup_span span,
+/* Those of LEDGER_ROLLUP_ADD_USUAL, in its order. */
+static const enum sum usual[] = { SUM_ATTEMPTS,
+#define SUM(id, name) SUM_##id,
+	                          SUMS_USUAL(SUM)
+#undef SUM
+};
+
+/* Is nothing added to the others? */
+static bool is_usual(const struct sums *sums)
+{
+	struct sums rest = *sums;
+	int64_t any = 0;
+
+	for (unsigned i = 0; i < countof(usual); i++)
+		rest.of[usual[i]] = 0;
+	for (int i = 0; i < SUM_COUNT; i++)
+		any |= rest.of[i];
+	return !any;
+}
+
+/* The statement that adds the sums; where is bound by `update`, as often as there are
+ * spans. */
+struct adding {
+	const struct slot *slot;
+	sqlite3_stmt *st; /* NULL: it could not be prepared */
+	int bound;
+	bool is_usual;
+};
+
+static void bind_sums(struct ledger *l, struct adding *a, bool as_usual)
+{
+	const int64_t *of = a->slot->sums.of;
+	int count = as_usual ? (int)countof(usual) : (int)SUM_COUNT;
+
+	a->is_usual = as_usual;
+	a->bound = count;
+	a->st = ledger_get(l, as_usual ? LEDGER_ROLLUP_ADD_USUAL : LEDGER_ROLLUP_ADD);
+	for (int i = 0; a->st && i < count; i++)
+		sqlite3_bind_int64(a->st, i + 1, of[as_usual ? (int)usual[i] : i]);
+}
+
+static bool run_at(const struct adding *a, enum rollup_span span, int64_t group)
+{
+	int at = a->bound + 1;
+
+	if (!a->st)
+		return false;
+	sqlite3_bind_int64(a->st, at++, a->slot->family);
+	sqlite3_bind_int64(a->st, at++, span);
+	sqlite3_bind_int64(a->st, at++, rollup_period(a->slot->hour, span));
+	sqlite3_bind_int64(a->st, at, group);
+	return ledger_run(a->st);
+}
+
+static bool update(struct ledger *l, struct adding *a, enum rollup_span span,
                    int64_t group, bool *ret_found)
 {
-	sqlite3_stmt *st = ledger_get(l, LEDGER_ROLLUP_ADD);
-	int at = 1;
+	bool ok = run_at(a, span, group);
 
-	if (!st)
-		return false;
-	for (int i = 0; i < SUM_COUNT; i++)
-		sqlite3_bind_int64(st, at++, s->sums.of[i]);
-	sqlite3_bind_int64(st, at++, s->family);
-	sqlite3_bind_int64(st, at++, span);
-	sqlite3_bind_int64(st, at++, rollup_period(s->hour, span));
-	sqlite3_bind_int64(st, at, group);
-	if (!ledger_run(st))
-		return false;
-	*ret_found = sqlite3_changes(l->db) > 0;
-	return true;
+	/* Beyond int64: what the other one does with it. */
+	if (!ok && a->is_usual &&
+	    sqlite3_extended_errcode(l->db) == SQLITE_CONSTRAINT_DATATYPE) {
+		bind_sums(l, a, false);
+		ok = run_at(a, span, group);
+	}
+	if (ok)
+		*ret_found = sqlite3_changes(l->db) > 0;
+	return ok;
 }
 
 static bool insert(struct ledger *l, const struct slot *s, enum rollup_span span,
@@ -326,19 +376,20 @@ static bool find_fold(struct ledger *l, const struct slot *s, unsigned stage,
 	return ok;
 }
 
-static bool put(struct ledger *l, const struct slot *s, enum rollup_span span)
+static bool put(struct ledger *l, struct adding *a, enum rollup_span span)
 {
+	const struct slot *s = a->slot;
 	int64_t group = s->group;
 	struct fill *f;
 	bool found = false;
 
-	if (!update(l, s, span, group, &found) || found)
+	if (!update(l, a, span, group, &found) || found)
 		return found;
 	if (!count_groups(l, s, span, &f))
 		return false;
 	unsigned stage = (unsigned)(f->count / l->rollup->most[span]);
 	if (stage > 0) {
-		if (!find_fold(l, s, stage, &group) || !update(l, s, span, group, &found))
+		if (!find_fold(l, s, stage, &group) || !update(l, a, span, group, &found))
 			return false;
 		if (found)
 			return true;
@@ -350,19 +401,23 @@ static bool put(struct ledger *l, const struct slot *s, enum rollup_span span)
 bool rollup_flush(struct ledger *l)
 {
 	struct rollup *r = l->rollup;
-	bool ok = true;
 
-	for (unsigned i = 0; ok && r->count && i < r->size; i++) {
-		if (!r->slots[i].group)
+	/* A slot that is written is free at once: what fails is rolled back as a whole.
+	 */
+	for (unsigned i = 0; r->count && i < r->size; i++) {
+		struct adding a = { .slot = &r->slots[i] };
+
+		if (!a.slot->group)
 			continue;
-		for (int s = 0; ok && s < ROLLUP_SPANS; s++)
-			ok = put(l, &r->slots[i], s);
+		bind_sums(l, &a, is_usual(&a.slot->sums));
+		for (int s = 0; s < ROLLUP_SPANS; s++) {
+			if (!put(l, &a, s))
+				return false;
+		}
+		r->slots[i] = (struct slot){ .group = 0 };
+		r->count--;
 	}
-	if (ok && r->count) {
-		memset(r->slots, 0, r->size * sizeof(*r->slots));
-		r->count = 0;
-	}
-	return ok;
+	return true;
 }
 
 /* ---- adding ---- */
@@ -431,7 +486,7 @@ static bool add(struct ledger *l, const struct attempt_row *row, const int64_t *
 }
 
 bool rollup_add(struct ledger *l, const struct attempt_row *row,
-                const struct rollup_labels *labels)
+                const struct row_labels *labels)
 {
 	const int64_t *groups = groups_of(l, row, labels);
 

@@ -72,39 +72,41 @@ static const char version_1[] =
 	"  client TEXT NOT NULL,"
 	"  agent TEXT NOT NULL"
 	") STRICT;"
+	/* What most rows have stands first, so that a statement for them can leave out the
+	 * rest.  Zero of what may be NULL is NULL. */
 	"CREATE TABLE attempt ("
 	"  id INTEGER PRIMARY KEY,"          /* microseconds since 1970 << 8 | worker */
-	"  exchange INTEGER,"                /* NULL: the id itself */
-	"  number INTEGER NOT NULL,"
-	"  state INTEGER NOT NULL,"          /* 0 open, 1 done, 2 unknown */
-	"  began INTEGER,"                   /* NULL: id >> 8 */
 	"  request INTEGER NOT NULL REFERENCES request,"
 	"  request_bytes INTEGER NOT NULL,"
-	"  subject INTEGER REFERENCES subject," /* NULL: neither user nor tags */
-	"  reserved_nano INTEGER,"              /* NULL: nothing */
-	"  outcome INTEGER REFERENCES outcome," /* NULL, as all below, until it is done */
+	"  outcome INTEGER REFERENCES outcome," /* NULL until it is done, as what is measured */
 	"  caller INTEGER REFERENCES caller,"   /* NULL: it does not close the exchange */
-	"  detail TEXT,"
-	"  connect_us INTEGER,"
 	"  first_byte_us INTEGER,"
-	"  first_token_us INTEGER,"
 	"  total_us INTEGER,"
 	"  answer_bytes INTEGER,"
 	"  input_tokens INTEGER,"
 	"  output_tokens INTEGER,"
+	"  exchange_total_us INTEGER,"
+	"  overhead_us INTEGER,"
+	"  cost_nano INTEGER,"               /* NULL: unknown */
+	"  price INTEGER REFERENCES price,"  /* NULL: none is known */
+	"  reserved_nano INTEGER,"           /* NULL: nothing */
+	"  first_token_us INTEGER,"
 	"  cache_read_tokens INTEGER,"
-	"  cache_write_tokens INTEGER,"
 	"  reasoning_tokens INTEGER,"
+	"  subject INTEGER REFERENCES subject," /* NULL: neither user nor tags */
+	"  began INTEGER,"                   /* NULL: id >> 8 */
+	"  exchange INTEGER,"                /* NULL: the id itself */
+	"  number INTEGER NOT NULL DEFAULT 1,"
+	"  state INTEGER NOT NULL DEFAULT 1," /* 0 open, 1 done, 2 unknown */
+	"  detail TEXT,"                     /* while it is open: room for what will come */
+	"  connect_us INTEGER,"
+	"  cache_write_tokens INTEGER,"
 	"  audio_input_tokens INTEGER,"
 	"  audio_output_tokens INTEGER,"
 	"  cache_write_1h_tokens INTEGER," /* of cache_write_tokens */
 	"  searches INTEGER,"
 	"  images INTEGER,"
-	"  cost_nano INTEGER,"               /* NULL: unknown */
-	"  price INTEGER REFERENCES price,"  /* NULL: none is known */
-	"  exchange_total_us INTEGER,"
-	"  overhead_us INTEGER,"
-	"  attempts INTEGER"
+	"  attempts INTEGER DEFAULT 1"
 	") STRICT;"
 	"CREATE INDEX attempt_open ON attempt (id) WHERE state = 0;"
 	/* What was said of an attempt's cost later: rows are never changed. */
@@ -161,7 +163,7 @@ static const char version_1[] =
 	"  r.team AS team, r.trial AS trial, coalesce(s.user, '') AS user,"
 	"  coalesce(s.tags, '') AS tags, coalesce(a.reserved_nano, 0) AS reserved_nano,"
 	"  coalesce(o.status, 0) AS status, coalesce(o.fault, '') AS fault,"
-	"  coalesce(a.detail, '') AS detail,"
+	"  iif(a.state = 1, coalesce(a.detail, ''), '') AS detail,"
 	"  coalesce(o.answered_model, '') AS answered_model, coalesce(o.finish, '') AS finish,"
 	"  coalesce(a.connect_us, 0) AS connect_us,"
 	"  coalesce(a.first_byte_us, 0) AS first_byte_us,"
@@ -339,20 +341,26 @@ const int ledger_version = countof(ledger_migrations);
 	" LEFT JOIN outcome o ON o.id = a.outcome LEFT JOIN caller c ON c.id = a.caller" \
 	" LEFT JOIN subject s ON s.id = a.subject LEFT JOIN price p ON p.id = a.price "
 
-/* In the order of the values in ledger_attempts.c: ?1 to ?9 when it opens, ?10 to ?32 when
- * it closes. */
-#define OPEN_COLUMNS "id, exchange, number, state, began, request, request_bytes, subject," \
-	" reserved_nano"
-#define CLOSE_COLUMNS \
-	"outcome, caller, detail, connect_us, first_byte_us, first_token_us, total_us," \
-	" answer_bytes, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens," \
-	" reasoning_tokens, audio_input_tokens, audio_output_tokens," \
-	" cache_write_1h_tokens, searches, images, cost_nano, price," \
-	" exchange_total_us, overhead_us, attempts"
-#define OPEN_VALUES "?1,?2,?3,?4,?5,?6,?7,?8,?9"
-#define CLOSE_VALUES \
-	"?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29," \
-	"?30,?31,?32"
+/* In the order of the values in ledger_attempts.c: what every row has, what priced ones
+ * have besides, what is usual, and the rest. */
+#define PLAIN_COLUMNS \
+	"id, request, request_bytes, outcome, caller, first_byte_us, total_us, answer_bytes," \
+	" input_tokens, output_tokens, exchange_total_us, overhead_us"
+#define PRICED_COLUMNS PLAIN_COLUMNS ", cost_nano, price, reserved_nano"
+#define USUAL_COLUMNS \
+	PRICED_COLUMNS ", first_token_us, cache_read_tokens, reasoning_tokens, subject, began"
+#define ALL_COLUMNS USUAL_COLUMNS \
+	", exchange, number, state, detail, connect_us, cache_write_tokens," \
+	" audio_input_tokens, audio_output_tokens, cache_write_1h_tokens, searches, images," \
+	" attempts"
+#define ALL_VALUES \
+	"?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22," \
+	"?23,?24,?25,?26,?27,?28,?29,?30,?31,?32"
+/* Known when it opens.  A row that grew in a full page would cost more than it did. */
+#define OPEN_COLUMNS \
+	"id, request, request_bytes, reserved_nano, subject, began, exchange, number, state"
+#define OPEN_VALUES "?1,?2,?3,?15,?19,?20,?21,?22,?23"
+#define OPEN_ROOM "'................................', NULL"
 
 /* The columns of a node, in the order of ledger_tenants.c. */
 #define TENANT_CAPS(of) \
@@ -369,35 +377,45 @@ const int ledger_version = countof(ledger_migrations);
 #define TENANT_SELECT "SELECT " TENANT_COLUMNS ", " SECRET_COLUMNS " FROM tenant "
 
 const char ledger_new_rows[] =
-	"CREATE TABLE new_rows (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")";
+	"CREATE TABLE new_rows (" ALL_COLUMNS ")";
 
 const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_BEGIN] = "BEGIN IMMEDIATE",
 	[LEDGER_COMMIT] = "COMMIT",
 	[LEDGER_ROLLBACK] = "ROLLBACK",
 	[LEDGER_PUT_OPEN] =
-		"INSERT OR IGNORE INTO attempt (" OPEN_COLUMNS ") VALUES (" OPEN_VALUES ")",
+		"INSERT OR IGNORE INTO attempt (" OPEN_COLUMNS ", detail, attempts)"
+		" VALUES (" OPEN_VALUES "," OPEN_ROOM ")",
 	[LEDGER_PUT_DONE] =
-		"INSERT OR IGNORE INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
-		" VALUES (" OPEN_VALUES "," CLOSE_VALUES ")",
+		"INSERT OR IGNORE INTO attempt (" ALL_COLUMNS ") VALUES (" ALL_VALUES ")",
 	/* A new row that is not new ends the transaction: no room is kept for a way back. */
-	[LEDGER_PUT_QUEUE] =
-		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
-		" SELECT * FROM new_rows",
-	/* What is_usual in ledger_attempts.c says of a row need not be asked for. */
-	[LEDGER_PUT_USUAL] =
-		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", " CLOSE_COLUMNS ")"
-		" SELECT id, NULL, 1, 1, NULL, request, request_bytes, subject, reserved_nano,"
-		" outcome, caller, NULL,"
-		" NULL, first_byte_us, first_token_us, total_us, answer_bytes, input_tokens,"
-		" output_tokens, cache_read_tokens, NULL, reasoning_tokens, NULL, NULL, NULL,"
-		" NULL, NULL, cost_nano, price, exchange_total_us, overhead_us, 1 FROM new_rows",
+	[LEDGER_PUT_QUEUE + QUEUE_OPEN] =
+		"INSERT OR ROLLBACK INTO attempt (" OPEN_COLUMNS ", detail, attempts)"
+		" SELECT " OPEN_COLUMNS "," OPEN_ROOM " FROM new_rows",
+	[LEDGER_PUT_QUEUE + QUEUE_PLAIN] =
+		"INSERT OR ROLLBACK INTO attempt (" PLAIN_COLUMNS ")"
+		" SELECT " PLAIN_COLUMNS " FROM new_rows",
+	[LEDGER_PUT_QUEUE + QUEUE_PRICED] =
+		"INSERT OR ROLLBACK INTO attempt (" PRICED_COLUMNS ")"
+		" SELECT " PRICED_COLUMNS " FROM new_rows",
+	[LEDGER_PUT_QUEUE + QUEUE_USUAL] =
+		"INSERT OR ROLLBACK INTO attempt (" USUAL_COLUMNS ")"
+		" SELECT " USUAL_COLUMNS " FROM new_rows",
+	[LEDGER_PUT_QUEUE + QUEUE_ANY] =
+		"INSERT OR ROLLBACK INTO attempt (" ALL_COLUMNS ")"
+		" SELECT " ALL_COLUMNS " FROM new_rows",
+	/* What is known of it since it opened stays as it is. */
 	[LEDGER_SETTLE] =
-		"UPDATE attempt SET state = ?4, reserved_nano = ?9, (" CLOSE_COLUMNS ")"
-		" = (" CLOSE_VALUES ")"
+		"UPDATE attempt SET outcome = ?4, caller = ?5, first_byte_us = ?6, total_us = ?7,"
+		" answer_bytes = ?8, input_tokens = ?9, output_tokens = ?10,"
+		" exchange_total_us = ?11, overhead_us = ?12, cost_nano = ?13, price = ?14,"
+		" reserved_nano = ?15, first_token_us = ?16, cache_read_tokens = ?17,"
+		" reasoning_tokens = ?18, state = ?23, detail = ?24, connect_us = ?25,"
+		" cache_write_tokens = ?26, audio_input_tokens = ?27, audio_output_tokens = ?28,"
+		" cache_write_1h_tokens = ?29, searches = ?30, images = ?31, attempts = ?32"
 		" WHERE id = ?1 AND state = 0",
 	[LEDGER_OPEN_ROWS] = ROW "WHERE a.state = 0",
-	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2 WHERE state = 0",
+	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2, detail = NULL WHERE state = 0",
 	[LEDGER_LAST_ID] = "SELECT coalesce(max(id), 0) FROM attempt",
 	[LEDGER_OPEN_IDS] = "SELECT id FROM attempt WHERE state = 0 ORDER BY id LIMIT ?1",
 	[LEDGER_ATTEMPT] = ROW "WHERE a.id = ?1",
@@ -473,6 +491,12 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 #define SUM(id, name) ", " #name " = max(-4611686018427387904, min(" #name " + ?, 4611686018427387904))"
 	[LEDGER_ROLLUP_ADD] = "UPDATE rollup SET attempts = attempts + ?" SUMS_MORE(SUM)
 			      " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
+#undef SUM
+/* Calls of max and min cost more than all the rest: this one is for what comes every time,
+ * and fails where that would become too large. */
+#define SUM(id, name) ", " #name " = " #name " + ?"
+	[LEDGER_ROLLUP_ADD_USUAL] = "UPDATE rollup SET attempts = attempts + ?" SUMS_USUAL(SUM)
+				    " WHERE family = ? AND span = ? AND period = ? AND grp = ?",
 #undef SUM
 #define SUM(id, name) ",?"
 	[LEDGER_ROLLUP_PUT] = "INSERT INTO rollup VALUES (?,?,?,?" SUMS(SUM) ")",

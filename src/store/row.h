@@ -29,6 +29,9 @@ enum row_state {
 };
 
 struct attempt_row {
+	/* Rows of one kind, but 0, differ in figures and times alone: whoever keeps what
+	 * follows from the rest need not look at it again (meter/row_kinds.h). */
+	uint64_t kind;
 	/* known when the attempt opens */
 	uint64_t id;       /* unique, rising per worker; see journal_next_id */
 	uint64_t exchange; /* id of the exchange: that of its first row */

@@ -38,6 +38,19 @@
 	SUM(TOTAL_US, total_us)               /* of attempts, as the next two */         \
 	SUM(FIRST_TOKEN_US, first_token_us)                                              \
 	SUM(FIRST_TOKENS, first_tokens)       /* so many had one */
+/* What plain answers add to, besides; the others stay zero for most of them. */
+#define SUMS_USUAL(SUM)                                                                  \
+	SUM(REQUESTS, requests)                                                          \
+	SUM(UNPRICED, unpriced)                                                          \
+	SUM(INPUT, input_tokens)                                                         \
+	SUM(CACHE_READ, cache_read_tokens)                                               \
+	SUM(OUTPUT, output_tokens)                                                       \
+	SUM(REASONING, reasoning_tokens)                                                 \
+	SUM(COST, cost_nano)                                                             \
+	SUM(CHARGED, charged_nano)                                                       \
+	SUM(TOTAL_US, total_us)                                                          \
+	SUM(FIRST_TOKEN_US, first_token_us)                                              \
+	SUM(FIRST_TOKENS, first_tokens)
 /* clang-format on */
 #define SUMS(SUM) SUMS_FIRST(SUM) SUMS_MORE(SUM)
 

@@ -126,7 +126,7 @@ def test_kill_between_change_and_entry():
             threads = [threading.Thread(target=work) for _ in range(3)]
             for each in threads:
                 each.start()
-            until(lambda: len(made) >= 2 + round, "some tokens to be made", 20)
+            until(lambda: len(made) >= 2 + round, "some tokens to be made", 60)
             victim.kill()
             for each in threads:
                 each.join()

@@ -63,7 +63,7 @@ def limited(gate, name, *options, command="keys"):
 def charged(gate, where="1"):
     """What the ledger says was charged, once nothing is open."""
     until(lambda: not gate.rows(f"state = 'open' AND {where}"), "the ledger to be settled", 10)
-    return sum(row["charged_nano"] for row in gate.rows(where))
+    return gate.total("charged_nano", where)
 
 
 def sentence(reply):
@@ -133,7 +133,7 @@ def test_budgets_survive_kill_9():
         threading.Event().wait(pick.uniform(0.05, 0.3))
         gate.kill()
         gate.start()
-        total = sum(row["charged_nano"] for row in gate.rows())
+        total = gate.total("charged_nano")
         check(total <= 3 * DOLLAR, f"round {number}: {total} of {3 * DOLLAR} were charged")
     stop.set()
     for each in threads:

@@ -260,14 +260,21 @@ class Gateway:
 
     def rows(self, where="1", *values):
         """Rows of the attempts table as dicts; empty while the ledger does not exist yet."""
+        return [dict(row) for row in self.select(f"SELECT * FROM attempts WHERE {where} ORDER BY id", values)]
+
+    def total(self, column, where="1", *values):
+        """The sum of a column of them, added up by SQLite."""
+        found = self.select(f"SELECT coalesce(sum({column}), 0) FROM attempts WHERE {where}", values)
+        return found[0][0] if found else 0
+
+    def select(self, sql, values):
         path = self.data / "ledger.db"
         if not path.exists():
             return []
         link = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:
             link.row_factory = sqlite3.Row
-            return [dict(row) for row in
-                    link.execute(f"SELECT * FROM attempts WHERE {where} ORDER BY id", values)]
+            return link.execute(sql, values).fetchall()
         except sqlite3.OperationalError as why:
             if "no such table" in str(why):
                 return []

@@ -159,7 +159,8 @@ class Judge:
 
     def differs(self, case, m, answer):
         """Why that is not this answer; empty: it is."""
-        same = case["client"] == case["providers"][0] == case["providers"][1]
+        asked = case["providers"][:max(case["attempts"], 2)]
+        same = {case["client"], *asked} == {case["client"]}
         got, want = m.joined("text"), text_of(answer, "text")
         refusal = text_of(answer, "refusal")
         if not same:                    # across formats a refusal is text, or text a refusal
