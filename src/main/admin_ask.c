@@ -205,6 +205,7 @@ int admin_run(const struct command *c, const struct admin_errand *e,
 	if (!command_data(c, &ret->dir))
 		return EXIT_CONFIG;
 	is_asked = ask_gateway(e, ret, &runs, &why);
+	ret->has_gateway = is_asked;
 	is_done = is_asked || (!runs && ask_here(e, ret, &why));
 	if (e->sink && e->sink->is_closed) {
 		result = EXIT_FAILED; /* said below */

@@ -13,6 +13,7 @@ struct admin_asked {
 	int status;
 	struct json_value value; /* the answer, an object, when is_json */
 	bool is_json;
+	bool has_gateway;           /* a running one answered */
 	struct admin_pieces pieces; /* -- private -- what is still to be made */
 };
 

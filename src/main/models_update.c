@@ -57,10 +57,12 @@ static unsigned number(struct json_value answer, const char *name)
 
 static int say(const struct update *u, const struct admin_asked *a)
 {
-	bool is_dry = command_has(u->c, "dry-run");
 	bool is_written = json_get(a->value, STR("written")).type == JSON_TRUE;
-	bool is_told = json_get(a->value, STR("gateway_told")).type == JSON_TRUE;
-	struct buf lines = { .limit = LINES_MOST }, said = BUF_LIMIT(SAID_MOST);
+	bool is_late = is_written && a->has_gateway &&
+	               json_get(a->value, STR("gateway_told")).type == JSON_FALSE;
+	struct buf lines = { .limit = LINES_MOST };
+	char room[SAID_MOST];
+	str said = admin_text(a->value, "said", room, sizeof(room));
 	int result = EXIT_OK;
 
 	if (u->c->json)
@@ -68,20 +70,17 @@ static int say(const struct update *u, const struct admin_asked *a)
 	else if (buf_reserve(&lines, a->answer.len))
 		printf("%.*s",
 		       STR_ARG(admin_text(a->value, "lines", lines.ptr, lines.cap)));
-	if (buf_reserve(&said, SAID_MOST / 2))
-		said.len = admin_text(a->value, "said", said.ptr, said.cap).len;
-	if (said.len && (is_told || is_dry))
-		fprintf(stderr, "sluice: warning: %.*s\n", STR_ARG(buf_str(&said)));
+	if (is_late)
+		result = command_failed("%.*s", STR_ARG(said));
 	else if (said.len)
-		result = command_failed("%.*s", STR_ARG(buf_str(&said)));
+		fprintf(stderr, "sluice: warning: %.*s\n", STR_ARG(said));
 	if (result == EXIT_OK)
-		fprintf(stderr, "%u new, %u gone, %u changed; %s%s\n",
+		fprintf(stderr, "%u new, %u gone, %u changed; %s%.*s\n",
 		        number(a->value, "new"), number(a->value, "gone"),
 		        number(a->value, "changed"),
 		        is_written ? "written to " : "nothing was written (--dry-run)",
-		        is_written ? a->dir.ptr : "");
+		        is_written ? (int)a->dir.len : 0, a->dir.ptr ? a->dir.ptr : "");
 	buf_free(&lines);
-	buf_free(&said);
 	return result;
 }
 

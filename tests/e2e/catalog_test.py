@@ -166,6 +166,14 @@ def test_an_update_is_the_same_without_a_gateway():
     finally:
         gateway.start()
     same([each["source"] for each in actions()[before:]], ["command"], "it is written down")
+    gateway.stop()
+    try:
+        (gateway.data / "catalog").write_text("broken")
+        code, out, err = gateway.cli("models", "update", path, "--json")
+        same((code, json.loads(out)["written"], json.loads(out)["gateway_told"]), (0, True, False), err)
+        check("warning" in err, "a broken one is replaced, and said:", err)
+    finally:
+        gateway.start()
     fresh = gateway.dir / "fresh"
     code, out, err = gateway.cli("models", "update", path, "--dry-run", "--data", str(fresh))
     check(code == 0 and "up-model" in out and not fresh.exists(), "a dry run makes no data directory", err)
