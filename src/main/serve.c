@@ -489,6 +489,10 @@ static void greet(struct serving *s, const struct buf *found)
 	fprintf(stderr, "  Sandbox    %.*s\n", STR_ARG(buf_str(&address)));
 	if (!s->command->config)
 		fprintf(stderr, "  Try        sluice try \"hello\"\n");
+	if (!s->command->config && access("sluice.yaml", F_OK) == 0)
+		fprintf(stderr,
+		        "  Not read   sluice.yaml, which is here: that is sluice -c "
+		        "sluice.yaml\n");
 	buf_free(&address);
 }
 

@@ -35,8 +35,10 @@ def setup():
 class Bare:
     """`sluice` without a config in an empty home, in the private network of in_netns."""
 
-    def __init__(self, *args, **env):
+    def __init__(self, *args, files=(), **env):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="sluice-home-"))
+        for name in files:
+            (self.home / name).write_text("version: 1\n")
         self.env = {"HOME": str(self.home), **env}
         for name, value in os.environ.items():
             if name.endswith("SAN_OPTIONS"):
@@ -97,6 +99,17 @@ def bare(work, *args, **env):
         finally:
             server.end()
     in_netns(inside)
+
+
+def test_a_configuration_that_is_not_read_is_named():
+    def with_it(server):
+        until(lambda: "sluice -c sluice.yaml" in server.said(), "a word about sluice.yaml", 2)
+
+    def without(server):
+        until(lambda: "sluice try" in server.said(), "the greeting", 2)
+        check("sluice.yaml" not in server.said(), server.said())
+    bare(with_it, files=["sluice.yaml"])
+    bare(without)
 
 
 def test_first_answer_without_anything():
