@@ -45,7 +45,7 @@ void *arena_zero(struct arena *a, size_t size)
 str arena_copy(struct arena *a, str s);
 /* A NUL-terminated copy, for a library's door. */
 const char *str_z(struct arena *a, str s) __attribute__((returns_nonnull));
-cold str arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
+str arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
 
 #define arena_new(arena, type) ((type *)arena_zero((arena), sizeof(type)))
 #define arena_array(arena, type, n) ((type *)arena_zero((arena), (n) * sizeof(type)))

@@ -50,8 +50,8 @@ bool buf_add_nano(struct buf *b, uint64_t value);
 bool buf_add_i64(struct buf *b, int64_t value);
 /* Lower case, exactly `digits` digits. */
 bool buf_add_hex(struct buf *b, uint64_t value, int digits);
-cold bool buf_addf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
-cold bool buf_vaddf(struct buf *b, const char *fmt, va_list args) printf_like(2, 0);
+bool buf_addf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
+bool buf_vaddf(struct buf *b, const char *fmt, va_list args) printf_like(2, 0);
 bool buf_set(struct buf *b, str s);
 /* Drops n bytes from the front. */
 void buf_drop(struct buf *b, size_t n);

@@ -8,8 +8,8 @@
 cold void answer_fault(struct worker *w, struct http_conn *c, const struct endpoint *e,
                        fault_t why, str detail, str param, str extra);
 /* Endpoints that go to no provider. */
-cold void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,
-                     const struct http_request *req, uint64_t key, str rest);
+void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,
+                const struct http_request *req, uint64_t key, str rest);
 void answer_json(struct worker *w, struct http_conn *c, int status, str body);
 /* Is the request allowed? FAULT and, with keys, the id of the key. */
 must_check fault_t answer_authorize(struct worker *w, struct http_conn *c,
