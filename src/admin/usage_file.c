@@ -282,19 +282,26 @@ static void index_all(struct usage_file *f)
 		*place_of(f, f->lines[i].day, f->lines[i].model) = i + 1;
 }
 
+/* Of a line, counted from 1; 0: there is none. */
+static unsigned number_of(const struct usage_file *f, int64_t day, str model)
+{
+	return f->at_size ? *place_of(f, day, model) : 0;
+}
+
 struct usage_line *usage_file_find(const struct usage_file *f, int64_t day, str model)
 {
-	unsigned at = f->at_size ? *place_of(f, day, model) : 0;
+	unsigned at = number_of(f, day, model);
 
 	return at ? &f->lines[at - 1] : NULL;
 }
 
 struct usage_line *usage_file_line(struct usage_file *f, int64_t day, str model)
 {
-	struct usage_line *line = usage_file_find(f, day, model);
+	unsigned at = number_of(f, day, model);
+	struct usage_line *line;
 
-	if (line)
-		return line;
+	if (at)
+		return &f->lines[at - 1];
 	if (f->count == f->room) {
 		f->room = f->room ? f->room * 2 : 64;
 		f->lines = mem_resize(f->lines, f->room * sizeof(*f->lines));
