@@ -17,7 +17,7 @@ from certs import Certs
 from fake_provider import Fake
 from harness import CHAT, check, openai_error, provider, route, same, split_comment
 from pairs import CLOCKS, World
-from raw import request, until
+from raw import SLOW, request, until
 
 world = certs = None
 tls = {}
@@ -243,9 +243,17 @@ def test_u10_chunk_cuts():
 
 def test_u12_bytes_on_an_idle_connection():
     """A pooled connection that speaks unasked is destroyed; nobody gets what it said."""
-    pair = world.pair(answers.then(answers.reply(BODY), lambda x: x.send(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale")))
+    gone = threading.Event()
+
+    def speak(x):
+        try:
+            x.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale")
+            x.wait(threading.Event())
+        finally:
+            gone.set()
+    pair = world.pair(answers.then(answers.reply(BODY), speak))
     same(bytes(pair.ask().body), BODY, "first answer")
+    check(gone.wait(10 * SLOW), "the connection stays")
     pair.clean(fresh=True)
 
 
