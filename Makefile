@@ -84,11 +84,9 @@ fuzz-build:
 fuzz: fuzz-build
 	@JOBS=$(JOBS) tools/fuzz build-fuzz $(or $(SECONDS),20)
 
-# The analyzer follows each function far, which takes a core twenty minutes; with DEPTH=shallow
-# not so far, as ./test does.
 tidy:
 	@CC=clang-14 $(MESON) build-clang
-	@JOBS=$(JOBS) tools/tidy build-clang $(DEPTH)
+	@JOBS=$(JOBS) tools/tidy build-clang
 
 floors:
 	@tools/floors
@@ -108,7 +106,6 @@ drill-bench: all
 
 # The long enumerations: every offset, a thousand kills, an hour of fuzzing in all.
 night: check
-	@$(MAKE) tidy
 	@ENUM=$(DEV)/tests/enum tests/enum/run --night --table
 	@PRICE_MANY=$(DEV)/tests/price_many tests/prices/run --night
 	@$(MAKE) weeks
