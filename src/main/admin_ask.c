@@ -269,9 +269,18 @@ static bool to_stdout(void *arg, str bytes)
 	return fwrite(bytes.ptr, 1, bytes.len, stdout) == bytes.len;
 }
 
-struct admin_sink admin_stdout(void)
+int admin_print(const struct command *c, str target)
 {
-	return (struct admin_sink){ .take = to_stdout };
+	struct admin_sink sink = { .take = to_stdout };
+	struct admin_asked a;
+	int result =
+	        admin_run(c,
+	                  &(struct admin_errand){
+	                          .method = HTTP_GET, .target = target, .sink = &sink },
+	                  &a);
+
+	admin_asked_done(&a);
+	return result;
 }
 
 str admin_text(struct json_value object, const char *name, char *room, size_t size)

@@ -52,8 +52,8 @@ struct recorder *admin_recorder(const struct config *c, str dir, struct buf *why
 void admin_add_query(struct buf *target, const char *name, const char *value);
 /* The same with a time; the beginning and the end of all time: nothing. */
 void admin_add_time(struct buf *target, const char *name, usec wall);
-/* Where stdout takes an answer. */
-struct admin_sink admin_stdout(void);
+/* Prints what a GET of target answers, as it comes. */
+int admin_print(const struct command *c, str target);
 /* A text of the answer in room; empty when it is none, or longer. */
 str admin_text(struct json_value object, const char *name, char *room, size_t size);
 /* Wipes, too. */

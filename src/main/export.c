@@ -20,8 +20,6 @@ int export_command(struct command *c)
 {
 	const char *format = command_value(c, "format");
 	struct buf target = BUF_LIMIT(KiB);
-	struct admin_sink sink = admin_stdout();
-	struct admin_asked a;
 	int result;
 
 	zone_take(c);
@@ -37,12 +35,7 @@ int export_command(struct command *c)
 		return command_misused(c, "export: --since and --until take a time like "
 		                          "7d, today or 2026-11-01");
 	}
-	result = admin_run(c,
-	                   &(struct admin_errand){ .method = HTTP_GET,
-	                                           .target = buf_str(&target),
-	                                           .sink = &sink },
-	                   &a);
-	admin_asked_done(&a);
+	result = admin_print(c, buf_str(&target));
 	buf_free(&target);
 	return result;
 }

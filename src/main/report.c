@@ -8,9 +8,7 @@ int report_command(struct command *c)
 	const char *month = command_value(c, "month"),
 	           *format = command_value(c, "format");
 	struct buf target = BUF_LIMIT(KiB);
-	struct admin_sink sink = admin_stdout();
 	enum month_format which;
-	struct admin_asked a;
 	usec from, until;
 	int result;
 
@@ -24,12 +22,7 @@ int report_command(struct command *c)
 	buf_add(&target, STR("/admin/v1/report"));
 	admin_add_query(&target, "format", format);
 	admin_add_query(&target, "month", month);
-	result = admin_run(c,
-	                   &(struct admin_errand){ .method = HTTP_GET,
-	                                           .target = buf_str(&target),
-	                                           .sink = &sink },
-	                   &a);
-	admin_asked_done(&a);
+	result = admin_print(c, buf_str(&target));
 	buf_free(&target);
 	return result;
 }
