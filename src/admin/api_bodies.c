@@ -91,11 +91,8 @@ static void write_next(struct page *p)
 
 int api_bodies(struct admin_call *c)
 {
-	uint64_t most = admin_query_int(c, "limit", ADMIN_PAGE);
 	str cursor = admin_query(c, "cursor");
-	struct page p = { .c = c,
-		          .most = (unsigned)max_of(
-		                  (uint64_t)1, min_of(most, (uint64_t)ADMIN_PAGE_MOST)) };
+	struct page p = { .c = c, .most = admin_page_most(c) };
 	struct buf why = BUF_LIMIT(4 * KiB);
 	struct body_place behind;
 	char dir[PATH_MAX];

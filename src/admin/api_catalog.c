@@ -131,11 +131,7 @@ static int run(struct update *u)
 		write_answer(u, &not_told);
 		return 200;
 	}
-	status = admin_change(u->c, save, u);
-	if (status != 200 && u->is_written)
-		return admin_problem(u->c, 503, "ledger_unavailable", NULL,
-		                     "the catalogue was changed, but the entry in the "
-		                     "audit log could not be written");
+	status = admin_change_file(u->c, save, u, &u->is_written, "the catalogue");
 	/* An answer that is repeated has changed nothing. */
 	return status == 200 && u->is_written ? put_in_force(u) : status;
 }

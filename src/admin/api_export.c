@@ -7,9 +7,6 @@
 #include "admin/export.h"
 #include "admin/text.h"
 #include "base/mem.h"
-#include "config/datadir.h"
-
-#include <limits.h>
 
 enum { PIECE_ROWS = 500, PIECE_BYTES = 64 * KiB };
 
@@ -87,21 +84,10 @@ static void export_free(void *arg)
 	free(x);
 }
 
-static bool begin(struct admin_call *c, struct export *x, struct buf *why)
-{
-	char path[PATH_MAX];
-
-	if (!datadir_path(c->house->dir, "ledger.db", path, sizeof(path)) ||
-	    !(x->ledger = ledger_open_reader(path, why)))
-		return false;
-	x->last = ledger_last_id(x->ledger);
-	return spend_names_load(&x->names, x->ledger);
-}
-
 int api_export(struct admin_call *c)
 {
-	struct buf why = BUF_LIMIT(4 * KiB);
 	str format = admin_query(c, "format");
+	struct ledger *reader;
 	struct export *x;
 	unsigned i = 0;
 
@@ -111,18 +97,18 @@ int api_export(struct admin_call *c)
 		return admin_problem(c, 400, "invalid_parameter", "format",
 		                     "csv, jsonl or focus");
 	admin_flush(c);
+	if (!(reader = admin_new_reader(c)))
+		return 503;
 	x = new_of(struct export);
 	x->format = (enum export_format)i;
 	x->since = admin_query_time(c, "since", 0);
 	x->until = admin_query_time(c, "until", INT64_MAX);
+	x->ledger = reader;
+	x->last = ledger_last_id(reader);
 	c->pieces = (struct admin_pieces){ next_piece, export_free, x };
 	c->content_type = formats[i].media;
-	if (begin(c, x, &why)) {
-		buf_free(&why);
+	if (spend_names_load(&x->names, reader))
 		return 200;
-	}
-	admin_problem(c, 503, "ledger_unavailable", NULL,
-	              "the ledger cannot be read: %.*s", (int)why.len, why.ptr);
-	buf_free(&why);
-	return 503;
+	return admin_problem(c, 503, "ledger_unavailable", NULL,
+	                     "the ledger cannot be read");
 }

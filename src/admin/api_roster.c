@@ -96,7 +96,6 @@ int api_nodes(struct admin_call *c)
 		                        .cursor = admin_query(c, "cursor"),
 		                        .active = str_eq(admin_query(c, "active"),
 		                                         STR("true")) };
-	uint64_t most = admin_query_int(c, "limit", ADMIN_PAGE);
 	enum roster_result result;
 	struct work w;
 	int status = 200;
@@ -104,8 +103,7 @@ int api_nodes(struct admin_call *c)
 	work_init(&w, c);
 	if (!(w.roster.ledger = admin_reader(c)))
 		return 503;
-	filter.most =
-	        (unsigned)max_of((uint64_t)1, min_of(most, (uint64_t)ADMIN_PAGE_MOST));
+	filter.most = admin_page_most(c);
 	json_open(&c->to, '{');
 	result = roster_list(&w.roster, kind_of(c), &filter, &c->to);
 	if (result)

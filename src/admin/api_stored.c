@@ -241,12 +241,8 @@ static int put_in_force(struct storing *s, int status)
 
 static int change(struct storing *s, admin_change_fn *run, int good)
 {
-	int status = admin_change(s->c, run, s);
+	int status = admin_change_file(s->c, run, s, &s->is_written, "the store");
 
-	if (status != good && s->is_written)
-		return admin_problem(s->c, 503, "ledger_unavailable", NULL,
-		                     "the store was changed, but the entry in the audit "
-		                     "log could not be written");
 	/* An answer that is repeated has changed nothing. */
 	return status == good && s->is_written ? put_in_force(s, status) : status;
 }

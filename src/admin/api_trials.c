@@ -3,9 +3,7 @@
 #include "admin/api.h"
 #include "admin/trial_view.h"
 #include "base/mem.h"
-#include "config/datadir.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 static int unreadable(struct admin_call *c)
@@ -134,20 +132,20 @@ static void reporting_free(void *arg)
 /* Takes t over, in which the first slice is. */
 static int go_on(struct admin_call *c, struct trial_read *t, uint64_t after)
 {
-	struct reporting *r = new_of(struct reporting);
-	struct buf why = BUF_LIMIT(4 * KiB);
-	char path[PATH_MAX];
+	struct ledger *reader = admin_new_reader(c);
+	struct reporting *r;
 
+	if (!reader)
+		return 503;
+	r = new_of(struct reporting);
+	r->ledger = reader;
 	r->t = *t;
 	*t = (struct trial_read){ 0 };
 	r->after = after;
 	r->name.limit = KiB;
 	buf_set(&r->name, c->params[0]);
 	c->pieces = (struct admin_pieces){ next_slice, reporting_free, r };
-	if (datadir_path(c->house->dir, "ledger.db", path, sizeof(path)))
-		r->ledger = ledger_open_reader(path, &why);
-	buf_free(&why);
-	return r->ledger ? 200 : unreadable(c);
+	return 200;
 }
 
 /* Of a trial that is no longer in the configuration as well: the rows are there. */

@@ -121,20 +121,29 @@ void admin_write_usd(struct json_writer *w, str key, int64_t nano)
 
 /* ---- the ledger ---- */
 
-struct ledger *admin_reader(struct admin_call *c)
+struct ledger *admin_new_reader(struct admin_call *c)
 {
 	struct buf why = BUF_LIMIT(4 * KiB);
-	struct admin_house *h = c->house;
+	struct ledger *l = NULL;
 	char path[PATH_MAX];
 
-	if (h->writer)
-		return h->writer;
-	if (!h->reader && datadir_path(h->dir, "ledger.db", path, sizeof(path)))
-		h->reader = ledger_open_reader(path, &why);
-	if (!h->reader)
+	if (datadir_path(c->house->dir, "ledger.db", path, sizeof(path)))
+		l = ledger_open_reader(path, &why);
+	if (!l)
 		admin_problem(c, 503, "ledger_unavailable", NULL,
 		              "the ledger cannot be read: %.*s", (int)why.len, why.ptr);
 	buf_free(&why);
+	return l;
+}
+
+struct ledger *admin_reader(struct admin_call *c)
+{
+	struct admin_house *h = c->house;
+
+	if (h->writer)
+		return h->writer;
+	if (!h->reader)
+		h->reader = admin_new_reader(c);
 	return h->reader;
 }
 
@@ -205,6 +214,19 @@ int admin_change(struct admin_call *c, admin_change_fn *run, void *arg)
 		                      "nothing was changed: %.*s", (int)why.len, why.ptr);
 	buf_free(&why);
 	return change.status;
+}
+
+int admin_change_file(struct admin_call *c, admin_change_fn *run, void *arg,
+                      const bool *is_written, const char *what)
+{
+	int status = admin_change(c, run, arg);
+
+	if (is_good(status) || !*is_written)
+		return status;
+	return admin_problem(c, 503, "ledger_unavailable", NULL,
+	                     "%s was changed, but the entry in the audit log could not "
+	                     "be written",
+	                     what);
 }
 
 static int note_first(struct admin_call *c, struct ledger *l, void *arg)

@@ -89,6 +89,10 @@ int admin_not_found(struct admin_call *c, const char *what);
  * committed, anything else undone. */
 typedef int admin_change_fn(struct admin_call *c, struct ledger *l, void *arg);
 int admin_change(struct admin_call *c, admin_change_fn *run, void *arg);
+/* The same of a change that replaces a file as its last act (*is_written then): if the
+ * commit fails behind it, the problem says that `what` was changed without an entry. */
+int admin_change_file(struct admin_call *c, admin_change_fn *run, void *arg,
+                      const bool *is_written, const char *what);
 /* The entry of a change that no transaction can undo, ahead of it: so there is none
  * without one.  What comes of it is the entry of the admin_change behind it.  Gives 0, or
  * the status of the problem. */
@@ -99,6 +103,9 @@ struct config *admin_config(const struct admin_call *c);
 int admin_no_gateway(struct admin_call *c);
 /* The ledger, for reading; NULL: the answer is a problem, return 503. */
 struct ledger *admin_reader(struct admin_call *c);
+/* The same by a connection of its own, which the caller closes: for what is made while
+ * the answer goes out (pieces.h).  Before c->pieces are set, which a problem ends. */
+struct ledger *admin_new_reader(struct admin_call *c);
 /* Has what the workers wrote so far brought into the ledger. */
 void admin_flush(struct admin_call *c);
 
@@ -108,6 +115,8 @@ str admin_query(const struct admin_call *c, const char *name);
 uint64_t admin_query_int(const struct admin_call *c, const char *name, uint64_t fallback);
 /* One that was declared as time (RFC 3339, or a span back from now: "24h", "30d"). */
 usec admin_query_time(const struct admin_call *c, const char *name, usec fallback);
+/* How many items a page has, whatever its cursors are. */
+unsigned admin_page_most(const struct admin_call *c);
 /* How many items a page has, and behind which it begins (0: at the begin).  0: the cursor
  * is none, the answer is a problem: return 400. */
 unsigned admin_page(struct admin_call *c, uint64_t *ret_after);

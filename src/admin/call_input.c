@@ -143,9 +143,15 @@ static bool cursor_parse(str text, uint64_t *ret)
 	       str_skip(&id, STR("p")) && hex_to_u64(id, ret);
 }
 
-unsigned admin_page(struct admin_call *c, uint64_t *ret_after)
+unsigned admin_page_most(const struct admin_call *c)
 {
 	uint64_t most = admin_query_int(c, "limit", ADMIN_PAGE);
+
+	return (unsigned)max_of((uint64_t)1, min_of(most, (uint64_t)ADMIN_PAGE_MOST));
+}
+
+unsigned admin_page(struct admin_call *c, uint64_t *ret_after)
+{
 	str cursor = admin_query(c, "cursor");
 
 	*ret_after = 0;
@@ -154,7 +160,7 @@ unsigned admin_page(struct admin_call *c, uint64_t *ret_after)
 		              "this is no cursor that was given here");
 		return 0;
 	}
-	return (unsigned)max_of((uint64_t)1, min_of(most, (uint64_t)ADMIN_PAGE_MOST));
+	return admin_page_most(c);
 }
 
 void admin_page_end(struct admin_call *c, uint64_t last)
