@@ -17,10 +17,10 @@ all:
 
 # What is not the program itself is linked without link-time optimization: seven programs of
 # the same sources would spend minutes on it.
+PROGRAMS = tests/unit tests/sim tests/translate_many tests/enum tests/price_many tests/weeks
 dev:
 	@$(MESON) $(DEV) -Doptimization=1
-	@ninja --quiet -C $(DEV) -j $(JOBS) tests/unit tests/sim tests/translate_many tests/enum \
-		tests/price_many tests/weeks
+	@ninja --quiet -C $(DEV) -j $(JOBS) $(PROGRAMS)
 
 unit: dev
 	@$(DEV)/tests/unit
@@ -52,8 +52,7 @@ check: unit recordings enum money e2e
 # The same tests with AddressSanitizer and UndefinedBehaviorSanitizer.
 asan-build:
 	@$(MESON) build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
-	@ninja -C build-asan -j $(JOBS) sluice tests/unit tests/sim tests/translate_many tests/enum \
-		tests/price_many tests/weeks
+	@ninja -C build-asan -j $(JOBS) sluice $(PROGRAMS)
 
 asan: asan-build
 	@tools/sanitized build-asan/tests/unit
