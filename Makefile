@@ -8,7 +8,7 @@ CC    ?= cc
 E2E   ?= tests/e2e/run
 MESON  = tools/configure
 
-.PHONY: all dev unit recordings enum money weeks check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy \
+.PHONY: all dev unit recordings enum money weeks check e2e asan asan-build tsan tsan-build fuzz fuzz-build tidy tidy-soon \
 	floors format bench drill-bench night agents pairs run docs clean
 
 all:
@@ -85,7 +85,11 @@ fuzz: fuzz-build
 
 tidy:
 	@CC=clang-14 $(MESON) build-clang
-	@JOBS=$(JOBS) tools/tidy build-clang
+	@JOBS=$(JOBS) tools/tidy build-clang $(NODES)
+
+# The same with an analyzer that gives up sooner: a fifth of the time.
+tidy-soon:
+	@$(MAKE) --no-print-directory tidy NODES=30000
 
 floors:
 	@tools/floors
