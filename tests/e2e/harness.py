@@ -8,6 +8,7 @@ provider is fake_provider.py's, running tests runner.py's.
 """
 
 import ctypes
+import itertools
 import json
 import os
 import pathlib
@@ -55,12 +56,22 @@ def route(name, *targets, more=""):
     return f"  {name}: {{ targets: [{', '.join(targets)}]{more} }}\n"
 
 
+def ports():
+    """All of a range in any order, again and again: what was given out for somebody who has not
+    bound it yet is not given to the next one."""
+    first = 20000 + 1000 * int(SLOT or 0)
+    order = list(range(first, first + 1000 if SLOT else 32000))
+    random.shuffle(order)
+    return itertools.cycle(order)
+
+
+PORTS = ports()
+
+
 def free_port():
     """A port outside the range from which the kernel takes client ports. Suites that run side by
     side have a range each: between this look and the gateway's bind nobody else may take it."""
-    first = 20000 + 1000 * int(SLOT or 0)
-    while True:
-        port = random.randrange(first, first + 1000 if SLOT else 32000)
+    for port in PORTS:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -12,6 +12,7 @@ import inspect
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -32,6 +33,12 @@ class Skip(Exception):
 
 class TooLong(BaseException):
     """The test's own deadline; not an Exception, so that no `except` of a test swallows it."""
+
+
+def cpu_seconds():
+    """Of this process and of all it has waited for: gateways, SDKs."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 class Runner:
@@ -73,7 +80,8 @@ class Runner:
             elif self.chosen(name) and harness.SHARD == 0:
                 self.run_test(name, test)
         self.clean(module)
-        print(f"# {suite}: {time.monotonic() - began:.1f} s", flush=True)
+        print(f"# {suite}: {time.monotonic() - began:.1f} s, {cpu_seconds():.1f} s of CPU",
+              flush=True)
 
     def chosen(self, name):
         return not self.wanted or any(part in name for part in self.wanted)
