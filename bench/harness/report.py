@@ -191,7 +191,9 @@ greatest in brackets, because the machine is not equally quiet in all of them.
   {client_core}; all of it on loopback and, where permitted, at nice -10. {versions}.
 - nginx and HAProxy are plain proxies: one worker or thread, upstream connections kept
   alive, no buffering of answers, no logs. Sluice has one worker and does its whole work:
-  it checks a key, meters, prices, journals, and writes ledger and access log.
+  it checks a key, meters, prices, journals, and writes ledger and access log. It is the
+  build of `make release`: compiled by counts of how often each branch was taken under
+  this bench's own kinds of traffic; nginx and HAProxy are as Debian builds them.
 - CPU is the time of all threads and processes of the gateway, from
   `/proc/PID/task/TID/schedstat`, divided by the requests or events the client received.
   For Sluice the end is taken when its recorder has caught up.

@@ -14,7 +14,7 @@ def unconfined(kind):
     """Counters are written when the program ends, to files it may not open otherwise."""
     class Unconfined(kind):
         def write_config(self, name, template, **values):
-            super().write_config(name, template + "sandbox: off\n", **values)
+            super().write_config(name, "sandbox: off\n" + template, **values)
     return Unconfined
 
 
