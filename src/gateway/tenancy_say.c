@@ -2,6 +2,7 @@
  * told (tenancy.h). */
 #include "gateway/tenancy.h"
 
+#include "base/digits.h"
 #include "codec/text.h"
 
 void tenancy_add_line(struct exchange *x, str name, str value)
@@ -12,45 +13,63 @@ void tenancy_add_line(struct exchange *x, str name, str value)
 
 /* ---- rates ---- */
 
+/* They go out with each answer to a key with rates: one piece of code for all the lines,
+ * and no look at what room is left. */
+enum { LINE_MOST = 96 };
+
+static char *put(char *at, str s)
+{
+	memcpy(at, s.ptr, s.len);
+	return at + s.len;
+}
+
 /* "980ms", "12s", "1m30s", as OpenAI says it. */
-static void add_span(struct buf *to, usec span)
+static char *put_span(char *at, usec span)
 {
 	uint64_t ms = (uint64_t)(span + USEC_MS - 1) / USEC_MS;
 	uint64_t s = (ms + 999) / 1000;
 
-	if (ms < 1000) {
-		buf_add_u64(to, ms);
-		buf_put(to, STR("ms"));
-		return;
-	}
-	if (s >= 60) {
-		buf_add_u64(to, s / 60);
-		buf_put(to, STR("m"));
-	}
-	buf_add_u64(to, s % 60);
-	buf_put(to, STR("s"));
+	if (ms < 1000)
+		return put(digits_put(at, ms), STR("ms"));
+	if (s >= 60)
+		at = put(digits_put(at, s / 60), STR("m"));
+	return put(digits_put(at, s % 60), STR("s"));
 }
 
-/* Written for each request of a key with rates: not with a format. */
+static void add_span(struct buf *to, usec span)
+{
+	char text[LINE_MOST];
+	char *end = put_span(text, span);
+
+	buf_add(to, str_of(text, (size_t)(end - text)));
+}
+
+#define LINES_OF(what)                                                                   \
+	{                                                                                \
+		STR_INIT("x-ratelimit-limit-" what ": "),                                \
+		        STR_INIT("x-ratelimit-remaining-" what ": "),                    \
+		        STR_INIT("x-ratelimit-reset-" what ": ")                         \
+	}
+static const str openai_lines[2][3] = { LINES_OF("requests"), LINES_OF("tokens") };
+
+static char *put_openai(char *at, const str *names, const struct tenant_room *room)
+{
+	const uint64_t counts[] = { room->limit, room->remaining };
+
+	if (!room->limit)
+		return at;
+	for (int i = 0; i < 2; i++)
+		at = put(digits_put(put(at, names[i]), counts[i]), STR("\r\n"));
+	return put(put_span(put(at, names[2]), room->reset), STR("\r\n"));
+}
+
+/* ... and Anthropic's, only where it is spoken. */
 static void add_count(struct buf *to, str before, str what, str after, uint64_t count)
 {
 	buf_put(to, before);
 	buf_put(to, what);
 	buf_put(to, after);
 	buf_add_u64(to, count);
-	buf_put(to, STR("\r\n"));
-}
-
-static void add_openai(struct buf *to, str what, const struct tenant_room *room)
-{
-	if (!room->limit)
-		return;
-	add_count(to, STR("x-ratelimit-limit-"), what, STR(": "), room->limit);
-	add_count(to, STR("x-ratelimit-remaining-"), what, STR(": "), room->remaining);
-	buf_put(to, STR("x-ratelimit-reset-"));
-	buf_put(to, what);
-	buf_put(to, STR(": "));
-	add_span(to, room->reset);
 	buf_put(to, STR("\r\n"));
 }
 
@@ -74,11 +93,13 @@ void tenancy_say_rates(struct exchange *x, const struct tenant_rates *rates)
 {
 	struct buf *to = &x->worker->head;
 	usec wall = x->worker->loop.wall;
+	char lines[sizeof(openai_lines) / sizeof(str) * LINE_MOST];
+	char *end = put_openai(lines, openai_lines[0], &rates->requests);
 
+	end = put_openai(end, openai_lines[1], &rates->tokens);
 	buf_clear(to);
 	buf_add(to, x->lines);
-	add_openai(to, STR("requests"), &rates->requests);
-	add_openai(to, STR("tokens"), &rates->tokens);
+	buf_add(to, str_of(lines, (size_t)(end - lines)));
 	if (x->endpoint->wire->format == WIRE_ANTHROPIC) {
 		add_anthropic(to, STR("requests"), wall, &rates->requests);
 		add_anthropic(to, STR("tokens"), wall, &rates->tokens);
