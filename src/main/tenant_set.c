@@ -43,13 +43,22 @@ static void write_count(struct tenant_set *k, const char *option, const char *me
 		json_str(k->w, value);
 }
 
-/* "$50/month": each is a member; "none": all of them go. */
+/* Of all windows, so there is nothing it could stand beside. */
+static bool is_none_alone(const struct command *c, const char *option)
+{
+	unsigned at = 0;
+	const char *given = command_next(c, option, &at);
+
+	return given && is_none(str_from_z(given)) && !command_next(c, option, &at);
+}
+
+/* "$50/month": each is a member; "none", or the option for that: all of them go. */
 static void write_budget(struct tenant_set *k, const char *option, const char *none)
 {
 	unsigned at = 0;
 	const char *given;
 
-	if (none && command_has(k->c, none)) {
+	if ((none && command_has(k->c, none)) || is_none_alone(k->c, option)) {
 		json_key(k->w, STR("budget"));
 		json_null(k->w);
 		return;
@@ -200,6 +209,8 @@ static int check_budgets(const struct command *c, const char *option)
 	const char *given;
 	nanousd amount;
 
+	if (is_none_alone(c, option))
+		return EXIT_OK;
 	while ((given = command_next(c, option, &at))) {
 		str window = str_from_z(given), money = str_cut(&window, '/');
 		bool is_known = false;
@@ -210,7 +221,7 @@ static int check_budgets(const struct command *c, const char *option)
 			return command_misused(
 			        c,
 			        "--%s: \"%s\" is not of the form 50/month, with one of "
-			        "hour, day, week, month and total",
+			        "hour, day, week, month and total, nor none alone",
 			        option, given);
 		/* What a shell makes of $50/month. */
 		if (!is_none(money) && amount == 0)

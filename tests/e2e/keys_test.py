@@ -98,6 +98,11 @@ def manage(g):
          (None, 5, None, None, False, False, "7.00", {"env": "prod", "cost": "x"}, 2), "limit")
     limited = run("keys", "limit", "ci bot", "--no-budget", "--tpm", "none", on=g)
     same((limited["limits"]["tpm"], limited["limits"]["budget"]["hour"]), (None, None), "none")
+    run("keys", "limit", "ci bot", "--budget", "7/hour", "--user-budget", "1/day", "--user-budget",
+        "2/week", on=g)
+    limited = run("keys", "limit", "ci bot", "--budget", "none", "--user-budget", "none", on=g)
+    for limits in "limits", "user_limits":
+        same([each for each in limited[limits]["budget"].values() if each], [], f"{limits}, none alone")
     key("other", on=g)
     same([each["name"] for each in run("keys", "list", "--team", "research", on=g)], ["ci bot"], "list")
     same([each["name"] for each in run("teams", "list", on=g)], ["research"], "teams")
