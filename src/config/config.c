@@ -169,9 +169,13 @@ static void check_open(struct reader *r, const struct found *found)
 		note(r, NOTE_OPEN, r->source->listen.len ? NULL : at,
 		     "auth: open on %.*s, which is not loopback", (int)text.len,
 		     text.ptr);
-		note_hint(r,
-		          "write auth: keys, or insecure_open: true if everybody may use "
-		          "your providers' keys");
+		if (r->source->path.len)
+			note_hint(r, "write auth: keys, or insecure_open: true if "
+			             "everybody may use your providers' keys");
+		else
+			note_hint(r, "make a configuration with auth: keys and give it "
+			             "with -c, or add --insecure-open if everybody may "
+			             "use your providers' keys");
 		buf_free(&text);
 		return;
 	}

@@ -83,18 +83,52 @@ static struct tree_node place_of_offset(str text, size_t offset)
 	return place(line, column);
 }
 
+/* Where in the text a mark stands: it counts characters, without the byte order mark. */
+static size_t offset_of_mark(str text, yaml_mark_t mark)
+{
+	size_t at = str_starts(text, STR("\xef\xbb\xbf")) ? 3 : 0;
+
+	for (size_t left = mark.index; left && at < text.len; left--) {
+		at++;
+		while (at < text.len && (text.ptr[at] & 0xc0) == 0x80)
+			at++;
+	}
+	return at;
+}
+
+/* What people write that YAML takes for something else; NULL: none of it. */
+static const char *usual_mistake(str text, yaml_mark_t mark)
+{
+	size_t at = offset_of_mark(text, mark), begin = at;
+
+	if (at == text.len)
+		return NULL;
+	if (at && text.ptr[at - 1] == '$' && text.ptr[at] == '{')
+		return "inside { } and [ ] a variable needs quotes: \"${NAME}\"";
+	while (begin && (text.ptr[begin - 1] == ' ' || text.ptr[begin - 1] == '\t'))
+		begin--;
+	if (text.ptr[at] == '\t' && (!begin || text.ptr[begin - 1] == '\n'))
+		return "indent with spaces";
+	return NULL;
+}
+
 static void note_syntax(struct builder *b)
 {
 	const yaml_parser_t *p = &b->parser;
 	const char *problem = p->problem ? p->problem : "it cannot be read";
+	const char *mistake = NULL;
 	struct tree_node at =
 	        p->error == YAML_READER_ERROR
 	                ? place_of_offset(b->r->source->text, p->problem_offset)
 	                : place_of_mark(p->problem_mark);
 
 	note(b->r, NOTE_SYNTAX, &at, "this is not YAML: %s", problem);
-	if (strstr(problem, "tab character"))
-		note_hint(b->r, "indent with blanks");
+	if (p->error != YAML_READER_ERROR)
+		mistake = usual_mistake(b->r->source->text, p->problem_mark);
+	if (mistake)
+		note_hint(b->r, "%s", mistake);
+	else if (strstr(problem, "tab character"))
+		note_hint(b->r, "indent with spaces");
 	else if (strstr(problem, "cannot start any token"))
 		note_hint(b->r,
 		          "a value that begins with a tab or one of @ ` %% needs quotes");

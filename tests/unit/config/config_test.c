@@ -20,6 +20,14 @@ static bool has_note(const struct reading *r, const char *code)
 	return false;
 }
 
+static bool has_hint(const struct reading *r, str part)
+{
+	for (unsigned i = 0; i < r->notes.count; i++)
+		if (str_has(r->notes.list[i].hint, part))
+			return true;
+	return false;
+}
+
 TEST(the_example_of_the_design_is_read)
 {
 	struct reading r;
@@ -387,6 +395,13 @@ TEST(the_command_line_wins)
 	CHECK(!r.config && has_note(&r, "E301"));
 	reading_done(&r);
 
+	/* Without a file nobody can write a line into it. */
+	source.path = STR_NONE;
+	read_with(&r, &source);
+	CHECK(!r.config && has_hint(&r, STR("with -c, or add --insecure-open")));
+	reading_done(&r);
+
+	source.path = STR("/etc/sluice/sluice.yaml");
 	source.insecure_open = true;
 	read_with(&r, &source);
 	if (CHECK(r.config != NULL)) {

@@ -16,7 +16,15 @@ struct broken {
 static const struct broken rows[] = {
 	/* the text itself */
 	{ "version: 1\nlisten: [a\n", "E101", 3, 1, "that began on line 2", 0 },
-	{ "version: 1\n\tlisten: x\n", "E101", 2, 1, "blanks", 0 },
+	{ "version: 1\n\tlisten: x\n", "E101", 2, 1, "indent with spaces", 0 },
+	{ "# \xc3\xa4\r\nversion: 1\r\nlimits:\r\n \t body: 1MiB\r\n", "E101", 4, 2,
+	  "indent with spaces", 0 },
+	{ "version:\t@x\n", "E101", 1, 10, "needs quotes", 0 },
+	{ "version: 1\nproviders: { openai: { key: ${X} } }\n", "E101", 2, 30,
+	  "a variable needs quotes", 0 },
+	{ "version: 1\n# \xc3\xa4\nlisten: [a, ${B:-b}]\n", "E101", 3, 14,
+	  "a variable needs quotes", 0 },
+	{ "version: 1\nlisten: [\"${B}\" {\n", "E101", 2, 17, "that began on line 2", 0 },
 	{ "version: 1\nlisten: \xff\n", "E101", 2, 9, NULL, 0 },
 	{ "version: 1\nlisten: \x01\n", "E101", 2, 9, NULL, 0 },
 	{ "version: 1\ndata: !!str x\n", "E102", 2, 7, "leave", 0 },
