@@ -1,6 +1,7 @@
 #include "gateway/headers.h"
 
 #include "base/assert.h"
+#include "config/key.h"
 #include "loop/net.h"
 
 /* Of the connection itself (RFC 9110 7.6.1). */
@@ -199,11 +200,18 @@ void headers_to_client(const struct http_response *res, struct buf *to)
 	add_lines(to, begin, end);
 }
 
-/* "Bearer KEY", the scheme in any letter case. */
-static str bearer(str value)
+/* "Bearer KEY", the scheme in any letter case. A key of ours that stands there alone is
+ * no secret's business: its form says what its sender forgot. */
+static str bearer(str value, bool *ret_is_bare)
 {
-	str scheme = str_cut(&value, ' ');
+	uint64_t id;
+	str scheme;
 
+	if (key_parse_id(value, &id)) {
+		*ret_is_bare = true;
+		return STR_NONE;
+	}
+	scheme = str_cut(&value, ' ');
 	return str_eq_nocase(scheme, STR("bearer")) ? str_trim(value) : STR_NONE;
 }
 
@@ -230,7 +238,7 @@ fault_t headers_credential(const struct http_request *req, str *ret)
 	                        http_name_bit(HTTP_NAME_X_GOOG_API_KEY) |
 	                        http_name_bit(HTTP_NAME_API_KEY);
 	unsigned found[5] = { 0 };
-	bool any = false;
+	bool any = false, is_bare = false;
 	str key = STR_NONE;
 
 	for (unsigned i = 0; i < req->count; i++) {
@@ -241,7 +249,7 @@ fault_t headers_credential(const struct http_request *req, str *ret)
 			continue;
 		unsigned place = place_of(name);
 		if (place == 1)
-			value = bearer(value);
+			value = bearer(value, &is_bare);
 		/* Two lines of one name are ambiguous even when they agree (R75). */
 		if (found[place]++ || (key.len && value.len && !str_eq(key, value)))
 			return FAULT_KEYS_DIFFER;
@@ -251,6 +259,8 @@ fault_t headers_credential(const struct http_request *req, str *ret)
 	}
 	/* One that cannot be read is a wrong one: it gets the same answer (R76). */
 	*ret = key;
+	if (unlikely(is_bare) && !key.len)
+		return FAULT_NO_BEARER;
 	return any ? NULL : FAULT_NO_KEY;
 }
 

@@ -26,8 +26,9 @@ enum headers_wish {
 unsigned headers_wishes(const struct http_request *req);
 
 /* The credential of ours among the fields: Authorization: Bearer, x-api-key,
- * x-goog-api-key, api-key. NO_KEY when there is none,
- * KEYS_DIFFER when two differ; empty when one is there but cannot be read. */
+ * x-goog-api-key, api-key. NO_KEY when there is none, NO_BEARER when the only one is a
+ * key in Authorization without its scheme, KEYS_DIFFER when two differ; empty when one is
+ * there but cannot be read. */
 must_check fault_t headers_credential(const struct http_request *req, str *ret);
 /* In open mode: is the Host a loopback name, and the Origin, if any, too? */
 bool headers_are_local(const struct http_request *req);

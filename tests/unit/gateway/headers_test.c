@@ -91,6 +91,8 @@ TEST(an_underscore_never_leaves_also_in_a_family)
 	          "X-RateLimit-a: 4\r\nx-accel-: 5\r\n");
 }
 
+#define OURS "sk-sl-0123456789ab-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ"
+
 TEST(one_credential_or_a_clear_refusal)
 {
 	str key;
@@ -113,6 +115,13 @@ TEST(one_credential_or_a_clear_refusal)
 	CHECK_OK(headers_credential(with("authorization: Bearer"), &key));
 	CHECK_INT(key.len, 0);
 	CHECK_FAULT(headers_credential(with("x: y"), &key), FAULT_NO_KEY);
+	CHECK_FAULT(headers_credential(with("authorization: " OURS), &key),
+	            FAULT_NO_BEARER);
+	CHECK_OK(headers_credential(with("authorization: " OURS "\nx-api-key: abc"),
+	                            &key));
+	CHECK_STR(key, "abc");
+	CHECK_OK(headers_credential(with("authorization: Basic " OURS), &key));
+	CHECK_INT(key.len, 0);
 }
 
 TEST(open_mode_is_for_this_machine)
