@@ -137,14 +137,32 @@ static enum flow step_admit(struct exchange *x)
 	return exchange_go(x, STEP_ROUTE);
 }
 
-static str nearest_names(struct exchange *x)
+/* Of a provider that is only not configured, that is what helps. */
+static bool add_elsewhere(const struct exchange *x, struct buf *to)
+{
+	const struct config *c = x->plan->config;
+	struct catalog_provider p;
+
+	if (!resolve_elsewhere(c, x->skim.model, &p))
+		return false;
+	buf_addf(to, " is a model of %.*s, which is not configured: ", STR_ARG(p.id));
+	if (c->file.len || !p.env[0].len || p.env_is_shared)
+		buf_addf(to, "write %.*s below providers:", STR_ARG(p.id));
+	else
+		buf_addf(to, "set %.*s and start again", STR_ARG(p.env[0]));
+	return true;
+}
+
+static str other_names(struct exchange *x)
 {
 	str names[NEAREST];
-	unsigned n = resolve_nearest(x->plan->config, x->skim.model, &x->arena, names);
 	struct buf text = BUF_LIMIT(1024);
+	unsigned n = 0;
 	str kept;
 
 	buf_addf(&text, "\"%.*s\"", STR_ARG(str_first(x->skim.model, 128)));
+	if (!add_elsewhere(x, &text))
+		n = resolve_nearest(x->plan->config, x->skim.model, &x->arena, names);
 	for (unsigned i = 0; i < n; i++)
 		buf_addf(&text, "%s%.*s", i ? ", " : "; the nearest names are ",
 		         STR_ARG(names[i]));
@@ -177,7 +195,7 @@ static fault_t find_candidates(struct exchange *x, str *ret_detail)
 	if (why) {
 		x->param = STR("model");
 		if (why == FAULT_NO_SUCH_MODEL)
-			*ret_detail = nearest_names(x);
+			*ret_detail = other_names(x);
 		return why;
 	}
 	trial_route(x);
