@@ -9,7 +9,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { PATIENCE_MS = 2000, LOOK_EVERY_MS = 20 };
 
 bool datadir_path(str dir, const char *name, char *to, size_t room)
 {
@@ -59,6 +62,20 @@ bool datadir_make(str dir, struct buf *why)
 	return failed(why, "cannot use the data directory", path);
 }
 
+/* A command has it for a moment, a gateway for long. */
+static bool lock_soon(int fd)
+{
+	const struct timespec moment = { .tv_nsec = LOOK_EVERY_MS * 1000 * 1000 };
+
+	for (int left = PATIENCE_MS / LOOK_EVERY_MS; flock(fd, LOCK_EX | LOCK_NB) != 0;
+	     left--) {
+		if (errno != EWOULDBLOCK || left == 0)
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
 bool datadir_lock(str dir, int *ret_fd, struct buf *why)
 {
 	char path[PATH_MAX];
@@ -71,7 +88,7 @@ bool datadir_lock(str dir, int *ret_fd, struct buf *why)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed(why, "cannot open", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	if (!lock_soon(fd)) {
 		if (errno == EWOULDBLOCK)
 			buf_addf(why, "another sluice uses %.*s", STR_ARG(dir));
 		else

@@ -9,8 +9,8 @@
 
 /* Makes the directory (0700) and those above it that are missing. False: *why. */
 must_check bool datadir_make(str dir, struct buf *why);
-/* Takes $data/lock, for as long as *ret_fd is open. False: *why; another one has it, or
- * it cannot be made. */
+/* Takes $data/lock, for as long as *ret_fd is open; waits two seconds for a command that
+ * has it.  False: *why; another one has it, or it cannot be made. */
 must_check bool datadir_lock(str dir, int *ret_fd, struct buf *why);
 /* Does a gateway (or a command that writes) hold the lock now? */
 bool datadir_is_locked(str dir);

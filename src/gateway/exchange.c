@@ -5,25 +5,20 @@
 #include "gateway/exchange.h"
 
 #include "base/assert.h"
-#include "codec/text.h"
 #include "gateway/answer.h"
 #include "gateway/capture.h"
 #include "gateway/attempt.h"
-#include "gateway/headers.h"
-#include "gateway/tags.h"
 #include "gateway/lane.h"
 #include "gateway/permit.h"
 #include "gateway/phi.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
-#include "gateway/session.h"
 #include "gateway/step.h"
 #include "gateway/tenancy.h"
 #include "gateway/trial.h"
-#include "meter/trace.h"
 
-enum { ARENA_MOST = 256 * KiB, AGENT_MOST = 128, PEER_MOST = 128 };
+enum { ARENA_MOST = 256 * KiB, PEER_MOST = 128 };
 
 static void on_timer(struct timer *t);
 
@@ -34,7 +29,7 @@ enum flow exchange_go(struct exchange *x, enum exchange_step step)
 	return GO;
 }
 
-/* ---- OPEN ---- */
+/* ---- the beginning ---- */
 
 struct exchange *exchange_make(struct worker *w, const struct endpoint *e, usec began)
 {
@@ -73,130 +68,6 @@ static struct exchange *exchange_new(struct worker *w, struct http_conn *c,
 	c->owner = x;
 	COUNT(w->counts.exchanges);
 	return x;
-}
-
-static fault_t check_content_type(const struct exchange *x)
-{
-	str type = x->content_type, media = str_trim(str_cut(&type, ';'));
-
-	if (x->endpoint->operation == OP_STORED) /* without a body, most of the time */
-		return NULL;
-	if (operations[x->endpoint->operation].multipart)
-		return str_eq_nocase(media, STR("multipart/form-data"))
-		               ? NULL
-		               : FAULT_HTTP_CONTENT_TYPE;
-	if (str_eq_nocase(media, STR("application/json")))
-		return NULL;
-	return FAULT_HTTP_CONTENT_TYPE;
-}
-
-/* What the client asks of us, beside the answer. */
-static void keep_wishes(struct exchange *x)
-{
-	unsigned wishes = headers_wishes(x->req);
-
-	x->strict = wishes & WISH_STRICT;
-	x->no_resume = wishes & WISH_NO_RESUME;
-	x->no_hold = wishes & WISH_NO_TOOL_HOLD;
-	x->no_hedge = wishes & WISH_NO_HEDGE;
-	x->user = arena_copy(&x->arena,
-	                     str_first(http_request_get(x->req, STR("x-sluice-user")),
-	                               TENANT_USER_NAME));
-	x->tags = tags_join(&x->arena, STR_NONE,
-	                    http_request_get(x->req, STR("x-sluice-tags")));
-}
-
-/* The trace that the client's request is part of.  A tracestate alone means nothing. */
-static void keep_trace(struct exchange *x)
-{
-	str state = http_request_find(x->req, HTTP_NAME_TRACESTATE);
-	struct trace_parent parent;
-
-	if (!trace_parse(http_request_find(x->req, HTTP_NAME_TRACEPARENT), &parent))
-		return;
-	x->trace = arena_copy(&x->arena, str_of((const char *)&parent, sizeof(parent)));
-	if (state.len <= TRACE_STATE_MOST)
-		x->tracestate = arena_copy(&x->arena, state);
-}
-
-/* Keeps of the head what later steps need: its bytes are on loan. */
-static void keep_head(struct exchange *x)
-{
-	struct buf *lines = &x->worker->head;
-	str key, alt; /* a credential in a query never travels on */
-
-	buf_clear(lines);
-	headers_to_upstream(x->req, lines);
-	x->forward = arena_copy(&x->arena, buf_str(lines));
-	buf_clear(lines);
-	headers_features(x->req, x->endpoint->wire->format, lines);
-	x->features = arena_copy(&x->arena, buf_str(lines));
-	x->agent = arena_copy(
-	        &x->arena,
-	        str_first(http_request_find(x->req, HTTP_NAME_USER_AGENT), AGENT_MOST));
-	x->content_type =
-	        arena_copy(&x->arena, http_request_find(x->req, HTTP_NAME_CONTENT_TYPE));
-	if (!url_query_get(x->req->query, STR("key"), &key, NULL))
-		x->query = arena_copy(&x->arena, x->req->query);
-	x->as_array = x->endpoint->wire->format == WIRE_GEMINI && x->endpoint->stream &&
-	              !(url_query_get(x->req->query, STR("alt"), &alt, NULL) &&
-	                str_eq(alt, STR("sse")));
-	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_X_SLUICE_)))
-		keep_wishes(x);
-	if (http_may_have(x->req->names, http_name_bit(HTTP_NAME_TRACEPARENT)))
-		keep_trace(x);
-	if (x->plan->config->has_affinity || x->plan->config->trial_count)
-		x->session = session_of_head(x, x->req);
-	x->body_length = x->req->body == HTTP_BODY_LENGTH ? x->req->length : 0;
-}
-
-/* Nothing that a provider could read as another path. */
-static bool is_plain_id(str id)
-{
-	for (size_t i = 0; i < id.len; i++) {
-		char c = char_lower(id.ptr[i]);
-
-		if (!(c >= 'a' && c <= 'z') && !char_is_digit(c) && c != '_' && c != '-')
-			return false;
-	}
-	return id.len <= 256;
-}
-
-/* The model of formats that name it in the path; %2F is legal there alone. */
-static fault_t keep_path_model(struct exchange *x)
-{
-	str raw = x->path_model;
-
-	if (x->endpoint->of_id) {
-		x->path_model = arena_copy(&x->arena, str_first(raw, 512));
-		return is_plain_id(raw) ? NULL : FAULT_NO_SUCH_RESPONSE;
-	}
-	if (!x->endpoint->suffix.len)
-		return NULL;
-	if (raw.len > 512 ||
-	    !url_decode(raw, arena_alloc(&x->arena, raw.len), &x->path_model))
-		return FAULT_NO_SUCH_PATH;
-	return NULL;
-}
-
-static enum flow step_open(struct exchange *x)
-{
-	fault_t why =
-	        answer_authorize(x->worker, x->client, x->req, x->endpoint, &x->key);
-
-	if (!why &&
-	    atomic_load_explicit(&x->worker->gateway->stopping, memory_order_relaxed))
-		why = FAULT_SHUTTING_DOWN;
-	keep_head(x);
-	if (!why)
-		why = keep_path_model(x);
-	if (!why)
-		why = check_content_type(x);
-	if (why) {
-		exchange_fail(x, why, STR_NONE);
-		return GO;
-	}
-	return exchange_go(x, STEP_BODY);
 }
 
 /* ---- BODY ---- */
@@ -266,14 +137,32 @@ static enum flow step_admit(struct exchange *x)
 	return exchange_go(x, STEP_ROUTE);
 }
 
-static str nearest_names(struct exchange *x)
+/* Of a provider that is only not configured, that is what helps. */
+static bool add_elsewhere(const struct exchange *x, struct buf *to)
+{
+	const struct config *c = x->plan->config;
+	struct catalog_provider p;
+
+	if (!resolve_elsewhere(c, x->skim.model, &p))
+		return false;
+	buf_addf(to, " is a model of %.*s, which is not configured: ", STR_ARG(p.id));
+	if (c->file.len || !p.env[0].len || p.env_is_shared)
+		buf_addf(to, "write %.*s below providers:", STR_ARG(p.id));
+	else
+		buf_addf(to, "set %.*s and start again", STR_ARG(p.env[0]));
+	return true;
+}
+
+static str other_names(struct exchange *x)
 {
 	str names[NEAREST];
-	unsigned n = resolve_nearest(x->plan->config, x->skim.model, &x->arena, names);
 	struct buf text = BUF_LIMIT(1024);
+	unsigned n = 0;
 	str kept;
 
 	buf_addf(&text, "\"%.*s\"", STR_ARG(str_first(x->skim.model, 128)));
+	if (!add_elsewhere(x, &text))
+		n = resolve_nearest(x->plan->config, x->skim.model, &x->arena, names);
 	for (unsigned i = 0; i < n; i++)
 		buf_addf(&text, "%s%.*s", i ? ", " : "; the nearest names are ",
 		         STR_ARG(names[i]));
@@ -306,7 +195,7 @@ static fault_t find_candidates(struct exchange *x, str *ret_detail)
 	if (why) {
 		x->param = STR("model");
 		if (why == FAULT_NO_SUCH_MODEL)
-			*ret_detail = nearest_names(x);
+			*ret_detail = other_names(x);
 		return why;
 	}
 	trial_route(x);

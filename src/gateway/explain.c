@@ -106,7 +106,7 @@ static void write_abilities(struct json_writer *to, const struct target *t)
 /* ---- reasons ---- */
 
 /* Why one is passed over; NULL: it takes a request. */
-static const char *refusal(enum health_answer answer)
+static const char *refusal(enum health_answer answer, const struct health_view *v)
 {
 	switch (answer) {
 	case HEALTH_OK:
@@ -119,7 +119,9 @@ static const char *refusal(enum health_answer answer)
 	case HEALTH_FULL:
 		return "passed over: a limit of the configuration is reached";
 	case HEALTH_ILL:
-		return "passed over: it kept failing";
+		return strcmp(v->scope, "key") == 0 ? "passed over: it refuses the key, "
+		                                      "or the account is empty"
+		                                    : "passed over: it kept failing";
 	case HEALTH_DEAD:
 	case HEALTH_ANSWERS:
 		break;
@@ -166,8 +168,13 @@ static void write_reason(struct json_writer *to, const struct ask *a, unsigned c
 {
 	const struct candidates *c = a->candidates;
 	const struct order_target *f = &list[candidate];
-	const char *no = refusal(f->answer);
+	struct health h = ask_health(a, candidate, 0);
 	struct buf text = BUF_LIMIT(REASON_MOST);
+	struct health_view v;
+	const char *no;
+
+	health_see(&h, a->now, &v);
+	no = refusal(f->answer, &v);
 
 	if (c->list[candidate].provider->disabled.len)
 		buf_addf(&text, "disabled: %.*s",

@@ -1,7 +1,8 @@
 /* step.h - between the files that hold the steps of an exchange (exchange.h). For
  * gateway/ alone.
  *
- *   exchange.c  OPEN, BODY, ADMIT, ROUTE, RELAY, SETTLE, and the engine
+ *   open.c      OPEN: who asks, and what is kept of the head
+ *   exchange.c  BODY, ADMIT, ROUTE, RELAY, SETTLE, and the engine
  *   try.c       TRY: which candidate is asked, and what follows when it fails
  *   failing.c   what the client is told when nothing more is tried */
 #pragma once
@@ -12,4 +13,5 @@ enum flow { WAIT, GO };
 /* The step is the next one; the engine runs it. */
 enum flow exchange_go(struct exchange *x, enum exchange_step step);
 
+enum flow step_open(struct exchange *x);
 enum flow step_try(struct exchange *x);

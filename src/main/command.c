@@ -7,6 +7,7 @@
 
 #include "main/help.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,10 +211,14 @@ int command_run(const struct command_row *rows, int argc, char **argv)
 	struct command c = { .rows = rows };
 	struct parser p = { .c = &c, .argc = argc - 1, .argv = argv + 1 };
 	const char *config = getenv("SLUICE_CONFIG");
+	char path[PATH_MAX]; /* a copy: the gateway wipes its environment */
 	str near;
 	int failed;
 
-	c.config = config && *config ? config : NULL;
+	if (config && *config) {
+		snprintf(path, sizeof(path), "%s", config);
+		c.config = path;
+	}
 	c.row = rows; /* the default */
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return help_program(stdout, rows);

@@ -164,7 +164,7 @@ static void run(struct drill_case *c, const char *dir)
 	struct net_addr at;
 
 	if (config && process_start(p, config, NULL, &c->error)) {
-		if (sys_local_addr(p->listeners[0], &at) == 0)
+		if (sys_local_addr(p->listeners.fd[0], &at) == 0)
 			ask(c, &at);
 		process_stop(p);
 		read_ledger(c, dir, &t);

@@ -51,17 +51,37 @@ static void print_price(struct json_value candidate)
 		       (unsigned long long)(out / 10000 % 100));
 }
 
+/* The average begins at nothing and moves by a sixteenth: of the first few attempts it
+ * shows less than there was. */
+static uint64_t share_of(uint64_t per_mille, uint64_t attempts)
+{
+	uint64_t rest = 1000000;
+
+	for (uint64_t i = 0; i < attempts && i < 200; i++)
+		rest -= rest / 16;
+	return min_of(per_mille * 1000000 / (1000000 - rest), (uint64_t)1000);
+}
+
+static void print_failing(struct json_value c)
+{
+	uint64_t attempts = number(c, "attempts");
+
+	if (!attempts)
+		return;
+	uint64_t failing = share_of(number(c, "failing_per_mille"), attempts);
+	printf(", %llu.%llu %% of the last attempts failed",
+	       (unsigned long long)(failing / 10), (unsigned long long)(failing % 10));
+}
+
 static void print_health(struct json_value c, const char *indent)
 {
 	char room[64];
 	str answer = text(c, "answer", room, sizeof(room));
-	uint64_t failing = number(c, "failing_per_mille");
 
 	printf("%s%.*s", indent, STR_ARG(answer));
 	print_part(", to be asked again in ", number(c, "until_ms"), " ms");
-	printf(", %llu.%llu %% of the last attempts failed, %llu under way",
-	       (unsigned long long)(failing / 10), (unsigned long long)(failing % 10),
-	       (unsigned long long)number(c, "in_flight"));
+	print_failing(c);
+	printf(", %llu under way", (unsigned long long)number(c, "in_flight"));
 	print_part(", last 429 ", number(c, "limited_ms_ago"), " ms ago");
 	printf("\n");
 }

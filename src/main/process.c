@@ -18,8 +18,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, FIRST_INHERITED_FD = 3 };
-
 /* Every stream needs two descriptors: as many as the system allows. */
 static void raise_descriptor_limit(void)
 {
@@ -31,51 +29,6 @@ static void raise_descriptor_limit(void)
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		log_warn("the limit of open files stays at %lu",
 		         (unsigned long)limit.rlim_cur);
-}
-
-/* Sockets that a supervisor opened for us (sd_listen_fds(3)). */
-static unsigned inherited_count(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	uint64_t value;
-
-	if (!pid || !fds || !str_to_u64(str_from_z(pid), &value) ||
-	    value != (uint64_t)getpid())
-		return 0;
-	return str_to_u64(str_from_z(fds), &value) && value <= LISTENERS_MOST
-	               ? (unsigned)value
-	               : 0;
-}
-
-static bool open_listeners(struct process *p, const struct config *c, struct buf *why)
-{
-	unsigned given = inherited_count();
-
-	for (unsigned i = 0; i < given; i++) {
-		int fd = FIRST_INHERITED_FD + (int)i, error = sys_adopt_listener(fd);
-
-		if (error < 0) {
-			buf_addf(why, "LISTEN_FDS: descriptor %d: %s", fd,
-			         strerror(-error));
-			return false;
-		}
-		p->listeners[p->listener_count++] = fd;
-	}
-	p->inherited = given > 0;
-	for (unsigned i = 0; !given && i < c->listen_count; i++) {
-		int fd = sys_listen(&c->listen[i], BACKLOG);
-
-		if (fd < 0) {
-			net_print(&c->listen[i], why);
-			buf_addf(why, ": %s%s", strerror(-fd),
-			         fd == -EADDRINUSE
-			                 ? " (is another sluice running? see --listen)"
-			                 : "");
-			return false;
-		}
-		p->listeners[p->listener_count++] = fd;
-	}
-	return true;
 }
 
 /* Rules first: nobody is let in before they hold. */
@@ -406,9 +359,9 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
-	    open_listeners(p, config, why) && start_recorder(p, config, why) &&
-	    start_bodies(p, config, why) && load_trials(g, config, why) &&
-	    load_tenants(p, config, why)) {
+	    listeners_open(&p->listeners, config, why) &&
+	    start_recorder(p, config, why) && start_bodies(p, config, why) &&
+	    load_trials(g, config, why) && load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -419,7 +372,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 		else if (p->otlp && !otlp_start(p->otlp, g->resolver, &g->roots, why))
 			buf_add(why, STR(" (telemetry.otlp)"));
 		else if (start_workers(p, config->workers, why)) {
-			p->acceptor = acceptor_new(p->listeners, p->listener_count,
+			p->acceptor = acceptor_new(p->listeners.fd, p->listeners.count,
 			                           on_accepted, p);
 			if (p->acceptor)
 				return true;
@@ -497,12 +450,6 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	return true;
 }
 
-static void close_listeners(struct process *p)
-{
-	while (p->listener_count > 0)
-		sys_close(p->listeners[--p->listener_count]);
-}
-
 void process_drain(struct process *p)
 {
 	atomic_store(&p->gateway.stopping, true);
@@ -510,9 +457,9 @@ void process_drain(struct process *p)
 	/* Who connects now is refused at once instead of waiting in a queue nobody
 	 * serves. Inherited sockets are the supervisor's: the next process will serve
 	 * them. */
-	if (!p->inherited) {
+	if (!p->listeners.inherited) {
 		pthread_mutex_lock(&p->gateway.lock); /* the clerk may be listing them */
-		close_listeners(p);
+		listeners_close(&p->listeners);
 		pthread_mutex_unlock(&p->gateway.lock);
 	}
 	for (unsigned i = 0; i < p->worker_count; i++)
@@ -552,7 +499,7 @@ void process_stop(struct process *p)
 	keyring_free(&g->keys);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
-	close_listeners(p);
+	listeners_close(&p->listeners);
 	tls_server_unref(&g->tls);
 	if (g->has_roots)
 		tls_roots_done(&g->roots);

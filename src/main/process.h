@@ -8,11 +8,12 @@
 #include "config/master.h"
 #include "gateway/worker.h"
 #include "loop/acceptor.h"
+#include "main/listeners.h"
 #include "meter/metrics.h"
 #include "meter/otlp.h"
 #include "store/bodies.h"
 
-enum { WORKERS_MOST = 32, LISTENERS_MOST = 16 };
+enum { WORKERS_MOST = 32 };
 
 struct process {
 	struct gateway gateway;
@@ -21,10 +22,8 @@ struct process {
 	struct worker *workers;
 	unsigned worker_count;
 	struct acceptor *acceptor;
-	int listeners[LISTENERS_MOST];
-	unsigned listener_count;
-	bool inherited; /* the listeners came with LISTEN_FDS */
-	int lock;       /* of the data directory */
+	struct listeners listeners;
+	int lock; /* of the data directory */
 	struct metrics *metrics;
 	struct otlp *otlp; /* NULL: traces go nowhere */
 	usec started_wall;

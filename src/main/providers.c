@@ -156,20 +156,22 @@ static uint64_t figure(struct json_value h, const char *name)
 	return json_u64(json_get(h, str_from_z(name)), &n) ? n : 0;
 }
 
-static void print_health(struct json_value h)
+/* keys: how many it has; 1 of one that needs none. */
+static void print_health(struct json_value h, unsigned keys)
 {
 	struct json_value answer = json_get(h, STR("answer"));
 	char room[64];
 
 	if (answer.type != JSON_STRING || answer.raw.len > sizeof(room))
 		return;
-	printf("  %.*s, %llu/1000 failing, %llu under way",
-	       STR_ARG(json_text(answer, room)),
+	uint64_t refused = figure(h, "keys_benched");
+	str says = refused >= max_of(keys, 1u) ? STR("every key is refused")
+	                                       : json_text(answer, room);
+	printf("  %.*s, %llu/1000 failing, %llu under way", STR_ARG(says),
 	       (unsigned long long)figure(h, "failing_per_mille"),
 	       (unsigned long long)figure(h, "in_flight"));
-	if (figure(h, "keys_benched"))
-		printf(", %llu keys refused",
-		       (unsigned long long)figure(h, "keys_benched"));
+	if (refused && refused < keys)
+		printf(", %llu keys refused", (unsigned long long)refused);
 }
 
 static void print_configured(const struct config *c, struct reading *from,
@@ -186,7 +188,7 @@ static void print_configured(const struct config *c, struct reading *from,
 		       STR_ARG(wire_format_name(p->format)), state_of(p), p->key_count,
 		       p->key_count == 1 ? "key " : "keys", STR_ARG(url),
 		       p->disabled.len ? "  " : "", STR_ARG(p->disabled));
-		print_health(health_of_provider(health, p->name));
+		print_health(health_of_provider(health, p->name), p->key_count);
 		seen_init(&seen, c, p, from);
 		print_seen(&seen);
 		seen_done(&seen);

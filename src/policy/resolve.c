@@ -201,3 +201,12 @@ unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
 		ret[i] = n.names[i];
 	return n.count;
 }
+
+bool resolve_elsewhere(const struct config *c, str name, struct catalog_provider *ret)
+{
+	size_t slash = str_find(name, '/');
+	str owner = slash < name.len ? str_first(name, slash) : catalog_home_of(name);
+
+	return owner.len && !config_find_provider(c, owner) &&
+	       catalog_find_provider(owner, ret);
+}

@@ -5,6 +5,7 @@
 #pragma once
 #include "base/arena.h"
 #include "config/config.h"
+#include "wire/catalog.h"
 
 struct candidates {
 	str route;                 /* empty: a target was named directly */
@@ -31,3 +32,6 @@ enum { NEAREST = 3 };
 /* The names most like `name` that a client could use; returns how many were found. */
 unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
                          str ret[NEAREST]);
+/* Whose model `name` is by itself ("openai/..." or an id whose home is clear), when that
+ * provider is one of the catalogue and not of the configuration. */
+bool resolve_elsewhere(const struct config *c, str name, struct catalog_provider *ret);

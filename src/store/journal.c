@@ -9,52 +9,16 @@
  * Two counters are all that is shared: `given`, of the recorder, and `taken`, of the
  * writer; the segments between are ready.  The writer is in segment taken - 1, so all
  * before it are finished.  What a segment's file goes through is segment.c's. */
-#include "store/journal.h"
+#include "store/journal_private.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
 #include "codec/crc32c.h"
-#include "store/segment.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/mman.h>
 
-enum { RING = 64, PROMISES_PER_SEGMENT = SEGMENT_ROOM / JOURNAL_PROMISE };
-
-/* What one thread writes shares no cache line with what the other does. */
-struct journal { /* NOLINT(clang-analyzer-optin.performance.Padding) */
-	/* the writer's */
-	struct segment *writing;
-	size_t at; /* of the next commit word in it */
-	usec last_id;
-	unsigned worker;
-	void (*nudge)(void *);
-	void *nudge_arg;
-	/* written by the writer */
-	_Alignas(64) _Atomic uint64_t taken;
-	_Atomic uint64_t promised;
-	_Atomic uint64_t refused;
-	/* written by the recorder */
-	_Alignas(64) _Atomic uint64_t given;
-	struct segment *ring[RING];
-	/* the recorder's */
-	_Alignas(64) struct segment_place place;
-	struct segment *first, *last; /* the chain: not retired yet, by sequence */
-	struct segment *reading;
-	size_t read_at;
-	struct segment *retired_in; /* how far journal_retire came */
-	size_t retired_at;
-	struct segment *retired, **retired_end; /* to be recycled, oldest first */
-	unsigned retired_count;
-	unsigned count;        /* segments in all */
-	unsigned ahead;        /* free ones, at least */
-	uint64_t taken_before; /* when segments were last prepared */
-	unsigned pace;         /* sixteenths of a segment, see `pace_of` */
-	unsigned bad;
-	uint64_t next_sequence;
-	uint64_t limit;
-};
+enum { PROMISES_PER_SEGMENT = SEGMENT_ROOM / JOURNAL_PROMISE };
 
 /* ---- writer ---- */
 
@@ -91,7 +55,7 @@ static void take_segment(struct journal *j)
 		atomic_store_explicit(segment_word(used, j->at),
 		                      (uint64_t)used->seed << 32 | SEGMENT_END,
 		                      memory_order_release);
-	j->writing = j->ring[taken % RING];
+	j->writing = j->ring[taken % JOURNAL_RING];
 	j->at = SEGMENT_HEADER;
 	atomic_store_explicit(&j->taken, taken + 1, memory_order_release);
 	if (used && j->nudge)
@@ -192,11 +156,6 @@ static bool is_finished(const struct journal *j, const struct segment *s)
 	       s->order + 1 < atomic_load_explicit(&j->taken, memory_order_acquire);
 }
 
-static bool is_end(const struct segment *s, uint64_t word)
-{
-	return word == ((uint64_t)s->seed << 32 | SEGMENT_END);
-}
-
 static bool is_valid(const struct segment *s, size_t at, uint64_t word)
 {
 	size_t length = (uint32_t)word;
@@ -212,7 +171,7 @@ static bool is_read(struct journal *j, uint64_t word)
 {
 	struct segment *s = j->reading;
 
-	if (is_end(s, word))
+	if (journal_is_end(s, word))
 		return true;
 	if (word != 0 && !s->bad && !is_valid(s, j->read_at, word)) {
 		s->bad = true;
@@ -303,7 +262,7 @@ static void hand_over(struct journal *j, struct segment *s)
 
 	s->order = given;
 	chain(j, s);
-	j->ring[given % RING] = s;
+	j->ring[given % JOURNAL_RING] = s;
 	atomic_store_explicit(&j->given, given + 1, memory_order_release);
 }
 
@@ -353,7 +312,7 @@ int journal_prepare_first(struct journal *j)
 static unsigned pace_of(struct journal *j)
 {
 	uint64_t taken = atomic_load_explicit(&j->taken, memory_order_acquire);
-	unsigned used = (unsigned)min_of(taken - j->taken_before, (uint64_t)RING);
+	unsigned used = (unsigned)min_of(taken - j->taken_before, (uint64_t)JOURNAL_RING);
 
 	j->taken_before = taken;
 	j->pace = j->pace - j->pace / 16 + used * 16;
@@ -364,8 +323,8 @@ int journal_prepare(struct journal *j)
 {
 	uint64_t promised = atomic_load_explicit(&j->promised, memory_order_relaxed);
 	unsigned busy = j->place.dir ? min_of(2 * pace_of(j), (unsigned)JOURNAL_BUSY) : 0;
-	int error = prepare_until(
-	        j, min_of((uint64_t)RING, j->ahead + promised / PROMISES_PER_SEGMENT));
+	int error = prepare_until(j, min_of((uint64_t)JOURNAL_RING,
+	                                    j->ahead + promised / PROMISES_PER_SEGMENT));
 
 	/* Who has no room for more than that is in no trouble yet. */
 	if (!error && prepare_until(j, busy) < 0)
@@ -394,156 +353,7 @@ int journal_sync(struct journal *j)
 	return 0;
 }
 
-/* ---- opening and closing ---- */
-
-static struct journal *new_journal(unsigned number, unsigned ahead, uint64_t floor_id)
-{
-	struct journal *j = aligned_alloc(_Alignof(struct journal), sizeof(*j));
-
-	assert(j && number < 64);
-	memset(j, 0, sizeof(*j));
-	j->worker = j->place.worker = number;
-	j->ahead = min_of(max_of(ahead, 2u), (unsigned)RING);
-	j->limit = (uint64_t)1024 * MiB;
-	j->next_sequence = 1;
-	j->retired_end = &j->retired;
-	journal_raise_floor(j, floor_id);
-	return j;
-}
-
-/* Into the order of the sequence numbers. */
-static void insert(struct journal *j, struct segment *s)
-{
-	struct segment **at = &j->first;
-
-	while (*at && (*at)->sequence < s->sequence)
-		at = &(*at)->next;
-	s->next = *at;
-	*at = s;
-	if (!s->next)
-		j->last = s;
-	j->count++;
-	j->next_sequence = max_of(j->next_sequence, s->sequence + 1);
-}
-
-static int load(struct journal *j, const char *file)
-{
-	struct segment *s;
-	unsigned worker;
-	uint64_t name;
-	str suffix;
-	int error;
-
-	if (!segment_parse_name(file, &worker, &name, &suffix) || worker != j->worker)
-		return 0;
-	j->next_sequence = max_of(j->next_sequence, name + 1);
-	if (str_eq(suffix, STR(".new")))
-		segment_unlink(&j->place, name, ".new");
-	if (suffix.len)
-		return 0;
-	error = segment_load(&j->place, name, &s);
-	if (!error)
-		insert(j, s);
-	if (error == -EBADMSG)
-		j->bad++;
-	return error == -EBADMSG || error == -ENODATA ? 0 : error;
-}
-
-static int load_all(struct journal *j)
-{
-	DIR *d = opendir(j->place.dir);
-	struct dirent *entry;
-	int error = 0;
-
-	if (!d)
-		return -errno;
-	while (!error && (entry = readdir(d)))
-		error = load(j, entry->d_name);
-	closedir(d);
-	j->reading = j->retired_in = j->first;
-	j->read_at = j->retired_at = SEGMENT_HEADER;
-	return error;
-}
-
-struct journal *journal_open(const char *dir, unsigned number, unsigned ahead,
-                             uint64_t floor_id, void (*nudge)(void *), void *arg)
-{
-	struct journal *j = new_journal(number, ahead, floor_id);
-
-	j->place.dir = mem_copy_z(str_from_z(dir));
-	j->nudge = nudge;
-	j->nudge_arg = arg;
-	int error = load_all(j);
-	if (error) {
-		/* Nothing was read, so nothing is marked as retired. */
-		j->retired_in = NULL;
-		journal_close(&j);
-		errno = -error;
-	}
-	return j;
-}
-
-struct journal *journal_open_memory(unsigned segments)
-{
-	struct journal *j = new_journal(0, segments, 0);
-
-	j->limit = (uint64_t)segments * JOURNAL_SEGMENT;
-	int error = journal_prepare(j);
-	assert(!error || j->count == segments);
-	return j;
-}
-
-static void free_chain(struct journal *j, struct segment *s, bool remove)
-{
-	while (s) {
-		struct segment *next = s->next;
-
-		if (!remove)
-			segment_free(&s);
-		else if (s->bad)
-			segment_set_aside(&j->place, &s);
-		else
-			segment_remove(&j->place, &s);
-		s = next;
-	}
-}
-
-/* Has the ledger all of the segment being read?  A bad one keeps what it has. */
-static bool is_all_retired(const struct journal *j)
-{
-	struct segment *s = j->reading;
-
-	if (!s || s != j->retired_in || s->bad)
-		return false;
-	uint64_t word = atomic_load_explicit(segment_word(s, j->retired_at),
-	                                     memory_order_acquire);
-	return word == 0 || is_end(s, word);
-}
-
-static void close_journal(struct journal **at, bool remove)
-{
-	struct journal *j = *at;
-
-	if (!j)
-		return;
-	*at = NULL;
-	if (is_all_retired(j))
-		segment_wipe(j->reading);
-	free_chain(j, j->first, remove);
-	free_chain(j, j->retired, remove);
-	free(j->place.dir);
-	free(j);
-}
-
-void journal_close(struct journal **j)
-{
-	close_journal(j, false);
-}
-
-void journal_remove(struct journal **j)
-{
-	close_journal(j, true);
-}
+/* ---- figures ---- */
 
 void journal_raise_floor(struct journal *j, uint64_t floor_id)
 {
@@ -553,27 +363,6 @@ void journal_raise_floor(struct journal *j, uint64_t floor_id)
 void journal_set_limit(struct journal *j, uint64_t bytes)
 {
 	j->limit = bytes;
-}
-
-uint64_t journal_workers(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *entry;
-	uint64_t workers = 0;
-
-	if (!d)
-		return 0;
-	while ((entry = readdir(d))) {
-		unsigned worker;
-		uint64_t sequence;
-		str suffix;
-
-		if (segment_parse_name(entry->d_name, &worker, &sequence, &suffix) &&
-		    suffix.len == 0)
-			workers |= (uint64_t)1 << worker;
-	}
-	closedir(d);
-	return workers;
 }
 
 uint64_t journal_bytes(const struct journal *j)

@@ -1,6 +1,7 @@
 """The command line: the first ten seconds without a config, keys, tail and show, check, models,
 exit codes (0 ok, 1 failure, 2 usage, 3 invalid configuration), and how it stops."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -110,6 +111,22 @@ def test_a_configuration_that_is_not_read_is_named():
         check("sluice.yaml" not in server.said(), server.said())
     bare(with_it, files=["sluice.yaml"])
     bare(without)
+
+
+def test_the_configuration_of_the_environment():
+    """Also for the gateway, which wipes what it was started with."""
+    bare(lambda server: until(lambda: "(config: sluice.yaml)" in server.said(), "the greeting", 2),
+         files=["sluice.yaml"], SLUICE_CONFIG="sluice.yaml")
+
+
+def test_a_model_whose_provider_is_not_configured():
+    def work(server):
+        for model in ("gpt-5-mini", "openai/gpt-5-mini"):
+            reply = server.ask(model)
+            check(reply.status == 404 and b"set OPENAI_API_KEY" in reply.body, reply)
+            check(b"nearest" not in reply.body, reply)
+        check(b"nearest" in server.ask("mock/ecco").body, "a typo")
+    bare(work)
 
 
 def test_first_answer_without_anything():
@@ -259,6 +276,31 @@ def test_keys_without_a_running_gateway():
     offline.start()
     same(offline.post(offline.chat("m"), key="early").status, 200, "with a key made offline")
     offline.remove()
+
+
+def test_a_start_waits_for_a_command_at_work():
+    waiting = Gateway(gateway.body, start=False)
+    waiting.key("early")                                # makes the data directory
+    lock = waiting.data / "lock"
+    with open(lock, "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = subprocess.Popen([SLUICE, "-c", waiting.file], cwd=waiting.dir,
+                                   env={"PATH": os.environ["PATH"], "HOME": str(waiting.dir)},
+                                   stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: lock_is_open(process, lock), "a look at the lock", 5)
+            fcntl.flock(held, fcntl.LOCK_UN)
+            until(lambda: process.poll() is not None or accepts(waiting), "its port", 10)
+            same(process.poll(), None, "exit of the gateway")
+        finally:
+            process.terminate()
+            process.wait(10 * SLOW)
+    waiting.remove()
+
+
+def lock_is_open(process, lock):
+    names = pathlib.Path(f"/proc/{process.pid}/fd").glob("*")
+    return any(os.path.realpath(name) == os.path.realpath(lock) for name in names)
 
 
 def test_a_lost_pepper_refuses_to_start():

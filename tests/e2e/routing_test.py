@@ -132,6 +132,16 @@ def test_keys_rotate_by_health():
     same([each["answer"] for each in told], ["paced", "ill", "ok"], told)
 
 
+def test_a_provider_that_refuses_its_only_key_is_told_as_that():
+    site("h").default = reply(answers.error_body(), 401)
+    gateway.post(gateway.chat("h/m"))
+    check("refuses the key" in explain("h/m")["h/m"]["reason"], explain("h/m"))
+    code, out, err = gateway.cli("providers")
+    lines = [line for line in err.splitlines() + out.splitlines() if " h " in line]
+    check(any("every key is refused" in line for line in lines), lines or err + out)
+    site("h").default = answers.auto
+
+
 # --- limits and queues -------------------------------------------------------------------------------
 
 def test_queue_waits_for_room():
