@@ -89,7 +89,9 @@ struct chat_reader {
 		uint32_t block;
 		uint8_t kind, flags;
 	} slots[32];
-	uint64_t own[8];
+	uint64_t own[12];
+	char kept[120]; /* a short text that waits */
+	uint8_t kept_len;
 };
 
 /* The usual sequences, for readers. */
