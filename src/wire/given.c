@@ -423,7 +423,7 @@ void given_sum_up(const struct given *g, struct given_sum *ret, struct buf *text
 		if (e.kind == CHAT_OPEN) {
 			sum_open(ret, &e);
 		} else if (e.kind == CHAT_PIECE) {
-			ret->bytes += e.text.len;
+			ret->bytes += jchars_bytes(e.text);
 			if (e.choice == 0 && is_text(g, i, from)) {
 				buf_add(&raw, e.text);
 				ret->text_block = e.block;
