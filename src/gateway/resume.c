@@ -265,7 +265,7 @@ static struct token_usage usage_so_far(const struct attempt *a)
 {
 	struct token_usage u = { .input = (a->x->body_bytes + 3) / 4 };
 
-	if (a->tap.has_usage && !a->tap.bad_usage)
+	if ((a->tap.has_usage || a->tap.has_input) && !a->tap.bad_usage)
 		u = a->tap.usage;
 	else if (a->given->has_usage)
 		u = a->given->usage;

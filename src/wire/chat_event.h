@@ -25,6 +25,8 @@ enum chat_event_kind {
 	CHAT_FAULT,  /* the provider reports a failure: text has its words */
 	CHAT_END,    /* the format's own end mark: nothing follows */
 	CHAT_ODD,    /* an event this format is not known to have; name says which */
+	CHAT_INPUT,  /* what usage says of the input, told before the output: for ledgers
+	              */
 };
 
 enum chat_finish {

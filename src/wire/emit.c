@@ -305,6 +305,7 @@ static void take(struct chat_sink *sink, const struct chat_event *ev)
 	case CHAT_BEGIN:
 	case CHAT_ODD:
 		return;
+	case CHAT_INPUT:
 	case CHAT_USAGE:
 		e->usage = ev->usage;
 		e->has_usage = true;

@@ -260,7 +260,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		g->has_usage = true;
 	}
 	if (e->kind == CHAT_BEGIN || e->kind == CHAT_ODD || e->kind == CHAT_USAGE ||
-	    g->lost) {
+	    e->kind == CHAT_INPUT || g->lost) {
 		if (g->next)
 			chat_push(g->next, e);
 		return;

@@ -527,6 +527,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	switch (e->kind) {
 	case CHAT_BEGIN:
 	case CHAT_ODD:
+	case CHAT_INPUT:
 		return;
 	case CHAT_FAULT:
 		s->why = e->why ? e->why : FAULT_STREAM_ERROR;

@@ -59,6 +59,8 @@ static void take(struct chat_sink *to, const struct chat_event *e)
 	case CHAT_ODD:
 		buf_addf(&s->log, "?%.*s", STR_ARG(e->name));
 		break;
+	case CHAT_INPUT:
+		break;
 	}
 }
 
