@@ -282,6 +282,22 @@ static bool is_optional(const struct chat_request *r, unsigned i)
 
 fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 {
+/* A Gemini client wants all calls to fit their schemas: where that is said tool by tool,
+ * it holds for those with a closed schema alone. */
+static void drop_validation(struct chat_request *r)
+{
+	const enum concept strict = CONCEPT_TOOL_STRICT;
+
+	if (r->options[strict].type == JSON_NONE)
+		return;
+	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+		if (t->kind == TOOL_FUNCTION && t->strict != TRI_YES) {
+			chat_drop(r, concepts[strict].path[r->from]);
+			return;
+		}
+	}
+}
+
 	chat_schema_undo(r);
 	chat_rename_tools(r, to);
 	chat_wrap_custom(r, chat_wraps_custom(r->from, to));
@@ -306,6 +322,7 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 	}
 	return NULL;
 }
+	drop_validation(r);
 
 /* ---- texts ---- */
 

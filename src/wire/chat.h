@@ -319,6 +319,9 @@ bool chat_has_calls(const struct chat_request *r); /* CALL or RESULT in the hist
 /* Are there tools which the client runs itself? */
 bool chat_has_functions(const struct chat_request *r);
 /* May that tool be called (allowed, CHOOSE_NONE and CHOOSE_ONE are not looked at)? */
+/* Does the schema say itself that its objects have no other members, as strict tools
+ * need? */
+bool chat_is_closed(struct json_value schema);
 bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t);
 /* The output cap for formats that need one: what the client said, else what the model
  * can, else 32,000. */

@@ -118,7 +118,8 @@ static str mode_of(const struct chat_request *r, const struct tools_in *n)
 	case CHOOSE_UNSET:
 		break;
 	}
-	if (n->strict == n->functions)
+	if (n->strict == n->functions ||
+	    (r->from == WIRE_GEMINI && chat_is_marked(r, CONCEPT_TOOL_STRICT)))
 		return STR("VALIDATED");
 	return r->choose == CHOOSE_AUTO ? STR("AUTO") : STR_NONE;
 }
