@@ -256,6 +256,8 @@ void chat_dropf(struct chat_request *r, const char *fmt, ...)
 
 static bool is_said(const struct chat_request *r, unsigned i)
 {
+	if (i == CONCEPT_STORE) /* who asks to keep nothing gets that anyway */
+		return r->options[i].type == JSON_TRUE;
 	return chat_is_marked(r, (enum concept)i) || r->options[i].type != JSON_NONE;
 }
 
@@ -280,8 +282,6 @@ static bool is_optional(const struct chat_request *r, unsigned i)
 	       chat_has_functions(r);
 }
 
-fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
-{
 /* A Gemini client wants all calls to fit their schemas: where that is said tool by tool,
  * it holds for those with a closed schema alone. */
 static void drop_validation(struct chat_request *r)
@@ -298,6 +298,8 @@ static void drop_validation(struct chat_request *r)
 	}
 }
 
+fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
+{
 	chat_schema_undo(r);
 	chat_rename_tools(r, to);
 	chat_wrap_custom(r, chat_wraps_custom(r->from, to));
@@ -320,9 +322,9 @@ static void drop_validation(struct chat_request *r)
 			break;
 		}
 	}
+	drop_validation(r);
 	return NULL;
 }
-	drop_validation(r);
 
 /* ---- texts ---- */
 
