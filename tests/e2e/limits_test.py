@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import resource
+import select
 import socket
 import threading
 import time
@@ -391,6 +392,48 @@ def test_many_streams_at_once():
 
 
 test_many_streams_at_once.seconds = 400
+
+
+# --- answers that are sent all at once ---------------------------------------------------------------
+
+def large_answers():
+    """What makes an answer larger than the request or what the provider said: (path, body, script,
+    the mark that stands in a whole answer, how often)."""
+    yield ("/v1/responses", {"model": "m", "stream": True, "input": "hi", "instructions": "z" * (12 << 20)},
+           answers.stream(answers.events()), b"event: response.completed", 1)
+    yield ("/v1/responses", {"model": "m", "stream": True, "input": "hi"}, endless(6 << 20),
+           b"event: response.completed", 1)
+    row = {"object": "embedding", "index": 0, "embedding": [0.0123456789] * 3072}
+    data = ",".join(json.dumps({**row, "index": i}) for i in range(600)).encode()
+    yield ("/v1beta/models/m:batchEmbedContents",
+           {"requests": [{"model": "models/m", "content": {"parts": [{"text": "a"}]}}] * 600},
+           answers.reply(b'{"object":"list","model":"m","data":[' + data
+                         + b'],"usage":{"prompt_tokens":3,"total_tokens":3}}'), b'"values"', 600)
+
+
+def test_large_answers_wait_for_their_client():
+    """A client that takes its time gets the whole of it, and nobody else notices."""
+    for path, body, script, mark, times in large_answers():
+        site.queue(script)
+        with gateway.open(rcvbuf=8192, timeout=60) as raw:
+            raw.send(request("POST", path, [gateway.bearer(), ("Content-Type", "application/json")],
+                             json.dumps(body).encode()))
+            until(lambda: select.select([raw.sock], [], [], 0)[0], "an answer", 30)
+            healthy(gateway)
+            reply = raw.reply()
+        same((reply.status, reply.body.count(mark)), (200, times), f"a large answer of {path}")
+        check(reply.end in ("chunked", "length"), f"it ended by {reply.end}")
+
+
+def test_an_answer_too_large_to_be_written_is_an_error():
+    """Three times 16 MiB: what does not fit is not left out in silence."""
+    site.queue(answers.stream(answers.events(), framing="one"))
+    reply = gateway.post({"model": "m", "stream": True, "input": "hi", "instructions": "z" * (16 << 20)},
+                         path="/v1/responses", timeout=60)
+    openai_error(reply, 502)
+
+
+test_large_answers_wait_for_their_client.seconds = 300
 
 
 def test_oversized_answers_are_errors_not_memory():

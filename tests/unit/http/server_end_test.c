@@ -67,6 +67,30 @@ TEST(a_client_that_goes_before_its_answer_is_out)
 	desk_end(&r);
 }
 
+/* Nobody reads, and the owner does not ask whether there is room. */
+TEST(more_than_the_queue_takes_costs_the_connection_alone)
+{
+	static char body[8 * MiB];
+	struct rig r;
+
+	desk_begin(&r);
+	desk.keeps_quiet = true;
+	struct raw p = raw_client_tcp(&r), q = raw_client_tcp(&r);
+	raw_send(&r, &p, STR(GET("/1")));
+	AWAIT(&r, desk.log.len == 11);
+	for (int i = 0; i < 16; i++)
+		http_send_str(desk.conn, str_of(body, sizeof(body)));
+	CHECK(desk.conn->out.ptr == NULL);
+	CHECK_STR(buf_str(&desk.log), "request end");
+	AWAIT(&r, r.server.open == 1);
+	CHECK_STR(buf_str(&desk.log), "request end gone");
+	raw_send(&r, &q, STR(GET("/2")));
+	AWAIT(&r, r.server.requests == 2);
+	raw_close(&p);
+	raw_close(&q);
+	desk_end(&r);
+}
+
 TEST(sending_to_one_who_has_gone_is_told_later)
 {
 	struct rig r;
