@@ -267,7 +267,11 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 		long_event_over(a, end && n == bytes.len);
 	else if (end)
 		attempt_fail(a, FAULT_UPSTREAM_CUT, STR_NONE);
-	return a->step == ATTEMPT_CLOSE || !x->client ? bytes.len : n;
+	if (a->step == ATTEMPT_CLOSE || !x->client)
+		return bytes.len;
+	if (!http_has_room(x->client))
+		attempt_pause(a, true);
+	return n;
 }
 
 /* Some servers forget the blank line behind their end mark (U34). */
