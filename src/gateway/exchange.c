@@ -18,7 +18,9 @@
 #include "gateway/tenancy.h"
 #include "gateway/trial.h"
 
-enum { ARENA_MOST = 256 * KiB, PEER_MOST = 128 };
+/* More than the fixed things of all attempts that a route may allow come to, and the
+ * short copies of theirs (arena_keep). */
+enum { ARENA_MOST = 2 * MiB, PEER_MOST = 128 };
 
 static void on_timer(struct timer *t);
 
@@ -296,6 +298,7 @@ void exchange_drop(struct exchange *x)
 		attempt_free(x->attempt);
 	resume_free(x);
 	lane_forget(x);
+	buf_free(&x->kept);
 	buf_free(&x->upload);
 	buf_free(&x->sending);
 	timer_done(&w->loop, &x->timer);

@@ -415,6 +415,31 @@ def test_many_streams_at_once():
 test_many_streams_at_once.seconds = 400
 
 
+# --- heads -------------------------------------------------------------------------------------------
+
+def test_long_heads_on_a_long_way():
+    """Nine targets get a head of 32 KiB, and each answers with one of 60 KiB."""
+    sites = [fake.site(f"h{i}") for i in range(9)]
+    for each in sites:
+        each.default = answers.reply(status=503, headers=[("X-Big", "q" * 60000)])
+    gate = Gateway("providers:\n" + "".join(provider(each.name, each.url) for each in sites) + "routes:\n"
+                   + route("m", *(f"{each.name}/x" for each in sites)), top="drain: 2s\nworkers: 1\n")
+    for _ in range(2):
+        reply = gate.post(gate.chat("m"), headers=[("X-Pad", "p" * 31500)], timeout=60)
+        check(reply.status >= 500, "nobody had an answer, but:", reply)
+    for each in sites:
+        check(each.requests and each.requests[0].header("x-pad") == "p" * 31500, each.name)
+    sites[0].default = answers.reply(status=400, headers=[("X-Big", "q" * 60000)])
+    alone = Gateway("providers:\n" + provider("h", sites[0].url) + "routes:\n" + route("m", "h/x"))
+    reply = alone.post(alone.chat("m"))
+    same((reply.status, reply.header("x-big")), (400, "q" * 60000), "its own words")
+    gate.remove()
+    alone.remove()
+
+
+test_long_heads_on_a_long_way.seconds = 120
+
+
 # --- answers that are sent all at once ---------------------------------------------------------------
 
 def large_answers():
