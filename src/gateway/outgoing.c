@@ -80,13 +80,20 @@ str relay_cost_member(const struct attempt *a)
 	return kept;
 }
 
+void relay_end_head(struct exchange *x, struct buf *to)
+{
+	buf_put(to, STR("\r\n"));
+	if (unlikely(to->over))
+		http_lose(x->client);
+}
+
 /* Chunked where the client knows it; else the end of the connection is the end. */
 void relay_end_stream_head(struct exchange *x, struct buf *to)
 {
 	x->is_chunked = x->client->minor > 0;
 	if (x->is_chunked)
 		buf_add(to, STR("transfer-encoding: chunked\r\n"));
-	buf_add(to, STR("\r\n"));
+	relay_end_head(x, to);
 }
 
 void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back)

@@ -162,7 +162,7 @@ void relay_unary_send(struct attempt *a, str body)
 	buf_add_u64(to, body.len + cost.len);
 	buf_put(to, STR("\r\n"));
 	buf_put(to, a->back);
-	buf_put(to, STR("\r\n"));
+	relay_end_head(x, to);
 	iov[0] = (struct iovec){ to->ptr, to->len };
 	int count = 1;
 	const str pieces[] = { before, cost, behind };
@@ -253,7 +253,8 @@ static void raw_begin(struct attempt *a)
 	if (a->has_length) {
 		buf_add(to, STR("content-length: "));
 		buf_add_u64(to, a->length);
-		buf_add(to, STR("\r\n\r\n"));
+		buf_add(to, STR("\r\n"));
+		relay_end_head(x, to);
 	} else {
 		relay_end_stream_head(x, to);
 	}

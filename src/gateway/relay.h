@@ -31,6 +31,9 @@ str relay_cost_member(const struct attempt *a);
 /* Status line and fields up to the ones that frame the body. */
 void relay_begin_head(struct exchange *x, struct buf *to, int status);
 void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back);
+/* The blank line.  Of a head that has not found room the client gets nothing: there is a
+ * hole in it, perhaps where its framing stood. */
+void relay_end_head(struct exchange *x, struct buf *to);
 /* Chunked where the client knows it; else the end of the connection is the end. */
 void relay_end_stream_head(struct exchange *x, struct buf *to);
 void relay_add_cost(struct buf *to, nanousd cost);

@@ -5,7 +5,9 @@
 #include "gateway/attempt.h"
 #include "loop/thread.h"
 
-enum { INBOX_MOST = 65536, HEAD_MOST = 64 * KiB, HEDGES_KEPT = 10 };
+enum { INBOX_MOST = 65536, HEDGES_KEPT = 10 };
+/* For the longest head there may be, a client's or a provider's, and what we add. */
+enum { HEAD_MOST = HTTP_HEAD_MOST + 64 * KiB };
 
 struct newcomer {
 	struct letter letter;
