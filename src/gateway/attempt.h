@@ -18,6 +18,9 @@
 	STEP(STREAM, stream)   /* bytes for the client, until the terminal one   */      \
 	STEP(CLOSE, close)     /* settle in the journal, give back               */
 
+/* ,"cost": and a billionth of 2^64, with its point. */
+enum { COST_ROOM = 8 + 21 };
+
 enum attempt_step {
 #define STEP(name, function) ATTEMPT_##name,
 	ATTEMPT_STEPS(STEP)
@@ -82,6 +85,7 @@ struct attempt {
 	size_t strip_at, strip_len; /* of these: asked for by us alone */
 	size_t cost_at;             /* of these: there the cost goes in */
 	str cost_text;              /* a member of the usage object; empty: none */
+	char cost_room[COST_ROOM];  /* there it is written */
 	struct sse_scan scan;
 	struct aws_scan aws;  /* the same for AWS event streams */
 	size_t long_left;     /* of a long AWS message: bytes still to pass */

@@ -61,23 +61,20 @@ void relay_add_cost(struct buf *to, nanousd cost)
 		buf_add_nano(to, (uint64_t)cost);
 }
 
-str relay_cost_member(const struct attempt *a)
+str relay_cost_member(struct attempt *a)
 {
-	struct buf text = BUF_LIMIT(64);
+	struct buf text = { a->cost_room, .cap = COST_ROOM, .limit = COST_ROOM };
 	nanousd cost;
-	str kept;
 
 	if (!a->x->skim.wants_cost || !a->tap.usage_end)
 		return STR_NONE;
 	cost = resume_cost(a->x, attempt_cost(a));
-	buf_addf(&text, "%s\"cost\":", a->tap.usage_is_empty ? "" : ",");
+	buf_add(&text, a->tap.usage_is_empty ? STR("\"cost\":") : STR(",\"cost\":"));
 	if (cost == COST_UNKNOWN)
 		buf_add(&text, STR("null"));
 	else
 		buf_add_nano(&text, (uint64_t)cost);
-	kept = arena_copy(&a->x->arena, buf_str(&text));
-	buf_free(&text);
-	return kept;
+	return buf_str(&text);
 }
 
 void relay_end_head(struct exchange *x, struct buf *to)

@@ -26,8 +26,8 @@ void outgoing_add(struct outgoing *out, str bytes);
 void outgoing_send(struct exchange *x, struct outgoing *out, bool last);
 
 /* The member that tells the cost in the usage object that was read last, if the client
- * wants it there and it is not; empty: nothing is to be added. */
-str relay_cost_member(const struct attempt *a);
+ * wants it there and it is not; empty: nothing is to be added.  Good until the next. */
+str relay_cost_member(struct attempt *a);
 /* Status line and fields up to the ones that frame the body. */
 void relay_begin_head(struct exchange *x, struct buf *to, int status);
 void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back);
