@@ -94,3 +94,17 @@ TEST(a_cost_in_every_event_takes_no_memory)
 	              STR("\"total_tokens\":80001,\"cost\":0.080001000}")));
 	end(&s);
 }
+
+TEST(of_several_usages_in_a_turn_the_last_has_the_cost)
+{
+	struct stream s;
+
+	if (!begin(&s))
+		return;
+	for (int i = 1; i <= 3; i++)
+		say(&s, i);
+	gate_run(&s.gate, 0);
+	sim_recv(s.client, &s.seen);
+	CHECK(str_has(buf_str(&s.seen), STR("\"total_tokens\":4,\"cost\":0.000004000}")));
+	end(&s);
+}
