@@ -95,6 +95,19 @@ static enum flow step_body(struct exchange *x)
 	return is_enough ? exchange_go(x, STEP_ADMIT) : WAIT;
 }
 
+/* A small body gets at once what it needs, a large one twice as much each time: who has
+ * only announced it takes no memory from others. */
+static bool make_room(struct exchange *x, size_t n)
+{
+	size_t need = x->body.len + n;
+	uint64_t some = max_of(need, 2 * x->body.cap);
+
+	if (need <= x->body.cap || x->body_length < need) /* also: nobody knows */
+		return true;
+	some = max_of(some, (uint64_t)(256 * KiB));
+	return retained_reserve(&x->body, (size_t)min_of(x->body_length, some));
+}
+
 static void on_body(struct http_conn *client, str bytes, bool end)
 {
 	struct exchange *x = client->owner;
@@ -110,12 +123,7 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 		attempt_send_more(x->attempt, bytes, end);
 		return;
 	}
-	/* The first bytes tell how many there will be. */
-	size_t expected = x->body_length
-	                          ? (size_t)min_of(x->body_length, (uint64_t)(32 * MiB))
-	                          : bytes.len;
-	if ((x->body.cap == 0 && expected && !retained_reserve(&x->body, expected)) ||
-	    !retained_add(&x->body, bytes)) {
+	if (!make_room(x, bytes.len) || !retained_add(&x->body, bytes)) {
 		exchange_fail(x, FAULT_NO_MEMORY, STR_NONE);
 		exchange_run(x);
 		return;

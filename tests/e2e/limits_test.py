@@ -14,7 +14,7 @@ import answers
 from fake_provider import Fake
 from harness import (CHAT, NIGHT, SANITIZED, Gateway, check, limits, openai_error, provider, route, same,
                      split_comment)
-from raw import SLOW, BadReply, Raw, request, until
+from raw import SLOW, BadReply, Raw, drained, request, until
 from runner import Skip
 
 fake = site = gateway = quick = None
@@ -97,6 +97,19 @@ def test_g20_slow_body():
             check(reply.status == 408 and reply.closes(), reply)
             healthy(gate)
     same(len(site.requests), before + 2, "requests at the provider (the healthy ones)")
+
+
+def test_g20_announced_bodies_take_no_memory():
+    """Who announces 32 MiB and sends a byte has a byte's worth: 17 of them lock nobody out."""
+    whole = request("POST", CHAT, [gateway.bearer(), ("Content-Type", "application/json"),
+                                   ("Content-Length", str(32 << 20))])
+    lanes = [Raw(gateway.port) for _ in range(17)]
+    for raw in lanes:
+        raw.send(whole + b"{")
+        drained(raw.sock)
+    healthy(gateway)
+    for raw in lanes:
+        raw.close()
 
 
 def test_g20_idle_connections_do_no_harm():
