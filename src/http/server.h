@@ -43,6 +43,11 @@ struct http_server {
 	const struct http_ops *ops;
 	const struct http_limits *limits; /* looked at each time; may be exchanged */
 	void *owner;
+	/* What clients have not read is counted by the owner, beyond what any connection
+	 * may have.  take_memory says false when there is no more: that costs the
+	 * connection.  NULL: nobody counts. */
+	bool (*take_memory)(void *owner, size_t n);
+	void (*give_memory)(void *owner, size_t n);
 	bool draining;     /* answers say `connection: close`; idle ones are closed */
 	unsigned open;     /* connections */
 	struct list conns; /* all of them */
@@ -69,6 +74,7 @@ struct http_conn {
 	struct http_kept kept; /* raw bytes not yet consumed */
 	struct buf out;        /* queued for the client; empty most of the time */
 	size_t out_at;         /* of it sent already */
+	size_t counted;        /* of its memory, with the server's owner */
 	struct http_body body;
 	uint64_t body_most;
 	usec since;      /* when this state began, for those with a deadline */
