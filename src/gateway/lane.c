@@ -225,10 +225,10 @@ static fault_t why_of(const struct attempt *a)
  * was reported so far is no final count, so client and ledger get an estimate. */
 static void end_early(struct attempt *a, struct turn *t)
 {
-	const struct token_usage usage =
-	        resume_is_on(a) ? seam_usage(&a->x->resume->seam) : attempt_estimate(a);
+	struct token_usage usage;
 
 	tap_cut(&a->tap);
+	usage = resume_is_on(a) ? seam_usage(&a->x->resume->seam) : attempt_estimate(a);
 	chat_stopper_end(a->lane->stopper, &usage);
 	t->ended = true;
 }
@@ -266,16 +266,47 @@ static void add_item(struct lane *l, str json)
 	l->e.started = true;
 }
 
+/* In front of all that an emitter follows: where nobody has counted by the end of the
+ * answer, an estimate goes before it, for clients that want any. */
+struct ending {
+	struct chat_sink sink; /* first */
+	struct attempt *a;
+};
+
+static void take_ending(struct chat_sink *sink, const struct chat_event *e)
+{
+	struct attempt *a = container_of(sink, struct ending, sink)->a;
+
+	if (e->kind == CHAT_END && !a->tap.has_usage && !resume_is_on(a)) {
+		const struct chat_event estimate = {
+			.kind = CHAT_USAGE,
+			.usage = attempt_estimate(a),
+		};
+
+		chat_push(lane_sink(a), &estimate);
+	}
+	chat_push(lane_sink(a), e);
+}
+
+/* lane_sink behind such an ending; NULL: nobody follows. */
+static struct chat_sink *sink_behind(struct ending *s, struct attempt *a)
+{
+	*s = (struct ending){ .sink = { .take = take_ending }, .a = a };
+	return a->lane->verbatim ? lane_sink(a) : &s->sink;
+}
+
 static void take_event(struct attempt *a, const struct sse_event *event, struct turn *t)
 {
 	struct tap_event found;
 	struct lane *l = a->lane;
+	struct ending ending;
 
 	if (event->data.len == 0 && a->wire->frames == FRAMES_SSE)
 		return; /* a sign of life */
 	if (l->verbatim && a->given)
 		given_mark(a->given);
-	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found, lane_sink(a));
+	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found,
+	               sink_behind(&ending, a));
 	COUNT(a->x->worker->counts.events);
 	if (l->verbatim) {
 		resume_note(a, event->name, event->data, &found);
@@ -392,25 +423,13 @@ static void turn_over(struct attempt *a, struct turn *t)
 	}
 }
 
-/* Nobody has counted: the client gets an estimate, where it wants any. */
-static void push_end(struct attempt *a)
-{
-	const struct chat_event estimate = {
-		.kind = CHAT_USAGE,
-		.usage = attempt_estimate(a),
-	};
-
-	if (!a->tap.has_usage && !resume_is_on(a))
-		chat_push(lane_sink(a), &estimate);
-	chat_push(lane_sink(a), &(struct chat_event){ .kind = CHAT_END });
-}
-
 /* The provider has ended its side without an end mark of its format. */
 static void at_eof(struct attempt *a, struct turn *t)
 {
 	struct lane *l = a->lane;
+	struct ending ending;
 
-	if (!wire_tap_eof(a->wire, &a->tap, lane_sink(a))) {
+	if (!wire_tap_eof(a->wire, &a->tap, sink_behind(&ending, a))) {
 		t->why = FAULT_UPSTREAM_CUT;
 		t->detail = a->first_token
 		                    ? STR("the stream ended before its finish")
@@ -421,8 +440,8 @@ static void at_eof(struct attempt *a, struct turn *t)
 		attempt_progress(a);
 	if (l->verbatim)
 		buf_add(&l->out, STR("]"));
-	else
-		push_end(a);
+	else /* once more where its reader has told it, which changes nothing */
+		take_ending(&ending.sink, &(struct chat_event){ .kind = CHAT_END });
 	t->ended = true;
 }
 
@@ -487,19 +506,21 @@ void lane_whole(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
 	struct turn t = { .ended = true };
+	struct ending ending;
 
 	if (a->wire->work[a->tap.operation]) {
 		work_whole(a, body);
 		return;
 	}
 	lane_begin(a, x->skim.stream);
-	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail, lane_sink(a));
+	t.why = wire_tap_answer(a->wire, &a->tap, body, &t.detail,
+	                        sink_behind(&ending, a));
 	if (t.why == FAULT_EMPTY_ANSWER && x->candidates.on_empty == ON_EMPTY_PASS)
 		t.why = NULL;
 	if (!t.why)
 		t.why = why_of(a);
 	if (!t.why)
-		push_end(a);
+		take_ending(&ending.sink, &(struct chat_event){ .kind = CHAT_END });
 	else
 		relay_listen(a, t.why, body);
 	t.detail = relay_words(a, t.detail);

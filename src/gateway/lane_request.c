@@ -140,8 +140,7 @@ static fault_t write_rest(struct attempt *a, struct chat_request *r, str *ret_de
 	struct chat_request before;
 	fault_t why;
 
-	if (!resume_request(a, r, &before))
-		return FAULT_CANNOT_CROSS;
+	resume_request(a, r, &before);
 	why = write_request(a, r, ret_detail);
 	go_on_end(r, &before);
 	a->lane->e.request = r;

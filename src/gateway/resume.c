@@ -265,7 +265,7 @@ static struct token_usage usage_so_far(const struct attempt *a)
 {
 	struct token_usage u = { .input = (a->x->body_bytes + 3) / 4 };
 
-	if (a->tap.has_usage && !a->tap.bad_usage)
+	if ((a->tap.has_usage || a->tap.has_input) && !a->tap.bad_usage)
 		u = a->tap.usage;
 	else if (a->given->has_usage)
 		u = a->given->usage;
@@ -278,6 +278,15 @@ static struct token_usage usage_so_far(const struct attempt *a)
 static uint64_t tokens_so_far(const struct resume *r)
 {
 	return (r->sum.bytes + 3) / 4;
+}
+
+/* The estimate may be off by half: only what is clearly more than the client wanted was
+ * cut by its limit. */
+static bool is_used_up(const struct exchange *x, const struct resume *r)
+{
+	uint64_t most = x->chat->max_tokens;
+
+	return most && r->sum.has_text && tokens_so_far(r) >= most + (most + 1) / 2;
 }
 
 static void add_cost(struct resume *r, const struct attempt *a)
@@ -405,8 +414,7 @@ bool resume_start(struct attempt *a)
 	}
 	if (!is_legal(a, r))
 		return false;
-	if (x->chat->max_tokens && x->chat->max_tokens <= tokens_so_far(r) &&
-	    r->sum.has_text) {
+	if (is_used_up(x, r)) {
 		complete(a, FINISH_LENGTH);
 		return true;
 	}
@@ -498,7 +506,7 @@ struct lane *resume_take(struct attempt *a)
 	return a->lane;
 }
 
-bool resume_request(struct attempt *a, struct chat_request *request,
+void resume_request(struct attempt *a, struct chat_request *request,
                     struct chat_request *ret_before)
 {
 	const struct resume *r = a->x->resume;
@@ -509,7 +517,7 @@ bool resume_request(struct attempt *a, struct chat_request *request,
 		                   .model = a->target->model,
 		                   .said_tokens = tokens_so_far(r) };
 
-	return go_on_begin(request, &how, ret_before);
+	go_on_begin(request, &how, ret_before);
 }
 
 fault_t resume_judge(struct attempt *a, bool *ended)

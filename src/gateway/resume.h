@@ -70,8 +70,8 @@ void resume_next(struct attempt *a);
 /* The lane for the attempt that goes on, and its seam. */
 struct lane *resume_take(struct attempt *a);
 /* The request becomes one for the rest; see go_on_begin. */
-must_check bool resume_request(struct attempt *a, struct chat_request *r,
-                               struct chat_request *ret_before);
+void resume_request(struct attempt *a, struct chat_request *r,
+                    struct chat_request *ret_before);
 /* A turn of it is over; may fail or end the attempt's answer. */
 fault_t resume_judge(struct attempt *a, bool *ended);
 /* Its deadline has passed: true when that was the seam's. */

@@ -79,6 +79,13 @@ struct token_usage attempt_estimate(const struct attempt *a)
 	if (most)
 		output = min_of(output, most * choices);
 	context = a->target->is_known ? a->target->facts.context : 0;
+	if (a->tap.has_input && !a->tap.bad_usage) {
+		struct token_usage told = a->tap.usage;
+
+		told.output = output;
+		told.reasoning = told.audio_output = 0;
+		return told;
+	}
 	return (struct token_usage){
 		.input = context ? min_of(input, context) : input,
 		.output = output,

@@ -116,6 +116,8 @@ jstr anthropic_text_of(struct anthropic_event *ev, struct json_value object, str
 /* What a usage object says is remembered; pushed when it is time. */
 void anthropic_take_usage(struct chat_reader *rd, struct json_value usage);
 void anthropic_push_usage(struct anthropic_event *ev);
+/* What message_start says of the input. */
+void anthropic_push_input(struct anthropic_event *ev);
 void anthropic_push_odd(struct anthropic_event *ev, struct json_value name);
 /* content_block_start, _delta and _stop; UPSTREAM_MALFORMED. */
 fault_t anthropic_begin_block(struct anthropic_event *ev, uint64_t index,

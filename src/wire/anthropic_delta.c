@@ -82,10 +82,9 @@ void anthropic_take_usage(struct chat_reader *rd, struct json_value usage)
 	add_compactions(rd->own, values[ITERATIONS]);
 }
 
-void anthropic_push_usage(struct anthropic_event *ev)
+static struct token_usage usage_of(const uint64_t *own)
 {
-	const uint64_t *own = ev->rd->own;
-	struct token_usage u = {
+	return (struct token_usage){
 		.input = own[OWN_INPUT] + own[OWN_READ] + own[OWN_WRITE],
 		.cache_read = own[OWN_READ],
 		.cache_write = own[OWN_WRITE],
@@ -94,9 +93,24 @@ void anthropic_push_usage(struct anthropic_event *ev)
 		.reasoning = min_of(own[OWN_REASONING], own[OWN_OUTPUT]),
 		.searches = own[OWN_SEARCHES],
 	};
+}
+
+void anthropic_push_usage(struct anthropic_event *ev)
+{
+	const uint64_t *own = ev->rd->own;
+	const struct token_usage u = usage_of(own);
 
 	if (ev->rd->has_usage && !own[OWN_BAD])
 		chat_push(ev->to, &(struct chat_event){ .kind = CHAT_USAGE, .usage = u });
+}
+
+void anthropic_push_input(struct anthropic_event *ev)
+{
+	struct chat_event e = { .kind = CHAT_INPUT, .usage = usage_of(ev->rd->own) };
+
+	e.usage.output = e.usage.reasoning = 0;
+	if (e.usage.input && !ev->rd->own[OWN_BAD])
+		chat_push(ev->to, &e);
 }
 
 /* ---- blocks ---- */

@@ -19,6 +19,7 @@ static void begin_message(struct anthropic_event *ev, struct json_value message)
 	ev->rd->begun = true;
 	chat_push_begin(ev->to, anthropic_text_of(ev, message, STR("id")),
 	                anthropic_text_of(ev, message, STR("model")));
+	anthropic_push_input(ev);
 }
 
 static void push_finish(struct anthropic_event *ev, struct json_value reason,

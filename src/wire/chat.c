@@ -256,6 +256,8 @@ void chat_dropf(struct chat_request *r, const char *fmt, ...)
 
 static bool is_said(const struct chat_request *r, unsigned i)
 {
+	if (i == CONCEPT_STORE) /* who asks to keep nothing gets that anyway */
+		return r->options[i].type == JSON_TRUE;
 	return chat_is_marked(r, (enum concept)i) || r->options[i].type != JSON_NONE;
 }
 
@@ -278,6 +280,22 @@ static bool is_optional(const struct chat_request *r, unsigned i)
 	return (i == CONCEPT_WEB_SEARCH || i == CONCEPT_CODE_TOOL ||
 	        i == CONCEPT_FETCH_TOOL) &&
 	       chat_has_functions(r);
+}
+
+/* A Gemini client wants all calls to fit their schemas: where that is said tool by tool,
+ * it holds for those with a closed schema alone. */
+static void drop_validation(struct chat_request *r)
+{
+	const enum concept strict = CONCEPT_TOOL_STRICT;
+
+	if (r->options[strict].type == JSON_NONE)
+		return;
+	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+		if (t->kind == TOOL_FUNCTION && t->strict != TRI_YES) {
+			chat_drop(r, concepts[strict].path[r->from]);
+			return;
+		}
+	}
 }
 
 fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
@@ -304,6 +322,7 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 			break;
 		}
 	}
+	drop_validation(r);
 	return NULL;
 }
 

@@ -59,6 +59,7 @@ struct chat_citation {
 	struct chat_citation *next;
 	jstr url, title, cited;
 	uint64_t start, end; /* characters of the block's text; both 0: unknown */
+	bool is_told;        /* emitters: the client has it already */
 };
 
 struct chat_part {
@@ -318,6 +319,9 @@ jstr chat_call_name(const struct chat_request *r, jstr id);
 bool chat_has_calls(const struct chat_request *r); /* CALL or RESULT in the history */
 /* Are there tools which the client runs itself? */
 bool chat_has_functions(const struct chat_request *r);
+/* Does the schema say itself that its objects have no other members, as strict tools
+ * need? */
+bool chat_is_closed(struct json_value schema);
 /* May that tool be called (allowed, CHOOSE_NONE and CHOOSE_ONE are not looked at)? */
 bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t);
 /* The output cap for formats that need one: what the client said, else what the model

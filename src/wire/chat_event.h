@@ -25,6 +25,8 @@ enum chat_event_kind {
 	CHAT_FAULT,  /* the provider reports a failure: text has its words */
 	CHAT_END,    /* the format's own end mark: nothing follows */
 	CHAT_ODD,    /* an event this format is not known to have; name says which */
+	CHAT_INPUT,  /* what usage says of the input, told before the output: for ledgers
+	              */
 };
 
 enum chat_finish {
@@ -89,7 +91,9 @@ struct chat_reader {
 		uint32_t block;
 		uint8_t kind, flags;
 	} slots[32];
-	uint64_t own[8];
+	uint64_t own[12];
+	char kept[120]; /* a short text that waits */
+	uint8_t kept_len;
 };
 
 /* The usual sequences, for readers. */

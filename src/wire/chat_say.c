@@ -186,6 +186,11 @@ bool chat_has_functions(const struct chat_request *r)
 	return false;
 }
 
+bool chat_is_closed(struct json_value schema)
+{
+	return json_get(schema, STR("additionalProperties")).type == JSON_FALSE;
+}
+
 bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t)
 {
 	for (unsigned i = 0; i < r->allowed_count; i++) {

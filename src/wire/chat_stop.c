@@ -354,6 +354,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_BEGIN:
 	case CHAT_USAGE:
 	case CHAT_ODD:
+	case CHAT_INPUT:
 		break;
 	}
 	chat_push(s->next, e);

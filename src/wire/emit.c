@@ -235,6 +235,7 @@ static void on_cite(struct emitter *e, struct emit_choice *c, const struct chat_
 		return;
 	*cite = ev->cite;
 	cite->next = NULL;
+	cite->is_told = e->adopts;
 	cite->url = emit_keep_copy(e, ev->cite.url);
 	cite->title = emit_keep_copy(e, ev->cite.title);
 	cite->cited = emit_keep_copy(e, ev->cite.cited);
@@ -304,6 +305,7 @@ static void take(struct chat_sink *sink, const struct chat_event *ev)
 	switch (ev->kind) {
 	case CHAT_BEGIN:
 	case CHAT_ODD:
+	case CHAT_INPUT:
 		return;
 	case CHAT_USAGE:
 		e->usage = ev->usage;

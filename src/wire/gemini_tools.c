@@ -122,13 +122,16 @@ static void read_allowed(struct chat_request *r, struct json_value list)
 	}
 }
 
-static void make_strict(struct chat_request *r)
+/* Google holds calls to any schema; others do so only where the schema is closed, and
+ * refuse the request where they are asked to and it is not. */
+static void make_strict(struct chat_request *r, struct json_value mode)
 {
+	r->options[CONCEPT_TOOL_STRICT] = mode;
+	chat_mark(r, CONCEPT_TOOL_STRICT);
 	for (struct chat_tool *t = r->tools; t; t = t->next) {
-		if (t->kind == TOOL_FUNCTION)
+		if (t->kind == TOOL_FUNCTION && chat_is_closed(t->schema))
 			t->strict = TRI_YES;
 	}
-	chat_mark(r, CONCEPT_TOOL_STRICT);
 }
 
 void gemini_read_choice(struct chat_request *r, struct json_value tool_config)
@@ -155,7 +158,7 @@ void gemini_read_choice(struct chat_request *r, struct json_value tool_config)
 	else if (json_text_is(v[0], STR("AUTO")) || json_text_is(v[0], STR("VALIDATED")))
 		r->choose = CHOOSE_AUTO;
 	if (json_text_is(v[0], STR("VALIDATED")))
-		make_strict(r);
+		make_strict(r, v[0]);
 	if (r->choose == CHOOSE_ONE) {
 		r->choose_name = r->allowed[0];
 		r->allowed_count = 0;

@@ -118,7 +118,8 @@ static str mode_of(const struct chat_request *r, const struct tools_in *n)
 	case CHOOSE_UNSET:
 		break;
 	}
-	if (n->strict == n->functions)
+	if (n->strict == n->functions ||
+	    (r->from == WIRE_GEMINI && chat_is_marked(r, CONCEPT_TOOL_STRICT)))
 		return STR("VALIDATED");
 	return r->choose == CHOOSE_AUTO ? STR("AUTO") : STR_NONE;
 }
@@ -241,6 +242,9 @@ static fault_t write_config(struct chat_request *r, const struct gemini_model *m
 	if (r->from == WIRE_GEMINI) {
 		write_option(r, CONCEPT_IMAGE_OUT, STR("responseModalities"), w);
 		write_option(r, CONCEPT_AUDIO_OUT, STR("responseModalities"), w);
+	} else if (chat_is_marked(r, CONCEPT_IMAGE_OUT)) {
+		json_key(w, STR("responseModalities"));
+		json_raw(w, STR("[\"TEXT\",\"IMAGE\"]"));
 	}
 	write_form(r, w);
 	write_thinking(r, m, t, w);

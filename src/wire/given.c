@@ -87,6 +87,7 @@ static bool add_text(struct given *g, str text)
 
 static bool add_event(struct given *g, const struct chat_event *e)
 {
+	const uint64_t range[2] = { e->cite.start, e->cite.end };
 	str strings[GIVEN_STRINGS];
 	struct given_event *to;
 
@@ -114,6 +115,8 @@ static bool add_event(struct given *g, const struct chat_event *e)
 		.block = e->block,
 	};
 	strings_of(e, strings);
+	if (e->kind == CHAT_CITE) /* as it lies in memory */
+		strings[3] = str_of((const char *)range, sizeof(range));
 	for (unsigned i = 0; i < GIVEN_STRINGS; i++) {
 		if (!add_text(g, strings[i]))
 			return false;
@@ -260,7 +263,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		g->has_usage = true;
 	}
 	if (e->kind == CHAT_BEGIN || e->kind == CHAT_ODD || e->kind == CHAT_USAGE ||
-	    g->lost) {
+	    e->kind == CHAT_INPUT || g->lost) {
 		if (g->next)
 			chat_push(g->next, e);
 		return;
@@ -329,6 +332,8 @@ static struct chat_event event_of(const struct given_event *from, const char *at
 		e.cite = (struct chat_citation){ .url = s[0],
 			                         .title = s[1],
 			                         .cited = s[2] };
+		memcpy(&e.cite.start, s[3].ptr, sizeof(e.cite.start));
+		memcpy(&e.cite.end, s[3].ptr + sizeof(e.cite.start), sizeof(e.cite.end));
 	} else {
 		bool is_medium = e.what == CHAT_IMAGE || e.what == CHAT_AUDIO;
 
@@ -423,7 +428,7 @@ void given_sum_up(const struct given *g, struct given_sum *ret, struct buf *text
 		if (e.kind == CHAT_OPEN) {
 			sum_open(ret, &e);
 		} else if (e.kind == CHAT_PIECE) {
-			ret->bytes += e.text.len;
+			ret->bytes += jchars_bytes(e.text);
 			if (e.choice == 0 && is_text(g, i, from)) {
 				buf_add(&raw, e.text);
 				ret->text_block = e.block;

@@ -122,7 +122,7 @@ struct given_sum {
 	bool text_is_last; /* no other block was begun after the last text */
 	unsigned next_block;
 	unsigned text_block; /* the last text block */
-	uint64_t bytes;      /* of text, reasoning and arguments, as they were written */
+	uint64_t bytes;      /* of text, reasoning and arguments, as UTF-8 */
 };
 /* *text: all text of choice 0, joined, as UTF-8 (added). */
 void given_sum_up(const struct given *g, struct given_sum *ret, struct buf *text);

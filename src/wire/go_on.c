@@ -80,16 +80,19 @@ static uint64_t tokens_of(str text)
 	return (text.len + 3) / 4;
 }
 
-static bool shrink(struct chat_request *r, const struct go_on *how)
+enum { LEAST_LEFT = 16 };
+
+static void shrink(struct chat_request *r, const struct go_on *how)
 {
 	if (r->max_tokens == 0 || how->method == SEAM_WHOLE)
-		return true;
-	if (r->max_tokens <= how->said_tokens)
-		return false;
-	r->max_tokens -= how->said_tokens;
+		return;
+	/* What was said is an estimate: a little is left wherever something is wanted. */
+	if (r->max_tokens > how->said_tokens)
+		r->max_tokens -= how->said_tokens;
+	else
+		r->max_tokens = min_of(r->max_tokens, (uint64_t)LEAST_LEFT);
 	if (how->method == SEAM_ANCHOR)
 		r->max_tokens += tokens_of(how->anchor);
-	return true;
 }
 
 static void add_turns(struct chat_request *r, const struct go_on *how)
@@ -119,16 +122,14 @@ static void add_turns(struct chat_request *r, const struct go_on *how)
 	buf_free(&text);
 }
 
-bool go_on_begin(struct chat_request *r, const struct go_on *how,
+void go_on_begin(struct chat_request *r, const struct go_on *how,
                  struct chat_request *ret_before)
 {
 	*ret_before = *r;
-	if (!shrink(r, how))
-		return false;
+	shrink(r, how);
 	r->options[CONCEPT_SEED] = (struct json_value){ 0 };
 	if (how->method != SEAM_WHOLE)
 		add_turns(r, how);
-	return true;
 }
 
 /* What else was changed since (names of tools, what is named as lost) stays. */

@@ -25,8 +25,8 @@ struct go_on {
 /* May the rest of an answer to r be another's?  Not where it has a form that a beginning
  * cannot be checked against (a schema, probabilities, sound). */
 bool go_on_may(const struct chat_request *r, bool is_strict);
-/* r asks for the rest from now on, until go_on_end.  False: max_tokens is used up, and r
- * is as it was. */
-must_check bool go_on_begin(struct chat_request *r, const struct go_on *how,
-                            struct chat_request *ret_before);
+/* r asks for the rest from now on, until go_on_end: as many tokens as are left, and a few
+ * where the estimate says that none are. */
+void go_on_begin(struct chat_request *r, const struct go_on *how,
+                 struct chat_request *ret_before);
 void go_on_end(struct chat_request *r, const struct chat_request *before);

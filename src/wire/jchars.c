@@ -93,6 +93,19 @@ bool jchars_plain(jstr text, struct buf *to)
 	return !s.high && !to->over;
 }
 
+size_t jchars_bytes(jstr text)
+{
+	struct jchars s = { 0 };
+	char out[JCHAR_MOST];
+	size_t n, all = 0;
+
+	if (str_find(text, '\\') == text.len)
+		return text.len;
+	while ((n = jchars_next(&s, &text, out)) > 0)
+		all += n;
+	return all;
+}
+
 size_t utf8_count(str plain)
 {
 	size_t count = 0;

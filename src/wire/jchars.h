@@ -21,5 +21,7 @@ size_t jchars_next(struct jchars *s, jstr *rest, char out[JCHAR_MOST]);
 /* All of a text as UTF-8, added to `to`; false: it ends within a pair, or `to` is full.
  */
 bool jchars_plain(jstr text, struct buf *to);
+/* How many bytes a text is as UTF-8, but for half a pair at its end. */
+size_t jchars_bytes(jstr text);
 /* How many characters of UTF-8. */
 size_t utf8_count(str plain);

@@ -11,8 +11,20 @@
 #include "wire/openai_chat.h"
 
 enum { CHOICES_MOST = 64, INDEX_MOST = 1000, TALK = 1023, LEGACY = 1022 };
-/* What rd->own holds: bits of choices, and half a character that waits. */
-enum { SEEN, FINISHED, REFUSED, HAS_CALLS, HALF, HALF_CHOICE };
+/* What rd->own holds: bits of choices, half a character that waits, and finishes that do:
+ * four bits for each choice.  FINISHED: it has a reason; TOLD: nothing follows. */
+enum {
+	SEEN,
+	FINISHED,
+	TOLD,
+	REFUSED,
+	HAS_CALLS,
+	HALF,
+	HALF_CHOICE,
+	STOP_CHOICE, /* the one whose stop sequence is kept (rd->kept), + 1 */
+	REASONS,
+	OWN_MOST = REASONS + CHOICES_MOST / 16
+};
 
 /* One event on its way. */
 struct reading {

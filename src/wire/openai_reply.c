@@ -50,22 +50,62 @@ static enum chat_finish find_finish(struct reading *g, struct json_value word)
 	return FINISH_STOP;
 }
 
-static void push_finish(struct reading *g, enum chat_finish finish, jstr stop)
+static enum chat_finish get_reason(const struct chat_reader *rd, unsigned choice)
 {
-	uint64_t bit = (uint64_t)1 << g->choice;
+	return (enum chat_finish)(rd->own[REASONS + choice / 16] >> choice % 16 * 4 & 15);
+}
 
-	if (g->rd->own[FINISHED] & bit)
-		return; /* some say it twice */
+/* Nothing more of the choice is read. */
+static void tell_finish(struct reading *g, jstr stop)
+{
+	struct chat_reader *rd = g->rd;
+	uint64_t bit = (uint64_t)1 << g->choice;
+	enum chat_finish finish = get_reason(rd, g->choice);
+
+	if (rd->own[TOLD] & bit)
+		return;
 	reading_close_talk(g);
-	g->rd->own[FINISHED] |= bit;
-	if (finish == FINISH_STOP && (g->rd->own[REFUSED] & bit))
+	rd->own[TOLD] |= bit;
+	if (finish == FINISH_STOP && (rd->own[REFUSED] & bit))
 		finish = FINISH_REFUSAL;
-	if (finish == FINISH_STOP && (g->rd->own[HAS_CALLS] & bit))
+	if (finish == FINISH_STOP && (rd->own[HAS_CALLS] & bit))
 		finish = FINISH_CALLS;
 	if (finish == FINISH_STOP && stop.len)
 		finish = FINISH_SEQUENCE;
 	reading_push(g, &(struct chat_event){
 	                        .kind = CHAT_FINISH, .finish = finish, .text = stop });
+}
+
+static void tell_finishes(struct reading *g)
+{
+	const struct chat_reader *rd = g->rd;
+	str stop = str_of(rd->kept, rd->kept_len);
+
+	for (unsigned i = 0; i < CHOICES_MOST; i++) {
+		g->choice = i;
+		if (rd->own[FINISHED] >> i & 1)
+			tell_finish(g, rd->own[STOP_CHOICE] == i + 1 ? stop : STR_NONE);
+	}
+}
+
+/* A finish waits for the end of a stream, because some servers say more behind it; but a
+ * failure is told at once. */
+static void take_finish(struct reading *g, enum chat_finish finish, jstr stop)
+{
+	struct chat_reader *rd = g->rd;
+	uint64_t bit = (uint64_t)1 << g->choice;
+
+	if (rd->own[FINISHED] & bit)
+		return; /* some say it twice */
+	rd->own[FINISHED] |= bit;
+	rd->own[REASONS + g->choice / 16] |= (uint64_t)finish << g->choice % 16 * 4;
+	if (g->is_whole || finish == FINISH_ERROR) {
+		tell_finish(g, stop);
+	} else if (stop.len && stop.len <= sizeof(rd->kept) && !rd->own[STOP_CHOICE]) {
+		memcpy(rd->kept, stop.ptr, stop.len);
+		rd->kept_len = (uint8_t)stop.len;
+		rd->own[STOP_CHOICE] = g->choice + 1;
+	}
 }
 
 /* ---- a choice ---- */
@@ -95,11 +135,22 @@ static void sort_choice(struct json_value v, struct choice *c)
 	}
 }
 
+/* What is said behind a finish reason belongs to the answer, until the finish is told. */
+static void read_said(struct reading *g, const struct choice *c, bool is_late)
+{
+	struct json_value logprobs = json_get(c->logprobs, STR("content"));
+	bool is_message = c->message.type == JSON_OBJECT && !is_late;
+
+	if (!(g->rd->own[TOLD] >> g->choice & 1))
+		openai_read_delta(g, is_message ? c->message : c->delta, logprobs);
+	else if (json_has_text(json_get(c->delta, STR("content"))))
+		reading_odd(g, STR("choices.delta"));
+}
+
 static void read_choice(struct reading *g, struct json_value root, struct json_value v,
                         uint64_t at)
 {
 	struct choice c = { .index = at };
-	struct json_value logprobs;
 	bool is_late;
 
 	sort_choice(v, &c);
@@ -110,17 +161,14 @@ static void read_choice(struct reading *g, struct json_value root, struct json_v
 	g->choice = (unsigned)c.index;
 	is_late = g->rd->own[FINISHED] >> g->choice & 1;
 	g->rd->own[SEEN] |= (uint64_t)1 << g->choice;
-	logprobs = json_get(c.logprobs, STR("content"));
-	if (!is_late)
-		openai_read_delta(g, c.message.type == JSON_OBJECT ? c.message : c.delta,
-		                  logprobs);
+	read_said(g, &c, is_late);
 	if (json_has_text(c.finish)) {
 		if (!is_late)
 			openai_read_sources(g, root);
-		push_finish(g, find_finish(g, c.finish),
+		take_finish(g, find_finish(g, c.finish),
 		            chat_text_in(&g->keep, c.stop_reason));
 	} else if (g->is_whole) {
-		push_finish(g, FINISH_STOP, STR_NONE);
+		take_finish(g, FINISH_STOP, STR_NONE);
 	}
 }
 
@@ -156,6 +204,7 @@ static str error_message(struct json_value root, struct json_value error)
 
 static void push_fault(struct reading *g, struct json_value root, struct json_value error)
 {
+	tell_finishes(g); /* what was whole before it is whole */
 	chat_push(g->to, &(struct chat_event){
 	                         .kind = CHAT_FAULT,
 	                         .why = complaint_fault(&(struct complaint){
@@ -251,6 +300,7 @@ static void push_end(struct reading *g)
 	if (g->rd->ended)
 		return;
 	g->rd->ended = true;
+	tell_finishes(g);
 	chat_push(g->to, &(struct chat_event){ .kind = CHAT_END });
 }
 
@@ -262,7 +312,7 @@ static void read_done(struct reading *g)
 		for (unsigned i = 0; i < CHOICES_MOST; i++) {
 			g->choice = i;
 			if (g->rd->own[SEEN] >> i & 1)
-				push_finish(g, FINISH_STOP, STR_NONE);
+				take_finish(g, FINISH_STOP, STR_NONE);
 		}
 	}
 	if (all_finished(g->rd))
@@ -289,7 +339,9 @@ static void read_chunk(struct reading *g, struct json_value root, str name)
 		return;
 	}
 	begin(g, &c);
-	read_choices(g, root, c.choices);
+	if (read_choices(g, root, c.choices) == 0 && c.usage.type == JSON_OBJECT &&
+	    all_finished(g->rd))
+		tell_finishes(g); /* usage alone is the last word before the end mark */
 	read_counts(g, &c);
 }
 
@@ -303,8 +355,10 @@ fault_t openai_read_event(struct chat_reader *rd, str name, str data,
 		read_done(&g);
 		return NULL;
 	}
-	if (json_check(data, &json_limits_default, &root) || root.type != JSON_OBJECT)
+	if (json_check(data, &json_limits_default, &root) || root.type != JSON_OBJECT) {
+		tell_finishes(&g);
 		return FAULT_UPSTREAM_MALFORMED;
+	}
 	read_chunk(&g, root, name);
 	arena_done(&g.keep);
 	return NULL;

@@ -359,8 +359,10 @@ static void write_citations(struct emitter *e, const struct emit_block *b)
 	struct json_writer w;
 
 	for (const struct chat_citation *c = b->citations; c; c = c->next) {
-		if (!c->url.len)
+		if (!c->url.len || c->is_told) {
+			e->own[OWN_CITED] += c->is_told;
 			continue;
+		}
 		begin_of_part(e, b, STR("response.output_text.annotation.added"), &w);
 		json_key_int(&w, STR("annotation_index"), (int64_t)e->own[OWN_CITED]++);
 		json_key(&w, STR("annotation"));

@@ -99,9 +99,7 @@ static enum chat_tri read_strict(struct json_value strict, struct json_value sch
 		return TRI_YES;
 	if (strict.type == JSON_FALSE)
 		return TRI_NO;
-	return json_get(schema, STR("additionalProperties")).type == JSON_FALSE
-	               ? TRI_YES
-	               : TRI_UNSET;
+	return chat_is_closed(schema) ? TRI_YES : TRI_UNSET;
 }
 
 /* Tools in a namespace may have the names of others: elsewhere they go by both, as MCP

@@ -220,6 +220,8 @@ fault_t responses_write_request(struct chat_request *r, const struct chat_target
 	if (r->from == WIRE_OPENAI_RESPONSES)
 		write_own(r, &w);
 	json_key_bool(&w, STR("store"), false);
+	if (r->options[CONCEPT_STORE].type == JSON_TRUE)
+		chat_drop(r, STR("store"));
 	if (t->stream)
 		json_key_bool(&w, STR("stream"), true);
 	json_close(&w, '}');

@@ -103,7 +103,7 @@ static void say(struct seam *s, jstr text)
 		refuse(s);
 		return;
 	}
-	s->said_bytes += text.len;
+	s->said_bytes += jchars_bytes(text);
 	if (text.len)
 		chat_push(s->next, &e);
 }
@@ -450,7 +450,7 @@ static void take_before(struct seam *s, const struct chat_event *e)
 	} else if (e->kind == CHAT_OPEN && e->what != CHAT_TEXT) {
 		refuse(s);
 	} else if (e->kind == CHAT_PIECE && (s->left_out & bit_of(e->block))) {
-		s->cut_bytes += e->text.len;
+		s->cut_bytes += jchars_bytes(e->text);
 	} else if (e->kind == CHAT_PIECE) {
 		s->s_block = e->block + 1;
 		take_text(s, e->text);
@@ -469,7 +469,7 @@ static void push_shifted(struct seam *s, const struct chat_event *from)
 	} else {
 		e.block += s->shift;
 	}
-	s->said_bytes += e.text.len;
+	s->said_bytes += jchars_bytes(e.text);
 	chat_push(s->next, &e);
 }
 
@@ -527,6 +527,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	switch (e->kind) {
 	case CHAT_BEGIN:
 	case CHAT_ODD:
+	case CHAT_INPUT:
 		return;
 	case CHAT_FAULT:
 		s->why = e->why ? e->why : FAULT_STREAM_ERROR;

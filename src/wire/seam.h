@@ -83,7 +83,7 @@ struct seam {
 	size_t twice_at;
 	struct seam_stride strides[SEAM_STRIDES];
 	unsigned stride_count;
-	/* what came */
+	/* what came, as UTF-8 */
 	uint64_t cut_bytes;  /* of the text of S that is not for the client */
 	uint64_t said_bytes; /* of all that is */
 	bool is_finished;    /* FINISH went through */

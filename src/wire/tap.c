@@ -64,6 +64,15 @@ static void take_usage(struct tap *t, const struct token_usage *u)
 	t->has_usage = true;
 }
 
+/* The output is still to be counted, or estimated. */
+static void take_input(struct tap *t, const struct token_usage *u)
+{
+	if (t->has_usage || u->input > COUNT_MOST)
+		return;
+	t->usage = *u;
+	t->has_input = true;
+}
+
 static void take_finish(struct tap *t, const struct chat_event *e, struct tap_event *ret)
 {
 	uint64_t bit = e->choice < 64 ? (uint64_t)1 << e->choice : 0;
@@ -118,6 +127,9 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		break;
 	case CHAT_USAGE:
 		take_usage(t, &e->usage);
+		break;
+	case CHAT_INPUT:
+		take_input(t, &e->usage);
 		break;
 	case CHAT_FAULT:
 		s->found->is_error = true;
@@ -195,6 +207,7 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
 
 void tap_cut(struct tap *t)
 {
+	t->has_input |= t->has_usage;
 	t->has_usage = false;
 	keep_text(t->finish, &t->finish_len, sizeof(t->finish),
 	          finish_names[FINISH_SEQUENCE]);

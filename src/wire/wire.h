@@ -52,6 +52,7 @@ struct tap {
 	struct chat_reader *reader; /* of neutral events; NULL: the format's own tap */
 	/* found so far */
 	bool has_usage, bad_usage;
+	bool has_input;    /* without has_usage: usage is of the input alone */
 	bool done;         /* the format's own end mark */
 	bool is_thinking;  /* a block of reasoning is open: it was the last thing said */
 	bool refused;      /* the model says in a part of its own that it will not */

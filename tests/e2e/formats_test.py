@@ -9,24 +9,29 @@ import json
 import os
 import subprocess
 
+import answers
 import dialects
 from dialects import Call, Turn
+from fake_provider import Fake
 from harness import Gateway, attempt_id, check, free_port, same
 from raw import SLOW, SLUICE, until
 
-gateway = mock = None
+gateway = mock = fake = None
 results = {}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
           "required": ["city", "days"], "additionalProperties": False}
 
 
 def setup():
-    global gateway, mock
+    global gateway, mock, fake
+    fake = Fake()
     port = free_port()
     mock = subprocess.Popen([SLUICE, "mock", "--listen", f"127.0.0.1:{port}"],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     lines = [f"  {each.name}: {{ format: {each.name}, url: \"http://127.0.0.1:{port}{each.base}\", "
              f"key: sk-upstream }}" for each in dialects.ALL]
+    lines += [f"  own-{name}: {{ format: {name}, url: \"{fake.site(name).url}\", key: sk-upstream }}"
+              for name in ("openai-chat", "anthropic")]
     gateway = Gateway("providers:\n" + "\n".join(lines) + "\n")
 
 
@@ -222,6 +227,45 @@ def test_usage_and_cost_as_openrouter_tells_them():
     for stream in (False, True):
         used = ask_cost("anthropic", stream)
         same(round(used["cost"] * 1e9), used["prompt_tokens"] * 100 + used["completion_tokens"] * 3000, "the cost")
+
+
+def test_counts_that_the_provider_does_not_give():
+    """The client is told what the ledger has: an estimate, whichever way the answer ends."""
+    site = fake.site("openai-chat")
+    said = [answers.chunk(answers.FIRST), answers.chunk({"content": "Hello there, my friend"}),
+            answers.chunk({}, "stop")]
+    whole = json.loads(answers.chat("Hello there, my friend"))
+    del whole["usage"]
+    for client in dialects.ALL[1:]:
+        for script in (answers.stream([*said, answers.DONE]), answers.stream(said),
+                       answers.reply(json.dumps(whole).encode())):
+            site.queue(script)
+            path, body = client.request("own-openai-chat/m", Turn("hello"), True)
+            reply = gateway.post(json.dumps(body).encode(), path=path)
+            answer = client.stream(reply.body)
+            same(answer.text, "Hello there, my friend", client.name)
+            row = gateway.row(site.requests[-1].id)
+            same((row["usage_kind"], row["input_tokens"], row["output_tokens"]),
+                 ("estimated", answer.given, answer.made), f"the ledger and {client.name}")
+            check(answer.given > 0 and answer.made > 0, client.name, answer)
+
+
+def test_input_that_anthropic_told_before_it_broke_off():
+    site = fake.site("anthropic")
+    start = {"type": "message_start", "message": {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None,
+        "stop_sequence": None, "usage": {"input_tokens": 1000, "cache_read_input_tokens": 500, "output_tokens": 1}}}
+    said = [start, {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "The quick brown fox"}}]
+    parts = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in said]
+    for client in dialects.ALL:
+        site.clear()
+        site.queue(answers.stream(parts), answers.stream(parts))  # it may be asked again
+        path, body = client.request("own-anthropic/m", Turn("hello"), True)
+        gateway.post(json.dumps(body).encode(), path=path)
+        row = gateway.row(site.requests[0].id)
+        same((row["usage_kind"], row["input_tokens"], row["cache_read_tokens"]), ("estimated", 1500, 500), client.name)
+        check(1 < row["output_tokens"] < 20, client.name, row)
 
 
 STOPPERS = [each for each in dialects.ALL if each.name != "openai-responses"]

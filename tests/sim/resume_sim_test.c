@@ -626,7 +626,7 @@ TEST(resume_no_tokens_left_is_the_end_by_length)
 
 	if (!begin(&p, "{ targets: [a/m, b/m] }"))
 		return;
-	ask(&p, "\"max_tokens\":11,", "");
+	ask(&p, "\"max_tokens\":8,", ""); /* about 12 are said */
 	begin_a(&p);
 	die(&p);
 	CHECK(!accept_at(&p, 1));
@@ -634,6 +634,45 @@ TEST(resume_no_tokens_left_is_the_end_by_length)
 	p.f.comments = 1;
 	WHOLE(FIRST);
 	CHECK_STR(str_from_z(p.f.finish), "length");
+	done(&p);
+}
+
+/* What is said may be fewer tokens than they seem: a clean end by length needs more. */
+TEST(resume_near_the_limit_asks_for_a_little)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m] }"))
+		return;
+	ask(&p, "\"max_tokens\":11,", "");
+	begin_a(&p);
+	die(&p);
+	if (CHECK(accept_at(&p, 1))) {
+		/* 10 are for the anchor */
+		CHECK(str_has(buf_str(&p.request), STR("\"max_tokens\":21")));
+		die(&p);
+	}
+	end(&p);
+	done(&p);
+}
+
+TEST(resume_counts_characters_and_not_their_escapes)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m] }"))
+		return;
+	ask(&p, "\"max_tokens\":24,", "");
+	if (CHECK(accept_at(&p, 0))) {
+		tell(&p, head);
+		chunk(&p, "a", "\"role\":\"assistant\",\"content\":\"\"", "null");
+		for (int i = 0; i < 6; i++)
+			say(&p, "a", "\\u4f60\\u597d\\u4e16\\u754c");
+		die(&p);
+	}
+	if (CHECK(accept_at(&p, 1)))
+		die(&p);
+	end(&p);
 	done(&p);
 }
 

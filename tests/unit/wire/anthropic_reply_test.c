@@ -77,6 +77,8 @@ static void take_line(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_ODD:
 		buf_addf(b, "odd %.*s\n", STR_ARG(e->name));
 		break;
+	case CHAT_INPUT:
+		break;
 	}
 }
 

@@ -164,6 +164,8 @@ static inline void form_take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_ODD:
 		buf_addf(to, "?%.*s ", STR_ARG(e->name));
 		break;
+	case CHAT_INPUT:
+		break;
 	}
 }
 

@@ -6,12 +6,14 @@ struct rig {
 	struct chat_sink sink;
 	struct given given;
 	struct buf out;
+	struct chat_citation cite; /* the last one */
 };
 
 static void note(struct chat_sink *sink, const struct chat_event *e)
 {
 	struct rig *r = container_of(sink, struct rig, sink);
 
+	r->cite = e->cite;
 	buf_addf(&r->out, "%d.%u:%.*s%.*s ", e->kind, e->block, STR_ARG(e->name),
 	         STR_ARG(e->text));
 }
@@ -76,6 +78,44 @@ TEST(given_pieces_of_a_block_are_one)
 	CHECK(sum.has_text && sum.text_is_last && !sum.ends_in_half);
 	CHECK_INT(sum.text_block, 0);
 	CHECK_INT(sum.next_block, 1);
+	buf_free(&text);
+	done(&r);
+}
+
+TEST(given_citations_keep_their_place)
+{
+	const struct chat_event e = { .kind = CHAT_CITE,
+		                      .cite = { .url = STR_INIT("u"),
+		                                .title = STR_INIT("t"),
+		                                .start = 4,
+		                                .end = 1ull << 40 } };
+	struct rig r;
+
+	begin(&r, true);
+	open_block(&r, 0, CHAT_TEXT);
+	push(&r, CHAT_PIECE, 0, "a");
+	chat_push(&r.given.sink, &e);
+	r.cite = (struct chat_citation){ 0 };
+	given_replay(&r.given, 0, &r.sink);
+	CHECK_STR(r.cite.url, "u");
+	CHECK_STR(r.cite.title, "t");
+	CHECK_INT(r.cite.start, 4);
+	CHECK(r.cite.end == 1ull << 40);
+	done(&r);
+}
+
+TEST(given_text_is_measured_as_utf_8)
+{
+	struct buf text = BUF_LIMIT(KiB);
+	struct given_sum sum;
+	struct rig r;
+
+	begin(&r, true);
+	open_block(&r, 0, CHAT_TEXT);
+	push(&r, CHAT_PIECE, 0, "\\u4f60\\u597d \\ud83d\\ude00\\n");
+	given_sum_up(&r.given, &sum, &text);
+	CHECK_INT(sum.bytes, 12);
+	CHECK_INT(text.len, 12);
 	buf_free(&text);
 	done(&r);
 }

@@ -24,8 +24,7 @@ static void write_rest(struct form *f, const struct wire *to, const struct go_on
 	str detail = STR_NONE;
 
 	buf_clear(ret);
-	if (!CHECK(go_on_begin(&f->r, how, &before)))
-		return;
+	go_on_begin(&f->r, how, &before);
 	CHECK_OK(chat_cross(&f->r, to->format, &detail));
 	CHECK_OK(to->write_request(&f->r, &t, ret, &detail));
 	go_on_end(&f->r, &before);
@@ -127,15 +126,22 @@ TEST(go_on_not_where_the_form_cannot_be_kept)
 	}
 }
 
-TEST(go_on_no_tokens_are_left)
+TEST(go_on_asks_for_a_few_tokens_where_none_seem_to_be_left)
 {
 	const struct go_on how = { .method = SEAM_PREFIX,
 		                   .said = STR_INIT("x"),
-		                   .said_tokens = 50 };
-	struct chat_request rest;
+		                   .said_tokens = 60 };
+	struct chat_request before;
 	struct form f;
 
 	CHECK_OK(form_read(&f, &wire_openai_chat, STR(ASK)));
-	CHECK(!go_on_begin(&f.r, &how, &rest));
+	go_on_begin(&f.r, &how, &before);
+	CHECK_INT(f.r.max_tokens, 16);
+	go_on_end(&f.r, &before);
+	CHECK_INT(f.r.max_tokens, 50);
+	f.r.max_tokens = 9; /* never more than was wanted */
+	go_on_begin(&f.r, &how, &before);
+	CHECK_INT(f.r.max_tokens, 9);
+	go_on_end(&f.r, &before);
 	form_done(&f);
 }

@@ -43,7 +43,7 @@ static void take(struct chat_sink *to, const struct chat_event *e)
 		buf_add(&s->log, STR("}"));
 		break;
 	case CHAT_FINISH:
-		buf_addf(&s->log, ";%d", e->finish);
+		buf_addf(&s->log, ";%d%.*s", e->finish, STR_ARG(e->text));
 		break;
 	case CHAT_USAGE:
 		s->usage = e->usage;
@@ -58,6 +58,8 @@ static void take(struct chat_sink *to, const struct chat_event *e)
 		break;
 	case CHAT_ODD:
 		buf_addf(&s->log, "?%.*s", STR_ARG(e->name));
+		break;
+	case CHAT_INPUT:
 		break;
 	}
 }
@@ -209,7 +211,7 @@ TEST(answers_of_dialects_become_the_same_events)
 		{ "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":"
 		  "\"stop\","
 		  "\"stop_reason\":\"END\"}]}",
-		  "< >T0{x|};2." },
+		  "< >T0{x|};2END." },
 		{ "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":"
 		  "\"stop\","
 		  "\"stop_reason\":128009}]}",
@@ -378,7 +380,8 @@ TEST(thoughts_and_seals_in_a_stream)
 	          "\"signature\":\"S\",\"format\":\"x\",\"index\":0}]}");
 	delta(&g, "{\"content\":\"t\",\"reasoning_content\":null}");
 	finish(&g, "stop");
-	CHECK_LOG(g, "R0{a|b|[s.x..S]}T1{t|};1");
+	event(&g, "[DONE]");
+	CHECK_LOG(g, "R0{a|b|[s.x..S]}T1{t|};1.");
 	/* Two encrypted ones are two thoughts. */
 	rig_init(&g, 0);
 	delta(&g,
@@ -401,7 +404,43 @@ TEST(choices_that_interleave)
 	event(&g, "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"c\"},"
 	          "\"finish_reason\":\"length\"}]}");
 	event(&g, "[DONE]");
-	CHECK_LOG(g, "< m>T0{a|T1@1{b|d|};1c|};3.");
+	CHECK_LOG(g, "< m>T0{a|T1@1{b|d|c|};3};1.");
+}
+
+TEST(what_is_said_behind_a_finish_belongs_to_the_answer)
+{
+	struct rig g;
+
+	rig_init(&g, 0);
+	delta(&g, "{\"content\":\"a\"}");
+	finish(&g, "stop");
+	delta(&g, "{\"content\":\" late\"}");
+	delta(&g, "{\"tool_calls\":[{\"index\":0,\"id\":\"x\",\"type\":\"function\","
+	          "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}");
+	event(&g,
+	      "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}");
+	delta(&g, "{\"content\":\"too late\"}");
+	event(&g, "[DONE]");
+	CHECK_LOG(g, "T0{a| late|}C1 x f{{}|;5#?choices.delta.");
+	/* The stop sequence waits with it. */
+	rig_init(&g, 0);
+	delta(&g, "{\"content\":\"a\"}");
+	event(&g, "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\","
+	          "\"stop_reason\":\"END\"}]}");
+	CHECK(eof(&g));
+	CHECK_LOG(g, "T0{a|};2END.");
+	/* Whatever breaks behind it, the answer was whole. */
+	rig_init(&g, 0);
+	delta(&g, "{\"content\":\"a\"}");
+	finish(&g, "length");
+	event(&g, "{\"error\":{\"message\":\"oops\"}}");
+	CHECK_LOG(g, "T0{a|};3!oops");
+	rig_init(&g, 0);
+	delta(&g, "{\"content\":\"a\"}");
+	finish(&g, "length");
+	event(&g, "{");
+	CHECK_FAULT(g.why, FAULT_UPSTREAM_MALFORMED);
+	CHECK_LOG(g, "T0{a|};3");
 }
 
 TEST(the_end_of_a_stream)
@@ -507,5 +546,6 @@ TEST(a_character_in_two_chunks_is_one_character)
 	delta(&g, "{\"content\":\"\\\\ud83d\"}");
 	delta(&g, "{\"content\":\"\\ud83d\"}");
 	finish(&g, "stop");
-	CHECK_LOG(g, "T0{a|\\ud83d\\ude00|b|\\ufffd|c|\\\\ud83d|\\ufffd|};1");
+	event(&g, "[DONE]");
+	CHECK_LOG(g, "T0{a|\\ud83d\\ude00|b|\\ufffd|c|\\\\ud83d|\\ufffd|};1.");
 }

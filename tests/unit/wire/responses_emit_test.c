@@ -281,6 +281,32 @@ TEST(responses_emit_texts_that_follow_are_one_part)
 	end();
 }
 
+TEST(responses_emit_adopted_citations_are_told_once)
+{
+	const struct emit_mark mark = { .number = 5, .items = 1 };
+	str text;
+
+	begin(true);
+	e.adopts = e.same_format = true;
+	say(0, CHAT_TEXT, "The quick fox");
+	push((struct chat_event){
+	        .kind = CHAT_CITE,
+	        .cite = { .url = STR_INIT("u"), .start = 4, .end = 9 } });
+	CHECK(emit_adopted(&e, &mark));
+	buf_clear(&out);
+	push((struct chat_event){ .kind = CHAT_PIECE, .text = STR(" jumped") });
+	push((struct chat_event){ .kind = CHAT_CITE, .cite = { .url = STR_INIT("v") } });
+	finish(FINISH_STOP);
+	text = buf_str(&out);
+	CHECK(str_has(text, quoted("'annotation_index':1,'annotation':{'type':"
+	                           "'url_citation','url':'v','title':'','start_index':0,"
+	                           "'end_index':20}")));
+	CHECK(!str_has(text, quoted("'annotation_index':0")));
+	CHECK(str_has(text, quoted("'url':'u','title':'','start_index':4,"
+	                           "'end_index':9}")));
+	end();
+}
+
 TEST(responses_emit_each_finish)
 {
 	static const struct {

@@ -82,6 +82,8 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_ODD:
 		buf_addf(b, "odd %.*s", STR_ARG(e->name));
 		break;
+	case CHAT_INPUT:
+		break;
 	}
 }
 

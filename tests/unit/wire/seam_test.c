@@ -41,6 +41,8 @@ static void note(struct chat_sink *sink, const struct chat_event *e)
 	case CHAT_ODD:
 		buf_addf(&r->out, "?%d", e->kind);
 		break;
+	case CHAT_INPUT:
+		break;
 	}
 }
 

@@ -78,3 +78,31 @@ TEST(the_end_of_usage_is_found_where_there_is_no_cost)
 	CHECK_STR(behind_usage(STR(SAID "\"usage\":null}"), &empty), "");
 	CHECK_STR(behind_usage(STR(SAID "\"id\":1}"), &empty), "");
 }
+
+TEST(input_that_is_told_first_is_known_without_the_output)
+{
+	struct chat_reader reader = { .operation = OP_CHAT };
+	struct tap t = { .operation = OP_CHAT, .reader = &reader };
+	struct tap_event e;
+
+	wire_tap_event(
+	        &wire_anthropic, &t, STR("message_start"),
+	        STR("{\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"usage\":"
+	            "{\"input_tokens\":1000,\"cache_read_input_tokens\":500,"
+	            "\"cache_creation_input_tokens\":20,\"output_tokens\":1}}}"),
+	        &e, NULL);
+	CHECK(t.has_input && !t.has_usage);
+	CHECK_INT(t.usage.input, 1520);
+	CHECK_INT(t.usage.cache_read, 500);
+	CHECK_INT(t.usage.cache_write, 20);
+	CHECK_INT(t.usage.output, 0);
+	wire_tap_event(&wire_anthropic, &t, STR("message_delta"),
+	               STR("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+	                   "\"end_turn\"},\"usage\":{\"output_tokens\":7}}"),
+	               &e, NULL);
+	wire_tap_event(&wire_anthropic, &t, STR("message_stop"),
+	               STR("{\"type\":\"message_stop\"}"), &e, NULL);
+	CHECK(t.has_usage);
+	CHECK_INT(t.usage.input, 1520);
+	CHECK_INT(t.usage.output, 7);
+}
