@@ -158,6 +158,21 @@ str arena_copy(struct arena *a, str s)
 	return str_of(copy, s.len);
 }
 
+str arena_keep(struct arena *a, str s, struct buf *otherwise)
+{
+	char *copy = s.len <= ARENA_SHORT ? arena_try(a, s.len) : NULL;
+
+	buf_free(otherwise);
+	if (!copy) {
+		*otherwise = BUF_LIMIT(s.len + 1);
+		buf_add(otherwise, s);
+		return buf_str(otherwise);
+	}
+	if (s.len)
+		memcpy(copy, s.ptr, s.len);
+	return str_of(copy, s.len);
+}
+
 const char *str_z(struct arena *a, str s)
 {
 	char *copy = arena_alloc(a, s.len + 1);

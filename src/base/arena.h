@@ -6,7 +6,7 @@
  * a ceiling; arena_alloc aborts beyond it, so whatever has a size from outside asks
  * arena_try first.  Unused bytes are poisoned under ASan. */
 #pragma once
-#include "base/str.h"
+#include "base/buf.h"
 
 struct arena_block;
 
@@ -43,6 +43,10 @@ void *arena_try(struct arena *a, size_t size) __attribute__((malloc));
 void *arena_zero(struct arena *a, size_t size)
         __attribute__((malloc, returns_nonnull, alloc_size(2)));
 str arena_copy(struct arena *a, str s);
+/* A copy of what may be long: in the arena as long as it is short and there is room, else
+ * in *otherwise, which its owner frees.  What *otherwise had is gone. */
+enum { ARENA_SHORT = 2 * KiB };
+str arena_keep(struct arena *a, str s, struct buf *otherwise);
 /* A NUL-terminated copy, for a library's door. */
 const char *str_z(struct arena *a, str s) __attribute__((returns_nonnull));
 str arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);

@@ -60,7 +60,8 @@ static const struct config_key root_keys[] = {
 	  .help = "What a client may send, and how slowly." },
 	{ .name = "memory", .kind = KIND_SIZE, AT(config, memory), .low = "64KiB",
 	  .high = "1TiB", .fallback = "512MiB", .example = "512MiB",
-	  .help = "For request bodies kept until they are answered, all together." },
+	  .help = "For request bodies kept until they are answered and answers that "
+	          "clients have not read, all together." },
 	{ .name = "ledger", .kind = KIND_WORD, AT(config, ledger),
 	  .words = "strict|best-effort", .fallback = "strict", .example = "strict",
 	  .help = "When records cannot be written: `strict` answers 503, `best-effort` "

@@ -395,6 +395,8 @@ void attempt_free(struct attempt *a)
 {
 	retained_free(&a->held);
 	buf_free(&a->renamed);
+	buf_free(&a->head);
+	buf_free(&a->kept);
 	resume_drop_log(a);
 	lane_free(a);
 }

@@ -18,6 +18,9 @@
 	STEP(STREAM, stream)   /* bytes for the client, until the terminal one   */      \
 	STEP(CLOSE, close)     /* settle in the journal, give back               */
 
+/* ,"cost": and a billionth of 2^64, with its point. */
+enum { COST_ROOM = 8 + 21 };
+
 enum attempt_step {
 #define STEP(name, function) ATTEMPT_##name,
 	ATTEMPT_STEPS(STEP)
@@ -64,12 +67,14 @@ struct attempt {
 	uint64_t paid_bytes;             /* of text: so many were paid for */
 	uint64_t cap;              /* tokens of its answer, where we had to say it; 0 */
 	struct access_token token; /* for providers that want one */
+	struct buf head;           /* the request's, when the arena is not for it */
 	/* the answer */
 	enum answer_kind kind;
 	int status;
 	str content_type;
 	str error_kind;  /* Bedrock's name for what failed; or empty */
 	str back;        /* the provider's header lines for the client */
+	struct buf kept; /* these three, when the arena is not for them */
 	uint64_t length; /* announced; 0: unknown */
 	bool has_length;
 	bool ended;         /* the provider's answer is complete */
@@ -80,6 +85,7 @@ struct attempt {
 	size_t strip_at, strip_len; /* of these: asked for by us alone */
 	size_t cost_at;             /* of these: there the cost goes in */
 	str cost_text;              /* a member of the usage object; empty: none */
+	char cost_room[COST_ROOM];  /* there it is written */
 	struct sse_scan scan;
 	struct aws_scan aws;  /* the same for AWS event streams */
 	size_t long_left;     /* of a long AWS message: bytes still to pass */

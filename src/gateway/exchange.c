@@ -18,7 +18,9 @@
 #include "gateway/tenancy.h"
 #include "gateway/trial.h"
 
-enum { ARENA_MOST = 256 * KiB, PEER_MOST = 128 };
+/* More than the fixed things of all attempts that a route may allow come to, and the
+ * short copies of theirs (arena_keep). */
+enum { ARENA_MOST = 2 * MiB, PEER_MOST = 128 };
 
 static void on_timer(struct timer *t);
 
@@ -93,6 +95,19 @@ static enum flow step_body(struct exchange *x)
 	return is_enough ? exchange_go(x, STEP_ADMIT) : WAIT;
 }
 
+/* A small body gets at once what it needs, a large one twice as much each time: who has
+ * only announced it takes no memory from others. */
+static bool make_room(struct exchange *x, size_t n)
+{
+	size_t need = x->body.len + n;
+	uint64_t some = max_of(need, 2 * x->body.cap);
+
+	if (need <= x->body.cap || x->body_length < need) /* also: nobody knows */
+		return true;
+	some = max_of(some, (uint64_t)(256 * KiB));
+	return retained_reserve(&x->body, (size_t)min_of(x->body_length, some));
+}
+
 static void on_body(struct http_conn *client, str bytes, bool end)
 {
 	struct exchange *x = client->owner;
@@ -108,12 +123,7 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 		attempt_send_more(x->attempt, bytes, end);
 		return;
 	}
-	/* The first bytes tell how many there will be. */
-	size_t expected = x->body_length
-	                          ? (size_t)min_of(x->body_length, (uint64_t)(32 * MiB))
-	                          : bytes.len;
-	if ((x->body.cap == 0 && expected && !retained_reserve(&x->body, expected)) ||
-	    !retained_add(&x->body, bytes)) {
+	if (!make_room(x, bytes.len) || !retained_add(&x->body, bytes)) {
 		exchange_fail(x, FAULT_NO_MEMORY, STR_NONE);
 		exchange_run(x);
 		return;
@@ -296,6 +306,7 @@ void exchange_drop(struct exchange *x)
 		attempt_free(x->attempt);
 	resume_free(x);
 	lane_forget(x);
+	buf_free(&x->kept);
 	buf_free(&x->upload);
 	buf_free(&x->sending);
 	timer_done(&w->loop, &x->timer);

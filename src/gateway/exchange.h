@@ -73,14 +73,15 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	str peer;      /* the client's address, without the port */
 	str agent, content_type, query;
-	str tags;       /* what it is counted under: "name=value,..."; or empty */
-	str forward;    /* the client's header lines for providers */
-	str features;   /* of these, for providers of the same format alone */
-	str trace;      /* the client's, bytes of a struct trace_parent; empty: none */
-	str tracestate; /* as it wrote it, when there is a trace */
-	str path_model; /* of formats that have it in the path, decoded; an id, raw */
-	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
-	bool strict;    /* nothing may be lost between formats */
+	str tags;        /* what it is counted under: "name=value,..."; or empty */
+	str forward;     /* the client's header lines for providers */
+	str features;    /* of these, for providers of the same format alone */
+	struct buf kept; /* these two and content_type, when the arena is not for them */
+	str trace;       /* the client's, bytes of a struct trace_parent; empty: none */
+	str tracestate;  /* as it wrote it, when there is a trace */
+	str path_model;  /* of formats that have it in the path, decoded; an id, raw */
+	bool as_array;   /* Gemini's stream without alt=sse: one JSON array */
+	bool strict;     /* nothing may be lost between formats */
 	bool no_resume, no_hold; /* the client wants neither */
 	bool no_hedge;           /* nobody is asked beside another */
 	/* the request's body */

@@ -35,7 +35,7 @@ static str fault_lines(struct exchange *x)
 static bool answer_in_its_words(struct exchange *x)
 {
 	struct attempt *a = x->attempt;
-	struct buf lines = BUF_LIMIT(64 * KiB);
+	struct buf lines = BUF_LIMIT(128 * KiB);
 	struct http_conn *c = x->client;
 
 	bool blames =

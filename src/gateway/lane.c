@@ -14,7 +14,7 @@
 enum {
 	EVENT_MOST = 16 * MiB,  /* one event of a provider */
 	BODY_MOST = 96 * MiB,   /* a request as it is written */
-	ANSWER_MOST = 32 * MiB, /* of an answer, waiting to be sent */
+	ANSWER_MOST = 40 * MiB, /* of an answer, waiting to be sent */
 };
 
 static const struct wire *client_wire(const struct attempt *a)
@@ -392,6 +392,10 @@ static void turn_over(struct attempt *a, struct turn *t)
 	struct exchange *x = a->x;
 	bool empty_is_fine = x->candidates.on_empty == ON_EMPTY_PASS;
 
+	if (a->lane->out.over) { /* there is a hole in it */
+		buf_clear(&a->lane->out);
+		t->why = t->why ? t->why : FAULT_UPSTREAM_LARGE;
+	}
 	if (resume_is_on(a) && !t->why)
 		t->why = resume_judge(a, &t->ended);
 	resume_turn(a);

@@ -55,23 +55,34 @@ static void keep_trace(struct exchange *x)
 		x->tracestate = arena_copy(&x->arena, state);
 }
 
-/* Keeps of the head what later steps need: its bytes are on loan. */
-static void keep_head(struct exchange *x)
+/* The lines that travel on, in one copy. */
+static void keep_lines(struct exchange *x)
 {
 	struct buf *lines = &x->worker->head;
-	str key, alt; /* a credential in a query never travels on */
+	size_t forward, features;
+	str kept;
 
 	buf_clear(lines);
 	headers_to_upstream(x->req, lines);
-	x->forward = arena_copy(&x->arena, buf_str(lines));
-	buf_clear(lines);
+	forward = lines->len;
 	headers_features(x->req, x->endpoint->wire->format, lines);
-	x->features = arena_copy(&x->arena, buf_str(lines));
+	features = lines->len - forward;
+	buf_add(lines, http_request_find(x->req, HTTP_NAME_CONTENT_TYPE));
+	kept = arena_keep(&x->arena, buf_str(lines), &x->kept);
+	x->forward = str_take(&kept, forward);
+	x->features = str_take(&kept, features);
+	x->content_type = kept;
+}
+
+/* Keeps of the head what later steps need: its bytes are on loan. */
+static void keep_head(struct exchange *x)
+{
+	str key, alt; /* a credential in a query never travels on */
+
+	keep_lines(x);
 	x->agent = arena_copy(
 	        &x->arena,
 	        str_first(http_request_find(x->req, HTTP_NAME_USER_AGENT), AGENT_MOST));
-	x->content_type =
-	        arena_copy(&x->arena, http_request_find(x->req, HTTP_NAME_CONTENT_TYPE));
 	if (!url_query_get(x->req->query, STR("key"), &key, NULL))
 		x->query = arena_copy(&x->arena, x->req->query);
 	x->as_array = x->endpoint->wire->format == WIRE_GEMINI && x->endpoint->stream &&

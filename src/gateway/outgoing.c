@@ -61,23 +61,27 @@ void relay_add_cost(struct buf *to, nanousd cost)
 		buf_add_nano(to, (uint64_t)cost);
 }
 
-str relay_cost_member(const struct attempt *a)
+str relay_cost_member(struct attempt *a)
 {
-	struct buf text = BUF_LIMIT(64);
+	struct buf text = { a->cost_room, .cap = COST_ROOM, .limit = COST_ROOM };
 	nanousd cost;
-	str kept;
 
 	if (!a->x->skim.wants_cost || !a->tap.usage_end)
 		return STR_NONE;
 	cost = resume_cost(a->x, attempt_cost(a));
-	buf_addf(&text, "%s\"cost\":", a->tap.usage_is_empty ? "" : ",");
+	buf_add(&text, a->tap.usage_is_empty ? STR("\"cost\":") : STR(",\"cost\":"));
 	if (cost == COST_UNKNOWN)
 		buf_add(&text, STR("null"));
 	else
 		buf_add_nano(&text, (uint64_t)cost);
-	kept = arena_copy(&a->x->arena, buf_str(&text));
-	buf_free(&text);
-	return kept;
+	return buf_str(&text);
+}
+
+void relay_end_head(struct exchange *x, struct buf *to)
+{
+	buf_put(to, STR("\r\n"));
+	if (unlikely(to->over))
+		http_lose(x->client);
 }
 
 /* Chunked where the client knows it; else the end of the connection is the end. */
@@ -86,7 +90,7 @@ void relay_end_stream_head(struct exchange *x, struct buf *to)
 	x->is_chunked = x->client->minor > 0;
 	if (x->is_chunked)
 		buf_add(to, STR("transfer-encoding: chunked\r\n"));
-	buf_add(to, STR("\r\n"));
+	relay_end_head(x, to);
 }
 
 void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back)

@@ -90,27 +90,39 @@ static void stream_kind(struct attempt *a)
 	lane_begin(a, streams);
 }
 
-void relay_head(struct attempt *a, const struct http_response *res)
+/* Of the head, which is on loan, what is needed later: in one copy. */
+static void keep_lines(struct attempt *a, const struct http_response *res)
 {
-	struct exchange *x = a->x;
-	struct buf *lines = &x->worker->head;
-	str coding = http_response_find(res, HTTP_NAME_CONTENT_ENCODING);
+	struct buf *lines = &a->x->worker->head;
+	str type = a->content_type, kind = STR_NONE, kept;
+	size_t back;
 
-	a->content_type =
-	        arena_copy(&x->arena, http_response_find(res, HTTP_NAME_CONTENT_TYPE));
-	a->kind = kind_of(a);
-	if (a->wire->tokens_line.len)
-		str_to_u64(http_response_get(res, a->wire->tokens_line), &a->tap.said);
 	if (a->kind == ANSWER_ERROR && a->wire->error_line.len)
-		a->error_kind = arena_copy(&x->arena,
-		                           http_response_get(res, a->wire->error_line));
-	a->has_length = res->body == HTTP_BODY_LENGTH;
-	a->length = res->length;
+		kind = http_response_get(res, a->wire->error_line);
 	buf_clear(lines);
 	headers_to_client(res, lines);
 	if (a->status >= 300)
 		hide_secrets(a, lines->ptr, lines->len);
-	a->back = arena_copy(&x->arena, buf_str(lines));
+	back = lines->len;
+	buf_add(lines, type);
+	buf_add(lines, kind);
+	kept = arena_keep(&a->x->arena, buf_str(lines), &a->kept);
+	a->back = str_take(&kept, back);
+	a->content_type = str_take(&kept, type.len);
+	a->error_kind = kept;
+}
+
+void relay_head(struct attempt *a, const struct http_response *res)
+{
+	str coding = http_response_find(res, HTTP_NAME_CONTENT_ENCODING);
+
+	a->content_type = http_response_find(res, HTTP_NAME_CONTENT_TYPE);
+	a->kind = kind_of(a);
+	if (a->wire->tokens_line.len)
+		str_to_u64(http_response_get(res, a->wire->tokens_line), &a->tap.said);
+	a->has_length = res->body == HTTP_BODY_LENGTH;
+	a->length = res->length;
+	keep_lines(a, res);
 	if (coding.len && !str_eq_nocase(coding, STR("identity")))
 		attempt_fail(a, FAULT_UPSTREAM_MALFORMED,
 		             STR("a content coding nobody asked for"));
@@ -150,7 +162,7 @@ void relay_unary_send(struct attempt *a, str body)
 	buf_add_u64(to, body.len + cost.len);
 	buf_put(to, STR("\r\n"));
 	buf_put(to, a->back);
-	buf_put(to, STR("\r\n"));
+	relay_end_head(x, to);
 	iov[0] = (struct iovec){ to->ptr, to->len };
 	int count = 1;
 	const str pieces[] = { before, cost, behind };
@@ -241,7 +253,8 @@ static void raw_begin(struct attempt *a)
 	if (a->has_length) {
 		buf_add(to, STR("content-length: "));
 		buf_add_u64(to, a->length);
-		buf_add(to, STR("\r\n\r\n"));
+		buf_add(to, STR("\r\n"));
+		relay_end_head(x, to);
 	} else {
 		relay_end_stream_head(x, to);
 	}

@@ -26,11 +26,14 @@ void outgoing_add(struct outgoing *out, str bytes);
 void outgoing_send(struct exchange *x, struct outgoing *out, bool last);
 
 /* The member that tells the cost in the usage object that was read last, if the client
- * wants it there and it is not; empty: nothing is to be added. */
-str relay_cost_member(const struct attempt *a);
+ * wants it there and it is not; empty: nothing is to be added.  Good until the next. */
+str relay_cost_member(struct attempt *a);
 /* Status line and fields up to the ones that frame the body. */
 void relay_begin_head(struct exchange *x, struct buf *to, int status);
 void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back);
+/* The blank line.  Of a head that has not found room the client gets nothing: there is a
+ * hole in it, perhaps where its framing stood. */
+void relay_end_head(struct exchange *x, struct buf *to);
 /* Chunked where the client knows it; else the end of the connection is the end. */
 void relay_end_stream_head(struct exchange *x, struct buf *to);
 void relay_add_cost(struct buf *to, nanousd cost);

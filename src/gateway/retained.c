@@ -17,6 +17,24 @@ static void release(struct retained *r)
 	gateway_give_memory(r->gateway, r->cap);
 }
 
+/* Pages are moved, not copied. */
+static bool remap(struct retained *r, size_t cap)
+{
+	size_t more = cap - r->cap;
+	char *ptr;
+
+	if (!gateway_take_memory(r->gateway, more, r->most_memory))
+		return false;
+	ptr = mremap(r->ptr, r->cap, cap, MREMAP_MAYMOVE);
+	if (ptr == MAP_FAILED) {
+		gateway_give_memory(r->gateway, more);
+		return false;
+	}
+	r->ptr = ptr;
+	r->cap = cap;
+	return true;
+}
+
 bool retained_reserve(struct retained *r, size_t total)
 {
 	bool map = total >= MAP_FROM, block = r->blocks && total <= ARENA_BLOCK;
@@ -27,6 +45,8 @@ bool retained_reserve(struct retained *r, size_t total)
 		return true;
 	if (block)
 		cap = ARENA_BLOCK;
+	if (r->is_mapped)
+		return remap(r, cap);
 	if (!gateway_take_memory(r->gateway, cap, r->most_memory))
 		return false;
 	if (map) {

@@ -225,7 +225,7 @@ static fault_t make_head(struct attempt *a, uint64_t length, const struct iovec 
 	buf_put(to, STR("\r\n"));
 	if (to->over)
 		return FAULT_HTTP_HEAD_LARGE;
-	*ret = arena_copy(&x->arena, buf_str(to));
+	*ret = arena_keep(&x->arena, buf_str(to), &a->head);
 	return NULL;
 }
 

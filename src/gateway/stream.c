@@ -50,6 +50,17 @@ struct looked {
 	bool pass_error; /* the provider's own error event goes to the client as it is */
 };
 
+/* Of several in a turn the last one tells it: clients keep that. */
+static void note_cost(struct attempt *a, const struct sse_found *event, size_t at)
+{
+	str cost = relay_cost_member(a);
+
+	if (!cost.len)
+		return;
+	a->cost_text = cost;
+	a->cost_at = at + (size_t)(a->tap.usage_end - event->raw.ptr);
+}
+
 static bool look_at_event(struct attempt *a, const struct sse_found *event, size_t at,
                           struct looked *ret)
 {
@@ -77,10 +88,8 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	if (found.strip && a->strip_len == 0) {
 		a->strip_at = at;
 		a->strip_len = event->raw.len;
-	} else if (!event->several && !a->cost_text.len) {
-		a->cost_text = relay_cost_member(a);
-		if (a->cost_text.len)
-			a->cost_at = at + (size_t)(a->tap.usage_end - event->raw.ptr);
+	} else if (!event->several) {
+		note_cost(a, event, at);
 	}
 	if (found.is_meaningful)
 		attempt_progress(a);
@@ -267,7 +276,11 @@ static size_t long_event(struct attempt *a, str bytes, bool end)
 		long_event_over(a, end && n == bytes.len);
 	else if (end)
 		attempt_fail(a, FAULT_UPSTREAM_CUT, STR_NONE);
-	return a->step == ATTEMPT_CLOSE || !x->client ? bytes.len : n;
+	if (a->step == ATTEMPT_CLOSE || !x->client)
+		return bytes.len;
+	if (!http_has_room(x->client))
+		attempt_pause(a, true);
+	return n;
 }
 
 /* Some servers forget the blank line behind their end mark (U34). */

@@ -5,7 +5,9 @@
 #include "gateway/attempt.h"
 #include "loop/thread.h"
 
-enum { INBOX_MOST = 65536, HEAD_MOST = 64 * KiB, HEDGES_KEPT = 10 };
+enum { INBOX_MOST = 65536, HEDGES_KEPT = 10 };
+/* For the longest head there may be, a client's or a provider's, and what we add. */
+enum { HEAD_MOST = HTTP_HEAD_MOST + 64 * KiB };
 
 struct newcomer {
 	struct letter letter;
@@ -128,6 +130,19 @@ void worker_await_token(struct worker *w, struct token_source *s)
 	token_notify(s, wake, w);
 }
 
+/* The budget is the newest configuration's, whoever fills the queue. */
+static bool take_memory(void *worker, size_t n)
+{
+	const struct worker *w = worker;
+
+	return gateway_take_memory(w->gateway, n, w->plan->config->memory);
+}
+
+static void give_memory(void *worker, size_t n)
+{
+	gateway_give_memory(((struct worker *)worker)->gateway, n);
+}
+
 bool worker_init(struct worker *w, struct gateway *g, unsigned index,
                  struct journal *journal)
 {
@@ -149,6 +164,8 @@ bool worker_init(struct worker *w, struct gateway *g, unsigned index,
 		.ops = &exchange_ops,
 		.limits = &w->plan->config->limits,
 		.owner = w,
+		.take_memory = take_memory,
+		.give_memory = give_memory,
 	};
 	http_server_init(&w->server);
 	return true;

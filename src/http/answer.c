@@ -3,7 +3,8 @@
  * Bytes go to the socket at once when nothing is queued; what it does not take is copied
  * behind the queue.  The queue gives its memory back when it has drained, so that a
  * client which reads costs nothing.  A failed write is not told to the sender, who would
- * have to expect it anywhere: it becomes on_gone, from the connection's own turn. */
+ * have to expect it anywhere: it becomes on_gone, from the connection's own turn.  The
+ * same holds of what the queue cannot take. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/private.h"
@@ -11,9 +12,11 @@
 #include <limits.h>
 
 enum {
-	QUEUE_LIMIT =
-	        16 * MiB,     /* one answer held whole (8 MiB) and what stood before it */
-	QUEUE_KEEP = 4 * KiB, /* memory that an empty queue may keep */
+	/* The largest that is sent at once (lane.c: 40 MiB), and behind it the words that
+	 * end an answer which fails (outgoing.c: 40 MiB). */
+	QUEUE_LIMIT = 96 * MiB,
+	QUEUE_KEEP = 4 * KiB,                /* memory that an empty queue may keep */
+	QUEUE_UNCOUNTED = 3 * HTTP_OUT_HIGH, /* that much any connection may have */
 };
 
 static bool may_send(const struct http_conn *c)
@@ -27,11 +30,44 @@ static cold void fail(struct http_conn *c)
 	conn_wake(c);
 }
 
+void http_lose(struct http_conn *c)
+{
+	if (!may_send(c))
+		return;
+	sock_abort(&c->sock);
+	conn_drop_queue(c);
+	c->was_full = false; /* there is room, but not for more */
+	fail(c);
+}
+
+/* False: there is no memory for what the queue has come to. */
+static bool count_memory(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+	size_t due = c->out.cap > QUEUE_UNCOUNTED ? c->out.cap : 0;
+
+	if (!s->take_memory || due == c->counted)
+		return true;
+	if (due < c->counted)
+		s->give_memory(s->owner, c->counted - due);
+	else if (!s->take_memory(s->owner, due - c->counted))
+		return false;
+	c->counted = due;
+	return true;
+}
+
+void conn_drop_queue(struct http_conn *c)
+{
+	buf_free(&c->out);
+	c->out_at = 0;
+	count_memory(c);
+}
+
 static void drained(struct http_conn *c)
 {
 	c->out_at = 0;
 	if (c->out.cap > QUEUE_KEEP)
-		buf_free(&c->out);
+		conn_drop_queue(c);
 	buf_clear(&c->out);
 }
 
@@ -76,7 +112,10 @@ static void queue(struct http_conn *c, const struct iovec *iov, int count, size_
 		fits &= buf_add(&c->out, str_of((char *)iov[i].iov_base + skip,
 		                                iov[i].iov_len - skip));
 	}
-	assert(fits); /* the owner has sent on without has_room */
+	if (!fits || !count_memory(c)) { /* the owner has sent on without has_room */
+		http_lose(c);
+		return;
+	}
 	if (conn_queued(c) >= HTTP_OUT_HIGH)
 		c->was_full = true;
 	conn_arm(c);

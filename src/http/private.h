@@ -44,8 +44,9 @@ static inline size_t conn_queued(const struct http_conn *c)
 void conn_wake(struct http_conn *c);
 void conn_close(struct http_conn *c);
 void conn_arm(struct http_conn *c);
-/* answer.c: the queue, as far as the socket takes it. */
+/* answer.c: the queue, as far as the socket takes it; and without asking it. */
 void conn_flush(struct http_conn *c);
+void conn_drop_queue(struct http_conn *c);
 /* Will the connection close behind the running answer? */
 bool conn_must_close(const struct http_conn *c);
 

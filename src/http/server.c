@@ -112,7 +112,7 @@ void conn_close(struct http_conn *c)
 	list_remove(&c->link);
 	c->server->open--;
 	kept_free(&c->kept);
-	buf_free(&c->out);
+	conn_drop_queue(c);
 	loop_bury(loop, &c->grave, bury);
 }
 

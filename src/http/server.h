@@ -43,6 +43,11 @@ struct http_server {
 	const struct http_ops *ops;
 	const struct http_limits *limits; /* looked at each time; may be exchanged */
 	void *owner;
+	/* What clients have not read is counted by the owner, beyond what any connection
+	 * may have.  take_memory says false when there is no more: that costs the
+	 * connection.  NULL: nobody counts. */
+	bool (*take_memory)(void *owner, size_t n);
+	void (*give_memory)(void *owner, size_t n);
 	bool draining;     /* answers say `connection: close`; idle ones are closed */
 	unsigned open;     /* connections */
 	struct list conns; /* all of them */
@@ -69,6 +74,7 @@ struct http_conn {
 	struct http_kept kept; /* raw bytes not yet consumed */
 	struct buf out;        /* queued for the client; empty most of the time */
 	size_t out_at;         /* of it sent already */
+	size_t counted;        /* of its memory, with the server's owner */
 	struct http_body body;
 	uint64_t body_most;
 	usec since;      /* when this state began, for those with a deadline */
@@ -97,7 +103,8 @@ void http_take_body(struct http_conn *c, uint64_t most);
 void http_pause_body(struct http_conn *c);
 void http_resume_body(struct http_conn *c);
 
-/* Bytes as they go on the wire; what the socket does not take is copied to the queue. */
+/* Bytes as they go on the wire; what the socket does not take is copied to the queue.
+ * One that is full is the end of the connection: http_lose. */
 void http_send(struct http_conn *c, const struct iovec *iov, int count);
 static inline void http_send_str(struct http_conn *c, str bytes)
 {
@@ -112,6 +119,10 @@ void http_finish(struct http_conn *c);
 /* The answer broke off: the connection is reset, so that the client cannot mistake it for
  * a whole one. on_gone is not called. */
 cold void http_abort(struct http_conn *c);
+/* The same for one who is in the middle of sending: the connection stays until its own
+ * turn, nothing more is sent on it, and on_gone is called if a request is running then.
+ */
+cold void http_lose(struct http_conn *c);
 
 /* A connection with nobody at its other end, for an answer that is thrown away: whatever
  * is sent is gone, there is always room, and nothing is ever called. */

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import resource
+import select
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ import answers
 from fake_provider import Fake
 from harness import (CHAT, NIGHT, SANITIZED, Gateway, check, limits, openai_error, provider, route, same,
                      split_comment)
-from raw import SLOW, BadReply, Raw, request, until
+from raw import SLOW, BadReply, Raw, drained, request, until
 from runner import Skip
 
 fake = site = gateway = quick = None
@@ -96,6 +97,19 @@ def test_g20_slow_body():
             check(reply.status == 408 and reply.closes(), reply)
             healthy(gate)
     same(len(site.requests), before + 2, "requests at the provider (the healthy ones)")
+
+
+def test_g20_announced_bodies_take_no_memory():
+    """Who announces 32 MiB and sends a byte has a byte's worth: 17 of them lock nobody out."""
+    whole = request("POST", CHAT, [gateway.bearer(), ("Content-Type", "application/json"),
+                                   ("Content-Length", str(32 << 20))])
+    lanes = [Raw(gateway.port) for _ in range(17)]
+    for raw in lanes:
+        raw.send(whole + b"{")
+        drained(raw.sock)
+    healthy(gateway)
+    for raw in lanes:
+        raw.close()
 
 
 def test_g20_idle_connections_do_no_harm():
@@ -185,15 +199,26 @@ def test_g21_json():
 
 # --- G17: back-pressure ------------------------------------------------------------------------------
 
-def endless(total):
-    """A stream of `total` bytes; remembers the digest of all events."""
+def events_for(total):
+    """Many events, `total` bytes in all."""
     word = answers.chunk({"content": "x" * 4000})
+    return [answers.chunk(answers.FIRST), *[word] * (total // len(word)), answers.chunk({}, "stop"), answers.DONE]
+
+
+def one_event(total):
+    """A line that does not end for so many bytes."""
+    return [answers.chunk(answers.FIRST), b'data: {"x":"', *[b"x" * 65536] * (total // 65536), b'"}\n\n',
+            answers.chunk({}, "stop"), answers.DONE]
+
+
+def endless(total, made_of=events_for):
+    """A stream of `total` bytes; remembers the digest of all events."""
+    parts = made_of(total)
 
     def script(x):
         x.digest = hashlib.sha256()
-        first = answers.chunk(answers.FIRST)
         x.send(answers.head(200, [("Content-Type", "text/event-stream")], framing="chunked"))
-        for part in [first, *[word] * (total // len(word)), answers.chunk({}, "stop"), answers.DONE]:
+        for part in parts:
             x.send(b"%x\r\n%s\r\n" % (len(part), part))
             x.digest.update(part)
         x.send(b"0\r\n\r\n")
@@ -213,12 +238,12 @@ def standing_still(got, seconds=1.0):
     return got.sent
 
 
-def test_g17_client_that_does_not_read():
-    total = (1024 if NIGHT else 96) * 2 ** 20
+def unread_stream(total, made_of, most):
+    """Nobody reads: the provider is held back, `most` bytes are kept; then all of it arrives."""
     healthy(gateway)
     warm = chat_bytes(gateway, stream=True)
     before = gateway.memory()
-    site.queue(endless(total))
+    site.queue(endless(total, made_of))
     count = len(site.requests)
     raw = Raw(gateway.port, rcvbuf=4096, timeout=60)
     raw.send(warm)
@@ -227,7 +252,7 @@ def test_g17_client_that_does_not_read():
     sent = standing_still(got)
     check(sent < total // 2, f"{sent} of {total} bytes were taken although nobody reads")
     grown = gateway.memory() - before
-    check(SANITIZED or grown <= 2 ** 20, f"memory grew by {grown} bytes for one unread stream")
+    check(SANITIZED or grown <= most, f"memory grew by {grown} bytes for one unread stream")
     reply = raw.head()
     digest = hashlib.sha256()
     tail = b""
@@ -241,10 +266,20 @@ def test_g17_client_that_does_not_read():
     digest.update(text)
     same(digest.hexdigest(), site.last_digest, "digest of all events")
     grown = gateway.memory() - before
-    check(SANITIZED or grown <= 2 ** 20, f"memory grew by {grown} bytes after the stream was read")
+    check(SANITIZED or grown <= most, f"memory grew by {grown} bytes after the stream was read")
+
+
+def test_g17_client_that_does_not_read():
+    unread_stream((1024 if NIGHT else 96) * 2 ** 20, events_for, 2 ** 20)
+
+
+def test_g17_event_that_does_not_end():
+    """Of an event as long as that 8 MiB are kept, to be looked at."""
+    unread_stream(96 * 2 ** 20, one_event, 18 * 2 ** 20)
 
 
 test_g17_client_that_does_not_read.seconds = 900 if NIGHT else 180
+test_g17_event_that_does_not_end.seconds = 180
 
 
 def test_g17_100_slow_readers():
@@ -391,6 +426,73 @@ def test_many_streams_at_once():
 
 
 test_many_streams_at_once.seconds = 400
+
+
+# --- heads -------------------------------------------------------------------------------------------
+
+def test_long_heads_on_a_long_way():
+    """Nine targets get a head of 32 KiB, and each answers with one of 60 KiB."""
+    sites = [fake.site(f"h{i}") for i in range(9)]
+    for each in sites:
+        each.default = answers.reply(status=503, headers=[("X-Big", "q" * 60000)])
+    gate = Gateway("providers:\n" + "".join(provider(each.name, each.url) for each in sites) + "routes:\n"
+                   + route("m", *(f"{each.name}/x" for each in sites)), top="drain: 2s\nworkers: 1\n")
+    for _ in range(2):
+        reply = gate.post(gate.chat("m"), headers=[("X-Pad", "p" * 31500)], timeout=60)
+        check(reply.status >= 500, "nobody had an answer, but:", reply)
+    for each in sites:
+        check(each.requests and each.requests[0].header("x-pad") == "p" * 31500, each.name)
+    sites[0].default = answers.reply(status=400, headers=[("X-Big", "q" * 60000)])
+    alone = Gateway("providers:\n" + provider("h", sites[0].url) + "routes:\n" + route("m", "h/x"))
+    reply = alone.post(alone.chat("m"))
+    same((reply.status, reply.header("x-big")), (400, "q" * 60000), "its own words")
+    gate.remove()
+    alone.remove()
+
+
+test_long_heads_on_a_long_way.seconds = 120
+
+
+# --- answers that are sent all at once ---------------------------------------------------------------
+
+def large_answers():
+    """What makes an answer larger than the request or what the provider said: (path, body, script,
+    the mark that stands in a whole answer, how often)."""
+    yield ("/v1/responses", {"model": "m", "stream": True, "input": "hi", "instructions": "z" * (12 << 20)},
+           answers.stream(answers.events()), b"event: response.completed", 1)
+    yield ("/v1/responses", {"model": "m", "stream": True, "input": "hi"}, endless(6 << 20),
+           b"event: response.completed", 1)
+    row = {"object": "embedding", "index": 0, "embedding": [0.0123456789] * 3072}
+    data = ",".join(json.dumps({**row, "index": i}) for i in range(600)).encode()
+    yield ("/v1beta/models/m:batchEmbedContents",
+           {"requests": [{"model": "models/m", "content": {"parts": [{"text": "a"}]}}] * 600},
+           answers.reply(b'{"object":"list","model":"m","data":[' + data
+                         + b'],"usage":{"prompt_tokens":3,"total_tokens":3}}'), b'"values"', 600)
+
+
+def test_large_answers_wait_for_their_client():
+    """A client that takes its time gets the whole of it, and nobody else notices."""
+    for path, body, script, mark, times in large_answers():
+        site.queue(script)
+        with gateway.open(rcvbuf=8192, timeout=60) as raw:
+            raw.send(request("POST", path, [gateway.bearer(), ("Content-Type", "application/json")],
+                             json.dumps(body).encode()))
+            until(lambda: select.select([raw.sock], [], [], 0)[0], "an answer", 30)
+            healthy(gateway)
+            reply = raw.reply()
+        same((reply.status, reply.body.count(mark)), (200, times), f"a large answer of {path}")
+        check(reply.end in ("chunked", "length"), f"it ended by {reply.end}")
+
+
+def test_an_answer_too_large_to_be_written_is_an_error():
+    """Three times 16 MiB: what does not fit is not left out in silence."""
+    site.queue(answers.stream(answers.events(), framing="one"))
+    reply = gateway.post({"model": "m", "stream": True, "input": "hi", "instructions": "z" * (16 << 20)},
+                         path="/v1/responses", timeout=60)
+    openai_error(reply, 502)
+
+
+test_large_answers_wait_for_their_client.seconds = 300
 
 
 def test_oversized_answers_are_errors_not_memory():

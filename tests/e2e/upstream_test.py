@@ -161,6 +161,22 @@ def test_u06_header_block():
     yield good("U06 100 fields", with_lines(b"".join(b"X-%d: v\r\n" % i for i in range(100))))
 
 
+def test_u06_longest_head():
+    """What is read goes through whole, and our own lines behind it."""
+    for kind, whole in (("unary", answers.http(BODY, headers=[("X-Big", "")])),
+                        ("stream", answers.http_stream(PARTS, [("X-Big", "")])),
+                        ("raw", answers.http(b"sound", headers=[("X-Big", "")], kind="audio/mpeg"))):
+        for slack in (8, 80, 160, 240, 320, 400):
+            size = 65536 - slack - whole.index(b"\r\n\r\n") - 4
+            pair = world.pair(answers.raw(whole.replace(b"X-Big: ", b"X-Big: " + b"q" * size)))
+            if kind == "raw":
+                got = pair.gateway.post({"model": pair.single, "input": "hi", "voice": "v"}, path="/v1/audio/speech")
+            else:
+                got = pair.ask(kind == "stream")
+            same((got.status, len(got.header("x-big") or "")), (200, size), f"{kind}, {slack} bytes less")
+            same(got.end, "chunked" if kind == "stream" else "length", f"{kind}, {slack} bytes less")
+
+
 def test_u07_framing():
     def head(*fields):
         return answers.head(200, [*JSON, *fields])

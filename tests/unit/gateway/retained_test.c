@@ -10,6 +10,28 @@ static void fill(struct retained *r, size_t size, char with)
 	CHECK(size <= sizeof(bytes) && retained_add(r, str_of(bytes, size)));
 }
 
+/* Never more than it takes, and no second place for it while it grows. */
+TEST(retained_grows_within_the_budget)
+{
+	static struct gateway g;
+	struct retained r = { .gateway = &g, .most_memory = 3 * MiB };
+
+	for (size_t size = 256 * KiB; size <= 2 * MiB; size *= 2) {
+		CHECK(retained_reserve(&r, size));
+		CHECK_INT(g.memory, size);
+		while (r.len + 1000 <= size)
+			fill(&r, 1000, (char)('a' + r.len / 1000 % 26));
+		CHECK_INT(r.cap, size);
+	}
+	CHECK(!retained_reserve(&r, 4 * MiB));
+	CHECK_INT(g.memory, 2 * MiB);
+	for (size_t at = 0; at + 1000 <= r.len; at += 1000)
+		CHECK(r.ptr[at] == (char)('a' + at / 1000 % 26) &&
+		      r.ptr[at + 999] == r.ptr[at]);
+	retained_free(&r);
+	CHECK_INT(g.memory, 0);
+}
+
 /* A small body is a block of the pool, goes back to it, and keeps its bytes when it has
  * to leave it because it grows. */
 TEST(retained_takes_small_bodies_from_the_pool)

@@ -67,6 +67,83 @@ TEST(a_client_that_goes_before_its_answer_is_out)
 	desk_end(&r);
 }
 
+/* Nobody reads, and the owner does not ask whether there is room. */
+TEST(more_than_the_queue_takes_costs_the_connection_alone)
+{
+	static char body[8 * MiB];
+	struct rig r;
+
+	desk_begin(&r);
+	desk.keeps_quiet = true;
+	struct raw p = raw_client_tcp(&r), q = raw_client_tcp(&r);
+	raw_send(&r, &p, STR(GET("/1")));
+	AWAIT(&r, desk.log.len == 11);
+	for (int i = 0; i < 16; i++)
+		http_send_str(desk.conn, str_of(body, sizeof(body)));
+	CHECK(desk.conn->out.ptr == NULL);
+	CHECK_STR(buf_str(&desk.log), "request end");
+	AWAIT(&r, r.server.open == 1);
+	CHECK_STR(buf_str(&desk.log), "request end gone");
+	raw_send(&r, &q, STR(GET("/2")));
+	AWAIT(&r, r.server.requests == 2);
+	raw_close(&p);
+	raw_close(&q);
+	desk_end(&r);
+}
+
+static size_t memory;
+
+static bool take_memory(void *most, size_t n)
+{
+	if (memory + n > *(size_t *)most)
+		return false;
+	memory += n;
+	return true;
+}
+
+static void give_memory(void *most, size_t n)
+{
+	CHECK(most && n <= memory);
+	memory -= n;
+}
+
+TEST(what_is_not_read_counts_until_it_is)
+{
+	static char body[4 * MiB];
+	size_t most = 10 * MiB;
+	struct rig r;
+
+	desk_begin(&r);
+	r.server.owner = &most;
+	r.server.take_memory = take_memory;
+	r.server.give_memory = give_memory;
+	desk.keeps_quiet = true;
+	struct raw p = raw_client(&r), q = raw_client(&r);
+	raw_send(&r, &p, STR(GET("/1")));
+	AWAIT(&r, desk.log.len == 11);
+	http_send_str(desk.conn, str_of(body, 300 * KiB));
+	CHECK_INT(memory, 0);
+	http_send_str(desk.conn, str_of(body, sizeof(body)));
+	CHECK(memory > 3 * MiB);
+	CHECK(raw_await(&r, &p, sizeof(body) + 300 * KiB));
+	rig_wait(&r, 2);
+	CHECK_INT(memory, 0);
+	for (int i = 0; i < 4; i++)
+		http_send_str(desk.conn, str_of(body, sizeof(body)));
+	CHECK_INT(memory, 0); /* it was too much */
+	AWAIT(&r, r.server.open == 1);
+	CHECK_STR(buf_str(&desk.log), "request end room gone");
+	raw_send(&r, &q, STR(GET("/2")));
+	AWAIT(&r, r.server.requests == 2);
+	http_send_str(desk.conn, str_of(body, sizeof(body)));
+	CHECK(memory > 3 * MiB);
+	raw_close(&q);
+	AWAIT(&r, r.server.open == 0);
+	CHECK_INT(memory, 0);
+	raw_close(&p);
+	desk_end(&r);
+}
+
 TEST(sending_to_one_who_has_gone_is_told_later)
 {
 	struct rig r;
