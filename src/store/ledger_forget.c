@@ -168,7 +168,8 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 		return false;
 	snprintf(f.tombstone, sizeof(f.tombstone), "(forgotten %08x)", random);
 	run(&f, "PRAGMA secure_delete = ON");
-	f.ok = true; /* it answers with a row */
+	/* It answers with a row.  What is pending belongs to the groups as they are. */
+	f.ok = ledger_put_queue(l) && rollup_flush(l);
 	collect(&f, ret);
 	make_labels(&f);
 	change_rows(&f, ret);
@@ -178,8 +179,9 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 		        "max(revoked, 1)"
 		        " WHERE kind = 3 AND name = ?1 AND ?2 IS NULL AND ?3 IS NULL");
 	run(&f, "DROP TABLE temp.forgotten");
-	/* Ids that were learned may be another label's now. */
+	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);
+	rollup_clear(l->rollup);
 	return f.ok;
 }
 
