@@ -144,7 +144,7 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 {
 	struct json_member members[MEMBERS_MOST];
 	struct request_members m = { 0 };
-	uint64_t n = 1, most = 0;
+	uint64_t n = 1, most = 0, most_too = 0;
 	bool are_plain;
 	size_t count;
 	fault_t why;
@@ -159,10 +159,10 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 	if ((why = skim_model(body, m.model, keep, ret, ret_detail)) ||
 	    (why = read_count(m.max_tokens, "max_tokens", keep, &most, ret_detail)) ||
 	    (why = read_count(m.max_completion_tokens, "max_completion_tokens", keep,
-	                      &most, ret_detail)) ||
+	                      &most_too, ret_detail)) ||
 	    (why = read_count(m.n, "n", keep, &n, ret_detail)))
 		return why;
-	ret->max_tokens = most;
+	ret->max_tokens = max_of(most, most_too); /* hosts heed the one or the other */
 	ret->choices = (uint32_t)n;
 	ret->user = skim_user(m.user, keep);
 	if (!is_absent(m.stream) && m.stream.type != JSON_TRUE &&

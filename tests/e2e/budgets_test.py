@@ -182,6 +182,17 @@ def test_without_max_tokens_a_limit_is_set_and_named():
     check(reply.header("x-sluice-max-tokens") is None, reply.headers)
 
 
+def test_of_two_limits_the_greater_holds():
+    limited(gateway, "two", "--budget", "1/day")
+    reply = gateway.post(gateway.chat("m", max_tokens=4000, max_completion_tokens=1), key="two")
+    check(reply.status == 402, reply)
+    # a limit of zero is none
+    limited(gateway, "zero", "--budget", "1000/day")
+    reply = gateway.post(gateway.chat("m", max_tokens=0), key="zero")
+    check(reply.header("x-sluice-max-tokens") == "4096", reply.headers)
+    check(site.requests[-1].json()["max_tokens"] == 4096, site.requests[-1].body)
+
+
 def test_a_cost_beyond_the_reservation_is_a_debt():
     limited(gateway, "debtor", "--budget", "1/day")
     site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))

@@ -74,6 +74,21 @@ TEST(skim_asks_for_usage_with_the_smallest_change)
 	CHECK(wanted);
 }
 
+TEST(skim_takes_the_greater_of_two_limits)
+{
+	struct skimmed s;
+
+	CHECK_OK(skim(STR("{\"model\":\"m\",\"max_tokens\":4000,"
+	                  "\"max_completion_tokens\":1}"),
+	              &s));
+	CHECK_INT(s.max_tokens, 4000);
+	CHECK_OK(skim(STR("{\"model\":\"m\",\"max_tokens\":0,"
+	                  "\"max_completion_tokens\":9}"),
+	              &s));
+	CHECK_INT(s.max_tokens, 9);
+	arena_done(&keep);
+}
+
 TEST(skim_refuses_what_a_budget_could_not_trust)
 {
 	static const struct {
