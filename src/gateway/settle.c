@@ -73,7 +73,7 @@ struct token_usage attempt_estimate(const struct attempt *a)
 	uint64_t seen = a->tap.text_bytes ? a->tap.text_bytes : a->held.len;
 	uint64_t output = health_text_tokens(&a->health.at, seen);
 	uint64_t input = health_prompt_tokens(&a->health.at, x->body_bytes);
-	uint64_t choices = max_of(x->skim.choices, 1u), most = most_output(a), context;
+	uint64_t choices = skim_generated(&x->skim), most = most_output(a), context;
 
 	/* It was not asked for more, nor can it take more, whatever was learned. */
 	if (most)

@@ -25,7 +25,7 @@ enum {
 static uint64_t claimed_tokens(const struct exchange *x)
 {
 	bool is_chat = operations[x->endpoint->operation].is_chat;
-	uint64_t answer = is_chat ? x->skim.max_tokens * max_of(x->skim.choices, 1u) : 0;
+	uint64_t answer = is_chat ? x->skim.max_tokens * skim_generated(&x->skim) : 0;
 
 	return (x->body_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN + answer;
 }
@@ -244,7 +244,7 @@ static nanousd find_likely(const struct attempt *a, const struct price_ask *ask,
 	        min_of(health_prompt_tokens(&a->health.at, x->body_bytes), ask->body);
 	nanousd likely = price_likely(a->target, ask, input, output);
 
-	*ret_output = output * max_of(x->skim.choices, 1u);
+	*ret_output = output * skim_generated(&x->skim);
 	return likely == COST_UNKNOWN ? most : min_of(likely, most);
 }
 
@@ -256,7 +256,7 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 	struct price_ask ask = {
 		.body = most_input(a),
 		.output = most_output(a),
-		.choices = x->skim.choices,
+		.choices = skim_generated(&x->skim),
 		.images = images_of(x),
 	};
 
@@ -273,12 +273,14 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 static uint64_t bytes_paid(const struct attempt *a, struct tenant_amount amount,
                            uint64_t likely_output)
 {
-	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens;
+	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens, bytes;
 
 	if (a->money.charged_at_most < amount.most)
 		return likely_output * BYTES_A_TOKEN;
-	return most ? most * max_of(a->x->skim.choices, 1u) * BYTES_A_TOKEN_MOST
-	            : UINT64_MAX;
+	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
+	                                       skim_generated(&a->x->skim), &bytes)
+	               ? bytes
+	               : UINT64_MAX;
 }
 
 /* ---- RESERVE ---- */

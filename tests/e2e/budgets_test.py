@@ -193,6 +193,13 @@ def test_of_two_limits_the_greater_holds():
     check(site.requests[-1].json()["max_tokens"] == 4096, site.requests[-1].body)
 
 
+def test_each_answer_that_is_generated_is_paid():
+    limited(gateway, "many", "--budget", "1/day")
+    for more in ({"prompt": "hi", "best_of": 20}, {"prompt": ["a"] * 20}, {"prompt": [[1, 2]] * 20}):
+        reply = gateway.post({"model": "m", "max_tokens": 50, **more}, path="/v1/completions", key="many")
+        check(reply.status == 402, more, reply)
+
+
 def test_a_cost_beyond_the_reservation_is_a_debt():
     limited(gateway, "debtor", "--budget", "1/day")
     site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))
