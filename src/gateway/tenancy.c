@@ -1,9 +1,8 @@
 #include "gateway/tags.h"
 #include "gateway/tenancy.h"
 
-#include "codec/quoted.h"
-#include "codec/text.h"
 #include "config/key.h"
+#include "gateway/attached.h"
 #include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
@@ -17,6 +16,10 @@ enum {
 	BYTES_A_TOKEN_MOST = 16,
 	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
 	SOUND_BYTES_A_TOKEN = 64,   /* at least, of a recording */
+	/* Tokens of one picture at most, however few its bytes: gpt-4o-mini's, who counts
+	 * the most, 2,833 and 5,667 for each of the 4 x 2 tiles of 512 pixels which are
+	 * left of the largest (OpenAI's guide "Images and vision"). */
+	PICTURE_MOST = 2833 + 8 * 5667,
 };
 
 /* ---- ADMIT ---- */
@@ -111,68 +114,11 @@ static bool is_free(enum operation op)
 	return op == OP_COUNT || op == OP_STORED;
 }
 
-/* Is the word that begins there the value of a member which means nothing to a provider,
- * as "$schema" does? */
-static bool is_name_of_schema(str body, size_t at)
-{
-	static const str names[] = { STR_INIT("\"$schema\""), STR_INIT("\"$id\""),
-		                     STR_INIT("\"$ref\"") };
-	str before = str_trim(str_first(body, at));
-
-	if (!str_ends(before, STR(":")))
-		return false;
-	before = str_trim(str_first(before, before.len - 1));
-	for (size_t i = 0; i < countof(names); i++) {
-		if (str_ends(before, names[i]))
-			return true;
-	}
-	return false;
-}
-
-/* Does a word that a quote begins speak of something which the provider fetches?  A byte
- * of it stands behind the quote. */
-static bool speaks_of_more(str body, size_t at)
-{
-	str rest = str_from(body, at);
-
-	switch (rest.ptr[1]) {
-	case 'h':
-		return str_starts(rest, STR("\"http")) && !is_name_of_schema(body, at);
-	case 'f':
-		return str_starts(rest, STR("\"file_id\"")) ||
-		       str_starts(rest, STR("\"file_uri\"")) ||
-		       str_starts(rest, STR("\"fileUri\""));
-	case 'g':
-		return str_starts(rest, STR("\"gs:"));
-	case 's':
-		return str_starts(rest, STR("\"s3:"));
-	case 'c':
-		return str_starts(rest, STR("\"container\""));
-	default:
-		return false;
-	}
-}
-
-/* Does the provider fetch something that is not in the body: a picture by its address, a
- * file by its name, what was said before?  Then its bytes say nothing of its tokens.  A
- * quote inside a text is escaped, so words in texts are taken for members only where a
- * text begins with one. */
-static bool has_more_elsewhere(const struct exchange *x)
-{
-	str body = retained_str(&x->body);
-
-	if (x->skim.previous.len || x->skim.conversation.len)
-		return true;
-	/* All of these words begin with a letter from c to h, or with an s. */
-	for (size_t at = 0; (at = quoted_find(body, at, 'c', 'h', 's')) < body.len; at++)
-		if (speaks_of_more(body, at))
-			return true;
-	return false;
-}
-
-static uint64_t most_input(const struct attempt *a)
+/* Tokens of the prompt at most: by its bytes, and of what these do not tell. */
+static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 {
 	const struct exchange *x = a->x;
+	struct attached with;
 	const struct catalog_model *facts =
 	        a->target->is_known ? &a->target->facts : NULL;
 	uint64_t context = facts && facts->context ? facts->context : 0;
@@ -180,10 +126,16 @@ static uint64_t most_input(const struct attempt *a)
 
 	if (operations[x->endpoint->operation].multipart)
 		return bytes / SOUND_BYTES_A_TOKEN;
-	if (has_more_elsewhere(x))
+	attached_find(retained_str(&x->body), &with);
+	if (with.is_unbounded || x->skim.previous.len || x->skim.conversation.len)
 		return context ? context : CONTEXT_MOST + bytes;
+	*ret_added = with.pictures * PICTURE_MOST;
+	if (!context)
+		return bytes;
 	/* What is longer than its context the provider does not take. */
-	return context ? min_of(bytes, context) : bytes;
+	bytes = min_of(bytes, context);
+	*ret_added = min_of(*ret_added, context - bytes);
+	return bytes;
 }
 
 /* Tokens of one answer at most; sets a->cap where it is ours to say. */
@@ -253,8 +205,10 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
                         uint64_t *ret_output)
 {
 	const struct exchange *x = a->x;
+	uint64_t added = 0, body = most_input(a, &added);
 	struct price_ask ask = {
-		.body = most_input(a),
+		.body = body,
+		.added = added,
 		.output = most_output(a),
 		.choices = skim_generated(&x->skim),
 		.images = images_of(x),

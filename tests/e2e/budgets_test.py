@@ -200,6 +200,19 @@ def test_each_answer_that_is_generated_is_paid():
         check(reply.status == 402, more, reply)
 
 
+def test_pictures_cost_more_than_their_bytes():
+    """Under a budget each is the tokens it may be; what nobody can tell fills the context."""
+    limited(gateway, "seer", "--budget", "100/day")
+    for url, status in (("data:image/png;base64,iVBO", 200), ("HTTPS://x/y.png", 402),
+                        ("\thttps://x/y.png", 402), ("data:application/pdf;base64,JVBE", 402)):
+        body = gateway.chat("m", max_tokens=5)
+        body["messages"][0]["content"] = [{"type": "image_url", "image_url": {"url": url}}]
+        reply = gateway.post(body, key="seer")
+        check(reply.status == status, url, reply)
+    row = until(lambda: gateway.rows("key = ? AND state = 'done'", int(gateway.key_ids["seer"], 16)), "its row", 10)[0]
+    check(48 * DOLLAR < row["reserved_nano"] < 50 * DOLLAR, row)
+
+
 def test_a_cost_beyond_the_reservation_is_a_debt():
     limited(gateway, "debtor", "--budget", "1/day")
     site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))
