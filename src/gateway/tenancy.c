@@ -320,13 +320,15 @@ void tenancy_settle(struct attempt *a)
 
 /* ---- STREAM ---- */
 
-/* What so many more tokens of an answer cost. */
+/* What so many more tokens of an answer to so long a prompt cost. */
 static nanousd price_more(const struct attempt *a)
 {
 	const struct price_ask ask = { .output = TOKENS_LIKELY, .choices = 1 };
-	nanousd more = price_likely(a->target, &ask, 0, TOKENS_LIKELY);
+	uint64_t input = health_prompt_tokens(&a->health.at, a->x->body_bytes);
+	nanousd less = price_likely(a->target, &ask, input, 0);
+	nanousd more = price_likely(a->target, &ask, input, TOKENS_LIKELY);
 
-	return more == COST_UNKNOWN ? 0 : more;
+	return less == COST_UNKNOWN || more == COST_UNKNOWN ? 0 : more - less;
 }
 
 void tenancy_on_text(struct attempt *a)
