@@ -309,6 +309,33 @@ def test_a_price_nobody_knows():
     check(gateway.post(gateway.chat("unpriced", max_tokens=5)).status == 200)
 
 
+def test_answers_that_are_made_later():
+    """In the background: nobody hears of the usage, so what was set aside is charged, also after a restart."""
+    later = fake.site("later")
+    later.default = answers.reply(json.dumps({
+        "id": "resp_1", "object": "response", "created_at": 1, "status": "queued", "background": True,
+        "model": "tokens", "output": [], "usage": None}).encode())
+    gate = Gateway(f'providers:\n  fake: {{ format: openai-responses, url: "{later.url}", key: sk-a }}\n'
+                   + PRICES + "routes:\n" + route("m", "fake/tokens"))
+    limited(gate, "patient", "--budget", "5/month")
+    body = {"model": "m", "input": "hi", "max_output_tokens": 2000, "background": True}
+    for status in (200, 200, 400):                     # each is 2,000 tokens and its prompt
+        reply = gate.post(body, path="/v1/responses", key="patient")
+        check(reply.status == status, reply)
+    until(lambda: len(gate.rows("state = 'done' AND status = 200")) == 2, "the rows", 10)
+    check(4 * DOLLAR < charged(gate) < 5 * DOLLAR, charged(gate))
+    check({(row["usage_kind"], row["cost_nano"]) for row in gate.rows("status = 200")} == {("unknown", None)}, gate.rows())
+    gate.stop()
+    gate.start()
+    check(gate.post(body, path="/v1/responses", key="patient").status == 400, "the charge is forgotten")
+    # A server that says so unasked.
+    limited(gate, "patient", "--budget", "7/month")
+    check(gate.post({**body, "background": False}, path="/v1/responses", key="patient").status == 200)
+    until(lambda: len(gate.rows("state = 'done' AND status = 200")) == 3, "the last row", 10)
+    check(6 * DOLLAR < charged(gate) < 7 * DOLLAR, charged(gate))
+    gate.remove()
+
+
 def test_exhausted_streams():
     """A soft budget, and a stream that is longer than its money: each way to end."""
     words = ["x" * 100] * 80                                   # 2,000 tokens by their bytes
