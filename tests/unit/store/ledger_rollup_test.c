@@ -526,6 +526,44 @@ TEST(spent_is_known_by_key_and_user)
 	ledger_close(&l);
 }
 
+/* More users than sums tell apart: each one's money is known all the same. */
+TEST(spent_is_known_of_users_beyond_the_sums)
+{
+	struct ledger *l = open_fresh();
+	struct spent s = { 0 };
+	bool more = true;
+
+	rollup_limit(l->rollup, 5);
+	CHECK(ledger_begin(l));
+	for (unsigned i = 0; i < 100; i++) {
+		struct attempt_row row = row_of(1);
+		char user[16];
+
+		snprintf(user, sizeof(user), "user-%u", i);
+		row.began_wall = DAY_ZERO + 30 * USEC_MIN + i;
+		row.id = row.exchange = (uint64_t)row.began_wall << 8;
+		row.user = i < 90 ? str_from_z(user) : STR("ann");
+		row.key = i == 0 ? 100 : 101; /* of the first nobody is folded */
+		row.cost = 100;
+		row.price = &a_price;
+		if (i == 90)
+			CHECK(ledger_commit(l) && ledger_begin(l));
+		CHECK(ledger_put(l, &row, NULL));
+	}
+	CHECK(ledger_commit(l));
+	CHECK(ledger_spent(l, DAY_ZERO, true, add_spent, &s));
+	CHECK_INT(s.ann, 1000);
+	CHECK_INT(s.all, 10000);
+	/* What is left is the sum of all when their attempts are gone. */
+	for (int i = 0; more && i < 10; i++)
+		CHECK(ledger_prune(l, DAY_ZERO + 2 * USEC_HOUR, 0, &more));
+	s = (struct spent){ 0 };
+	CHECK(ledger_spent(l, DAY_ZERO, true, add_spent, &s));
+	CHECK_INT(s.ann, 0);
+	CHECK_INT(s.all, 10000);
+	ledger_close(&l);
+}
+
 /* ---- people who are forgotten ---- */
 
 static void put_of(struct ledger *l, const char *user, unsigned from, unsigned count)
