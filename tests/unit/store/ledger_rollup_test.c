@@ -566,13 +566,13 @@ TEST(spent_is_known_of_users_beyond_the_sums)
 
 /* ---- people who are forgotten ---- */
 
-static void put_of(struct ledger *l, const char *user, unsigned from, unsigned count)
+static void put_of(struct ledger *l, const char *user, uint64_t from, unsigned count)
 {
 	CHECK(ledger_begin(l));
-	for (unsigned i = from; i < from + count; i++) {
+	for (uint64_t i = from; i < from + count; i++) {
 		struct attempt_row row = row_of(1);
 
-		row.began_wall = DAY_ZERO + i;
+		row.began_wall = DAY_ZERO + (usec)i;
 		row.id = row.exchange = (uint64_t)row.began_wall << 8;
 		row.user = str_from_z(user);
 		row.cost = 100;
@@ -616,4 +616,32 @@ TEST(forgotten_people_may_come_back)
 		check_spent_of_ann(l, 700, 1100);
 		ledger_close(&l);
 	}
+}
+
+/* Forgotten up to an hour in the middle of a day and of a month. */
+TEST(forgetting_divides_the_sums_of_what_goes_on)
+{
+	const usec noon = DAY_ZERO + 12 * USEC_HOUR;
+	struct ledger_person ann = { .user = STR("ann"), .before = noon - USEC_MIN };
+	struct ledger_forgotten gone;
+	struct ledger *l = open_fresh();
+	const uint64_t hour = 3600000000u;
+
+	put_of(l, "ann", 0, 3);
+	put_of(l, "ann", 11 * hour + 5, 2);
+	put_of(l, "ann", 12 * hour, 4); /* from that hour on they are hers */
+	put_of(l, "bob", 11 * hour + 9, 1);
+	CHECK(ledger_begin(l));
+	CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
+	CHECK_INT(gone.attempts, 5);
+	free(gone.exchanges);
+	check_spent_of_ann(l, 400, 1000);
+	ann.before += 24 * USEC_HOUR; /* now all of the day, but not of the month */
+	CHECK(ledger_begin(l));
+	CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
+	CHECK_INT(gone.attempts, 4);
+	free(gone.exchanges);
+	check_spent_of_ann(l, 0, 1000);
+	CHECK_INT(count_groups("SELECT count(*) FROM usage_group WHERE user = 'ann'"), 0);
+	ledger_close(&l);
 }
