@@ -7,14 +7,35 @@
 #include <emmintrin.h>
 #endif
 
-static inline bool quoted_is_one(char c, char low, char high, char other)
+/* Of a letter both cases; a bar is what folding makes of a backslash. */
+static inline bool quoted_is_one(char c, char low, char high, const char others[2])
 {
-	return (c >= low && c <= high) || c == other;
+	c = (char)(c | 0x20);
+	return (c >= low && c <= high) || c == others[0] || c == others[1] || c == '|' ||
+	       c == ' ';
 }
 
-/* The first quote at or behind `from` whose next byte is one of low..high (ASCII), or
- * `other`; text.len: there is none. */
-static inline size_t quoted_find(str text, size_t from, char low, char high, char other)
+#ifdef __SSE2__
+/* Which of sixteen bytes are of that kind: a byte each, 0 or -1. */
+static inline __m128i quoted_are(__m128i bytes, char low, char high, const char others[2])
+{
+	__m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+	__m128i above = _mm_sub_epi8(folded, _mm_set1_epi8(low));
+	__m128i most = _mm_set1_epi8((char)(high - low));
+	__m128i are = _mm_cmpeq_epi8(_mm_min_epu8(above, most), above);
+
+	are = _mm_or_si128(are, _mm_cmpeq_epi8(folded, _mm_set1_epi8(others[0])));
+	are = _mm_or_si128(are, _mm_cmpeq_epi8(folded, _mm_set1_epi8(others[1])));
+	are = _mm_or_si128(are, _mm_cmpeq_epi8(folded, _mm_set1_epi8('|')));
+	return _mm_or_si128(are, _mm_cmpeq_epi8(folded, _mm_set1_epi8(' ')));
+}
+#endif
+
+/* The first quote at or behind `from` whose next byte is a letter of low..high (small
+ * ones are given) or one of two others, in either case, or a blank, or one that begins an
+ * escape; text.len: there is none. */
+static inline size_t quoted_find(str text, size_t from, char low, char high,
+                                 const char others[2])
 {
 	size_t at = from;
 
@@ -23,15 +44,9 @@ static inline size_t quoted_find(str text, size_t from, char low, char high, cha
 		const __m128i *here = (const __m128i *)(const void *)(text.ptr + at);
 		const __m128i *behind =
 		        (const __m128i *)(const void *)(text.ptr + at + 1);
-		__m128i next = _mm_loadu_si128(behind);
-		__m128i above = _mm_sub_epi8(next, _mm_set1_epi8(low));
-		__m128i most = _mm_set1_epi8((char)(high - low));
-		__m128i is_one =
-		        _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(above, most), above),
-		                     _mm_cmpeq_epi8(next, _mm_set1_epi8(other)));
+		__m128i are = quoted_are(_mm_loadu_si128(behind), low, high, others);
 		__m128i quote = _mm_cmpeq_epi8(_mm_loadu_si128(here), _mm_set1_epi8('"'));
-		unsigned where =
-		        (unsigned)_mm_movemask_epi8(_mm_and_si128(quote, is_one));
+		unsigned where = (unsigned)_mm_movemask_epi8(_mm_and_si128(quote, are));
 
 		if (where)
 			return at + (unsigned)__builtin_ctz(where);
@@ -39,7 +54,7 @@ static inline size_t quoted_find(str text, size_t from, char low, char high, cha
 #endif
 	for (; at + 1 < text.len; at++)
 		if (text.ptr[at] == '"' &&
-		    quoted_is_one(text.ptr[at + 1], low, high, other))
+		    quoted_is_one(text.ptr[at + 1], low, high, others))
 			return at;
 	return text.len;
 }

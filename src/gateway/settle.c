@@ -73,7 +73,7 @@ struct token_usage attempt_estimate(const struct attempt *a)
 	uint64_t seen = a->tap.text_bytes ? a->tap.text_bytes : a->held.len;
 	uint64_t output = health_text_tokens(&a->health.at, seen);
 	uint64_t input = health_prompt_tokens(&a->health.at, x->body_bytes);
-	uint64_t choices = max_of(x->skim.choices, 1u), most = most_output(a), context;
+	uint64_t choices = skim_generated(&x->skim), most = most_output(a), context;
 
 	/* It was not asked for more, nor can it take more, whatever was learned. */
 	if (most)
@@ -118,6 +118,16 @@ static enum usage_kind judge_images(const struct attempt *a, struct token_usage 
 	return USAGE_ESTIMATED;
 }
 
+/* Is the answer still being made when this attempt ends?  It was asked for in the
+ * background, or a server says so (queued, in_progress) unasked. */
+static bool goes_on(const struct attempt *a)
+{
+	bool is_pause = str_eq(tap_finish(&a->tap), STR("pause"));
+
+	return a->wire->format == WIRE_OPENAI_RESPONSES &&
+	       (a->x->skim.background || is_pause);
+}
+
 /* How the figures of usage came about; without a report they are counted from what was
  * seen, at as many bytes a token as the model is known for. What was sent and never
  * answered is taken to have been read. */
@@ -131,13 +141,13 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 		return USAGE_NONE;
 	if (a->sent && a->status < 300 && makes_images(t->operation))
 		return judge_images(a, ret);
-	if (t->has_usage && !t->bad_usage) {
+	if (t->has_usage && !t->bad_usage && (t->usage.input || !goes_on(a))) {
 		*ret = t->usage;
 		return USAGE_REPORTED;
 	}
 	if (a->sent == 0 || a->status >= 300)
 		return USAGE_NONE;
-	if (is_beyond_estimate(t->operation))
+	if (is_beyond_estimate(t->operation) || goes_on(a))
 		return USAGE_UNKNOWN;
 	*ret = attempt_estimate(a);
 	return USAGE_ESTIMATED;

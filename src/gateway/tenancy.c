@@ -1,9 +1,8 @@
 #include "gateway/tags.h"
 #include "gateway/tenancy.h"
 
-#include "codec/quoted.h"
-#include "codec/text.h"
 #include "config/key.h"
+#include "gateway/attached.h"
 #include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
@@ -17,6 +16,10 @@ enum {
 	BYTES_A_TOKEN_MOST = 16,
 	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
 	SOUND_BYTES_A_TOKEN = 64,   /* at least, of a recording */
+	/* Tokens of one picture at most, however few its bytes: gpt-4o-mini's, who counts
+	 * the most, 2,833 and 5,667 for each of the 4 x 2 tiles of 512 pixels which are
+	 * left of the largest (OpenAI's guide "Images and vision"). */
+	PICTURE_MOST = 2833 + 8 * 5667,
 };
 
 /* ---- ADMIT ---- */
@@ -25,7 +28,7 @@ enum {
 static uint64_t claimed_tokens(const struct exchange *x)
 {
 	bool is_chat = operations[x->endpoint->operation].is_chat;
-	uint64_t answer = is_chat ? x->skim.max_tokens * max_of(x->skim.choices, 1u) : 0;
+	uint64_t answer = is_chat ? x->skim.max_tokens * skim_generated(&x->skim) : 0;
 
 	return (x->body_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN + answer;
 }
@@ -111,68 +114,11 @@ static bool is_free(enum operation op)
 	return op == OP_COUNT || op == OP_STORED;
 }
 
-/* Is the word that begins there the value of a member which means nothing to a provider,
- * as "$schema" does? */
-static bool is_name_of_schema(str body, size_t at)
-{
-	static const str names[] = { STR_INIT("\"$schema\""), STR_INIT("\"$id\""),
-		                     STR_INIT("\"$ref\"") };
-	str before = str_trim(str_first(body, at));
-
-	if (!str_ends(before, STR(":")))
-		return false;
-	before = str_trim(str_first(before, before.len - 1));
-	for (size_t i = 0; i < countof(names); i++) {
-		if (str_ends(before, names[i]))
-			return true;
-	}
-	return false;
-}
-
-/* Does a word that a quote begins speak of something which the provider fetches?  A byte
- * of it stands behind the quote. */
-static bool speaks_of_more(str body, size_t at)
-{
-	str rest = str_from(body, at);
-
-	switch (rest.ptr[1]) {
-	case 'h':
-		return str_starts(rest, STR("\"http")) && !is_name_of_schema(body, at);
-	case 'f':
-		return str_starts(rest, STR("\"file_id\"")) ||
-		       str_starts(rest, STR("\"file_uri\"")) ||
-		       str_starts(rest, STR("\"fileUri\""));
-	case 'g':
-		return str_starts(rest, STR("\"gs:"));
-	case 's':
-		return str_starts(rest, STR("\"s3:"));
-	case 'c':
-		return str_starts(rest, STR("\"container\""));
-	default:
-		return false;
-	}
-}
-
-/* Does the provider fetch something that is not in the body: a picture by its address, a
- * file by its name, what was said before?  Then its bytes say nothing of its tokens.  A
- * quote inside a text is escaped, so words in texts are taken for members only where a
- * text begins with one. */
-static bool has_more_elsewhere(const struct exchange *x)
-{
-	str body = retained_str(&x->body);
-
-	if (x->skim.previous.len || x->skim.conversation.len)
-		return true;
-	/* All of these words begin with a letter from c to h, or with an s. */
-	for (size_t at = 0; (at = quoted_find(body, at, 'c', 'h', 's')) < body.len; at++)
-		if (speaks_of_more(body, at))
-			return true;
-	return false;
-}
-
-static uint64_t most_input(const struct attempt *a)
+/* Tokens of the prompt at most: by its bytes, and of what these do not tell. */
+static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 {
 	const struct exchange *x = a->x;
+	struct attached with;
 	const struct catalog_model *facts =
 	        a->target->is_known ? &a->target->facts : NULL;
 	uint64_t context = facts && facts->context ? facts->context : 0;
@@ -180,10 +126,16 @@ static uint64_t most_input(const struct attempt *a)
 
 	if (operations[x->endpoint->operation].multipart)
 		return bytes / SOUND_BYTES_A_TOKEN;
-	if (has_more_elsewhere(x))
+	attached_find(retained_str(&x->body), &with);
+	if (with.is_unbounded || x->skim.previous.len || x->skim.conversation.len)
 		return context ? context : CONTEXT_MOST + bytes;
+	*ret_added = with.pictures * PICTURE_MOST;
+	if (!context)
+		return bytes;
 	/* What is longer than its context the provider does not take. */
-	return context ? min_of(bytes, context) : bytes;
+	bytes = min_of(bytes, context);
+	*ret_added = min_of(*ret_added, context - bytes);
+	return bytes;
 }
 
 /* Tokens of one answer at most; sets a->cap where it is ours to say. */
@@ -244,7 +196,7 @@ static nanousd find_likely(const struct attempt *a, const struct price_ask *ask,
 	        min_of(health_prompt_tokens(&a->health.at, x->body_bytes), ask->body);
 	nanousd likely = price_likely(a->target, ask, input, output);
 
-	*ret_output = output * max_of(x->skim.choices, 1u);
+	*ret_output = output * skim_generated(&x->skim);
 	return likely == COST_UNKNOWN ? most : min_of(likely, most);
 }
 
@@ -253,10 +205,12 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
                         uint64_t *ret_output)
 {
 	const struct exchange *x = a->x;
+	uint64_t added = 0, body = most_input(a, &added);
 	struct price_ask ask = {
-		.body = most_input(a),
+		.body = body,
+		.added = added,
 		.output = most_output(a),
-		.choices = x->skim.choices,
+		.choices = skim_generated(&x->skim),
 		.images = images_of(x),
 	};
 
@@ -273,12 +227,14 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 static uint64_t bytes_paid(const struct attempt *a, struct tenant_amount amount,
                            uint64_t likely_output)
 {
-	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens;
+	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens, bytes;
 
 	if (a->money.charged_at_most < amount.most)
 		return likely_output * BYTES_A_TOKEN;
-	return most ? most * max_of(a->x->skim.choices, 1u) * BYTES_A_TOKEN_MOST
-	            : UINT64_MAX;
+	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
+	                                       skim_generated(&a->x->skim), &bytes)
+	               ? bytes
+	               : UINT64_MAX;
 }
 
 /* ---- RESERVE ---- */
@@ -364,13 +320,15 @@ void tenancy_settle(struct attempt *a)
 
 /* ---- STREAM ---- */
 
-/* What so many more tokens of an answer cost. */
+/* What so many more tokens of an answer to so long a prompt cost. */
 static nanousd price_more(const struct attempt *a)
 {
 	const struct price_ask ask = { .output = TOKENS_LIKELY, .choices = 1 };
-	nanousd more = price_likely(a->target, &ask, 0, TOKENS_LIKELY);
+	uint64_t input = health_prompt_tokens(&a->health.at, a->x->body_bytes);
+	nanousd less = price_likely(a->target, &ask, input, 0);
+	nanousd more = price_likely(a->target, &ask, input, TOKENS_LIKELY);
 
-	return more == COST_UNKNOWN ? 0 : more;
+	return less == COST_UNKNOWN || more == COST_UNKNOWN ? 0 : more - less;
 }
 
 void tenancy_on_text(struct attempt *a)

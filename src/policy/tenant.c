@@ -32,17 +32,21 @@ static fault_t add_leaves(struct tenant_chain *c, struct tenant *const path[],
 	for (unsigned i = 0; i < count; i++) {
 		unsigned bits = tenant_bits(path[i]);
 		bool create = bits & TENANT_BOUNDS_USERS;
+		const struct tenant_row *row;
 		struct tenant *leaf;
+		fault_t why;
 
 		if (!create && !(bits & TENANT_HAS_USER_ROWS))
 			continue;
 		leaf = tenants_leaf(c->tenants, path[i], user, create, now, wall);
 		if (!leaf && create)
 			return FAULT_TENANTS_FULL;
-		if (leaf) {
-			c->at[c->leaves++] = leaf;
-			c->bounded |= (tenant_bits(leaf) & TENANT_HAS_RATES) != 0;
-		}
+		if (!leaf)
+			continue;
+		c->at[c->leaves++] = leaf;
+		c->bounded |= (tenant_bits(leaf) & TENANT_HAS_RATES) != 0;
+		if ((row = tenant_own_row(leaf)) && (why = check(row, wall)))
+			return why;
 	}
 	return NULL;
 }

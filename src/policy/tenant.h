@@ -118,8 +118,8 @@ struct tenant_chain {
 };
 
 /* The chain of a request; key 0 and keys without a row: the default organisation alone.
- * NULL, BAD_KEY (the key or what it belongs to is revoked), KEY_EXPIRED, or
- * TENANTS_FULL.  tenant_chain_done gives it back. */
+ * NULL, BAD_KEY (the key or what it belongs to is revoked), KEY_EXPIRED (the same, or a
+ * user's own row), or TENANTS_FULL.  tenant_chain_done gives it back. */
 fault_t tenants_chain(struct tenants *t, uint64_t key, str user, usec now, usec wall,
                       struct tenant_chain *ret);
 /* The node of the chain that is of that kind (no user); NULL: none. */

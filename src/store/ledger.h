@@ -169,7 +169,7 @@ bool ledger_trials(struct ledger *l, ledger_trial_fn *each, void *arg);
 struct ledger_person {
 	str user;     /* not empty */
 	uint64_t key; /* 0: whatever key */
-	usec before;  /* 0: all of it */
+	usec before;  /* 0: all of it; an hour that has begun then counts as older */
 };
 struct ledger_forgotten {
 	uint64_t attempts, sums; /* that named the person */

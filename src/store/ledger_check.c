@@ -1,8 +1,8 @@
 /* ledger_check.c - are the rollups what the attempts add up to?
  *
  * Asked in SQL alone, so that it shares no line with what wrote them: every sum of every
- * hour by key and by target, days against hours, months against days, group by group. And
- * is the file sound? */
+ * hour by key, by user and by target, days against hours, months against days, group by
+ * group. And is the file sound? */
 #include "store/ledger_private.h"
 #include "store/report.h"
 
@@ -46,6 +46,11 @@
 #define GROUPS " FROM rollup u JOIN usage_group g ON g.id = u.grp WHERE u.span = 0 AND "
 #define FOLDED \
 	"folded AS (SELECT DISTINCT u.period" GROUPS "u.family = 0 AND g.provider = '*')"
+/* Keys of an hour whose users were folded into one. */
+#define CROWDED \
+	"crowded AS (SELECT DISTINCT u.period, g.key" GROUPS "u.family = 1 AND g.user = '*')"
+#define USER_BUT(period, key, user) \
+	"iif((" period ", " key ") IN crowded, '*', coalesce(" user ", ''))"
 #define MONTH \
 	"strftime('%Y', u.period * 86400, 'unixepoch') * 12" \
 	" + strftime('%m', u.period * 86400, 'unixepoch') - 1"
@@ -68,7 +73,13 @@ static const struct comparison {
 	  "SELECT " ROW_HOUR ", r.team, r.key, " ROW_SUMS ROW_TABLES KEPT " GROUP BY 1, 2, 3",
 	  "SELECT u.period, g.team, g.key" MINUS_SUMS GROUPS
 	  "u.family = 1 AND u.period >= " KEPT },
-	/* Where targets were folded into one, they are so here. */
+	/* Where users or targets were folded into one, they are so here. */
+	{ "hour, key, user",
+	  "SELECT " ROW_HOUR ", r.key, " USER_BUT(ROW_HOUR, "r.key",
+	  "(SELECT user FROM subject WHERE id = a.subject)") ", " ROW_SUMS ROW_TABLES KEPT
+	  " GROUP BY 1, 2, 3",
+	  "SELECT u.period, g.key, " USER_BUT("u.period", "g.key", "g.user") MINUS_SUMS GROUPS
+	  "u.family = 1 AND u.period >= " KEPT },
 	{ "hour, provider, model",
 	  "SELECT " ROW_HOUR ", iif(" ROW_HOUR " IN folded, '*', r.provider),"
 	  " iif(" ROW_HOUR " IN folded, '*', r.model), " ROW_SUMS ROW_TABLES KEPT
@@ -89,7 +100,7 @@ static const struct comparison {
 	  " FROM rollup u WHERE u.span = 2" },
 };
 
-static const char folds[] = FOLDED "," COARSE;
+static const char folds[] = FOLDED "," CROWDED "," COARSE;
 #define SUM(id, name) ", sum(" #name ") AS " #name
 static const char totals[] = "p, x, y" SUMS(SUM);
 #undef SUM

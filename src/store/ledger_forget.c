@@ -7,6 +7,7 @@
 #include "store/ledger_private.h"
 
 #include "base/mem.h"
+#include "store/sums.h"
 
 #include <fcntl.h>
 #include <openssl/rand.h>
@@ -20,11 +21,12 @@ enum { TOMBSTONE = 32 };
 struct forgetting {
 	struct ledger *l;
 	const struct ledger_person *who;
+	usec before; /* at a whole hour: sums tell no more */
 	char tombstone[TOMBSTONE];
 	bool ok;
 };
 
-/* Runs one statement with ?1 user, ?2 key (NULL: any), ?3 before as an id (NULL: all), ?4
+/* Runs one statement with ?1 user, ?2 key (NULL: any), ?3 before (NULL: all), ?4
  * the tombstone, as far as it has them. Returns how many rows it changed. */
 static uint64_t run(struct forgetting *f, const char *sql)
 {
@@ -41,8 +43,8 @@ static uint64_t run(struct forgetting *f, const char *sql)
 			ledger_bind_str(st, 1, f->who->user);
 		if (most >= 2 && f->who->key)
 			sqlite3_bind_int64(st, 2, (int64_t)f->who->key);
-		if (most >= 3 && f->who->before)
-			sqlite3_bind_int64(st, 3, f->who->before << 8);
+		if (most >= 3 && f->before)
+			sqlite3_bind_int64(st, 3, f->before);
 		if (most >= 4)
 			sqlite3_bind_text(st, 4, f->tombstone, -1, SQLITE_STATIC);
 		f->ok = sqlite3_step(st) == SQLITE_DONE;
@@ -54,7 +56,7 @@ static uint64_t run(struct forgetting *f, const char *sql)
 
 #define MATCHES                                                                          \
 	"(?2 IS NULL OR request IN (SELECT id FROM request WHERE key = ?2))"             \
-	" AND (?3 IS NULL OR id < ?3)"
+	" AND (?3 IS NULL OR coalesce(began, id >> 8) < ?3)"
 
 /* Labels that will say it instead: old and new ids. */
 static void make_labels(struct forgetting *f)
@@ -92,8 +94,8 @@ static void collect(struct forgetting *f, struct ledger_forgotten *ret)
 	ledger_bind_str(st, 1, f->who->user);
 	if (f->who->key)
 		sqlite3_bind_int64(st, 2, (int64_t)f->who->key);
-	if (f->who->before)
-		sqlite3_bind_int64(st, 3, f->who->before << 8);
+	if (f->before)
+		sqlite3_bind_int64(st, 3, f->before);
 	while (sqlite3_step(st) == SQLITE_ROW) {
 		if (ret->exchange_count == room) {
 			room = room ? 2 * room : 256;
@@ -125,10 +127,79 @@ static void change_rows(struct forgetting *f, struct ledger_forgotten *ret)
 	    " IS NOT NULL)");
 }
 
-/* Sums keep their amounts. With a date, those of whole periods before it. */
+/* clang-format off */
+#define SUM_OF(id, name) ", sum(" #name ") AS " #name
+#define MOVED_OF(id, name) ", m." #name
+#define LESS_MOVED(id, name) ", " #name " = rollup." #name " - m." #name
+#define IS_ZERO(id, name) " AND " #name " = 0"
+#define IN_PERIOD "family = 1 AND span = %lld AND period = %lld"
+
+/* What of a period is older, by its hours; then the same from the one to the other. */
+static const char find_moved[] =
+	"CREATE TEMP TABLE moved AS SELECT f.old, f.new" SUMS(SUM_OF)
+	" FROM rollup u JOIN temp.forgotten f ON f.new = u.grp"
+	" WHERE u.family = 1 AND u.span = 0 AND u.period >= %lld AND u.period < %lld"
+	" GROUP BY f.old, f.new";
+static const char *const moving[] = {
+	/* What was folded into another group stays there. */
+	"DELETE FROM temp.moved WHERE old NOT IN (SELECT grp FROM rollup WHERE " IN_PERIOD ")",
+	"INSERT INTO rollup SELECT 1, %lld, %lld, m.new" SUMS(MOVED_OF) " FROM temp.moved m",
+	"UPDATE rollup SET grp = rollup.grp" SUMS(LESS_MOVED)
+	" FROM temp.moved m WHERE " IN_PERIOD " AND grp = m.old",
+	"DELETE FROM rollup WHERE " IN_PERIOD
+	" AND grp IN (SELECT old FROM temp.moved)" SUMS(IS_ZERO),
+};
+/* clang-format on */
+
+static uint64_t run_with(struct forgetting *f, const char *sql, long long a, long long b)
+{
+	char *text = sqlite3_mprintf(sql, a, b);
+	uint64_t changed = run(f, text);
+
+	sqlite3_free(text);
+	return changed;
+}
+
+/* What a day or a month that goes on behind `before` has of the hours that were moved. */
+static void split_period(struct forgetting *f, enum rollup_span span)
+{
+	int64_t hour = rollup_hour_of(f->before), first = hour;
+	int64_t period = rollup_period(hour, span);
+
+	while (first > 0 && rollup_period(first - 1, span) == period)
+		first--;
+	if (first == hour) /* it begins there: nothing of it is older */
+		return;
+	run_with(f, find_moved, first, hour);
+	for (unsigned i = 0; i < countof(moving); i++)
+		run_with(f, moving[i], span, period);
+	run(f, "DROP TABLE temp.moved");
+}
+
+/* All hours, days and months before it, and what they are of those that go on. */
+static uint64_t move_sums(struct forgetting *f)
+{
+	static const char whole[] =
+	        "UPDATE rollup SET grp = (SELECT new FROM temp.forgotten WHERE old = grp)"
+	        " WHERE family = 1 AND span = %lld AND period < %lld"
+	        " AND grp IN (SELECT old FROM temp.forgotten)";
+	int64_t hour = rollup_hour_of(f->before);
+	uint64_t count = 0;
+
+	for (int s = 0; s < ROLLUP_SPANS; s++) {
+		enum rollup_span span = (enum rollup_span)s;
+
+		count += run_with(f, whole, s, rollup_period(hour, span));
+		if (span != ROLLUP_HOUR)
+			split_period(f, span);
+	}
+	return count;
+}
+
+/* Sums keep their amounts. */
 static void change_sums(struct forgetting *f, struct ledger_forgotten *ret)
 {
-	if (!f->who->before) {
+	if (!f->before) {
 		ret->sums = run(f, "UPDATE usage_group SET user = ?4 WHERE user = ?1 AND"
 		                   " (?2 IS NULL OR key = ?2) AND ?3 IS NULL");
 		return;
@@ -142,16 +213,7 @@ static void change_sums(struct forgetting *f, struct ledger_forgotten *ret)
 	       " g.route, g.operation, g.tags, g.client, g.trial FROM temp.forgotten f"
 	       " JOIN usage_group g ON g.id = f.old WHERE ?1 IS NOT NULL AND"
 	       " (?2 IS NULL OR g.key = ?2) AND ?3 IS NOT NULL");
-	/* 3,600,000,000 microseconds, 256 ids each. */
-	ret->sums = run(
-	        f,
-	        "UPDATE rollup SET grp = (SELECT new FROM temp.forgotten WHERE old = grp)"
-	        " WHERE grp IN (SELECT old FROM temp.forgotten) AND ?1 IS NOT NULL"
-	        " AND (?2 IS NULL OR ?2 IS NOT NULL) AND CASE span"
-	        " WHEN 0 THEN period <= ?3 / 921600000000"
-	        " WHEN 1 THEN period <= ?3 / 921600000000 / 24"
-	        " ELSE period <= strftime('%Y', ?3 / 256000000, 'unixepoch') * 12 +"
-	        " strftime('%m', ?3 / 256000000, 'unixepoch') - 1 END");
+	ret->sums = move_sums(f);
 	run(f, "DELETE FROM usage_group WHERE id IN (SELECT old FROM temp.forgotten "
 	       "UNION ALL"
 	       " SELECT new FROM temp.forgotten) AND id NOT IN (SELECT grp FROM rollup)");
@@ -163,12 +225,15 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	struct forgetting f = { .l = l, .who = who, .ok = true };
 	uint32_t random;
 
+	f.before = (who->before + USEC_HOUR - 1) / USEC_HOUR * USEC_HOUR;
+
 	*ret = (struct ledger_forgotten){ 0 };
 	if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
 		return false;
 	snprintf(f.tombstone, sizeof(f.tombstone), "(forgotten %08x)", random);
 	run(&f, "PRAGMA secure_delete = ON");
-	f.ok = true; /* it answers with a row */
+	/* It answers with a row.  What is pending belongs to the groups as they are. */
+	f.ok = ledger_put_queue(l) && rollup_flush(l);
 	collect(&f, ret);
 	make_labels(&f);
 	change_rows(&f, ret);
@@ -178,8 +243,9 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 		        "max(revoked, 1)"
 		        " WHERE kind = 3 AND name = ?1 AND ?2 IS NULL AND ?3 IS NULL");
 	run(&f, "DROP TABLE temp.forgotten");
-	/* Ids that were learned may be another label's now. */
+	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);
+	rollup_clear(l->rollup);
 	return f.ok;
 }
 

@@ -396,7 +396,7 @@ static bool read_all(struct work *w)
 	usec since = max_of(q->since, (usec)0);
 	usec until = q->until ? q->until : INT64_MAX / USEC_HOUR * USEC_HOUR;
 
-	w->to->from_rows = needs(q, BY_WHAT) && needs(q, BY_WHOM);
+	w->to->from_rows = q->from_rows || (needs(q, BY_WHAT) && needs(q, BY_WHOM));
 	if (w->to->from_rows) {
 		w->to->is_rounded = since < w->to->rows_kept;
 		return read_rows(w, since, until);

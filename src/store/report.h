@@ -44,6 +44,7 @@ struct report_row {
 struct report_query {
 	usec since, until; /* wall time, [since, until); until 0: no end */
 	unsigned by;       /* enum report_by */
+	bool from_rows;    /* from attempts, though rollups tell it too */
 	str tag;           /* with REPORT_TAG: its name; empty: all tags as one text */
 	/* Only these attempts; 0 and empty members mean all. */
 	struct report_row only;
@@ -54,7 +55,8 @@ struct report {
 	unsigned count;
 	struct sums total;
 	usec rows_kept;  /* attempts that began before are gone (retention); 0: none is */
-	bool from_rows;  /* what was told apart is in no rollup: attempts were read */
+	bool from_rows;  /* attempts were read: by wish, or what is told apart is in no
+	                    rollup */
 	bool is_rounded; /* an end of the span, or all of it, is no longer in the
 	                    attempts: whole hours were taken, or what is left */
 	struct arena texts;
@@ -65,7 +67,9 @@ must_check bool ledger_report(struct ledger *l, const struct report_query *query
                               struct report *ret);
 void report_done(struct report *r);
 
-/* What was charged since then, by team, key and, if asked for, user (text on loan). */
+/* What was charged since then, by team, key and, if asked for, user (text on loan).  Of a
+ * key with more users than sums tell apart, the attempts are read, as far as they are
+ * kept; where they are not, some users are told as `*`. */
 typedef bool ledger_spent_fn(void *arg, uint64_t team, uint64_t key, str user,
                              nanousd charged);
 must_check bool ledger_spent(struct ledger *l, usec since_wall, bool by_user,

@@ -34,6 +34,24 @@ static bool is_empty(struct json_value object)
 	return !json_next(&it, &first);
 }
 
+/* The limit that stands there: by the name that the host knows, or else by another. */
+static struct json_value limit_in(const struct wire *wire, struct json_value object,
+                                  str name)
+{
+	struct json_value v = json_get(object, name);
+
+	return v.type == JSON_NONE ? get(object, wire->cap_names[0], wire->cap_names[1])
+	                           : v;
+}
+
+/* For some hosts 0 is no limit at all. */
+static bool is_no_limit(struct json_value v)
+{
+	uint64_t most;
+
+	return v.type == JSON_NULL || (json_u64(v, &most) && most == 0);
+}
+
 bool cap_edit(const struct wire *wire, str body, str provider, str model, uint64_t cap,
               struct arena *keep, struct edit *ret)
 {
@@ -53,9 +71,8 @@ bool cap_edit(const struct wire *wire, str body, str provider, str model, uint64
 		object = root;
 	if (object.type != JSON_OBJECT)
 		return false;
-	there = wraps ? (struct json_value){ 0 }
-	              : get(object, wire->cap_names[0], wire->cap_names[1]);
-	if (there.type == JSON_NULL) {
+	there = wraps ? (struct json_value){ 0 } : limit_in(wire, object, name);
+	if (is_no_limit(there)) {
 		*ret = (struct edit){
 			.at = (size_t)(there.raw.ptr - body.ptr),
 			.len = there.raw.len,

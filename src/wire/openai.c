@@ -22,6 +22,8 @@ enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX };
 	MEMBER(max_completion_tokens)                                                    \
 	MEMBER(user)                                                                     \
 	MEMBER(n)                                                                        \
+	MEMBER(best_of)                                                                  \
+	MEMBER(prompt)                                                                   \
 	MEMBER(usage)
 
 struct request_members {
@@ -139,12 +141,37 @@ static void read_cost_wish(str body, const struct json_member *members, size_t c
 	ret->drop_cost = (struct edit){ .at = from, .len = end - from };
 }
 
+/* A prompt is a text or an array of tokens; an array of these is several. */
+static uint64_t count_prompts(struct json_value prompt)
+{
+	struct json_iter it = json_iter(prompt);
+	struct json_member one;
+	uint64_t count = 0;
+
+	while (prompt.type == JSON_ARRAY && json_next(&it, &one))
+		count += one.value.type != JSON_NUMBER;
+	return max_of(count, (uint64_t)1);
+}
+
+/* Completions answer each prompt n times, with the best of as many as are generated. */
+static fault_t read_prompts(const struct request_members *m, struct arena *keep,
+                            struct skimmed *ret, str *ret_detail)
+{
+	uint64_t prompts = count_prompts(m->prompt), best_of = 0;
+	fault_t why = read_count(m->best_of, "best_of", keep, &best_of, ret_detail);
+
+	ret->choices = (uint32_t)min_of(max_of(ret->choices, 1u) * prompts,
+	                                (uint64_t)UINT32_MAX);
+	ret->drafts = (uint32_t)min_of(best_of * prompts, (uint64_t)UINT32_MAX);
+	return why;
+}
+
 static fault_t openai_skim(str body, enum operation op, struct arena *keep,
                            struct skimmed *ret, str *ret_detail)
 {
 	struct json_member members[MEMBERS_MOST];
 	struct request_members m = { 0 };
-	uint64_t n = 1, most = 0;
+	uint64_t n = 1, most = 0, most_too = 0;
 	bool are_plain;
 	size_t count;
 	fault_t why;
@@ -159,12 +186,14 @@ static fault_t openai_skim(str body, enum operation op, struct arena *keep,
 	if ((why = skim_model(body, m.model, keep, ret, ret_detail)) ||
 	    (why = read_count(m.max_tokens, "max_tokens", keep, &most, ret_detail)) ||
 	    (why = read_count(m.max_completion_tokens, "max_completion_tokens", keep,
-	                      &most, ret_detail)) ||
+	                      &most_too, ret_detail)) ||
 	    (why = read_count(m.n, "n", keep, &n, ret_detail)))
 		return why;
-	ret->max_tokens = most;
+	ret->max_tokens = max_of(most, most_too); /* hosts heed the one or the other */
 	ret->choices = (uint32_t)n;
 	ret->user = skim_user(m.user, keep);
+	if (op == OP_COMPLETIONS && (why = read_prompts(&m, keep, ret, ret_detail)))
+		return why;
 	if (!is_absent(m.stream) && m.stream.type != JSON_TRUE &&
 	    m.stream.type != JSON_FALSE) {
 		*ret_detail = STR("\"stream\" must be true or false");

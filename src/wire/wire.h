@@ -28,12 +28,20 @@ struct skimmed {
 	bool wants_cost;       /* and for what it costs, in usage (OpenRouter's way) */
 	struct edit drop_cost; /* asks not; len 0: it does not anyway */
 	uint64_t max_tokens;   /* 0: not said */
-	uint32_t choices;      /* n; 1 when not said */
+	uint32_t choices;      /* n, for each prompt; 1 when not said */
+	uint32_t drafts; /* that they are chosen from: best_of; 0: no more than these */
 	/* what providers keep: names of the client's, raw; or empty */
 	str previous, conversation;
-	bool unstored; /* the answer is not to be kept */
-	str user;      /* whom it is for, as far as it says so; at most 128 bytes */
+	bool unstored;   /* the answer is not to be kept */
+	bool background; /* it is made after this request, to be asked for later */
+	str user;        /* whom it is for, as far as it says so; at most 128 bytes */
 };
+
+/* How many answers are generated, and paid. */
+static inline uint64_t skim_generated(const struct skimmed *s)
+{
+	return max_of(max_of(s->choices, s->drafts), 1u);
+}
 
 enum { TAP_TEXT = 64, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
 

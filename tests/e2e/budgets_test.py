@@ -182,6 +182,37 @@ def test_without_max_tokens_a_limit_is_set_and_named():
     check(reply.header("x-sluice-max-tokens") is None, reply.headers)
 
 
+def test_of_two_limits_the_greater_holds():
+    limited(gateway, "two", "--budget", "1/day")
+    reply = gateway.post(gateway.chat("m", max_tokens=4000, max_completion_tokens=1), key="two")
+    check(reply.status == 402, reply)
+    # a limit of zero is none
+    limited(gateway, "zero", "--budget", "1000/day")
+    reply = gateway.post(gateway.chat("m", max_tokens=0), key="zero")
+    check(reply.header("x-sluice-max-tokens") == "4096", reply.headers)
+    check(site.requests[-1].json()["max_tokens"] == 4096, site.requests[-1].body)
+
+
+def test_each_answer_that_is_generated_is_paid():
+    limited(gateway, "many", "--budget", "1/day")
+    for more in ({"prompt": "hi", "best_of": 20}, {"prompt": ["a"] * 20}, {"prompt": [[1, 2]] * 20}):
+        reply = gateway.post({"model": "m", "max_tokens": 50, **more}, path="/v1/completions", key="many")
+        check(reply.status == 402, more, reply)
+
+
+def test_pictures_cost_more_than_their_bytes():
+    """Under a budget each is the tokens it may be; what nobody can tell fills the context."""
+    limited(gateway, "seer", "--budget", "100/day")
+    for url, status in (("data:image/png;base64,iVBO", 200), ("HTTPS://x/y.png", 402),
+                        ("\thttps://x/y.png", 402), ("data:application/pdf;base64,JVBE", 402)):
+        body = gateway.chat("m", max_tokens=5)
+        body["messages"][0]["content"] = [{"type": "image_url", "image_url": {"url": url}}]
+        reply = gateway.post(body, key="seer")
+        check(reply.status == status, url, reply)
+    row = until(lambda: gateway.rows("key = ? AND state = 'done'", int(gateway.key_ids["seer"], 16)), "its row", 10)[0]
+    check(48 * DOLLAR < row["reserved_nano"] < 50 * DOLLAR, row)
+
+
 def test_a_cost_beyond_the_reservation_is_a_debt():
     limited(gateway, "debtor", "--budget", "1/day")
     site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))
@@ -276,6 +307,33 @@ def test_a_price_nobody_knows():
     reply = gateway.post(gateway.chat("unpriced", max_tokens=5), key="careful")
     check(reply.status == 403 and reply.json()["error"]["code"] == "price_unknown", reply)
     check(gateway.post(gateway.chat("unpriced", max_tokens=5)).status == 200)
+
+
+def test_answers_that_are_made_later():
+    """In the background: nobody hears of the usage, so what was set aside is charged, also after a restart."""
+    later = fake.site("later")
+    later.default = answers.reply(json.dumps({
+        "id": "resp_1", "object": "response", "created_at": 1, "status": "queued", "background": True,
+        "model": "tokens", "output": [], "usage": None}).encode())
+    gate = Gateway(f'providers:\n  fake: {{ format: openai-responses, url: "{later.url}", key: sk-a }}\n'
+                   + PRICES + "routes:\n" + route("m", "fake/tokens"))
+    limited(gate, "patient", "--budget", "5/month")
+    body = {"model": "m", "input": "hi", "max_output_tokens": 2000, "background": True}
+    for status in (200, 200, 400):                     # each is 2,000 tokens and its prompt
+        reply = gate.post(body, path="/v1/responses", key="patient")
+        check(reply.status == status, reply)
+    until(lambda: len(gate.rows("state = 'done' AND status = 200")) == 2, "the rows", 10)
+    check(4 * DOLLAR < charged(gate) < 5 * DOLLAR, charged(gate))
+    check({(row["usage_kind"], row["cost_nano"]) for row in gate.rows("status = 200")} == {("unknown", None)}, gate.rows())
+    gate.stop()
+    gate.start()
+    check(gate.post(body, path="/v1/responses", key="patient").status == 400, "the charge is forgotten")
+    # A server that says so unasked.
+    limited(gate, "patient", "--budget", "7/month")
+    check(gate.post({**body, "background": False}, path="/v1/responses", key="patient").status == 200)
+    until(lambda: len(gate.rows("state = 'done' AND status = 200")) == 3, "the last row", 10)
+    check(6 * DOLLAR < charged(gate) < 7 * DOLLAR, charged(gate))
+    gate.remove()
 
 
 def test_exhausted_streams():

@@ -10,22 +10,22 @@
 #define ONE "{ targets: [a/m], retry: { same_target: 0 }, resume: off }"
 #define TWO "{ targets: [a/m, b/m], hedge: 2s, retry: { same_target: 0 } }"
 
-/* A dollar for a thousand tokens, in or out. */
+/* A dollar for a thousand tokens, in or out; twice that for a long prompt's. */
+#define DOLLARS(n)                                                                       \
+	{                                                                                \
+		[PRICE_INPUT] = (n)*1000000000LL, [PRICE_CACHE_READ] = PRICE_UNKNOWN,    \
+		[PRICE_CACHE_WRITE] = PRICE_UNKNOWN,                                     \
+		[PRICE_CACHE_WRITE_1H] = PRICE_UNKNOWN,                                  \
+		[PRICE_AUDIO_INPUT] = PRICE_UNKNOWN, [PRICE_OUTPUT] = (n)*1000000000LL,  \
+		[PRICE_REASONING] = PRICE_UNKNOWN, [PRICE_AUDIO_OUTPUT] = PRICE_UNKNOWN, \
+		[PRICE_IMAGE] = PRICE_UNKNOWN, [PRICE_REQUEST] = PRICE_UNKNOWN,          \
+		[PRICE_SEARCH] = PRICE_UNKNOWN,                                          \
+	}
 static const struct price prices[] = {
-	{ .version = 1,
-	  .source = PRICE_OF_CONFIG,
-	  .of = { [PRICE_INPUT] = 1000000000,
-	          [PRICE_CACHE_READ] = PRICE_UNKNOWN,
-	          [PRICE_CACHE_WRITE] = PRICE_UNKNOWN,
-	          [PRICE_CACHE_WRITE_1H] = PRICE_UNKNOWN,
-	          [PRICE_AUDIO_INPUT] = PRICE_UNKNOWN,
-	          [PRICE_OUTPUT] = 1000000000,
-	          [PRICE_REASONING] = PRICE_UNKNOWN,
-	          [PRICE_AUDIO_OUTPUT] = PRICE_UNKNOWN,
-	          [PRICE_IMAGE] = PRICE_UNKNOWN,
-	          [PRICE_REQUEST] = PRICE_UNKNOWN,
-	          [PRICE_SEARCH] = PRICE_UNKNOWN } },
+	{ .version = 1, .source = PRICE_OF_CONFIG, .of = DOLLARS(1) },
+	{ .version = 1, .source = PRICE_OF_CONFIG, .above = 10, .of = DOLLARS(2) },
 };
+static unsigned tiers = 1;
 
 static void set_prices(struct race *r)
 {
@@ -37,7 +37,7 @@ static void set_prices(struct race *r)
 			        (struct target *)(uintptr_t)&c->routes[i].targets[k];
 
 			t->prices = prices;
-			t->price_count = 1;
+			t->price_count = tiers;
 		}
 	}
 }
@@ -413,6 +413,21 @@ TEST(a_stream_gets_more_money_while_there_is_some)
 	/* More than at first, and what it has cost in the end lies within. */
 	CHECK(r.rows[0].reserved > (23 + 512) * DOLLAR / 1000);
 	CHECK(r.rows[0].cost > DOLLAR && r.rows[0].cost <= r.rows[0].reserved);
+	race_end(&r);
+}
+
+TEST(more_money_for_a_stream_is_by_the_length_of_its_prompt)
+{
+	struct race r;
+
+	tiers = 2;
+	stream_on(&r, EXHAUSTED_ERROR, 10 * DOLLAR);
+	tiers = 1;
+	CHECK(str_has(race_see(&r), STR("[DONE]")));
+	check_money(&r);
+	/* Three times 512 tokens, each at the price of a long prompt, and the prompt. */
+	CHECK(r.rows[0].reserved > 3 * 512 * 2 * (DOLLAR / 1000));
+	CHECK(r.rows[0].reserved < 3 * 512 * 2 * (DOLLAR / 1000) + DOLLAR / 10);
 	race_end(&r);
 }
 

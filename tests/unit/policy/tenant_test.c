@@ -460,6 +460,29 @@ TEST(each_user_has_limits_of_its_own)
 	world_free(&w);
 }
 
+TEST(a_user_whose_row_has_expired_is_refused)
+{
+	struct world w = world_new();
+	struct tenant_row user = row_of(USER_ROW, TENANT_USER, TEAM);
+	struct tenant_chain c;
+
+	put_three(&w, 0, 0, 0);
+	user.name = STR("ann");
+	user.expires_wall = NOON;
+	put(&w, &user);
+	CHECK_OK(tenants_chain(w.t, KEY, STR("ann"), 0, NOON - 1, &c));
+	tenant_chain_done(&c, 0, 0);
+	CHECK_FAULT(tenants_chain(w.t, KEY, STR("ann"), 0, NOON, &c), FAULT_KEY_EXPIRED);
+	CHECK_INT(c.count + c.leaves, 0); /* nothing is held */
+	CHECK_OK(tenants_chain(w.t, KEY, STR("bob"), 0, NOON, &c));
+	tenant_chain_done(&c, 0, 0);
+	user.revoked_wall = NOON; /* without its own row, the rules of all hold */
+	put(&w, &user);
+	CHECK_OK(tenants_chain(w.t, KEY, STR("ann"), 0, NOON, &c));
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
 struct told {
 	unsigned count;
 	struct tenant_left list[8];

@@ -13,16 +13,20 @@
 static const struct price a_price = { .version = 7, .of = { [PRICE_INPUT] = 150000 } };
 static char path[512];
 
-static struct ledger *open_fresh(void)
+static struct ledger *open_again(void)
 {
 	struct buf why = BUF_LIMIT(KiB);
-
-	snprintf(path, sizeof(path), "%s/ledger.db", test_dir());
 	struct ledger *l = ledger_open(path, &why);
 	if (!CHECK(l))
 		printf("%s\n", buf_z(&why));
 	buf_free(&why);
 	return l;
+}
+
+static struct ledger *open_fresh(void)
+{
+	snprintf(path, sizeof(path), "%s/ledger.db", test_dir());
+	return open_again();
 }
 
 static void check_verified(struct ledger *l)
@@ -338,6 +342,9 @@ TEST(rollup_difference_is_found)
 		"span = 1 AND grp = (SELECT min(grp) FROM rollup WHERE span = 1)",
 		"UPDATE rollup SET grp = (SELECT max(id) + 1 FROM usage_group) WHERE "
 		"span = 0 AND grp = (SELECT min(grp) FROM rollup WHERE span = 0)",
+		/* What one user spent, as another's: in hours, days and months alike. */
+		"UPDATE usage_group SET user = 'mallory' WHERE id = (SELECT min(id) FROM "
+		"usage_group WHERE user = 'bob')",
 	};
 
 	for (unsigned i = 0; i < countof(tamper); i++) {
@@ -516,5 +523,125 @@ TEST(spent_is_known_by_key_and_user)
 	want = (struct reference){ 0 };
 	CHECK(ledger_span(l, since, INT64_MAX, add_row, &want));
 	CHECK_INT(s.all, want.total.of[SUM_CHARGED]);
+	ledger_close(&l);
+}
+
+/* More users than sums tell apart: each one's money is known all the same. */
+TEST(spent_is_known_of_users_beyond_the_sums)
+{
+	struct ledger *l = open_fresh();
+	struct spent s = { 0 };
+	bool more = true;
+
+	rollup_limit(l->rollup, 5);
+	CHECK(ledger_begin(l));
+	for (unsigned i = 0; i < 100; i++) {
+		struct attempt_row row = row_of(1);
+		char user[16];
+
+		snprintf(user, sizeof(user), "user-%u", i);
+		row.began_wall = DAY_ZERO + 30 * USEC_MIN + i;
+		row.id = row.exchange = (uint64_t)row.began_wall << 8;
+		row.user = i < 90 ? str_from_z(user) : STR("ann");
+		row.key = i == 0 ? 100 : 101; /* of the first nobody is folded */
+		row.cost = 100;
+		row.price = &a_price;
+		if (i == 90)
+			CHECK(ledger_commit(l) && ledger_begin(l));
+		CHECK(ledger_put(l, &row, NULL));
+	}
+	CHECK(ledger_commit(l));
+	CHECK(ledger_spent(l, DAY_ZERO, true, add_spent, &s));
+	CHECK_INT(s.ann, 1000);
+	CHECK_INT(s.all, 10000);
+	/* What is left is the sum of all when their attempts are gone. */
+	for (int i = 0; more && i < 10; i++)
+		CHECK(ledger_prune(l, DAY_ZERO + 2 * USEC_HOUR, 0, &more));
+	s = (struct spent){ 0 };
+	CHECK(ledger_spent(l, DAY_ZERO, true, add_spent, &s));
+	CHECK_INT(s.ann, 0);
+	CHECK_INT(s.all, 10000);
+	ledger_close(&l);
+}
+
+/* ---- people who are forgotten ---- */
+
+static void put_of(struct ledger *l, const char *user, uint64_t from, unsigned count)
+{
+	CHECK(ledger_begin(l));
+	for (uint64_t i = from; i < from + count; i++) {
+		struct attempt_row row = row_of(1);
+
+		row.began_wall = DAY_ZERO + (usec)i;
+		row.id = row.exchange = (uint64_t)row.began_wall << 8;
+		row.user = str_from_z(user);
+		row.cost = 100;
+		row.price = &a_price;
+		CHECK(ledger_put(l, &row, NULL));
+	}
+	CHECK(ledger_commit(l));
+}
+
+static void check_spent_of_ann(struct ledger *l, nanousd ann, nanousd all)
+{
+	struct spent s = { 0 };
+
+	check_verified(l);
+	CHECK(ledger_spent(l, DAY_ZERO, true, add_spent, &s));
+	CHECK_INT(s.ann, ann);
+	CHECK_INT(s.all, all);
+}
+
+/* What comes next is nobody's who was forgotten, and none of it is lost. */
+TEST(forgotten_people_may_come_back)
+{
+	static const usec befores[] = { 0, DAY_ZERO + 24 * USEC_HOUR };
+
+	for (unsigned i = 0; i < countof(befores); i++) {
+		struct ledger_person ann = { .user = STR("ann"), .before = befores[i] };
+		struct ledger_forgotten gone;
+		struct ledger *l = open_fresh();
+
+		put_of(l, "ann", 0, 3);
+		put_of(l, "bob", 10, 1);
+		CHECK(ledger_begin(l));
+		CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
+		CHECK_INT(gone.attempts, 3);
+		free(gone.exchanges);
+		check_spent_of_ann(l, 0, 400);
+		put_of(l, "ann", 20, 7);
+		check_spent_of_ann(l, 700, 1100);
+		ledger_close(&l);
+		l = open_again();
+		check_spent_of_ann(l, 700, 1100);
+		ledger_close(&l);
+	}
+}
+
+/* Forgotten up to an hour in the middle of a day and of a month. */
+TEST(forgetting_divides_the_sums_of_what_goes_on)
+{
+	const usec noon = DAY_ZERO + 12 * USEC_HOUR;
+	struct ledger_person ann = { .user = STR("ann"), .before = noon - USEC_MIN };
+	struct ledger_forgotten gone;
+	struct ledger *l = open_fresh();
+	const uint64_t hour = 3600000000u;
+
+	put_of(l, "ann", 0, 3);
+	put_of(l, "ann", 11 * hour + 5, 2);
+	put_of(l, "ann", 12 * hour, 4); /* from that hour on they are hers */
+	put_of(l, "bob", 11 * hour + 9, 1);
+	CHECK(ledger_begin(l));
+	CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
+	CHECK_INT(gone.attempts, 5);
+	free(gone.exchanges);
+	check_spent_of_ann(l, 400, 1000);
+	ann.before += 24 * USEC_HOUR; /* now all of the day, but not of the month */
+	CHECK(ledger_begin(l));
+	CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
+	CHECK_INT(gone.attempts, 4);
+	free(gone.exchanges);
+	check_spent_of_ann(l, 0, 1000);
+	CHECK_INT(count_groups("SELECT count(*) FROM usage_group WHERE user = 'ann'"), 0);
 	ledger_close(&l);
 }

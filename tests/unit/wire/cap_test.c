@@ -52,6 +52,24 @@ TEST(a_limit_that_is_there_stays)
 	check_cap(&wire_gemini, "google", "{\"generationConfig\":7}", "");
 }
 
+TEST(a_limit_of_zero_is_none)
+{
+	check_cap(&wire_openai_chat, "openai", "{\"max_tokens\":0}",
+	          "{\"max_tokens\":77}");
+	check_cap(&wire_anthropic, "anthropic", "{\"max_tokens\":0}",
+	          "{\"max_tokens\":77}");
+	check_cap(&wire_gemini, "google",
+	          "{\"generationConfig\":{\"maxOutputTokens\":0}}",
+	          "{\"generationConfig\":{\"maxOutputTokens\":77}}");
+	check_cap(&wire_bedrock, "amazon-bedrock",
+	          "{\"inferenceConfig\":{\"maxTokens\":0}}",
+	          "{\"inferenceConfig\":{\"maxTokens\":77}}");
+	/* Of two the one that the host reads. */
+	check_cap(&wire_openai_chat, "elsewhere",
+	          "{\"max_completion_tokens\":null,\"max_tokens\":0}",
+	          "{\"max_completion_tokens\":null,\"max_tokens\":77}");
+}
+
 TEST(whom_a_request_is_for_is_skimmed)
 {
 	static const struct {

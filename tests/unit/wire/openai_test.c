@@ -74,6 +74,58 @@ TEST(skim_asks_for_usage_with_the_smallest_change)
 	CHECK(wanted);
 }
 
+TEST(skim_counts_what_is_generated)
+{
+	static const struct {
+		str more;
+		uint32_t choices;
+		uint64_t generated;
+	} rows[] = {
+		{ STR_INIT(""), 1, 1 },
+		{ STR_INIT(",\"prompt\":\"a\",\"n\":2"), 2, 2 },
+		{ STR_INIT(",\"prompt\":\"a\",\"n\":2,\"best_of\":20"), 2, 20 },
+		{ STR_INIT(",\"prompt\":\"a\",\"n\":9,\"best_of\":null"), 9, 9 },
+		{ STR_INIT(",\"prompt\":[\"a\",\"b\",\"c\"],\"best_of\":5"), 3, 15 },
+		{ STR_INIT(",\"prompt\":[7,8,9]"), 1, 1 },
+		{ STR_INIT(",\"prompt\":[[7,8],[9]],\"n\":2"), 4, 4 },
+		{ STR_INIT(",\"prompt\":[],\"n\":0"), 1, 1 },
+		{ STR_INIT(",\"prompt\":[\"a\",\"b\",\"c\"],\"n\":2147483647"),
+		  UINT32_MAX, UINT32_MAX },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct buf body = BUF_LIMIT(KiB);
+		str detail = STR_NONE;
+		struct skimmed s;
+
+		buf_addf(&body, "{\"model\":\"m\"%.*s}", STR_ARG(rows[i].more));
+		CHECK_OK(wire_openai_chat.skim(buf_str(&body), OP_COMPLETIONS, &keep, &s,
+		                               &detail));
+		CHECK_INT(s.choices, rows[i].choices);
+		CHECK_INT(skim_generated(&s), rows[i].generated);
+		/* In a chat these are nobody's members. */
+		CHECK_OK(skim(buf_str(&body), &s));
+		CHECK(skim_generated(&s) <= INT32_MAX);
+		buf_free(&body);
+	}
+	arena_done(&keep);
+}
+
+TEST(skim_takes_the_greater_of_two_limits)
+{
+	struct skimmed s;
+
+	CHECK_OK(skim(STR("{\"model\":\"m\",\"max_tokens\":4000,"
+	                  "\"max_completion_tokens\":1}"),
+	              &s));
+	CHECK_INT(s.max_tokens, 4000);
+	CHECK_OK(skim(STR("{\"model\":\"m\",\"max_tokens\":0,"
+	                  "\"max_completion_tokens\":9}"),
+	              &s));
+	CHECK_INT(s.max_tokens, 9);
+	arena_done(&keep);
+}
+
 TEST(skim_refuses_what_a_budget_could_not_trust)
 {
 	static const struct {

@@ -100,6 +100,9 @@ TEST(responses_skim)
 	CHECK_INT(s.model_len, 10);
 	CHECK(s.stream && s.wants_usage && s.ask_usage.len + s.ask_usage.with.len == 0);
 	CHECK_INT(s.max_tokens, 99);
+	CHECK(!s.background);
+	CHECK_OK(skim("{'input':'hi','model':'m','background':true}", &s));
+	CHECK(s.background);
 	CHECK_FAULT(skim("{'previous_response_id':'resp_1'}", &s), FAULT_NO_MODEL);
 	CHECK_FAULT(skim("{'model':7}", &s), FAULT_BAD_REQUEST);
 	CHECK_FAULT(skim("{'model':'m','stream':1}", &s), FAULT_BAD_REQUEST);
