@@ -335,7 +335,6 @@ static bool is_stale(const struct attempt *a, const struct http_up *u, fault_t w
 static void on_fault(struct http_up *u, fault_t why)
 {
 	struct attempt *a = u->owner;
-	struct exchange *x = a->x;
 
 	a->up = NULL; /* it is dead already */
 	if (a->step == ATTEMPT_CLOSE)
@@ -347,7 +346,7 @@ static void on_fault(struct http_up *u, fault_t why)
 		dial(a);
 		return;
 	}
-	if (x->step == STEP_RELAY && relay_is_whole(a))
+	if (relay_is_whole(a))
 		return;
 	attempt_fail(a, why, STR_NONE);
 }

@@ -177,7 +177,7 @@ void attempt_on_time(struct attempt *a)
 	}
 	/* Some send their last event and then nothing: the answer is there all the same.
 	 */
-	if (x->step == STEP_RELAY && relay_is_whole(a))
+	if (relay_is_whole(a))
 		return;
 	if (!goes_on_thinking(a))
 		fail_late(a);
