@@ -40,7 +40,9 @@ struct skimmed {
 /* How many answers are generated, and paid. */
 static inline uint64_t skim_generated(const struct skimmed *s)
 {
-	return max_of(max_of(s->choices, s->drafts), 1u);
+	uint32_t most = max_of(s->choices, s->drafts);
+
+	return max_of(most, 1u);
 }
 
 enum { TAP_TEXT = 64, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
