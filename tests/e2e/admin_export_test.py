@@ -43,6 +43,10 @@ def setup():
     until(lambda: len(gateway.rows("state = 'done'")) == MANY, "all rows", 20)
 
 
+def teardown():
+    mock.stop()
+
+
 def out(*args):
     code, text, err = gateway.cli(*args)
     same(code, 0, " ".join(args) + ": " + err)
