@@ -5,6 +5,7 @@
  * contain itself. */
 #include "config/tree.h"
 
+#include "codec/utf8.h"
 #include "config/reader.h"
 
 #include <yaml.h>
@@ -76,7 +77,7 @@ static struct tree_node place_of_offset(str text, size_t offset)
 		if (text.ptr[i] == '\n') {
 			line++;
 			column = 1;
-		} else if ((text.ptr[i] & 0xc0) != 0x80) {
+		} else if (utf8_begins(text.ptr[i])) {
 			column++;
 		}
 	}
@@ -90,7 +91,7 @@ static size_t offset_of_mark(str text, yaml_mark_t mark)
 
 	for (size_t left = mark.index; left && at < text.len; left--) {
 		at++;
-		while (at < text.len && (text.ptr[at] & 0xc0) == 0x80)
+		while (at < text.len && !utf8_begins(text.ptr[at]))
 			at++;
 	}
 	return at;

@@ -164,16 +164,16 @@ static void add_figures(struct buf *to, enum strategy s, const struct order_targ
 }
 
 static void write_reason(struct json_writer *to, const struct ask *a, unsigned candidate,
-                         unsigned place, const struct order_target *list)
+                         unsigned place, const struct order_target *list,
+                         const struct health *h)
 {
 	const struct candidates *c = a->candidates;
 	const struct order_target *f = &list[candidate];
-	struct health h = ask_health(a, candidate, 0);
 	struct buf text = BUF_LIMIT(REASON_MOST);
 	struct health_view v;
 	const char *no;
 
-	health_see(&h, a->now, &v);
+	health_see(h, a->now, &v);
 	no = refusal(f->answer, &v);
 
 	if (c->list[candidate].provider->disabled.len)
@@ -206,7 +206,7 @@ static void write_candidate(struct json_writer *to, const struct ask *a,
 	json_open(to, '{');
 	json_key_str(to, STR("provider"), t->provider->name);
 	json_key_str(to, STR("model"), t->model);
-	write_reason(to, a, candidate, place, list);
+	write_reason(to, a, candidate, place, list, &h);
 	write_health(to, &h, t->provider, a->now);
 	write_speed(to, &h, a->now);
 	if (list[candidate].cost != COST_UNKNOWN)

@@ -122,10 +122,8 @@ static enum usage_kind judge_images(const struct attempt *a, struct token_usage 
  * background, or a server says so (queued, in_progress) unasked. */
 static bool goes_on(const struct attempt *a)
 {
-	bool is_pause = str_eq(tap_finish(&a->tap), STR("pause"));
-
 	return a->wire->format == WIRE_OPENAI_RESPONSES &&
-	       (a->x->skim.background || is_pause);
+	       (a->x->skim.background || str_eq(tap_finish(&a->tap), STR("pause")));
 }
 
 /* How the figures of usage came about; without a report they are counted from what was

@@ -540,18 +540,17 @@ bool relay_is_whole(struct attempt *a)
 	struct exchange *x = a->x;
 	struct outgoing out;
 
-	if (x->step != STEP_RELAY && x->step != STEP_TRY)
-		return false;
-	if (x->step == STEP_RELAY && !x->client) {
-		/* the client has its answer; how the provider left does not matter */
+	/* Before anything went out only a lane can hold an answer that is whole. */
+	if (x->step != STEP_RELAY)
+		return x->step == STEP_TRY && a->kind == ANSWER_OTHER && lane_is_whole(a);
+	if (!x->client) { /* the client has its answer; how the provider left does not
+		             matter */
 		attempt_end(a, NULL, STR_NONE);
 		exchange_settle(x);
 		return true;
 	}
 	if (a->kind == ANSWER_OTHER)
 		return lane_is_whole(a);
-	if (x->step != STEP_RELAY) /* its client has nothing that could be whole */
-		return false;
 	if (a->kind != ANSWER_STREAM || a->in_long_event ||
 	    !operations[a->tap.operation].is_chat || a->hold_at)
 		return false;

@@ -25,6 +25,8 @@ enum {
 	REASONS,
 	OWN_MOST = REASONS + CHOICES_MOST / 16
 };
+_Static_assert((size_t)OWN_MOST <= countof(((struct chat_reader *)0)->own),
+               "as many as a reader has room for");
 
 /* One event on its way. */
 struct reading {
