@@ -5,8 +5,10 @@ turn, round by round, and another one begins each round: what disturbs the machi
 minute disturbs all of them, and a ratio is taken within a round.
 """
 
+import collections
 import os
 import shutil
+import statistics
 import subprocess
 import time
 
@@ -97,32 +99,70 @@ def unary(bench):
     for gateway in gateways:
         check(bench, gateway, Load(bench, gateway, "--requests", 2000).result())
         gateway.settle()
-    # Many short rounds: a disturbance then spoils one pair and not a fifth of all.
-    for turn in range(bench.rounds * (1 if bench.quick else 2)):
+    for turn in range(rounds_of(bench)):
+        closed_loops(bench, gateways, turn, "unary", add_unary)
         for gateway in rotated(gateways, turn):
-            bench.say(f"unary, round {turn + 1}: {gateway.name}")
-            closed_loop(bench, gateway)
+            bench.say(f"fixed rate, round {turn + 1}: {gateway.name}")
             fixed_rate(bench, gateway)
     for gateway in gateways:
         gateway.stop()
     upstream.stop()
 
 
-def closed_loop(bench, gateway):
-    measured = Measured(bench, gateway)
-    result = Load(bench, gateway, "--connections", 64, "--seconds",
-                  1 if bench.quick else 2).result()
-    used = measured.done(result)
-    done = max(1, result["requests"])
-    bench.add("rate", gateway, result["rate"])
+def rounds_of(bench):
+    """Twice as many as of streams: they are short."""
+    return bench.rounds * (1 if bench.quick else 2)
+
+
+class Loops:
+    """The closed loops of one gateway in one round, taken together."""
+
+    def __init__(self):
+        self.used = self.load = self.requests = self.seconds = self.recorder = 0
+        self.p99 = []
+
+    def run(self, bench, gateway):
+        measured = Measured(bench, gateway)
+        result = Load(bench, gateway, "--connections", 64, "--requests", 15000).result()
+        self.used += measured.done(result)
+        self.load += measured.load_ns
+        self.recorder += measured.recorder or 0
+        self.requests += result["requests"]
+        self.seconds += result["seconds"]
+        self.p99.append(result["p99_us"])
+
+    def us(self, ns):
+        return ns / 1000 / max(1, self.requests)
+
+
+def closed_loops(bench, gateways, turn, name, add):
+    """A round: half a second of each gateway in turn, and that five times.  What slows
+    the machine for a second or two then slows all of them, and not the one it met."""
+    loops = {gateway: Loops() for gateway in gateways}
+    for n in range(1 if bench.quick else 5):
+        for gateway in rotated(gateways, turn + n):
+            bench.say(f"{name}, round {turn + 1}: {gateway.name}")
+            loops[gateway].run(bench, gateway)
+    for gateway in gateways:
+        add(bench, gateway, loops[gateway])
+
+
+def add_unary(bench, gateway, loops):
+    bench.add("rate", gateway, loops.requests / loops.seconds)
     if gateway.name == "direct":
         return
-    bench.add("unary_cpu", gateway, used / 1000 / done)
-    bench.add("unary_p99", gateway, result["p99_us"])
-    bench.add("core_share", gateway, 100 * measured.load_ns / 1e9 / result["seconds"])
-    if measured.recorder:
-        bench.add("recorder_rate", gateway, done / (measured.recorder / 1e9))
-        bench.add("recorder_cpu", gateway, measured.recorder / 1000 / done)
+    bench.add("unary_cpu", gateway, loops.us(loops.used))
+    bench.add("unary_p99", gateway, statistics.median(loops.p99))
+    bench.add("core_share", gateway, 100 * loops.load / 1e9 / loops.seconds)
+    if loops.recorder:
+        bench.add("recorder_rate", gateway, loops.requests / (loops.recorder / 1e9))
+        bench.add("recorder_cpu", gateway, loops.us(loops.recorder))
+
+
+def add_governed(bench, gateway, loops):
+    bench.add("governed_cpu", gateway, loops.us(loops.used))
+    if loops.recorder:
+        bench.add("governed_recorder_cpu", gateway, loops.us(loops.recorder))
 
 
 def fixed_rate(bench, gateway):
@@ -201,17 +241,8 @@ def governed(bench):
     for gateway in gateways:
         check(bench, gateway, Load(bench, gateway, "--requests", 2000).result())
         gateway.settle()
-    for turn in range(bench.rounds * (1 if bench.quick else 2)):
-        for gateway in rotated(gateways, turn):
-            bench.say(f"governed, round {turn + 1}: {gateway.name}")
-            measured = Measured(bench, gateway)
-            result = Load(bench, gateway, "--connections", 64, "--seconds",
-                          1 if bench.quick else 2).result()
-            used, done = measured.done(result), max(1, result["requests"])
-            bench.add("governed_cpu", gateway, used / 1000 / done)
-            if measured.recorder:
-                bench.add("governed_recorder_cpu", gateway,
-                          measured.recorder / 1000 / done)
+    for turn in range(rounds_of(bench)):
+        closed_loops(bench, gateways, turn, "governed", add_governed)
     if missing := gateways[1].not_governed():
         bench.problem(f"governed: {missing}")
     for gateway in gateways:
@@ -351,8 +382,9 @@ WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 
 
 def system_calls(bench):
-    """Counted by strace over whole runs, set-up of the connections and the recorder's
-    calls included.  The runs are long enough to make those small."""
+    """Counted by strace, thread by thread, over whole runs that are long enough to make the
+    set-up of the connections small.  What a gateway's workers do a request waits for; what
+    other threads do, the recorder above all, is told on its own."""
     if not shutil.which("strace"):
         bench.problem("no strace: system calls are not counted")
         return
@@ -365,7 +397,7 @@ def system_calls(bench):
         gateway = kind(bench, plain).start()
         gateway.ask()
         count_calls(bench, gateway, "unary", "requests",
-                    ["--connections", 64, "--requests", 20000])
+                    ["--connections", 64, "--requests", 60000])
         gateway.stop()
         gateway = kind(bench, slow).start()
         gateway.ask()
@@ -375,37 +407,53 @@ def system_calls(bench):
     slow.stop()
 
 
-def traced(pid):
-    return "TracerPid:\t0" not in machine.read(f"/proc/{pid}/status")
+class Tracer:
+    """An strace of one thread, which counts its calls."""
+
+    def __init__(self, bench, tid, name):
+        self.tid, self.table = tid, bench.path("strace")
+        self.beside = "sluice" in name and "worker" not in name
+        self.child = bench.start(f"strace-{tid}", ["strace", "-c", "-o", self.table, "-p", str(tid)],
+                                 bench.gateway_core)
+
+    def ready(self):
+        return not self.child.alive() or "TracerPid:\t0" not in machine.read(f"/proc/{self.tid}/status")
+
+    def calls(self):
+        found = {}
+        for line in machine.read(self.table).splitlines():
+            words = line.split()
+            if len(words) >= 5 and words[3].isdigit() and words[-1] != "total":
+                found[words[-1]] = int(words[3])
+        return found
 
 
 def count_calls(bench, gateway, figure, unit, options):
-    table = bench.path("strace")
-    command = ["strace", "-c", "-f", "-o", table]
-    for pid in gateway.child.pids():
-        command += ["-p", str(pid)]
-    strace = bench.start("strace-" + gateway.name, command, bench.gateway_core)
+    tracers = [Tracer(bench, tid, f"{gateway.name} {name}")
+               for tid, (name, _) in gateway.child.cpu().items()]
     try:
-        machine.wait_for("trace", lambda: not strace.alive()
-                         or all(map(traced, gateway.child.pids())), 5)
+        machine.wait_for("trace", lambda: all(tracer.ready() for tracer in tracers), 5)
         result = Load(bench, gateway, *options).result()
         gateway.settle()
         check(bench, gateway, result)
     finally:
-        strace.stop()
-    calls = {}
-    for line in machine.read(table).splitlines():
-        words = line.split()
-        if len(words) >= 5 and words[3].isdigit() and words[-1] != "total":
-            calls[words[-1]] = int(words[3])
-    if not calls or not result[unit]:
-        bench.problem(f"strace of {gateway.name} counted nothing: {strace.complaint()}")
-        return
-    per_unit = {name: n / result[unit] for name, n in calls.items()}
-    bench.calls[figure, gateway.name] = dict(
-        sorted(per_unit.items(), key=lambda item: -item[1]))
-    bench.add(figure + "_calls", gateway,
-              sum(n for name, n in per_unit.items() if name not in WAITS))
+        for tracer in tracers:
+            tracer.child.stop()
+    for beside in (False, True):
+        calls = collections.Counter()
+        for tracer in tracers:
+            if tracer.beside == beside:
+                calls.update(tracer.calls())
+        if not result[unit] or not (calls or beside):
+            bench.problem(f"strace of {gateway.name} counted nothing: "
+                          f"{tracers[0].child.complaint()}")
+            return
+        if not calls:
+            continue
+        per_unit = {name: n / result[unit] for name, n in calls.most_common()}
+        bench.calls[figure, gateway.name + (", other threads" if beside else "")] = per_unit
+        bench.add(figure + ("_calls_beside" if beside else "_calls"), gateway,
+                  sum(n for name, n in per_unit.items() if name not in WAITS))
 
 
 # -- between formats ------------------------------------------------------------------

@@ -32,7 +32,9 @@ ROWS = (
     ("start to first answer, ms", "start", 1, ("most", 50)),
     ("binary without debug information, MiB", "size", 2, ("most", 6)),
     ("system calls per unary request", "unary_calls", 1, ("most", 4)),
+    ("- by the recorder and other threads", "unary_calls_beside", 2, None),
     ("system calls per event", "event_calls", 1, ("most", 2)),
+    ("- by the recorder and other threads", "event_calls_beside", 2, None),
     ("recorder beside a load, attempts per s of its CPU", "recorder_rate", 0, None),
     ("- its share of a unary request, us", "recorder_cpu", 2, None),
     ("recorder with rollups and metrics, attempts per s of one core", "recorder_alone", 0,
@@ -199,7 +201,8 @@ greatest in brackets, because the machine is not equally quiet in all of them.
   For Sluice the end is taken when its recorder has caught up.
 - Unary: {connections} connections ask again at once, a body of 1.5 KB, an answer of
   0.6 KB. Added latency: {fixed_rate:,} requests per second on a fixed schedule, less what
-  direct takes in the same round. Unary rounds are short, and there are twice as many.
+  direct takes in the same round. In a round the gateways take turns of half a second,
+  five each, and there are twice as many rounds as of streams.
 - Streams: {streams} at once, 40 events per second each, 0.2 KB an event. The first CPU
   figure has everything in it, from the first connection to the last row of the ledger;
   the second is a window in which all streams are open and none begins or ends.
@@ -231,10 +234,12 @@ network around it (`tests/bench_translate`), at most half a millisecond of CPU:
 
 ## System calls
 
-Counted with `strace -c -f` over whole runs (20,000 requests on 64 connections; 20 streams
-of 500 events), so the set-up of connections and the recorder are in it. `epoll_wait` is
-left out of the sums in the table. Under strace a gateway is slower than in life and finds
-more to do each time it wakes, so the real share of `epoll_wait` is higher.
+Counted with `strace -c -p`, a thread each, over whole runs (60,000 requests on 64
+connections; 20 streams of 500 events), so the set-up of connections is in it. A request
+waits for the calls of the worker; Sluice's recorder, which writes the ledger and the access
+log in batches, has a line of its own. `epoll_wait` is left out of the sums in the table.
+Under strace a gateway is slower than in life and finds more to do each time it wakes, so
+the real share of `epoll_wait` is higher.
 
 {calls}
 

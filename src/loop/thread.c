@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -23,7 +24,7 @@ enum { STACK = 256 * KiB };
 
 bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *arg)
 {
-	char short_name[16]; /* all the kernel keeps */
+	char short_name[16], creator[16]; /* all the kernel keeps */
 	pthread_attr_t attr;
 	pthread_t thread;
 	sigset_t all, before;
@@ -34,13 +35,17 @@ bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *
 	/* A thread inherits the mask, so there is no moment without it. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
+	/* So does it the name, prctl(2); to give it one from outside takes a file in /proc,
+	 * which a process that cannot be dumped, or is in its sandbox, has no right to. */
+	snprintf(short_name, sizeof(short_name), "%s", name);
+	prctl(PR_GET_NAME, creator);
+	prctl(PR_SET_NAME, short_name);
 	int error = pthread_create(&thread, &attr, run, arg);
+	prctl(PR_SET_NAME, creator);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (error)
 		return false;
-	snprintf(short_name, sizeof(short_name), "%s", name);
-	pthread_setname_np(thread, short_name);
 	*ret = thread;
 	return true;
 }
