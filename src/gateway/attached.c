@@ -6,6 +6,9 @@
 #include "base/compiler.h"
 #include "codec/quoted.h"
 
+#include <endian.h>
+#include <string.h>
+
 /* What was found so far. Each format says of a picture both that it is one and of which
  * kind (image/png), so the greater number counts. */
 struct finding {
@@ -172,6 +175,54 @@ static bool is_unbounded_input(struct finding *f, str text, size_t at)
 	return false;
 }
 
+/* ---- a first look ---- */
+
+#define FOUR(a, b, c, d)                                                                 \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+#define EACH(byte) FOUR(byte, byte, byte, byte)
+
+/* Is there a backslash, a blank or no ASCII among the four? */
+static bool needs_reading(uint32_t four)
+{
+	uint32_t bar = four ^ EACH('\\');
+
+	return ((four | ((four - EACH('!')) & ~four) | ((bar - EACH(1)) & ~bar)) &
+	        EACH(NO_LETTER)) != 0;
+}
+
+/* Most quotes begin none of the words, and four letters tell: nothing is refused here
+ * that is_unbounded() would take for one. */
+static bool may_be_word(str text)
+{
+	uint32_t four;
+
+	if (text.len <= sizeof(four))
+		return true;
+	memcpy(&four, text.ptr, sizeof(four));
+	four = le32toh(four);
+	if (needs_reading(four))
+		return true;
+	switch (four | EACH(' ')) { /* as small letters */
+	case FOUR('h', 't', 't', 'p'):
+	case FOUR('f', 'i', 'l', 'e'):
+	case FOUR('c', 'a', 'c', 'h'):
+	case FOUR('d', 'a', 't', 'a'):
+	case FOUR('d', 'o', 'c', 'u'):
+	case FOUR('v', 'i', 'd', 'e'):
+	case FOUR('i', 'm', 'a', 'g'):
+	case FOUR('i', 'n', 'l', 'i'):
+	case FOUR('i', 'n', 'p', 'u'):
+	case FOUR('i', 't', 'e', 'm'):
+		return true;
+	case FOUR('c', 'o', 'n', 't'): /* a container, and no content */
+		return char_lower(text.ptr[4]) != 'e';
+	default:
+		return text.ptr[2] == ':'; /* gs: and s3: */
+	}
+}
+
+/* ---- every word ---- */
+
 /* Does the quote stand within a text? */
 static bool is_escaped(str body, size_t at)
 {
@@ -188,7 +239,7 @@ static bool is_unbounded(struct finding *f, size_t at)
 	str text = str_from(f->body, at + 1), behind = text;
 	char first;
 
-	if (is_escaped(f->body, at))
+	if (!may_be_word(text) || is_escaped(f->body, at))
 		return false;
 	while ((first = take_char(&behind)) == ' ')
 		;

@@ -93,3 +93,45 @@ TEST(attached_reads_nothing_behind_the_end)
 		buf_free(&cut);
 	}
 }
+
+/* One of the first characters of a word written in another way. */
+enum { FIRST_LETTERS = 5 };
+enum { AS_CAPITAL, AS_ESCAPE, BEHIND_BLANK, WAYS };
+
+static void add_word(struct buf *body, str word, size_t at, int way)
+{
+	buf_add(body, STR("{\"url\":\""));
+	for (size_t i = 0; i < word.len; i++) {
+		char c = word.ptr[i];
+
+		if (i == at && way == BEHIND_BLANK)
+			buf_add(body, STR("\\n"));
+		if (i == at && way == AS_ESCAPE)
+			buf_addf(body, "\\u%04x", (unsigned)c);
+		else if (i == at && way == AS_CAPITAL && c >= 'a' && c <= 'z')
+			buf_add_char(body, (char)(c - 'a' + 'A'));
+		else
+			buf_add_char(body, c);
+	}
+	buf_add(body, STR("\"}"));
+}
+
+TEST(attached_knows_a_word_however_each_of_its_letters_is_written)
+{
+	static const str words[] = { STR_INIT("http://x/"), STR_INIT("gs://x/y"),
+		                     STR_INIT("s3://x/y"),
+		                     STR_INIT("data:application/pdf;base64,") };
+
+	for (size_t i = 0; i < countof(words); i++)
+		for (size_t at = 0; at < FIRST_LETTERS; at++)
+			for (int way = 0; way < WAYS; way++) {
+				struct buf body = BUF_LIMIT(KiB);
+				struct attached got;
+
+				add_word(&body, words[i], at, way);
+				attached_find(buf_str(&body), &got);
+				if (!CHECK(got.is_unbounded))
+					printf("in %s\n", buf_z(&body));
+				buf_free(&body);
+			}
+}
