@@ -35,8 +35,9 @@ bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *
 	/* A thread inherits the mask, so there is no moment without it. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	/* So does it the name, prctl(2); to give it one from outside takes a file in /proc,
-	 * which a process that cannot be dumped, or is in its sandbox, has no right to. */
+	/* So does it the name, prctl(2); to give it one from outside takes a file in
+	 * /proc, which a process that cannot be dumped, or is in its sandbox, has no
+	 * right to. */
 	snprintf(short_name, sizeof(short_name), "%s", name);
 	prctl(PR_GET_NAME, creator);
 	prctl(PR_SET_NAME, short_name);
