@@ -5,6 +5,7 @@
 #include "gateway/exchange.h"
 
 #include "base/assert.h"
+#include "codec/multipart.h"
 #include "gateway/answer.h"
 #include "gateway/capture.h"
 #include "gateway/attempt.h"
@@ -111,6 +112,8 @@ static bool make_room(struct exchange *x, size_t n)
 static void on_body(struct http_conn *client, str bytes, bool end)
 {
 	struct exchange *x = client->owner;
+	str detail = STR_NONE;
+	fault_t why = NULL;
 
 	if (!x)
 		return;
@@ -118,6 +121,13 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 	if (end) {
 		x->body_whole = true;
 		x->whole_at = sys_now();
+	}
+	if (x->step > STEP_BODY)
+		why = exchange_skim_rest(x, bytes, &detail);
+	if (why) {
+		exchange_fail(x, why, detail);
+		exchange_run(x);
+		return;
 	}
 	if (x->body_dropped) {
 		attempt_send_more(x->attempt, bytes, end);
@@ -306,6 +316,8 @@ void exchange_drop(struct exchange *x)
 		attempt_free(x->attempt);
 	resume_free(x);
 	lane_forget(x);
+	if (x->form)
+		multipart_done(x->form);
 	buf_free(&x->kept);
 	buf_free(&x->upload);
 	buf_free(&x->sending);
