@@ -82,6 +82,9 @@ bool multipart_boundary(str content_type, str *ret)
 	while (str_trim(rest).len > 0) {
 		if (!take_param(&rest, &name, &value))
 			return false;
+		/* RFC 2231's other spelling, which some readers prefer */
+		if (str_starts_nocase(name, STR("boundary*")))
+			return false;
 		if (!str_eq_nocase(name, STR("boundary")))
 			continue;
 		if (found.len > 0 || !is_boundary(value))

@@ -4,7 +4,8 @@
 #include "base/buf.h"
 
 /* The boundary named in a Content-Type value; false when it is no multipart/form-data or
- * the boundary is missing, empty, longer than 70 bytes or has bytes RFC 2046 forbids. */
+ * the boundary is missing, empty, longer than 70 bytes or has bytes RFC 2046 forbids, or
+ * is written in RFC 2231's way as well (boundary*=), which readers take differently. */
 bool multipart_boundary(str content_type, str *ret);
 
 enum multipart_result {

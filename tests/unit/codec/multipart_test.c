@@ -52,6 +52,9 @@ TEST(multipart_boundary_is_refused)
 		STR_INIT("multipart/form-data; boundary=a\0c"),
 		STR_INIT("multipart/form-data; boundary=abc; boundary=abc"),
 		STR_INIT("multipart/form-data; boundary=abc; junk"),
+		STR_INIT("multipart/form-data; boundary=abc; boundary*=utf-8''xyz"),
+		STR_INIT(
+		        "multipart/form-data; Boundary*0=x; Boundary*1=yz; boundary=abc"),
 		STR_INIT("multipart/form-data; boundary="
 		         "123456789012345678901234567890123456789012345678901234567890123"
 		         "45678901"),
