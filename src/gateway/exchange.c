@@ -173,8 +173,10 @@ static bool add_elsewhere(const struct exchange *x, struct buf *to)
 	return true;
 }
 
+/* Of what the key may ask for, as GET /v1/models lists it. */
 static str other_names(struct exchange *x)
 {
+	struct access access = access_of(&x->chain);
 	str names[NEAREST];
 	struct buf text = BUF_LIMIT(1024);
 	unsigned n = 0;
@@ -182,7 +184,8 @@ static str other_names(struct exchange *x)
 
 	buf_addf(&text, "\"%.*s\"", STR_ARG(str_first(x->skim.model, 128)));
 	if (!add_elsewhere(x, &text))
-		n = resolve_nearest(x->plan->config, x->skim.model, &x->arena, names);
+		n = resolve_nearest(x->plan->config, &access, x->skim.model, &x->arena,
+		                    names);
 	for (unsigned i = 0; i < n; i++)
 		buf_addf(&text, "%s%.*s", i ? ", " : "; the nearest names are ",
 		         STR_ARG(names[i]));
