@@ -124,21 +124,14 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 	}
 	if (x->step > STEP_BODY)
 		why = exchange_skim_rest(x, bytes, &detail);
-	if (why) {
+	if (!why && !x->body_dropped &&
+	    (!make_room(x, bytes.len) || !retained_add(&x->body, bytes)))
+		why = FAULT_NO_MEMORY;
+	if (why)
 		exchange_fail(x, why, detail);
-		exchange_run(x);
-		return;
-	}
-	if (x->body_dropped) {
+	else if (x->body_dropped)
 		attempt_send_more(x->attempt, bytes, end);
-		return;
-	}
-	if (!make_room(x, bytes.len) || !retained_add(&x->body, bytes)) {
-		exchange_fail(x, FAULT_NO_MEMORY, STR_NONE);
-		exchange_run(x);
-		return;
-	}
-	if (x->step == STEP_BODY)
+	if (why || x->step == STEP_BODY)
 		exchange_run(x);
 }
 
@@ -149,11 +142,11 @@ static enum flow step_admit(struct exchange *x)
 	str detail = STR_NONE;
 	fault_t why = tenancy_admit(x, &detail);
 
+	phi_decide(x); /* a refusal is recorded as well */
 	if (why) {
 		exchange_fail(x, why, detail);
 		return GO;
 	}
-	phi_decide(x);
 	return exchange_go(x, STEP_ROUTE);
 }
 

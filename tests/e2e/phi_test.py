@@ -99,6 +99,24 @@ def test_a_name_may_be_anything():
     nowhere("canary-as-a-model-name")
 
 
+def test_a_name_may_be_anything_also_when_refused():
+    code, out, err = gateway.cli("keys", "create", "--name", "busy", "--phi", "--rpm", "1", "--json")
+    check(code == 0, err)
+    gateway.keys["busy"] = json.loads(out)["key"]
+    same([gateway.post(gateway.chat("canary-of-a-busy-ward", "hi"), key="busy").status for _ in range(3)],
+         [404, 429, 429], "statuses")
+    code, out, err = gateway.cli("users", "create", "gone", "--of", "busy", "--expires", "1s")
+    check(code == 0, err)
+
+    def status():
+        return gateway.post(gateway.chat("canary-of-a-busy-ward", "hi", user="gone"), key="busy").status
+    until(lambda: status() == 401, "the user to expire")
+    # Before anything but the key is known.
+    got = gateway.post(b'{"model": "canary-of-a-busy-ward", "messages": [], "messages": []}', key="busy")
+    same(got.status, 400, "malformed")
+    nowhere("canary-of-a-busy-ward")
+
+
 def test_what_providers_say_of_it():
     """They repeat what they refuse."""
     fake.site("good").default = reply(error_body("you said canary-repeated"), status=400)
