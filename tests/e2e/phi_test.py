@@ -22,7 +22,11 @@ def setup():
               route("usual", "open/m", "good/m") +
               route("tried", "good/m", more=", phi: on") +
               route("spied", "better/m", more=", phi: on") +
-              route("open-route", "open/m"))
+              route("open-route", "open/m") +
+              route("dear", "priced/big") +
+              route("cheap", "priced/small", more=", phi: on"))
+    lines += provider("priced", fake.site("priced").url, more=", phi: allowed, prices: { "
+                      "big: { input: $1000/1M, output: $1000/1M }, small: { input: $0.01/1M, output: $0.01/1M } }")
     gateway = Gateway(f"providers:\n{lines}routes:\n{routes}"
                       "log: { bodies: all }\n"
                       "trials:\n"
@@ -148,6 +152,24 @@ def test_hedge():
     same((got.status, got.header("x-sluice-provider")), (200, "good"), "who answers")
     same(asked("open"), before, "one that is not marked was asked")
     nowhere("canary-hedged")
+
+
+def test_a_downgrade():
+    """The budget leads from a route that may be kept to one that may not."""
+    code, out, err = gateway.cli("keys", "create", "--name", "poor", "--json", "--budget", "0.01/month",
+                                 "--on-budget", "downgrade:cheap")
+    check(code == 0, err)
+    gateway.keys["poor"] = json.loads(out)["key"]
+    fake.site("priced").default = reply(chat(text="canary-cheap-answer"))
+    got = gateway.post(gateway.chat("dear", "canary-cheap-prompt", max_tokens=1000), key="poor")
+    same((got.status, got.header("x-sluice-downgraded")), (200, "cheap"), "where it went")
+    nowhere("canary-cheap-answer", "canary-cheap-prompt")
+    code, out, err = gateway.cli("show", got.header("x-request-id"), "--body")
+    same(code, 1, "bodies were kept")
+    # One that is not led there is kept.
+    got = gateway.post(gateway.chat("dear", "to be kept"))
+    same(got.status, 200, "direct")
+    until(lambda: "to be kept" in gateway.cli("show", got.header("x-request-id"), "--body")[1], "the bodies")
 
 
 def test_trials():
