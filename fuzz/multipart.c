@@ -1,8 +1,24 @@
 /* multipart.c - the first line is a Content-Type, the rest a body: what is found lies in
- * it, and more bytes never make a field of none. */
+ * it, in whatever pieces it came, and more bytes never make a field of none. */
 #include "codec/multipart.h"
 
 #include "fuzz/fuzz.h"
+
+/* However the body is cut. */
+static void check_pieces(str body, str boundary, enum multipart_result want, str value)
+{
+	size_t n = 1 + body.len % 37;
+	enum multipart_result got = MULTIPART_MORE;
+	struct multipart_scan s;
+
+	multipart_begin(&s, boundary, STR("model"));
+	for (str rest = body; rest.len > 0;)
+		got = multipart_next(&s, str_take(&rest, n < rest.len ? n : rest.len));
+	assert(got == want && s.taken == body.len);
+	if (got == MULTIPART_FOUND)
+		assert(body.ptr + s.value_at == value.ptr && s.value_len == value.len);
+	multipart_done(&s);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -25,5 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(early.ptr == value.ptr && early.len == value.len);
 	assert(before != MULTIPART_FOUND ||
 	       (got != MULTIPART_MORE && got != MULTIPART_NONE));
+	check_pieces(body, boundary, got, value);
 	return 0;
 }

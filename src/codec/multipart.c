@@ -1,26 +1,21 @@
 /* multipart.c - one field out of a multipart/form-data body, while it comes in.
  *
  * The body is read in steps: a delimiter, the part's header block, its content up to the
- * next delimiter.  A gateway and a provider that read the same body differently would
- * route one model and bill another, so what two parsers are known to take differently
- * (bare LF, backslashes in names, a name given twice, name*, encoded values) is BAD. */
+ * next delimiter.  What a step cannot take yet waits; of a file's content that is a few
+ * bytes.  A gateway and a provider that read the same body differently would route one
+ * model and bill another, so what two parsers are known to take differently (bare LF,
+ * backslashes in names, a name given twice, name*, encoded values) is BAD. */
 #include "codec/multipart.h"
 
 #include "base/assert.h"
 
-enum { PARTS_MOST = 100, HEADERS_MOST = 16 * KiB, BOUNDARY_MOST = 70 };
+enum { PARTS_MOST = 100, HEADERS_MOST = 16 * KiB, BOUNDARY_MOST = 70, JOIN = KiB };
 
 struct part {
 	bool is_wanted;  /* it has the name that is looked for */
 	bool is_encoded; /* its content is not the value, but an encoding of it */
 	bool has_name;
 	unsigned dispositions; /* header lines of that name */
-};
-
-struct form {
-	str rest;   /* what is not read yet */
-	str dashes; /* "--" and the boundary */
-	str name;   /* of the part that is looked for */
 };
 
 /* ---- the boundary ---- */
@@ -86,6 +81,9 @@ bool multipart_boundary(str content_type, str *ret)
 		return false;
 	while (str_trim(rest).len > 0) {
 		if (!take_param(&rest, &name, &value))
+			return false;
+		/* RFC 2231's other spelling, which some readers prefer */
+		if (str_starts_nocase(name, STR("boundary*")))
 			return false;
 		if (!str_eq_nocase(name, STR("boundary")))
 			continue;
@@ -161,104 +159,219 @@ static bool read_headers(str block, str wanted, struct part *p)
 /* Behind a delimiter: a CRLF and a part, or "--" and the end. */
 static enum multipart_result take_delimiter_end(str *rest)
 {
+	str behind = *rest;
+
 	if (str_skip(rest, STR("--")))
 		return MULTIPART_NONE;
-	if (str_eq(*rest, STR("-")))
+	if (str_eq(behind, STR("-")))
 		return MULTIPART_MORE;
-	skip_blanks(rest);
-	if (str_skip(rest, STR("\r\n")))
-		return MULTIPART_FOUND;
-	return rest->len == 0 || str_eq(*rest, STR("\r")) ? MULTIPART_MORE
-	                                                  : MULTIPART_BAD;
+	skip_blanks(&behind);
+	if (rest->len - behind.len > HEADERS_MOST)
+		return MULTIPART_BAD;
+	if (behind.len == 0 || str_eq(behind, STR("\r")))
+		return MULTIPART_MORE;
+	if (!str_skip(&behind, STR("\r\n")))
+		return MULTIPART_BAD;
+	*rest = behind;
+	return MULTIPART_FOUND;
 }
 
 /* Takes a part's header block, the empty line with it. */
-static enum multipart_result take_headers(struct form *f, struct part *ret)
+static enum multipart_result take_headers(str *rest, str wanted, struct part *ret)
 {
-	str window = str_first(f->rest, HEADERS_MOST);
+	str window = str_first(*rest, HEADERS_MOST);
 	size_t end = str_find_str(window, STR("\r\n\r\n"));
 
 	if (end == window.len)
 		return window.len == HEADERS_MOST ? MULTIPART_BAD : MULTIPART_MORE;
-	if (!read_headers(str_take(&f->rest, end + 2), f->name, ret))
+	if (!read_headers(str_take(rest, end + 2), wanted, ret))
 		return MULTIPART_BAD;
-	str_take(&f->rest, 2);
+	str_take(rest, 2);
 	return MULTIPART_FOUND;
 }
 
-/* Takes what stands before the next delimiter, and the delimiter.  Only a CRLF begins
- * one; where a lone LF or CR would, readers differ. */
-static enum multipart_result take_content(struct form *f, str *ret)
+/* Takes what stands before the next delimiter, and the delimiter, which is searched from
+ * *from on.  Only a CRLF begins one; where a lone LF or CR would, readers differ. */
+static enum multipart_result take_content(str *rest, str dashes, size_t *from, str *ret)
 {
-	for (size_t from = 0;;) {
-		size_t at = from + str_find_str(str_from(f->rest, from), f->dashes);
-		str before = str_first(f->rest, at);
+	for (;;) {
+		size_t at = *from + str_find_str(str_from(*rest, *from), dashes);
+		str before = str_first(*rest, at);
 
-		if (at == f->rest.len)
+		if (at == rest->len)
 			return MULTIPART_MORE;
 		if (str_ends(before, STR("\r\n"))) {
 			*ret = str_first(before, at - 2);
-			str_take(&f->rest, at + f->dashes.len);
+			str_take(rest, at + dashes.len);
+			*from = 0;
 			return MULTIPART_FOUND;
 		}
 		if (at == 0 || before.ptr[at - 1] == '\n' || before.ptr[at - 1] == '\r')
 			return MULTIPART_BAD;
-		from = at + f->dashes.len;
+		*from = at + dashes.len;
 	}
 }
 
 /* To behind the first delimiter, with which a body begins unless it has a preamble. */
-static enum multipart_result take_preamble(struct form *f)
+static enum multipart_result take_preamble(str *rest, str dashes)
 {
 	str preamble = STR("");
 	enum multipart_result got;
+	size_t from = 0;
 
-	if (str_skip(&f->rest, f->dashes))
+	if (str_skip(rest, dashes))
 		return MULTIPART_FOUND;
-	if (f->rest.len < f->dashes.len)
+	if (rest->len < dashes.len)
 		return MULTIPART_MORE;
-	got = take_content(f, &preamble);
-	if (got == MULTIPART_MORE && f->rest.len >= HEADERS_MOST + 2 + f->dashes.len)
+	got = take_content(rest, dashes, &from, &preamble);
+	if (got == MULTIPART_MORE && rest->len >= HEADERS_MOST + 2 + dashes.len)
 		return MULTIPART_BAD; /* the whole of a delimiter could be here */
 	return preamble.len > HEADERS_MOST ? MULTIPART_BAD : got;
 }
 
-enum multipart_result multipart_find(str body, str boundary, str name, str *ret)
+/* ---- one place after the other ---- */
+
+enum place { PREAMBLE, DELIMITER, HEADERS, CONTENT };
+
+/* Its header block is read. */
+static enum multipart_result begin_part(struct multipart_scan *s, const struct part *p)
 {
-	char dashes[2 + BOUNDARY_MOST] = "--";
-	struct form f = { body, str_of(dashes, 2 + boundary.len), name };
+	if (p->is_wanted && s->is_found)
+		return MULTIPART_TWICE;
+	if (p->is_wanted && p->is_encoded)
+		return MULTIPART_BAD;
+	s->is_wanted = p->is_wanted;
+	return MULTIPART_FOUND;
+}
+
+/* Of content without a delimiter only what may be the beginning of one is kept, with the
+ * two bytes that stand before it. */
+static void let_go(struct multipart_scan *s, str *rest)
+{
+	size_t keep = s->dashes_len + 1, n = rest->len > keep ? rest->len - keep : 0;
+
+	str_take(rest, n);
+	s->searched = s->searched > n ? s->searched - n : 0;
+}
+
+/* Reads one thing of the rest, which begins at s->at.  FOUND: there may be another. */
+static enum multipart_result read_one(struct multipart_scan *s, str *rest)
+{
+	str dashes = str_of(s->dashes, s->dashes_len), content;
+	const char *begin = rest->ptr;
 	enum multipart_result got;
-	bool is_found = false;
-	str content, found = STR("");
+	struct part p = { .is_wanted = false };
 
+	switch ((enum place)s->place) {
+	case PREAMBLE:
+		got = take_preamble(rest, dashes);
+		if (got == MULTIPART_FOUND)
+			s->place = DELIMITER;
+		return got;
+	case DELIMITER:
+		got = take_delimiter_end(rest);
+		s->is_over = got == MULTIPART_NONE;
+		if (got == MULTIPART_FOUND && s->parts++ == PARTS_MOST)
+			return MULTIPART_BAD;
+		if (got == MULTIPART_FOUND)
+			s->place = HEADERS;
+		return got;
+	case HEADERS:
+		got = take_headers(rest, s->name, &p);
+		if (got == MULTIPART_FOUND)
+			got = begin_part(s, &p);
+		if (got == MULTIPART_FOUND)
+			s->place = CONTENT;
+		if (got == MULTIPART_FOUND && p.is_wanted)
+			s->value_at = s->at + (size_t)(rest->ptr - begin);
+		return got;
+	case CONTENT:
+		break;
+	}
+	got = take_content(rest, dashes, &s->searched, &content);
+	if (got == MULTIPART_FOUND && s->is_wanted) {
+		size_t end = s->at + (size_t)(content.ptr + content.len - begin);
+
+		s->value_len = end - s->value_at;
+		s->is_found = true;
+	}
+	if (got == MULTIPART_FOUND)
+		s->place = DELIMITER;
+	else if (got == MULTIPART_MORE)
+		let_go(s, rest);
+	return got;
+}
+
+/* What of the bytes cannot be read before more has come. */
+static str read_on(struct multipart_scan *s, str bytes)
+{
+	enum multipart_result got = MULTIPART_FOUND;
+
+	while (got == MULTIPART_FOUND) {
+		size_t before = bytes.len;
+
+		got = read_one(s, &bytes);
+		s->at += before - bytes.len;
+	}
+	if (got == MULTIPART_BAD || got == MULTIPART_TWICE)
+		s->bad = got;
+	return s->is_over || s->bad != MULTIPART_MORE ? STR_NONE : bytes;
+}
+
+void multipart_begin(struct multipart_scan *s, str boundary, str name)
+{
 	assert(is_boundary(boundary));
-	if (body.len == 0)
-		return MULTIPART_MORE;
-	memcpy(dashes + 2, boundary.ptr, boundary.len);
-	got = take_preamble(&f);
-	for (unsigned parts = 0; got == MULTIPART_FOUND; parts++) {
-		struct part p = { .is_wanted = false };
+	*s = (struct multipart_scan){
+		.name = name,
+		.dashes = "--",
+		.dashes_len = 2 + boundary.len,
+		.bad = MULTIPART_MORE,
+		.rest = BUF_LIMIT(2 * HEADERS_MOST),
+	};
+	memcpy(s->dashes + 2, boundary.ptr, boundary.len);
+}
 
-		got = take_delimiter_end(&f.rest);
-		if (got != MULTIPART_FOUND)
-			break;
-		if (parts == PARTS_MOST)
-			return MULTIPART_BAD;
-		got = take_headers(&f, &p);
-		if (got != MULTIPART_FOUND)
-			break;
-		if (p.is_wanted && is_found)
-			return MULTIPART_TWICE;
-		if (p.is_wanted && p.is_encoded)
-			return MULTIPART_BAD;
-		got = take_content(&f, &content);
-		if (p.is_wanted && got == MULTIPART_FOUND) {
-			found = content;
-			is_found = true;
+enum multipart_result multipart_next(struct multipart_scan *s, str bytes)
+{
+	s->taken += bytes.len;
+	while (bytes.len > 0 && !s->is_over && s->bad == MULTIPART_MORE) {
+		/* Once the rest is read, the bytes are where they stand. */
+		str some = s->rest.len ? str_first(bytes, JOIN) : bytes, left;
+
+		if (s->rest.len && !buf_add(&s->rest, some))
+			s->bad = MULTIPART_BAD;
+		left = read_on(s, s->rest.len ? buf_str(&s->rest) : some);
+		str_take(&bytes, some.len);
+		if (s->rest.len && left.len <= some.len) {
+			bytes = str_of(bytes.ptr - left.len, bytes.len + left.len);
+			buf_clear(&s->rest);
+		} else if (s->rest.len) {
+			buf_drop(&s->rest, s->rest.len - left.len);
+		} else if (!buf_add(&s->rest, left)) {
+			s->bad = MULTIPART_BAD;
 		}
 	}
-	if (!is_found || got == MULTIPART_BAD)
-		return got;
-	*ret = found;
-	return MULTIPART_FOUND;
+	if (s->bad != MULTIPART_MORE)
+		return s->bad;
+	return s->is_found  ? MULTIPART_FOUND
+	       : s->is_over ? MULTIPART_NONE
+	                    : MULTIPART_MORE;
+}
+
+void multipart_done(struct multipart_scan *s)
+{
+	buf_free(&s->rest);
+}
+
+enum multipart_result multipart_find(str body, str boundary, str name, str *ret)
+{
+	struct multipart_scan s;
+	enum multipart_result got;
+
+	multipart_begin(&s, boundary, name);
+	got = multipart_next(&s, body);
+	multipart_done(&s);
+	if (got == MULTIPART_FOUND)
+		*ret = str_of(body.ptr + s.value_at, s.value_len);
+	return got;
 }

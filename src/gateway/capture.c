@@ -14,7 +14,7 @@ void capture_decide(struct exchange *x)
 {
 	x->logs_bodies = x->plan->config->log.bodies != LOG_BODIES_OFF &&
 	                 x->worker->gateway->bodies && !x->phi && !x->is_shadow;
-	if (!x->logs_bodies)
+	if (!x->logs_bodies || x->said)
 		return;
 	x->said = arena_new(&x->arena, struct retained);
 	x->said->gateway = x->worker->gateway;

@@ -8,7 +8,7 @@
 
 enum { CAPTURE_MOST = 8 * MiB /* of an answer; the rest is cut off */ };
 
-/* The route is known: does anybody want it? */
+/* The route is known, or is another one now: does anybody want it? */
 void capture_decide(struct exchange *x);
 /* Bytes that go to the client, without their framing. */
 void capture_add(struct exchange *x, str bytes);

@@ -5,6 +5,7 @@
 #include "gateway/exchange.h"
 
 #include "base/assert.h"
+#include "codec/multipart.h"
 #include "gateway/answer.h"
 #include "gateway/capture.h"
 #include "gateway/attempt.h"
@@ -111,6 +112,8 @@ static bool make_room(struct exchange *x, size_t n)
 static void on_body(struct http_conn *client, str bytes, bool end)
 {
 	struct exchange *x = client->owner;
+	str detail = STR_NONE;
+	fault_t why = NULL;
 
 	if (!x)
 		return;
@@ -119,16 +122,16 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 		x->body_whole = true;
 		x->whole_at = sys_now();
 	}
-	if (x->body_dropped) {
+	if (x->step > STEP_BODY)
+		why = exchange_skim_rest(x, bytes, &detail);
+	if (!why && !x->body_dropped &&
+	    (!make_room(x, bytes.len) || !retained_add(&x->body, bytes)))
+		why = FAULT_NO_MEMORY;
+	if (why)
+		exchange_fail(x, why, detail);
+	else if (x->body_dropped)
 		attempt_send_more(x->attempt, bytes, end);
-		return;
-	}
-	if (!make_room(x, bytes.len) || !retained_add(&x->body, bytes)) {
-		exchange_fail(x, FAULT_NO_MEMORY, STR_NONE);
-		exchange_run(x);
-		return;
-	}
-	if (x->step == STEP_BODY)
+	if (why || x->step == STEP_BODY)
 		exchange_run(x);
 }
 
@@ -139,11 +142,11 @@ static enum flow step_admit(struct exchange *x)
 	str detail = STR_NONE;
 	fault_t why = tenancy_admit(x, &detail);
 
+	phi_decide(x); /* a refusal is recorded as well */
 	if (why) {
 		exchange_fail(x, why, detail);
 		return GO;
 	}
-	phi_decide(x);
 	return exchange_go(x, STEP_ROUTE);
 }
 
@@ -163,8 +166,10 @@ static bool add_elsewhere(const struct exchange *x, struct buf *to)
 	return true;
 }
 
+/* Of what the key may ask for, as GET /v1/models lists it. */
 static str other_names(struct exchange *x)
 {
+	struct access access = access_of(&x->chain);
 	str names[NEAREST];
 	struct buf text = BUF_LIMIT(1024);
 	unsigned n = 0;
@@ -172,7 +177,8 @@ static str other_names(struct exchange *x)
 
 	buf_addf(&text, "\"%.*s\"", STR_ARG(str_first(x->skim.model, 128)));
 	if (!add_elsewhere(x, &text))
-		n = resolve_nearest(x->plan->config, x->skim.model, &x->arena, names);
+		n = resolve_nearest(x->plan->config, &access, x->skim.model, &x->arena,
+		                    names);
 	for (unsigned i = 0; i < n; i++)
 		buf_addf(&text, "%s%.*s", i ? ", " : "; the nearest names are ",
 		         STR_ARG(names[i]));
@@ -306,6 +312,8 @@ void exchange_drop(struct exchange *x)
 		attempt_free(x->attempt);
 	resume_free(x);
 	lane_forget(x);
+	if (x->form)
+		multipart_done(x->form);
 	buf_free(&x->kept);
 	buf_free(&x->upload);
 	buf_free(&x->sending);

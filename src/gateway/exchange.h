@@ -16,6 +16,7 @@
 #include "policy/tenant.h"
 
 struct attempt;
+struct multipart_scan;
 struct pinned;
 struct trial_account;
 
@@ -86,9 +87,9 @@ struct exchange {
 	bool no_hedge;           /* nobody is asked beside another */
 	/* the request's body */
 	struct retained body;
-	uint64_t body_bytes;  /* all of it, also what was streamed through */
-	uint64_t body_length; /* as announced; 0: chunked */
-	size_t look_at;       /* a multipart body is searched for its model from here */
+	uint64_t body_bytes;         /* all of it, also what was streamed through */
+	uint64_t body_length;        /* as announced; 0: chunked */
+	struct multipart_scan *form; /* reads a multipart body; NULL: it is none */
 	bool body_asked, body_whole;
 	bool body_ready;   /* what is needed of it is there */
 	bool body_dropped; /* streamed through in part: no other attempt possible */
@@ -186,5 +187,7 @@ void exchange_settle(struct exchange *x);
 /* Looks at what there is of the body (skim.c). *ret_enough: all that is needed of it is
  * known; else more has to come in. */
 must_check fault_t exchange_skim(struct exchange *x, bool *ret_enough, str *ret_detail);
+/* Looks at the bytes that come in behind what was enough, before a provider has them. */
+must_check fault_t exchange_skim_rest(struct exchange *x, str bytes, str *ret_detail);
 
 const char *exchange_step_name(enum exchange_step step);

@@ -176,17 +176,6 @@ static bool is_allowed(const struct listing *l, const struct provider *p, str mo
 	       access_target(&l->access, STR_NONE, &t, NULL) == ACCESS_ALLOWED;
 }
 
-/* One of its targets at least. */
-static bool is_route_allowed(const struct listing *l, const struct route *r)
-{
-	bool any = !l->is_bounded;
-
-	for (unsigned i = 0; i < r->target_count && !any; i++)
-		any = access_target(&l->access, r->name, &r->targets[i], NULL) ==
-		      ACCESS_ALLOWED;
-	return any;
-}
-
 /* What it lists and the catalogue does not know. */
 static void list_found(struct listing *l, const struct config *c,
                        const struct provider *p, struct buf *name)
@@ -215,7 +204,7 @@ static void list_all(struct listing *l, const struct config *c)
 	for (unsigned i = 0; i < c->route_count; i++) {
 		const struct target *t = &c->routes[i].targets[0];
 
-		if (!is_route_allowed(l, &c->routes[i]))
+		if (l->is_bounded && !access_route(&l->access, &c->routes[i]))
 			continue;
 		list_entry(l, &(struct entry){ .id = c->routes[i].name,
 		                               .owner = STR("sluice"),

@@ -1,9 +1,27 @@
 #include "gateway/phi.h"
 
+#include "policy/access.h"
+
 void phi_decide(struct exchange *x)
 {
 	for (unsigned i = 0; i < x->chain.count && !x->phi; i++)
 		x->phi = tenant_row(x->chain.at[i])->phi;
+}
+
+void phi_decide_refused(struct exchange *x)
+{
+	struct tenants *t = x->worker->gateway->tenants;
+	const struct loop *loop = &x->worker->loop;
+	struct access a;
+
+	if (!t || x->chain.count)
+		return;
+	if (access_of_key(t, x->key, loop->now, loop->wall, &a)) {
+		x->phi = true; /* nobody can tell */
+		return;
+	}
+	for (unsigned i = 0; i < a.count && !x->phi; i++)
+		x->phi = a.rows[i]->phi;
 }
 
 fault_t phi_candidates(struct exchange *x, str *ret_detail)

@@ -9,6 +9,8 @@
 
 /* The chain is known: does it want that? */
 void phi_decide(struct exchange *x);
+/* It was refused before its chain was known: does its key want that? */
+cold void phi_decide_refused(struct exchange *x);
 /* Takes providers that are not marked for it out of the exchange's order, where its chain
  * or its candidates' route wants that.  PHI_NOT_ALLOWED when none is left. */
 must_check fault_t phi_candidates(struct exchange *x, str *ret_detail);

@@ -332,6 +332,8 @@ void attempt_settle(struct attempt *a, bool closes)
 void attempt_record_none(struct exchange *x)
 {
 	const struct tenant *team = tenant_chain_of(&x->chain, TENANT_TEAM);
+
+	phi_decide_refused(x);
 	struct attempt_row row = {
 		.id = x->id,
 		.exchange = x->id,

@@ -7,9 +7,10 @@
 #include "codec/text.h"
 
 /* The model's field was found. */
-static fault_t take_model(struct exchange *x, str body, str model, bool *ret_enough,
-                          str *ret_detail)
+static fault_t take_model(struct exchange *x, str body, bool *ret_enough, str *ret_detail)
 {
+	str model = str_of(body.ptr + x->form->value_at, x->form->value_len);
+
 	/* Of unknown length it is held whole, because it could not be announced. */
 	if (!x->body_whole && x->body_length == 0) {
 		if (body.len < x->plan->config->limits.body)
@@ -18,7 +19,7 @@ static fault_t take_model(struct exchange *x, str body, str model, bool *ret_eno
 		return FAULT_HTTP_BODY_LARGE;
 	}
 	x->skim.model = arena_copy(&x->arena, str_first(model, 512));
-	x->skim.model_at = (size_t)(model.ptr - body.ptr);
+	x->skim.model_at = x->form->value_at;
 	x->skim.model_len = model.len;
 	if (model.len == 0 || model.len > 512 || !http_value_is_safe(model)) {
 		*ret_detail = STR("\"model\" is not usable");
@@ -28,35 +29,60 @@ static fault_t take_model(struct exchange *x, str body, str model, bool *ret_eno
 	return NULL;
 }
 
-/* Searching again only after the body has doubled keeps a slow upload linear. */
+static fault_t begin_form(struct exchange *x, str *ret_detail)
+{
+	str boundary;
+
+	if (!multipart_boundary(x->content_type, &boundary)) {
+		*ret_detail = STR("no boundary in the content type, or an unclear one");
+		return FAULT_BAD_MULTIPART;
+	}
+	x->form = arena_new(&x->arena, struct multipart_scan);
+	multipart_begin(x->form, boundary, STR("model"));
+	return NULL;
+}
+
+/* What is wrong with the form, as far as it has come; NULL: nothing. */
+static fault_t refuse_form(const struct exchange *x, enum multipart_result found,
+                           str *ret_detail)
+{
+	if (found == MULTIPART_TWICE)
+		*ret_detail = STR("\"model\" stands there twice");
+	if (found == MULTIPART_TWICE || found == MULTIPART_BAD)
+		return FAULT_BAD_MULTIPART;
+	if (found == MULTIPART_NONE)
+		return FAULT_NO_MODEL;
+	/* A part that is not whole to us may be whole to another reader. */
+	if (!x->body_whole || x->form->is_over)
+		return NULL;
+	*ret_detail = STR("the form has no end");
+	return FAULT_BAD_MULTIPART;
+}
+
 static fault_t skim_multipart(struct exchange *x, bool *ret_enough, str *ret_detail)
 {
-	str body = retained_str(&x->body), boundary, model;
-	uint64_t most = x->plan->config->limits.body;
+	str body = retained_str(&x->body);
+	enum multipart_result found;
+	fault_t why = x->form ? NULL : begin_form(x, ret_detail);
 
-	if (!x->body_whole && body.len < x->look_at && body.len < most)
+	if (why)
+		return why;
+	found = multipart_next(x->form, str_from(body, x->form->taken));
+	why = refuse_form(x, found, ret_detail);
+	if (why)
+		return why;
+	if (found == MULTIPART_FOUND)
+		return take_model(x, body, ret_enough, ret_detail);
+	return body.len < x->plan->config->limits.body ? NULL : FAULT_HTTP_BODY_LARGE;
+}
+
+/* A second model behind the first would be the provider's to choose from: the request
+ * ends before it has the bytes. */
+fault_t exchange_skim_rest(struct exchange *x, str bytes, str *ret_detail)
+{
+	if (!x->form)
 		return NULL;
-	x->look_at = body.len * 2;
-	if (!multipart_boundary(x->content_type, &boundary)) {
-		*ret_detail = STR("no boundary in the content type");
-		return FAULT_BAD_MULTIPART;
-	}
-	switch (multipart_find(body, boundary, STR("model"), &model)) {
-	case MULTIPART_FOUND:
-		return take_model(x, body, model, ret_enough, ret_detail);
-	case MULTIPART_MORE:
-		if (!x->body_whole && body.len < most)
-			return NULL;
-		return x->body_whole ? FAULT_BAD_MULTIPART : FAULT_HTTP_BODY_LARGE;
-	case MULTIPART_NONE:
-		return FAULT_NO_MODEL;
-	case MULTIPART_TWICE:
-		*ret_detail = STR("\"model\" stands there twice");
-		return FAULT_BAD_MULTIPART;
-	case MULTIPART_BAD:
-		break;
-	}
-	return FAULT_BAD_MULTIPART;
+	return refuse_form(x, multipart_next(x->form, bytes), ret_detail);
 }
 
 static fault_t skim_json(struct exchange *x, bool *ret_enough, str *ret_detail)

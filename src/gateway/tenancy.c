@@ -3,6 +3,7 @@
 
 #include "config/key.h"
 #include "gateway/attached.h"
+#include "gateway/capture.h"
 #include "gateway/permit.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
@@ -283,6 +284,7 @@ bool tenancy_downgrade(struct exchange *x)
 	str route = x->downgrade, detail;
 	struct candidates before = x->candidates, found;
 	uint8_t order[TARGETS_MOST];
+	bool phi = x->phi;
 
 	memcpy(order, x->order, sizeof(order));
 	if (!route.len || x->downgraded || x->attempt || x->resume || x->body_dropped ||
@@ -296,6 +298,7 @@ bool tenancy_downgrade(struct exchange *x)
 	/* Whoever set the route has allowed it, but not that things are sent anywhere. */
 	if (permit_candidates(x, false, &detail)) {
 		x->candidates = before;
+		x->phi = phi;
 		memcpy(x->order, order, sizeof(order));
 		return false;
 	}
@@ -308,6 +311,7 @@ bool tenancy_downgrade(struct exchange *x)
 	x->too_long = 0;
 	tenancy_add_line(x, STR("x-sluice-downgraded"), route);
 	resume_decide(x);
+	capture_decide(x);
 	return true;
 }
 

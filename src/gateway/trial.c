@@ -221,11 +221,22 @@ static bool copy_request(struct exchange *s, const struct exchange *x)
 	       !exchange_skim(s, &is_enough, &detail);
 }
 
+/* What its key may ask for over the route that the client has asked, as in a split. */
+static bool permit_shadow(struct exchange *s)
+{
+	str own = s->candidates.route, detail;
+	fault_t why;
+
+	s->candidates.route = s->trial->route_name;
+	why = permit_candidates(s, true, &detail);
+	s->candidates.route = own;
+	return !why;
+}
+
 /* The candidate's own route and nothing behind it. */
 static bool find_shadow_candidates(struct exchange *s)
 {
 	const struct route_limits *limits;
-	str detail;
 
 	if (resolve_model(s->plan->config, s->trial->candidate_name, &s->arena,
 	                  &s->candidates))
@@ -233,8 +244,7 @@ static bool find_shadow_candidates(struct exchange *s)
 	s->trial_targets = s->candidates.count;
 	s->candidates.resume = RESUME_OFF;
 	pick_order(s);
-	/* It goes where its key may have things sent, or nowhere. */
-	if (permit_candidates(s, false, &detail))
+	if (!permit_shadow(s))
 		return false;
 	limits = s->candidates.limits;
 	s->total_at = s->began + (s->skim.stream ? limits->total_stream : limits->total);

@@ -133,6 +133,16 @@ enum access_answer access_provider(const struct access *a,
 	return ACCESS_ALLOWED;
 }
 
+bool access_route(const struct access *a, const struct route *route)
+{
+	for (unsigned i = 0; i < route->target_count; i++) {
+		if (access_target(a, route->name, &route->targets[i], NULL) ==
+		    ACCESS_ALLOWED)
+			return true;
+	}
+	return false;
+}
+
 str access_text(enum access_answer answer)
 {
 	switch (answer) {

@@ -44,5 +44,8 @@ enum access_answer access_target(const struct access *a, str route,
 enum access_answer access_provider(const struct access *a,
                                    const struct provider *provider,
                                    const struct tenant_row **ret_by);
+/* May it ask for at least one of the route's targets over it?  If not, the route's name
+ * is not told either. */
+bool access_route(const struct access *a, const struct route *route);
 /* What is said of it, for people. */
 str access_text(enum access_answer answer);

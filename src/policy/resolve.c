@@ -1,6 +1,7 @@
 #include "policy/resolve.h"
 
 #include "config/pricing.h"
+#include "policy/access.h"
 #include "policy/found.h"
 
 static fault_t one_target(const struct config *c, const struct target *t, unsigned count,
@@ -169,33 +170,43 @@ static void consider(struct nearest *n, str wanted, str name)
 	n->distance[at] = d;
 }
 
-unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
-                         str ret[NEAREST])
+/* Of one provider's models those that the catalogue knows. */
+static void consider_models(struct nearest *n, const struct config *c,
+                            const struct access *access, const struct provider *p,
+                            str wanted, struct arena *keep)
 {
-	struct nearest n = { 0 };
 	struct catalog_model m;
 	char text[256];
 
-	for (unsigned i = 0; i < c->route_count; i++)
-		consider(&n, name, c->routes[i].name);
+	for (unsigned at = 0; catalog_next_of_provider(c->catalog, p->name, &at, &m);) {
+		const struct target t = { .provider = p, .model = m.id };
+		str full = str_of(text, p->name.len + 1 + m.id.len);
+
+		if (full.len > sizeof(text))
+			continue;
+		memcpy(text, p->name.ptr, p->name.len);
+		text[p->name.len] = '/';
+		memcpy(text + p->name.len + 1, m.id.ptr, m.id.len);
+		if (n->count == NEAREST &&
+		    likeness(wanted, full) >= n->distance[NEAREST - 1])
+			continue;
+		if (access_target(access, STR_NONE, &t, NULL) == ACCESS_ALLOWED)
+			consider(n, wanted, arena_copy(keep, full));
+	}
+}
+
+unsigned resolve_nearest(const struct config *c, const struct access *access, str name,
+                         struct arena *keep, str ret[NEAREST])
+{
+	struct nearest n = { 0 };
+
+	for (unsigned i = 0; i < c->route_count; i++) {
+		if (access_route(access, &c->routes[i]))
+			consider(&n, name, c->routes[i].name);
+	}
 	for (unsigned i = 0; i < c->provider_count; i++) {
-		const struct provider *p = &c->providers[i];
-
-		for (unsigned at = 0;
-		     !p->disabled.len &&
-		     catalog_next_of_provider(c->catalog, p->name, &at, &m);) {
-			str full = str_of(text, p->name.len + 1 + m.id.len);
-
-			if (full.len > sizeof(text))
-				continue;
-			memcpy(text, p->name.ptr, p->name.len);
-			text[p->name.len] = '/';
-			memcpy(text + p->name.len + 1, m.id.ptr, m.id.len);
-			if (n.count == NEAREST &&
-			    likeness(name, full) >= n.distance[NEAREST - 1])
-				continue;
-			consider(&n, name, arena_copy(keep, full));
-		}
+		if (!c->providers[i].disabled.len)
+			consider_models(&n, c, access, &c->providers[i], name, keep);
 	}
 	for (unsigned i = 0; i < n.count; i++)
 		ret[i] = n.names[i];

@@ -7,6 +7,8 @@
 #include "config/config.h"
 #include "wire/catalog.h"
 
+struct access;
+
 struct candidates {
 	str route;                 /* empty: a target was named directly */
 	const struct target *list; /* in the order of the file or of preference */
@@ -29,9 +31,10 @@ must_check fault_t resolve_model(const struct config *c, str name, struct arena 
                                  struct candidates *ret);
 
 enum { NEAREST = 3 };
-/* The names most like `name` that a client could use; returns how many were found. */
-unsigned resolve_nearest(const struct config *c, str name, struct arena *keep,
-                         str ret[NEAREST]);
+/* The names most like `name` that a client with that access could use; returns how many
+ * were found. */
+unsigned resolve_nearest(const struct config *c, const struct access *access, str name,
+                         struct arena *keep, str ret[NEAREST]);
 /* Whose model `name` is by itself ("openai/..." or an id whose home is clear), when that
  * provider is one of the catalogue and not of the configuration. */
 bool resolve_elsewhere(const struct config *c, str name, struct catalog_provider *ret);

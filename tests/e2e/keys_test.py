@@ -388,6 +388,10 @@ def test_models_are_listed_that_may_be_used():
     one = key("list-4", "--routes", "only*")
     same([gateway.get(f"/v1/models/{name}", key=None, headers=bearer(one)).status
           for name in ("only-there", "fast", "nowhere")], [200, 403, 404], "one by one")
+    # Nor does an error name what the list does not.
+    for secret, named in ((gateway.key(), True), (one, True), (key("list-5", "--models", "gpt-5*"), False)):
+        said = openai_error(ask(secret, "only-ther"), 404)["message"]
+        same("only-there" in said, named, said)
 
 
 def test_explain_says_what_a_key_may_not_use():

@@ -22,7 +22,11 @@ def setup():
               route("usual", "open/m", "good/m") +
               route("tried", "good/m", more=", phi: on") +
               route("spied", "better/m", more=", phi: on") +
-              route("open-route", "open/m"))
+              route("open-route", "open/m") +
+              route("dear", "priced/big") +
+              route("cheap", "priced/small", more=", phi: on"))
+    lines += provider("priced", fake.site("priced").url, more=", phi: allowed, prices: { "
+                      "big: { input: $1000/1M, output: $1000/1M }, small: { input: $0.01/1M, output: $0.01/1M } }")
     gateway = Gateway(f"providers:\n{lines}routes:\n{routes}"
                       "log: { bodies: all }\n"
                       "trials:\n"
@@ -99,6 +103,24 @@ def test_a_name_may_be_anything():
     nowhere("canary-as-a-model-name")
 
 
+def test_a_name_may_be_anything_also_when_refused():
+    code, out, err = gateway.cli("keys", "create", "--name", "busy", "--phi", "--rpm", "1", "--json")
+    check(code == 0, err)
+    gateway.keys["busy"] = json.loads(out)["key"]
+    same([gateway.post(gateway.chat("canary-of-a-busy-ward", "hi"), key="busy").status for _ in range(3)],
+         [404, 429, 429], "statuses")
+    code, out, err = gateway.cli("users", "create", "gone", "--of", "busy", "--expires", "1s")
+    check(code == 0, err)
+
+    def status():
+        return gateway.post(gateway.chat("canary-of-a-busy-ward", "hi", user="gone"), key="busy").status
+    until(lambda: status() == 401, "the user to expire")
+    # Before anything but the key is known.
+    got = gateway.post(b'{"model": "canary-of-a-busy-ward", "messages": [], "messages": []}', key="busy")
+    same(got.status, 400, "malformed")
+    nowhere("canary-of-a-busy-ward")
+
+
 def test_what_providers_say_of_it():
     """They repeat what they refuse."""
     fake.site("good").default = reply(error_body("you said canary-repeated"), status=400)
@@ -130,6 +152,24 @@ def test_hedge():
     same((got.status, got.header("x-sluice-provider")), (200, "good"), "who answers")
     same(asked("open"), before, "one that is not marked was asked")
     nowhere("canary-hedged")
+
+
+def test_a_downgrade():
+    """The budget leads from a route that may be kept to one that may not."""
+    code, out, err = gateway.cli("keys", "create", "--name", "poor", "--json", "--budget", "0.01/month",
+                                 "--on-budget", "downgrade:cheap")
+    check(code == 0, err)
+    gateway.keys["poor"] = json.loads(out)["key"]
+    fake.site("priced").default = reply(chat(text="canary-cheap-answer"))
+    got = gateway.post(gateway.chat("dear", "canary-cheap-prompt", max_tokens=1000), key="poor")
+    same((got.status, got.header("x-sluice-downgraded")), (200, "cheap"), "where it went")
+    nowhere("canary-cheap-answer", "canary-cheap-prompt")
+    code, out, err = gateway.cli("show", got.header("x-request-id"), "--body")
+    same(code, 1, "bodies were kept")
+    # One that is not led there is kept.
+    got = gateway.post(gateway.chat("dear", "to be kept"))
+    same(got.status, 200, "direct")
+    until(lambda: "to be kept" in gateway.cli("show", got.header("x-request-id"), "--body")[1], "the bodies")
 
 
 def test_trials():

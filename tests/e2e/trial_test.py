@@ -114,6 +114,28 @@ def test_a_shadow_is_never_seen():
               flushed(5, "trial = 'mirrored' AND NOT flags & 64 AND state = 'done'")), "controls")
 
 
+def test_a_shadow_asks_for_what_its_key_may():
+    """The candidate is to the key what it is in a split: of another model, or a fallback of the route."""
+    fake.site("control").default = fake.site("candidate").default = answers()
+
+    def shadows(name, *options):
+        code, out, err = gateway.cli("keys", "create", "--name", name, "--json", *options)
+        same(code, 0, err)
+        gateway.keys[name] = json.loads(out)["key"]
+        before = len(fake.site("candidate").requests)
+        sides = [ask(model, f"of {name}", key=name).header("x-sluice-trial") for model in ("mirror", "mirror")]
+        if any(sides):
+            until(lambda: len(fake.site("candidate").requests) == before + 2, "two shadows")
+        return sides, len(fake.site("candidate").requests) - before
+    seen = ["mirrored/control"] * 2
+    for name, *options in (("free",), ("over", "--routes", "mirror"), ("named", "--models", "mirror"),
+                           ("both", "--models", "gpt-5*,mistral*")):
+        same(shadows(name, *options), (seen, 2), name)
+    for name, *options in (("model", "--models", "gpt-5*"), ("target", "--models", "openai/gpt-5-mini"),
+                           ("provider", "--providers", "openai")):
+        same(shadows(name, *options), ([None, None], 0), name)
+
+
 def test_a_shadow_costs_what_it_says():
     fake.site("control").default = answers(1000, 100)
     fake.site("candidate").default = answers(2000, 50)

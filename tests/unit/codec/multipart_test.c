@@ -52,6 +52,9 @@ TEST(multipart_boundary_is_refused)
 		STR_INIT("multipart/form-data; boundary=a\0c"),
 		STR_INIT("multipart/form-data; boundary=abc; boundary=abc"),
 		STR_INIT("multipart/form-data; boundary=abc; junk"),
+		STR_INIT("multipart/form-data; boundary=abc; boundary*=utf-8''xyz"),
+		STR_INIT(
+		        "multipart/form-data; Boundary*0=x; Boundary*1=yz; boundary=abc"),
 		STR_INIT("multipart/form-data; boundary="
 		         "123456789012345678901234567890123456789012345678901234567890123"
 		         "45678901"),
@@ -235,6 +238,74 @@ TEST(multipart_field_is_the_same_at_every_cut)
 	}
 }
 
+/* The same, given in pieces of n bytes. */
+static enum multipart_result find_in_pieces(str body, size_t n, str *ret)
+{
+	struct multipart_scan s;
+	enum multipart_result got = MULTIPART_MORE;
+	str rest = body;
+
+	multipart_begin(&s, STR("B"), STR("model"));
+	while (rest.len > 0) {
+		str piece = str_take(&rest, n < rest.len ? n : rest.len);
+		char *copy = malloc(piece.len); /* ASan sees what is kept of it */
+
+		memcpy(copy, piece.ptr, piece.len);
+		got = multipart_next(&s, str_of(copy, piece.len));
+		free(copy);
+	}
+	CHECK_INT(s.taken, body.len);
+	if (got == MULTIPART_FOUND)
+		*ret = str_of(body.ptr + s.value_at, s.value_len);
+	multipart_done(&s);
+	return got;
+}
+
+TEST(multipart_field_is_the_same_in_pieces)
+{
+	for (size_t i = 0; i < countof(bodies); i++) {
+		for (size_t n = 1; n < bodies[i].body.len; n++) {
+			str value = STR("");
+
+			CHECK_INT(find_in_pieces(bodies[i].body, n, &value),
+			          bodies[i].want);
+			CHECK_STR_EQ(value, bodies[i].value);
+		}
+	}
+}
+
+/* A file as long as n, in which something like a delimiter stands everywhere. */
+static void add_file(struct buf *to, size_t n)
+{
+	buf_add(to, STR("--B\r\nContent-Disposition: form-data; name=file\r\n\r\n"));
+	for (size_t i = 0; i < n; i++)
+		buf_add(to, i % 7 ? STR("x--B") : STR("\r\n-"));
+	buf_add(to, STR("\r\n"));
+}
+
+TEST(multipart_second_field_is_found_behind_a_long_file)
+{
+	static const size_t pieces[] = { 1, 3, 5, 1000, 1024, 4096, 65536, MiB };
+
+	for (size_t i = 0; i < countof(pieces); i++) {
+		struct buf b = BUF_LIMIT(MiB);
+		str value = STR("");
+
+		buf_add(&b, STR(FIELD("model", "gpt")));
+		add_file(&b, 30000);
+		size_t before = b.len;
+		buf_add(&b, STR(END));
+		CHECK_INT(find_in_pieces(buf_str(&b), pieces[i], &value),
+		          MULTIPART_FOUND);
+		CHECK_STR(value, "gpt");
+		b.len = before;
+		buf_add(&b, STR(FIELD("model", "dear") END));
+		CHECK_INT(find_in_pieces(buf_str(&b), pieces[i], &value),
+		          MULTIPART_TWICE);
+		buf_free(&b);
+	}
+}
+
 /* A field behind n parts, or behind a header or a preamble of n bytes. */
 static enum multipart_result find_behind(size_t parts, size_t header, size_t preamble)
 {
@@ -261,6 +332,8 @@ static enum multipart_result find_behind(size_t parts, size_t header, size_t pre
 
 		CHECK(early == MULTIPART_MORE || early == got);
 	}
+	for (size_t n = 100; n < 20000; n *= 3)
+		CHECK_INT(find_in_pieces(buf_str(&b), n, &value), got);
 	buf_free(&b);
 	return got;
 }

@@ -1,3 +1,4 @@
+#include "policy/access.h"
 #include "policy/resolve.h"
 #include "tests/check.h"
 
@@ -77,13 +78,30 @@ TEST(a_bare_id_has_at_most_as_many_candidates_as_a_route)
 
 TEST(nearest_names_are_near)
 {
+	const struct access all = { .count = 0 };
 	str names[NEAREST];
-	unsigned n = resolve_nearest(&config, STR("fasst"), &keep, names);
+	unsigned n = resolve_nearest(&config, &all, STR("fasst"), &keep, names);
 
 	CHECK_INT(n, NEAREST);
 	CHECK_STR(names[0], "fast");
-	n = resolve_nearest(&config, STR("gpt4o-mini"), &keep, names);
+	n = resolve_nearest(&config, &all, STR("gpt4o-mini"), &keep, names);
 	CHECK_INT(n, NEAREST);
 	CHECK(str_starts(names[0], STR("openai/gpt-4o-mini")));
+	arena_done(&keep);
+}
+
+TEST(nearest_names_are_those_that_may_be_asked_for)
+{
+	struct tenant_row row = { .models = STR("openai/gpt-4o-mini") };
+	const struct access narrow = { .rows = { &row }, .count = 1 };
+	str names[NEAREST];
+
+	CHECK_INT(resolve_nearest(&config, &narrow, STR("fasst"), &keep, names), 1);
+	CHECK_STR(names[0], "openai/gpt-4o-mini");
+	row = (struct tenant_row){ .routes = STR("fast") };
+	CHECK_INT(resolve_nearest(&config, &narrow, STR("fasst"), &keep, names), 1);
+	CHECK_STR(names[0], "fast");
+	row.routes = STR("other");
+	CHECK_INT(resolve_nearest(&config, &narrow, STR("fasst"), &keep, names), 0);
 	arena_done(&keep);
 }
