@@ -16,7 +16,10 @@ struct pinned {
 	unsigned key_at;
 	bool several; /* more than one account could have been asked */
 	unsigned kept_count;
-	uint8_t kept[KEPT_MOST][PIN_ID]; /* files and conversations */
+	struct {
+		enum pin_kind kind;
+		uint8_t id[PIN_ID];
+	} kept[KEPT_MOST]; /* files and conversations */
 	/* of the answer: what was remembered already */
 	bool has_response;
 	uint8_t seal_len;
@@ -81,7 +84,7 @@ static bool look(const struct exchange *x, enum pin_kind kind, str name, struct 
 	uint8_t id[PIN_ID];
 
 	make_id(w, kind, name, id);
-	return pins_find(w->gateway->pins, id, w->loop.wall, ret);
+	return pins_find(w->gateway->pins, kind, id, w->loop.wall, ret);
 }
 
 /* ---- what a request speaks of ---- */
@@ -105,19 +108,20 @@ static bool next_member(str *rest, str quoted, str *ret)
 	}
 }
 
-static void speaks_of(struct exchange *x, str name)
+static void speaks_of(struct exchange *x, enum pin_kind kind, str name)
 {
 	struct pinned *p = x->pinned;
 	uint8_t id[PIN_ID];
 
 	if (!name.len || p->kept_count == KEPT_MOST)
 		return;
-	make_id(x->worker, PIN_KEPT, name, id);
+	make_id(x->worker, kind, name, id);
 	for (unsigned i = 0; i < p->kept_count; i++) {
-		if (!memcmp(p->kept[i], id, PIN_ID))
+		if (!memcmp(p->kept[i].id, id, PIN_ID))
 			return;
 	}
-	memcpy(p->kept[p->kept_count++], id, PIN_ID);
+	memcpy(p->kept[p->kept_count].id, id, PIN_ID);
+	p->kept[p->kept_count++].kind = kind;
 }
 
 static void find_kept(struct exchange *x)
@@ -125,12 +129,12 @@ static void find_kept(struct exchange *x)
 	bool is_gemini = x->endpoint->wire->format == WIRE_GEMINI;
 	str rest = retained_str(&x->body), name;
 
-	speaks_of(x, x->skim.conversation);
+	speaks_of(x, PIN_CONVERSATION, x->skim.conversation);
 	while (next_member(&rest, is_gemini ? STR("\"fileUri\"") : STR("\"file_id\""),
 	                   &name)) {
 		/* Any other address means the same to everybody. */
 		if (!is_gemini || str_has(name, STR("generativelanguage")))
-			speaks_of(x, name);
+			speaks_of(x, PIN_KEPT, name);
 	}
 }
 
@@ -266,7 +270,7 @@ static fault_t route_previous(struct exchange *x, struct pin *pin, bool *ret_fou
 		str reference = last_reference(x);
 
 		what = "item_reference";
-		found = reference.len && look(x, PIN_RESPONSE, reference, pin);
+		found = reference.len && look(x, PIN_ITEM, reference, pin);
 	}
 	*ret_found = found;
 	if (!found)
@@ -290,7 +294,8 @@ static fault_t route_kept(struct exchange *x, bool is_pinned, uint64_t account,
 
 	*ret_found = is_pinned;
 	for (unsigned i = 0; i < x->pinned->kept_count; i++) {
-		if (!pins_find(w->gateway->pins, x->pinned->kept[i], w->loop.wall, &pin))
+		if (!pins_find(w->gateway->pins, x->pinned->kept[i].kind,
+		               x->pinned->kept[i].id, w->loop.wall, &pin))
 			continue;
 		if (*ret_found && pin.account != account) {
 			*ret_detail = STR("files, conversation and previous response are "
@@ -398,20 +403,25 @@ fault_t pinned_stored(struct exchange *x, str *ret_detail)
 static void put(struct exchange *x, struct pin_row *row)
 {
 	struct worker *w = x->worker;
+	struct pin_row gone;
+	bool is_full;
 
-	row->key = x->key;
 	row->made_wall = w->loop.wall;
-	pins_put(w->gateway->pins, row);
-	if (!pin_record_write(w->journal, row))
+	is_full = pins_put(w->gateway->pins, row, &gone);
+	if (!pin_record_write(w->journal, row) ||
+	    (is_full && !pin_record_write(w->journal, &gone)))
 		COUNT(w->counts.lost_pins);
 }
 
-static void remember(struct attempt *a, enum pin_kind kind, const uint8_t id[PIN_ID])
+/* For that key. */
+static void remember(struct attempt *a, enum pin_kind kind, uint64_t key,
+                     const uint8_t id[PIN_ID])
 {
 	struct exchange *x = a->x;
 	const struct provider *p = a->target->provider;
 	struct pin_row row = {
 		.kind = kind,
+		.key = key,
 		.account = account_of(x->worker, p, a->place.key_at),
 		.provider = p->name,
 	};
@@ -425,7 +435,7 @@ static void remember_name(struct attempt *a, enum pin_kind kind, str name)
 	uint8_t id[PIN_ID];
 
 	make_id(a->x->worker, kind, name, id);
-	remember(a, kind, id);
+	remember(a, kind, a->x->key, id);
 }
 
 /* It was taken with these: they are of this account. */
@@ -436,9 +446,12 @@ static void remember_kept(struct attempt *a)
 	struct pin known;
 
 	for (unsigned i = 0; i < p->kept_count; i++) {
-		if (!pins_find(w->gateway->pins, p->kept[i], w->loop.wall, &known) ||
-		    known.made_wall + KNOWN_WELL < w->loop.wall)
-			remember(a, PIN_KEPT, p->kept[i]);
+		bool is_known = pins_find(w->gateway->pins, p->kept[i].kind,
+		                          p->kept[i].id, w->loop.wall, &known);
+
+		if (!is_known || known.made_wall + KNOWN_WELL < w->loop.wall)
+			remember(a, p->kept[i].kind, is_known ? known.key : a->x->key,
+			         p->kept[i].id);
 	}
 	p->kept_count = 0;
 }
@@ -491,7 +504,7 @@ static void remember_items(struct attempt *a, struct json_value response)
 		id = json_get(m.value, STR("id"));
 		if (left <= ITEMS_MOST && id.type == JSON_STRING && id.raw.len > 2 &&
 		    id.raw.len <= 2 + TAP_TEXT * 2)
-			remember_name(a, PIN_RESPONSE,
+			remember_name(a, PIN_ITEM,
 			              str_of(id.raw.ptr + 1, id.raw.len - 2));
 	}
 }

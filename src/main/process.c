@@ -66,8 +66,9 @@ void process_put_tenant(struct process *p, const struct tenant_row *row,
 static bool load_pin(void *arg, const struct pin_row *pin)
 {
 	struct process *p = arg;
+	struct pin_row gone; /* where the ledger has more than there is room for */
 
-	pins_put(p->gateway.pins, pin);
+	pins_put(p->gateway.pins, pin, &gone);
 	return true;
 }
 
@@ -85,7 +86,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 		return false;
 	bool read = ledger_tenants(l, load_tenant, p) &&
 	            spent_load(&p->gateway, l, sys_wall()) &&
-	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_LOADED, load_pin, p);
+	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_MOST, load_pin, p);
 	if (!read)
 		buf_addf(why,
 		         "the keys, and what they have spent, cannot be read from "

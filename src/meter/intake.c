@@ -235,7 +235,8 @@ static void count(struct intake *in)
 	in->counts.bad_segments = max_of(bad, in->counts.bad_segments);
 }
 
-/* Some thousand old pins in a turn.  Nothing depends on when they go. */
+/* Some thousand old pins in a turn.  Nothing depends on when they go.  (What has to give
+ * way before its time is said in the journal: policy/pins.h decides whose it is.) */
 static void prune(struct intake *in)
 {
 	usec now = sys_now();
@@ -243,7 +244,7 @@ static void prune(struct intake *in)
 	if (now < in->prune_at || in->in_trouble[LEDGER_TROUBLE])
 		return;
 	bool more = false;
-	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_LOADED, &more))
+	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_MOST, &more))
 		ledger_rollback(in->ledger);
 	in->prune_at = more ? now : now + PRUNE_EVERY;
 }

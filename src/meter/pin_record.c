@@ -43,7 +43,7 @@ bool pin_record_read(const struct journal_record *record, struct pin_row *ret)
 	if (record->kind != RECORD_PIN || head.len < sizeof(p) || head.ptr[0] != VERSION)
 		return false;
 	memcpy(&p, head.ptr, sizeof(p));
-	if (rest.len != p.name_len || p.kind > PIN_KEPT)
+	if (rest.len != p.name_len || p.kind >= PIN_KINDS)
 		return false;
 	*ret = (struct pin_row){
 		.kind = (enum pin_kind)p.kind,

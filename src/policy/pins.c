@@ -23,6 +23,20 @@ struct pins {
 	struct bucket *buckets; /* mapped: pages without a pin cost nothing */
 };
 
+/* Which buckets are a kind's. */
+static const struct {
+	unsigned first, count;
+} rooms[] = {
+	[PIN_RESPONSE] = { 0, BUCKETS / 15 * 4 },
+	[PIN_ITEM] = { BUCKETS / 15 * 4, BUCKETS / 15 * 8 },
+	[PIN_SEAL] = { BUCKETS / 15 * 12, BUCKETS / 15 },
+	[PIN_KEPT] = { BUCKETS / 15 * 13, BUCKETS / 15 },
+	[PIN_CONVERSATION] = { BUCKETS / 15 * 14, BUCKETS / 15 },
+};
+
+_Static_assert(countof(rooms) == PIN_KINDS, "a room for each kind");
+_Static_assert(BUCKETS % 15 == 0, "the rooms are all of it");
+
 struct pins *pins_new(void)
 {
 	struct pins *p = new_of(struct pins);
@@ -44,9 +58,10 @@ void pins_free(struct pins **pp)
 }
 
 /* Nobody sleeps with it in hand. */
-static struct bucket *lock_bucket(struct pins *p, const uint64_t id[2])
+static struct bucket *lock_bucket(struct pins *p, enum pin_kind kind,
+                                  const uint64_t id[2])
 {
-	struct bucket *b = &p->buckets[id[0] % BUCKETS];
+	struct bucket *b = &p->buckets[rooms[kind].first + id[0] % rooms[kind].count];
 
 	while (atomic_flag_test_and_set_explicit(&b->lock, memory_order_acquire))
 		;
@@ -69,48 +84,86 @@ static struct place *find(struct bucket *b, const uint64_t id[2])
 	return NULL;
 }
 
-/* A free place, or that of the oldest. */
-static struct place *make_room(struct bucket *b)
+static unsigned count_of(const struct bucket *b, uint64_t key)
 {
-	struct place *oldest = &b->places[0];
+	unsigned count = 0;
+
+	for (int i = 0; i < PLACES; i++)
+		count += b->places[i].key == key;
+	return count;
+}
+
+/* A free place, that of one which has run out, or that of the oldest among those of the
+ * key that has most, `wanted` with them.  NULL: that is `wanted` itself. */
+static struct place *make_room(struct bucket *b, const struct place *wanted)
+{
+	unsigned most = count_of(b, wanted->key) + 1;
+	const struct place *goes = wanted;
 
 	for (int i = 0; i < PLACES; i++) {
 		struct place *at = &b->places[i];
 
-		if (!at->account)
+		if (!at->account || at->made + PINS_KEPT / USEC_SEC <= wanted->made)
 			return at;
-		if (at->made < oldest->made)
-			oldest = at;
 	}
-	return oldest;
+	for (int i = 0; i < PLACES; i++) {
+		const struct place *at = &b->places[i];
+		unsigned count = count_of(b, at->key) + (at->key == wanted->key);
+
+		if (count > most || (count == most && at->made < goes->made) ||
+		    (count == most && goes == wanted && at->made == goes->made)) {
+			most = count;
+			goes = at;
+		}
+	}
+	return goes == wanted ? NULL : &b->places[goes - b->places];
 }
 
-void pins_put(struct pins *p, const struct pin_row *row)
+/* False: nobody had to go for it. */
+static bool put_new(struct bucket *b, const struct place *wanted, struct place *ret_gone)
 {
-	uint64_t made = (uint64_t)max_of(row->made_wall, (usec)0) / USEC_SEC, id[2];
+	struct place *at = make_room(b, wanted);
+
+	*ret_gone = at ? *at : *wanted;
+	if (at)
+		*at = *wanted;
+	return ret_gone->account != 0;
+}
+
+bool pins_put(struct pins *p, const struct pin_row *row, struct pin_row *ret_gone)
+{
+	struct place place = {
+		.key = row->key,
+		.account = row->account,
+		.made = (uint64_t)max_of(row->made_wall, (usec)0) / USEC_SEC,
+	};
+	struct place gone = { 0 };
+	bool is_full = false;
 
 	if (!p)
-		return;
-	memcpy(id, row->id, sizeof(id));
-	struct bucket *b = lock_bucket(p, id);
-	struct place *at = find(b, id);
+		return false;
+	memcpy(place.id, row->id, sizeof(place.id));
+	struct bucket *b = lock_bucket(p, row->kind, place.id);
+	struct place *at = find(b, place.id);
 	if (row->is_gone) {
 		if (at)
-			*at = (struct place){ 0 };
-	} else {
-		if (!at)
-			at = make_room(b);
-		/* What the ledger brings may be older than all that is here. */
-		if (!at->account || at->made <= made)
-			*at = (struct place){ .id = { id[0], id[1] },
-				              .key = row->key,
-				              .account = row->account,
-				              .made = made };
+			*at = gone;
+	} else if (!at) {
+		is_full = put_new(b, &place, &gone);
+	} else if (at->made <= place.made) {
+		/* What the ledger brings may be older than what is here. */
+		*at = place;
 	}
 	unlock_bucket(b);
+	if (is_full) {
+		*ret_gone = (struct pin_row){ .kind = row->kind, .is_gone = true };
+		memcpy(ret_gone->id, gone.id, PIN_ID);
+	}
+	return is_full;
 }
 
-bool pins_find(struct pins *p, const uint8_t raw[PIN_ID], usec wall_now, struct pin *ret)
+bool pins_find(struct pins *p, enum pin_kind kind, const uint8_t raw[PIN_ID],
+               usec wall_now, struct pin *ret)
 {
 	uint64_t id[2];
 	bool found = false;
@@ -118,7 +171,7 @@ bool pins_find(struct pins *p, const uint8_t raw[PIN_ID], usec wall_now, struct 
 	if (!p)
 		return false;
 	memcpy(id, raw, sizeof(id));
-	struct bucket *b = lock_bucket(p, id);
+	struct bucket *b = lock_bucket(p, kind, id);
 	const struct place *at = find(b, id);
 	if (at && (usec)at->made * USEC_SEC + PINS_KEPT > wall_now) {
 		*ret = (struct pin){ .key = at->key,

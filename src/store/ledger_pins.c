@@ -37,7 +37,8 @@ bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn
 			.made_wall = sqlite3_column_int64(st, 5),
 		};
 
-		if (!id || sqlite3_column_bytes(st, 0) != PIN_ID)
+		if (!id || sqlite3_column_bytes(st, 0) != PIN_ID ||
+		    (unsigned)pin.kind >= PIN_KINDS)
 			continue;
 		memcpy(pin.id, id, PIN_ID);
 		if (!each(arg, &pin))

@@ -198,7 +198,7 @@ static const char version_1[] =
 static const char version_2[] =
 	"CREATE TABLE pin ("
 	"  id BLOB PRIMARY KEY,"             /* a MAC of what clients call it */
-	"  kind INTEGER NOT NULL,"           /* 0 response, 1 encrypted item, 2 file or conversation */
+	"  kind INTEGER NOT NULL,"           /* enum pin_kind: 0 response, 1 encrypted item, ... */
 	"  key INTEGER NOT NULL,"            /* the virtual key it was made for */
 	"  provider TEXT NOT NULL,"
 	"  account INTEGER NOT NULL,"        /* a MAC of the provider's name and key */

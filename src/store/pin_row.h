@@ -11,7 +11,10 @@ enum { PIN_ID = 16 };
 enum pin_kind {
 	PIN_RESPONSE, /* stored by the provider; for the virtual key that made it alone */
 	PIN_SEAL,     /* the end of an encrypted item */
-	PIN_KEPT,     /* a file or conversation, as far as somebody has used it */
+	PIN_KEPT,     /* a file, as far as somebody has used it */
+	PIN_ITEM,     /* of a stored response, as that one */
+	PIN_CONVERSATION, /* as far as somebody has used it */
+	PIN_KINDS,
 };
 
 struct pin_row {

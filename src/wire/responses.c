@@ -13,8 +13,9 @@
 #include "codec/json.h"
 #include "codec/json_write.h"
 #include "wire/fold.h"
+#include "wire/kept.h"
 
-enum { MEMBERS_MOST = 128, TOKENS_MOST = INT32_MAX, ID_MOST = 512 };
+enum { MEMBERS_MOST = 128, OBJECT_MEMBERS = 16, TOKENS_MOST = INT32_MAX };
 
 /* ---- the request on the pass lane ---- */
 
@@ -39,11 +40,45 @@ static fault_t skim_tokens(struct json_value most, struct skimmed *ret, str *ret
 	return FAULT_BAD_REQUEST;
 }
 
-static str skim_id(struct json_value id, struct arena *keep)
+/* Of an id everything depends on what its provider reads, so what is no plain id goes
+ * nowhere.  An empty one names nothing. */
+static fault_t skim_id(struct json_value id, str name, struct arena *keep, str *ret,
+                       str *ret_detail)
 {
-	if (id.type != JSON_STRING || id.raw.len < 2 || id.raw.len > ID_MOST)
-		return STR_NONE;
-	return arena_copy(keep, str_of(id.raw.ptr + 1, id.raw.len - 2));
+	char room[KEPT_ROOM];
+	str text;
+
+	if (id.type == JSON_NONE || id.type == JSON_NULL ||
+	    (id.type == JSON_STRING && id.raw.len == 2))
+		return NULL;
+	if (kept_id(id, room, &text)) {
+		*ret = arena_copy(keep, text);
+		return NULL;
+	}
+	*ret_detail = arena_printf(keep, "\"%.*s\" is not an id", STR_ARG(name));
+	return FAULT_BAD_REQUEST;
+}
+
+/* An id, or an object with one. */
+static fault_t skim_conversation(struct json_value v, struct arena *keep, str *ret,
+                                 str *ret_detail)
+{
+	struct json_member members[OBJECT_MEMBERS];
+	struct json_value id = v;
+	size_t count = 0;
+	fault_t why;
+
+	if (v.type == JSON_OBJECT) {
+		id = (struct json_value){ 0 };
+		why = json_object_members(v, members, OBJECT_MEMBERS, &count);
+		if (why)
+			return why;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (fold_key_is(members[i].key, STR("id")))
+			id = members[i].value;
+	}
+	return skim_id(id, STR("conversation"), keep, ret, ret_detail);
 }
 
 /* A model is required also where OpenAI takes it from a stored prompt or an earlier
@@ -84,12 +119,12 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 	ret->wants_usage = true; /* a stream always has it */
 	ret->unstored = store.type == JSON_FALSE;
 	ret->background = background.type == JSON_TRUE;
-	ret->previous = skim_id(previous, keep);
 	ret->user = skim_user(user, keep);
-	if (conversation.type == JSON_OBJECT)
-		conversation = json_get(conversation, STR("id"));
-	ret->conversation = skim_id(conversation, keep);
-	if ((why = skim_model(body, model, keep, ret, ret_detail)) ||
+	if ((why = skim_id(previous, STR("previous_response_id"), keep, &ret->previous,
+	                   ret_detail)) ||
+	    (why = skim_conversation(conversation, keep, &ret->conversation,
+	                             ret_detail)) ||
+	    (why = skim_model(body, model, keep, ret, ret_detail)) ||
 	    (why = skim_stream(stream, ret, ret_detail)) ||
 	    (why = skim_tokens(most, ret, ret_detail)))
 		return why;

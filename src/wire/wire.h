@@ -30,7 +30,7 @@ struct skimmed {
 	uint64_t max_tokens;   /* 0: not said */
 	uint32_t choices;      /* n, for each prompt; 1 when not said */
 	uint32_t drafts; /* that they are chosen from: best_of; 0: no more than these */
-	/* what providers keep: names of the client's, raw; or empty */
+	/* what providers keep: the client's names, unescaped; or empty */
 	str previous, conversation;
 	bool unstored;   /* the answer is not to be kept */
 	bool background; /* it is made after this request, to be asked for later */

@@ -126,6 +126,24 @@ def test_nobody_else_gets_it():
     check(gateway.get(f"{RESPONSES}/{stored}").status == 200, "its own key")
 
 
+def written(name, value, model="first/echo"):
+    """A request with that member as it stands in the text."""
+    return f'{{"model": "{model}", "input": "hi", {name}: {value}}}'.encode()
+
+
+def test_an_id_is_what_its_provider_reads():
+    stored = make("first/echo")
+    escapes = "".join(f"\\u{ord(c):04x}" for c in stored)
+    for name in ('"previous_response_id"', '"\\u0070revious_response_id"'):
+        for value in (escapes, escapes[:6] + stored[1:]):
+            same(gateway.post(written(name, f'"{value}"'), RESPONSES).status, 200, "its own key")
+            openai_error(gateway.post(written(name, f'"{value}"'), RESPONSES, key="other"), 400,
+                         "previous_response_not_found")
+    for odd in (f'["{stored}"]', f'"{stored} "', f'"{stored}\\u0000"', '"' + stored * 40 + '"'):
+        error = openai_error(gateway.post(written('"previous_response_id"', odd), RESPONSES), 400)
+        check("is not an id" in error["message"], error)
+
+
 def test_what_is_not_stored_is_not_known():
     stored = make("first/echo", store=False)
     openai_error(gateway.get(f"{RESPONSES}/{stored}"), 404)

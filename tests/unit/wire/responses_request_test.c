@@ -1,5 +1,6 @@
 /* Requests of openai-responses, read and written.  JSON stands here with ' for ". */
 #include "tests/check.h"
+#include "wire/kept.h"
 #include "wire/responses.h"
 
 #include <stdio.h>
@@ -108,6 +109,71 @@ TEST(responses_skim)
 	CHECK_FAULT(skim("{'model':'m','stream':1}", &s), FAULT_BAD_REQUEST);
 	CHECK_FAULT(skim("{'model':'m','max_output_tokens':-1}", &s), FAULT_BAD_REQUEST);
 	CHECK_FAULT(skim("{'model':'m','Model':'n'}", &s), FAULT_JSON_DUPLICATE);
+	arena_done(&keep);
+}
+
+static fault_t skim_names(const char *name, str value, struct skimmed *ret)
+{
+	str why = STR_NONE, body;
+
+	body = arena_printf(&keep, "{\"model\":\"m\",\"%s\":%.*s}", name, STR_ARG(value));
+	return wire_openai_responses.skim(body, OP_CHAT, &keep, ret, &why);
+}
+
+static fault_t skim_previous(const char *value, struct skimmed *ret)
+{
+	return skim_names("previous_response_id", quoted(value), ret);
+}
+
+/* Whose an id is depends on what the provider reads in it, not on how it is written. */
+TEST(responses_skim_reads_ids_as_the_provider_does)
+{
+	static const char *const odd[] = {
+		"7",
+		"['resp_1']",
+		"{}",
+		"true",
+		"'resp 1'",
+		"'resp_1 '",
+		"'resp_1\\u0000'",
+		"'resp_\\u00e9'",
+		"'a\\\\b'",
+		"'\\u0022'",
+		"'\\n'",
+	};
+	char room[KEPT_NAME * 6 + 16];
+	struct skimmed s;
+
+	CHECK_OK(skim_previous("'\\u0072esp\\u005f1'", &s));
+	CHECK_STR(s.previous, "resp_1");
+	CHECK_OK(skim_previous("'a\\/b.c:d=+'", &s));
+	CHECK_STR(s.previous, "a/b.c:d=+");
+	for (size_t i = 0; i < countof(odd); i++) {
+		CHECK_FAULT(skim_previous(odd[i], &s), FAULT_BAD_REQUEST);
+		if (odd[i][0] != '{')
+			CHECK_FAULT(skim_names("conversation", quoted(odd[i]), &s),
+			            FAULT_BAD_REQUEST);
+	}
+	CHECK_OK(skim_previous("null", &s));
+	CHECK_OK(skim_previous("''", &s));
+	CHECK(!s.previous.len);
+	for (unsigned n = KEPT_NAME - 1; n <= KEPT_NAME + 1; n++) {
+		memset(room, 'x', sizeof(room));
+		room[0] = room[n + 1] = '"';
+		CHECK(!skim_names("previous_response_id", str_of(room, n + 2), &s) ==
+		      (n <= KEPT_NAME));
+		for (unsigned i = 0; i < n; i++)
+			memcpy(room + 1 + 6 * i, "\\u0078", 6);
+		room[6 * n + 1] = '"';
+		CHECK(!skim_names("previous_response_id", str_of(room, 6 * n + 2), &s) ==
+		      (n <= KEPT_NAME));
+	}
+	CHECK_OK(skim_names("conversation", quoted("{'id':'\\u0063onv_1'}"), &s));
+	CHECK_STR(s.conversation, "conv_1");
+	CHECK_FAULT(skim_names("conversation", quoted("{'id':'c','\\u0069d':'d'}"), &s),
+	            FAULT_JSON_DUPLICATE);
+	CHECK_OK(skim_names("conversation", quoted("{'id':null}"), &s));
+	CHECK(!s.conversation.len);
 	arena_done(&keep);
 }
 
