@@ -360,6 +360,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
 	    listeners_open(&p->listeners, config, why) &&
+	    listeners_suit(&p->listeners, config, why) &&
 	    start_recorder(p, config, why) && start_bodies(p, config, why) &&
 	    load_trials(g, config, why) && load_tenants(p, config, why)) {
 		g->resolver = resolver_new();
@@ -423,8 +424,9 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct gateway *g = &p->gateway;
 	struct tls_server *tls = NULL;
 
-	if (!load_trials(g, config, why) || !start_bodies(p, config, why) ||
-	    !load_roots(g, config, why) || !load_certificate(config, &tls, why)) {
+	if (!listeners_suit(&p->listeners, config, why) || !load_trials(g, config, why) ||
+	    !start_bodies(p, config, why) || !load_roots(g, config, why) ||
+	    !load_certificate(config, &tls, why)) {
 		config_unref(&config);
 		return false;
 	}
