@@ -310,8 +310,6 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	struct config *c = r->config;
 	struct found found;
 
-	r->secrets = tree_find(root, STR("providers"));
-	r->telemetry = tree_find(root, STR("telemetry"));
 	section_defaults(r, SECTION_ROOT, c);
 	c->limits.body_rate = http_limits_default.body_rate;
 	section_read(r, SECTION_ROOT, root, c, NULL, &found);

@@ -2,10 +2,11 @@
  *
  * A note has its place, a code, a sentence, a hint, and the line it is about.  Notes are
  * bounded in number and length whatever the file contains; beyond the bound they are only
- * counted, and a warning gives its place to an error.  Literal credentials in the line
- * shown are masked. */
+ * counted, and a warning gives its place to an error.  What may be shown of the line is
+ * veil.c's to say. */
 #include "codec/json_write.h"
 #include "config/reader.h"
+#include "config/veil.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +17,9 @@ enum {
 	TEXT_MOST = 480,
 	SOURCE_MOST = 110, /* characters of a line that are shown */
 	SOURCE_LEFT = 40,  /* of these before the place, in a long line */
-	TOKEN_LEAST = 12,  /* characters of what may be a credential */
+	AROUND_MOST =
+	        1 * KiB, /* bytes of the line that are looked at before and behind */
+	EXCERPT_MOST = 2 * AROUND_MOST + 4 * SOURCE_MOST,
 };
 
 const struct note_row note_rows[NOTE_IDS] = {
@@ -48,15 +51,6 @@ static void make_printable(char *text, size_t n)
 			text[i] = '?';
 }
 
-/* n is what vsnprintf said; more than there is room for is cut. */
-static str keep_text(struct reader *r, char text[TEXT_MOST], int n)
-{
-	size_t len = n < 0 ? 0 : min_of((size_t)n, (size_t)TEXT_MOST - 1);
-
-	make_printable(text, len);
-	return arena_copy(r->notes->arena, str_of(text, len));
-}
-
 static str line_of_text(str text, unsigned line)
 {
 	while (line-- > 1 && text.len > 0)
@@ -77,112 +71,63 @@ static size_t offset_of_char(str s, size_t n)
 	return at;
 }
 
-static bool is_token_char(char c)
-{
-	char low = char_lower(c);
+/* A part of the file's line that a note is about, and the same as it may be shown. */
+struct excerpt {
+	char raw[EXCERPT_MOST], veiled[EXCERPT_MOST];
+	size_t len;
+	size_t from, to; /* of it is shown */
+	size_t skip;     /* characters of the line before that */
+};
 
-	return (low >= 'a' && low <= 'z') || char_is_digit(c) || c == '-' || c == '_';
-}
-
-static void mask(char *at, size_t n)
-{
-	memset(at, '*', n);
-}
-
-/* Behind the colon of the first "key:" or "keys:", or n. */
-static size_t behind_key(const char *line, size_t n)
-{
-	str rest = str_of(line, n);
-
-	for (size_t at; (at = str_find_str(rest, STR("key"))) < rest.len;) {
-		rest = str_from(rest, at + 3);
-		str_skip(&rest, STR("s"));
-		if (!str_skip(&rest, STR("\"")))
-			str_skip(&rest, STR("'"));
-		rest = str_trim(rest);
-		if (str_skip(&rest, STR(":")))
-			return (size_t)(rest.ptr - line);
-	}
-	return n;
-}
-
-/* What looks like a credential behind "key:"; there may be no tree yet to ask. */
-static void mask_by_look(char *line, size_t n)
-{
-	for (size_t at = behind_key(line, n), from; at < n; at = from) {
-		for (from = at; from < n && is_token_char(line[from]); from++)
-			;
-		if (from - at >= TOKEN_LEAST && (at < 2 || line[at - 2] != '$'))
-			mask(line + at, from - at);
-		from += from == at;
-	}
-}
-
-static void mask_text(char *line, size_t n, const struct tree_node *literal)
-{
-	str secret = literal->text;
-	size_t at;
-
-	if (literal->kind != TREE_SCALAR || literal->variable.len > 0 || secret.len < 8)
-		return;
-	while ((at = str_find_str(str_of(line, n), secret)) < n)
-		mask(line + at, secret.len);
-}
-
-static const str secret_names[] = { STR_INIT("key"), STR_INIT("access_key"),
-	                            STR_INIT("secret_key"), STR_INIT("session_token") };
-
-/* Credentials which stand literally in the file. */
-static void mask_literals(const struct reader *r, char *line, size_t n)
-{
-	const struct tree_node *headers =
-	        tree_find(tree_find(r->telemetry, STR("otlp")), STR("headers"));
-
-	if (headers)
-		mask_text(line, n, headers);
-	if (!r->secrets || r->secrets->kind != TREE_MAP)
-		return;
-	for (struct tree_item *it = r->secrets->first; it; it = it->next) {
-		const struct tree_node *keys = tree_find(it->value, STR("keys"));
-
-		for (size_t i = 0; i < countof(secret_names); i++) {
-			const struct tree_node *one =
-			        tree_find(it->value, secret_names[i]);
-
-			if (one)
-				mask_text(line, n, one);
-		}
-		if (!keys || keys->kind != TREE_LIST)
-			continue;
-		for (struct tree_item *one = keys->first; one; one = one->next)
-			mask_text(line, n, one->value);
-	}
-}
-
-static void show_source(struct reader *r, struct config_note *n)
+/* The veil needs more of a long line than is shown: names before, ends of words behind.
+ */
+static void take_excerpt(const struct reader *r, const struct config_note *n,
+                         struct excerpt *ret)
 {
 	str line = line_of_text(r->source->text, n->line);
-	size_t column = n->column - 1;
-	size_t skip = 0, from;
-	char *copy;
+	size_t column = n->column - 1, from, to, begin;
 
+	ret->skip = 0;
 	if (offset_of_char(line, SOURCE_MOST) < line.len && column > SOURCE_LEFT)
-		skip = column - SOURCE_LEFT;
-	from = offset_of_char(line, skip);
-	line = str_from(line, from);
-	line = str_first(line, offset_of_char(line, SOURCE_MOST));
+		ret->skip = column - SOURCE_LEFT;
+	from = offset_of_char(line, ret->skip);
+	to = from + offset_of_char(str_from(line, from), SOURCE_MOST);
+	begin = from > AROUND_MOST ? from - AROUND_MOST : 0;
+	line = str_first(str_from(line, begin), to - begin + AROUND_MOST);
+	ret->len = line.len;
+	ret->from = from - begin;
+	ret->to = to - begin;
 	if (line.len == 0)
 		return;
-	copy = arena_alloc(r->notes->arena, line.len);
-	memcpy(copy, line.ptr, line.len);
-	make_printable(copy, line.len);
-	mask_by_look(copy, line.len);
-	mask_literals(r, copy, line.len);
-	n->source = str_of(copy, line.len);
-	n->indent = (unsigned)(column - skip);
+	memcpy(ret->raw, line.ptr, line.len);
+	make_printable(ret->raw, line.len);
+	memcpy(ret->veiled, ret->raw, line.len);
+	veil_line(r->source->text, n->line, begin > 0, ret->veiled, line.len);
+}
+
+static void show_source(struct reader *r, struct config_note *n, const struct excerpt *e)
+{
+	size_t column = n->column - 1;
+
+	if (e->to == e->from)
+		return;
+	n->source =
+	        arena_copy(r->notes->arena, str_of(e->veiled + e->from, e->to - e->from));
+	n->indent = (unsigned)(column - e->skip);
 	n->indent = min_of(n->indent, (unsigned)SOURCE_MOST);
 	n->width = min_of(n->width, SOURCE_MOST - n->indent);
 	n->width = max_of(n->width, 1u);
+}
+
+/* n is what vsnprintf said; more than there is room for is cut. */
+static str keep_text(struct reader *r, char text[TEXT_MOST], int n,
+                     const struct excerpt *e)
+{
+	size_t len = n < 0 ? 0 : min_of((size_t)n, (size_t)TEXT_MOST - 1);
+
+	make_printable(text, len);
+	veil_words(text, len, str_of(e->raw, e->len), str_of(e->veiled, e->len));
+	return arena_copy(r->notes->arena, str_of(text, len));
 }
 
 void note(struct reader *r, enum note_id id, const struct tree_node *at, const char *fmt,
@@ -192,6 +137,7 @@ void note(struct reader *r, enum note_id id, const struct tree_node *at, const c
 	bool is_error = note_rows[id].code[0] == 'E';
 	struct config_note *n = place_for(notes, is_error);
 	char text[TEXT_MOST];
+	struct excerpt e;
 	va_list args;
 	int len;
 
@@ -206,27 +152,33 @@ void note(struct reader *r, enum note_id id, const struct tree_node *at, const c
 	va_start(args, fmt);
 	len = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	n->text = keep_text(r, text, len);
-	if (!at || at->line == 0)
-		return;
-	n->line = at->line;
-	n->column = at->column;
-	n->width = at->width;
-	show_source(r, n);
+	e.len = 0;
+	if (at && at->line > 0) {
+		n->line = at->line;
+		n->column = at->column;
+		n->width = at->width;
+		take_excerpt(r, n, &e);
+		show_source(r, n, &e);
+	}
+	n->text = keep_text(r, text, len, &e);
 }
 
 void note_hint(struct reader *r, const char *fmt, ...)
 {
 	char text[TEXT_MOST];
+	struct excerpt e;
 	va_list args;
 	int len;
 
 	if (!r->last)
 		return;
+	e.len = 0;
+	if (r->last->line > 0)
+		take_excerpt(r, r->last, &e);
 	va_start(args, fmt);
 	len = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	r->last->hint = keep_text(r, text, len);
+	r->last->hint = keep_text(r, text, len, &e);
 }
 
 str nearest_name(str written, const str *names, unsigned count)

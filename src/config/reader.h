@@ -30,12 +30,9 @@ struct reader {
 	struct config *config;
 	struct arena *keep;
 	struct arena work;
-	str dir; /* relative paths begin here; empty: the current one */
-	const struct tree_node
-	        *secrets; /* "providers": literal keys in it are not shown */
-	const struct tree_node *telemetry; /* the same, of its headers */
-	struct vault *vault;               /* the store of provider keys; NULL: none */
-	size_t expanded;                   /* bytes that came out of variables */
+	str dir;             /* relative paths begin here; empty: the current one */
+	struct vault *vault; /* the store of provider keys; NULL: none */
+	size_t expanded;     /* bytes that came out of variables */
 };
 
 /* at NULL: the file as a whole. */

@@ -44,8 +44,12 @@ static bool take_pair(str *rest, char *room, str *ret_name, str *ret_value)
 {
 	str value = str_trim(str_cut(rest, ','));
 
+	bool is_pair = str_find(value, '=') < value.len;
+
 	*ret_name = str_trim(str_cut(&value, '='));
 	value = str_trim(value);
+	if (!is_pair)
+		*ret_name = STR_NONE;
 	return is_name(*ret_name) && value.len <= LIST_MOST &&
 	       url_decode(value, room, ret_value);
 }
@@ -84,7 +88,8 @@ static bool header_lines(str list, char *room, struct buf *ret, str *ret_bad)
 
 		if (!take_pair(&list, room, &name, &value) || is_taken(name) ||
 		    !is_header_value(value)) {
-			*ret_bad = name;
+			/* What is no name may be the credential itself. */
+			*ret_bad = is_name(name) ? name : STR("...");
 			return false;
 		}
 		buf_addf(ret, "%.*s: %.*s\r\n", STR_ARG(name), STR_ARG(value));

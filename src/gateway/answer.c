@@ -40,7 +40,8 @@ fault_t answer_authorize(struct worker *w, struct http_conn *c,
 
 	*ret_key = 0;
 	if (config->auth == AUTH_MODE_OPEN) {
-		if (!config->insecure_open && !headers_are_local(req))
+		if (!config->insecure_open &&
+		    (!net_is_loopback(&c->peer) || !headers_are_local(req)))
 			return FAULT_OPEN_MODE_HOST;
 		return NULL;
 	}

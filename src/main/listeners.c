@@ -54,6 +54,25 @@ bool listeners_open(struct listeners *l, const struct config *c, struct buf *why
 	return true;
 }
 
+bool listeners_suit(const struct listeners *l, const struct config *c, struct buf *why)
+{
+	if (c->auth != AUTH_MODE_OPEN || c->insecure_open)
+		return true;
+	for (unsigned i = 0; i < l->count; i++) {
+		struct net_addr at = { 0 };
+
+		if (sys_local_addr(l->fd[i], &at) == 0 && net_is_loopback(&at))
+			continue;
+		buf_add(why, STR("auth: open, but the socket that is listened at is not "
+		                 "loopback: "));
+		net_print(&at, why);
+		buf_add(why, l->inherited ? STR(" (LISTEN_FDS)")
+		                          : STR(" (another `listen` needs a restart)"));
+		return false;
+	}
+	return true;
+}
+
 void listeners_close(struct listeners *l)
 {
 	while (l->count > 0)

@@ -15,4 +15,9 @@ struct listeners {
  * be had; what was opened until then is closed by listeners_close. */
 must_check bool listeners_open(struct listeners *l, const struct config *c,
                                struct buf *why);
+/* Open mode answers this machine alone, unless insecure_open is written: are all of l at
+ * loopback then?  What the file says of `listen` does not tell: sockets are inherited,
+ * and outlive a reload.  False: *why. */
+must_check bool listeners_suit(const struct listeners *l, const struct config *c,
+                               struct buf *why);
 void listeners_close(struct listeners *l);

@@ -2,15 +2,14 @@
 
 #include "admin/keys.h"
 #include "base/assert.h"
-#include "admin/stored.h"
 #include "base/log.h"
-#include "gateway/capture.h"
-#include "meter/body_log.h"
 #include "base/mem.h"
 #include "config/datadir.h"
+#include "main/keeping.h"
 #include "main/readings.h"
 #include "main/scout.h"
 #include "main/spent.h"
+#include "meter/body_log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -205,60 +204,6 @@ static bool start_recorder(struct process *p, const struct config *c, struct buf
 	return p->gateway.recorder != NULL;
 }
 
-/* ---- what is said ---- */
-
-static bool has_bodies(const struct config *c)
-{
-	struct buf path = BUF_LIMIT(4 * KiB);
-	bool has;
-
-	buf_addf(&path, "%.*s/bodies", STR_ARG(c->data));
-	has = access(buf_z(&path), F_OK) == 0;
-	buf_free(&path);
-	return has;
-}
-
-static bool load_masters(struct process *p, const struct config *c, struct buf *why)
-{
-	struct master_place at = stored_place(c->key_file, c->data);
-	struct buf said = BUF_LIMIT(KiB);
-	bool made = false;
-
-	if (!master_load(&at, &p->masters, &made, why))
-		return false;
-	if (made)
-		stored_say_made(c->data, &said);
-	if (made)
-		log_warn("%s", buf_z(&said));
-	buf_free(&said);
-	p->body_keys = (struct body_keys){ p->masters.keys, p->masters.count };
-	return true;
-}
-
-/* The log of bodies, as soon as somebody wants it; also when nobody does any more, but
- * something is there that has to go in time. */
-static bool start_bodies(struct process *p, const struct config *c, struct buf *why)
-{
-	struct gateway *g = &p->gateway;
-	struct arena keep = { 0 };
-	struct body_log_options options = {
-		.keys = &p->body_keys,
-		.free_letter = capture_free_letter,
-		.say = warn,
-	};
-	bool ok = true;
-
-	if (!g->bodies && (c->log.bodies != LOG_BODIES_OFF || has_bodies(c))) {
-		options.dir = str_z(&keep,
-		                    arena_printf(&keep, "%.*s/bodies", STR_ARG(c->data)));
-		ok = load_masters(p, c, why) && (g->bodies = body_log_new(&options, why));
-	}
-	arena_done(&keep);
-	if (g->bodies)
-		body_log_set(g->bodies, &c->log);
-	return ok;
-}
-
 static bool needs_tls(const struct config *c)
 {
 	if (c->otlp.endpoint.len && c->otlp.tls)
@@ -361,8 +306,10 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
 	    listeners_open(&p->listeners, config, why) &&
-	    start_recorder(p, config, why) && start_bodies(p, config, why) &&
+	    listeners_suit(&p->listeners, config, why) &&
+	    start_recorder(p, config, why) && keeping_start(g, config, why) &&
 	    load_trials(g, config, why) && load_tenants(p, config, why)) {
+		keeping_set(g, config);
 		g->resolver = resolver_new();
 		if (g->resolver)
 			g->oauth = oauth_new(g->resolver, &g->roots);
@@ -424,11 +371,13 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct gateway *g = &p->gateway;
 	struct tls_server *tls = NULL;
 
-	if (!load_trials(g, config, why) || !start_bodies(p, config, why) ||
-	    !load_roots(g, config, why) || !load_certificate(config, &tls, why)) {
+	if (!listeners_suit(&p->listeners, config, why) || !load_trials(g, config, why) ||
+	    !keeping_start(g, config, why) || !load_roots(g, config, why) ||
+	    !load_certificate(config, &tls, why)) {
 		config_unref(&config);
 		return false;
 	}
+	keeping_set(g, config);
 	pthread_mutex_lock(&g->lock);
 	struct config *old = g->config;
 	struct tls_server *old_tls = g->tls;
@@ -492,7 +441,6 @@ void process_stop(struct process *p)
 		worker_done(&p->workers[i]);
 	oauth_free(&g->oauth);
 	body_log_free(&g->bodies);
-	master_done(&p->masters);
 	recorder_free(&g->recorder); /* the last rows, and their spans, come now */
 	otlp_free(&p->otlp);
 	metrics_free(&p->metrics);

@@ -5,20 +5,16 @@
  * Started in this order, stopped in the other.  Reload replaces the configuration in one
  * step or not at all. */
 #pragma once
-#include "config/master.h"
 #include "gateway/worker.h"
 #include "loop/acceptor.h"
 #include "main/listeners.h"
 #include "meter/metrics.h"
 #include "meter/otlp.h"
-#include "store/bodies.h"
 
 enum { WORKERS_MOST = 32 };
 
 struct process {
 	struct gateway gateway;
-	struct master masters; /* for gateway.bodies; none until it is there */
-	struct body_keys body_keys;
 	struct worker *workers;
 	unsigned worker_count;
 	struct acceptor *acceptor;

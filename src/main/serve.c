@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/datadir.h"
 #include "main/harden.h"
+#include "main/keeping.h"
 #include "main/notify.h"
 #include "main/zone.h"
 
@@ -74,6 +75,8 @@ bool serving_reload(void *arg, struct buf *said)
 		buf_set(said, buf_str(&text));
 		buf_free(&text);
 	}
+	if (!done)
+		keeping_read_masters(&s->process.gateway);
 	s->process.reload_failed = !done;
 	notify_supervisor("READY=1");
 	pthread_mutex_unlock(&s->reloading);

@@ -18,6 +18,7 @@ enum { WAITING_MOST = 4096, REDACTED_MORE = MiB };
 /* On the caller's stack, who waits. */
 struct call {
 	const struct body_match *match; /* NULL: a flush */
+	struct master *masters;         /* to be taken; NULL: the same ones */
 	uint64_t count;
 	struct buf *why;
 	bool ok, done;
@@ -37,6 +38,8 @@ struct body_log {
 	struct mailbox inbox;
 	struct body_log_options options;
 	struct bodies *bodies; /* the thread's, as the next ones */
+	struct master masters;
+	struct body_keys keys; /* they */
 	struct rules rules;
 	bool in_trouble, is_dirty;
 	usec pruned_at, synced_at;
@@ -156,6 +159,27 @@ static void tidy(struct body_log *b, bool now_too)
 
 /* ---- calls ---- */
 
+static void take_masters(struct body_log *b, struct master *masters)
+{
+	struct master old = b->masters;
+
+	b->masters = *masters;
+	*masters = (struct master){ 0 };
+	b->keys = (struct body_keys){ b->masters.keys, b->masters.count };
+	if (b->bodies)
+		bodies_set_keys(b->bodies, &b->keys);
+	master_done(&old);
+}
+
+/* The same, the same one of them last? */
+static bool has_masters(const struct body_log *b, const struct master *m)
+{
+	for (unsigned i = 0; i < m->count && m->count == b->masters.count; i++)
+		if (m->keys[i].id != b->masters.keys[i].id)
+			return false;
+	return m->count == b->masters.count;
+}
+
 static struct call *take_calls(struct body_log *b, bool *ret_stop)
 {
 	pthread_mutex_lock(&b->lock);
@@ -214,6 +238,9 @@ static void *run(void *arg)
 			continue;
 		/* Whoever asks has posted before: letters first. */
 		struct call *calls = take_calls(b, &stop);
+		for (struct call *c = calls; c; c = c->next)
+			if (c->masters && !has_masters(b, c->masters))
+				take_masters(b, c->masters);
 		while ((l = mailbox_take(&b->inbox)))
 			write_letter(b, container_of(l, struct body_letter, letter));
 		tidy(b, stop || calls);
@@ -223,7 +250,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct body_log *body_log_new(const struct body_log_options *options, struct buf *why)
+struct body_log *body_log_new(const struct body_log_options *options,
+                              struct master *masters, struct buf *why)
 {
 	struct body_log *b = new_of(struct body_log);
 
@@ -232,7 +260,8 @@ struct body_log *body_log_new(const struct body_log_options *options, struct buf
 	pthread_cond_init(&b->answered, NULL);
 	mailbox_init(&b->inbox, WAITING_MOST, wake, b);
 	b->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	b->bodies = bodies_open(str_from_z(options->dir), options->keys, why);
+	take_masters(b, masters);
+	b->bodies = bodies_open(str_from_z(options->dir), &b->keys, why);
 	if (b->wake < 0)
 		buf_addf(why, "no descriptor for the log of bodies: %s", strerror(errno));
 	else if (b->bodies && thread_start(&b->thread, "bodies", run, b))
@@ -242,6 +271,7 @@ struct body_log *body_log_new(const struct body_log_options *options, struct buf
 	bodies_close(&b->bodies);
 	if (b->wake >= 0)
 		close(b->wake);
+	master_done(&b->masters);
 	free(b);
 	return NULL;
 }
@@ -258,6 +288,7 @@ void body_log_free(struct body_log **at)
 	wake(b);
 	pthread_join(b->thread, NULL);
 	bodies_close(&b->bodies);
+	master_done(&b->masters);
 	redact_free(&b->rules.redact);
 	redact_free(&b->next.redact);
 	close(b->wake);
@@ -283,6 +314,14 @@ void body_log_set(struct body_log *b, const struct log_settings *s)
 	b->has_next = true;
 	pthread_mutex_unlock(&b->lock);
 	wake(b);
+}
+
+void body_log_set_masters(struct body_log *b, struct master *masters)
+{
+	struct call c = { .masters = masters };
+
+	ask(b, &c);
+	master_done(masters); /* when they are the same */
 }
 
 bool body_log_post(struct body_log *b, struct body_letter *l)

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/buf.h"
 #include "config/config.h"
+#include "config/master.h"
 #include "loop/mailbox.h"
 #include "store/bodies.h"
 
@@ -18,8 +19,7 @@ struct body_letter {
 };
 
 struct body_log_options {
-	const char *dir;              /* $data/bodies */
-	const struct body_keys *keys; /* must stay */
+	const char *dir; /* $data/bodies */
 	/* Ends a letter, on the log's thread (and body_log_free's). */
 	void (*free_letter)(struct body_letter *l);
 	/* Told of trouble and of its end, once each; may be NULL. */
@@ -32,12 +32,16 @@ struct body_log_stats {
 	uint64_t finds;           /* that were taken out */
 };
 
-/* NULL: *why. */
-struct body_log *body_log_new(const struct body_log_options *options, struct buf *why);
+/* Takes the master keys.  NULL: *why. */
+struct body_log *body_log_new(const struct body_log_options *options,
+                              struct master *masters, struct buf *why);
 /* Writes what waits, and joins.  Nobody posts any more. */
 void body_log_free(struct body_log **at);
 /* What holds from now on.  Any thread. */
 void body_log_set(struct body_log *b, const struct log_settings *s);
+/* Takes other master keys, and waits until they are in force: nothing is sealed with a
+ * key that is not among them from now on. */
+void body_log_set_masters(struct body_log *b, struct master *masters);
 /* Any thread; never blocks.  False: it is still the caller's. */
 must_check bool body_log_post(struct body_log *b, struct body_letter *l);
 /* Waits until everything posted before is written, or could not be. */

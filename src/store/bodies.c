@@ -186,6 +186,13 @@ void bodies_close(struct bodies **at)
 	free(b);
 }
 
+void bodies_set_keys(struct bodies *b, const struct body_keys *keys)
+{
+	leave_segment(b);
+	mem_wipe(&b->key, sizeof(b->key));
+	b->keys = keys;
+}
+
 /* ---- writing ---- */
 
 static bool feed(struct bodies *b, ZSTD_outBuffer *to, str bytes, bool last)
@@ -342,7 +349,21 @@ bool bodies_prune(struct bodies *b, usec before, uint64_t max, struct buf *why)
 	return ok;
 }
 
-static bool matches(const struct body_index *e, const struct body_match *m,
+/* Does it name somebody under a key that is not there any more? */
+static bool is_lost(int segment, const struct body_index *e, const struct body_keys *keys)
+{
+	static const uint8_t nobody[BODIES_USER_MAC];
+	char head[SEAL_MORE];
+	uint32_t id;
+
+	if (memcmp(e->user, nobody, sizeof(nobody)) == 0 || e->len < sizeof(head) ||
+	    !bodies_read_at(segment, head, sizeof(head), e->at) ||
+	    !seal_key_id(str_of(head, sizeof(head)), &id))
+		return false;
+	return !bodies_key(keys, id);
+}
+
+static bool matches(int segment, const struct body_index *e, const struct body_match *m,
                     const struct body_keys *keys)
 {
 	uint8_t mac[BODIES_USER_MAC];
@@ -359,7 +380,7 @@ static bool matches(const struct body_index *e, const struct body_match *m,
 		                  str_of((const char *)e->user, BODIES_USER_MAC)))
 			return true;
 	}
-	return false;
+	return is_lost(segment, e, keys);
 }
 
 /* Zeros over the record, then over the entry: in this order, so that whatever a crash
@@ -395,7 +416,7 @@ static bool erase_in(struct bodies *b, usec begun, const struct body_match *m,
 	bool ok = segment >= 0 && index >= 0, any = false;
 
 	for (size_t i = 0; ok && i < n; i++) {
-		if (!matches(&list[i], m, b->keys))
+		if (!matches(segment, &list[i], m, b->keys))
 			continue;
 		ok = overwrite(segment, index, &list[i], i);
 		*count += ok;

@@ -49,6 +49,8 @@ struct bodies;
  * Borrows keys.  NULL: *why. */
 struct bodies *bodies_open(str dir, const struct body_keys *keys, struct buf *why);
 void bodies_close(struct bodies **at);
+/* Other keys from now on, borrowed as well; the next record begins a new file. */
+void bodies_set_keys(struct bodies *b, const struct body_keys *keys);
 /* False: *why; what is there already stays as it is.  keep: how long files are to last.
  */
 must_check bool bodies_put(struct bodies *b, const struct body_row *row, usec keep,
@@ -66,7 +68,9 @@ struct body_match {
 	usec before;       /* 0: all */
 	uint64_t exchange; /* 0: any */
 };
-/* Overwrites and syncs all that match.  False: *why; some may be gone already. */
+/* Overwrites and syncs all that match, and of a user also what may: a record of somebody
+ * that was sealed with a key which is not there any more.  Nobody can tell whose it is,
+ * nor read it, until that key turns up again.  False: *why; some may be gone already. */
 must_check bool bodies_erase(struct bodies *b, const struct body_match *match,
                              uint64_t *ret_count, struct buf *why);
 

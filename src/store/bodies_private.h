@@ -33,6 +33,8 @@ bool bodies_say(struct buf *why, const char *what, const char *path);
 bool bodies_path(const char *dir, usec begun, const char *ending, char *to);
 /* The key of a segment, and what a record in it is sealed about. */
 void bodies_derive(const struct seal_key *master, usec begun, struct seal_key *ret);
+/* The master key of that id; NULL: it is not among them. */
+const struct seal_key *bodies_key(const struct body_keys *keys, uint32_t id);
 str bodies_about(uint64_t exchange, char room[32]);
 /* When each segment was begun, by the names of the indexes; ret->list is for free().
  * Without a directory there is none. False: *why. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-static const struct seal_key *key_of(const struct body_keys *keys, uint32_t id)
+const struct seal_key *bodies_key(const struct body_keys *keys, uint32_t id)
 {
 	for (unsigned i = 0; i < keys->count; i++)
 		if (keys->list[i].id == id)
@@ -64,7 +64,8 @@ static bool open_record(const char *dir, const struct body_keys *keys, usec begu
 		buf_add(why, STR("the body cannot be read"));
 	} else {
 		sealed.len = e->len;
-		ok = seal_key_id(buf_str(&sealed), &id) && (master = key_of(keys, id));
+		ok = seal_key_id(buf_str(&sealed), &id) &&
+		     (master = bodies_key(keys, id));
 		if (!ok)
 			buf_add(why, STR("its master key is not there any more"));
 	}

@@ -196,6 +196,35 @@ def test_a_disk_that_is_full_hurts_nobody():
     gateway.remove()
 
 
+def test_a_rotated_master_key_seals_from_then_on():
+    """Also where the reload that follows is refused: what is said then opens with the new key alone."""
+    for refused in (False, True):
+        def run(refused=refused):
+            gateway = Gateway(config("all"))
+            first = gateway.post(gateway.chat("r", "first", user="fred"))
+            check(kept(gateway, first), "before")
+            old = (gateway.data / "master.key").read_text()
+            if refused:
+                (gateway.dir / "fresh").write_text(gateway.text(gateway.body) + "nonsense: 1\n")
+                os.replace(gateway.dir / "fresh", gateway.file)
+            code, out, err = gateway.cli("secrets", "rotate", "--forget-old")
+            same(code, 0, err)
+            check((gateway.data / "master.key").read_text() != old, "the key was not rotated")
+            gateway.write(gateway.body)
+            got = gateway.post(gateway.chat("r", "second", user="fred"))
+            check(kept(gateway, got), gateway.cli("show", got.header("x-request-id"), "--body"))
+            check("master key" in gateway.cli("show", first.header("x-request-id"), "--body")[2], "the old one's")
+            gateway.stop()
+            # Nobody can tell any more whose the first is: it goes as well.
+            code, out, err = gateway.cli("forget", "--user", "fred", "--json")
+            same((code, json.loads(out)["bodies"]), (0, 2), err)
+            (gateway.data / "master.key").write_text(old)
+            gateway.start()
+            check(not kept(gateway, first), "the first, with the old key put back")
+            gateway.remove()
+        yield "refused" if refused else "reloaded", run
+
+
 def test_they_outlive_a_restart_and_a_reload():
     fake.site("p").default = reply(chat())
     got = all_.post(all_.chat("r", "before"))

@@ -171,6 +171,38 @@ TEST(a_new_master_key_opens_what_the_old_one_sealed)
 	rig_done(&g);
 }
 
+TEST(who_is_forgotten_is_so_under_a_lost_key_too)
+{
+	struct rig g;
+	uint64_t count;
+
+	if (!rig_init(&g, "bodies-lost"))
+		return;
+	put(&g, 1000 << 8, 1001, "fred", "old", "x");
+	put(&g, 1001 << 8, 1002, "", "nobody's", "x");
+	put(&g, 1002 << 8, 1003, "fred", "late", "x");
+	struct body_keys newest = { g.list + 1, 1 };
+	bodies_set_keys(g.b, &newest);
+	put(&g, 2000 << 8, 2001, "anna", "new", "x");
+	CHECK(bodies_find(str_from_z(g.dir), &newest, 2000 << 8, &g.keep, &g.found,
+	                  &g.why));
+	CHECK(bodies_erase(g.b, &(struct body_match){ .user = STR("fred"), .key = 6 },
+	                   &count, &g.why));
+	CHECK_INT(count, 0);
+	CHECK(bodies_erase(g.b,
+	                   &(struct body_match){ .user = STR("fred"), .before = 1003 },
+	                   &count, &g.why));
+	CHECK_INT(count, 1);
+	CHECK(bodies_erase(g.b, &(struct body_match){ .user = STR("fred") }, &count,
+	                   &g.why));
+	CHECK_INT(count, 1);
+	/* The key turns up again. */
+	CHECK(!find(&g, 1000 << 8) && !find(&g, 1002 << 8) && find(&g, 1001 << 8));
+	CHECK(bodies_find(str_from_z(g.dir), &newest, 2000 << 8, &g.keep, &g.found,
+	                  &g.why));
+	rig_done(&g);
+}
+
 TEST(a_person_is_forgotten_and_the_others_stay)
 {
 	struct rig g;
