@@ -204,10 +204,12 @@ static int run(struct work *w, verb_fn *verb, int status)
 	struct admin_call *c = w->c;
 	int done = read_if_match(w);
 
+	roster_hold(c->house->tenants);
 	if (!done)
 		done = admin_change(c, change, &g);
 	if (done == status)
 		roster_tell(&w->kept, c->house->ops, c->house->arg);
+	roster_release(c->house->tenants);
 	mem_wipe(&w->kept.secret, sizeof(w->kept.secret));
 	buf_free(&w->why);
 	return done;
