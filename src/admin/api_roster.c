@@ -150,13 +150,19 @@ static void on_changed(void *arg, const struct tenant_row *row,
 static void on_audit(void *arg, const struct roster_change *change)
 {
 	struct work *w = arg;
-	struct buf id = BUF_LIMIT(32);
 
-	buf_add_hex(&id, change->id, 12);
-	w->c->target = arena_copy(w->c->keep, buf_str(&id));
 	buf_add(&w->c->before, change->before);
 	buf_add(&w->c->after, change->after);
-	buf_free(&id);
+}
+
+/* By its id, whatever it was named by: that may be the whole text of a key, which the
+ * audit log would keep for ever.  Also where there was nothing to be done. */
+static void set_target(struct admin_call *c)
+{
+	struct json_value node = { JSON_OBJECT, buf_str(c->out) };
+	struct json_value id = json_get(node, STR("id"));
+
+	c->target = json_text(id, arena_alloc(c->keep, id.raw.len));
 }
 
 struct changing {
@@ -180,6 +186,7 @@ static int change(struct admin_call *c, struct ledger *l, void *arg)
 	if (result)
 		return problem_of(g->w, result);
 	json_close(&c->to, '}');
+	set_target(c);
 	set_etag(c); /* kept with the answer */
 	return g->status;
 }
