@@ -54,7 +54,7 @@ static const char head[] =
 "* Lists have `data` and `next`; `?cursor=` gets the next page, which begins where the one\n"
 "  before ended whatever was added meanwhile. `?limit=` is 100, at most 1000.\n"
 "* A GET is answered with an `ETag`; `If-None-Match` gets 304. Keys, teams, organisations and users\n"
-"  have their serial as ETag (and are always told whole: what they have used changes without it); a change of anything that has an id is refused with `If-Match` (412) when its ETag is another one by now.\n"
+"  have their id and serial as ETag, `\"0123456789ab-3\"` (and are always told whole: what they have used changes without it); a change of anything that has an id is refused with `If-Match` (412) when its ETag is another one by now.\n"
 "* A POST with an `Idempotency-Key` is answered once: the same request with the same key gets the same\n"
 "  answer for 24 hours (`idempotency-replayed: true`), another one with that key 422.\n"
 "* Times are RFC 3339; `since` and `until` also take a span back from now: `24h`, `30d`.\n"

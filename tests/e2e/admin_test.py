@@ -326,26 +326,42 @@ def test_what_is_changed_is_held_against_if_match():
     problem(ask("POST", "/config/reload", headers=[("If-Match", '"1"')]), 412, "no_etag")
 
 
+def test_a_name_is_held_against_if_match():
+    """What has the same name by now, and the same serial, is another one."""
+    first = ask("POST", "/teams", body={"name": "renamed"}).json()
+    etag = ask("GET", "/teams/renamed").header("etag")
+    same(ask("DELETE", f"/teams/{first['id']}").status, 200, "gone")
+    second = ask("POST", "/teams", body={"name": "renamed"}).json()
+    for method, body in (("PATCH", {"limits": {"rpm": 1}}), ("DELETE", None)):
+        problem(ask(method, "/teams/renamed", body=body, headers=[("If-Match", etag)]), 412, "changed_meanwhile")
+    now = ask("GET", "/teams/renamed")
+    same((now.json()["id"], now.json()["serial"]), (second["id"], 1), "it is as it was")
+    same(ask("DELETE", "/teams/renamed", headers=[("If-Match", now.header("etag"))]).status, 200, "its own")
+
+
 def test_keys_and_teams_over_rest():
     team = ask("POST", "/teams", "keys", body={"name": "red", "limits": {"rpm": 600, "budget": {"month": "50"}}})
     same(team.status, 201, team)
     same(team.json()["limits"]["budget"]["month"], "50.00", team)
     made = ask("POST", "/keys", "keys", body={"name": "rest", "team": "red", "tags": {"env": "test"}})
-    same((made.status, made.header("etag"), made.json()["serial"]), (201, '"1"', 1), made)
     key, path = made.json()["key"], f"/keys/{made.json()['id']}"
+
+    def tag(serial):
+        return f'"{made.json()["id"]}-{serial}"'
+    same((made.status, made.header("etag"), made.json()["serial"]), (201, tag(1), 1), made)
 
     def use(secret):
         return gateway.post(gateway.chat("fast"), key=None, headers=[("Authorization", f"Bearer {secret}")]).status
     same(use(key), 200, "a new key works at once")
     got = ask("GET", path, "read")
-    same((got.header("etag"), got.json()["parent"]), ('"1"', team.json()["id"]), got)
+    same((got.header("etag"), got.json()["parent"]), (tag(1), team.json()["id"]), got)
     check("key" not in got.json() and key not in got.body.decode(), got)
     # Changes, one behind the other.
-    changed = ask("PATCH", path, "keys", body={"limits": {"rpm": 7}}, headers=[("If-Match", '"1"')])
-    same((changed.status, changed.header("etag"), changed.json()["limits"]["rpm"]), (200, '"2"', 7), changed)
-    problem(ask("PATCH", path, body={"limits": {"rpm": 8}}, headers=[("If-Match", '"1"')]), 412, "changed_meanwhile")
+    changed = ask("PATCH", path, "keys", body={"limits": {"rpm": 7}}, headers=[("If-Match", tag(1))])
+    same((changed.status, changed.header("etag"), changed.json()["limits"]["rpm"]), (200, tag(2), 7), changed)
+    problem(ask("PATCH", path, body={"limits": {"rpm": 8}}, headers=[("If-Match", tag(1))]), 412, "changed_meanwhile")
     problem(ask("PATCH", path, body={"limits": {"rpm": 8}}, headers=[("If-Match", '"x"')]), 412)
-    problem(ask("DELETE", path, headers=[("If-Match", '"1"')]), 412)
+    problem(ask("DELETE", path, headers=[("If-Match", tag(1))]), 412)
     problem(ask("PATCH", path, body={"limits": {"rpm": -8}}), 400, "invalid_member")
     problem(ask("PATCH", path, body={"name": "other"}), 400, "unknown_member", "name")
     problem(ask("POST", "/teams", body={"name": "red"}), 409, "name_taken")
@@ -412,7 +428,7 @@ def test_a_post_with_an_idempotency_key_is_done_once():
     for _ in range(2):
         again = ask("POST", "/keys", "keys", body=body, headers=fields)
         same((again.status, bytes(again.body), again.header("etag"), again.header("idempotency-replayed")),
-             (201, bytes(first.body), '"1"', "true"), "the same answer, its secret too")
+             (201, bytes(first.body), f'"{first.json()["id"]}-1"', "true"), "the same answer, its secret too")
     problem(ask("POST", "/keys", "keys", body={"name": "other"}, headers=fields), 422, "idempotency_key_reused")
     problem(ask("POST", "/teams", "keys", body=body, headers=fields), 422, "idempotency_key_reused")
     # Another's key is another one.
