@@ -454,6 +454,18 @@ def test_a_post_with_an_idempotency_key_is_done_once():
     problem(ask("POST", "/keys", body=body, headers=[("Idempotency-Key", "x" * 256)]), 400)
 
 
+def test_a_long_body_counts_to_its_end_for_an_idempotency_key():
+    def facts(cost):
+        what = {"idem": {"id": "idem", "models": {"m": {"id": "m", "name": "M", "cost": {"input": cost, "output": 1}}}}}
+        return b" " * 3_000_000 + json.dumps(what).encode()
+    fields = [("Idempotency-Key", secrets.token_hex(8))]
+    first = ask("POST", "/catalog", "config", body=facts(1), headers=fields)
+    same((first.status, first.json()["new"], first.json()["written"]), (200, 1, True), first)
+    again = ask("POST", "/catalog", "config", body=facts(1), headers=fields)
+    same((again.status, again.header("idempotency-replayed")), (200, "true"), again)
+    problem(ask("POST", "/catalog", "config", body=facts(2), headers=fields), 422, "idempotency_key_reused")
+
+
 def test_a_command_whose_answer_was_lost_asks_for_the_same_again():
     """Between a command and a gateway stands one that loses answers, whole and half of them."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
