@@ -7,6 +7,7 @@
  * entry asks again, which forgets what is left.  Without a gateway the caller's recorder
  * and configuration stand in. */
 #include "admin/api.h"
+#include "admin/roster_change.h"
 #include "admin/stored.h"
 #include "base/mem.h"
 #include "codec/text.h"
@@ -109,7 +110,46 @@ static bool write_forget(void *arg, struct ledger *l, struct buf *why)
 	struct forgetting *f = arg;
 
 	(void)why;
-	return ledger_forget(l, &f->who, &f->done);
+	return ledger_forget(l, &f->who, f->c->wall, &f->done);
+}
+
+/* The gateway knows it by the name that the ledger has lost by now. */
+static bool tell_end(void *arg, const struct tenant_row *row,
+                     const struct key_secret *secret)
+{
+	const struct forgetting *f = arg;
+	struct tenant_row named = *row;
+
+	named.name = f->who.user;
+	f->c->house->ops->tenant_changed(f->c->house->arg, &named, secret);
+	return true;
+}
+
+/* The person's own limits are in force no longer. */
+static bool tell_ends(struct forgetting *f)
+{
+	struct ledger *reader;
+	bool ok = true;
+
+	if (!f->c->house->ops || f->done.node_count == 0)
+		return true;
+	reader = admin_reader(f->c);
+	for (size_t i = 0; i < f->done.node_count && ok; i++)
+		ok = reader && ledger_tenant(reader, f->done.nodes[i], tell_end, f);
+	if (!ok)
+		buf_add(&f->why, STR("the limits of a user end with the next restart"));
+	return ok;
+}
+
+static bool change_ledger(struct forgetting *f)
+{
+	const struct admin_house *h = f->c->house;
+	bool ok;
+
+	roster_hold(h->tenants);
+	ok = recorder_write(h->recorder, write_forget, f, &f->why) && tell_ends(f);
+	roster_release(h->tenants);
+	return ok;
 }
 
 /* What is under way is written first, so that it is forgotten too; the journals leave the
@@ -131,7 +171,7 @@ static bool erase(struct forgetting *f)
 	                          : str_z(f->c->keep, f->config->access_log);
 
 	settle(h);
-	return erase_bodies(f) && recorder_write(h->recorder, write_forget, f, &f->why) &&
+	return erase_bodies(f) && change_ledger(f) &&
 	       access_scrub(log, f->done.exchanges, f->done.exchange_count, &f->why) &&
 	       recorder_scrub(h->recorder, f->who.user, &f->why);
 }
@@ -168,6 +208,7 @@ int api_forget(struct admin_call *c)
 		                                   "not everything was forgotten: %.*s",
 		                                   STR_ARG(buf_str(&f.why)));
 	free(f.done.exchanges);
+	free(f.done.nodes);
 	buf_free(&f.why);
 	config_unref(&f.config);
 	return status;

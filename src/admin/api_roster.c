@@ -4,6 +4,7 @@
  * the node before and after goes into the audit log, and the gateway is told once it is
  * committed. */
 #include "admin/api.h"
+#include "admin/keys.h"
 #include "admin/roster_change.h"
 #include "base/mem.h"
 #include "config/scalar.h"
@@ -32,7 +33,7 @@ struct work {
 	struct roster roster;
 	struct buf why;
 	struct roster_kept kept;
-	uint64_t serial; /* of If-Match; 0: any */
+	uint64_t id, serial; /* of If-Match; 0: any */
 	usec grace;
 };
 
@@ -77,14 +78,17 @@ static void work_init(struct work *w, struct admin_call *c)
 	c->if_none_match = STR_NONE;
 }
 
-/* A node's ETag is its serial. */
+/* A node's ETag is its id and its serial: the serial alone is also that of others, and a
+ * name is another one's once the first is revoked. */
 static void set_etag(struct admin_call *c)
 {
 	struct json_value node = { JSON_OBJECT, buf_str(c->out) };
+	char room[TENANT_NAME_MOST];
+	str id = json_text(json_get(node, STR("id")), room);
 	uint64_t serial;
 
 	if (json_u64(json_get(node, STR("serial")), &serial))
-		snprintf(c->etag, sizeof(c->etag), "\"%llu\"",
+		snprintf(c->etag, sizeof(c->etag), "\"%.*s-%llu\"", STR_ARG(id),
 		         (unsigned long long)serial);
 }
 
@@ -150,13 +154,25 @@ static void on_changed(void *arg, const struct tenant_row *row,
 static void on_audit(void *arg, const struct roster_change *change)
 {
 	struct work *w = arg;
-	struct buf id = BUF_LIMIT(32);
 
-	buf_add_hex(&id, change->id, 12);
-	w->c->target = arena_copy(w->c->keep, buf_str(&id));
 	buf_add(&w->c->before, change->before);
 	buf_add(&w->c->after, change->after);
-	buf_free(&id);
+}
+
+/* By its id, whatever it was named by: that may be the whole text of a key, which the
+ * audit log would keep for ever.  Also where there was nothing to be done. */
+static void set_target(struct admin_call *c)
+{
+	struct json_value node = { JSON_OBJECT, buf_str(c->out) };
+	struct json_value id = json_get(node, STR("id"));
+
+	c->target = json_text(id, arena_alloc(c->keep, id.raw.len));
+}
+
+static int stale(struct admin_call *c)
+{
+	return admin_problem(c, 412, "changed_meanwhile", NULL,
+	                     "it was changed by somebody else in the meantime");
 }
 
 struct changing {
@@ -170,6 +186,7 @@ static int change(struct admin_call *c, struct ledger *l, void *arg)
 	struct changing *g = arg;
 	struct roster *t = &g->w->roster;
 	enum roster_result result;
+	uint64_t id;
 
 	t->ledger = l;
 	t->changed = on_changed;
@@ -180,22 +197,30 @@ static int change(struct admin_call *c, struct ledger *l, void *arg)
 	if (result)
 		return problem_of(g->w, result);
 	json_close(&c->to, '}');
+	set_target(c);
+	if (g->w->id && !(key_id_parse(c->target, &id) && id == g->w->id))
+		return stale(c);
 	set_etag(c); /* kept with the answer */
 	return g->status;
 }
 
-/* Sets w->serial; 0: good. */
+/* Sets w->id and serial; 0: good. */
 static int read_if_match(struct work *w)
 {
-	str tag = w->c->if_match;
+	str tag = w->c->if_match, id;
 
 	if (tag.len == 0 || str_eq(tag, STR("*")))
 		return 0;
-	if (tag.len > 2 && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"' &&
-	    str_to_u64(str_of(tag.ptr + 1, tag.len - 2), &w->serial) && w->serial > 0)
-		return 0;
+	if (tag.len > 2 && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"') {
+		tag = str_of(tag.ptr + 1, tag.len - 2);
+		id = str_cut(&tag, '-');
+		if (key_id_parse(id, &w->id) && str_to_u64(tag, &w->serial) &&
+		    w->serial > 0)
+			return 0;
+	}
 	return admin_problem(w->c, 412, "changed_meanwhile", NULL,
-	                     "If-Match takes one ETag that was given here, like \"3\"");
+	                     "If-Match takes one ETag that was given here, like "
+	                     "\"0123456789ab-3\"");
 }
 
 static int run(struct work *w, verb_fn *verb, int status)
@@ -204,10 +229,12 @@ static int run(struct work *w, verb_fn *verb, int status)
 	struct admin_call *c = w->c;
 	int done = read_if_match(w);
 
+	roster_hold(c->house->tenants);
 	if (!done)
 		done = admin_change(c, change, &g);
 	if (done == status)
 		roster_tell(&w->kept, c->house->ops, c->house->arg);
+	roster_release(c->house->tenants);
 	mem_wipe(&w->kept.secret, sizeof(w->kept.secret));
 	buf_free(&w->why);
 	return done;

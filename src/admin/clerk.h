@@ -29,7 +29,8 @@ struct admin_ops {
 	/* Writes members into the open object: listen, uptime_s, config, workers, ... */
 	void (*status)(void *arg, struct json_writer *to);
 	/* A node is new or another than it was, and the ledger has it. The secret is NULL
-	 * but for keys. */
+	 * but for keys.  Called in the order of the ledger's commits (tenants_hold_rows).
+	 */
 	void (*tenant_changed)(void *arg, const struct tenant_row *row,
 	                       const struct key_secret *secret);
 	/* Reads the configuration again. False: nothing changed, and *said says why; else
@@ -66,7 +67,8 @@ struct admin_ops {
 struct clerk_options {
 	str dir; /* $data; locked by the caller */
 	struct recorder *recorder;
-	struct tenants *tenants;     /* follow corrections; NULL: nobody counts */
+	struct tenants *tenants;     /* changes take turns by them, and they follow
+	                              * corrections; NULL: nobody counts */
 	const uint8_t *pepper;       /* PEPPER bytes; must stay */
 	const struct admin_ops *ops; /* all set but what may be NULL */
 	void *arg;

@@ -70,6 +70,8 @@ static bool may_guess(struct guard *g, const struct net_addr *peer, usec now)
 	       !is_too_often(&g->all, now, USEC_SEC, GUARD_WRONG_ALL);
 }
 
+/* Of somebody who may guess, so nobody waits longer than for what may be wrong at once.
+ */
 static enum guard_found wrong(struct guard *g, const struct net_addr *peer, usec now)
 {
 	count_failure(find_place(g, peer), now, AGAIN);
@@ -171,8 +173,10 @@ enum guard_found guard_check(struct guard *g, struct ledger *reader, str authori
 			return wrong(g, peer, now);
 		remember(g, id, mac);
 	}
+	/* That is no guess: whoever sends it for ever must not close the door to others.
+	 */
 	if (!f.is_there || !is_in_force(&f.row, wall))
-		return wrong(g, peer, now);
+		return GUARD_WRONG_TOKEN;
 	*ret_who = (struct admin_who){ .scopes = f.row.scopes, .token = id };
 	snprintf(ret_who->name, sizeof(ret_who->name), "token %012llx %.*s",
 	         (unsigned long long)id, STR_ARG(f.row.name));

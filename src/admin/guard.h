@@ -5,7 +5,8 @@
  * runs once for each token; whether it is revoked or expired is looked up each time.  An
  * id that does not exist costs what a wrong text does.  Whoever is wrong too often from
  * one address (an IPv6 /64) is not listened to for a while, and neither are all together;
- * tokens that were right before are. */
+ * tokens that were right before are.  One that is right but revoked or expired is refused
+ * and is no guess. */
 #pragma once
 #include "admin/call.h"
 #include "loop/net.h"

@@ -1,6 +1,8 @@
 /* replay.c - see replay.h. */
 #include "admin/replay.h"
 
+#include "admin/audit.h"
+#include "base/assert.h"
 #include "base/mem.h"
 #include "codec/seal.h"
 #include "config/key.h"
@@ -10,19 +12,23 @@
 
 #define KEPT_FOR (24 * USEC_HOUR)
 
-/* A MAC of parts, each with its length before it, so that none runs into the next. */
+/* A MAC of the digests of parts, so that none runs into the next, and a body of any
+ * length counts to its end. */
 static void mac_of(const struct admin_call *c, const char *what, const str *parts,
                    size_t count, uint8_t ret[KEY_MAC])
 {
-	struct buf text = BUF_LIMIT(2 * MiB);
+	struct buf text = BUF_LIMIT(KiB);
+	uint8_t digest[AUDIT_HASH];
 
-	buf_addf(&text, "sluice replay %s", what);
+	buf_addf(&text, "sluice replay, version 2, %s|", what);
 	for (size_t i = 0; i < count; i++) {
-		buf_addf(&text, "|%zu|", parts[i].len);
-		buf_add(&text, parts[i]);
+		audit_digest(parts[i], digest);
+		buf_add(&text, str_of((const char *)digest, sizeof(digest)));
 	}
+	assert(!text.over);
 	key_mac(c->house->pepper, buf_str(&text), ret);
 	mem_wipe(text.ptr, text.len);
+	mem_wipe(digest, sizeof(digest));
 	buf_free(&text);
 }
 

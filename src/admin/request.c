@@ -117,10 +117,13 @@ static bool answer_roster_change(struct request *r)
 		            .keep = &keep,
 		            .why = r->why };
 	struct roster_writing w = { .r = r, .roster = &t };
-	bool is_done = recorder_write(r->options->recorder, write_roster, &w, r->why);
+	bool is_done;
 
+	roster_hold(r->options->tenants);
+	is_done = recorder_write(r->options->recorder, write_roster, &w, r->why);
 	if (is_done)
 		roster_tell(&w.kept, r->options->ops, r->options->arg);
+	roster_release(r->options->tenants);
 	mem_wipe(&w.kept.secret, sizeof(w.kept.secret));
 	arena_done(&keep);
 	return is_done;

@@ -20,6 +20,18 @@ void roster_keep(struct roster_kept *k, struct arena *keep, const struct tenant_
 		k->secret = *secret;
 }
 
+void roster_hold(struct tenants *t)
+{
+	if (t)
+		tenants_hold_rows(t);
+}
+
+void roster_release(struct tenants *t)
+{
+	if (t)
+		tenants_release_rows(t);
+}
+
 void roster_tell(const struct roster_kept *k, const struct admin_ops *ops, void *arg)
 {
 	if (k->is_set && ops)

@@ -12,7 +12,11 @@ struct roster_kept {
 };
 void roster_keep(struct roster_kept *k, struct arena *keep, const struct tenant_row *row,
                  const struct key_secret *secret);
-/* Nothing when nothing was changed. */
+/* Around a change and its roster_tell: others wait meanwhile, so that the gateway is told
+ * in the order in which the ledger has committed.  NULL: nobody else changes anything. */
+void roster_hold(struct tenants *t);
+void roster_release(struct tenants *t);
+/* Nothing when nothing was changed.  Held (above). */
 void roster_tell(const struct roster_kept *k, const struct admin_ops *ops, void *arg);
 /* "keys_create": what the change is called in the audit log, as the route is. */
 void roster_action(const struct roster_change *change, struct buf *to);

@@ -13,7 +13,7 @@
 enum admin_scope {
 	ADMIN_READ = 1,   /* look at everything but secrets */
 	ADMIN_KEYS = 2,   /* change keys, teams, organisations and users */
-	ADMIN_CONFIG = 4, /* what runs: reload */
+	ADMIN_CONFIG = 4, /* what runs: reload, trials; prices */
 	ADMIN_ALL = 8,    /* everything: also tokens, provider keys, and what was said */
 };
 enum { ADMIN_SCOPES = 4 };

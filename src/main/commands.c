@@ -266,8 +266,8 @@ const struct command_row command_rows[] = {
 	{ "tokens", "create|list|revoke [ID]", "who may use the admin API",
 	  "`create --name NAME --scope read` prints a token, once: only a hash of it is kept.\n"
 	  "`read` looks at everything but secrets, `keys` changes keys and teams, `config`\n"
-	  "reloads, `all` does everything. The first one is printed when a gateway starts for\n"
-	  "the first time.",
+	  "reloads, ends trials and replaces prices, which budgets count with, `all` does\n"
+	  "everything. The first one is printed when a gateway starts for the first time.",
 	  tokens_command, tokens_options, 2, false },
 	{ "audit", "list|verify|export", "who has changed what",
 	  "Every change of keys, tokens and configuration is an entry in a chain of hashes;\n"

@@ -49,6 +49,11 @@ void tenants_free(struct tenants **t);
  * change its kind or organisation. */
 must_check bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
                             unsigned *ret_fresh, unsigned *ret_fresh_users);
+/* Held from before the ledger commits a row until that row was put: two threads that
+ * change nodes would else put theirs in another order than the ledger has them, and what
+ * was revoked would be in force again.  May be held for as long as the ledger takes. */
+void tenants_hold_rows(struct tenants *t);
+void tenants_release_rows(struct tenants *t);
 /* The windows that are counted anywhere: bits. */
 unsigned tenants_counted(struct tenants *t);
 /* Is some user bounded at all?  Else what the ledger knows need not be told by user. */

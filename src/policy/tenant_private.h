@@ -51,6 +51,7 @@ struct tenants {
 	uint64_t seed;
 	pthread_mutex_t writing; /* over puts */
 	pthread_mutex_t spent;   /* see tenants_hold_spent; taken before `writing` */
+	pthread_mutex_t rows;    /* see tenants_hold_rows; taken before `spent` */
 	struct retired *retired, **retired_end;
 	/* nodes: dense, found by an index of ids; number + 1, leaves with LEAF on */
 	_Atomic uint32_t *index; /* NODE_SLOTS */

@@ -47,6 +47,7 @@ struct tenants *tenants_new(const struct calendar *calendar, uint64_t seed)
 	t->retired_end = &t->retired;
 	pthread_mutex_init(&t->writing, NULL);
 	pthread_mutex_init(&t->spent, NULL);
+	pthread_mutex_init(&t->rows, NULL);
 	atomic_flag_clear(&t->lock);
 #define MAP(name, size) t->name = map(size);
 	MAPPED(MAP)
@@ -135,6 +136,7 @@ void tenants_free(struct tenants **at)
 #undef UNMAP
 	pthread_mutex_destroy(&t->writing);
 	pthread_mutex_destroy(&t->spent);
+	pthread_mutex_destroy(&t->rows);
 	free(t);
 }
 
@@ -437,6 +439,16 @@ bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
 	if (ret_fresh_users)
 		*ret_fresh_users = fresh_users;
 	return done;
+}
+
+void tenants_hold_rows(struct tenants *t)
+{
+	pthread_mutex_lock(&t->rows);
+}
+
+void tenants_release_rows(struct tenants *t)
+{
+	pthread_mutex_unlock(&t->rows);
 }
 
 unsigned tenants_counted(struct tenants *t)

@@ -175,11 +175,13 @@ struct ledger_forgotten {
 	uint64_t attempts, sums; /* that named the person */
 	uint64_t *exchanges;     /* ascending; for free() */
 	size_t exchange_count;
+	uint64_t *nodes; /* users with limits of their own, revoked now; for free() */
+	size_t node_count;
 };
 
 /* In a transaction: rows and sums keep their money and lose the person. */
 must_check bool ledger_forget(struct ledger *l, const struct ledger_person *who,
-                              struct ledger_forgotten *ret);
+                              usec wall, struct ledger_forgotten *ret);
 /* Outside of one, afterwards: the log is emptied, and if the text still stands in the
  * file all pages are written anew.  May take a while. */
 must_check bool ledger_scrub(struct ledger *l, str text);

@@ -22,36 +22,67 @@ struct forgetting {
 	struct ledger *l;
 	const struct ledger_person *who;
 	usec before; /* at a whole hour: sums tell no more */
+	usec wall;
 	char tombstone[TOMBSTONE];
 	bool ok;
 };
 
-/* Runs one statement with ?1 user, ?2 key (NULL: any), ?3 before (NULL: all), ?4
- * the tombstone, as far as it has them. Returns how many rows it changed. */
-static uint64_t run(struct forgetting *f, const char *sql)
+/* One statement with ?1 user, ?2 key (NULL: any), ?3 before (NULL: all), ?4 the
+ * tombstone, ?5 now, as far as it has them. NULL: it went wrong, now or before. */
+static sqlite3_stmt *prepare(struct forgetting *f, const char *sql)
 {
 	sqlite3_stmt *st = NULL;
-	uint64_t changed = 0;
+	int most;
 
 	if (!f->ok)
-		return 0;
+		return NULL;
 	f->ok = sqlite3_prepare_v2(f->l->db, sql, -1, &st, NULL) == SQLITE_OK;
-	if (f->ok) {
-		int most = sqlite3_bind_parameter_count(st);
+	if (!f->ok)
+		return NULL;
+	most = sqlite3_bind_parameter_count(st);
+	if (most >= 1)
+		ledger_bind_str(st, 1, f->who->user);
+	if (most >= 2 && f->who->key)
+		sqlite3_bind_int64(st, 2, (int64_t)f->who->key);
+	if (most >= 3 && f->before)
+		sqlite3_bind_int64(st, 3, f->before);
+	if (most >= 4)
+		sqlite3_bind_text(st, 4, f->tombstone, -1, SQLITE_STATIC);
+	if (most >= 5)
+		sqlite3_bind_int64(st, 5, f->wall);
+	return st;
+}
 
-		if (most >= 1)
-			ledger_bind_str(st, 1, f->who->user);
-		if (most >= 2 && f->who->key)
-			sqlite3_bind_int64(st, 2, (int64_t)f->who->key);
-		if (most >= 3 && f->before)
-			sqlite3_bind_int64(st, 3, f->before);
-		if (most >= 4)
-			sqlite3_bind_text(st, 4, f->tombstone, -1, SQLITE_STATIC);
+/* Returns how many rows it changed. */
+static uint64_t run(struct forgetting *f, const char *sql)
+{
+	sqlite3_stmt *st = prepare(f, sql);
+	uint64_t changed = 0;
+
+	if (st) {
 		f->ok = sqlite3_step(st) == SQLITE_DONE;
 		changed = (uint64_t)sqlite3_changes64(f->l->db);
 	}
 	sqlite3_finalize(st);
 	return changed;
+}
+
+/* The numbers it gives. */
+static void collect(struct forgetting *f, const char *sql, uint64_t **ret,
+                    size_t *ret_count)
+{
+	sqlite3_stmt *st = prepare(f, sql);
+	size_t room = 0;
+
+	while (st && sqlite3_step(st) == SQLITE_ROW) {
+		if (*ret_count == room) {
+			room = room ? 2 * room : 256;
+			*ret = mem_resize(*ret, room * sizeof(**ret));
+		}
+		(*ret)[(*ret_count)++] = (uint64_t)sqlite3_column_int64(st, 0);
+	}
+	if (st)
+		f->ok = sqlite3_finalize(st) == SQLITE_OK;
 }
 
 #define MATCHES                                                                          \
@@ -75,37 +106,22 @@ static void make_labels(struct forgetting *f)
 }
 
 /* Whose rows they are, for whoever has to forget more of them. */
-static void collect(struct forgetting *f, struct ledger_forgotten *ret)
+static void collect_exchanges(struct forgetting *f, struct ledger_forgotten *ret)
 {
-	sqlite3_stmt *st = NULL;
-	size_t room = 0;
+	collect(f,
+	        "SELECT DISTINCT coalesce(exchange, id) FROM attempt WHERE subject IN"
+	        " (SELECT id FROM subject WHERE user = ?1) AND " MATCHES " ORDER BY 1",
+	        &ret->exchanges, &ret->exchange_count);
+}
 
-	if (!f->ok)
-		return;
-	f->ok = sqlite3_prepare_v2(
-	                f->l->db,
-	                "SELECT DISTINCT coalesce(exchange, id) FROM attempt WHERE "
-	                "subject"
-	                " IN (SELECT id FROM subject WHERE user = ?1) AND " MATCHES
-	                " ORDER BY 1",
-	                -1, &st, NULL) == SQLITE_OK;
-	if (!f->ok)
-		return;
-	ledger_bind_str(st, 1, f->who->user);
-	if (f->who->key)
-		sqlite3_bind_int64(st, 2, (int64_t)f->who->key);
-	if (f->before)
-		sqlite3_bind_int64(st, 3, f->before);
-	while (sqlite3_step(st) == SQLITE_ROW) {
-		if (ret->exchange_count == room) {
-			room = room ? 2 * room : 256;
-			ret->exchanges = mem_resize(ret->exchanges,
-			                            room * sizeof(*ret->exchanges));
-		}
-		ret->exchanges[ret->exchange_count++] =
-		        (uint64_t)sqlite3_column_int64(st, 0);
-	}
-	f->ok = sqlite3_finalize(st) == SQLITE_OK;
+/* Limits of the person's own end: a change of these nodes like any other. */
+static void end_limits(struct forgetting *f, struct ledger_forgotten *ret)
+{
+	collect(f, "SELECT id FROM tenant WHERE kind = 3 AND name = ?1 AND revoked = 0",
+	        &ret->nodes, &ret->node_count);
+	run(f, "UPDATE tenant SET name = ?4, metadata = '', serial = serial + 1,"
+	       " revoked = iif(revoked, revoked, ?5)"
+	       " WHERE kind = 3 AND name = ?1 AND ?2 IS NULL AND ?3 IS NULL");
 }
 
 static void change_rows(struct forgetting *f, struct ledger_forgotten *ret)
@@ -219,10 +235,10 @@ static void change_sums(struct forgetting *f, struct ledger_forgotten *ret)
 	       " SELECT new FROM temp.forgotten) AND id NOT IN (SELECT grp FROM rollup)");
 }
 
-bool ledger_forget(struct ledger *l, const struct ledger_person *who,
+bool ledger_forget(struct ledger *l, const struct ledger_person *who, usec wall,
                    struct ledger_forgotten *ret)
 {
-	struct forgetting f = { .l = l, .who = who, .ok = true };
+	struct forgetting f = { .l = l, .who = who, .wall = wall, .ok = true };
 	uint32_t random;
 
 	f.before = (who->before + USEC_HOUR - 1) / USEC_HOUR * USEC_HOUR;
@@ -234,14 +250,12 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	run(&f, "PRAGMA secure_delete = ON");
 	/* It answers with a row.  What is pending belongs to the groups as they are. */
 	f.ok = ledger_put_queue(l) && rollup_flush(l);
-	collect(&f, ret);
+	collect_exchanges(&f, ret);
 	make_labels(&f);
 	change_rows(&f, ret);
 	change_sums(&f, ret);
 	if (!who->key && !who->before)
-		run(&f, "UPDATE tenant SET name = ?4, metadata = '', revoked = "
-		        "max(revoked, 1)"
-		        " WHERE kind = 3 AND name = ?1 AND ?2 IS NULL AND ?3 IS NULL");
+		end_limits(&f, ret);
 	run(&f, "DROP TABLE temp.forgotten");
 	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);

@@ -326,26 +326,42 @@ def test_what_is_changed_is_held_against_if_match():
     problem(ask("POST", "/config/reload", headers=[("If-Match", '"1"')]), 412, "no_etag")
 
 
+def test_a_name_is_held_against_if_match():
+    """What has the same name by now, and the same serial, is another one."""
+    first = ask("POST", "/teams", body={"name": "renamed"}).json()
+    etag = ask("GET", "/teams/renamed").header("etag")
+    same(ask("DELETE", f"/teams/{first['id']}").status, 200, "gone")
+    second = ask("POST", "/teams", body={"name": "renamed"}).json()
+    for method, body in (("PATCH", {"limits": {"rpm": 1}}), ("DELETE", None)):
+        problem(ask(method, "/teams/renamed", body=body, headers=[("If-Match", etag)]), 412, "changed_meanwhile")
+    now = ask("GET", "/teams/renamed")
+    same((now.json()["id"], now.json()["serial"]), (second["id"], 1), "it is as it was")
+    same(ask("DELETE", "/teams/renamed", headers=[("If-Match", now.header("etag"))]).status, 200, "its own")
+
+
 def test_keys_and_teams_over_rest():
     team = ask("POST", "/teams", "keys", body={"name": "red", "limits": {"rpm": 600, "budget": {"month": "50"}}})
     same(team.status, 201, team)
     same(team.json()["limits"]["budget"]["month"], "50.00", team)
     made = ask("POST", "/keys", "keys", body={"name": "rest", "team": "red", "tags": {"env": "test"}})
-    same((made.status, made.header("etag"), made.json()["serial"]), (201, '"1"', 1), made)
     key, path = made.json()["key"], f"/keys/{made.json()['id']}"
+
+    def tag(serial):
+        return f'"{made.json()["id"]}-{serial}"'
+    same((made.status, made.header("etag"), made.json()["serial"]), (201, tag(1), 1), made)
 
     def use(secret):
         return gateway.post(gateway.chat("fast"), key=None, headers=[("Authorization", f"Bearer {secret}")]).status
     same(use(key), 200, "a new key works at once")
     got = ask("GET", path, "read")
-    same((got.header("etag"), got.json()["parent"]), ('"1"', team.json()["id"]), got)
+    same((got.header("etag"), got.json()["parent"]), (tag(1), team.json()["id"]), got)
     check("key" not in got.json() and key not in got.body.decode(), got)
     # Changes, one behind the other.
-    changed = ask("PATCH", path, "keys", body={"limits": {"rpm": 7}}, headers=[("If-Match", '"1"')])
-    same((changed.status, changed.header("etag"), changed.json()["limits"]["rpm"]), (200, '"2"', 7), changed)
-    problem(ask("PATCH", path, body={"limits": {"rpm": 8}}, headers=[("If-Match", '"1"')]), 412, "changed_meanwhile")
+    changed = ask("PATCH", path, "keys", body={"limits": {"rpm": 7}}, headers=[("If-Match", tag(1))])
+    same((changed.status, changed.header("etag"), changed.json()["limits"]["rpm"]), (200, tag(2), 7), changed)
+    problem(ask("PATCH", path, body={"limits": {"rpm": 8}}, headers=[("If-Match", tag(1))]), 412, "changed_meanwhile")
     problem(ask("PATCH", path, body={"limits": {"rpm": 8}}, headers=[("If-Match", '"x"')]), 412)
-    problem(ask("DELETE", path, headers=[("If-Match", '"1"')]), 412)
+    problem(ask("DELETE", path, headers=[("If-Match", tag(1))]), 412)
     problem(ask("PATCH", path, body={"limits": {"rpm": -8}}), 400, "invalid_member")
     problem(ask("PATCH", path, body={"name": "other"}), 400, "unknown_member", "name")
     problem(ask("POST", "/teams", body={"name": "red"}), 409, "name_taken")
@@ -359,13 +375,16 @@ def test_keys_and_teams_over_rest():
     problem(ask("POST", f"{path}/rotate", body={"grace": "1000d"}), 400, "invalid_member", "grace")
     same(ask("DELETE", path, "keys").json()["state"], "revoked", "gone")
     same(use(last["key"]), 401, "a revoked key")
+    # Named by its text, and there is nothing to be done.
+    same(ask("DELETE", f"/keys/{last['key']}").status, 200, "again")
     # All of it is written down, and no secret.
     entries = [each for each in audit() if each["target"] == made.json()["id"]]
-    same([each["action"] for each in entries], ["keys_create", "keys_update", "keys_rotate", "keys_rotate", "keys_revoke"], entries)
+    same([each["action"] for each in entries], ["keys_create", "keys_update", "keys_rotate", "keys_rotate", "keys_revoke", "keys_revoke"],
+         entries)
     same((entries[1]["before"]["limits"]["rpm"], entries[1]["after"]["limits"]["rpm"]), (None, 7), entries[1])
     same(entries[1]["who"], f"token {ids['keys token']} keys", entries[1])
     for secret in (key, rotated["key"], last["key"]):
-        check(secret not in json.dumps(entries), "a secret in the audit log")
+        check(secret not in json.dumps(audit()), "a secret in the audit log")
     # A team takes its keys with it; lists come in pages.
     under = [ask("POST", "/keys", body={"name": f"k{n}", "team": "red"}).json() for n in range(5)]
     first = ask("GET", "/keys?parent=red&active=true&limit=3").json()
@@ -409,7 +428,7 @@ def test_a_post_with_an_idempotency_key_is_done_once():
     for _ in range(2):
         again = ask("POST", "/keys", "keys", body=body, headers=fields)
         same((again.status, bytes(again.body), again.header("etag"), again.header("idempotency-replayed")),
-             (201, bytes(first.body), '"1"', "true"), "the same answer, its secret too")
+             (201, bytes(first.body), f'"{first.json()["id"]}-1"', "true"), "the same answer, its secret too")
     problem(ask("POST", "/keys", "keys", body={"name": "other"}, headers=fields), 422, "idempotency_key_reused")
     problem(ask("POST", "/teams", "keys", body=body, headers=fields), 422, "idempotency_key_reused")
     # Another's key is another one.
@@ -433,6 +452,18 @@ def test_a_post_with_an_idempotency_key_is_done_once():
     change("UPDATE admin_replay SET made = made - 86400000001")
     same(ask("POST", "/keys", "keys", body=body, headers=fields).header("idempotency-replayed"), None, "a day later")
     problem(ask("POST", "/keys", body=body, headers=[("Idempotency-Key", "x" * 256)]), 400)
+
+
+def test_a_long_body_counts_to_its_end_for_an_idempotency_key():
+    def facts(cost):
+        what = {"idem": {"id": "idem", "models": {"m": {"id": "m", "name": "M", "cost": {"input": cost, "output": 1}}}}}
+        return b" " * 3_000_000 + json.dumps(what).encode()
+    fields = [("Idempotency-Key", secrets.token_hex(8))]
+    first = ask("POST", "/catalog", "config", body=facts(1), headers=fields)
+    same((first.status, first.json()["new"], first.json()["written"]), (200, 1, True), first)
+    again = ask("POST", "/catalog", "config", body=facts(1), headers=fields)
+    same((again.status, again.header("idempotency-replayed")), (200, "true"), again)
+    problem(ask("POST", "/catalog", "config", body=facts(2), headers=fields), 422, "idempotency_key_reused")
 
 
 def test_a_command_whose_answer_was_lost_asks_for_the_same_again():

@@ -108,6 +108,19 @@ def test_over_rest():
     gateway.remove()
 
 
+def test_his_own_limits_end_at_once():
+    gateway = start()
+    gateway.key("one")
+    made = over_socket(gateway, "POST", "/users", {"name": FRED, "parent": "one", "limits": {"rpm": 1}})[1]
+    same([ask(gateway, FRED, n, key="one").status for n in range(2)], [200, 429], "one a minute")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[0], 200, "forgotten")
+    same([ask(gateway, FRED, n, key="one").status for n in range(3)], [200] * 3, "as anybody")
+    shown = over_socket(gateway, "GET", f"/users/{made['id']}")[1]
+    same((shown["state"], shown["serial"], "forgotten" in shown["name"]), ("revoked", 2, True), shown)
+    check(shown["revoked"] >= made["created"], shown)
+    gateway.remove()
+
+
 def test_without_a_gateway():
     gateway = start()
     for n in range(20):

@@ -3,6 +3,8 @@ without one. What holds is asked of the gateway by requests."""
 
 import json
 import os
+import socket
+import threading
 
 from admin_world import over_socket, serving
 from harness import Gateway, check, same
@@ -58,6 +60,32 @@ def test_a_user_has_limits_of_its_own():
     check('"anna"' in gateway.cli("users", "show", "anna")[1], "one of them")
     run("users", "revoke", "anna")
     same(run("users", "list", "--active"), [], "those that are left")
+
+
+def line(request):
+    """One request in the commands' own words: another thread answers these than those of HTTP."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(gateway.data / "admin.sock"))
+        link.sendall(json.dumps(request).encode() + b"\n")
+        with link.makefile() as answer:
+            return json.loads(answer.readline())
+
+
+def test_a_revocation_is_the_last_word():
+    """Beside a change by another thread, whichever of the two the ledger has first."""
+    for n in range(60):
+        made = over_socket(gateway, "POST", "/keys", {"name": f"raced-{n}"})[1]
+        both = threading.Barrier(2)
+
+        def change():
+            both.wait()
+            line({"do": "tenant_update", "kind": "key", "which": made["id"], "set": {"limits": {"rpm": 100}}})
+        other = threading.Thread(target=change)
+        other.start()
+        both.wait()
+        same(over_socket(gateway, "DELETE", f"/keys/{made['id']}")[1]["state"], "revoked", "the revocation")
+        other.join()
+        same(ask(made["key"], None), 401, f"key {n}, once it is revoked")
 
 
 def test_without_a_gateway_and_written_down():

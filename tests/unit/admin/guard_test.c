@@ -131,6 +131,24 @@ TEST(who_guesses_is_not_listened_to_and_others_are)
 	done(&g);
 }
 
+/* Whoever goes on with a token that was taken away. */
+TEST(a_revoked_token_is_no_guess)
+{
+	struct rig g;
+	bool is_changed;
+
+	if (!rig_init(&g, "revoked", ADMIN_ALL, 0))
+		return;
+	CHECK(ledger_token_revoke(g.l, g.row.id, 50, &is_changed) && is_changed);
+	for (int i = 0; i < 2 * GUARD_WRONG_ALL; i++)
+		CHECK_INT(ask(&g, own(&g)), GUARD_WRONG_TOKEN);
+	CHECK_INT(g.guard.scrypts, 1);
+	for (int i = 0; i < GUARD_WRONG; i++)
+		CHECK_INT(ask(&g, STR("Bearer x")), GUARD_WRONG_TOKEN);
+	CHECK_INT(ask(&g, STR("Bearer x")), GUARD_TOO_OFTEN);
+	done(&g);
+}
+
 TEST(guessing_from_many_addresses_is_slow_too)
 {
 	char text[64];
