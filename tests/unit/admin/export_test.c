@@ -1,5 +1,7 @@
-/* Whatever a client wrote stays in the cell it belongs to. */
+/* Whatever a client wrote stays in the cell it belongs to, and every format tells the
+ * same cost. */
 #include "admin/export.h"
+#include "admin/text.h"
 #include "tests/check.h"
 
 /* Cells of a line, as RFC 4180 tells them apart. */
@@ -52,4 +54,37 @@ TEST(focus_keeps_a_models_name_in_its_cell)
 	check_cell(buf_str(&line), columns, SKU, STR("'=a,b/usage"));
 	buf_free(&head);
 	buf_free(&line);
+}
+
+static bool tells(const struct attempt_row *row, const char *what)
+{
+	struct buf text = BUF_LIMIT(16 * KiB);
+	struct json_writer w = { .to = &text };
+	bool does;
+
+	row_json(&w, row);
+	does = str_has(buf_str(&text), str_from_z(what));
+	buf_free(&text);
+	return does;
+}
+
+TEST(json_tells_the_cost_with_its_corrections)
+{
+	struct attempt_row row = { .id = 1,
+		                   .exchange = 1,
+		                   .number = 1,
+		                   .state = ROW_DONE,
+		                   .usage_kind = USAGE_REPORTED,
+		                   .cost = 700 };
+
+	CHECK(tells(&row, "\"cost_nano\":700,\"corrected_nano\":0,"));
+	row.is_corrected = true;
+	row.corrected = -200;
+	CHECK(tells(&row, "\"cost_nano\":500,\"corrected_nano\":-200,"));
+	row.cost = COST_UNKNOWN;
+	row.corrected = 300;
+	CHECK(tells(&row, "\"cost_nano\":300,\"corrected_nano\":300,"));
+	row.is_corrected = false;
+	row.corrected = 0;
+	CHECK(tells(&row, "\"cost_nano\":null,\"corrected_nano\":0,"));
 }
