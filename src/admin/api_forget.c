@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "codec/text.h"
 #include "config/datadir.h"
+#include "loop/sys.h"
 #include "meter/access_scrub.h"
 #include "store/bodies.h"
 
@@ -109,6 +110,7 @@ static bool write_forget(void *arg, struct ledger *l, struct buf *why)
 	struct forgetting *f = arg;
 
 	(void)why;
+	f->who.now = sys_wall();
 	return ledger_forget(l, &f->who, &f->done);
 }
 

@@ -16,13 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOMBSTONE = 32 };
+#define TOMBSTONE_IS "(forgotten "
 
 struct forgetting {
 	struct ledger *l;
 	const struct ledger_person *who;
 	usec before; /* at a whole hour: sums tell no more */
-	char tombstone[TOMBSTONE];
+	char tombstone[FORGOTTEN_NAME];
 	bool ok;
 };
 
@@ -230,7 +230,7 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	*ret = (struct ledger_forgotten){ 0 };
 	if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
 		return false;
-	snprintf(f.tombstone, sizeof(f.tombstone), "(forgotten %08x)", random);
+	snprintf(f.tombstone, sizeof(f.tombstone), TOMBSTONE_IS "%08x)", random);
 	run(&f, "PRAGMA secure_delete = ON");
 	/* It answers with a row.  What is pending belongs to the groups as they are. */
 	f.ok = ledger_put_queue(l) && rollup_flush(l);
@@ -246,7 +246,29 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);
 	rollup_clear(l->rollup);
+	if (f.ok && who->now)
+		f.ok = forgotten_add(&l->forgotten, who->user, who->key, f.before,
+		                     who->now, f.tombstone);
 	return f.ok;
+}
+
+/* ---- what was under way ---- */
+
+bool ledger_is_tombstone(str user)
+{
+	return user.len == sizeof(TOMBSTONE_IS "12345678)") - 1 &&
+	       str_starts(user, STR(TOMBSTONE_IS)) && str_ends(user, STR(")"));
+}
+
+void ledger_row_forget(const struct ledger *l, struct attempt_row *row)
+{
+	const char *name =
+	        forgotten_find(&l->forgotten, row->exchange, row->user, row->key);
+
+	if (!name)
+		return;
+	row->user = str_from_z(name);
+	row_forget(row);
 }
 
 /* ---- afterwards ---- */

@@ -1,6 +1,7 @@
 """A person is forgotten: the name is found nowhere any more, byte by byte, and no money is."""
 
 import json
+import threading
 
 from admin_world import over_socket
 from answers import chat, error_body, reply, usage
@@ -81,6 +82,47 @@ def test_with_a_gateway():
     gateway.stop()
     same(holds(gateway, FRED), [], "files that name him, after the end")
     check(holds(gateway, ANNA), "she is not forgotten")
+    gateway.remove()
+
+
+def test_what_is_under_way_is_forgotten_as_well():
+    """It ends behind the forgetting, and then it has no name to say: neither in rows, sums and lines nor in what
+    was said, not even where another attempt begins."""
+    gateway, gate = start(), threading.Event()
+    agent = [("User-Agent", f"laptop of {FRED}")]
+    site = fake.site("p")
+
+    def after(script):
+        return lambda x: (x.wait(gate), script(x))
+    site.queue(after(reply(chat(text="said late", spent=usage(1000, 100)))), after(reply(error_body(f"not to {FRED}"), status=400)),
+               after(reply(status=500)))
+    got = []
+    asking = [threading.Thread(target=lambda n=n: got.append(gateway.post(gateway.chat("r", f"number {n} of {FRED}", user=FRED), headers=agent)))
+              for n in range(3)]
+    for each in asking:
+        each.start()
+    until(lambda: len(gateway.rows("state = 'open' AND user = ?", FRED)) == 3, "his open rows")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 3, "attempts under way")
+    gate.set()
+    for each in asking:
+        each.join()
+    same(sorted(reply.status for reply in got), [200, 200, 400], "they went on")
+    until(lambda: len(gateway.rows("closes = 1")) == 3, "all rows")
+    rows = gateway.rows()
+    same(len(rows), 4, "one of them at the second attempt")
+    same(len({row["user"] for row in rows}), 1, "the tombstone of one forgetting")
+    same({(row["client"], row["agent"], row["detail"]) for row in rows}, {("", "", "")}, "nothing of him")
+    same([row["user"] for row in over_socket(gateway, "GET", "/cost?by=user")[1]["data"]], [rows[0]["user"]], "the sums")
+    lines = [json.loads(line) for line in (gateway.data / "access.log").read_text().splitlines()]
+    same(({line.get("client") for line in lines}, len(lines)), ({None}, 3), "the access log")
+    check(not any(body_of(gateway, reply) for reply in got), "his words")
+    # Who comes now is a new person.
+    same(gateway.post(gateway.chat("r", user=FRED), headers=agent).status, 200, "he comes back")
+    row = until(lambda: gateway.rows("user = ? AND closes = 1", FRED), "his new row")[0]
+    same((row["client"], row["agent"]), ("127.0.0.1", agent[0][1]), "whole")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 1, "and goes again")
+    gateway.stop()
+    same(holds(gateway, FRED), [], "files that name him")
     gateway.remove()
 
 
