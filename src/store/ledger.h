@@ -176,6 +176,7 @@ struct ledger_forgotten {
 	uint64_t attempts, sums; /* that named the person */
 	uint64_t *exchanges;     /* ascending; for free() */
 	size_t exchange_count;
+	uint64_t unknown; /* whose older ones were nobody knows: their rows are gone */
 };
 
 /* In a transaction: rows and sums keep their money and lose the person. */

@@ -108,6 +108,27 @@ static void collect(struct forgetting *f, struct ledger_forgotten *ret)
 	f->ok = sqlite3_finalize(st) == SQLITE_OK;
 }
 
+/* Up to which exchange rows may be gone: they went in the order of their ids. */
+static void find_unknown(struct forgetting *f, struct ledger_forgotten *ret)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (!f->ok)
+		return;
+	f->ok = sqlite3_prepare_v2(
+	                f->l->db,
+	                "SELECT max(coalesce((SELECT id FROM attempt WHERE state <> 0"
+	                " ORDER BY id LIMIT 1), ?1), coalesce((SELECT hour FROM kept)"
+	                " * 3600000000 << 8, 0))",
+	                -1, &st, NULL) == SQLITE_OK;
+	sqlite3_bind_int64(st, 1, f->who->now << 8);
+	if (f->ok && sqlite3_step(st) == SQLITE_ROW)
+		ret->unknown = (uint64_t)sqlite3_column_int64(st, 0);
+	f->ok = sqlite3_finalize(st) == SQLITE_OK && f->ok;
+	if (f->before)
+		ret->unknown = min_of(ret->unknown, (uint64_t)f->before << 8);
+}
+
 static void change_rows(struct forgetting *f, struct ledger_forgotten *ret)
 {
 	ret->attempts = run(
@@ -235,6 +256,7 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	/* It answers with a row.  What is pending belongs to the groups as they are. */
 	f.ok = ledger_put_queue(l) && rollup_flush(l);
 	collect(&f, ret);
+	find_unknown(&f, ret);
 	make_labels(&f);
 	change_rows(&f, ret);
 	change_sums(&f, ret);

@@ -3,7 +3,7 @@
 import json
 import threading
 
-from admin_world import over_socket
+from admin_world import change, over_socket, serving
 from answers import chat, error_body, reply, usage
 from fake_provider import Fake
 from harness import Gateway, check, provider, route, same
@@ -123,6 +123,52 @@ def test_what_is_under_way_is_forgotten_as_well():
     same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 1, "and goes again")
     gateway.stop()
     same(holds(gateway, FRED), [], "files that name him")
+    gateway.remove()
+
+
+def lines_of(gateway):
+    """Of each line of the access log whether it still says who called."""
+    return [set(json.loads(line)["agent"]) != {"*"} for line in (gateway.data / "access.log").read_text().splitlines()]
+
+
+def test_lines_whose_rows_are_gone():
+    gateway = start()
+    agent = [("User-Agent", "a laptop")]
+
+    def send(user, key="test"):
+        same(gateway.post(gateway.chat("r", user=user), key=key, headers=agent).status, 200, user)
+    for user, key in ((FRED, "one"), (FRED, "other"), (ANNA, "one")):
+        send(user, key)
+    until(lambda: len(gateway.rows("closes = 1")) == 3, "the rows")
+    gateway.stop()
+    change("DELETE FROM attempt", gateway.data)     # as they go with `ledger_keep`
+    gateway.start()
+    serving(gateway)
+    same(lines_of(gateway), [True] * 3, "the lines")
+    send(ANNA)
+    until(lambda: len(gateway.rows("closes = 1")) == 1, "her row")
+    said = over_socket(gateway, "POST", "/forget", {"user": FRED, "key": gateway.key_ids["other"]})[1]
+    same((said["attempts"], said["lines"]), (0, 1), "of one key")
+    same(lines_of(gateway), [True, False, True, True], "which one")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED, "before": "2020-01-01T00:00:00Z"})[1]["lines"], 0, "there were none then")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["lines"], 2, "the others nobody knows any more")
+    same(lines_of(gateway), [False, False, False, True], "hers has its row")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["lines"], 0, "once is enough")
+    gateway.remove()
+
+
+def test_the_log_that_is_written_is_the_one_that_is_scrubbed():
+    """Whatever a reload says of the next one."""
+    gateway = start()
+    serving(gateway)
+    ask(gateway, FRED, 1)
+    until(lambda: gateway.rows("closes = 1"), "the row")
+    for other in ("off", gateway.dir / "other.log"):
+        gateway.write(gateway.body.partition("access_log:")[0] + f"access_log: {other}\n")
+        same(over_socket(gateway, "POST", "/config/reload")[1]["said"], "needs a restart to take effect: access_log", other)
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["lines"], 1, "lines")
+    line = json.loads((gateway.data / "access.log").read_text())
+    same(set(line["client"]), {"*"}, "his address")
     gateway.remove()
 
 
