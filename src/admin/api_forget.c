@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "codec/text.h"
 #include "config/datadir.h"
+#include "loop/sys.h"
 #include "meter/access_scrub.h"
 #include "store/bodies.h"
 
@@ -26,7 +27,7 @@ struct forgetting {
 	struct config *config;
 	struct ledger_person who;
 	struct ledger_forgotten done;
-	uint64_t bodies;
+	uint64_t bodies, lines;
 	struct buf why;
 };
 
@@ -110,7 +111,8 @@ static bool write_forget(void *arg, struct ledger *l, struct buf *why)
 	struct forgetting *f = arg;
 
 	(void)why;
-	return ledger_forget(l, &f->who, f->c->wall, &f->done);
+	f->who.now = sys_wall();
+	return ledger_forget(l, &f->who, &f->done);
 }
 
 /* The gateway knows it by the name that the ledger has lost by now. */
@@ -163,16 +165,25 @@ static void settle(const struct admin_house *h)
 	recorder_flush(h->recorder);
 }
 
-static bool erase(struct forgetting *f)
+static bool scrub_log(struct forgetting *f)
 {
-	const struct admin_house *h = f->c->house;
+	const struct access_match match = { .ids = f->done.exchanges,
+		                            .count = f->done.exchange_count,
+		                            .before = f->done.unknown,
+		                            .key = f->who.key };
 	const char *log = str_eq(f->config->access_log, STR("off"))
 	                          ? NULL
 	                          : str_z(f->c->keep, f->config->access_log);
 
+	return access_scrub(log, &match, &f->lines, &f->why);
+}
+
+static bool erase(struct forgetting *f)
+{
+	const struct admin_house *h = f->c->house;
+
 	settle(h);
-	return erase_bodies(f) && change_ledger(f) &&
-	       access_scrub(log, f->done.exchanges, f->done.exchange_count, &f->why) &&
+	return erase_bodies(f) && change_ledger(f) && scrub_log(f) &&
 	       recorder_scrub(h->recorder, f->who.user, &f->why);
 }
 
@@ -187,6 +198,7 @@ static int tell(struct admin_call *c, struct ledger *l, void *arg)
 	json_key_uint(&c->to, STR("attempts"), f->done.attempts);
 	json_key_uint(&c->to, STR("sums"), f->done.sums);
 	json_key_uint(&c->to, STR("bodies"), f->bodies);
+	json_key_uint(&c->to, STR("lines"), f->lines);
 	json_close(&c->to, '}');
 	buf_set(&c->after, buf_str(c->out));
 	return 200;

@@ -59,6 +59,18 @@ static void add_text(struct buf *to, str text)
 	buf_add_char(to, ',');
 }
 
+/* A cell of both: what is put together is quoted as a whole. */
+static void add_joined(struct buf *to, str first, str between, str second)
+{
+	struct buf text = BUF_LIMIT(64 * KiB);
+
+	buf_add(&text, first);
+	buf_add(&text, between);
+	buf_add(&text, second);
+	add_text(to, buf_str(&text));
+	buf_free(&text);
+}
+
 /* Pico-dollars as dollars. */
 static void add_pico(struct buf *to, __int128 pico)
 {
@@ -138,8 +150,7 @@ static void add_bill(struct buf *to, const struct charge *c)
 	add_time(to, month_of(row->began_wall, 0));
 	add_text(to, c->is_correction ? STR("Adjustment") : STR("Usage"));
 	add_text(to, c->is_correction ? STR("Correction") : STR_NONE);
-	buf_addf(to, "%.*s of ", STR_ARG(c->what));
-	add_text(to, row->model);
+	add_joined(to, c->what, STR(" of "), row->model);
 	add_text(to, STR("Usage-Based"));
 	add_time(to, hour + USEC_HOUR);
 	add_time(to, hour);
@@ -180,11 +191,9 @@ static void add_charge(struct buf *to, const struct charge *c)
 	add_text(to, row->model);
 	add_text(to, STR("Model"));
 	add_text(to, STR("AI and Machine Learning"));
-	buf_addf(to, "%.*s ", STR_ARG(row->operation));
-	add_text(to, row->provider);
+	add_joined(to, row->operation, STR(" "), row->provider);
 	add_text(to, STR("Generative AI"));
-	csv_text(to, row->model);
-	buf_addf(to, "/%.*s,", STR_ARG(c->what));
+	add_joined(to, row->model, STR("/"), c->what);
 	if (row->price)
 		buf_add_hex(to, row->price->version, 16);
 	buf_add_char(to, ',');

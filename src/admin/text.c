@@ -169,6 +169,7 @@ static void write_usage(struct json_writer *w, const struct attempt_row *row)
 {
 	static const str kinds[] = { STR_INIT("none"), STR_INIT("reported"),
 		                     STR_INIT("estimated"), STR_INIT("unknown") };
+	nanousd cost = row_cost(row);
 
 	json_key_str(w, STR("usage_kind"), kinds[row->usage_kind]);
 	key_uint(w, STR("input_tokens"), row->usage.input);
@@ -182,10 +183,11 @@ static void write_usage(struct json_writer *w, const struct attempt_row *row)
 	key_uint(w, STR("searches"), row->usage.searches);
 	key_uint(w, STR("images"), row->usage.images);
 	json_key(w, STR("cost_nano"));
-	if (row->cost == COST_UNKNOWN)
+	if (cost == COST_UNKNOWN)
 		json_null(w);
 	else
-		json_int(w, row->cost);
+		json_int(w, cost);
+	json_key_int(w, STR("corrected_nano"), row->corrected);
 	key_hex(w, STR("price"), row->price ? row->price->version : 0, 16);
 	write_flags(w, row->flags);
 }

@@ -16,7 +16,7 @@ void text_safe(struct buf *to, str s);
 
 /* Did the provider say that another model answered than the one it was asked for? */
 bool answered_by_another(const struct attempt_row *row);
-/* An attempt as an object, named as in the access log. */
+/* An attempt as an object, named as in the access log; its cost with its corrections. */
 void row_json(struct json_writer *w, const struct attempt_row *row);
 /* Names of a row's flags (store/row.h), with `between` between them. */
 void row_flags(struct buf *to, unsigned flags, char between);

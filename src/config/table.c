@@ -69,11 +69,10 @@ static const struct config_key root_keys[] = {
 	{ .name = "ledger_keep", .kind = KIND_TIME, AT(config, ledger_keep), .low = "1h",
 	  .high = "10000d", .words = "forever", .fallback = "forever", .example = "400d",
 	  .help = "How long attempts stay in the ledger. Sums (`sluice cost`, `sluice "
-	          "report`) stay for ever. A change needs a restart." },
+	          "report`) stay for ever." },
 	{ .name = "ledger_max", .kind = KIND_SIZE, AT(config, ledger_max), .low = "16MiB",
 	  .high = "100TiB", .otherwise = "no bound", .example = "20GiB",
-	  .help = "The oldest attempts go when the ledger is larger than that. A change "
-	          "needs a restart." },
+	  .help = "The oldest attempts go when the ledger is larger than that." },
 	{ .name = "unknown_price", .kind = KIND_WORD, AT(config, unknown_price),
 	  .words = "allow|deny", .fallback = "allow", .example = "allow",
 	  .help = "A model whose price the catalogue does not know: `allow` uses it and "

@@ -64,9 +64,10 @@ static int forget(const struct forget *f)
 	else if (result == EXIT_OK)
 		fprintf(stderr,
 		        "forgotten: the name in %.*s attempts and %.*s sums, what was "
-		        "said in %.*s exchanges\n",
+		        "said in %.*s exchanges, and whom %.*s lines of the access log "
+		        "spoke of\n",
 		        STR_ARG(number(&a, "attempts")), STR_ARG(number(&a, "sums")),
-		        STR_ARG(number(&a, "bodies")));
+		        STR_ARG(number(&a, "bodies")), STR_ARG(number(&a, "lines")));
 	admin_asked_done(&a);
 	buf_free(&request);
 	return result;

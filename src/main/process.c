@@ -341,29 +341,56 @@ static bool is_same_otlp(const struct otlp_settings *a, const struct otlp_settin
 	       a->queue == b->queue && a->timeout == b->timeout;
 }
 
-/* What cannot change while running is named; the rest applies. */
-static void compare(const struct config *old, const struct config *now, struct buf *note)
+static bool is_same_address(const struct net_addr *a, const struct net_addr *b)
 {
-	bool same_listen = old->listen_count == now->listen_count;
+	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
 
-	for (unsigned i = 0; same_listen && i < now->listen_count; i++)
-		same_listen = old->listen[i].len == now->listen[i].len &&
-		              memcmp(&old->listen[i].sa, &now->listen[i].sa,
-		                     now->listen[i].len) == 0;
-	if (!same_listen)
-		buf_add(note, STR(" listen"));
+static void keep_listen(struct config *now, const struct config *old, struct buf *note)
+{
+	bool same = old->listen_count == now->listen_count;
+	size_t size = old->listen_count * sizeof(*old->listen);
+
+	for (unsigned i = 0; same && i < now->listen_count; i++)
+		same = is_same_address(&old->listen[i], &now->listen[i]);
+	if (same)
+		return;
+	buf_add(note, STR(" listen"));
+	now->listen = memcpy(arena_alloc(&now->arena, size), old->listen, size);
+	now->listen_count = old->listen_count;
+}
+
+static void keep_text(struct config *now, str *text, str old, const char *name,
+                      struct buf *note)
+{
+	if (str_eq(*text, old))
+		return;
+	buf_addf(note, " %s", name);
+	*text = arena_copy(&now->arena, old);
+}
+
+/* What cannot change while running is named and stays what it is, so that the
+ * configuration in force is the one that holds; the rest applies.  `data` was kept when
+ * it was read (serve.c), for what lies there is part of it. */
+static void keep_started(struct config *now, const struct config *old, struct buf *note)
+{
+	keep_listen(now, old, note);
+	if (!is_same_address(&old->admin, &now->admin))
+		buf_add(note, STR(" admin"));
 	if (old->workers != now->workers)
 		buf_add(note, STR(" workers"));
-	if (!str_eq(old->data, now->data))
-		buf_add(note, STR(" data"));
-	if (!str_eq(old->access_log, now->access_log))
-		buf_add(note, STR(" access_log"));
+	if (old->sandbox != now->sandbox)
+		buf_add(note, STR(" sandbox"));
 	if (old->ledger != now->ledger)
 		buf_add(note, STR(" ledger"));
-	if (!str_eq(old->timezone, now->timezone))
-		buf_add(note, STR(" timezone"));
+	keep_text(now, &now->access_log, old->access_log, "access_log", note);
+	keep_text(now, &now->timezone, old->timezone, "timezone", note);
 	if (!is_same_otlp(&old->otlp, &now->otlp))
 		buf_add(note, STR(" telemetry"));
+	now->admin = old->admin;
+	now->workers = old->workers;
+	now->sandbox = old->sandbox;
+	now->ledger = old->ledger;
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -381,7 +408,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	pthread_mutex_lock(&g->lock);
 	struct config *old = g->config;
 	struct tls_server *old_tls = g->tls;
-	compare(old, config, why);
+	keep_started(config, old, why);
 	config->found = g->found;
 	g->config = config;
 	g->tls = tls;
@@ -391,8 +418,11 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	/* Not under the lock: whoever counts a row asks for the configuration. */
 	unsigned series = config->metrics.series;
 	bool by_key = config->metrics.keys;
+	usec keep = config->ledger_keep;
+	uint64_t keep_bytes = config->ledger_max;
 	pthread_mutex_unlock(&g->lock);
 	metrics_limit(p->metrics, series, by_key);
+	recorder_keep(g->recorder, keep, keep_bytes);
 	config_unref(&old);
 	tls_server_unref(&old_tls);
 	for (unsigned i = 0; i < p->worker_count; i++)

@@ -6,6 +6,7 @@
 #include "main/serving.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "config/datadir.h"
 #include "main/harden.h"
 #include "main/keeping.h"
@@ -44,16 +45,38 @@ static bool start_mock(struct serving *s, const struct config *c, struct buf *wh
 
 /* ---- reload ---- */
 
+/* `data` stays where it is until a restart: so the file is read as if it said so, and
+ * with it what lies there (keys of providers, facts about models). */
+static struct config *read_again(struct serving *s, const char *data, struct buf *found)
+{
+	struct command again = *s->command;
+
+	again.data = data;
+	return command_config(&again, found, false);
+}
+
+static bool is_moved(const struct serving *s, const char *data)
+{
+	struct buf written = { 0 };
+	bool is = command_data(s->command, &written) &&
+	          !str_eq(buf_str(&written), str_from_z(data));
+
+	buf_free(&written);
+	return is;
+}
+
 bool serving_reload(void *arg, struct buf *said)
 {
 	struct serving *s = arg;
 	struct buf found = BUF_LIMIT(64 * KiB);
 	struct config *c;
 	bool done = false;
+	char *data;
 
 	pthread_mutex_lock(&s->reloading);
 	notify_supervisor("RELOADING=1");
-	c = command_config(s->command, &found, false);
+	data = mem_copy_z(s->process.gateway.config->data);
+	c = read_again(s, data, &found);
 	if (!c)
 		buf_addf(said, "the configuration has errors; nothing was changed%s",
 		         s->sandbox.landlock ? " (a file in a directory that was not "
@@ -67,6 +90,9 @@ bool serving_reload(void *arg, struct buf *said)
 		desk_set_tls(s->desk, s->process.gateway.tls);
 	if (done)
 		serving_note_config(s, "gateway", "reload", "config_in_force");
+	if (done && is_moved(s, data))
+		buf_add(said, STR(" data"));
+	free(data);
 	if (done && said->len) {
 		struct buf text = BUF_LIMIT(1 * KiB);
 

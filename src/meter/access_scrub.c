@@ -10,7 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILES = 4 /* PATH, PATH.1, ... */, FILE_MOST = 512 * MiB };
+enum {
+	FILES = 4, /* PATH, PATH.1, ... */
+	FILE_MOST = 512 * MiB,
+	NEAR = 16 * KiB, /* between two changes of one write */
+};
 
 static bool is_among(uint64_t id, const uint64_t *ids, size_t count)
 {
@@ -45,73 +49,136 @@ static bool find_member(str line, str name, size_t *ret_at, size_t *ret_len)
 	return true;
 }
 
-/* Overwrites in memory and in the file. */
-static bool scrub_line(int fd, char *base, str line)
+/* A file in memory, and what of it is not written back yet. */
+struct text {
+	int fd;
+	char *bytes;
+	size_t size;
+	size_t from, to; /* equal: all is */
+	uint64_t lines;  /* that have lost something */
+};
+
+static bool write_back(struct text *t)
 {
-	static const str names[] = { STR_INIT("\"detail\":\""), STR_INIT("\"client\":\""),
-		                     STR_INIT("\"agent\":\""), STR_INIT("\"user\":\"") };
-	size_t from = (size_t)(line.ptr - base), at, len;
+	size_t len = t->to - t->from;
+	bool ok = len == 0 ||
+	          pwrite(t->fd, t->bytes + t->from, len, (off_t)t->from) == (ssize_t)len;
 
-	for (size_t i = 0; i < countof(names); i++) {
-		if (!find_member(line, names[i], &at, &len))
-			continue;
-		memset(base + from + at, '*', len);
-		if (pwrite(fd, base + from + at, len, (off_t)(from + at)) != (ssize_t)len)
-			return false;
-	}
-	return true;
-}
-
-static bool scrub_text(int fd, char *base, size_t size, const uint64_t *ids, size_t count)
-{
-	str rest = str_of(base, size);
-
-	while (rest.len) {
-		str line = str_cut(&rest, '\n');
-		size_t at, len;
-		uint64_t id;
-
-		if (find_member(line, STR("\"id\":\""), &at, &len) &&
-		    hex_to_u64(str_of(line.ptr + at, len), &id) &&
-		    is_among(id, ids, count) && !scrub_line(fd, base, line))
-			return false;
-	}
-	return true;
-}
-
-static bool scrub_file(const char *path, const uint64_t *ids, size_t count)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	bool ok = false;
-	struct stat st;
-
-	if (fd < 0)
-		return errno == ENOENT;
-	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-		ok = true; /* a pipe keeps nothing */
-	} else if (st.st_size <= (off_t)FILE_MOST) {
-		char *bytes = mem_new((size_t)st.st_size + 1);
-		ssize_t n = pread(fd, bytes, (size_t)st.st_size, 0);
-
-		ok = n >= 0 && scrub_text(fd, bytes, (size_t)n, ids, count) &&
-		     fdatasync(fd) == 0;
-		free(bytes);
-	} else {
-		errno = EFBIG;
-	}
-	close(fd);
+	t->from = t->to = 0;
 	return ok;
 }
 
-bool access_scrub(const char *path, const uint64_t *ids, size_t count, struct buf *why)
+/* Changes that lie close together are written together. */
+static bool touch(struct text *t, size_t at, size_t len)
+{
+	if (t->to > t->from && at - t->to > NEAR && !write_back(t))
+		return false;
+	if (t->from == t->to)
+		t->from = at;
+	t->to = max_of(t->to, at + len);
+	return true;
+}
+
+static bool is_scrubbed(str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] != '*')
+			return false;
+	}
+	return true;
+}
+
+static bool scrub_line(struct text *t, str line)
+{
+	static const str names[] = { STR_INIT("\"detail\":\""), STR_INIT("\"client\":\""),
+		                     STR_INIT("\"agent\":\""), STR_INIT("\"user\":\"") };
+	size_t begin = (size_t)(line.ptr - t->bytes), at, len, from = SIZE_MAX, to = 0;
+
+	for (size_t i = 0; i < countof(names); i++) {
+		if (!find_member(line, names[i], &at, &len) ||
+		    is_scrubbed(str_of(line.ptr + at, len)))
+			continue;
+		memset(t->bytes + begin + at, '*', len);
+		from = min_of(from, at);
+		to = max_of(to, at + len);
+	}
+	if (to == 0)
+		return true;
+	t->lines++;
+	return touch(t, begin + from, to - from);
+}
+
+static bool find_hex(str line, str name, uint64_t *ret)
+{
+	size_t at, len;
+
+	return find_member(line, name, &at, &len) &&
+	       hex_to_u64(str_of(line.ptr + at, len), ret);
+}
+
+static bool is_meant(str line, const struct access_match *m)
+{
+	uint64_t id, key = 0;
+
+	if (!find_hex(line, STR("\"id\":\""), &id))
+		return false;
+	if (is_among(id, m->ids, m->count))
+		return true;
+	return id < m->before &&
+	       (!m->key || (find_hex(line, STR("\"key\":\""), &key) && key == m->key));
+}
+
+static bool scrub_text(struct text *t, const struct access_match *match)
+{
+	str rest = str_of(t->bytes, t->size);
+
+	while (rest.len) {
+		str line = str_cut(&rest, '\n');
+
+		if (is_meant(line, match) && !scrub_line(t, line))
+			return false;
+	}
+	return write_back(t) && (t->lines == 0 || fdatasync(t->fd) == 0);
+}
+
+static bool scrub_file(const char *path, const struct access_match *match,
+                       uint64_t *ret_lines)
+{
+	struct text t = { .fd = open(path, O_RDWR | O_CLOEXEC) };
+	bool ok = false;
+	struct stat st;
+
+	if (t.fd < 0)
+		return errno == ENOENT;
+	if (fstat(t.fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+		ok = true; /* a pipe keeps nothing */
+	} else if (st.st_size <= (off_t)FILE_MOST) {
+		t.bytes = mem_new((size_t)st.st_size + 1);
+		ssize_t n = pread(t.fd, t.bytes, (size_t)st.st_size, 0);
+
+		t.size = n < 0 ? 0 : (size_t)n;
+		ok = n >= 0 && scrub_text(&t, match);
+		free(t.bytes);
+		*ret_lines += t.lines;
+	} else {
+		errno = EFBIG;
+	}
+	close(t.fd);
+	return ok;
+}
+
+bool access_scrub(const char *path, const struct access_match *match, uint64_t *ret_lines,
+                  struct buf *why)
 {
 	char old[PATH_MAX];
 
-	if (!path || count == 0 || str_eq(str_from_z(path), STR("stdout")))
+	*ret_lines = 0;
+	if (!path || (match->count == 0 && match->before == 0) ||
+	    str_eq(str_from_z(path), STR("stdout")))
 		return true;
 	for (int i = 0; i < FILES; i++) {
 		snprintf(old, sizeof(old), i ? "%s.%d" : "%s", path, i);
-		if (scrub_file(old, ids, count))
+		if (scrub_file(old, match, ret_lines))
 			continue;
 		buf_addf(why, "%s: %s", old, strerror(errno));
 		return false;

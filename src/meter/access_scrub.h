@@ -4,7 +4,14 @@
 #pragma once
 #include "base/buf.h"
 
-/* path: as for access_log_open; "stdout" and NULL have nothing to scrub.  ids: of
- * exchanges, ascending.  False: *why. */
-must_check bool access_scrub(const char *path, const uint64_t *ids, size_t count,
-                             struct buf *why);
+struct access_match {
+	const uint64_t *ids; /* of exchanges, ascending */
+	size_t count;
+	uint64_t before; /* and all older ones: nobody knows any more whose they are */
+	uint64_t key;    /* of these, those of that key; 0: of any */
+};
+
+/* path: as for access_log_open; "stdout" and NULL have nothing to scrub.  *ret_lines:
+ * that have lost something.  False: *why. */
+must_check bool access_scrub(const char *path, const struct access_match *match,
+                             uint64_t *ret_lines, struct buf *why);

@@ -137,10 +137,11 @@ static void tell(struct target *t, const struct attempt_row *row)
 	t->from->is_told = true;
 }
 
-static void put(struct target *t, const struct attempt_row *row)
+static void put(struct target *t, struct attempt_row *row)
 {
 	bool changed = true;
 
+	ledger_row_forget(t->ledger, row);
 	if (t->from->in_ledger)
 		t->ok = ledger_put_opened(t->ledger, row, &changed);
 	else if (t->is_careful || !t->from->open || !t->from->close)
@@ -180,6 +181,8 @@ static bool join(void *arg, const struct attempt_row *found)
 	if (found->state != ROW_OPEN)
 		return false;
 	read_close(t, &row);
+	if (ledger_is_tombstone(row.user))
+		row_forget(&row);
 	put(t, &row);
 	return false;
 }
@@ -230,6 +233,7 @@ static bool apply_open(struct batch *b, struct target *t)
 		if (!e || e->in_ledger ||
 		    !read_into(t, RECORD_OPEN, str_of(e->bytes, e->len), &row))
 			continue;
+		ledger_row_forget(t->ledger, &row);
 		if (!(t->is_careful ? ledger_put(t->ledger, &row, NULL)
 		                    : ledger_put_new(t->ledger, &row)))
 			return false;

@@ -5,6 +5,7 @@
 #include "codec/redact.h"
 #include "loop/sys.h"
 #include "loop/thread.h"
+#include "store/forgotten.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -41,6 +42,7 @@ struct body_log {
 	struct master masters;
 	struct body_keys keys; /* they */
 	struct rules rules;
+	struct forgotten forgotten; /* whose bodies may still come */
 	bool in_trouble, is_dirty;
 	usec pruned_at, synced_at;
 	/* everybody's */
@@ -136,6 +138,16 @@ static void write_letter(struct body_log *b, struct body_letter *l)
 	b->options.free_letter(l);
 }
 
+static void take_letter(struct body_log *b, struct body_letter *l)
+{
+	const struct body_row *r = &l->row;
+
+	if (forgotten_find(&b->forgotten, r->exchange, r->user, r->key))
+		b->options.free_letter(l);
+	else
+		write_letter(b, l);
+}
+
 static void tidy(struct body_log *b, bool now_too)
 {
 	struct buf why = BUF_LIMIT(KiB);
@@ -196,10 +208,23 @@ static struct call *take_calls(struct body_log *b, bool *ret_stop)
 	return calls;
 }
 
+/* Also what is still being said. */
+static bool erase(struct body_log *b, struct call *c)
+{
+	const struct body_match *m = c->match;
+
+	if (m->user.len &&
+	    !forgotten_add(&b->forgotten, m->user, m->key, m->before, sys_wall(), "")) {
+		buf_add(c->why, STR("there is no randomness"));
+		return false;
+	}
+	return bodies_erase(b->bodies, m, &c->count, c->why);
+}
+
 static void answer_all(struct body_log *b, struct call *calls)
 {
 	for (struct call *c = calls; c; c = c->next)
-		c->ok = !c->match || bodies_erase(b->bodies, c->match, &c->count, c->why);
+		c->ok = !c->match || erase(b, c);
 	pthread_mutex_lock(&b->lock);
 	while (calls) {
 		struct call *c = calls;
@@ -242,7 +267,7 @@ static void *run(void *arg)
 			if (c->masters && !has_masters(b, c->masters))
 				take_masters(b, c->masters);
 		while ((l = mailbox_take(&b->inbox)))
-			write_letter(b, container_of(l, struct body_letter, letter));
+			take_letter(b, container_of(l, struct body_letter, letter));
 		tidy(b, stop || calls);
 		if (calls)
 			answer_all(b, calls);
@@ -291,6 +316,7 @@ void body_log_free(struct body_log **at)
 	master_done(&b->masters);
 	redact_free(&b->rules.redact);
 	redact_free(&b->next.redact);
+	forgotten_done(&b->forgotten);
 	close(b->wake);
 	pthread_cond_destroy(&b->answered);
 	pthread_mutex_destroy(&b->lock);

@@ -18,7 +18,14 @@
 
 #define POLL_EVERY (100 * USEC_MS)
 
-enum call_kind { CALL_FLUSH, CALL_TENANT_PUT, CALL_WRITE, CALL_SCRUB, CALL_REOPEN_LOG };
+enum call_kind {
+	CALL_FLUSH,
+	CALL_TENANT_PUT,
+	CALL_WRITE,
+	CALL_SCRUB,
+	CALL_KEEP,
+	CALL_REOPEN_LOG
+};
 
 /* On the caller's stack, who waits until it is done. */
 struct call {
@@ -27,6 +34,8 @@ struct call {
 	const struct key_secret *secret;
 	recorder_write_fn *write;
 	void *arg;
+	usec keep;
+	uint64_t keep_bytes;
 	struct buf *why;
 	bool ok, is_put;
 	bool done;
@@ -99,6 +108,11 @@ static void answer(struct recorder *r, struct call *c)
 		if (!c->ok)
 			buf_addf(c->why, "what was deleted may still be in the file: %s",
 			         ledger_error(r->in.ledger, NULL));
+		break;
+	case CALL_KEEP:
+		r->in.keep = c->keep;
+		r->in.keep_bytes = c->keep_bytes;
+		r->in.retain_at = 0; /* with the next turn */
 		break;
 	case CALL_REOPEN_LOG:
 		if (r->in.log)
@@ -184,6 +198,13 @@ bool recorder_scrub(struct recorder *r, str text, struct buf *why)
 
 	ask(r, &c);
 	return c.ok;
+}
+
+void recorder_keep(struct recorder *r, usec keep, uint64_t keep_bytes)
+{
+	struct call c = { .kind = CALL_KEEP, .keep = keep, .keep_bytes = keep_bytes };
+
+	ask(r, &c);
 }
 
 void recorder_reopen_log(struct recorder *r)

@@ -56,6 +56,8 @@ bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
                     struct buf *why);
 /* ledger_scrub by the recorder's thread; the caller waits. False: *why. */
 must_check bool recorder_scrub(struct recorder *r, str text, struct buf *why);
+/* As in the options, from now on; from any other thread, waits. */
+void recorder_keep(struct recorder *r, usec keep, uint64_t keep_bytes);
 /* Closes and opens the access log again (after a rotation). */
 void recorder_reopen_log(struct recorder *r);
 

@@ -264,6 +264,7 @@ void ledger_close(struct ledger **at)
 	label_cache_free(&l->labels);
 	rollup_free(&l->rollup);
 	ledger_free_queue(l);
+	forgotten_done(&l->forgotten);
 	int closed = sqlite3_close(l->db);
 	assert(closed == SQLITE_OK);
 	free(l);

@@ -170,6 +170,7 @@ struct ledger_person {
 	str user;     /* not empty */
 	uint64_t key; /* 0: whatever key */
 	usec before;  /* 0: all of it; an hour that has begun then counts as older */
+	usec now;     /* what began by then may be under way; 0: nothing is */
 };
 struct ledger_forgotten {
 	uint64_t attempts, sums; /* that named the person */
@@ -177,11 +178,18 @@ struct ledger_forgotten {
 	size_t exchange_count;
 	uint64_t *nodes; /* users with limits of their own, revoked now; for free() */
 	size_t node_count;
+	uint64_t unknown; /* whose older ones were nobody knows: their rows are gone */
 };
 
 /* In a transaction: rows and sums keep their money and lose the person. */
 must_check bool ledger_forget(struct ledger *l, const struct ledger_person *who,
-                              usec wall, struct ledger_forgotten *ret);
+                              struct ledger_forgotten *ret);
+/* Before a row is put or told to anybody: if it is of an exchange that was under way when
+ * its user was forgotten, it loses what ledger_forget takes out of rows.  Of what was
+ * forgotten since the writer was opened; before that, see ledger_is_tombstone. */
+void ledger_row_forget(const struct ledger *l, struct attempt_row *row);
+/* Is that the name of rows that were forgotten? */
+bool ledger_is_tombstone(str user);
 /* Outside of one, afterwards: the log is emptied, and if the text still stands in the
  * file all pages are written anew.  May take a while. */
 must_check bool ledger_scrub(struct ledger *l, str text);

@@ -16,14 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOMBSTONE = 32 };
+#define TOMBSTONE_IS "(forgotten "
 
 struct forgetting {
 	struct ledger *l;
 	const struct ledger_person *who;
 	usec before; /* at a whole hour: sums tell no more */
-	usec wall;
-	char tombstone[TOMBSTONE];
+	char tombstone[FORGOTTEN_NAME];
 	bool ok;
 };
 
@@ -49,7 +48,7 @@ static sqlite3_stmt *prepare(struct forgetting *f, const char *sql)
 	if (most >= 4)
 		sqlite3_bind_text(st, 4, f->tombstone, -1, SQLITE_STATIC);
 	if (most >= 5)
-		sqlite3_bind_int64(st, 5, f->wall);
+		sqlite3_bind_int64(st, 5, f->who->now);
 	return st;
 }
 
@@ -122,6 +121,27 @@ static void end_limits(struct forgetting *f, struct ledger_forgotten *ret)
 	run(f, "UPDATE tenant SET name = ?4, metadata = '', serial = serial + 1,"
 	       " revoked = iif(revoked, revoked, ?5)"
 	       " WHERE kind = 3 AND name = ?1 AND ?2 IS NULL AND ?3 IS NULL");
+}
+
+/* Up to which exchange rows may be gone: they went in the order of their ids. */
+static void find_unknown(struct forgetting *f, struct ledger_forgotten *ret)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (!f->ok)
+		return;
+	f->ok = sqlite3_prepare_v2(
+	                f->l->db,
+	                "SELECT max(coalesce((SELECT id FROM attempt WHERE state <> 0"
+	                " ORDER BY id LIMIT 1), ?1), coalesce((SELECT hour FROM kept)"
+	                " * 3600000000 << 8, 0))",
+	                -1, &st, NULL) == SQLITE_OK;
+	sqlite3_bind_int64(st, 1, f->who->now << 8);
+	if (f->ok && sqlite3_step(st) == SQLITE_ROW)
+		ret->unknown = (uint64_t)sqlite3_column_int64(st, 0);
+	f->ok = sqlite3_finalize(st) == SQLITE_OK && f->ok;
+	if (f->before)
+		ret->unknown = min_of(ret->unknown, (uint64_t)f->before << 8);
 }
 
 static void change_rows(struct forgetting *f, struct ledger_forgotten *ret)
@@ -235,10 +255,10 @@ static void change_sums(struct forgetting *f, struct ledger_forgotten *ret)
 	       " SELECT new FROM temp.forgotten) AND id NOT IN (SELECT grp FROM rollup)");
 }
 
-bool ledger_forget(struct ledger *l, const struct ledger_person *who, usec wall,
+bool ledger_forget(struct ledger *l, const struct ledger_person *who,
                    struct ledger_forgotten *ret)
 {
-	struct forgetting f = { .l = l, .who = who, .wall = wall, .ok = true };
+	struct forgetting f = { .l = l, .who = who, .ok = true };
 	uint32_t random;
 
 	f.before = (who->before + USEC_HOUR - 1) / USEC_HOUR * USEC_HOUR;
@@ -246,11 +266,12 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who, usec wall,
 	*ret = (struct ledger_forgotten){ 0 };
 	if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
 		return false;
-	snprintf(f.tombstone, sizeof(f.tombstone), "(forgotten %08x)", random);
+	snprintf(f.tombstone, sizeof(f.tombstone), TOMBSTONE_IS "%08x)", random);
 	run(&f, "PRAGMA secure_delete = ON");
 	/* It answers with a row.  What is pending belongs to the groups as they are. */
 	f.ok = ledger_put_queue(l) && rollup_flush(l);
 	collect_exchanges(&f, ret);
+	find_unknown(&f, ret);
 	make_labels(&f);
 	change_rows(&f, ret);
 	change_sums(&f, ret);
@@ -260,7 +281,29 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who, usec wall,
 	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);
 	rollup_clear(l->rollup);
+	if (f.ok && who->now)
+		f.ok = forgotten_add(&l->forgotten, who->user, who->key, f.before,
+		                     who->now, f.tombstone);
 	return f.ok;
+}
+
+/* ---- what was under way ---- */
+
+bool ledger_is_tombstone(str user)
+{
+	return user.len == sizeof(TOMBSTONE_IS "12345678)") - 1 &&
+	       str_starts(user, STR(TOMBSTONE_IS)) && str_ends(user, STR(")"));
+}
+
+void ledger_row_forget(const struct ledger *l, struct attempt_row *row)
+{
+	const char *name =
+	        forgotten_find(&l->forgotten, row->exchange, row->user, row->key);
+
+	if (!name)
+		return;
+	row->user = str_from_z(name);
+	row_forget(row);
 }
 
 /* ---- afterwards ---- */

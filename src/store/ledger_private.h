@@ -1,6 +1,7 @@
 /* ledger_private.h - what the files of the ledger share: the connection, its prepared
  * statements, and the schema. */
 #pragma once
+#include "store/forgotten.h"
 #include "store/ledger.h"
 
 #include <sqlite3.h>
@@ -124,6 +125,7 @@ struct ledger {
 	struct label_cache *labels; /* the writer's */
 	struct row_queue *queue;    /* the writer's: new rows, until they are put */
 	struct rollup *rollup;      /* the writer's: sums, until they are put */
+	struct forgotten forgotten; /* the writer's: whose rows may still come */
 	uint64_t wal_pages;
 	uint64_t page_size;
 	struct {

@@ -78,6 +78,14 @@ struct attempt_row {
 	str agent;  /* User-Agent, at most 128 bytes */
 };
 
+/* What it says of a person, but for the name.  It is of no kind any more: others of that
+ * still have it. */
+static inline void row_forget(struct attempt_row *row)
+{
+	row->client = row->agent = row->detail = STR_NONE;
+	row->kind = 0;
+}
+
 /* With its corrections; COST_UNKNOWN as long as nobody knows it. */
 static inline nanousd row_cost(const struct attempt_row *row)
 {

@@ -1,8 +1,9 @@
 """A person is forgotten: the name is found nowhere any more, byte by byte, and no money is."""
 
 import json
+import threading
 
-from admin_world import over_socket
+from admin_world import change, over_socket, serving
 from answers import chat, error_body, reply, usage
 from fake_provider import Fake
 from harness import Gateway, check, provider, route, same
@@ -81,6 +82,93 @@ def test_with_a_gateway():
     gateway.stop()
     same(holds(gateway, FRED), [], "files that name him, after the end")
     check(holds(gateway, ANNA), "she is not forgotten")
+    gateway.remove()
+
+
+def test_what_is_under_way_is_forgotten_as_well():
+    """It ends behind the forgetting, and then it has no name to say: neither in rows, sums and lines nor in what
+    was said, not even where another attempt begins."""
+    gateway, gate = start(), threading.Event()
+    agent = [("User-Agent", f"laptop of {FRED}")]
+    site = fake.site("p")
+
+    def after(script):
+        return lambda x: (x.wait(gate), script(x))
+    site.queue(after(reply(chat(text="said late", spent=usage(1000, 100)))), after(reply(error_body(f"not to {FRED}"), status=400)),
+               after(reply(status=500)))
+    got = []
+    asking = [threading.Thread(target=lambda n=n: got.append(gateway.post(gateway.chat("r", f"number {n} of {FRED}", user=FRED), headers=agent)))
+              for n in range(3)]
+    for each in asking:
+        each.start()
+    until(lambda: len(gateway.rows("state = 'open' AND user = ?", FRED)) == 3, "his open rows")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 3, "attempts under way")
+    gate.set()
+    for each in asking:
+        each.join()
+    same(sorted(reply.status for reply in got), [200, 200, 400], "they went on")
+    until(lambda: len(gateway.rows("closes = 1")) == 3, "all rows")
+    rows = gateway.rows()
+    same(len(rows), 4, "one of them at the second attempt")
+    same(len({row["user"] for row in rows}), 1, "the tombstone of one forgetting")
+    same({(row["client"], row["agent"], row["detail"]) for row in rows}, {("", "", "")}, "nothing of him")
+    same([row["user"] for row in over_socket(gateway, "GET", "/cost?by=user")[1]["data"]], [rows[0]["user"]], "the sums")
+    lines = [json.loads(line) for line in (gateway.data / "access.log").read_text().splitlines()]
+    same(({line.get("client") for line in lines}, len(lines)), ({None}, 3), "the access log")
+    check(not any(body_of(gateway, reply) for reply in got), "his words")
+    # Who comes now is a new person.
+    same(gateway.post(gateway.chat("r", user=FRED), headers=agent).status, 200, "he comes back")
+    row = until(lambda: gateway.rows("user = ? AND closes = 1", FRED), "his new row")[0]
+    same((row["client"], row["agent"]), ("127.0.0.1", agent[0][1]), "whole")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 1, "and goes again")
+    gateway.stop()
+    same(holds(gateway, FRED), [], "files that name him")
+    gateway.remove()
+
+
+def lines_of(gateway):
+    """Of each line of the access log whether it still says who called."""
+    return [set(json.loads(line)["agent"]) != {"*"} for line in (gateway.data / "access.log").read_text().splitlines()]
+
+
+def test_lines_whose_rows_are_gone():
+    gateway = start()
+    agent = [("User-Agent", "a laptop")]
+
+    def send(user, key="test"):
+        same(gateway.post(gateway.chat("r", user=user), key=key, headers=agent).status, 200, user)
+    for user, key in ((FRED, "one"), (FRED, "other"), (ANNA, "one")):
+        send(user, key)
+    until(lambda: len(gateway.rows("closes = 1")) == 3, "the rows")
+    gateway.stop()
+    change("DELETE FROM attempt", gateway.data)     # as they go with `ledger_keep`
+    gateway.start()
+    serving(gateway)
+    same(lines_of(gateway), [True] * 3, "the lines")
+    send(ANNA)
+    until(lambda: len(gateway.rows("closes = 1")) == 1, "her row")
+    said = over_socket(gateway, "POST", "/forget", {"user": FRED, "key": gateway.key_ids["other"]})[1]
+    same((said["attempts"], said["lines"]), (0, 1), "of one key")
+    same(lines_of(gateway), [True, False, True, True], "which one")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED, "before": "2020-01-01T00:00:00Z"})[1]["lines"], 0, "there were none then")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["lines"], 2, "the others nobody knows any more")
+    same(lines_of(gateway), [False, False, False, True], "hers has its row")
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["lines"], 0, "once is enough")
+    gateway.remove()
+
+
+def test_the_log_that_is_written_is_the_one_that_is_scrubbed():
+    """Whatever a reload says of the next one."""
+    gateway = start()
+    serving(gateway)
+    ask(gateway, FRED, 1)
+    until(lambda: gateway.rows("closes = 1"), "the row")
+    for other in ("off", gateway.dir / "other.log"):
+        gateway.write(gateway.body.partition("access_log:")[0] + f"access_log: {other}\n")
+        same(over_socket(gateway, "POST", "/config/reload")[1]["said"], "needs a restart to take effect: access_log", other)
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["lines"], 1, "lines")
+    line = json.loads((gateway.data / "access.log").read_text())
+    same(set(line["client"]), {"*"}, "his address")
     gateway.remove()
 
 

@@ -11,6 +11,7 @@ import re
 import signal
 import threading
 
+import admin_world
 import answers
 from fake_provider import Fake
 from harness import CHAT, FEW, Gateway, check, cli, provider, route, same, split_comment
@@ -154,6 +155,37 @@ def test_restart_only_keys_are_named():
     gateway.top = gateway.top.replace("workers: 2", "workers: 3")
     reload(gateway, body_of(fake, "b", "30s"), "gen-b")
     until(lambda: "workers" in gateway.stderr()[before:], "`workers` to be named on stderr")
+
+
+def test_what_needs_a_restart_stays_as_it_is():
+    """It is named with each reload, and the configuration in force is the one that holds; in another `data` nothing
+    is looked for, neither keys nor what was spent."""
+    fake = Fake()
+    body = body_of(fake, "a", "30s")
+    gateway = Gateway(body)
+    admin_world.serving(gateway)
+    gateway.key()
+    before = admin_world.over_socket(gateway, "GET", "/config")[1]
+    other = gateway.dir / "other"
+    text = gateway.text(body_of(fake, "b", "30s")) + "access_log: off\nsandbox: off\nledger: best-effort\ntimezone: Europe/Berlin\nledger_keep: 90d\n"
+    text += 'prices:\n  "*/x": { input: $1/1M, output: $1/1M }\n'
+    for old, new in (("workers: 2", "workers: 3"), (f"admin: 127.0.0.1:{gateway.admin_port}", "admin: off"), (str(gateway.data), str(other))):
+        check(old in text, old)
+        text = text.replace(old, new)
+    gateway.file.write_text(text)
+    for time in ("first", "second"):
+        status, answer = admin_world.over_socket(gateway, "POST", "/config/reload")
+        same((status, answer["said"]), (200, "needs a restart to take effect: admin workers sandbox ledger access_log timezone data"), time)
+    same(gateway.get("/v1/models/gen-b").status, 200, "the rest holds")
+    now = admin_world.over_socket(gateway, "GET", "/config")[1]
+    for name in ("admin", "workers", "access_log", "data"):
+        same(now.get(name), before.get(name), name)
+    status, made = admin_world.over_socket(gateway, "POST", "/keys", {"name": "b", "limits": {"budget": {"day": "5"}}})
+    same((status, gateway.post(gateway.chat("m"), key=None, headers=[("Authorization", "Bearer " + made["key"])]).status), (201, 200), "a new key with a budget")
+    check(not other.exists(), "nothing is made there")
+    gateway.write(body)
+    same(admin_world.over_socket(gateway, "POST", "/config/reload")[1]["said"], "", "back again")
+    gateway.remove()
 
 
 GOOD = """version: 1

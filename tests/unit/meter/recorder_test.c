@@ -254,6 +254,28 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* How long rows are kept may change while it runs. */
+TEST(recorder_keeps_rows_as_long_as_it_is_told)
+{
+	const char *dir = test_dir();
+	struct recorder *r = start(dir, 1, false);
+	uint64_t old = (uint64_t)(sys_wall() - 3 * USEC_HOUR) << 8;
+	uint64_t young = (uint64_t)sys_wall() << 8;
+
+	if (!r)
+		return;
+	CHECK(write_record(recorder_journal(r, 0), RECORD_WHOLE, old));
+	CHECK(write_record(recorder_journal(r, 0), RECORD_WHOLE, young));
+	recorder_flush(r);
+	recorder_flush(r);
+	CHECK(state_of(dir, old).found);
+	recorder_keep(r, USEC_HOUR, 0);
+	recorder_flush(r);
+	CHECK(!state_of(dir, old).found);
+	CHECK(state_of(dir, young).found);
+	recorder_free(&r);
+}
+
 TEST(recorder_keeps_up_with_several_workers)
 {
 	const char *dir = test_dir();

@@ -605,7 +605,7 @@ TEST(forgotten_people_may_come_back)
 		put_of(l, "ann", 0, 3);
 		put_of(l, "bob", 10, 1);
 		CHECK(ledger_begin(l));
-		CHECK(ledger_forget(l, &ann, 5, &gone) && ledger_commit(l));
+		CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
 		CHECK_INT(gone.attempts, 3);
 		free(gone.exchanges);
 		check_spent_of_ann(l, 0, 400);
@@ -632,13 +632,13 @@ TEST(forgetting_divides_the_sums_of_what_goes_on)
 	put_of(l, "ann", 12 * hour, 4); /* from that hour on they are hers */
 	put_of(l, "bob", 11 * hour + 9, 1);
 	CHECK(ledger_begin(l));
-	CHECK(ledger_forget(l, &ann, 5, &gone) && ledger_commit(l));
+	CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
 	CHECK_INT(gone.attempts, 5);
 	free(gone.exchanges);
 	check_spent_of_ann(l, 400, 1000);
 	ann.before += 24 * USEC_HOUR; /* now all of the day, but not of the month */
 	CHECK(ledger_begin(l));
-	CHECK(ledger_forget(l, &ann, 5, &gone) && ledger_commit(l));
+	CHECK(ledger_forget(l, &ann, &gone) && ledger_commit(l));
 	CHECK_INT(gone.attempts, 4);
 	free(gone.exchanges);
 	check_spent_of_ann(l, 0, 1000);
