@@ -206,6 +206,19 @@ static int parse(struct parser *p)
 	return EXIT_OK;
 }
 
+/* What a command has printed is written, or it has failed: a part that was lost before
+ * the last flush is not told by that one. */
+static int end(int result)
+{
+	bool is_lost = ferror(stdout) != 0;
+
+	is_lost |= fflush(stdout) != 0;
+	if (is_lost && result == EXIT_OK)
+		result = command_failed("the output could not be written");
+	clearerr(stdout);
+	return result;
+}
+
 int command_run(const struct command_row *rows, int argc, char **argv)
 {
 	struct command c = { .rows = rows };
@@ -221,9 +234,9 @@ int command_run(const struct command_row *rows, int argc, char **argv)
 	}
 	c.row = rows; /* the default */
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return help_program(stdout, rows);
+		return end(help_program(stdout, rows));
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
-		return command_version(&c);
+		return end(command_version(&c));
 	if (argc > 1 && argv[1][0] != '-') {
 		c.row = command_find(rows, str_from_z(argv[1]), &near);
 		if (!c.row)
@@ -234,10 +247,7 @@ int command_run(const struct command_row *rows, int argc, char **argv)
 	failed = parse(&p);
 	if (failed)
 		return failed;
-	failed = p.wants_help ? help_command_row(stdout, c.row) : c.row->run(&c);
-	if (fflush(stdout) != 0 && failed == EXIT_OK)
-		failed = command_failed("the output could not be written");
-	return failed;
+	return end(p.wants_help ? help_command_row(stdout, c.row) : c.row->run(&c));
 }
 
 /* ---- for the commands ---- */

@@ -39,6 +39,16 @@ static int count(struct command *c)
 	return EXIT_OK;
 }
 
+/* Larger than what stdio holds back, and nothing after it. */
+static int pour(struct command *c)
+{
+	char block[64 * KiB];
+
+	memset(block, 'x', sizeof(block));
+	fwrite(block, 1, sizeof(block), stdout);
+	return EXIT_OK;
+}
+
 static const struct command_option probe_options[] = {
 	{ "listen", 'l', "ADDR", "where" },
 	{ "follow", 'f', NULL, "on and on" },
@@ -50,6 +60,7 @@ static const struct command_row rows[] = {
 	{ "serve", "", "run", NULL, probe, probe_options, 0, false },
 	{ "probe", "[A] [B]", "look", "Help of\nprobe.", probe, probe_options, 2, false },
 	{ "count", "", "count", NULL, count, count_options, 0, false },
+	{ "pour", "", "pour", NULL, pour, NULL, 0, false },
 	{ "hidden", "", "hide", NULL, probe, NULL, 0, true },
 	{ 0 },
 };
@@ -161,6 +172,21 @@ TEST(every_command_is_documented)
 		buf_addf(&title, "\n## sluice %s", row->name);
 		CHECK(str_has(buf_str(&c.out), buf_str(&title)) == !row->is_hidden);
 		buf_free(&title);
+	}
+	captured_done(&c);
+}
+
+TEST(output_that_is_lost_is_a_failure)
+{
+	static const char *const words[] = { "pour", "count", "--version", "--help",
+		                             "probe --help" };
+	struct captured c = { 0 };
+
+	for (size_t i = 0; i < countof(words); i++) {
+		capture_to(&c, rows, words[i], "/dev/full");
+		CHECK_INT(c.code, EXIT_FAILED);
+		CHECK(str_has(buf_str(&c.err), STR("the output could not be written")));
+		CHECK_INT(run(&c, words[i]), 0); /* and not for ever */
 	}
 	captured_done(&c);
 }
