@@ -2,7 +2,8 @@
  *
  * `sluice` alone, or with options only, is `sluice serve`.  Options may stand before and
  * after operands; `--` ends them.  What is not known is refused with the nearest thing
- * that is. */
+ * that is.  So is an empty value: "$TEAM", which nobody has set, would mean no team, no
+ * limit, or the usual place. */
 #include "main/command.h"
 
 #include "main/help.h"
@@ -175,6 +176,8 @@ static int parse_option(struct parser *p)
 	} else {
 		return command_misused(p->c, "option %s needs a value", written);
 	}
+	if ((option ? option : common)->value && !*text)
+		return command_misused(p->c, "option %s: its value is empty", written);
 	return option ? give(p->c, (unsigned)(option - p->c->row->options), text)
 	              : set_common(p, common, text);
 }
