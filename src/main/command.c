@@ -67,9 +67,22 @@ const struct command_row *command_find(const struct command_row *rows, str name,
 	return NULL;
 }
 
+/* A configuration has no place among the operands of most commands. */
+static bool is_configuration(const char *word)
+{
+	str s = str_from_z(word);
+
+	return str_ends(s, STR(".yaml")) || str_ends(s, STR(".yml"));
+}
+
 int command_unknown(const char *name, str near)
 {
-	if (near.len > 0)
+	if (is_configuration(name))
+		fprintf(stderr,
+		        "sluice: unknown command \"%s\"; a configuration stands behind "
+		        "-c: sluice serve -c %s\n",
+		        name, name);
+	else if (near.len > 0)
 		fprintf(stderr,
 		        "sluice: unknown command \"%s\"; did you mean \"%.*s\"?\n", name,
 		        STR_ARG(near));
@@ -182,6 +195,23 @@ static int parse_option(struct parser *p)
 	              : set_common(p, common, text);
 }
 
+/* The first word too many. */
+static int misplaced(struct command *c, const char *word)
+{
+	str near;
+
+	if (c->row == c->rows && command_find(c->rows, str_from_z(word), &near))
+		return command_misused(c,
+		                       "options stand behind the command: "
+		                       "sluice %s [OPTIONS]",
+		                       word);
+	if (is_configuration(word))
+		return command_misused(
+		        c, "%s: a configuration stands behind -c: sluice %s -c %s",
+		        c->row->name, c->row->name, word);
+	return command_misused(c, "%s: \"%s\" is one word too many", c->row->name, word);
+}
+
 /* Options out, operands together at the front of argv. */
 static int parse(struct parser *p)
 {
@@ -204,8 +234,7 @@ static int parse(struct parser *p)
 	p->c->argc = count;
 	p->c->argv = p->argv;
 	if (count > p->c->row->most && !p->wants_help)
-		return command_misused(p->c, "%s: \"%s\" is one word too many",
-		                       p->c->row->name, p->argv[p->c->row->most]);
+		return misplaced(p->c, p->argv[p->c->row->most]);
 	return EXIT_OK;
 }
 
