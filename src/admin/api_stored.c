@@ -293,7 +293,9 @@ int api_provider_key_create(struct admin_call *c)
 		                    .format = admin_member_text(c, "format"),
 		                    .url = admin_member_text(c, "url"),
 		                    .key = { json_text(key, room) } };
-	if (stored_check(&s.row, &s.why))
+	bool is_unwritten = s.config && s.config->file.len == 0;
+	if (stored_check(&s.row, &s.why) &&
+	    (!is_unwritten || stored_check_unwritten(&s.row, &s.why)))
 		status = change(&s, put, 201);
 	else
 		status = admin_problem(c, 400, "invalid_member", NULL, "%.*s",

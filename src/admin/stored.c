@@ -75,6 +75,51 @@ bool stored_check(const struct vault_row *row, struct buf *why)
 	return false;
 }
 
+/* The nearest name of the catalogue; empty: none is near. */
+static str near_provider(str name)
+{
+	struct catalog_provider p;
+	unsigned best = 3;
+	str near = STR_NONE;
+
+	for (unsigned i = 0; catalog_provider_at(i, &p); i++) {
+		unsigned distance = str_distance(name, p.id, 2);
+
+		if (distance >= best)
+			continue;
+		best = distance;
+		near = p.id;
+	}
+	return near;
+}
+
+bool stored_check_unwritten(const struct vault_row *row, struct buf *why)
+{
+	struct catalog_provider known = { .format = WIRE_NONE };
+	str near;
+
+	if (row->url.len && row->format.len)
+		return true;
+	if (catalog_find_provider(row->provider, &known)) {
+		if (known.format != WIRE_NONE && (known.url.len || row->url.len))
+			return true;
+		buf_addf(why,
+		         "the catalogue does not say how \"%.*s\" is reached: give --url "
+		         "and --format, or name it in a configuration (-c FILE)",
+		         STR_ARG(row->provider));
+		return false;
+	}
+	near = near_provider(row->provider);
+	buf_addf(why, "\"%.*s\" is not in the catalogue", STR_ARG(row->provider));
+	if (near.len)
+		buf_addf(why, "; did you mean \"%.*s\"?", STR_ARG(near));
+	buf_addf(why,
+	         "%s say its --url and --format, or name it in a configuration (-c "
+	         "FILE)",
+	         near.len ? " Else" : ":");
+	return false;
+}
+
 /* ---- changes ---- */
 
 /* Everything that is sealed now. */

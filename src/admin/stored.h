@@ -9,6 +9,8 @@ struct master_place stored_place(const char *key_file, str data);
 
 /* False: *why says what is wrong with a name, a format, a URL or a key. */
 must_check bool stored_check(const struct vault_row *row, struct buf *why);
+/* Can a gateway run it that has no configuration?  False: *why, with the nearest name. */
+must_check bool stored_check_unwritten(const struct vault_row *row, struct buf *why);
 /* Adds the row (its id, version and time are made here), instead of all other keys of the
  * provider when `replace`.  *ret_made: a master key was made for it. */
 must_check bool stored_put(const struct master_place *at, struct vault_row *row,

@@ -126,6 +126,58 @@ static bool has_provider(const struct detection *d, str name)
 	return is_there;
 }
 
+/* Would a configuration with that line alone be read?  One that is not is left out: a key
+ * in the store is no reason for a gateway not to start.  What is wrong with the store
+ * itself is told when everything is read. */
+static bool is_readable(const struct detection *d, str line, struct buf *why)
+{
+	struct config_source source = *d->source;
+	struct arena keep = { 0 };
+	struct config_notes notes = { .arena = &keep };
+	struct buf text = BUF_LIMIT(TEXT_MOST);
+	struct config *c;
+	bool is_good;
+
+	buf_addf(&text, "version: 1\nauth: open\nproviders:\n%.*s", STR_ARG(line));
+	source.path = STR_NONE;
+	source.text = buf_str(&text);
+	c = config_read(&source, &notes);
+	is_good = c != NULL;
+	for (unsigned i = 0; !is_good && i < notes.count; i++) {
+		if (!notes.list[i].is_error)
+			continue;
+		is_good = notes.list[i].code == note_rows[NOTE_STORE].code;
+		buf_set(why, notes.list[i].text);
+		break;
+	}
+	config_unref(&c);
+	arena_done(&keep);
+	buf_free(&text);
+	return is_good;
+}
+
+static void add_stored(struct detection *d, str name, str format, str url)
+{
+	struct buf line = BUF_LIMIT(8 * KiB), why = BUF_LIMIT(4 * KiB);
+
+	buf_addf(&line, "  %.*s: { key: store", STR_ARG(name));
+	if (url.len)
+		buf_addf(&line, ", format: %.*s, url: '%.*s'", STR_ARG(format),
+		         STR_ARG(url));
+	buf_add(&line, STR(" }\n"));
+	buf_addf(d->found, "%-10.*s from the store", STR_ARG(name));
+	if (is_readable(d, buf_str(&line), &why))
+		buf_add(&d->text, buf_str(&line));
+	else
+		buf_addf(d->found,
+		         " - not enabled: %.*s; take it out with: sluice providers "
+		         "remove %.*s",
+		         STR_ARG(buf_str(&why)), STR_ARG(name));
+	buf_add_char(d->found, '\n');
+	buf_free(&line);
+	buf_free(&why);
+}
+
 /* What `sluice providers add` has stored works without a configuration too.  The names
  * are believed only as far as they are names: reading the configuration opens the store.
  */
@@ -151,12 +203,7 @@ static void detect_stored(struct detection *d)
 		if (has_provider(d, name) ||
 		    str_find_any(name, STR(" :#{}\"'\\")) < name.len)
 			continue;
-		buf_addf(d->found, "%-10.*s from the store\n", STR_ARG(name));
-		buf_addf(&d->text, "  %.*s: { key: store", STR_ARG(name));
-		if (url.len)
-			buf_addf(&d->text, ", format: %.*s, url: '%.*s'", STR_ARG(format),
-			         STR_ARG(url));
-		buf_add(&d->text, STR(" }\n"));
+		add_stored(d, name, format, url);
 	}
 	buf_free(&text);
 	buf_free(&data);

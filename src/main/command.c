@@ -2,7 +2,8 @@
  *
  * `sluice` alone, or with options only, is `sluice serve`.  Options may stand before and
  * after operands; `--` ends them.  What is not known is refused with the nearest thing
- * that is. */
+ * that is.  So is an empty value: "$TEAM", which nobody has set, would mean no team, no
+ * limit, or the usual place. */
 #include "main/command.h"
 
 #include "main/help.h"
@@ -66,9 +67,22 @@ const struct command_row *command_find(const struct command_row *rows, str name,
 	return NULL;
 }
 
+/* A configuration has no place among the operands of most commands. */
+static bool is_configuration(const char *word)
+{
+	str s = str_from_z(word);
+
+	return str_ends(s, STR(".yaml")) || str_ends(s, STR(".yml"));
+}
+
 int command_unknown(const char *name, str near)
 {
-	if (near.len > 0)
+	if (is_configuration(name))
+		fprintf(stderr,
+		        "sluice: unknown command \"%s\"; a configuration stands behind "
+		        "-c: sluice serve -c %s\n",
+		        name, name);
+	else if (near.len > 0)
 		fprintf(stderr,
 		        "sluice: unknown command \"%s\"; did you mean \"%.*s\"?\n", name,
 		        STR_ARG(near));
@@ -175,8 +189,27 @@ static int parse_option(struct parser *p)
 	} else {
 		return command_misused(p->c, "option %s needs a value", written);
 	}
+	if ((option ? option : common)->value && !*text)
+		return command_misused(p->c, "option %s: its value is empty", written);
 	return option ? give(p->c, (unsigned)(option - p->c->row->options), text)
 	              : set_common(p, common, text);
+}
+
+/* The first word too many. */
+static int misplaced(struct command *c, const char *word)
+{
+	str near;
+
+	if (c->row == c->rows && command_find(c->rows, str_from_z(word), &near))
+		return command_misused(c,
+		                       "options stand behind the command: "
+		                       "sluice %s [OPTIONS]",
+		                       word);
+	if (is_configuration(word))
+		return command_misused(
+		        c, "%s: a configuration stands behind -c: sluice %s -c %s",
+		        c->row->name, c->row->name, word);
+	return command_misused(c, "%s: \"%s\" is one word too many", c->row->name, word);
 }
 
 /* Options out, operands together at the front of argv. */
@@ -201,9 +234,21 @@ static int parse(struct parser *p)
 	p->c->argc = count;
 	p->c->argv = p->argv;
 	if (count > p->c->row->most && !p->wants_help)
-		return command_misused(p->c, "%s: \"%s\" is one word too many",
-		                       p->c->row->name, p->argv[p->c->row->most]);
+		return misplaced(p->c, p->argv[p->c->row->most]);
 	return EXIT_OK;
+}
+
+/* What a command has printed is written, or it has failed: a part that was lost before
+ * the last flush is not told by that one. */
+static int end(int result)
+{
+	bool is_lost = ferror(stdout) != 0;
+
+	is_lost |= fflush(stdout) != 0;
+	if (is_lost && result == EXIT_OK)
+		result = command_failed("the output could not be written");
+	clearerr(stdout);
+	return result;
 }
 
 int command_run(const struct command_row *rows, int argc, char **argv)
@@ -221,9 +266,9 @@ int command_run(const struct command_row *rows, int argc, char **argv)
 	}
 	c.row = rows; /* the default */
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return help_program(stdout, rows);
+		return end(help_program(stdout, rows));
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
-		return command_version(&c);
+		return end(command_version(&c));
 	if (argc > 1 && argv[1][0] != '-') {
 		c.row = command_find(rows, str_from_z(argv[1]), &near);
 		if (!c.row)
@@ -234,10 +279,7 @@ int command_run(const struct command_row *rows, int argc, char **argv)
 	failed = parse(&p);
 	if (failed)
 		return failed;
-	failed = p.wants_help ? help_command_row(stdout, c.row) : c.row->run(&c);
-	if (fflush(stdout) != 0 && failed == EXIT_OK)
-		failed = command_failed("the output could not be written");
-	return failed;
+	return end(p.wants_help ? help_command_row(stdout, c.row) : c.row->run(&c));
 }
 
 /* ---- for the commands ---- */

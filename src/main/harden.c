@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -20,6 +21,14 @@
 bool harden_is_sanitized(void)
 {
 	return SANITIZED;
+}
+
+void harden_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			_exit(1);
 }
 
 void harden_process(void)

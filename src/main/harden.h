@@ -2,6 +2,10 @@
 #pragma once
 #include <stdbool.h>
 
+/* Standard input, output and error that are closed become something of which nothing can
+ * be read and to which nothing can be written: else the ledger, or a socket, would be
+ * opened in their place and be printed into.  Before anything is opened. */
+void harden_descriptors(void);
 /* No core dumps, and nobody of the same user may read its memory or attach to it
  * (PR_SET_DUMPABLE; root still may).  Not in sanitizer builds, whose leak check attaches.
  */

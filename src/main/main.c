@@ -4,6 +4,7 @@
 
 int main(int argc, char **argv)
 {
+	harden_descriptors();
 	harden_process();
 	return command_run(command_rows, argc, argv);
 }

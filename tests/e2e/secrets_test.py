@@ -242,6 +242,11 @@ def test_without_a_configuration():
     code, _, err = cli("providers", "add", "mine", "--url", site.url, "--format", "openai-chat", *with_data,
                        home=gate.dir, stdin=OLD)
     same(code, 0, f"providers add: {err}")
+    code, _, err = cli("providers", "add", "opnai", *with_data, home=gate.dir, stdin=OLD)
+    check(code == 1 and 'did you mean "openai"?' in err and "--url" in err, "a name nobody knows:", code, err)
+    code, _, err = cli("providers", "add", "azure-of-mine", "--format", "openai-chat", *with_data, home=gate.dir,
+                       stdin=OLD)
+    check(code == 1 and "--url" in err, "a format without a URL:", code, err)
     process = subprocess.Popen([SLUICE, "serve", *with_data, "--listen", f"127.0.0.1:{gate.port}"],
                                env={"HOME": str(gate.dir), "PATH": os.environ["PATH"]},
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

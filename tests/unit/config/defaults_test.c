@@ -1,5 +1,7 @@
 #include "tests/unit/config/helper.h"
 
+#include "config/vault.h"
+
 #include <unistd.h>
 
 /* pairs: name, value, ..., NULL */
@@ -157,6 +159,60 @@ TEST(what_cannot_be_used_yet_says_why)
 	                                     "enabled: name in a configuration "
 	                                     "what it is for: cloudflare-workers-ai\n")));
 	done(&r);
+}
+
+static void store(str data, const struct vault_row *rows, unsigned count)
+{
+	struct master_place at = { .data = data };
+	struct buf why = BUF_LIMIT(KiB);
+	struct master master;
+	struct vault vault;
+
+	CHECK(master_load(&at, &master, NULL, &why));
+	CHECK(vault_read(data, &master, &vault, &why));
+	for (unsigned i = 0; i < count; i++)
+		CHECK(vault_put(&vault, &rows[i], false, &why));
+	CHECK(vault_write(data, &master, &vault, &why));
+	vault_done(&vault);
+	master_done(&master);
+	buf_free(&why);
+}
+
+TEST(what_is_in_the_store_is_no_reason_not_to_start)
+{
+	static const struct vault_row rows[] = {
+		{ .provider = STR_INIT("nosuch"), .key = { STR_INIT("sk-1") } },
+		{ .provider = STR_INIT("openai"), .key = { STR_INIT("sk-2") } },
+		{ .provider = STR_INIT("mine"),
+		  .format = STR_INIT("openai-chat"),
+		  .url = STR_INIT("http://127.0.0.1:9/v1"),
+		  .key = { STR_INIT("sk-3") } },
+	};
+	const char *env[] = { "SLUICE_DATA", test_dir(), NULL };
+	char path[600];
+	struct result r;
+
+	store(str_from_z(env[1]), rows, countof(rows));
+	run(&r, env, false);
+	CHECK(config_find_provider(r.config, STR("openai")) != NULL);
+	CHECK(config_find_provider(r.config, STR("mine")) != NULL);
+	CHECK(config_find_provider(r.config, STR("nosuch")) == NULL);
+	CHECK(str_has(buf_str(&r.found), STR("openai     from the store\n")));
+	CHECK(str_has(buf_str(&r.found),
+	              STR("nosuch     from the store - not enabled: ")));
+	CHECK(str_has(buf_str(&r.found), STR("sluice providers remove nosuch\n")));
+	done(&r);
+
+	/* What is wrong with the store as a whole is. */
+	snprintf(path, sizeof(path), "%s/master.key", env[1]);
+	CHECK(unlink(path) == 0);
+	struct config_source source = { .env = env_of_list, .env_arg = env };
+	struct arena keep = { 0 };
+	struct config_notes notes = { .arena = &keep };
+	struct buf found = BUF_LIMIT(KiB);
+	CHECK(config_builtin(&source, &found, &notes) == NULL);
+	arena_done(&keep);
+	buf_free(&found);
 }
 
 TEST(the_mock_has_an_address_of_this_process)

@@ -26,11 +26,11 @@ static inline void capture_file(FILE *file, struct buf *to)
 	fclose(file);
 }
 
-/* words: separated by single blanks. */
-static inline void capture(struct captured *c, const struct command_row *rows,
-                           const char *words)
+/* words: separated by single blanks; path: what stdout is; NULL: kept in c->out. */
+static inline void capture_to(struct captured *c, const struct command_row *rows,
+                              const char *words, const char *path)
 {
-	FILE *out = tmpfile(), *err = tmpfile();
+	FILE *out = path ? fopen(path, "w") : tmpfile(), *err = tmpfile();
 	char line[2048], *argv[32] = { line };
 	int argc = 1, kept[2];
 
@@ -51,8 +51,17 @@ static inline void capture(struct captured *c, const struct command_row *rows,
 	dup2(kept[1], 2);
 	close(kept[0]);
 	close(kept[1]);
-	capture_file(out, &c->out);
+	if (path)
+		fclose(out);
+	else
+		capture_file(out, &c->out);
 	capture_file(err, &c->err);
+}
+
+static inline void capture(struct captured *c, const struct command_row *rows,
+                           const char *words)
+{
+	capture_to(c, rows, words, NULL);
 }
 
 static inline void captured_done(struct captured *c)

@@ -39,6 +39,16 @@ static int count(struct command *c)
 	return EXIT_OK;
 }
 
+/* Larger than what stdio holds back, and nothing after it. */
+static int pour(struct command *c)
+{
+	char block[64 * KiB];
+
+	memset(block, 'x', sizeof(block));
+	fwrite(block, 1, sizeof(block), stdout);
+	return EXIT_OK;
+}
+
 static const struct command_option probe_options[] = {
 	{ "listen", 'l', "ADDR", "where" },
 	{ "follow", 'f', NULL, "on and on" },
@@ -50,6 +60,7 @@ static const struct command_row rows[] = {
 	{ "serve", "", "run", NULL, probe, probe_options, 0, false },
 	{ "probe", "[A] [B]", "look", "Help of\nprobe.", probe, probe_options, 2, false },
 	{ "count", "", "count", NULL, count, count_options, 0, false },
+	{ "pour", "", "pour", NULL, pour, NULL, 0, false },
 	{ "hidden", "", "hide", NULL, probe, NULL, 0, true },
 	{ 0 },
 };
@@ -104,9 +115,18 @@ TEST(what_is_not_known_is_refused_with_the_nearest)
 		{ "probe -x", "unknown option -x\n" },
 		{ "probe --listen", "needs a value" },
 		{ "probe -l", "needs a value" },
+		{ "probe --listen=", "its value is empty" },
+		{ "probe --config= --follow", "its value is empty" },
+		{ "probe --data=", "its value is empty" },
 		{ "probe --follow=yes", "takes no value" },
 		{ "probe -fx", "takes no value" },
 		{ "probe a b c", "\"c\" is one word too many" },
+		{ "-c a.yaml probe", "stand behind the command: sluice probe [OPTIONS]" },
+		{ "-c a.yaml serve", "stand behind the command: sluice serve [OPTIONS]" },
+		{ "-c a.yaml nonsense", "\"nonsense\" is one word too many" },
+		{ "serve a.yaml", "behind -c: sluice serve -c a.yaml" },
+		{ "a.yaml", "behind -c: sluice serve -c a.yaml" },
+		{ "count a.yml", "behind -c: sluice count -c a.yml" },
 		{ "--lisen x", "did you mean --listen?" },
 		{ "count --lines 101", "not a number up to 100" },
 		{ "count -n x", "not a number" },
@@ -161,6 +181,21 @@ TEST(every_command_is_documented)
 		buf_addf(&title, "\n## sluice %s", row->name);
 		CHECK(str_has(buf_str(&c.out), buf_str(&title)) == !row->is_hidden);
 		buf_free(&title);
+	}
+	captured_done(&c);
+}
+
+TEST(output_that_is_lost_is_a_failure)
+{
+	static const char *const words[] = { "pour", "count", "--version", "--help",
+		                             "probe --help" };
+	struct captured c = { 0 };
+
+	for (size_t i = 0; i < countof(words); i++) {
+		capture_to(&c, rows, words[i], "/dev/full");
+		CHECK_INT(c.code, EXIT_FAILED);
+		CHECK(str_has(buf_str(&c.err), STR("the output could not be written")));
+		CHECK_INT(run(&c, words[i]), 0); /* and not for ever */
 	}
 	captured_done(&c);
 }

@@ -61,3 +61,22 @@ TEST(a_hardened_process_shows_neither_its_environment_nor_its_memory)
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_INT(status, 0);
 }
+
+TEST(closed_descriptors_are_not_taken_by_files)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		char byte;
+
+		close(0);
+		close(1);
+		harden_descriptors();
+		if (open("/dev/null", O_RDWR) < 3)
+			_exit(1);
+		_exit(read(0, &byte, 1) == -1 && write(1, "x", 1) == -1 ? 0 : 2);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_INT(status, 0);
+}
