@@ -41,11 +41,12 @@ bool trial_standings(struct ledger *l, const struct config *c, str name, usec wa
 	for (unsigned i = 0; i < c->trial_count; i++) {
 		struct trial_standing s = { .trial = &c->trials[i] };
 		struct stop stop = { s.trial->name };
+		uint64_t exchanges;
 
 		if (name.len && !str_eq(s.trial->name, name))
 			continue;
 		if (l && (!ledger_trials(l, take_stop, &stop) ||
-		          !ledger_trial_spent(l, s.trial->name, &s.spent)))
+		          !ledger_trial_spent(l, s.trial->name, &s.spent, &exchanges)))
 			return false;
 		s.stopped = stop.wall;
 		s.state = state_of(&s, wall);

@@ -98,10 +98,13 @@ void trial_settle(struct trial_account *account, nanousd held, nanousd cost)
 	atomic_fetch_add_explicit(&account->settled, 1, memory_order_relaxed);
 }
 
-void trial_load(struct trial_account *account, nanousd spent)
+void trial_load(struct trial_account *account, nanousd spent, int64_t settled)
 {
 	nanousd known = atomic_load_explicit(&account->spent, memory_order_relaxed);
+	int64_t counted = atomic_load_explicit(&account->settled, memory_order_relaxed);
 
 	atomic_fetch_add_explicit(&account->taken, spent - known, memory_order_relaxed);
 	atomic_fetch_add_explicit(&account->spent, spent - known, memory_order_relaxed);
+	atomic_fetch_add_explicit(&account->settled, settled - counted,
+	                          memory_order_relaxed);
 }

@@ -53,5 +53,5 @@ must_check bool trial_reserve(const struct trial *t, struct trial_account *accou
                               nanousd likely, nanousd *ret_held, bool *ret_stopped);
 /* The exchange is over: what it has cost instead of what was set aside. */
 void trial_settle(struct trial_account *account, nanousd held, nanousd cost);
-/* What was spent before this process began. */
-void trial_load(struct trial_account *account, nanousd spent);
+/* What was spent before this process began, and by how many exchanges. */
+void trial_load(struct trial_account *account, nanousd spent, int64_t settled);

@@ -85,9 +85,27 @@ TEST(a_trial_learns_what_its_exchanges_cost)
 	CHECK_INT(held, 325);
 	CHECK(!trial_reserve(&t, a, 10, &held, &stopped) && stopped);
 	CHECK_INT(held, 0);
-	trial_load(a, 900); /* the ledger knows of more */
+	trial_load(a, 900, 4); /* the ledger knows of more */
 	CHECK_INT(a->spent, 900);
 	CHECK_INT(a->taken, 900 + 325);
+}
+
+/* The mean is that of all who have spent it, not of those since the start. */
+TEST(a_trial_goes_on_after_a_restart)
+{
+	struct trials all = { 0 };
+	struct trial t = { .name = STR("t"), .max_cost = 1000 };
+	struct trial_account *a = trials_get(&all, t.name);
+	nanousd held;
+	bool stopped;
+
+	trial_load(a, 600, 50);
+	CHECK(trial_reserve(&t, a, 10, &held, &stopped));
+	CHECK_INT(held, 12);
+	trial_settle(a, held, 12);
+	CHECK(trial_reserve(&t, a, 10, &held, &stopped));
+	CHECK_INT(held, 12);
+	CHECK_INT(trial_state(&t, a, 0), TRIAL_RUNS);
 }
 
 static struct trials shared;
