@@ -141,7 +141,10 @@ static bool load_trials(struct gateway *g, const struct config *c, struct buf *w
 		if (!ok)
 			break;
 		a->is_loaded = true;
-		trial_load(a, spent, (int64_t)exchanges);
+		if (!trial_load(t, a, spent, (int64_t)exchanges))
+			log_warn("trial %.*s has stopped: its candidate would cost more "
+			         "than max_cost",
+			         STR_ARG(t->name));
 	}
 	if (!ok)
 		buf_addf(why, "the trials cannot be read from %.*s/ledger.db: %s",
