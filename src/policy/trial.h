@@ -42,8 +42,8 @@ struct trial_account *trials_get(struct trials *t, str name);
 /* Does it run?  account may be NULL: then it does not. */
 enum trial_end trial_state(const struct trial *t, const struct trial_account *account,
                            usec wall);
-/* Is the exchange the candidate's?  sticky: of the conversation or whoever asks, else the
- * exchange's id. */
+/* Is the exchange the candidate's?  sticky: of the conversation; where there is none of
+ * whoever asks, else the exchange's id. */
 bool trial_picks(const struct trial *t, uint64_t sticky);
 /* Sets an amount aside for an exchange of the candidate's: what it is likely to cost, or
  * what one has cost on average, if that is more.  *ret_held is what it was.  False: it
