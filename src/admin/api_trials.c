@@ -24,6 +24,11 @@ static void write_standing(void *arg, const struct trial_standing *s)
 /* Those of that name, or all (empty).  0: good. */
 static int write_standings(struct admin_call *c, str name)
 {
+	const struct admin_house *h = c->house;
+	const struct trial_running running = {
+		.end = h->ops ? h->ops->trial_end : NULL,
+		.arg = h->arg,
+	};
 	struct config *config = admin_config(c);
 	struct ledger *l;
 	int status = 0;
@@ -33,7 +38,8 @@ static int write_standings(struct admin_call *c, str name)
 	admin_flush(c);
 	if (!(l = admin_reader(c)))
 		status = 503;
-	else if (!trial_standings(l, config, name, c->wall, write_standing, c))
+	else if (!trial_standings(l, config, running.end ? &running : NULL, name, c->wall,
+	                          write_standing, c))
 		status = unreadable(c);
 	config_unref(&config);
 	return status;
@@ -80,8 +86,8 @@ static bool is_configured(struct admin_call *c, str name)
 {
 	struct config *config = admin_config(c);
 	unsigned count = 0;
-	bool ok = config &&
-	          trial_standings(NULL, config, name, c->wall, count_standing, &count);
+	bool ok = config && trial_standings(NULL, config, NULL, name, c->wall,
+	                                    count_standing, &count);
 
 	config_unref(&config);
 	return ok && count > 0;

@@ -21,6 +21,7 @@
 #include "config/key.h"
 #include "meter/recorder.h"
 #include "policy/tenant.h"
+#include "policy/trial.h"
 
 struct clerk;
 
@@ -55,6 +56,9 @@ struct admin_ops {
 	void (*roll_journals)(void *arg);
 	/* A trial was stopped, and the ledger has it. */
 	void (*trial_stopped)(void *arg, str name);
+	/* How the trial of the configuration in force has ended, as far as this process
+	 * knows: it may have stopped itself. */
+	enum trial_end (*trial_end)(void *arg, str name);
 	/* The configuration in force; a reference. */
 	struct config *(*config)(void *arg);
 	/* Writes a row of the ledger as an object. */

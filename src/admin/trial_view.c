@@ -22,33 +22,38 @@ static bool take_stop(void *arg, str name, usec wall)
 	return s->wall == 0;
 }
 
-static const char *state_of(const struct trial_standing *s, usec wall)
+/* That it has stopped itself for what one exchange was likely to cost, only who runs it
+ * knows. */
+static enum trial_end end_of(const struct trial_standing *s, uint64_t exchanges,
+                             const struct trial_running *running, usec wall)
 {
 	const struct trial *t = s->trial;
 
 	if (s->stopped)
-		return "stopped";
+		return TRIAL_BY_HAND;
 	if (t->until_wall && wall >= t->until_wall)
-		return "over";
-	if (t->max_cost != COST_UNKNOWN && s->spent >= t->max_cost)
-		return "stopped by max_cost";
-	return "running";
+		return TRIAL_OVER;
+	if (!trial_fits(t, s->spent, exchanges ? s->spent / (nanousd)exchanges : 0))
+		return TRIAL_TOO_DEAR;
+	return running ? running->end(running->arg, t->name) : TRIAL_RUNS;
 }
 
-bool trial_standings(struct ledger *l, const struct config *c, str name, usec wall,
+bool trial_standings(struct ledger *l, const struct config *c,
+                     const struct trial_running *running, str name, usec wall,
                      trial_standing_fn *each, void *arg)
 {
 	for (unsigned i = 0; i < c->trial_count; i++) {
 		struct trial_standing s = { .trial = &c->trials[i] };
 		struct stop stop = { s.trial->name };
+		uint64_t exchanges = 0;
 
 		if (name.len && !str_eq(s.trial->name, name))
 			continue;
 		if (l && (!ledger_trials(l, take_stop, &stop) ||
-		          !ledger_trial_spent(l, s.trial->name, &s.spent)))
+		          !ledger_trial_spent(l, s.trial->name, &s.spent, &exchanges)))
 			return false;
 		s.stopped = stop.wall;
-		s.state = state_of(&s, wall);
+		s.state = trial_end_name(end_of(&s, exchanges, running, wall));
 		each(arg, &s);
 	}
 	return true;

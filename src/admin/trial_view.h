@@ -4,6 +4,7 @@
 #include "admin/trial_read.h"
 #include "codec/json_write.h"
 #include "config/config.h"
+#include "policy/trial.h"
 
 /* A trial of the configuration as it stands. */
 struct trial_standing {
@@ -13,10 +14,16 @@ struct trial_standing {
 	const char *state; /* "running", "stopped", "over", "stopped by max_cost" */
 };
 typedef void trial_standing_fn(void *arg, const struct trial_standing *s);
-/* All of them, or the one of that name (empty: all); l NULL: nothing was recorded yet.
- * False: the ledger could not be read. */
-must_check bool trial_standings(struct ledger *l, const struct config *c, str name,
-                                usec wall, trial_standing_fn *each, void *arg);
+/* The process that runs them. */
+struct trial_running {
+	enum trial_end (*end)(void *arg, str name);
+	void *arg;
+};
+/* All of them, or the one of that name (empty: all); l NULL: nothing was recorded yet;
+ * running NULL: they do not run.  False: the ledger could not be read. */
+must_check bool trial_standings(struct ledger *l, const struct config *c,
+                                const struct trial_running *running, str name, usec wall,
+                                trial_standing_fn *each, void *arg);
 
 /* As the schemas Trial and TrialReport say, an object each. */
 void trial_standing_write(const struct trial_standing *s, struct json_writer *to);

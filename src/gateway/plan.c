@@ -78,8 +78,13 @@ static struct trial_account **trials_of(struct gateway *g, const struct config *
 	struct trial_account **list = mem_new((c->trial_count + 1) * sizeof(*list));
 
 	pthread_mutex_lock(&g->lock);
-	for (unsigned i = 0; i < c->trial_count; i++)
+	for (unsigned i = 0; i < c->trial_count; i++) {
 		list[i] = trials_get(&g->trials, c->trials[i].name);
+		/* By each worker: those before it may have been stopped again by what
+		 * was still in force elsewhere. */
+		if (list[i])
+			trial_revive(&c->trials[i], list[i]);
+	}
 	pthread_mutex_unlock(&g->lock);
 	return list;
 }

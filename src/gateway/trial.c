@@ -86,13 +86,15 @@ static bool reserve(struct exchange *x)
 	return false;
 }
 
+/* Of an application that names one user for all its conversations each is drawn by
+ * itself: the user counts only where there is no conversation. */
 static uint64_t sticky_of(struct exchange *x)
 {
-	if (!x->session && x->user.len)
-		return board_hash(x->worker->gateway->board, 4, x->user);
 	if (!x->session)
 		x->session = session_of_body(x);
-	return x->session ? x->session : x->id;
+	if (x->session)
+		return x->session;
+	return x->user.len ? board_hash(x->worker->gateway->board, 4, x->user) : x->id;
 }
 
 static bool does_run(const struct exchange *x, const struct trial *t)

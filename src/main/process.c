@@ -132,13 +132,19 @@ static bool load_trials(struct gateway *g, const struct config *c, struct buf *w
 	for (unsigned i = 0; ok && i < c->trial_count; i++) {
 		const struct trial *t = &c->trials[i];
 		struct trial_account *a = account_of(g, t->name);
+		uint64_t exchanges = 0;
 		nanousd spent = 0;
 
 		if (!a || a->is_loaded || t->max_cost == COST_UNKNOWN)
 			continue;
-		ok = ledger_trial_spent(l, t->name, &spent);
+		ok = ledger_trial_spent(l, t->name, &spent, &exchanges);
+		if (!ok)
+			break;
 		a->is_loaded = true;
-		trial_load(a, spent);
+		if (!trial_load(t, a, spent, (int64_t)exchanges))
+			log_warn("trial %.*s has stopped: its candidate would cost more "
+			         "than max_cost",
+			         STR_ARG(t->name));
 	}
 	if (!ok)
 		buf_addf(why, "the trials cannot be read from %.*s/ledger.db: %s",

@@ -192,6 +192,16 @@ static void trial_stopped(void *arg, str name)
 	log_info("trial %.*s was stopped", STR_ARG(name));
 }
 
+static enum trial_end trial_end_now(void *arg, str name)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	pthread_mutex_lock(&g->lock);
+	struct trial_account *a = trials_get(&g->trials, name);
+	pthread_mutex_unlock(&g->lock);
+	return a ? (enum trial_end)atomic_load(&a->end) : TRIAL_RUNS;
+}
+
 static struct config *give_config(void *arg)
 {
 	return config_now(&((struct serving *)arg)->process.gateway);
@@ -210,6 +220,7 @@ static const struct admin_ops admin_ops = {
 	.forget_bodies = forget_bodies,
 	.roll_journals = roll_journals,
 	.trial_stopped = trial_stopped,
+	.trial_end = trial_end_now,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
 	.reload = serving_reload,

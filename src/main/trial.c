@@ -212,60 +212,106 @@ static int report(struct command *c)
 
 /* ---- list ---- */
 
-struct listing {
-	struct buf out;
-	struct json_writer w;
-	bool json;
-};
+static nanousd amount_of(struct json_value trial, const char *name)
+{
+	int64_t value;
+
+	return json_i64(json_get(trial, str_from_z(name)), &value) ? value : COST_UNKNOWN;
+}
+
+static void add_text(struct buf *to, const char *before, struct json_value trial,
+                     const char *name)
+{
+	char room[KiB];
+	str text = admin_text(trial, name, room, sizeof(room));
+
+	if (text.len)
+		buf_addf(to, "%s%.*s", before, STR_ARG(text));
+}
+
+static void add_line(struct buf *to, struct json_value trial)
+{
+	char room[KiB];
+	nanousd most = amount_of(trial, "max_cost_nano");
+
+	buf_addf(to, "%-20.*s", STR_ARG(admin_text(trial, "name", room, sizeof(room))));
+	add_text(to, " ", trial, "share");
+	add_text(to, " of ", trial, "route");
+	add_text(to, " to ", trial, "candidate");
+	add_text(to, "  ", trial, "state");
+	buf_add(to, STR("  "));
+	text_money(to, amount_of(trial, "spent_nano"));
+	if (most != COST_UNKNOWN) {
+		buf_add(to, STR(" of "));
+		text_money(to, most);
+	}
+	add_text(to, "  until ", trial, "until");
+	buf_add_char(to, '\n');
+}
+
+static int print_list(const struct command *c, str list)
+{
+	struct json_iter it = json_iter((struct json_value){ JSON_ARRAY, list });
+	struct buf out = BUF_LIMIT(MiB);
+	struct json_member m;
+	unsigned count = 0;
+
+	for (; json_next(&it, &m); count++)
+		add_line(&out, m.value);
+	if (c->json)
+		printf("%.*s\n", STR_ARG(list));
+	else
+		printf("%.*s", (int)out.len, out.ptr);
+	if (count == 0)
+		fprintf(stderr, "no trials in the configuration\n");
+	buf_free(&out);
+	return EXIT_OK;
+}
 
 static void list_one(void *arg, const struct trial_standing *s)
 {
-	const struct trial *t = s->trial;
-	struct listing *l = arg;
-	struct buf *out = &l->out;
+	trial_standing_write(s, arg);
+}
 
-	if (l->json) {
-		trial_standing_write(s, &l->w);
-		return;
+/* Where nobody runs them, what the ledger has is all there is. */
+static int list_here(const struct command *c, const struct config *config,
+                     const struct reading *from)
+{
+	struct buf list = BUF_LIMIT(MiB);
+	struct json_writer w = { .to = &list };
+	int result;
+
+	json_open(&w, '[');
+	if (trial_standings(from->ledger, config, NULL, STR_NONE, sys_wall(), list_one,
+	                    &w)) {
+		json_close(&w, ']');
+		result = print_list(c, buf_str(&list));
+	} else {
+		result = command_failed("the ledger could not be read");
 	}
-	buf_addf(out, "%-20.*s %.*s of %.*s to %.*s  %s  ", STR_ARG(t->name),
-	         STR_ARG(t->share_text), STR_ARG(t->route_name),
-	         STR_ARG(t->candidate_name), s->state);
-	text_money(out, s->spent);
-	if (t->max_cost != COST_UNKNOWN) {
-		buf_add(out, STR(" of "));
-		text_money(out, t->max_cost);
-	}
-	if (t->until_text.len)
-		buf_addf(out, "  until %.*s", STR_ARG(t->until_text));
-	buf_add_char(out, '\n');
+	buf_free(&list);
+	return result;
 }
 
 static int list(struct command *c)
 {
 	struct config *config = command_config(c, NULL, true);
-	struct listing l = { .out = BUF_LIMIT(MiB), .json = c->json };
+	struct admin_asked a = { 0 };
 	struct reading from;
 	int result;
 
 	if (!config)
 		return EXIT_CONFIG;
-	l.w.to = &l.out;
 	result = reading_begin(c, &from);
 	if (result == EXIT_OK) {
-		if (c->json)
-			json_open(&l.w, '[');
-		if (!trial_standings(from.ledger, config, STR_NONE, sys_wall(), list_one,
-		                     &l))
-			result = command_failed("the ledger could not be read");
-		if (c->json)
-			json_close(&l.w, ']');
-		printf("%.*s%s", (int)l.out.len, l.out.ptr, c->json ? "\n" : "");
-		if (config->trial_count == 0)
-			fprintf(stderr, "no trials in the configuration\n");
+		if (!from.has_gateway)
+			result = list_here(c, config, &from);
+		else if ((result = admin_do(c, HTTP_GET, STR("/admin/v1/trials"),
+		                            STR_NONE, &a)) == EXIT_OK)
+			result = print_list(c, json_get(a.value, STR("data")).raw);
 		reading_done(&from);
 	}
-	buf_free(&l.out);
+	admin_asked_done(&a);
 	config_unref(&config);
 	return result;
 }

@@ -140,6 +140,19 @@ double moments_variance(const struct moments *m)
 	return m->n > 1 ? m->squares / (double)(m->n - 1) : NAN;
 }
 
+static double log_choose(double n, double k)
+{
+	return log_gamma(n + 1) - log_gamma(k + 1) - log_gamma(n - k + 1);
+}
+
+/* No more than that can so many values say: of all the ways to deal them to two sides
+ * these are the two furthest apart.  What a test takes for granted, that means are normal
+ * or variances known, would have two or three values a side say more. */
+static double least_p(double na, double nb)
+{
+	return fmin(1, 2 * exp(-log_choose(na + nb, na)));
+}
+
 static struct interval around(double value, double reach)
 {
 	return (struct interval){ value - reach, value + reach };
@@ -166,13 +179,14 @@ static struct difference welch(double a, double va, double na, double b, double 
 		return d;
 	d.is_known = true;
 	if (!(v > 0)) { /* nothing varies: they are equal, or they are not */
-		d.at = (struct interval){ d.value, d.value };
-		d.p = d.value != 0 ? 0 : 1;
+		d.p = d.value != 0 ? least_p(na, nb) : 1;
+		if (d.value == 0 || d.p <= 1 - level)
+			d.at = (struct interval){ d.value, d.value };
 		return d;
 	}
 	freedom = v * v / (va * va / (na - 1) + vb * vb / (nb - 1));
 	d.at = around(d.value, stat_student_quantile((1 + level) / 2, freedom) * sqrt(v));
-	d.p = student_two_sided(d.value / sqrt(v), freedom);
+	d.p = fmax(student_two_sided(d.value / sqrt(v), freedom), least_p(na, nb));
 	return d;
 }
 
@@ -244,11 +258,6 @@ struct interval count_interval(uint64_t hits, uint64_t n, double level)
 		hits ? (share + z * z / (2 * m) - reach) / (1 + z * z / m) : 0,
 		hits < n ? (share + z * z / (2 * m) + reach) / (1 + z * z / m) : 1,
 	};
-}
-
-static double log_choose(double n, double k)
-{
-	return log_gamma(n + 1) - log_gamma(k + 1) - log_gamma(n - k + 1);
 }
 
 /* How likely that many hits are in the first, of all tables with these margins; against

@@ -46,7 +46,9 @@ void moments_add(struct moments *m, double value);
 double moments_variance(const struct moments *m);
 /* Of the mean. */
 struct interval moments_interval(const struct moments *m, double level);
-/* Welch's t test: the variances may differ. */
+/* Welch's t test: the variances may differ.  This probability, and that of all below that
+ * are no counts, is never less than how rarely such values would be dealt to the two
+ * sides in the one most uneven way. */
 struct difference moments_compare(const struct moments *a, const struct moments *b,
                                   double level);
 

@@ -70,6 +70,13 @@ static nanousd mean_cost(struct trial_account *a)
 	return n > 0 ? atomic_load_explicit(&a->spent, memory_order_relaxed) / n : 0;
 }
 
+/* One that has spent all of it is over, whatever the next would cost. */
+bool trial_fits(const struct trial *t, nanousd taken, nanousd amount)
+{
+	return t->max_cost == COST_UNKNOWN ||
+	       (taken + amount <= t->max_cost && taken < t->max_cost);
+}
+
 bool trial_reserve(const struct trial *t, struct trial_account *account, nanousd likely,
                    nanousd *ret_held, bool *ret_stopped)
 {
@@ -80,9 +87,7 @@ bool trial_reserve(const struct trial *t, struct trial_account *account, nanousd
 
 	*ret_stopped = false;
 	*ret_held = amount;
-	/* One that has spent all of it is over, whatever the next would cost. */
-	if (t->max_cost == COST_UNKNOWN ||
-	    (before + amount <= t->max_cost && before < t->max_cost))
+	if (trial_fits(t, before, amount))
 		return true;
 	atomic_fetch_sub_explicit(&account->taken, amount, memory_order_relaxed);
 	*ret_held = 0;
@@ -98,10 +103,27 @@ void trial_settle(struct trial_account *account, nanousd held, nanousd cost)
 	atomic_fetch_add_explicit(&account->settled, 1, memory_order_relaxed);
 }
 
-void trial_load(struct trial_account *account, nanousd spent)
+void trial_revive(const struct trial *t, struct trial_account *account)
+{
+	int64_t taken = atomic_load_explicit(&account->taken, memory_order_relaxed);
+	int end = TRIAL_TOO_DEAR;
+
+	if (trial_fits(t, taken, mean_cost(account)))
+		atomic_compare_exchange_strong(&account->end, &end, (int)TRIAL_RUNS);
+}
+
+bool trial_load(const struct trial *t, struct trial_account *account, nanousd spent,
+                int64_t settled)
 {
 	nanousd known = atomic_load_explicit(&account->spent, memory_order_relaxed);
+	int64_t counted = atomic_load_explicit(&account->settled, memory_order_relaxed);
+	nanousd taken = atomic_fetch_add_explicit(&account->taken, spent - known,
+	                                          memory_order_relaxed);
+	int runs = TRIAL_RUNS;
 
-	atomic_fetch_add_explicit(&account->taken, spent - known, memory_order_relaxed);
 	atomic_fetch_add_explicit(&account->spent, spent - known, memory_order_relaxed);
+	atomic_fetch_add_explicit(&account->settled, settled - counted,
+	                          memory_order_relaxed);
+	return trial_fits(t, taken + spent - known, mean_cost(account)) ||
+	       !atomic_compare_exchange_strong(&account->end, &runs, (int)TRIAL_TOO_DEAR);
 }

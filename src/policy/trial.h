@@ -42,8 +42,8 @@ struct trial_account *trials_get(struct trials *t, str name);
 /* Does it run?  account may be NULL: then it does not. */
 enum trial_end trial_state(const struct trial *t, const struct trial_account *account,
                            usec wall);
-/* Is the exchange the candidate's?  sticky: of the conversation or whoever asks, else the
- * exchange's id. */
+/* Is the exchange the candidate's?  sticky: of the conversation; where there is none of
+ * whoever asks, else the exchange's id. */
 bool trial_picks(const struct trial *t, uint64_t sticky);
 /* Sets an amount aside for an exchange of the candidate's: what it is likely to cost, or
  * what one has cost on average, if that is more.  *ret_held is what it was.  False: it
@@ -53,5 +53,12 @@ must_check bool trial_reserve(const struct trial *t, struct trial_account *accou
                               nanousd likely, nanousd *ret_held, bool *ret_stopped);
 /* The exchange is over: what it has cost instead of what was set aside. */
 void trial_settle(struct trial_account *account, nanousd held, nanousd cost);
-/* What was spent before this process began. */
-void trial_load(struct trial_account *account, nanousd spent);
+/* The configuration is a new one: a trial that max_cost has stopped goes on if one more
+ * exchange, by what they have cost on average, fits into what max_cost is now. */
+void trial_revive(const struct trial *t, struct trial_account *account);
+/* What was spent before this process began, and by how many exchanges.  False: the trial
+ * is stopped by that: max_cost leaves no room for another. */
+must_check bool trial_load(const struct trial *t, struct trial_account *account,
+                           nanousd spent, int64_t settled);
+/* May an exchange of that amount be asked when so much is taken? */
+bool trial_fits(const struct trial *t, nanousd taken, nanousd amount);

@@ -157,8 +157,10 @@ must_check bool ledger_trial_rows(struct ledger *l, str name, uint64_t *after,
                                   bool *ret_more);
 /* Was anything ever recorded of it? */
 bool ledger_trial_is_known(struct ledger *l, str name);
-/* What its candidate's attempts have cost, as far as it is known.  Looks at all rows. */
-bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret);
+/* What its candidate's attempts have cost, as far as it is known, and of how many
+ * exchanges they were.  Looks at all rows. */
+bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret,
+                        uint64_t *ret_exchanges);
 /* It was stopped by hand then; a second time changes nothing. */
 must_check bool ledger_trial_stop(struct ledger *l, str name, usec wall);
 typedef bool ledger_trial_fn(void *arg, str name, usec stopped_wall);

@@ -464,7 +464,9 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TRIAL_KNOWN] = "SELECT 1 FROM request WHERE trial = ?1 LIMIT 1",
 	[LEDGER_ID_BEHIND] = "SELECT id FROM attempt WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
 	[LEDGER_TRIAL_SPENT] =
-		"SELECT coalesce(sum(a.cost_nano), 0) FROM attempt a"
+		/* The candidate is asked first, or not at all. */
+		"SELECT coalesce(sum(a.cost_nano), 0), coalesce(sum(a.number = 1), 0)"
+		" FROM attempt a"
 		" JOIN outcome o ON o.id = a.outcome WHERE o.flags & ?2 <> 0"
 		" AND a.request IN (SELECT id FROM request WHERE trial = ?1)",
 	[LEDGER_TRIAL_STOP] = "INSERT OR IGNORE INTO trial VALUES (?1,?2)",

@@ -43,7 +43,7 @@ bool ledger_trial_is_known(struct ledger *l, str name)
 	return is_known;
 }
 
-bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret)
+bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret, uint64_t *ret_exchanges)
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_TRIAL_SPENT);
 	bool ok;
@@ -53,8 +53,10 @@ bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret)
 	ledger_bind_str(st, 1, name);
 	sqlite3_bind_int64(st, 2, ROW_CANDIDATE);
 	ok = sqlite3_step(st) == SQLITE_ROW;
-	if (ok)
+	if (ok) {
 		*ret = sqlite3_column_int64(st, 0);
+		*ret_exchanges = (uint64_t)sqlite3_column_int64(st, 1);
+	}
 	return sqlite3_reset(st) == SQLITE_OK && ok;
 }
 

@@ -6,6 +6,7 @@ Both sides are one fake provider's; their bills say what the ledger must have.
 
 import json
 import os
+import signal
 import threading
 
 from admin_world import over_socket, serving
@@ -25,11 +26,12 @@ def setup():
              f'  mistral: {{ url: "{candidate.url}", key: sk-candidate }}\n')
     routes = (route("split", "openai/gpt-5-mini") + route("split-new", "mistral/mistral-small-latest") +
               route("mirror", "openai/gpt-5-mini") + route("dear", "openai/gpt-5-mini") +
-              route("plain", "openai/gpt-5-mini"))
+              route("raised", "openai/gpt-5-mini") + route("plain", "openai/gpt-5-mini"))
     trials = ("trials:\n"
               "  half: { route: split, candidate: split-new, share: 50%, until: 2099-12-31 }\n"
               "  mirrored: { route: mirror, candidate: split-new, share: shadow }\n"
-              "  costly: { route: dear, candidate: split-new, share: 100%, max_cost: $0.001 }\n")
+              "  costly: { route: dear, candidate: split-new, share: 100%, max_cost: $0.001 }\n"
+              "  more: { route: raised, candidate: split-new, share: 100%, max_cost: $0.001 }\n")
     gateway = Gateway(f"providers:\n{lines}routes:\n{routes}{trials}")
 
 
@@ -168,6 +170,29 @@ def test_max_cost_stops_a_trial():
     check(more.count("costly/candidate") <= 2 and more[-1] is None, more)
 
 
+def state_of(name):
+    code, out, err = gateway.cli("trial", "list", "--json")
+    same(code, 0, err)
+    return [(t["state"], t["spent_nano"]) for t in json.loads(out) if t["name"] == name][0]
+
+
+def test_a_trial_goes_on_when_max_cost_is_raised():
+    fake.site("control").default = answers()
+    fake.site("candidate").default = answers(2300, 400)
+    sides = [ask("raised", f"n {n}").header("x-sluice-trial") for n in range(10)]
+    check(sides[0] == "more/candidate" and sides[-1] is None, sides)
+    state, spent = state_of("more")
+    same(state, "stopped by max_cost", "it stopped itself")
+    check(spent < 1000000, "before all was spent", spent)
+    code, out, err = gateway.cli("trial", "list")
+    check("raised to split-new  stopped by max_cost  $" in out, out, err)
+    gateway.write(gateway.body.replace("route: raised, candidate: split-new, share: 100%, max_cost: $0.001",
+                                       "route: raised, candidate: split-new, share: 100%, max_cost: $1"))
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    until(lambda: ask("raised", "again").header("x-sluice-trial") == "more/candidate", "the candidate after SIGHUP")
+    same(state_of("more")[0], "running", "it goes on")
+
+
 def test_the_report():
     fake.site("control").default = answers(1000, 100)
     fake.site("candidate").default = answers(1000, 200)
@@ -235,4 +260,4 @@ def test_stop():
               model, "has come back")
     code, out, err = gateway.cli("trial", "list", "--json")
     same({t["name"]: t["state"] for t in json.loads(out)},
-         {"half": "stopped", "mirrored": "stopped", "costly": "stopped by max_cost"}, "states")
+         {"half": "stopped", "mirrored": "stopped", "costly": "stopped by max_cost", "more": "running"}, "states")

@@ -162,6 +162,33 @@ TEST(a_conversation_is_known_by_its_beginning)
 	race_end(&r);
 }
 
+/* An application may name one user for all its conversations. */
+TEST(a_user_has_conversations_on_both_sides)
+{
+	struct race r;
+	unsigned candidates = 0;
+
+	if (!race_begin(&r, HALF))
+		return;
+	for (unsigned i = 0; i < 30; i++) {
+		char body[256];
+
+		snprintf(body, sizeof(body),
+		         "{\"model\":\"r\",\"user\":\"app\",\"messages\":[{\"role\":"
+		         "\"user\",\"content\":\"I am number %u\"}]%s%u\"}",
+		         i % 10, i < 10 ? ",\"prompt_cache_key\":\"" : ",\"x\":\"", i);
+		ask(&r, "/v1/chat/completions", "", body);
+		if (answer(&r, 1, race_unary))
+			candidates++;
+		else
+			CHECK(answer(&r, 0, race_unary));
+		race_read_rows(&r);
+		r.count = 0;
+	}
+	CHECK(candidates > 3 && candidates < 27);
+	race_end(&r);
+}
+
 /* The answer without what differs from request to request. */
 static str without_ids(struct race *r, struct buf *to)
 {

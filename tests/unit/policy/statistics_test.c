@@ -72,7 +72,35 @@ TEST(what_does_not_vary_is_equal_or_not)
 		moments_add(&c, 6);
 	}
 	NEAR(moments_compare(&a, &b, 0.95).p, 1);
-	NEAR(moments_compare(&a, &c, 0.95).p, 0);
+	/* 20 ways to deal six values to two sides, and two that are as uneven. */
+	NEAR(moments_compare(&a, &c, 0.95).p, 0.1);
+	CHECK(isnan(moments_compare(&a, &c, 0.95).at.low));
+	for (int i = 0; i < 10; i++) {
+		moments_add(&a, 5);
+		moments_add(&c, 6);
+	}
+	CHECK(moments_compare(&a, &c, 0.95).p < 1e-6);
+	NEAR(moments_compare(&a, &c, 0.95).at.low, 1);
+}
+
+/* However far apart they are. */
+TEST(few_values_do_not_say_much)
+{
+	static const int64_t low[] = { 6, 7, 8 }, high[] = { 900, 1000, 1100 };
+	struct sorted a = { low, countof(low) }, b = { high, countof(high) };
+	struct moments ma = { 0 }, mb = { 0 };
+	struct difference d;
+
+	for (size_t i = 0; i < countof(low); i++) {
+		moments_add(&ma, (double)low[i]);
+		moments_add(&mb, (double)high[i]);
+	}
+	NEAR(moments_compare(&ma, &mb, 0.95).p, 0.1);
+	d = sorted_drift(a, b, 0.95); /* none of a is above one of b */
+	NEAR(d.value, 0.5);
+	NEAR(d.p, 0.1);
+	a.n = b.n = 2;
+	NEAR(sorted_drift(a, b, 0.95).p, 1.0 / 3);
 }
 
 TEST(counts_are_compared_exactly)

@@ -85,9 +85,65 @@ TEST(a_trial_learns_what_its_exchanges_cost)
 	CHECK_INT(held, 325);
 	CHECK(!trial_reserve(&t, a, 10, &held, &stopped) && stopped);
 	CHECK_INT(held, 0);
-	trial_load(a, 900); /* the ledger knows of more */
+	CHECK(trial_load(&t, a, 900, 4)); /* the ledger knows of more */
 	CHECK_INT(a->spent, 900);
 	CHECK_INT(a->taken, 900 + 325);
+}
+
+/* The mean is that of all who have spent it, not of those since the start. */
+TEST(a_trial_goes_on_after_a_restart)
+{
+	struct trials all = { 0 };
+	struct trial t = { .name = STR("t"), .max_cost = 1000 };
+	struct trial_account *a = trials_get(&all, t.name);
+	nanousd held;
+	bool stopped;
+
+	CHECK(trial_load(&t, a, 600, 50));
+	CHECK(trial_reserve(&t, a, 10, &held, &stopped));
+	CHECK_INT(held, 12);
+	trial_settle(a, held, 12);
+	CHECK(trial_reserve(&t, a, 10, &held, &stopped));
+	CHECK_INT(held, 12);
+	CHECK_INT(trial_state(&t, a, 0), TRIAL_RUNS);
+}
+
+TEST(a_trial_that_had_stopped_has_stopped_after_a_restart)
+{
+	struct trials all = { 0 };
+	struct trial t = { .name = STR("t"), .max_cost = 1000 };
+	struct trial_account *a = trials_get(&all, t.name);
+
+	CHECK(!trial_load(&t, a, 900, 8));
+	CHECK_INT(trial_state(&t, a, 0), TRIAL_TOO_DEAR);
+	CHECK(!trial_fits(&t, 900, 101) && trial_fits(&t, 900, 100));
+	CHECK(!trial_fits(&t, 1000, 0));
+}
+
+TEST(a_trial_goes_on_when_max_cost_is_raised)
+{
+	struct trials all = { 0 };
+	struct trial t = { .name = STR("t"), .max_cost = 1000 };
+	struct trial_account *a = trials_get(&all, t.name);
+	nanousd held;
+	bool stopped;
+
+	CHECK(trial_reserve(&t, a, 300, &held, &stopped));
+	trial_settle(a, held, 900);
+	CHECK(!trial_reserve(&t, a, 300, &held, &stopped) && stopped);
+	trial_revive(&t, a); /* something else has changed */
+	CHECK_INT(trial_state(&t, a, 0), TRIAL_TOO_DEAR);
+	t.max_cost = 1800;
+	trial_revive(&t, a);
+	CHECK_INT(trial_state(&t, a, 0), TRIAL_RUNS);
+	CHECK(trial_reserve(&t, a, 300, &held, &stopped));
+	CHECK(!trial_reserve(&t, a, 300, &held, &stopped) && stopped);
+	t.max_cost = COST_UNKNOWN;
+	trial_revive(&t, a);
+	CHECK_INT(trial_state(&t, a, 0), TRIAL_RUNS);
+	atomic_store(&a->end, (int)TRIAL_BY_HAND);
+	trial_revive(&t, a);
+	CHECK_INT(trial_state(&t, a, 0), TRIAL_BY_HAND);
 }
 
 static struct trials shared;

@@ -66,6 +66,7 @@ TEST(the_ledger_knows_a_trials_rows)
 {
 	struct ledger *l = open_ledger("trial");
 	struct stopped s = { 0 };
+	uint64_t exchanges;
 	nanousd spent;
 	unsigned n = 0;
 	bool has_more;
@@ -80,10 +81,12 @@ TEST(the_ledger_knows_a_trials_rows)
 	CHECK(ledger_trial_stop(l, STR("t"), 77));
 	CHECK(ledger_trial_stop(l, STR("t"), 88)); /* it keeps its day */
 	CHECK(ledger_commit(l));
-	CHECK(ledger_trial_spent(l, STR("t"), &spent));
+	CHECK(ledger_trial_spent(l, STR("t"), &spent, &exchanges));
 	CHECK_INT(spent, 670);
-	CHECK(ledger_trial_spent(l, STR("none"), &spent));
+	CHECK_INT(exchanges, 3);
+	CHECK(ledger_trial_spent(l, STR("none"), &spent, &exchanges));
 	CHECK_INT(spent, 0);
+	CHECK_INT(exchanges, 0);
 	for (unsigned most = 1; most < 9; most++) {
 		uint64_t after = 0;
 		unsigned slices = 0;
