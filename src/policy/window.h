@@ -1,7 +1,9 @@
 /* window.h - at most so many in any minute: a sliding window in one atomic word.
  *
  * What was counted in the minute before fades out evenly while this one passes, which is
- * exact for even traffic and lets through at most what a fixed minute would otherwise. */
+ * exact for even traffic and lets through at most what a fixed minute would otherwise.
+ * Threads may be some moments apart in what they take for now: the minute never goes
+ * back. */
 #pragma once
 #include "base/usec.h"
 
