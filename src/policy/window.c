@@ -97,7 +97,14 @@ usec window_take(struct window *w, uint32_t most, uint32_t add, usec now)
 	return 0;
 }
 
-void window_correct(struct window *w, int64_t by, usec now)
+static void add(uint32_t *count, int64_t by)
+{
+	int64_t sum = max_of((int64_t)*count + by, (int64_t)0);
+
+	*count = (uint32_t)min_of(sum, (int64_t)WINDOW_MOST);
+}
+
+void window_correct(struct window *w, int64_t by, usec then, usec now)
 {
 	uint64_t word = load(w), next;
 
@@ -105,9 +112,12 @@ void window_correct(struct window *w, int64_t by, usec now)
 		return;
 	do {
 		struct counts c = counts_at(word, now);
-		int64_t sum = (int64_t)c.now + by;
+		uint16_t ago = (uint16_t)(c.minute - minute_of(then));
 
-		c.now = (uint32_t)min_of(max_of(sum, (int64_t)0), (int64_t)WINDOW_MOST);
+		if (by > 0 || ago == 0)
+			add(&c.now, by); /* more than was thought: it came just now */
+		else if (ago == 1)
+			add(&c.before, by);
 		next = pack(c);
 	} while (!atomic_compare_exchange_weak_explicit(
 	        &w->word, &word, next, memory_order_relaxed, memory_order_relaxed));

@@ -22,7 +22,7 @@ struct window {
 usec window_room(const struct window *w, uint32_t most, uint32_t add, usec now);
 /* The same, and counts it when there is room. */
 usec window_take(struct window *w, uint32_t most, uint32_t add, usec now);
-/* What was counted turned out to be more or less. */
-void window_correct(struct window *w, int64_t by, usec now);
+/* What was counted at `then` turned out to be more or less. */
+void window_correct(struct window *w, int64_t by, usec then, usec now);
 /* Used at the moment. */
 uint32_t window_used(const struct window *w, usec now);

@@ -57,13 +57,28 @@ TEST(a_window_is_corrected_afterwards)
 
 	CHECK_INT(window_take(&w, 100, 80, now), 0);
 	CHECK(window_take(&w, 100, 80, now) > 0);
-	window_correct(&w, -70, now);
+	window_correct(&w, -70, now, now);
 	CHECK_INT(window_used(&w, now), 10);
 	CHECK_INT(window_take(&w, 100, 80, now), 0);
-	window_correct(&w, -1000, now);
+	window_correct(&w, -1000, now, now);
 	CHECK_INT(window_used(&w, now), 0);
-	window_correct(&w, 100 * 1000 * 1000, now);
+	window_correct(&w, 100 * 1000 * 1000, now, now);
 	CHECK_INT(window_used(&w, now), WINDOW_MOST);
+}
+
+TEST(a_window_is_corrected_where_it_was_counted)
+{
+	struct window w = { 0 };
+	usec then = 3 * USEC_MIN + 50 * USEC_SEC, next = 4 * USEC_MIN;
+
+	CHECK_INT(window_take(&w, 200, 80, then), 0);
+	CHECK_INT(window_take(&w, 200, 30, next), 0);
+	window_correct(&w, -80, then, next);
+	CHECK_INT(window_used(&w, next), 30);
+	window_correct(&w, 5, then, next);
+	CHECK_INT(window_used(&w, next), 35);
+	window_correct(&w, -35, next - 3 * USEC_MIN, next); /* long gone */
+	CHECK_INT(window_used(&w, next), 35);
 }
 
 TEST(one_request_over_the_limit_fits_into_an_empty_window)
