@@ -89,8 +89,14 @@ struct budget_span *budget_at(struct budget *b, const struct calendar *c,
 
 bool budget_has_room(const struct budget_span *s, nanousd limit, nanousd amount)
 {
+	limit = min_of(limit, (nanousd)BUDGET_SUM_MOST);
 	return amount == 0 ||
 	       (amount <= BUDGET_AMOUNT_MOST && amount <= limit - s->spent - s->reserved);
+}
+
+static void add(struct budget_span *s, nanousd amount)
+{
+	s->spent = min_of(s->spent + amount, (nanousd)BUDGET_SUM_MOST);
 }
 
 void budget_charge(struct budget *b, const struct calendar *c, enum budget_window window,
@@ -111,7 +117,7 @@ void budget_charge(struct budget *b, const struct calendar *c, enum budget_windo
 	}
 	assert(s->reserved >= reserved);
 	s->reserved -= reserved;
-	s->spent += charged;
+	add(s, charged);
 }
 
 void budget_correct(struct budget *b, usec wall, nanousd delta)
@@ -119,7 +125,7 @@ void budget_correct(struct budget *b, usec wall, nanousd delta)
 	struct budget_span *s = find(b, wall);
 
 	if (s)
-		s->spent += delta;
+		add(s, delta);
 	if (s || delta <= 0)
 		return;
 	if (wall < b->past_until)

@@ -32,6 +32,8 @@ struct budget {
 
 /* Amounts above are not asked for: a billion dollars. */
 #define BUDGET_AMOUNT_MOST ((nanousd)1000000000 * 1000000000)
+/* Sums stay there: two of them, and an amount, can be added. */
+#define BUDGET_SUM_MOST (INT64_MAX / 2)
 
 /* The window of that moment; begun when there was none.  NULL: money is in flight in each
  * of those that are remembered. */

@@ -160,7 +160,7 @@ static bool take_limits(struct health_cell *p, const struct provider_limits *lim
 	if (limits->tpm &&
 	    window_take(&p->tokens, token_units(limits->tpm), token_units(tokens), now)) {
 		if (limits->rpm)
-			window_correct(&p->requests, -1, now);
+			window_correct(&p->requests, -1, now, now);
 		goto full;
 	}
 	return true;

@@ -226,7 +226,7 @@ static bool leave(struct health_run *run, int64_t tokens, usec now)
 		ADD(run->at.provider->in_flight, -1u);
 		if (run->tokens)
 			window_correct(&run->at.provider->tokens, tokens - run->tokens,
-			               now);
+			               run->began, now);
 	}
 	if (run->at.model) {
 		ADD(run->at.model->in_flight, -1u);

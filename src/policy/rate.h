@@ -1,7 +1,8 @@
 /* rate.h - at most so many in any minute, for whoever holds a lock.
  *
  * As window.h, which is one atomic word and counts to sixteen million: what was counted
- * in the minute before fades out evenly while this one passes. */
+ * in the minute before fades out evenly while this one passes.  Threads may be some
+ * moments apart in what they take for now: the minute never goes back. */
 #pragma once
 #include "base/usec.h"
 

@@ -200,18 +200,20 @@ void tenant_chain_done(struct tenant_chain *c, uint64_t used, usec now)
 	for (unsigned left_ = (bits), w;                                                 \
 	     left_ && (w = (unsigned)__builtin_ctz(left_), true); left_ &= left_ - 1)
 
+/* The windows that have a limit now.  One that had it once is counted, but nothing is set
+ * aside there: nobody would ask whether it fits. */
+static unsigned limited(const struct tenant *n)
+{
+	unsigned counted = tenant_counted(n);
+
+	return likely(!counted) ? 0 : counted & tenant_budgets(tenant_caps(n));
+}
+
 bool tenant_has_budget(const struct tenant_chain *c)
 {
 	for (unsigned i = 0; i < c->count; i++) {
-		const struct tenant_caps *caps;
-
-		if (likely(!tenant_counted(c->at[i])))
-			continue;
-		caps = tenant_caps(c->at[i]);
-		for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
-			if (caps->budget[w] != COST_UNKNOWN)
-				return true;
-		}
+		if (unlikely(limited(c->at[i])))
+			return true;
 	}
 	return false;
 }
@@ -256,11 +258,12 @@ static void ask_money(struct tenant_chain *c, unsigned i, unsigned bits, usec wa
 		struct budget_span *s = budget_at(&n->budgets[w], c->tenants->calendar,
 		                                  (enum budget_window)w, wall);
 
-		nanousd limit = caps->budget[w];
+		/* One that was taken away meanwhile bounds nothing but the sum. */
+		nanousd limit = caps->budget[w] == COST_UNKNOWN ? BUDGET_SUM_MOST
+		                                                : caps->budget[w];
 
-		if (unlikely(!s) || (limit != COST_UNKNOWN &&
-		                     unlikely(!budget_has_room(s, limit, amount))))
-			refuse_money(ret, n, w, s, max_of(limit, (nanousd)0), wall);
+		if (unlikely(!s) || unlikely(!budget_has_room(s, limit, amount)))
+			refuse_money(ret, n, w, s, limit, wall);
 	}
 }
 
@@ -273,11 +276,11 @@ static void hold_money(struct tenant *n, unsigned bits, nanousd amount)
 	}
 }
 
-/* Which nodes and windows count; false: none. */
+/* Which nodes and windows it is set aside on; false: on none. */
 static bool find_held(const struct tenant_chain *c, struct tenant_reservation *r)
 {
 	for (unsigned i = 0; i < c->count; i++) {
-		r->held[i] = (uint8_t)tenant_counted(c->at[i]);
+		r->held[i] = (uint8_t)limited(c->at[i]);
 		r->any |= r->held[i] != 0;
 		if (r->held[i] && tenant_row(c->at[i])->soft)
 			r->soft |= (uint8_t)(1u << i);
@@ -304,6 +307,8 @@ bool tenant_reserve(struct tenant_chain *c, struct tenant_amount amount, usec wa
 	tenant_unlock(lock_of(c));
 	if (ret->row)
 		*r = (struct tenant_reservation){ .wall = wall };
+	else /* nobody was asked for it where all are soft */
+		r->amount.most = min_of(amount.most, BUDGET_AMOUNT_MOST);
 	return !ret->row;
 }
 

@@ -108,6 +108,16 @@ static inline const struct tenant_caps *tenant_caps(const struct tenant *n)
 	return row ? &row->caps : &tenant_own_row(tenant_parent(n))->per_user;
 }
 
+/* The windows that are bounded. */
+static inline unsigned tenant_budgets(const struct tenant_caps *caps)
+{
+	unsigned bits = 0;
+
+	for (unsigned w = 0; w < BUDGET_WINDOWS; w++)
+		bits |= caps->budget[w] == COST_UNKNOWN ? 0 : 1u << w;
+	return bits;
+}
+
 /* NULL: there is none. */
 struct tenant *tenants_find(const struct tenants *t, uint64_t id);
 /* The user's leaf below that node, held until tenant_leaf_done.  create: made when there

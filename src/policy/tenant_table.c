@@ -174,15 +174,6 @@ struct tenant *tenants_find(const struct tenants *t, uint64_t id)
 	return number ? numbered(t, number) : NULL;
 }
 
-static unsigned budget_bits(const struct tenant_caps *caps)
-{
-	unsigned bits = 0;
-
-	for (unsigned w = 0; w < BUDGET_WINDOWS; w++)
-		bits |= caps->budget[w] == COST_UNKNOWN ? 0 : 1u << w;
-	return bits;
-}
-
 static bool has_rates(const struct tenant_caps *caps)
 {
 	return caps->rpm || caps->tpm || caps->concurrent;
@@ -190,7 +181,7 @@ static bool has_rates(const struct tenant_caps *caps)
 
 static unsigned bits_of(const struct tenant_row *row)
 {
-	bool bounds = has_rates(&row->per_user) || budget_bits(&row->per_user);
+	bool bounds = has_rates(&row->per_user) || tenant_budgets(&row->per_user);
 
 	return (has_rates(&row->caps) ? TENANT_HAS_RATES : 0) |
 	       (bounds ? TENANT_BOUNDS_USERS : 0);
@@ -201,7 +192,7 @@ static unsigned publish(struct tenants *t, struct tenant *n, const struct tenant
                         usec now)
 {
 	const struct tenant_row *before = tenant_own_row(n);
-	unsigned budgets = budget_bits(&row->caps);
+	unsigned budgets = tenant_budgets(&row->caps);
 
 	atomic_store_explicit(&n->row, copy_row(row), memory_order_release);
 	atomic_store(&n->bits, bits_of(row) | (tenant_bits(n) & TENANT_HAS_USER_ROWS));
@@ -213,7 +204,7 @@ static unsigned user_budgets(const struct tenant *n)
 {
 	const struct tenant_row *row = tenant_own_row(n);
 
-	return row ? budget_bits(&row->per_user) : 0;
+	return row ? tenant_budgets(&row->per_user) : 0;
 }
 
 static bool is_change(const struct tenant *n, const struct tenant_row *row,
@@ -250,7 +241,7 @@ static bool put_node(struct tenants *t, const struct tenant_row *row,
 		atomic_store_explicit(place_of(t, row->id), ++t->count,
 		                      memory_order_release);
 	}
-	*ret_fresh_users = budget_bits(&row->per_user) & ~users_before;
+	*ret_fresh_users = tenant_budgets(&row->per_user) & ~users_before;
 	return true;
 }
 
@@ -356,7 +347,7 @@ static struct tenant *new_leaf(struct tenants *t, struct tenant *below, str user
 static void follow(struct tenant *leaf, const struct tenant_caps *caps)
 {
 	unsigned bits = has_rates(caps) ? TENANT_HAS_RATES : 0;
-	unsigned budgets = budget_bits(caps);
+	unsigned budgets = tenant_budgets(caps);
 
 	if (tenant_bits(leaf) != bits)
 		atomic_store(&leaf->bits, bits);

@@ -330,6 +330,26 @@ TEST(configured_limits_hold)
 	board_free(&b);
 }
 
+/* A long answer that took less than was thought gives nothing back to a minute it did not
+ * begin in. */
+TEST(tokens_are_put_right_in_the_minute_they_were_counted_in)
+{
+	struct board *b = board_new(1);
+	struct health h = target(b, "m");
+	const struct provider_limits tpm = { .tpm = 1600 };
+	struct health_run old, new;
+	usec until, then = 5 * USEC_MIN, now = 7 * USEC_MIN;
+
+	CHECK_INT(health_admit(&h, &tpm, 1600, true, then, &old, &until), HEALTH_OK);
+	CHECK_INT(health_admit(&h, &tpm, 1600, true, now, &new, &until), HEALTH_OK);
+	health_ended(&old, NULL, 0, 16, 0, now);
+	CHECK_INT(health_admit(&h, &tpm, 16, true, now, &old, &until), HEALTH_FULL);
+	health_ended(&new, NULL, 0, 16, 0, now);
+	CHECK_INT(health_admit(&h, &tpm, 16, true, now, &old, &until), HEALTH_OK);
+	health_cancelled(&old, now);
+	board_free(&b);
+}
+
 TEST(the_last_resort_is_one_probe_of_the_dead_and_all_of_the_ill)
 {
 	struct board *b = board_new(1);

@@ -59,3 +59,20 @@ TEST(a_rate_says_when_it_is_free_again)
 	CHECK_INT(rate_reset(&r, now), 105 * USEC_SEC);
 	CHECK_INT(rate_used(&r, now + 105 * USEC_SEC), 0);
 }
+
+/* Of two threads one is still in the minute before. */
+TEST(a_rate_is_not_turned_back)
+{
+	struct rate r = { 0 };
+	usec next = 8 * USEC_MIN, behind = next - 3 * USEC_MS;
+
+	rate_add(&r, 60, next - USEC_SEC);
+	rate_add(&r, 5, next);
+	CHECK_INT(rate_used(&r, behind), 65);
+	CHECK_INT(rate_room(&r, 100, 65, behind), 30 * USEC_SEC + 3 * USEC_MS);
+	CHECK_INT(rate_reset(&r, behind), 2 * USEC_MIN + 3 * USEC_MS);
+	rate_add(&r, 2, behind);
+	rate_correct(&r, -1, behind, behind);
+	CHECK_INT(rate_used(&r, next), 66);
+	CHECK_INT(rate_used(&r, next + USEC_MIN), 7);
+}

@@ -1,6 +1,7 @@
 #include "policy/tenant.h"
 
 #include "base/compiler.h"
+#include "policy/budget.h"
 #include "tests/check.h"
 
 #include <pthread.h>
@@ -315,6 +316,73 @@ TEST(soft_budgets_set_aside_what_is_likely)
 	tenant_settle(&c, &r[0], 3 * DOLLAR / 2);
 	tenant_settle(&c, &r[1], DOLLAR);
 	check_money(&w, KEY, BUDGET_MONTH, 5 * DOLLAR / 2, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
+/* A budget that was taken away is counted on, but sets nothing aside: nobody would ask
+ * whether an amount fits there, however large a client makes it. */
+TEST(nothing_is_set_aside_where_nothing_is_bounded)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_row team = row_of(TEAM, TENANT_TEAM, TENANT_DEFAULT);
+	const struct tenant_amount vast = { INT64_MAX - 1, DOLLAR };
+	struct tenant_reservation r[2];
+	struct tenant_refusal why;
+	struct tenant_chain c;
+
+	put_three(&w, 0, DOLLAR, 0);
+	put(&w, &team);
+	key.soft = true;
+	key.caps.budget[BUDGET_DAY] = 9 * DOLLAR;
+	put(&w, &key);
+	c = chain_of(&w, KEY, STR_NONE);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(tenant_reserve(&c, vast, NOON, &r[i], &why));
+		CHECK(tenant_extend(&c, &r[i], 2 * DOLLAR, &why));
+	}
+	check_money(&w, KEY, BUDGET_DAY, 0, 6 * DOLLAR);
+	check_money(&w, TEAM, BUDGET_DAY, 0, 0);
+	for (unsigned i = 0; i < 2; i++)
+		tenant_settle(&c, &r[i], COST_UNKNOWN);
+	check_money(&w, KEY, BUDGET_DAY, 6 * DOLLAR, 0);
+	check_money(&w, TEAM, BUDGET_DAY, 6 * DOLLAR, 0);
+	/* Where there is a limit, so much is never set aside. */
+	team.caps.budget[BUDGET_DAY] = INT64_MAX;
+	put(&w, &team);
+	CHECK(!tenant_reserve(&c, vast, NOON, &r[0], &why));
+	CHECK_INT(why.row->id, TEAM);
+	CHECK(reserve(&c, DOLLAR, NOON, &r[0], &why));
+	/* The limit is taken away under way. */
+	team.caps.budget[BUDGET_DAY] = COST_UNKNOWN;
+	put(&w, &team);
+	CHECK(!tenant_extend(&c, &r[0], INT64_MAX - 1, &why));
+	CHECK(tenant_extend(&c, &r[0], 2 * DOLLAR, &why));
+	check_money(&w, TEAM, BUDGET_DAY, 6 * DOLLAR, 3 * DOLLAR);
+	tenant_settle(&c, &r[0], 0);
+	check_money(&w, TEAM, BUDGET_DAY, 6 * DOLLAR, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
+/* Answers that cost more than there is money in the world. */
+TEST(a_sum_never_turns_round)
+{
+	struct world w = world_new();
+	struct tenant_reservation r;
+	struct tenant_chain c;
+	struct tenant_state s;
+
+	put_three(&w, 0, 0, DOLLAR);
+	c = chain_of(&w, KEY, STR_NONE);
+	for (unsigned i = 0; i < 30; i++) {
+		r = (struct tenant_reservation){ .wall = NOON };
+		tenant_settle(&c, &r, INT64_MAX);
+		CHECK(tenants_look(w.t, KEY, 0, NOON, &s));
+		CHECK(s.spent[BUDGET_DAY] >= BUDGET_AMOUNT_MOST);
+		CHECK(!reserve(&c, 1, NOON, &r, NULL));
+	}
 	tenant_chain_done(&c, 0, 0);
 	world_free(&w);
 }

@@ -57,13 +57,28 @@ TEST(a_window_is_corrected_afterwards)
 
 	CHECK_INT(window_take(&w, 100, 80, now), 0);
 	CHECK(window_take(&w, 100, 80, now) > 0);
-	window_correct(&w, -70, now);
+	window_correct(&w, -70, now, now);
 	CHECK_INT(window_used(&w, now), 10);
 	CHECK_INT(window_take(&w, 100, 80, now), 0);
-	window_correct(&w, -1000, now);
+	window_correct(&w, -1000, now, now);
 	CHECK_INT(window_used(&w, now), 0);
-	window_correct(&w, 100 * 1000 * 1000, now);
+	window_correct(&w, 100 * 1000 * 1000, now, now);
 	CHECK_INT(window_used(&w, now), WINDOW_MOST);
+}
+
+TEST(a_window_is_corrected_where_it_was_counted)
+{
+	struct window w = { 0 };
+	usec then = 3 * USEC_MIN + 50 * USEC_SEC, next = 4 * USEC_MIN;
+
+	CHECK_INT(window_take(&w, 200, 80, then), 0);
+	CHECK_INT(window_take(&w, 200, 30, next), 0);
+	window_correct(&w, -80, then, next);
+	CHECK_INT(window_used(&w, next), 30);
+	window_correct(&w, 5, then, next);
+	CHECK_INT(window_used(&w, next), 35);
+	window_correct(&w, -35, next - 3 * USEC_MIN, next); /* long gone */
+	CHECK_INT(window_used(&w, next), 35);
 }
 
 TEST(one_request_over_the_limit_fits_into_an_empty_window)
@@ -73,6 +88,29 @@ TEST(one_request_over_the_limit_fits_into_an_empty_window)
 	CHECK_INT(window_take(&w, 10, 500, USEC_MIN), 0);
 	CHECK(window_room(&w, 10, 1, USEC_MIN) > USEC_MIN);
 	CHECK_INT(window_room(&w, 10, 500, 4 * USEC_MIN), 0);
+}
+
+/* Of two threads one is still in the minute before. */
+TEST(a_window_is_not_turned_back)
+{
+	/* also where the count of minutes begins anew */
+	static const usec starts[] = { 8 * USEC_MIN, 65536 * USEC_MIN, 65537 * USEC_MIN };
+
+	for (size_t i = 0; i < countof(starts); i++) {
+		usec next = starts[i], behind = next - 3 * USEC_MS;
+		struct window w = { 0 };
+
+		CHECK_INT(window_take(&w, 100, 1, next - 3 * USEC_MIN), 0);
+		CHECK_INT(window_take(&w, 100, 60, next - USEC_SEC), 0);
+		CHECK_INT(window_take(&w, 100, 5, next), 0);
+		CHECK_INT(window_used(&w, behind), 65);
+		CHECK_INT(window_room(&w, 100, 65, behind), next + 30 * USEC_SEC);
+		CHECK_INT(window_take(&w, 100, 2, behind), 0);
+		CHECK_INT(window_used(&w, next), 67);
+		CHECK_INT(window_used(&w, next + USEC_MIN), 7);
+		/* for weeks nobody asks */
+		CHECK_INT(window_take(&w, 100, 90, next + 40000 * USEC_MIN), 0);
+	}
 }
 
 static void *take_many(void *arg)
