@@ -1,6 +1,7 @@
 #include "gateway/pinned_private.h"
 
 #include "gateway/lane.h"
+#include "gateway/phi.h"
 
 static const struct provider *find_account(const struct exchange *x, uint64_t account,
                                            unsigned *ret_key)
@@ -166,6 +167,7 @@ static fault_t route_kept(struct exchange *x, uint64_t *account, str *ret_detail
 static fault_t route_items(struct exchange *x, const struct pinned_places *at,
                            str *ret_detail)
 {
+	struct pinned_name name;
 	struct pin pin;
 	str seal;
 
@@ -175,7 +177,8 @@ static fault_t route_items(struct exchange *x, const struct pinned_places *at,
 	if (at->has_alone && keep_only(x, at->alone.account, true))
 		return NULL;
 	seal = last_seal(x);
-	if (!seal.len || !pinned_find(x, PIN_SEAL, seal, &pin))
+	name = pinned_name(x->worker, PIN_SEAL, seal);
+	if (!seal.len || !pinned_use(x, &name, &pin))
 		return NULL;
 	fault_t why = pin_to(x, "an encrypted item", pin.account, true, ret_detail);
 	x->param = STR_NONE;
@@ -206,19 +209,22 @@ fault_t pinned_route(struct exchange *x, str *ret_detail)
 	bool is_chat = x->endpoint->operation == OP_CHAT;
 	bool is_responses = x->endpoint->wire->format == WIRE_OPENAI_RESPONSES;
 	struct pinned_places at;
+	bool had_phi = x->phi;
 	unsigned native;
 	fault_t why;
 
 	if (!is_chat && x->endpoint->operation != OP_COUNT)
 		return NULL;
 	native = count_native(x);
-	if (!(is_chat && native > 1) && !x->skim.previous.len &&
-	    !(is_responses && pinned_is_apart(x)))
+	if (!(is_chat && native > 1) && !pinned_heeds_phi(x) &&
+	    !(is_responses &&
+	      (pinned_is_apart(x) || x->skim.previous.len || x->skim.conversation.len)))
 		return NULL;
 	x->pinned = arena_new(&x->arena, struct pinned);
 	x->pinned->several = is_chat && native > 1;
 	why = pinned_read(x, native > 0, &at, ret_detail);
-	return why ? why : route(x, &at, ret_detail);
+	why = why ? why : route(x, &at, ret_detail);
+	return why || had_phi == x->phi ? why : phi_candidates(x, ret_detail);
 }
 
 bool pinned_is_key_fixed(const struct exchange *x, const struct provider *p)
@@ -254,7 +260,8 @@ fault_t pinned_stored(struct exchange *x, str *ret_detail)
 	const struct provider *p;
 	struct target *t;
 	struct pin pin;
-	bool found = pinned_find(x, PIN_RESPONSE, x->path_model, &pin);
+	struct pinned_name name = pinned_name(x->worker, PIN_RESPONSE, x->path_model);
+	bool found = pinned_use(x, &name, &pin);
 
 	x->pinned = arena_new(&x->arena, struct pinned);
 	x->pinned->several = true; /* as far as is known here */
@@ -272,6 +279,8 @@ fault_t pinned_stored(struct exchange *x, str *ret_detail)
 		return FAULT_NO_SUCH_RESPONSE;
 	}
 	x->pinned->provider = p;
+	if (!found)
+		pinned_use_unknown(x, p);
 	t = arena_new(&x->arena, struct target);
 	*t = (struct target){ .provider = p, .weight = 1 };
 	x->candidates = (struct candidates){

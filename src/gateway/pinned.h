@@ -15,6 +15,9 @@
  *	an encrypted item       to that account first; to no other of the same format,
  *since it would be refused; to other formats as always, which drop it and say so
  *
+ * Where nothing was kept of the request that made it (gateway/phi.h), nothing is kept of
+ * one that speaks of it.
+ *
  * Where virtual keys are used, responses and items that nobody remembers are refused as
  * if they were somebody else's; else, and for files and conversations, they change
  * nothing. */
@@ -22,7 +25,8 @@
 #include "gateway/attempt.h"
 
 /* After the candidates are in order: takes out those that cannot have what the request
- * speaks of.  PREVIOUS_UNKNOWN, PINNED, or NULL. */
+ * speaks of.  PREVIOUS_UNKNOWN, PINNED, PHI_NOT_ALLOWED, what is wrong with the input,
+ * or NULL. */
 must_check fault_t pinned_route(struct exchange *x, str *ret_detail);
 /* The same for OP_STORED: the one candidate is who keeps the response in the path.
  * NO_SUCH_RESPONSE, or NULL. */

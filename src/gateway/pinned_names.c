@@ -3,7 +3,7 @@
 #include "wire/kept.h"
 
 /* Each costs a MAC: a request with more of them is none of a conversation. */
-enum { ITEMS_ASKED = 4096 };
+enum { ITEMS_ASKED = 4096, FILES_ASKED = 4096 };
 
 /* Whose it is, or that it is somebody's at all, is nobody else's to know. */
 static fault_t refuse(struct exchange *x, const char *what, str *ret_detail)
@@ -22,17 +22,26 @@ static bool is_own(const struct exchange *x, const struct pin *pin)
 	return pin->key == x->key || pin->key == PIN_OF_MANY;
 }
 
+static void use_unknown(struct exchange *x)
+{
+	for (unsigned i = 0; i < x->candidates.count; i++)
+		pinned_use_unknown(x, x->candidates.list[x->order[i]].provider);
+}
+
 static fault_t read_previous(struct exchange *x, struct pinned_places *to,
                              str *ret_detail)
 {
-	const char *what = "previous_response_id";
+	struct pinned_name name;
 
 	if (!x->skim.previous.len)
 		return NULL;
-	to->has_previous = pinned_find(x, PIN_RESPONSE, x->skim.previous, &to->previous);
-	if (to->has_previous ? is_own(x, &to->previous) : !pinned_is_apart(x))
-		return NULL;
-	return refuse(x, what, ret_detail);
+	name = pinned_name(x->worker, PIN_RESPONSE, x->skim.previous);
+	to->has_previous = pinned_use(x, &name, &to->previous);
+	if (to->has_previous ? !is_own(x, &to->previous) : pinned_is_apart(x))
+		return refuse(x, "previous_response_id", ret_detail);
+	if (!to->has_previous)
+		use_unknown(x);
+	return NULL;
 }
 
 /* ---- items ---- */
@@ -45,31 +54,39 @@ struct walk {
 	str *detail;
 };
 
+static void note_place(struct pinned_places *to, enum kept_item how,
+                       const struct pin *pin)
+{
+	if (how == ITEM_REFERENCE) {
+		to->has_reference = true;
+		to->reference = *pin;
+	} else if (how == ITEM_ALONE) {
+		to->has_alone = true;
+		to->alone = *pin;
+	}
+}
+
 static fault_t read_item(void *arg, enum kept_item how, str id)
 {
 	struct walk *w = arg;
 	struct exchange *x = w->x;
 	const char *what = how == ITEM_REFERENCE ? "item_reference" : "input";
+	struct pinned_name name;
 	struct pin pin;
 
 	if (++w->count > ITEMS_ASKED) {
 		*w->detail = STR("\"input\" refers to more than 4096 items");
 		return FAULT_BAD_REQUEST;
 	}
-	if (!pinned_find(x, PIN_ITEM, id, &pin)) {
-		bool passes = how == ITEM_BESIDE || !pinned_is_apart(x) ||
-		              (how == ITEM_ALONE && !w->is_native);
-
-		return passes ? NULL : refuse(x, what, w->detail);
-	}
-	if (!is_own(x, &pin))
-		return refuse(x, what, w->detail);
-	if (how == ITEM_REFERENCE) {
-		w->to->has_reference = true;
-		w->to->reference = pin;
-	} else if (how == ITEM_ALONE) {
-		w->to->has_alone = true;
-		w->to->alone = pin;
+	name = pinned_name(x->worker, PIN_ITEM, id);
+	if (pinned_use(x, &name, &pin)) {
+		if (!is_own(x, &pin))
+			return refuse(x, what, w->detail);
+		note_place(w->to, how, &pin);
+	} else if (how == ITEM_REFERENCE || (how == ITEM_ALONE && w->is_native)) {
+		if (pinned_is_apart(x))
+			return refuse(x, what, w->detail);
+		use_unknown(x);
 	}
 	return NULL;
 }
@@ -83,7 +100,7 @@ static fault_t read_items(struct exchange *x, bool is_native, struct pinned_plac
 	fault_t why;
 
 	if (x->endpoint->wire->format != WIRE_OPENAI_RESPONSES ||
-	    !(pinned_is_apart(x) || x->pinned->several))
+	    !(pinned_is_apart(x) || x->pinned->several || pinned_heeds_phi(x)))
 		return NULL;
 	why = kept_items(retained_str(&x->body), read_item, &w);
 	if (why == FAULT_BAD_REQUEST && !ret_detail->len)
@@ -95,19 +112,17 @@ static fault_t read_items(struct exchange *x, bool is_native, struct pinned_plac
 
 /* ---- files, conversations ---- */
 
-static void speaks_of(struct exchange *x, enum pin_kind kind, str name)
+static void speaks_of(struct exchange *x, const struct pinned_name *name)
 {
 	struct pinned *p = x->pinned;
-	struct pinned_name at;
 
 	if (p->kept_count == KEPT_MOST)
 		return;
-	at = pinned_name(x->worker, kind, name);
 	for (unsigned i = 0; i < p->kept_count; i++) {
-		if (!memcmp(p->kept[i].id, at.id, PIN_ID))
+		if (!memcmp(p->kept[i].id, name->id, PIN_ID))
 			return;
 	}
-	p->kept[p->kept_count++] = at;
+	p->kept[p->kept_count++] = *name;
 }
 
 static void read_files(struct exchange *x)
@@ -115,28 +130,34 @@ static void read_files(struct exchange *x)
 	enum wire_format format = x->endpoint->wire->format;
 	struct kept_files files;
 	char room[KEPT_ROOM];
+	struct pinned_name at;
+	struct pin pin;
 	str name;
 
 	kept_files_init(&files, format, retained_str(&x->body));
-	while (x->pinned->kept_count < KEPT_MOST &&
-	       kept_files_next(&files, room, &name)) {
+	for (unsigned n = 0; n < FILES_ASKED && kept_files_next(&files, room, &name);
+	     n++) {
 		/* Any other address means the same to everybody. */
-		if (format != WIRE_GEMINI || str_has(name, STR("generativelanguage")))
-			speaks_of(x, PIN_KEPT, name);
+		if (format == WIRE_GEMINI && !str_has(name, STR("generativelanguage")))
+			continue;
+		at = pinned_name(x->worker, PIN_KEPT, name);
+		pinned_use(x, &at, &pin);
+		speaks_of(x, &at);
 	}
 }
 
 /* It has in it what was said in it: whoever was the first to use it here has it. */
 static fault_t read_conversation(struct exchange *x, str *ret_detail)
 {
+	struct pinned_name name;
 	struct pin pin;
 
 	if (!x->skim.conversation.len)
 		return NULL;
-	if (pinned_find(x, PIN_CONVERSATION, x->skim.conversation, &pin) &&
-	    !is_own(x, &pin))
+	name = pinned_name(x->worker, PIN_CONVERSATION, x->skim.conversation);
+	if (pinned_use(x, &name, &pin) && !is_own(x, &pin))
 		return refuse(x, "conversation", ret_detail);
-	speaks_of(x, PIN_CONVERSATION, x->skim.conversation);
+	speaks_of(x, &name);
 	return NULL;
 }
 
@@ -150,7 +171,7 @@ fault_t pinned_read(struct exchange *x, bool is_native, struct pinned_places *re
 	    (why = read_items(x, is_native, ret, ret_detail)) ||
 	    (why = read_conversation(x, ret_detail)))
 		return why;
-	if (x->pinned->several)
+	if (x->pinned->several || pinned_heeds_phi(x))
 		read_files(x);
 	return NULL;
 }

@@ -8,7 +8,7 @@
 #include "gateway/pinned.h"
 #include "policy/pins.h"
 
-enum { KEPT_MOST = 16 }; /* files of one request that are looked at */
+enum { KEPT_MOST = 64 }; /* files of one request that are remembered */
 
 struct pinned_name {
 	enum pin_kind kind;
@@ -46,7 +46,12 @@ bool pinned_find_key(struct worker *w, const struct provider *p, uint64_t accoun
 /* False: nobody remembers it. */
 bool pinned_look(const struct exchange *x, const struct pinned_name *name,
                  struct pin *ret);
-bool pinned_find(const struct exchange *x, enum pin_kind kind, str name, struct pin *ret);
+/* The same for what a request speaks of: nothing is kept of it if nothing was kept of
+ * what made it. */
+bool pinned_use(struct exchange *x, const struct pinned_name *name, struct pin *ret);
+/* It speaks of what nobody remembers: that may be of such a request, if that provider
+ * could have got it. */
+void pinned_use_unknown(struct exchange *x, const struct provider *p);
 /* In the table and the journal, as of now; of row what is in it beside kind, id, time. */
 void pinned_put(struct exchange *x, const struct pinned_name *name, struct pin_row row);
 
@@ -54,6 +59,13 @@ void pinned_put(struct exchange *x, const struct pinned_name *name, struct pin_r
 static inline bool pinned_is_apart(const struct exchange *x)
 {
 	return x->key != 0;
+}
+
+/* May there be something here of which nothing is kept? */
+static inline bool pinned_heeds_phi(const struct exchange *x)
+{
+	return x->phi || x->plan->config->has_phi ||
+	       pins_have_phi(x->worker->gateway->pins);
 }
 
 /* Previous response and items: PREVIOUS_UNKNOWN for what is another key's, and where keys

@@ -17,11 +17,12 @@ static void remember(struct attempt *a, const struct pinned_name *name, uint64_t
 		.account = pinned_account(x->worker, p, a->place.key_at),
 		.provider = p->name,
 	};
-	struct pin known;
+	struct pin known = { 0 };
+	bool is_known = pinned_look(x, name, &known);
 
-	if (pinned_look(x, name, &known) && known.key == key &&
-	    known.account == row.account &&
-	    known.made_wall + KNOWN_WELL >= x->worker->loop.wall)
+	row.phi = x->phi || known.phi;
+	if (is_known && known.key == key && known.account == row.account &&
+	    known.phi == row.phi && known.made_wall + KNOWN_WELL >= x->worker->loop.wall)
 		return;
 	pinned_put(x, name, row);
 }
@@ -36,6 +37,9 @@ static void remember_kept(struct attempt *a)
 	for (unsigned i = 0; i < p->kept_count; i++) {
 		bool is_known = pinned_look(x, &p->kept[i], &known);
 
+		/* With one account there is nothing else to know of a file. */
+		if (!p->several && !x->phi && p->kept[i].kind == PIN_KEPT)
+			continue;
 		remember(a, &p->kept[i], is_known ? known.key : x->key);
 	}
 	p->kept_count = 0;
@@ -121,7 +125,7 @@ static bool wants_items(const struct attempt *a)
 	const struct endpoint *e = x->endpoint;
 
 	if (a->lane || x->skim.unstored || e->wire->format != WIRE_OPENAI_RESPONSES ||
-	    !(pinned_is_apart(x) || (x->pinned && x->pinned->several)))
+	    !(pinned_is_apart(x) || x->phi || (x->pinned && x->pinned->several)))
 		return false;
 	return e->operation == OP_CHAT ||
 	       (e->operation == OP_STORED && !str_eq(e->suffix, STR("/input_items")));

@@ -47,11 +47,17 @@ bool pinned_look(const struct exchange *x, const struct pinned_name *name,
 	return pins_find(w->gateway->pins, name->kind, name->id, w->loop.wall, ret);
 }
 
-bool pinned_find(const struct exchange *x, enum pin_kind kind, str name, struct pin *ret)
+bool pinned_use(struct exchange *x, const struct pinned_name *name, struct pin *ret)
 {
-	struct pinned_name at = pinned_name(x->worker, kind, name);
+	bool found = pinned_look(x, name, ret);
 
-	return pinned_look(x, &at, ret);
+	x->phi |= found && ret->phi;
+	return found;
+}
+
+void pinned_use_unknown(struct exchange *x, const struct provider *p)
+{
+	x->phi |= x->plan->config->has_phi && p->phi == PHI_ALLOWED;
 }
 
 void pinned_put(struct exchange *x, const struct pinned_name *name, struct pin_row row)

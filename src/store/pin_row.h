@@ -27,4 +27,5 @@ struct pin_row {
 	usec made_wall;
 	str provider; /* for people */
 	bool is_gone; /* the client has deleted it */
+	bool phi;     /* nothing may be kept of a request that speaks of it */
 };
