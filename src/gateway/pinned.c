@@ -177,8 +177,10 @@ static fault_t route_items(struct exchange *x, const struct pinned_places *at,
 	if (at->has_alone && keep_only(x, at->alone.account, true))
 		return NULL;
 	seal = last_seal(x);
+	if (!seal.len)
+		return NULL;
 	name = pinned_name(x->worker, PIN_SEAL, seal);
-	if (!seal.len || !pinned_use(x, &name, &pin))
+	if (!pinned_use(x, &name, &pin))
 		return NULL;
 	fault_t why = pin_to(x, "an encrypted item", pin.account, true, ret_detail);
 	x->param = STR_NONE;
