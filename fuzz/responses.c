@@ -4,6 +4,27 @@
 #include "wire/responses.h"
 
 #include "fuzz/fuzz.h"
+#include "wire/kept.h"
+
+static fault_t take_item(void *arg, enum kept_item how, str id)
+{
+	assert(id.len > 0 && id.len <= KEPT_NAME && how <= ITEM_BESIDE);
+	return NULL;
+}
+
+/* What names it has of things a provider keeps. */
+static void read_names(str body)
+{
+	char room[KEPT_ROOM];
+	struct kept_files f;
+	str name;
+
+	if (kept_items(body, take_item, NULL))
+		return;
+	kept_files_init(&f, WIRE_OPENAI_RESPONSES, body);
+	while (kept_files_next(&f, room, &name))
+		assert(name.len > 0 && name.len <= KEPT_NAME);
+}
 
 static void read_request(str body)
 {
@@ -14,9 +35,11 @@ static void read_request(str body)
 	struct json_value root;
 	struct skimmed s;
 	str detail = STR_NONE;
+	fault_t why = wire_openai_responses.skim(body, OP_CHAT, &keep, &s, &detail);
 
-	if (!wire_openai_responses.skim(body, OP_CHAT, &keep, &s, &detail) &&
-	    !wire_openai_responses.read_request(body, &r, &detail) &&
+	if (!why)
+		read_names(body);
+	if (!why && !wire_openai_responses.read_request(body, &r, &detail) &&
 	    !wire_openai_responses.write_request(&r, &t, &once, &detail))
 		assert(!json_check(buf_str(&once), &json_limits_default, &root) ||
 		       body.len > KiB); /* wrapped arguments may pass a limit */

@@ -263,6 +263,7 @@ struct config {
 	unsigned target_count; /* of all routes: the highest number */
 	struct trial *trials;  /* sorted by the name of their route: one for each */
 	unsigned trial_count;
+	bool has_phi;      /* a route has phi on */
 	bool has_affinity; /* a route has a strategy that keeps conversations together */
 	struct route_limits defaults; /* for targets named directly */
 	const struct found *found;    /* policy/found.h; the gateway's, NULL elsewhere */

@@ -298,6 +298,7 @@ static void read_route(struct reader *r, const struct tree_item *it, struct rout
 	targets = found_value(&found, "targets");
 	if (targets)
 		read_targets(r, &d, targets);
+	r->config->has_phi |= route->phi;
 	r->config->has_affinity |= route->strategy != STRATEGY_ORDERED;
 	finish_limits(r, &found, route);
 }

@@ -1,70 +1,7 @@
-#include "gateway/pinned.h"
+#include "gateway/pinned_private.h"
 
-#include "codec/json.h"
 #include "gateway/lane.h"
-#include "meter/pin_record.h"
-
-enum {
-	KEPT_MOST = 16, /* names in one request that are looked at */
-	ITEMS_MOST = 8, /* of one answer, the last ones, that are remembered */
-};
-#define KNOWN_WELL (24 * 3600 * USEC_SEC) /* so long a pin is not written again */
-
-/* What a request speaks of, and where it has to go. */
-struct pinned {
-	const struct provider *provider; /* NULL: anywhere */
-	unsigned key_at;
-	bool several; /* more than one account could have been asked */
-	unsigned kept_count;
-	struct {
-		enum pin_kind kind;
-		uint8_t id[PIN_ID];
-	} kept[KEPT_MOST]; /* files and conversations */
-	/* of the answer: what was remembered already */
-	bool has_response;
-	uint8_t seal_len;
-	char seal[TAP_SEAL];
-};
-
-/* ---- names ---- */
-
-/* Names of different kinds never meet. */
-static void make_id(struct worker *w, enum pin_kind kind, str name, uint8_t ret[PIN_ID])
-{
-	uint8_t mac[KEY_MAC];
-
-	key_hasher_mac(&w->hasher, name, mac);
-	mac[0] ^= (uint8_t)kind;
-	memcpy(ret, mac, PIN_ID);
-}
-
-/* What tells one account from another, without telling the key. */
-static uint64_t account_of(struct worker *w, const struct provider *p, unsigned key_at)
-{
-	str secret = p->key_count > key_at ? secret_reveal(&p->keys[key_at])
-	             : p->account          ? p->account->email
-	                                   : p->aws.access_key;
-	uint8_t mac[KEY_MAC];
-	uint64_t account;
-
-	key_hasher_mac(&w->hasher, secret, mac);
-	memcpy(&account, mac, sizeof(account));
-	account ^= str_hash(p->name);
-	return account ? account : 1;
-}
-
-/* Which key of that provider is the account's; false: none. */
-static bool find_key(struct worker *w, const struct provider *p, uint64_t account,
-                     unsigned *ret)
-{
-	for (unsigned i = 0; i < max_of(p->key_count, 1u); i++) {
-		if (account_of(w, p, i) != account)
-			continue;
-		*ret = i;
-		return true;
-	}
-	return false;
-}
+#include "gateway/phi.h"
 
 static const struct provider *find_account(const struct exchange *x, uint64_t account,
                                            unsigned *ret_key)
@@ -72,22 +9,13 @@ static const struct provider *find_account(const struct exchange *x, uint64_t ac
 	const struct config *c = x->plan->config;
 
 	for (unsigned i = 0; i < c->provider_count; i++) {
-		if (find_key(x->worker, &c->providers[i], account, ret_key))
+		if (pinned_find_key(x->worker, &c->providers[i], account, ret_key))
 			return &c->providers[i];
 	}
 	return NULL;
 }
 
-static bool look(const struct exchange *x, enum pin_kind kind, str name, struct pin *ret)
-{
-	struct worker *w = x->worker;
-	uint8_t id[PIN_ID];
-
-	make_id(w, kind, name, id);
-	return pins_find(w->gateway->pins, kind, id, w->loop.wall, ret);
-}
-
-/* ---- what a request speaks of ---- */
+/* ---- seals ---- */
 
 /* The value of the next string member of that quoted name, raw.  Inside a string the
  * quotes would be escaped, so this finds members alone. */
@@ -106,55 +34,6 @@ static bool next_member(str *rest, str quoted, str *ret)
 		*ret = str_first(*rest, str_find(*rest, '"'));
 		return true;
 	}
-}
-
-static void speaks_of(struct exchange *x, enum pin_kind kind, str name)
-{
-	struct pinned *p = x->pinned;
-	uint8_t id[PIN_ID];
-
-	if (!name.len || p->kept_count == KEPT_MOST)
-		return;
-	make_id(x->worker, kind, name, id);
-	for (unsigned i = 0; i < p->kept_count; i++) {
-		if (!memcmp(p->kept[i].id, id, PIN_ID))
-			return;
-	}
-	memcpy(p->kept[p->kept_count].id, id, PIN_ID);
-	p->kept[p->kept_count++].kind = kind;
-}
-
-static void find_kept(struct exchange *x)
-{
-	bool is_gemini = x->endpoint->wire->format == WIRE_GEMINI;
-	str rest = retained_str(&x->body), name;
-
-	speaks_of(x, PIN_CONVERSATION, x->skim.conversation);
-	while (next_member(&rest, is_gemini ? STR("\"fileUri\"") : STR("\"file_id\""),
-	                   &name)) {
-		/* Any other address means the same to everybody. */
-		if (!is_gemini || str_has(name, STR("generativelanguage")))
-			speaks_of(x, PIN_KEPT, name);
-	}
-}
-
-/* The id in the newest reference to an item of an earlier answer.  References are flat
- * objects. */
-static str last_reference(const struct exchange *x)
-{
-	str body = retained_str(&x->body), rest = body, type, last = STR_NONE, id;
-
-	while (next_member(&rest, STR("\"type\""), &type)) {
-		if (!str_eq(type, STR("item_reference")))
-			continue;
-		str before = str_first(body, (size_t)(type.ptr - body.ptr));
-		str object = str_from(body, str_find_last(before, '{'));
-
-		object = str_first(object, str_find(object, '}'));
-		if (next_member(&object, STR("\"id\""), &id))
-			last = id;
-	}
-	return last;
 }
 
 /* The newest encrypted item: where it was made, those before it were too. */
@@ -179,8 +58,8 @@ static bool speaks_natively(const struct exchange *x, const struct provider *p)
 	return !p->disabled.len && lane_wire(x, p) == x->endpoint->wire;
 }
 
-/* Could more than one account be asked in the client's own format? */
-static bool has_several(const struct exchange *x)
+/* How many accounts could be asked in the client's own format: none, one, or more. */
+static unsigned count_native(const struct exchange *x)
 {
 	const struct provider *first = NULL;
 
@@ -190,10 +69,10 @@ static bool has_several(const struct exchange *x)
 		if (!speaks_natively(x, p))
 			continue;
 		if (p->key_count > 1 || (first && p != first))
-			return true;
+			return 2;
 		first = p;
 	}
-	return false;
+	return first ? 1 : 0;
 }
 
 /* Leaves the account's own candidates; and, where `others`, those of other formats
@@ -207,7 +86,8 @@ static bool keep_only(struct exchange *x, uint64_t account, bool others)
 	for (unsigned i = 0; i < x->candidates.count; i++) {
 		const struct provider *at = candidate(x, i)->provider;
 
-		if (speaks_natively(x, at) && find_key(x->worker, at, account, &key_at)) {
+		if (speaks_natively(x, at) &&
+		    pinned_find_key(x->worker, at, account, &key_at)) {
 			p->provider = at;
 			p->key_at = key_at;
 			order[count++] = x->order[i];
@@ -255,85 +135,98 @@ static fault_t pin_to(struct exchange *x, const char *what, uint64_t account, bo
 	x->pinned->provider = NULL;
 	if (keep_only(x, account, others))
 		return NULL;
+	x->param = str_from_z(what);
 	*ret_detail = explain(x, what, account);
 	return FAULT_PINNED;
 }
 
-static fault_t route_previous(struct exchange *x, struct pin *pin, bool *ret_found,
-                              str *ret_detail)
+/* All that are known must be of one account; *account is 0 as long as there is none. */
+static fault_t route_kept(struct exchange *x, uint64_t *account, str *ret_detail)
 {
-	const char *what = "previous_response_id";
-	bool found = x->skim.previous.len && look(x, PIN_RESPONSE, x->skim.previous, pin);
-
-	if (!found && x->pinned->several &&
-	    x->endpoint->wire->format == WIRE_OPENAI_RESPONSES) {
-		str reference = last_reference(x);
-
-		what = "item_reference";
-		found = reference.len && look(x, PIN_ITEM, reference, pin);
-	}
-	*ret_found = found;
-	if (!found)
-		return NULL;
-	x->param = str_from_z(what);
-	/* Whose it is, is nobody else's to know. */
-	if (pin->key != x->key)
-		return FAULT_PREVIOUS_UNKNOWN;
-	fault_t why = pin_to(x, what, pin->account, false, ret_detail);
-	if (!why)
-		x->param = STR_NONE;
-	return why;
-}
-
-/* All that are known must be of one account. */
-static fault_t route_kept(struct exchange *x, bool is_pinned, uint64_t account,
-                          bool *ret_found, str *ret_detail)
-{
-	struct worker *w = x->worker;
+	bool is_pinned = *account != 0;
 	struct pin pin;
 
-	*ret_found = is_pinned;
 	for (unsigned i = 0; i < x->pinned->kept_count; i++) {
-		if (!pins_find(w->gateway->pins, x->pinned->kept[i].kind,
-		               x->pinned->kept[i].id, w->loop.wall, &pin))
+		if (!pinned_look(x, &x->pinned->kept[i], &pin))
 			continue;
-		if (*ret_found && pin.account != account) {
+		if (*account && pin.account != *account) {
 			*ret_detail = STR("files, conversation and previous response are "
 			                  "not all of one provider and key");
 			return FAULT_PINNED;
 		}
-		*ret_found = true;
-		account = pin.account;
+		*account = pin.account;
 	}
-	if (!*ret_found || is_pinned)
+	if (!*account || is_pinned)
 		return NULL;
-	return pin_to(x, "a file or conversation", account, false, ret_detail);
+	fault_t why = pin_to(x, "a file or conversation", *account, false, ret_detail);
+	x->param = STR_NONE;
+	return why;
+}
+
+/* What other formats can do without: they come behind. */
+static fault_t route_items(struct exchange *x, const struct pinned_places *at,
+                           str *ret_detail)
+{
+	struct pinned_name name;
+	struct pin pin;
+	str seal;
+
+	if (x->endpoint->wire->format != WIRE_OPENAI_RESPONSES)
+		return NULL;
+	/* Of these its provider alone knows whether it needs them. */
+	if (at->has_alone && keep_only(x, at->alone.account, true))
+		return NULL;
+	seal = last_seal(x);
+	if (!seal.len)
+		return NULL;
+	name = pinned_name(x->worker, PIN_SEAL, seal);
+	if (!pinned_use(x, &name, &pin))
+		return NULL;
+	fault_t why = pin_to(x, "an encrypted item", pin.account, true, ret_detail);
+	x->param = STR_NONE;
+	return why;
+}
+
+static fault_t route(struct exchange *x, const struct pinned_places *at, str *ret_detail)
+{
+	uint64_t account = 0;
+	fault_t why = NULL;
+
+	if (at->has_previous) {
+		account = at->previous.account;
+		why = pin_to(x, "previous_response_id", account, false, ret_detail);
+	} else if (at->has_reference && x->pinned->several) {
+		account = at->reference.account;
+		why = pin_to(x, "item_reference", account, false, ret_detail);
+	}
+	/* With one account there is nothing to choose. */
+	if (why || !x->pinned->several)
+		return why;
+	why = route_kept(x, &account, ret_detail);
+	return why || account ? why : route_items(x, at, ret_detail);
 }
 
 fault_t pinned_route(struct exchange *x, str *ret_detail)
 {
 	bool is_chat = x->endpoint->operation == OP_CHAT;
-	bool several = is_chat && has_several(x), found;
-	struct pin pin = { 0 };
+	bool is_responses = x->endpoint->wire->format == WIRE_OPENAI_RESPONSES;
+	struct pinned_places at;
+	bool had_phi = x->phi;
+	unsigned native;
 	fault_t why;
 
 	if (!is_chat && x->endpoint->operation != OP_COUNT)
 		return NULL;
-	if (!several && !x->skim.previous.len)
+	native = count_native(x);
+	if (!(is_chat && native > 1) && !pinned_heeds_phi(x) &&
+	    !(is_responses &&
+	      (pinned_is_apart(x) || x->skim.previous.len || x->skim.conversation.len)))
 		return NULL;
 	x->pinned = arena_new(&x->arena, struct pinned);
-	x->pinned->several = several;
-	why = route_previous(x, &pin, &found, ret_detail);
-	if (why || !several)
-		return why;
-	find_kept(x);
-	why = route_kept(x, found, pin.account, &found, ret_detail);
-	if (why || found || x->endpoint->wire->format != WIRE_OPENAI_RESPONSES)
-		return why;
-	str seal = last_seal(x);
-	if (!seal.len || !look(x, PIN_SEAL, seal, &pin))
-		return NULL;
-	return pin_to(x, "an encrypted item", pin.account, true, ret_detail);
+	x->pinned->several = is_chat && native > 1;
+	why = pinned_read(x, native > 0, &at, ret_detail);
+	why = why ? why : route(x, &at, ret_detail);
+	return why || had_phi == x->phi ? why : phi_candidates(x, ret_detail);
 }
 
 bool pinned_is_key_fixed(const struct exchange *x, const struct provider *p)
@@ -369,22 +262,27 @@ fault_t pinned_stored(struct exchange *x, str *ret_detail)
 	const struct provider *p;
 	struct target *t;
 	struct pin pin;
+	struct pinned_name name = pinned_name(x->worker, PIN_RESPONSE, x->path_model);
+	bool found = pinned_use(x, &name, &pin);
 
 	x->pinned = arena_new(&x->arena, struct pinned);
-	if (look(x, PIN_RESPONSE, x->path_model, &pin)) {
-		if (pin.key != x->key)
-			return FAULT_NO_SUCH_RESPONSE;
-		p = find_account(x, pin.account, &x->pinned->key_at);
-		if (!p || !speaks_natively(x, p)) {
-			*ret_detail = explain(x, "the response", pin.account);
-			return FAULT_NO_SUCH_RESPONSE;
-		}
-	} else if (!(p = only_native(x))) {
-		*ret_detail = STR("it was not made through this gateway in the last 30 "
-		                  "days, and it is not clear which provider to ask");
+	x->pinned->several = true; /* as far as is known here */
+	if (found ? pin.key != x->key : pinned_is_apart(x)) {
+		*ret_detail = STR("this key has made none of that id through this "
+		                  "gateway in the last 30 days");
+		return FAULT_NO_SUCH_RESPONSE;
+	}
+	p = found ? find_account(x, pin.account, &x->pinned->key_at) : only_native(x);
+	if (!p || !speaks_natively(x, p)) {
+		*ret_detail = found ? explain(x, "the response", pin.account)
+		                    : STR("it was not made through this gateway in the "
+		                          "last 30 days, and it is not clear which "
+		                          "provider to ask");
 		return FAULT_NO_SUCH_RESPONSE;
 	}
 	x->pinned->provider = p;
+	if (!found)
+		pinned_use_unknown(x, p);
 	t = arena_new(&x->arena, struct target);
 	*t = (struct target){ .provider = p, .weight = 1 };
 	x->candidates = (struct candidates){
@@ -396,141 +294,4 @@ fault_t pinned_stored(struct exchange *x, str *ret_detail)
 	};
 	x->order[0] = 0;
 	return NULL;
-}
-
-/* ---- what an answer brings ---- */
-
-static void put(struct exchange *x, struct pin_row *row)
-{
-	struct worker *w = x->worker;
-	struct pin_row gone;
-	bool is_full;
-
-	row->made_wall = w->loop.wall;
-	is_full = pins_put(w->gateway->pins, row, &gone);
-	if (!pin_record_write(w->journal, row) ||
-	    (is_full && !pin_record_write(w->journal, &gone)))
-		COUNT(w->counts.lost_pins);
-}
-
-/* For that key. */
-static void remember(struct attempt *a, enum pin_kind kind, uint64_t key,
-                     const uint8_t id[PIN_ID])
-{
-	struct exchange *x = a->x;
-	const struct provider *p = a->target->provider;
-	struct pin_row row = {
-		.kind = kind,
-		.key = key,
-		.account = account_of(x->worker, p, a->place.key_at),
-		.provider = p->name,
-	};
-
-	memcpy(row.id, id, PIN_ID);
-	put(x, &row);
-}
-
-static void remember_name(struct attempt *a, enum pin_kind kind, str name)
-{
-	uint8_t id[PIN_ID];
-
-	make_id(a->x->worker, kind, name, id);
-	remember(a, kind, a->x->key, id);
-}
-
-/* It was taken with these: they are of this account. */
-static void remember_kept(struct attempt *a)
-{
-	struct worker *w = a->x->worker;
-	struct pinned *p = a->x->pinned;
-	struct pin known;
-
-	for (unsigned i = 0; i < p->kept_count; i++) {
-		bool is_known = pins_find(w->gateway->pins, p->kept[i].kind,
-		                          p->kept[i].id, w->loop.wall, &known);
-
-		if (!is_known || known.made_wall + KNOWN_WELL < w->loop.wall)
-			remember(a, p->kept[i].kind, is_known ? known.key : a->x->key,
-			         p->kept[i].id);
-	}
-	p->kept_count = 0;
-}
-
-static void forget(struct exchange *x)
-{
-	struct pin_row row = { .kind = PIN_RESPONSE, .is_gone = true };
-	struct pin known;
-
-	if (!look(x, PIN_RESPONSE, x->path_model, &known))
-		return;
-	make_id(x->worker, PIN_RESPONSE, x->path_model, row.id);
-	put(x, &row);
-}
-
-static void remember_chat(struct attempt *a)
-{
-	struct exchange *x = a->x;
-	struct pinned *p = x->pinned;
-	const struct tap_names *t = a->tap.names;
-
-	if (p)
-		remember_kept(a);
-	if (x->endpoint->wire->format != WIRE_OPENAI_RESPONSES || !t)
-		return;
-	if (t->id_len && !x->skim.unstored && !(p && p->has_response)) {
-		if (!p)
-			p = x->pinned = arena_new(&x->arena, struct pinned);
-		p->has_response = true;
-		remember_name(a, PIN_RESPONSE, str_of(t->id, t->id_len));
-	}
-	if (p && p->several && t->seal_len &&
-	    !str_eq(str_of(p->seal, p->seal_len), str_of(t->seal, t->seal_len))) {
-		memcpy(p->seal, t->seal, t->seal_len);
-		p->seal_len = t->seal_len;
-		remember_name(a, PIN_SEAL, str_of(t->seal, t->seal_len));
-	}
-}
-
-/* An item's id stands in the output's array, those of calls and parts elsewhere. */
-static void remember_items(struct attempt *a, struct json_value response)
-{
-	struct json_value output = json_get(response, STR("output")), id;
-	struct json_member m;
-	size_t left = 0;
-
-	for (struct json_iter it = json_iter(output); json_next(&it, &m);)
-		left++;
-	for (struct json_iter it = json_iter(output); json_next(&it, &m); left--) {
-		id = json_get(m.value, STR("id"));
-		if (left <= ITEMS_MOST && id.type == JSON_STRING && id.raw.len > 2 &&
-		    id.raw.len <= 2 + TAP_TEXT * 2)
-			remember_name(a, PIN_ITEM,
-			              str_of(id.raw.ptr + 1, id.raw.len - 2));
-	}
-}
-
-void pinned_look_at_whole(struct attempt *a, str json)
-{
-	const struct exchange *x = a->x;
-	struct json_value root, response;
-
-	if (a->lane || x->endpoint->operation != OP_CHAT || !x->pinned ||
-	    !x->pinned->several || x->skim.unstored ||
-	    x->endpoint->wire->format != WIRE_OPENAI_RESPONSES ||
-	    json_check(json, &json_limits_default, &root))
-		return;
-	response = json_get(root, STR("response")); /* of the stream's last event */
-	remember_items(a, response.type == JSON_OBJECT ? response : root);
-}
-
-void pinned_remember(struct attempt *a)
-{
-	struct exchange *x = a->x;
-
-	/* Between two formats ids and seals are of our own making. */
-	if (!a->lane && x->endpoint->operation == OP_CHAT)
-		remember_chat(a);
-	else if (x->endpoint->operation == OP_STORED &&
-	         x->endpoint->method == HTTP_DELETE && a->status < 300)
-		forget(x);
 }

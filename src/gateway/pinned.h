@@ -7,17 +7,26 @@
  *
  *	previous_response_id    to that account alone, for the virtual key that made it
  *	GET, DELETE of an id    the same
- *	an item_reference       the same, where several accounts could be asked
- *	a conversation, a file  to the account with which it was used before, alone
+ *	an item_reference       the same
+ *	an item without words   to that account first, for the key that made it
+ *	a conversation          to the account with which it was used before, alone, for
+ *				the virtual key that was the first to use it
+ *	a file                  the same, for everybody
  *	an encrypted item       to that account first; to no other of the same format,
  *since it would be refused; to other formats as always, which drop it and say so
  *
- * Names that nobody remembers change nothing. */
+ * Where nothing was kept of the request that made it (gateway/phi.h), nothing is kept of
+ * one that speaks of it.
+ *
+ * Where virtual keys are used, responses and items that nobody remembers are refused as
+ * if they were somebody else's; else, and for files and conversations, they change
+ * nothing. */
 #pragma once
 #include "gateway/attempt.h"
 
 /* After the candidates are in order: takes out those that cannot have what the request
- * speaks of.  PREVIOUS_UNKNOWN, PINNED, or NULL. */
+ * speaks of.  PREVIOUS_UNKNOWN, PINNED, PHI_NOT_ALLOWED, what is wrong with the input,
+ * or NULL. */
 must_check fault_t pinned_route(struct exchange *x, str *ret_detail);
 /* The same for OP_STORED: the one candidate is who keeps the response in the path.
  * NO_SUCH_RESPONSE, or NULL. */
@@ -30,3 +39,11 @@ unsigned pinned_key_at(const struct exchange *x, const struct provider *p);
 void pinned_remember(struct attempt *a);
 /* The whole response object, or the event that has it: before it goes to the client. */
 void pinned_look_at_whole(struct attempt *a, str json);
+/* The beginning of one that is too large to be held. */
+void pinned_look_at_part(struct attempt *a, str json);
+/* An event that has an item of it. */
+void pinned_look_at_item(struct attempt *a, str json);
+static inline bool pinned_is_item(str event)
+{
+	return unlikely(str_eq(event, STR("response.output_item.added")));
+}

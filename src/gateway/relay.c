@@ -305,6 +305,7 @@ static size_t unary_data(struct attempt *a, str bytes, bool end)
 		str held = retained_str(&a->held);
 
 		a->kind = ANSWER_RAW;
+		pinned_look_at_part(a, held);
 		raw_data(a, held, false);
 		retained_free(&a->held);
 		return a->step == ATTEMPT_CLOSE ? bytes.len : raw_data(a, bytes, end);

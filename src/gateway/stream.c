@@ -108,6 +108,8 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	ret->ended = found.is_end;
 	if (found.is_end)
 		pinned_look_at_whole(a, data);
+	else if (pinned_is_item(event->name))
+		pinned_look_at_item(a, data);
 	/* An end mark without a finish is no end, if there was a beginning (U27). */
 	if (found.is_end && a->first_token && !wire_is_complete(a->wire, &a->tap)) {
 		ret->why = FAULT_UPSTREAM_CUT;

@@ -6,7 +6,7 @@ enum { VERSION = 1, NAME_MOST = 128 };
 
 struct part {
 	uint8_t version, kind, is_gone, name_len;
-	uint32_t spare;
+	uint32_t phi;
 	uint8_t id[PIN_ID];
 	uint64_t key, account;
 	int64_t made_wall;
@@ -25,6 +25,7 @@ bool pin_record_write(struct journal *j, const struct pin_row *pin)
 		.key = pin->key,
 		.account = pin->account,
 		.made_wall = pin->made_wall,
+		.phi = pin->phi,
 	};
 	struct iovec iov[] = {
 		{ &p, sizeof(p) },
@@ -52,6 +53,7 @@ bool pin_record_read(const struct journal_record *record, struct pin_row *ret)
 		.made_wall = p.made_wall,
 		.provider = rest,
 		.is_gone = p.is_gone != 0,
+		.phi = p.phi != 0,
 	};
 	memcpy(ret->id, p.id, PIN_ID);
 	return true;

@@ -11,7 +11,8 @@ enum { PLACES = 16, BUCKETS = PINS_MOST / PLACES };
 struct place {
 	uint64_t id[2];
 	uint64_t key, account; /* account 0: free */
-	uint64_t made;         /* seconds since 1970 */
+	uint32_t made;         /* seconds since 1970 */
+	bool phi;
 };
 
 struct bucket {
@@ -21,6 +22,7 @@ struct bucket {
 
 struct pins {
 	struct bucket *buckets; /* mapped: pages without a pin cost nothing */
+	atomic_bool have_phi;
 };
 
 /* Which buckets are a kind's. */
@@ -135,13 +137,16 @@ bool pins_put(struct pins *p, const struct pin_row *row, struct pin_row *ret_gon
 	struct place place = {
 		.key = row->key,
 		.account = row->account,
-		.made = (uint64_t)max_of(row->made_wall, (usec)0) / USEC_SEC,
+		.made = (uint32_t)(max_of(row->made_wall, (usec)0) / USEC_SEC),
+		.phi = row->phi,
 	};
 	struct place gone = { 0 };
 	bool is_full = false;
 
 	if (!p)
 		return false;
+	if (row->phi)
+		atomic_store_explicit(&p->have_phi, true, memory_order_relaxed);
 	memcpy(place.id, row->id, sizeof(place.id));
 	struct bucket *b = lock_bucket(p, row->kind, place.id);
 	struct place *at = find(b, place.id);
@@ -162,6 +167,11 @@ bool pins_put(struct pins *p, const struct pin_row *row, struct pin_row *ret_gon
 	return is_full;
 }
 
+bool pins_have_phi(const struct pins *p)
+{
+	return p && atomic_load_explicit(&p->have_phi, memory_order_relaxed);
+}
+
 bool pins_find(struct pins *p, enum pin_kind kind, const uint8_t raw[PIN_ID],
                usec wall_now, struct pin *ret)
 {
@@ -176,7 +186,8 @@ bool pins_find(struct pins *p, enum pin_kind kind, const uint8_t raw[PIN_ID],
 	if (at && (usec)at->made * USEC_SEC + PINS_KEPT > wall_now) {
 		*ret = (struct pin){ .key = at->key,
 			             .account = at->account,
-			             .made_wall = (usec)at->made * USEC_SEC };
+			             .made_wall = (usec)at->made * USEC_SEC,
+			             .phi = at->phi };
 		found = true;
 	}
 	unlock_bucket(b);

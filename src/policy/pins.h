@@ -20,14 +20,17 @@ void pins_free(struct pins **p);
 struct pin {
 	uint64_t key, account; /* as in a row */
 	usec made_wall;        /* to the second */
+	bool phi;
 };
 
-/* Of the next two, p may be NULL: nothing is known. */
+/* Of the next three, p may be NULL: nothing is known. */
 
 /* Puts it in, in the place of an older one of that id; is_gone takes it out.  True: there
  * was no room, and *ret_gone (is_gone, with kind and id) had to go for it.  It may be the
  * new one itself. */
 bool pins_put(struct pins *p, const struct pin_row *row, struct pin_row *ret_gone);
+/* Has there ever been one with phi? */
+bool pins_have_phi(const struct pins *p);
 /* False: it is not known, or is older than PINS_KEPT. */
 bool pins_find(struct pins *p, enum pin_kind kind, const uint8_t id[PIN_ID],
                usec wall_now, struct pin *ret);

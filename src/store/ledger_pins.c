@@ -14,6 +14,7 @@ bool ledger_pin_put(struct ledger *l, const struct pin_row *pin)
 		ledger_bind_str(st, 4, pin->provider);
 		sqlite3_bind_int64(st, 5, (int64_t)pin->account);
 		sqlite3_bind_int64(st, 6, pin->made_wall);
+		sqlite3_bind_int64(st, 7, pin->phi);
 	}
 	return ledger_run(st);
 }
@@ -35,6 +36,7 @@ bool ledger_pins(struct ledger *l, usec since_wall, unsigned most, ledger_pin_fn
 			.provider = ledger_str(st, 3),
 			.account = (uint64_t)sqlite3_column_int64(st, 4),
 			.made_wall = sqlite3_column_int64(st, 5),
+			.phi = sqlite3_column_int64(st, 6) != 0,
 		};
 
 		if (!id || sqlite3_column_bytes(st, 0) != PIN_ID ||

@@ -313,8 +313,12 @@ static const char version_admin[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX admin_replay_made ON admin_replay (made);";
 
+/* Of what is named in a request of which nothing is kept, nothing is kept. */
+static const char version_phi[] =
+	"ALTER TABLE pin ADD COLUMN phi INTEGER NOT NULL DEFAULT 0;";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
-	                                  version_admin };
+	                                  version_admin, version_phi };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -447,10 +451,10 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_ADD_PRICE] = "INSERT INTO price VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
 			     "?12,?13,?14,?15,?16,?17)",
 	[LEDGER_ADD_GROUP] = "INSERT INTO usage_group VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-	[LEDGER_PIN_PUT] = "INSERT OR REPLACE INTO pin (id, kind, key, provider, account, made)"
-			   " VALUES (?1,?2,?3,?4,?5,?6)",
+	[LEDGER_PIN_PUT] = "INSERT OR REPLACE INTO pin (id, kind, key, provider, account, made, phi)"
+			   " VALUES (?1,?2,?3,?4,?5,?6,?7)",
 	[LEDGER_PIN_DROP] = "DELETE FROM pin WHERE id = ?1",
-	[LEDGER_PINS] = "SELECT id, kind, key, provider, account, made FROM pin"
+	[LEDGER_PINS] = "SELECT id, kind, key, provider, account, made, phi FROM pin"
 			" WHERE made >= ?1 ORDER BY made DESC LIMIT ?2",
 	[LEDGER_PINS_PRUNE] =
 		"DELETE FROM pin WHERE id IN (SELECT id FROM pin WHERE made < max(?1,"

@@ -7,6 +7,8 @@
 #include "base/usec.h"
 
 enum { PIN_ID = 16 };
+/* For the key of a PIN_ITEM: a provider has given that id to several. */
+#define PIN_OF_MANY UINT64_MAX
 
 enum pin_kind {
 	PIN_RESPONSE, /* stored by the provider; for the virtual key that made it alone */
@@ -25,4 +27,5 @@ struct pin_row {
 	usec made_wall;
 	str provider; /* for people */
 	bool is_gone; /* the client has deleted it */
+	bool phi;     /* nothing may be kept of a request that speaks of it */
 };

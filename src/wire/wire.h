@@ -45,11 +45,11 @@ static inline uint64_t skim_generated(const struct skimmed *s)
 	return max_of(most, 1u);
 }
 
-enum { TAP_TEXT = 64, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
+enum { TAP_TEXT = 64, TAP_ID = 255, TAP_SEAL = 64, TAP_ODD = 3, TAP_ODD_NAME = 48 };
 
 /* An answer's own id, and the end of its last encrypted item, raw. */
 struct tap_names {
-	char id[TAP_TEXT * 2], seal[TAP_SEAL];
+	char id[TAP_ID], seal[TAP_SEAL];
 	uint8_t id_len, seal_len;
 };
 

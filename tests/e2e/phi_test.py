@@ -6,9 +6,10 @@ import json
 from answers import DONE, chat, chunk, error_body, events, http_stream, raw, reply, stream
 from fake_provider import Fake
 from harness import Gateway, check, openai_error, provider, route, same
-from raw import until
+from raw import request, until
 
-gateway = fake = None
+gateway = fake = alone = None
+RESPONSES = "/v1/responses"
 
 
 def setup():
@@ -129,6 +130,122 @@ def test_what_providers_say_of_it():
     rows = until(lambda: gateway.rows("status = 400"), "the row")
     same(rows[-1]["detail"], "", "detail")
     nowhere("canary-repeated")
+
+
+def whole(name, text, item="msg_1"):
+    return json.dumps({"id": name, "object": "response", "created_at": 1, "status": "completed", "model": "m",
+                       "output": [{"type": "message", "id": item, "status": "completed", "role": "assistant",
+                                   "content": [{"type": "output_text", "text": text, "annotations": []}]}],
+                       "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}).encode()
+
+
+def account(allowed=True, keys="sk-o", more=""):
+    """One account that keeps responses, a route that says phi, and one that does not."""
+    mark = ", phi: allowed" if allowed else ""
+    return (f'providers:\n  o: {{ format: openai-responses, url: "{fake.site("o").url}", keys: [{keys}]{mark} }}\n'
+            "routes:\n" + route("clinic", "o/m", more=", phi: on") + route("plain", "o/m") +
+            more + "log: { bodies: all }\n")
+
+
+def is_kept(reply):
+    """Are bodies kept of that request?  Those of the first are there when those of the next are."""
+    code, _, err = alone.cli("show", reply.header("x-request-id"), "--body")
+    check(code in (0, 1), err)
+    return code == 0
+
+
+def said(model, key="test", **more):
+    return alone.post({"model": model, **more}, RESPONSES, key=key)
+
+
+def known_to_be_kept(reply):
+    until(lambda: is_kept(reply), "a body that may be kept")
+
+
+def test_what_was_made_of_it_is_treated_as_it_was():
+    """Whatever names it: nothing of the answer, and of the provider's words, is written."""
+    global alone
+    site = fake.site("o")
+    for keys in ("sk-o", "sk-o, sk-p"):
+        alone = Gateway(account(keys=keys))
+        site.default = reply(whole("resp_phi", "canary-stored", "msg_phi"))
+        same(said("clinic", input="canary-prompt").status, 200, "made")
+        site.default = reply(whole("resp_phi2", "canary-stored"))
+        file = [{"role": "user", "content": [{"type": "input_file", "file_id": "file-phi"}]}]
+        same(said("clinic", input=file, conversation="conv_phi").status, 200, "made")
+        for again in False, True:
+            site.default = reply(whole("resp_phi", "canary-stored"))
+            secret = [alone.get(f"{RESPONSES}/resp_phi"), alone.get(f"{RESPONSES}/resp_phi/input_items"),
+                      alone.post(None, f"{RESPONSES}/resp_phi/cancel")]
+            site.default = reply(whole("resp_next", "canary-stored", "msg_next"))
+            secret += [said("plain", input="canary-next", previous_response_id="resp_phi"),
+                       said("plain", input="canary-after", previous_response_id="resp_next"),
+                       said("plain", input=[{"id": "msg_phi"}, {"role": "user", "content": "canary-item"}]),
+                       said("plain", input="canary-conversed", conversation={"id": "conv_phi"}),
+                       said("plain", input=[{"role": "user", "content": [
+                           {"type": "input_text", "text": "canary-file"},
+                           {"type": "input_file", "file_id": "\u0066ile-phi"}]}])]
+            same([r.status for r in secret], [200] * len(secret), "statuses")
+            site.default = reply(error_body("you said canary-repeated"), status=400)
+            secret += [alone.get(f"{RESPONSES}/resp_phi"), said("plain", input="x", previous_response_id="resp_phi")]
+            site.default = reply(whole("resp_plain", "not secret", "msg_plain"))
+            open_ones = [said("plain", input="not secret"),
+                         said("plain", input="on", previous_response_id="resp_plain"),
+                         alone.get(f"{RESPONSES}/resp_plain")]
+            for each in open_ones:
+                known_to_be_kept(each)
+            for n, each in enumerate(secret):
+                check(not is_kept(each), f"bodies of request {n} were kept")
+            if not again:
+                alone.stop()
+                alone.start()
+        alone.stop()
+        for path in alone.data.rglob("*"):
+            if path.is_file():
+                check(b"canary" not in content_of(path), f"a canary stands in {path}")
+        alone.remove()
+
+
+def test_what_was_made_of_it_goes_to_allowed_providers_alone():
+    global alone
+    site = fake.site("o")
+    site.default = reply(whole("resp_phi", "canary-stored"))
+    alone = Gateway(account())
+    same(said("clinic", input="canary-prompt").status, 200, "made")
+    alone.write(account(allowed=False).replace("  clinic: { targets: [o/m], phi: on }\n", ""))
+    alone.stop()
+    alone.start()
+    count = len(site.requests)
+    openai_error(alone.get(f"{RESPONSES}/resp_phi"), 403, "phi_not_allowed")
+    openai_error(said("plain", input="x", previous_response_id="resp_phi"), 403, "phi_not_allowed")
+    same(len(site.requests), count, "it was asked nevertheless")
+    same(said("plain", input="x").status, 200, "anything else")
+    alone.remove()
+
+
+def test_what_nobody_remembers_may_be_of_it():
+    """Without keys it is passed on; where a route says phi, nothing is kept of it."""
+    global alone
+    site = fake.site("o")
+    site.default = reply(whole("resp_old", "canary-old"))
+
+    def ask(method, path, body=None):
+        text = None if body is None else json.dumps(body).encode()
+        with alone.open() as raw:
+            raw.send(request(method, path, [("Content-Type", "application/json")] if text else [], text,
+                             host="localhost"))
+            return raw.reply(method)
+    for has_route in True, False:
+        text = account() if has_route else account().replace(", phi: on", "")
+        alone = Gateway(text, auth="open")
+        asked = [ask("GET", f"{RESPONSES}/resp_old"),
+                 ask("POST", RESPONSES, {"model": "plain", "input": "x", "previous_response_id": "resp_old"}),
+                 ask("POST", RESPONSES, {"model": "plain", "input": [{"id": "msg_old"}]})]
+        same([r.status for r in asked], [200] * 3, "statuses")
+        known_to_be_kept(ask("POST", RESPONSES, {"model": "plain", "input": "not secret"}))
+        for each in asked:
+            same(is_kept(each), not has_route, "kept")
+        alone.remove()
 
 
 def test_a_stream_that_dies_goes_on_where_it_may():

@@ -92,6 +92,16 @@ def make(model, **more):
     raise AssertionError(f"no response.created in {reply.body[:300]}")
 
 
+def open_door(alone, method, path, body=None):
+    """Of a gateway without keys, which answers its own host alone."""
+    text, fields = None, []
+    if body is not None:
+        text, fields = json.dumps(body).encode(), [("Content-Type", "application/json")]
+    with alone.open() as raw:
+        raw.send(request(method, path, fields, text, host="localhost"))
+        return raw.reply(method)
+
+
 def delete(stored, key="test"):
     return gateway.get(f"{RESPONSES}/{stored}", method="DELETE", key=key)
 
@@ -171,9 +181,26 @@ def test_a_previous_response_overrides_the_order():
         check(reply.status == 200, reply)
         same(reply.header("x-sluice-provider"), "first", "provider")
     same(ask("swapped").header("x-sluice-provider"), "second", "without it")
-    # An id that nobody remembers goes where everything goes, and the provider says what it is.
-    error = openai_error(ask("swapped", previous_response_id="resp_mock7777777"), 400)
-    check("not found" in error["message"].lower(), error)
+
+
+def test_what_nobody_remembers_is_nobodys():
+    """It may be somebody else's who is forgotten: the answer is the same as for what is another key's."""
+    stored = make("first/echo")
+    def said(reply, status):
+        error = openai_error(reply, status)
+        return error["message"].replace(stored, "ID").replace("resp_mock7777777", "ID"), error["code"]
+    for key, name in (("test", "resp_mock7777777"), ("other", stored)):
+        message, code = said(ask("swapped", previous_response_id=name, key=key), 400)
+        same(code, "previous_response_not_found", "code")
+        same(said(ask("swapped", previous_response_id="resp_mock7777777"), 400), (message, code), name)
+        same(said(gateway.get(f"{RESPONSES}/{name}", key=key), 404),
+             said(gateway.get(f"{RESPONSES}/resp_mock7777777"), 404), name)
+    # Where there are no keys all is everybody's: the provider says what it is.
+    alone = Gateway(body(), auth="open")
+    error = openai_error(open_door(alone, "POST", RESPONSES, {
+        "model": "swapped", "input": "hi", "previous_response_id": "resp_mock7777777"}), 400)
+    check("not found" in error["message"].lower() and "this key" not in error["message"], error)
+    alone.remove()
 
 
 def test_a_previous_response_of_somewhere_else_is_400():
@@ -226,12 +253,20 @@ def test_a_provider_that_is_gone_is_named():
 
 
 def test_the_only_one_who_could_have_it_is_asked():
-    alone = Gateway("providers:\n" + line("first", f"http://127.0.0.1:{mock.port}/v1", keys="sk-first") +
-                    line("claude", f"http://127.0.0.1:{mock.port}/v1", "anthropic", "sk-claude"))
+    """Not for a key: it may be another's."""
+    only = ("providers:\n" + line("first", f"http://127.0.0.1:{mock.port}/v1", keys="sk-first") +
+            line("claude", f"http://127.0.0.1:{mock.port}/v1", "anthropic", "sk-claude"))
     stored = make("first/echo")
-    same(alone.get(f"{RESPONSES}/{stored}").json()["id"], stored, "id")
-    openai_error(alone.get(f"{RESPONSES}/resp_mock7777777"), 404)
+    alone = Gateway(only, auth="open")
+    same(open_door(alone, "GET", f"{RESPONSES}/{stored}").json()["id"], stored, "id")
+    openai_error(open_door(alone, "GET", f"{RESPONSES}/resp_mock7777777"), 404)
     alone.remove()
+    alone = Gateway(only)
+    for method, path in (("GET", ""), ("GET", "/input_items"), ("POST", "/cancel"), ("DELETE", "")):
+        error = openai_error(alone.post(None, f"{RESPONSES}/{stored}{path}", method=method), 404)
+        check("this key" in error["message"], error)
+    alone.remove()
+    check(gateway.get(f"{RESPONSES}/{stored}").status == 200, "it is still there")
 
 
 def test_the_ledger_has_it_for_nothing():
@@ -392,13 +427,121 @@ def test_references_to_items_go_where_they_are():
         for model, home in (("raw", "one"), ("turned", "two")):
             check(ask(model, stream=stream).status == 200, model)
             same(last_of()[0], home, "made by")
-            turn = [{"type": "item_reference", "id": "rs_unknown"},
-                    {"id": f"msg_{home}{stream}", "type": "item_reference"},
+            turn = [{"id": f"msg_{home}{stream}", "type": "item_reference"},
                     {"role": "user", "content": 'no {"type":"item_reference","id":"msg_i9"}'}]
             for other in ("raw", "turned"):
                 same(ask(other, turn).status, 200, "next turn")
                 same(last_of()[0], home, f"next turn on {other}")
         openai_error(ask("raw", turn, key="other"), 400, "previous_response_not_found")
+
+
+REFERENCES = {                  # all of them the same to a provider: the item that it keeps
+    "typed": '{"type": "item_reference", "id": "%s"}',
+    "untyped": '{"id": "%s"}',
+    "null": '{"id": "%s", "type": null, "role": "user", "content": null}',
+    "escaped type": '{"type": "item_referenc\\u0065", "id": "%s"}',
+    "escaped names": '{"\\u0074ype": "item_reference", "\\u0069d": "%s"}',
+    "another behind it": '{"id": "%s"}, {"type": "item_reference", "id": "msg_mine"}',
+    "another before it": '{"type": "item_reference", "id": "msg_mine"}, {"id": "%s"}',
+    "reasoning": '{"type": "reasoning", "id": "%s", "summary": []}',
+    "a picture": '{"type": "image_generation_call", "id": "%s"}',
+    "a search": '{"type": "web_search_call", "id": "%s", "action": {"type": "search", "query": "x"}}',
+    "an approval": '{"type": "mcp_approval_response", "approval_request_id": "%s", "approve": true}',
+}
+
+
+def refer(gateway, text, key, model="o/m"):
+    return gateway.post(f'{{"model": "{model}", "input": [{text}]}}'.encode(), RESPONSES, key=key)
+
+
+def test_items_are_for_the_key_that_made_them():
+    site = fake.site("o")
+    for keys in ("sk-a1", "sk-a1, sk-a2"):
+        alone = Gateway("providers:\n" + line("o", site.url, keys=keys))
+        for key, item in (("test", "msg_hers"), ("other", "msg_mine")):
+            site.default = items("resp_" + item, item)
+            same(alone.post({"model": "o/m", "input": "x"}, RESPONSES, key=key).status, 200, "made")
+        for again in False, True:
+            for name, text in REFERENCES.items():
+                count = len(site.requests)
+                mine = text.replace("msg_mine", "msg_hers") % "msg_hers"
+                same(refer(alone, mine, "test").status, 200, f"her own, {name}")
+                for item in "msg_hers", "\\u006dsg_hers":
+                    error = openai_error(refer(alone, text % item, "other"), 400, "previous_response_not_found")
+                    check("msg_hers" not in json.dumps(error), error)
+                # What nobody remembers may be anybody's, where nothing else is said.
+                same(refer(alone, text % "msg_nobodys", "other").status,
+                     200 if name in ("a search", "an approval") else 400, f"nobody's, {name}")
+                same(len(site.requests) - count, 2 if name in ("a search", "an approval") else 1, name)
+            if not again:
+                alone.stop()
+                alone.start()
+        # Words of one's own are one's own, whatever their id.
+        for text in ('{"type": "message", "role": "assistant", "id": "msg_hers", "content": "x"}',
+                     '{"role": "assistant", "id": "msg_hers", "content": "x"}',
+                     '{"type": "reasoning", "id": "msg_hers", "summary": [], "encrypted_content": "g"}',
+                     '{"type": "function_call", "id": "msg_hers", "call_id": "c", "name": "f", "arguments": ""}'):
+            same(refer(alone, text, "other").status, 200, text)
+        # An id that a provider gives to several tells nobody apart.
+        site.default = items("resp_3", "msg_hers")
+        alone.post({"model": "o/m", "input": "x"}, RESPONSES, key="other")
+        for key in "test", "other":
+            same(refer(alone, REFERENCES["typed"] % "msg_hers", key).status, 200, "of many")
+        alone.remove()
+
+
+def test_items_that_come_later():
+    """Of a response made in the background, of one whose stream the client has left, of a large one."""
+    site = fake.site("o")
+    alone = Gateway("providers:\n" + line("o", site.url))
+    site.queue(plain({**whole("resp_b1"), "status": "queued", "output": []}))
+    alone.post({"model": "o/m", "input": "x", "background": True}, RESPONSES)
+    openai_error(refer(alone, REFERENCES["typed"] % "msg_1", "test"), 400, "previous_response_not_found")
+    site.queue(plain({"object": "list", "data": [{"type": "message", "id": "msg_1"}]}))
+    same(alone.get(f"{RESPONSES}/resp_b1/input_items").status, 200, "what was asked")
+    openai_error(refer(alone, REFERENCES["typed"] % "msg_1", "test"), 400, "previous_response_not_found")
+    site.queue(plain(whole("resp_b1")))
+    same(alone.get(f"{RESPONSES}/resp_b1").status, 200, "done")
+    site.default = response("resp_b2")
+    same(refer(alone, REFERENCES["typed"] % "msg_1", "test").status, 200, "its item")
+    openai_error(refer(alone, REFERENCES["typed"] % "msg_1", "other"), 400, "previous_response_not_found")
+
+    parts = stream_of("resp_b3")
+    item = next(n for n, part in enumerate(parts) if b"output_item.added" in part)
+    begun = answers.head(200, [("Content-Type", "text/event-stream")], framing="chunked")
+    parts = [part.replace(b"msg_1", b"msg_cut") for part in parts[:item + 2]]
+    site.queue(*[lambda x: (x.send(begun + b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in parts)),
+                            x.close())] * 3)
+    alone.post({"model": "o/m", "input": "x", "stream": True}, RESPONSES)
+    site.pending.clear()
+    same(refer(alone, REFERENCES["typed"] % "msg_cut", "test").status, 200, "of a stream that was cut")
+
+    large = whole("resp_b4")
+    large["output"].insert(0, {"id": "ig_1", "type": "image_generation_call", "result": "A" * (9 << 20)})
+    site.queue(plain(large), plain(large))
+    same(alone.post({"model": "o/m", "input": "x"}, RESPONSES).status, 200, "large")
+    same(refer(alone, REFERENCES["a picture"] % "ig_1", "test").status, 200, "a picture")
+    same(alone.post({"model": "o/m", "input": "x", "previous_response_id": "resp_b4"}, RESPONSES).status, 200, "large")
+    alone.remove()
+
+
+def test_a_conversation_is_for_the_key_that_uses_it():
+    site = fake.site("o")
+    site.default = response("resp_c")
+    for keys in ("sk-a1", "sk-a1, sk-a2"):
+        alone = Gateway("providers:\n" + line("o", site.url, keys=keys))
+        def say(conversation, key):
+            return alone.post(f'{{"model": "o/m", "input": "x", "conversation": {conversation}}}'.encode(), RESPONSES,
+                              key=key)
+        for _ in range(2):
+            for text in ('"conv_%s"', '{"id": "conv_%s"}', '{"\\u0069d": "\\u0063onv_%s"}'):
+                same(say(text % "hers", "test").status, 200, "her own")
+                error = openai_error(say(text % "hers", "other"), 400, "previous_response_not_found")
+                same(error["param"], "conversation", "param")
+                same(say(text % "mine", "other").status, 200, "my own")
+            alone.stop()
+            alone.start()
+        alone.remove()
 
 
 def test_encrypted_items_go_to_who_can_read_them():

@@ -13,6 +13,7 @@ static struct pin_row full_row(void)
 		               .key = 0xabcdef012345,
 		               .account = 0xfedcba9876543210,
 		               .made_wall = 4102444800000000,
+		               .phi = true,
 		               .provider = STR("openai") };
 
 	for (int i = 0; i < PIN_ID; i++)
@@ -24,7 +25,8 @@ static void check_same(const struct pin_row *x, const struct pin_row *y)
 {
 	CHECK(!memcmp(x->id, y->id, PIN_ID));
 	CHECK(x->kind == y->kind && x->key == y->key && x->account == y->account &&
-	      x->made_wall == y->made_wall && x->is_gone == y->is_gone);
+	      x->made_wall == y->made_wall && x->is_gone == y->is_gone &&
+	      x->phi == y->phi);
 	CHECK_STR_EQ(x->provider, y->provider);
 }
 

@@ -35,6 +35,11 @@ TEST(pins_are_found_until_they_are_too_old)
 	put(p, &row);
 	CHECK(pins_find(p, row.kind, row.id, row.made_wall, &found) &&
 	      found.account == 77);
+	CHECK(!found.phi && !pins_have_phi(p) && !pins_have_phi(NULL));
+	row.phi = true;
+	put(p, &row);
+	CHECK(pins_find(p, row.kind, row.id, row.made_wall, &found) && found.phi &&
+	      pins_have_phi(p));
 	row.is_gone = true;
 	put(p, &row);
 	CHECK(!pins_find(p, row.kind, row.id, row.made_wall, &found));

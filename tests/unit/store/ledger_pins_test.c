@@ -23,6 +23,7 @@ static struct pin_row row_of(uint8_t n)
 		                 .key = 0xabcdef,
 		                 .account = 0xfedcba9876543210,
 		                 .made_wall = n,
+		                 .phi = n % 2,
 		                 .provider = STR("openai") };
 }
 
@@ -33,6 +34,7 @@ static bool list(void *arg, const struct pin_row *pin)
 	CHECK(pin->id[0] == pin->id[2] && pin->id[0] == pin->made_wall);
 	CHECK(pin->kind == PIN_SEAL && pin->key == 0xabcdef &&
 	      pin->account == 0xfedcba9876543210);
+	CHECK(pin->phi == pin->id[0] % 2);
 	CHECK_STR(pin->provider, "openai");
 	buf_addf(to, "%d ", pin->id[0]);
 	return true;
