@@ -79,6 +79,7 @@ struct provider {
 	unsigned also; /* 1 << wire_format: what it speaks besides */
 	enum auth_kind auth;
 	unsigned quirks;
+	const struct provider_choice *choice; /* NULL: no request lets it choose */
 	struct secret *keys;
 	unsigned key_count;                    /* 0: no key is sent */
 	struct aws_credentials aws;            /* AUTH_SIGV4 */

@@ -199,6 +199,7 @@ static void set_endpoint(struct reader *r, struct draft *d, const struct endpoin
 
 	p->tls = e->tls;
 	p->host = e->host;
+	p->choice = provider_choice_find(p->name, p->host);
 	p->port = e->port;
 	p->authority = e->authority;
 	p->base_path = e->base_path;

@@ -20,12 +20,10 @@ static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	[HTTP_NAME_AUTHORIZATION] = true,
 	[HTTP_NAME_CF_CONNECTING_] = true,
 	[HTTP_NAME_CF_IPCOUNTRY] = true,
-	[HTTP_NAME_CF_VISITOR] = true,
 	[HTTP_NAME_CLIENT_IP] = true,
 	[HTTP_NAME_CONTENT_LENGTH] = true,
 	[HTTP_NAME_CONTENT_TYPE] = true, /* said by us, with its value */
 	[HTTP_NAME_COOKIE] = true,
-	[HTTP_NAME_COOKIE2] = true,
 	[HTTP_NAME_EXPECT] = true,
 	[HTTP_NAME_FORWARDED] = true,
 	[HTTP_NAME_HOST] = true,
@@ -42,6 +40,7 @@ static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	[HTTP_NAME_X_CLIENT_REQUEST_ID] = true,
 	[HTTP_NAME_X_FORWARDED_] = true,
 	[HTTP_NAME_X_GOOG_API_KEY] = true,
+	[HTTP_NAME_X_HTTP_METHOD] = true, /* the request would be another one */
 	[HTTP_NAME_X_ORIGINAL_] = true,
 	[HTTP_NAME_X_REAL_IP] = true,
 	[HTTP_NAME_X_REQUEST_ID] = true,
@@ -57,6 +56,8 @@ static const bool never_to_client[HTTP_NAMES_COUNT] = {
 	HOP_BY_HOP,
 	[HTTP_NAME_ACCESS_CONTROL_] = true,
 	[HTTP_NAME_ALT_SVC] = true,
+	/* what tells a browser, or a server before us, to do something */
+	[HTTP_NAME_CLEAR_SITE_DATA] = true,
 	[HTTP_NAME_CONTENT_ENCODING] = true,
 	[HTTP_NAME_CONTENT_LENGTH] = true,
 	[HTTP_NAME_CONTENT_SECURITY_] = true,
@@ -165,8 +166,13 @@ void headers_features(const struct http_request *req, enum wire_format format,
 	if (!name || !http_may_have(req->names, http_name_bit(name)))
 		return;
 	for (unsigned i = 0; i < req->count; i++) {
-		if (http_field_name(&req->fields[i]) == name)
-			add(to, req->fields[i].name, req->fields[i].value);
+		const struct http_field *f = &req->fields[i];
+
+		if (http_field_name(f) != name ||
+		    (req->names_hops &&
+		     http_is_named_hop(req->fields, req->count, f->name)))
+			continue;
+		add(to, f->name, f->value);
 	}
 }
 

@@ -4,16 +4,18 @@
 
 enum { SECRET_LEAST = 8 }; /* shorter ones are no secret, and stand in many a word */
 
-/* The bytes of text that are this secret; 0: it does not begin with it. */
-static size_t match(str text, str secret)
+/* The bytes of text that are this secret; 0: it does not begin with it.  *ret_ends: the
+ * text has ended before they differ. */
+static size_t match(str text, str secret, bool *ret_ends)
 {
 	size_t at = 0;
 
+	*ret_ends = false;
 	for (size_t i = 0; i < secret.len; i++) {
-		if (secret.ptr[i] == '/' && at + 1 < text.len && text.ptr[at] == '\\' &&
-		    text.ptr[at + 1] == '/')
+		if (secret.ptr[i] == '/' && at < text.len && text.ptr[at] == '\\')
 			at++;
-		if (at == text.len || text.ptr[at] != secret.ptr[i])
+		*ret_ends = at == text.len;
+		if (*ret_ends || text.ptr[at] != secret.ptr[i])
 			return 0;
 		at++;
 	}
@@ -23,11 +25,13 @@ static size_t match(str text, str secret)
 /* Where it is in the text, and how long; false: nowhere. */
 static bool find(str text, str secret, size_t *ret_at, size_t *ret_len)
 {
+	bool ends;
+
 	if (secret.len < SECRET_LEAST)
 		return false;
 	for (size_t at = 0; at < text.len; at++) {
 		at += str_find(str_from(text, at), secret.ptr[0]);
-		*ret_len = match(str_from(text, at), secret);
+		*ret_len = match(str_from(text, at), secret, &ends);
 		*ret_at = at;
 		if (*ret_len)
 			return true;
@@ -89,4 +93,24 @@ bool hide_finds(const struct attempt *a, str text)
 			return true;
 	}
 	return false;
+}
+
+size_t hide_begins(const struct attempt *a, str text)
+{
+	size_t most = 0;
+	str secret;
+
+	for (unsigned i = 0; nth_secret(a, i, &secret); i++) {
+		/* twice: each of its bytes may be a slash, written as two */
+		str end = str_from(text, text.len - min_of(text.len, 2 * secret.len));
+		bool ends = false;
+
+		while (end.len > most && secret.len >= SECRET_LEAST && !ends) {
+			match(end, secret, &ends);
+			if (ends)
+				most = end.len;
+			str_take(&end, 1);
+		}
+	}
+	return most;
 }

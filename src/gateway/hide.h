@@ -9,3 +9,5 @@
 cold void hide_secrets(const struct attempt *a, char *text, size_t len);
 /* Does the text hold one of them? */
 bool hide_finds(const struct attempt *a, str text);
+/* So many of the text's last bytes may be the beginning of one. */
+size_t hide_begins(const struct attempt *a, str text);

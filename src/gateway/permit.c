@@ -29,6 +29,51 @@ static str explain(struct exchange *x, enum access_answer why,
 	                    STR_ARG(by->name));
 }
 
+/* Are there models that it may not ask for, or is each paid from a budget? */
+static bool is_model_bound(const struct exchange *x)
+{
+	for (unsigned i = 0; i < x->chain.count; i++) {
+		const struct tenant_row *r = tenant_row(x->chain.at[i]);
+
+		if (r->models.len | r->routes.len)
+			return true;
+	}
+	return tenant_has_budget(&x->chain);
+}
+
+/* Where the request lets a provider choose, the model that is permitted, and whose price
+ * is set aside, may not be the one that answers. */
+static fault_t permit_choices(struct exchange *x, str *ret_detail)
+{
+	struct candidates *c = &x->candidates;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		const struct provider *p = c->list[x->order[i]].provider;
+		str member = STR_NONE;
+
+		if (unlikely(p->choice) && is_model_bound(x))
+			member = provider_choice_in(p->choice, retained_str(&x->body));
+		if (likely(!member.len)) {
+			x->order[count++] = x->order[i];
+			continue;
+		}
+		x->param = member;
+		*ret_detail = arena_printf(
+		        &x->arena,
+		        "with \"%.*s\" the provider \"%.*s\" chooses the model, which "
+		        "a list of models or routes, or a budget, does not allow",
+		        STR_ARG(member), STR_ARG(p->name));
+	}
+	if (likely(count == c->count))
+		return NULL;
+	c->count = count;
+	if (count == 0)
+		return FAULT_MODEL_NOT_ALLOWED;
+	x->param = *ret_detail = STR_NONE;
+	return NULL;
+}
+
 fault_t permit_candidates(struct exchange *x, bool is_named, str *ret_detail)
 {
 	struct access a = access_of(&x->chain);
@@ -39,6 +84,8 @@ fault_t permit_candidates(struct exchange *x, bool is_named, str *ret_detail)
 
 	fault_t refused = phi_candidates(x, ret_detail);
 
+	if (!refused)
+		refused = permit_choices(x, ret_detail);
 	if (refused || likely(!access_is_bounded(&a)))
 		return refused;
 	for (unsigned i = 0; i < c->count; i++) {

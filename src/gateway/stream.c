@@ -251,21 +251,36 @@ static void long_event_over(struct attempt *a, bool is_last)
 	attempt_fail(a, found.why, found.detail);
 }
 
+static void begin_long(struct attempt *a)
+{
+	a->in_long_event = a->long_kept = true;
+	a->line_state = 0;
+	a->long_left = a->aws.need;
+	a->aws = (struct aws_scan){ 0 };
+	attempt_progress(a);
+	exchange_commit(a);
+}
+
+/* It may be an error, which nobody knows before it has passed: what could be the
+ * beginning of a credential of ours waits for what follows, and none of them passes. */
 static size_t long_event(struct attempt *a, str bytes, bool end)
 {
+	size_t waits = end ? 0 : hide_begins(a, bytes), n = bytes.len;
 	struct exchange *x = a->x;
 	struct outgoing out;
-	size_t n;
+	bool is_first = !a->in_long_event, has_secret = is_first && hide_finds(a, bytes);
 
-	if (!a->in_long_event) {
-		a->in_long_event = a->long_kept = true;
-		a->line_state = 0;
-		a->long_left = a->aws.need;
-		a->aws = (struct aws_scan){ 0 };
-		attempt_progress(a);
-		exchange_commit(a);
+	if (is_first && !has_secret)
+		begin_long(a);
+	if (!has_secret)
+		n = pass_long_event(a, str_first(bytes, bytes.len - waits));
+	if (has_secret || (!is_first && hide_finds(a, str_first(bytes, n)))) {
+		attempt_fail(a, FAULT_UPSTREAM_FAILED,
+		             STR("a long event has a credential in it"));
+		return bytes.len;
 	}
-	n = pass_long_event(a, bytes);
+	if (n == 0 && !end)
+		return 0;
 	outgoing_init(&out);
 	pass_on(a, &out, str_first(bytes, n));
 	outgoing_send(x, &out, false);

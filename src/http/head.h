@@ -45,14 +45,13 @@ enum http_method {
 	NAME(API_KEY, "api-key")                                                         \
 	NAME(AUTHORIZATION, "authorization")                                             \
 	NAME(CF_IPCOUNTRY, "cf-ipcountry")                                               \
-	NAME(CF_VISITOR, "cf-visitor")                                                   \
+	NAME(CLEAR_SITE_DATA, "clear-site-data")                                         \
 	NAME(CLIENT_IP, "client-ip")                                                     \
 	NAME(CONNECTION, "connection")                                                   \
 	NAME(CONTENT_ENCODING, "content-encoding")                                       \
 	NAME(CONTENT_LENGTH, "content-length")                                           \
 	NAME(CONTENT_TYPE, "content-type")                                               \
 	NAME(COOKIE, "cookie")                                                           \
-	NAME(COOKIE2, "cookie2")                                                         \
 	NAME(EXPECT, "expect")                                                           \
 	NAME(FORWARDED, "forwarded")                                                     \
 	NAME(HOST, "host")                                                               \
@@ -86,6 +85,7 @@ enum http_method {
 	NAME(X_CLIENT_IP, "x-client-ip")                                                 \
 	NAME(X_CLIENT_REQUEST_ID, "x-client-request-id")                                 \
 	NAME(X_GOOG_API_KEY, "x-goog-api-key")                                           \
+	NAME(X_HTTP_METHOD, "x-http-method")                                             \
 	NAME(X_MS_RETRY_AFTER_MS, "x-ms-retry-after-ms")                                 \
 	NAME(X_OPENWEBUI_CHAT_ID, "x-openwebui-chat-id")                                 \
 	NAME(X_REAL_IP, "x-real-ip")                                                     \
@@ -103,6 +103,17 @@ enum http_method {
 	NAME(X_SLUICE_, "x-sluice-")                                                     \
 	NAME(ACCESS_CONTROL_, "access-control-")                                         \
 	NAME(CF_CONNECTING_, "cf-connecting-")
+
+/* Names that are one of these to us. */
+#define HTTP_ALIASES(ALSO)                                                               \
+	ALSO(CF_VISITOR, CF_IPCOUNTRY, "cf-visitor")                                     \
+	ALSO(COOKIE2, COOKIE, "cookie2")                                                 \
+	ALSO(LOCATION, CLEAR_SITE_DATA, "location")                                      \
+	ALSO(REFRESH, CLEAR_SITE_DATA, "refresh")                                        \
+	ALSO(WWW_AUTHENTICATE, CLEAR_SITE_DATA, "www-authenticate")                      \
+	ALSO(X_HTTP_METHOD_OVERRIDE, X_HTTP_METHOD, "x-http-method-override")            \
+	ALSO(X_METHOD_OVERRIDE, X_HTTP_METHOD, "x-method-override")                      \
+	ALSO(X_SENDFILE, CLEAR_SITE_DATA, "x-sendfile")
 
 enum http_name {
 	HTTP_NAME_UNREAD, /* nobody has looked yet: a field not made by the parser */

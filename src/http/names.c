@@ -54,10 +54,29 @@ bool http_value_is_safe(str value)
 
 /* ---- field names ---- */
 
-static const str names[HTTP_NAMES_COUNT] = {
+enum {
+	ALIASES_FROM = HTTP_NAMES_COUNT - 1,
+#define ALSO(tag, id, text) ALIAS_##tag,
+	HTTP_ALIASES(ALSO)
+#undef ALSO
+	        NAMES_COUNT,
+};
+
+static const str names[NAMES_COUNT] = {
 #define NAME(id, text) [HTTP_NAME_##id] = STR_INIT(text),
-	HTTP_NAMES(NAME)
+#define ALSO(tag, id, text) [ALIAS_##tag] = STR_INIT(text),
+	HTTP_NAMES(NAME) HTTP_ALIASES(ALSO)
 #undef NAME
+#undef ALSO
+};
+
+/* Which name each of all is. */
+static const uint8_t meanings[NAMES_COUNT] = {
+#define NAME(id, text) [HTTP_NAME_##id] = HTTP_NAME_##id,
+#define ALSO(tag, id, text) [ALIAS_##tag] = HTTP_NAME_##id,
+	HTTP_NAMES(NAME) HTTP_ALIASES(ALSO)
+#undef NAME
+#undef ALSO
 };
 
 /* Whole names in a small hash table with open addressing, beginnings in another by their
@@ -65,7 +84,7 @@ static const str names[HTTP_NAMES_COUNT] = {
 enum { SLOTS = 256, FAMILY = 4, FAMILY_SLOTS = 64 };
 
 static struct {
-	uint8_t slots[SLOTS]; /* an enum http_name, 0: free */
+	uint8_t slots[SLOTS]; /* of names, 0: free */
 	uint8_t families[FAMILY_SLOTS];
 	uint32_t letters[FAMILY_SLOTS];
 } table;
@@ -129,15 +148,21 @@ static bool is_same(const char *name, const char *lower, size_t len)
 	return true;
 }
 
+static void add_whole(unsigned i)
+{
+	unsigned at = hash_of(names[i]);
+
+	while (table.slots[at])
+		at = (at + 1) % SLOTS;
+	table.slots[at] = (uint8_t)i;
+}
+
 __attribute__((constructor)) static void make_table(void)
 {
-	for (unsigned i = HTTP_NAME_UNDERSCORED + 1; i < HTTP_FAMILIES_FROM; i++) {
-		unsigned at = hash_of(names[i]);
-
-		while (table.slots[at])
-			at = (at + 1) % SLOTS;
-		table.slots[at] = (uint8_t)i;
-	}
+	for (unsigned i = HTTP_NAME_UNDERSCORED + 1; i < HTTP_FAMILIES_FROM; i++)
+		add_whole(i);
+	for (unsigned i = ALIASES_FROM + 1; i < NAMES_COUNT; i++)
+		add_whole(i);
 	for (unsigned i = HTTP_FAMILIES_FROM; i < HTTP_NAMES_COUNT; i++) {
 		unsigned at = family_hash(letters_of(names[i]));
 
@@ -172,7 +197,7 @@ enum http_name http_simple_name(str name)
 		str known = names[table.slots[at]];
 
 		if (name.len == known.len && is_same(name.ptr, known.ptr, name.len))
-			return (enum http_name)table.slots[at];
+			return (enum http_name)meanings[table.slots[at]];
 	}
 	if (name.len > FAMILY)
 		family = family_of(name);

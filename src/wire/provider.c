@@ -4,6 +4,8 @@
  * catalogue cannot say. */
 #include "wire/provider.h"
 
+#include "codec/json.h"
+
 #define RESPONSES (1u << WIRE_OPENAI_RESPONSES)
 #define MESSAGES (1u << WIRE_ANTHROPIC)
 #define PROVIDER(id_, format_, url_, env_, auth_, without_key_, also_, quirks_)          \
@@ -16,21 +18,33 @@
 	  .also = (also_),                                                               \
 	  .quirks = (quirks_) },
 #define PLACE(id_, when_, url_)
+#define CHOICE(id_, host_, ...)
 static const struct provider_row rows[] = {
 #include "wire/providers.def"
 };
 #undef PROVIDER
 #undef PLACE
+#undef CHOICE
 #undef RESPONSES
 #undef MESSAGES
 
 #define PROVIDER(...)
 #define PLACE(id_, when_, url_) { STR_INIT(id_), PLACE_##when_, STR_INIT(url_) },
+#define CHOICE(id_, host_, ...)
 static const struct provider_place places[] = {
+#include "wire/providers.def"
+};
+#undef PLACE
+#undef CHOICE
+
+#define PLACE(id_, when_, url_)
+#define CHOICE(id_, host_, ...) { STR_INIT(id_), STR_INIT(host_), { __VA_ARGS__ } },
+static const struct provider_choice choices[] = {
 #include "wire/providers.def"
 };
 #undef PROVIDER
 #undef PLACE
+#undef CHOICE
 
 static const struct {
 	str name;
@@ -53,6 +67,30 @@ const struct provider_row *provider_row_at(unsigned i)
 const struct provider_place *provider_place_at(unsigned i)
 {
 	return i < countof(places) ? &places[i] : NULL;
+}
+
+const struct provider_choice *provider_choice_find(str id, str host)
+{
+	for (size_t i = 0; i < countof(choices); i++) {
+		if (str_eq(id, choices[i].id) || str_eq_nocase(host, choices[i].host))
+			return &choices[i];
+	}
+	return NULL;
+}
+
+str provider_choice_in(const struct provider_choice *c, str body)
+{
+	struct json_value root;
+
+	if (json_check(body, &json_limits_default, &root))
+		return STR_NONE;
+	for (size_t i = 0; i < countof(c->members) && c->members[i].len; i++) {
+		struct json_value v = json_get(root, c->members[i]);
+
+		if (v.type != JSON_NONE && v.type != JSON_NULL)
+			return c->members[i];
+	}
+	return STR_NONE;
 }
 
 const struct provider_row *provider_row_find(str id)

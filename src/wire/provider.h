@@ -69,6 +69,18 @@ struct provider_place {
 
 /* The i-th place, most special first; NULL past the end. */
 const struct provider_place *provider_place_at(unsigned i);
+enum { CHOICE_MEMBERS = 4 };
+
+/* How a request lets a provider answer with another model than its `model`. */
+struct provider_choice {
+	str id, host; /* of one of that name, or at that host */
+	str members[CHOICE_MEMBERS];
+};
+
+/* NULL: it answers with the model it is asked for. */
+const struct provider_choice *provider_choice_find(str id, str host);
+/* The member in that body (checked JSON) that lets it choose; empty: there is none. */
+str provider_choice_in(const struct provider_choice *c, str body);
 /* The row of that provider; NULL: it does as its format says. */
 const struct provider_row *provider_row_find(str id);
 /* All rows, in order of id; NULL past the end. */

@@ -11,7 +11,7 @@ import time
 import answers
 from answers import events, refuse_by, reply, stream
 from fake_provider import BlackHole, Fake, Refused
-from harness import CHAT, check, openai_error, provider, route, same, split_comment
+from harness import CHAT, Gateway, check, openai_error, provider, route, same, split_comment
 from pairs import CLOCKS, World
 from raw import SLOW, request, until
 
@@ -293,6 +293,27 @@ def honest(got, allowed, pair=None):
     if pair:
         check(b"SECRET" not in got.body, "a credential in", got)
     return error
+
+
+def test_a_long_error_event_does_not_tell_our_key():
+    """It passes before it is known for an error: a credential in it ends the stream before that."""
+    own = Gateway("providers:\n" + provider("p", world.others.site("long").url))
+    secret, site = b"sk-upstream-SECRET", world.others.site("long")
+    for n in (10, 65000, 70000, 300000):
+        text = b'data: {"error":{"message":"' + b"s" * n + secret + b" " * n + b'","type":"server_error"}}\n\n'
+        at = text.index(secret)
+        for pieces in (None, 16384, [at + 1], [at + len(secret) - 1], [at - 3, at + 3, at + 9]):
+            events = answers.chunk(answers.FIRST) + answers.chunk({"content": "hi"})
+            data = answers.http_stream([events, text], framing="length")
+            cuts = [each + len(data) - len(text) for each in pieces] if isinstance(pieces, list) else pieces
+            site.default = answers.raw(data, pieces=cuts)
+            got = own.open()
+            got.send(request("POST", CHAT, [own.bearer(), ("Content-Type", "application/json"), ("Connection", "close"),
+                                              ("x-sluice-resume", "off")], answers.dumps(own.chat("p/m", stream=True))))
+            seen = got.left_over(10)[1]
+            check(seen and secret not in seen and b"[DONE]" not in seen, n, pieces, seen[-99:])
+            got.close()
+    own.remove()
 
 
 def test_all_down():

@@ -375,6 +375,37 @@ def test_every_level_has_to_allow():
     same(ask(gateway.key(), "only-there").status, 200, "another key")
 
 
+def test_a_provider_that_may_choose_is_not_let():
+    """OpenRouter answers with one of `models`: a key that may not ask for all of them names none."""
+    own = Gateway("providers:\n" + provider("openrouter", here.url, more=", prices: { m: { input: $1/1M, output: $1/1M } }")
+                  + provider("there", there.url) + "routes:\n" + route("both", "openrouter/m", "there/m"))
+    made = {name: key(name, *options, on=own) for name, *options in (
+        ("free",), ("models", "--models", "m,openrouter/m"), ("routes", "--routes", "both"),
+        ("paying", "--budget", "10/day"), ("there", "--providers", "*"))}
+
+    def post(name, model, path=CHAT, **more):
+        body = own.chat(model, **more) if path == CHAT else {"model": model, "input": "hi", "store": False, **more}
+        before = len(here.requests)
+        got = own.post(body, path=path, key=None, headers=bearer(made[name]))
+        return got, len(here.requests) - before
+    for member in ({"models": ["openai/gpt-5-pro"]}, {"route": "fallback"}, {"preset": "dear"}):
+        name, = member
+        for who in ("models", "paying"):
+            for path in (CHAT, "/v1/responses"):
+                got, asked = post(who, "openrouter/m", path, **member)
+                error = openai_error(got, 403, "model_not_allowed")
+                check(asked == 0 and error["param"] == name and f'"{name}"' in error["message"], error)
+        for who in ("free", "there"):
+            same(post(who, "openrouter/m", **member)[0].status, 200, who)
+            same(here.requests[-1].json()[name], member[name], "it passes")
+        # Another target, which does not choose, is still one.
+        got, asked = post("routes", "both", **member)
+        same((got.status, got.header("x-sluice-provider"), asked), (200, "there", 0), "over the route")
+    for who in made:
+        same(post(who, "both" if who == "routes" else "openrouter/m", models=None)[0].status, 200, who)
+    own.remove()
+
+
 def test_models_are_listed_that_may_be_used():
     def listed(secret):
         got = gateway.get("/v1/models", key=None, headers=bearer(secret))

@@ -133,7 +133,8 @@ NEVER_UP = [("Cookie", "a=b"), ("x-api-key", None), ("x-goog-api-key", None), ("
             ("X-Real-IP", "10.1.1.1"), ("Forwarded", "for=10.1.1.1"), ("OpenAI-Organization", "org-1"),
             ("OpenAI-Project", "proj-1"), ("anthropic-version", "2023-06-01"),
             ("anthropic-beta", "a,b"), ("x-goog-api-client", "gl-node/22"),
-            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b")]
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b"),
+            ("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT")]
 ALWAYS_UP = [("User-Agent", "OpenAI/JS 7.57.0"), ("X-Stainless-Lang", "js"), ("X-Custom", "a  b"),
              ("OpenAI-Beta", "assistants=v2"), ("Accept", "application/json"), ("X-Empty", ""),
              ("HTTP-Referer", "https://example.test/é"), ("Idempotency-Key", "k-1")]
@@ -173,6 +174,8 @@ def test_accept_encoding_and_request_id_are_ours():
 NEVER_BACK = [("Set-Cookie", "a=b"), ("Set-Cookie", "__cf_bm=x; Path=/"), ("Alt-Svc", 'h3=":443"'),
               ("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "x"),
               ("Content-Security-Policy", "default-src 'none'"), ("Keep-Alive", "timeout=9"),
+              ("Clear-Site-Data", '"*"'), ("Refresh", "0;url=http://e/"), ("Location", "http://e/"),
+              ("WWW-Authenticate", "Basic"), ("X-Sendfile", "/etc/passwd"), ("X-Accel-Redirect", "/x"),
               ("Content-Security-Policy-Report-Only", "default-src 'none'"),
               ("x-ratelimit-limit-requests", "100"), ("x-ratelimit-remaining-tokens", "5"),
               ("Proxy-Authenticate", "Basic"), ("Upgrade", "h2"), ("Trailer", "x")]

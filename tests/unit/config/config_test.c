@@ -314,6 +314,24 @@ TEST(variables_of_a_url_are_keys_of_the_provider)
 	reading_done(&r);
 }
 
+TEST(who_may_choose_models_is_known_by_name_and_by_host)
+{
+	struct reading r;
+	const struct config *c = read_good(
+	        &r, STR("version: 1\nproviders:\n"
+	                "  mine: { format: anthropic, key: k, url: "
+	                "\"https://openrouter.ai/api/v1\" }\n"
+	                "  openrouter: { key: k, url: \"http://10.0.0.5:8000/v1\" }\n"
+	                "  openai: { key: k }\n"));
+
+	if (!c)
+		return;
+	CHECK(config_find_provider(c, STR("mine"))->choice);
+	CHECK(config_find_provider(c, STR("openrouter"))->choice);
+	CHECK(!config_find_provider(c, STR("openai"))->choice);
+	reading_done(&r);
+}
+
 TEST(the_file_wins_over_the_catalogue)
 {
 	struct reading r;

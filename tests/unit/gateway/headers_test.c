@@ -50,6 +50,15 @@ TEST(features_are_those_of_the_client_s_own_format)
 	buf_clear(&to);
 	headers_features(with(lines), WIRE_GEMINI, &to);
 	CHECK_STR(buf_str(&to), "x-goog-user-project: p\r\n");
+	/* What Connection names is of that connection, whatever it is. */
+	buf_clear(&to);
+	headers_features(with("Connection: openai-beta, x-a\nOpenAI-Beta: b"),
+	                 WIRE_OPENAI_CHAT, &to);
+	CHECK_STR(buf_str(&to), "");
+	headers_features(with("anthropic-beta: b\nanthropic-version: v\n"
+	                      "Connection: Anthropic-Beta"),
+	                 WIRE_ANTHROPIC, &to);
+	CHECK_STR(buf_str(&to), "anthropic-version: v\r\n");
 	buf_free(&to);
 }
 
@@ -65,7 +74,9 @@ TEST(what_is_denied_never_leaves)
 	                  "anthropic-beta: b\nx-goog-api-key: k\nKeep-Alive: 5\nTE: "
 	                  "trailers\n"
 	                  "X-Request-Id: r\nx-sluice-strict: 1\nProxy-Authorization: p\n"
-	                  "content_length: 5\nUpgrade: h2c"),
+	                  "content_length: 5\nUpgrade: h2c\nCookie2: c\nCF-Visitor: v\n"
+	                  "X-HTTP-Method: DELETE\nX-HTTP-Method-Override: DELETE\n"
+	                  "X-Method-Override: DELETE"),
 	        "");
 }
 

@@ -39,3 +39,31 @@ TEST(what_a_provider_says_of_our_keys_is_hidden)
 		CHECK_STR_EQ(str_of(text, before.len), after);
 	}
 }
+
+/* However a text is cut, what may begin a secret waits for the rest. */
+TEST(a_secret_that_is_cut_is_known_by_its_beginning)
+{
+	static const char *const texts[] = {
+		"bad key sk-first-key!", "abc\\/def\\/ghi",  "x abc/def/ghi",
+		"wJalrXUtnFEMI\\/K7",    "token-0123456789", "ssk-first-key"
+	};
+	struct target t = { .provider = &provider };
+	struct attempt a = { .target = &t, .token = { STR("token-0123456789"), 1 } };
+
+	for (size_t i = 0; i < countof(texts); i++) {
+		str text = str_from_z(texts[i]);
+
+		for (size_t cut = 0; cut <= text.len; cut++) {
+			size_t waits = hide_begins(&a, str_first(text, cut));
+
+			CHECK(waits <= cut);
+			/* What has passed without it has nothing that it needs. */
+			CHECK(hide_finds(&a, str_first(text, cut)) ||
+			      hide_finds(&a, str_from(text, cut - waits)));
+		}
+	}
+	CHECK_INT(hide_begins(&a, STR("nothing else")), 0);
+	CHECK_INT(hide_begins(&a, STR("bad key sk-first-ke")), 11);
+	CHECK_INT(hide_begins(&a, STR("abc\\")), 4);
+	CHECK_INT(hide_begins(&a, STR("shor")), 0);
+}

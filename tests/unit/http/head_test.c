@@ -209,8 +209,10 @@ static const struct {
 	str text;
 } known_names[] = {
 #define NAME(id, text) { HTTP_NAME_##id, STR_INIT(text) },
-	HTTP_NAMES(NAME)
+#define ALSO(tag, id, text) { HTTP_NAME_##id, STR_INIT(text) },
+	HTTP_NAMES(NAME) HTTP_ALIASES(ALSO)
 #undef NAME
+#undef ALSO
 };
 
 TEST(every_known_name_is_found_in_any_case_and_nothing_like_it)

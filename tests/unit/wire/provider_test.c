@@ -27,6 +27,24 @@ TEST(provider_rows_know_what_differs)
 	CHECK(!provider_row_find(STR("moonshotai")));
 }
 
+TEST(some_providers_choose_a_model_where_a_request_lets_them)
+{
+	const struct provider_choice *c =
+	        provider_choice_find(STR("openrouter"), STR("10.0.0.1"));
+
+	CHECK(c && c == provider_choice_find(STR("mine"), STR("OpenRouter.ai")));
+	CHECK(provider_choice_find(STR("vercel"), STR_NONE));
+	CHECK(!provider_choice_find(STR("openai"), STR("api.openai.com")));
+	CHECK_STR(provider_choice_in(c, STR(" {\"model\":\"a\",\"models\":[\"b\"]}")),
+	          "models");
+	CHECK_STR(provider_choice_in(c, STR("{\"mod\\u0065ls\":[]}")), "models");
+	CHECK_STR(provider_choice_in(c, STR("{\"route\":\"fallback\"}")), "route");
+	CHECK_STR(provider_choice_in(c, STR("{\"preset\":\"x\"}")), "preset");
+	CHECK_STR(provider_choice_in(c, STR("{\"models\":null,\"x\":{\"route\":1}}")),
+	          "");
+	CHECK_STR(provider_choice_in(c, STR("--B\r\n")), "");
+}
+
 TEST(wire_formats_have_names)
 {
 	CHECK_INT(wire_format_find(STR("openai-chat")), WIRE_OPENAI_CHAT);
