@@ -435,6 +435,31 @@ def test_tls_versions_and_suites():
     certs.remove()
 
 
+def test_a_replaced_authority_is_read_on_reload():
+    """Whom a provider's certificate may come from: the file keeps its name, and becomes another one."""
+    ours, theirs = Certs(), Certs()
+    fake = Fake(tls=ours.server())
+    fake.site("p").default = answers.reply(answers.chat())
+    gate = Gateway("providers:\n" + provider("p", fake.site("p").url, more=", tls: { ca: ca.pem }"), start=False)
+    shutil.copy(theirs.ca, gate.dir / "ca.pem")
+    gate.start()
+
+    def becomes(authority, status, what):
+        shutil.copy(authority.ca, gate.dir / "fresh.pem")
+        os.replace(gate.dir / "fresh.pem", gate.dir / "ca.pem")
+        before = gate.stderr().count("reloaded")
+        os.kill(gate.process.pid, signal.SIGHUP)
+        until(lambda: gate.stderr().count("reloaded") > before, "a reload", 10)
+        # A worker takes the new plan with its next turn.
+        until(lambda: gate.post(gate.chat("p/m")).status == status, what, 10)
+    same(gate.post(gate.chat("p/m")).status, 502, "by somebody else's authority")
+    becomes(ours, 200, "the provider to be believed")
+    becomes(theirs, 502, "the provider not to be believed any more, also on a connection that is kept")
+    gate.remove()
+    for certs in (ours, theirs):
+        certs.remove()
+
+
 def test_certificates_change_during_handshakes():
     fake, certs = Fake(), Certs()
     for name in ("one", "two"):
