@@ -66,6 +66,13 @@ static bool ask(int fd, str request, struct buf *answer)
 	       read_line(fd, answer);
 }
 
+static void no_gateway(str dir, int error, struct buf *why)
+{
+	buf_addf(why, "no gateway answers at %.*s/admin.sock: %s", STR_ARG(dir),
+	         error == EPERM ? "another user's process listens there"
+	                        : strerror(error));
+}
+
 bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
                struct buf *why)
 {
@@ -74,8 +81,7 @@ bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
 	bool is_answered;
 
 	if (fd < 0) {
-		buf_addf(why, "no gateway answers at %.*s/admin.sock: %s", STR_ARG(dir),
-		         strerror(-fd));
+		no_gateway(dir, -fd, why);
 		return false;
 	}
 	buf_clear(answer);
@@ -189,8 +195,7 @@ bool admin_ask_route(str dir, const struct admin_request *r, int *ret_status,
 	bool is_answered = false;
 
 	if (fd < 0) {
-		buf_addf(why, "no gateway answers at %.*s/admin.sock: %s", STR_ARG(dir),
-		         strerror(-fd));
+		no_gateway(dir, -fd, why);
 		return false;
 	}
 	buf_addf(&head, "%s %.*s HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\n",

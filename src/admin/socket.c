@@ -65,6 +65,20 @@ int admin_listen(str dir, struct buf *why)
 	return -1;
 }
 
+/* What is sent there is a provider's key, perhaps: the one who listens has to be the
+ * gateway's user, whatever happened to the permissions of the directory. */
+static bool is_ours(int fd, int dir)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	struct stat st;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+	    fstat(dir, &st) != 0)
+		return false;
+	return peer.uid == geteuid() || peer.uid == 0 || peer.uid == st.st_uid;
+}
+
 int admin_connect(str dir)
 {
 	int at = open_dir(dir), fd, error = 0;
@@ -76,6 +90,8 @@ int admin_connect(str dir)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
 		error = -errno;
+	else if (!is_ours(fd, at))
+		error = -EPERM;
 	close(at);
 	if (error && fd >= 0)
 		close(fd);

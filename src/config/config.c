@@ -27,6 +27,9 @@ enum {
 	WORKERS_AUTO_MOST = 4,
 };
 
+/* Some editors begin a file with it. */
+static const str byte_order_mark = STR_INIT("\xef\xbb\xbf");
+
 /* ---- life ---- */
 
 struct config *config_ref(struct config *c)
@@ -69,14 +72,25 @@ str reader_path(struct reader *r, str path)
 
 /* ---- addresses ---- */
 
+static bool is_no(str text)
+{
+	return str_eq_nocase(text, STR("false")) || str_eq_nocase(text, STR("no")) ||
+	       str_eq_nocase(text, STR("none"));
+}
+
 static void note_address(struct reader *r, const char *name, str text,
                          const struct tree_node *at)
 {
+	struct net_addr alone;
 	uint64_t port;
 
 	note(r, NOTE_ADDRESS, at, "%s: \"%.*s\" is not an address with a port", name,
 	     STR_ARG(text));
-	if (str_to_u64(text, &port))
+	if (net_parse_ip(text, 0, &alone) && str_has(text, STR(":")))
+		note_hint(r, "an IPv6 address stands in brackets: [::1]:8080");
+	else if (str_eq(STR("admin"), str_from_z(name)) && is_no(text))
+		note_hint(r, "write off");
+	else if (str_to_u64(text, &port))
 		note_hint(r, "write 127.0.0.1:%.*s", STR_ARG(text));
 	else if (str_starts(text, STR(":")))
 		note_hint(r, "write 127.0.0.1%.*s, or 0.0.0.0%.*s for all", STR_ARG(text),
@@ -87,16 +101,28 @@ static void note_address(struct reader *r, const char *name, str text,
 		note_hint(r, "an IP literal: 127.0.0.1:8080, [::1]:8080 or unix:/path");
 }
 
+/* Is it an address of `listen`?  Port 0 is another one each time. */
+static bool is_listened(const struct config *c, const struct net_addr *a)
+{
+	for (unsigned i = 0; i < c->listen_count; i++)
+		if (net_eq(&c->listen[i], a) &&
+		    (a->sa.sa_family == AF_UNIX || net_port(a) != 0))
+			return true;
+	return false;
+}
+
 static void add_listen(struct reader *r, str text, const struct tree_node *at)
 {
 	struct config *c = r->config;
 
 	if (c->listen_count == LISTEN_MOST)
 		note(r, NOTE_TOO_MANY, at, "more than %d addresses", LISTEN_MOST);
-	else if (net_parse(text, &c->listen[c->listen_count]))
-		c->listen_count++;
-	else
+	else if (!net_parse(text, &c->listen[c->listen_count]))
 		note_address(r, at ? "listen" : "--listen", text, at);
+	else if (is_listened(c, &c->listen[c->listen_count]))
+		note(r, NOTE_ADDRESS, at, "listen: %.*s is named twice", STR_ARG(text));
+	else
+		c->listen_count++;
 }
 
 static void read_listen(struct reader *r, const struct tree_node *node)
@@ -134,8 +160,13 @@ static void read_admin(struct reader *r, const struct tree_node *node)
 	c->admin_is_written = node != NULL;
 	if (node && !scalar_text(r, "admin", node, &text))
 		return;
-	if (!str_eq(text, STR("off")) && !net_parse(text, &c->admin))
+	if (str_eq(text, STR("off")))
+		return;
+	if (!net_parse(text, &c->admin))
 		note_address(r, "admin", text, node);
+	else if (node && is_listened(c, &c->admin))
+		note(r, NOTE_ADDRESS, node, "admin: %.*s is an address of listen",
+		     STR_ARG(text));
 }
 
 /* Tokens of the admin API are worth more than keys. */
@@ -252,11 +283,32 @@ static void read_log(struct reader *r, const struct tree_node *node)
 		return;
 	if (str_eq(text, STR("stdout")) || str_eq(text, STR("off")))
 		c->access_log = arena_copy(r->keep, text);
-	else if (text.len > 0)
+	else if (text.len > 0 && !str_has(text, STR("/")) && !str_has(text, STR("."))) {
+		note(r, NOTE_VALUE, node, "access_log: \"%.*s\" is not a path",
+		     STR_ARG(str_first(text, 64)));
+		if (is_no(text))
+			note_hint(r, "write off");
+		else
+			note_hint(r, "write stdout, off, or a path: ./%.*s",
+			          STR_ARG(str_first(text, 64)));
+	} else if (text.len > 0)
 		c->access_log = reader_path(r, text);
 	else
 		c->access_log =
 		        arena_printf(r->keep, "%.*s/access.log", STR_ARG(c->data));
+}
+
+/* tzfile(5): a directory ("Europe") and a list ("tzdata.zi") are no zones. */
+static bool is_zone_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char magic[4];
+	bool is_good = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+	               memcmp(magic, "TZif", sizeof(magic)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is_good;
 }
 
 bool config_knows_zone(str zone)
@@ -268,7 +320,7 @@ bool config_knows_zone(str zone)
 		return true;
 	if (zone.len == 0 || zone.ptr[0] == '/' || str_has(zone, STR("..")))
 		return false;
-	return n > 0 && (size_t)n < sizeof(path) && access(path, R_OK) == 0;
+	return n > 0 && (size_t)n < sizeof(path) && is_zone_file(path);
 }
 
 static void check_zone(struct reader *r, const struct tree_node *node)
@@ -361,9 +413,12 @@ static void reader_init(struct reader *r, const struct config_source *source,
 struct config *config_read(const struct config_source *source, struct config_notes *notes)
 {
 	struct config *c = new_of(struct config);
+	struct config_source plain = *source;
 	struct tree_node *root;
 	struct reader r;
 
+	str_skip(&plain.text, byte_order_mark);
+	source = &plain;
 	reader_init(&r, source, c, notes);
 	c->file = arena_printf(&c->arena, "%.*s", STR_ARG(source->path));
 	if (source->text.len > FILE_MOST) {
@@ -465,6 +520,7 @@ bool config_find_data(const struct config_source *source, struct buf *ret,
 			return false;
 		}
 		with_text.text = buf_str(&text);
+		str_skip(&with_text.text, byte_order_mark);
 	}
 	c = new_of(struct config);
 	reader_init(&r, &with_text, c, notes);

@@ -92,6 +92,7 @@ struct provider {
 	str base_path;       /* "/v1"; no slash at the end; "{model}" may be in it */
 	str query;           /* "api-version=...": goes with each request; or empty */
 	const char *ca_file; /* NULL: the machine's roots */
+	uint8_t ca_sum[32];  /* of what it holds: file_sum */
 	bool allow_private;  /* a literal private address is its own permission */
 	str region;
 	str api_version;              /* Azure's: deployments are in the path; or empty */
@@ -210,6 +211,7 @@ struct otlp_settings {
 	str host, authority, path;
 	uint16_t port;
 	const char *ca_file;   /* NULL: the machine's roots */
+	uint8_t ca_sum[32];    /* of what it holds: file_sum */
 	struct secret headers; /* whole lines of a request's head */
 	str service;           /* service.name */
 	str attributes;        /* of the resource: name=value,... percent-encoded */

@@ -73,6 +73,11 @@ static bool read_secret(struct reader *r, struct draft *d, const char *name,
 		note(r, NOTE_EMPTY, node, "%s has no value", name);
 		if (strcmp(name, "key") == 0)
 			note_hint(r, "write key: none when it takes none");
+	} else if (node->is_bare) {
+		note(r, NOTE_VARIABLE, node,
+		     "the %s of provider \"%.*s\" is a variable without braces", name,
+		     STR_ARG(d->p->name));
+		note_hint(r, "write \"${NAME}\"; $$ is a dollar sign");
 	} else if (!node->is_broken) {
 		return take_secret(r, d, name, node->text, node, ret);
 	}

@@ -43,6 +43,48 @@ static bool make_all(char *path, struct buf *why)
 	return true;
 }
 
+static bool is_our_group(gid_t group)
+{
+	gid_t ours[NGROUPS_MAX];
+	int count = getgroups(NGROUPS_MAX, ours);
+
+	if (group == getegid())
+		return true;
+	for (int i = 0; i < count; i++)
+		if (ours[i] == group)
+			return true;
+	return false;
+}
+
+bool datadir_check(str dir, struct buf *why)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	uid_t us = geteuid();
+
+	if (!datadir_path(dir, "", path, sizeof(path)) || stat(path, &st) != 0)
+		return true; /* whoever needs it says what is wrong */
+	if (us != 0 && st.st_uid != us && st.st_uid != 0)
+		buf_addf(
+		        why,
+		        "the data directory %.*s belongs to somebody else (user %u), who "
+		        "could take the keys in it",
+		        STR_ARG(dir), (unsigned)st.st_uid);
+	else if (st.st_mode & S_IWOTH)
+		buf_addf(why,
+		         "everybody may write in the data directory %.*s, and take the "
+		         "keys in it: chmod o-w %.*s",
+		         STR_ARG(dir), STR_ARG(dir));
+	else if ((st.st_mode & S_IWGRP) && (st.st_uid != 0 || !is_our_group(st.st_gid)))
+		buf_addf(why,
+		         "a group may write in the data directory %.*s, and take the "
+		         "keys in it: chmod g-w %.*s",
+		         STR_ARG(dir), STR_ARG(dir));
+	else
+		return true;
+	return false;
+}
+
 bool datadir_make(str dir, struct buf *why)
 {
 	char path[PATH_MAX];
@@ -57,7 +99,7 @@ bool datadir_make(str dir, struct buf *why)
 	if (stat(path, &st) != 0)
 		return failed(why, "cannot use the data directory", path);
 	if (S_ISDIR(st.st_mode) && access(path, R_OK | W_OK | X_OK) == 0)
-		return true;
+		return datadir_check(dir, why);
 	errno = S_ISDIR(st.st_mode) ? errno : ENOTDIR;
 	return failed(why, "cannot use the data directory", path);
 }

@@ -7,7 +7,13 @@
 #pragma once
 #include "base/buf.h"
 
-/* Makes the directory (0700) and those above it that are missing. False: *why. */
+/* Is it ours alone?  It must belong to us or to root (root trusts its owner), and nobody
+ * else may write in it: who can put files there has our keys, and answers for the
+ * gateway. A group may when root has given the directory to one of ours, as orchestrators
+ * do with volumes.  One that is not there yet is good.  False: *why. */
+must_check bool datadir_check(str dir, struct buf *why);
+/* Makes the directory (0700) and those above it that are missing.  False: *why, also
+ * when it is not ours alone. */
 must_check bool datadir_make(str dir, struct buf *why);
 /* Takes $data/lock, for as long as *ret_fd is open; waits two seconds for a command that
  * has it.  False: *why; another one has it, or it cannot be made. */

@@ -7,6 +7,7 @@
 #include "config/provider_private.h"
 
 #include "config/endpoint.h"
+#include "config/replace.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -355,6 +356,8 @@ static void read_provider(struct reader *r, const struct tree_item *it,
 	p->retry_same = RETRY_AS_ROUTE;
 	p->retry_wait = USEC_NEVER;
 	section_read(r, SECTION_PROVIDER, it->value, p, &d.extras, &d.found);
+	if (p->ca_file)
+		file_sum(p->ca_file, p->ca_sum);
 	p->is_mock = str_eq(p->name, STR("mock")) && !found_value(&d.found, "url");
 	p->prices = read_prices(r, found_value(&d.found, "prices"), false);
 	read_format(r, &d);

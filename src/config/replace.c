@@ -3,11 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 4 * KiB };
+enum { PIECE = 4 * KiB, SUMMED_MOST = 16 * MiB };
 
 static bool failed(struct buf *why, const char *what, const char *path)
 {
@@ -68,6 +69,18 @@ enum file_found file_read(const char *path, unsigned mode, struct buf *to,
 	is_read = read_open(fd, path, mode, to, why);
 	close(fd);
 	return is_read ? FILE_FOUND : FILE_BAD;
+}
+
+void file_sum(const char *path, uint8_t ret[FILE_SUM])
+{
+	struct buf text = BUF_LIMIT(SUMMED_MOST), why = BUF_LIMIT(KiB);
+	unsigned len = 0;
+
+	if (file_read(path, 0, &text, &why) != FILE_FOUND ||
+	    EVP_Digest(text.ptr, text.len, ret, &len, EVP_sha256(), NULL) != 1)
+		memset(ret, 0, FILE_SUM);
+	buf_free(&text);
+	buf_free(&why);
 }
 
 /* ---- replacing ---- */

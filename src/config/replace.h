@@ -9,6 +9,9 @@ enum file_found { FILE_FOUND, FILE_MISSING, FILE_BAD /* *why says it */ };
  * that it must not have (077), or 0. */
 must_check enum file_found file_read(const char *path, unsigned mode, struct buf *to,
                                      struct buf *why);
+enum { FILE_SUM = 32 };
+/* SHA-256 of what it holds: is it another one than before?  Zeros: it cannot be read. */
+void file_sum(const char *path, uint8_t ret[FILE_SUM]);
 /* With mode 0600.  is_new: there must be none yet (false and *why when there is).  False:
  * nothing was changed. */
 must_check bool file_replace(const char *path, str text, bool is_new, struct buf *why);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "codec/text.h"
 #include "config/endpoint.h"
+#include "config/replace.h"
 #include "config/scalar.h"
 #include "config/section.h"
 
@@ -238,6 +239,8 @@ void read_telemetry(struct reader *r, const struct tree_node *node)
 		o->ca_file = str_z(
 		        r->keep,
 		        str_from_z(reader_env(r, "OTEL_EXPORTER_OTLP_CERTIFICATE")));
+	if (o->ca_file)
+		file_sum(o->ca_file, o->ca_sum);
 	read_headers(r, tree_find(otlp, STR("headers")));
 	read_resource(r, tree_find(otlp, STR("attributes")));
 }

@@ -15,6 +15,7 @@ struct tree_node {
 	enum tree_kind kind;
 	bool is_plain;    /* a scalar without quotes */
 	bool is_broken;   /* its variables could not be resolved; an error was noted */
+	bool is_bare;     /* "$NAME" without braces, and not "$$NAME" */
 	bool is_resolved; /* variables were looked at (a node may be reached twice) */
 	unsigned line, column, width; /* from 1, in characters */
 	str text;                     /* of a scalar */

@@ -109,6 +109,7 @@ static void resolve_scalar(struct reader *r, struct tree_node *n)
 	struct buf out = BUF_LIMIT(EXPANDED_MOST + MiB);
 	str text = n->text;
 
+	n->is_bare = text.len > 0 && text.ptr[0] == '$' && is_name(str_from(text, 1));
 	while (text.len > 0 && !n->is_broken) {
 		buf_add(&out, str_take(&text, str_find(text, '$')));
 		if (str_skip(&text, STR("${")))

@@ -12,7 +12,8 @@ static bool is_same(const struct origin *o, const struct provider *p)
 {
 	return o->port == p->port && o->tls == p->tls &&
 	       o->allow_private == p->allow_private && str_eq(o->host, p->host) &&
-	       str_eq(o->ca_file, str_from_z(p->ca_file));
+	       str_eq(o->ca_file, str_from_z(p->ca_file)) &&
+	       memcmp(o->ca_sum, p->ca_sum, sizeof(o->ca_sum)) == 0;
 }
 
 static struct origin *origin_new(struct gateway *g, struct http_io *io,
@@ -28,6 +29,7 @@ static struct origin *origin_new(struct gateway *g, struct http_io *io,
 	memcpy(o->texts + p->host.len + 1, ca.len ? ca.ptr : "", ca.len);
 	o->host = str_of(o->texts, p->host.len);
 	o->ca_file = str_of(o->texts + p->host.len + 1, ca.len);
+	memcpy(o->ca_sum, p->ca_sum, sizeof(o->ca_sum));
 	o->port = p->port;
 	o->tls = p->tls;
 	o->allow_private = p->allow_private;

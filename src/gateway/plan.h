@@ -16,6 +16,7 @@ struct origin {
 	uint16_t port;
 	bool tls, allow_private;
 	str ca_file;
+	uint8_t ca_sum[32]; /* a replaced file makes another origin */
 	struct http_pool pool;
 	struct tls_client tls_client;
 	bool usable; /* else: why not, in the log */

@@ -2,6 +2,8 @@
  * what the command line overrides, its findings told on stderr. */
 #include "main/command.h"
 
+#include "config/datadir.h"
+
 #include <stdio.h>
 
 enum { PRINTED_MOST = 256 * KiB };
@@ -68,12 +70,18 @@ bool command_data(const struct command *c, struct buf *ret)
 	struct config_source source = source_of(c);
 	struct arena arena = { 0 };
 	struct config_notes notes = { .arena = &arena };
+	struct buf why = BUF_LIMIT(12 * KiB);
 	bool is_found;
 
 	ret->limit = 4 * KiB;
 	is_found = config_find_data(&source, ret, &notes);
 	if (!is_found)
 		print_notes(&notes, source.path);
+	else if (!datadir_check(buf_str(ret), &why)) {
+		fprintf(stderr, "sluice: %s\n", buf_z(&why));
+		is_found = false;
+	}
 	arena_done(&arena);
+	buf_free(&why);
 	return is_found;
 }

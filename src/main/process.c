@@ -342,6 +342,7 @@ static bool is_same_otlp(const struct otlp_settings *a, const struct otlp_settin
 	return str_eq(a->endpoint, b->endpoint) && str_eq(a->path, b->path) &&
 	       a->allow_private == b->allow_private &&
 	       str_eq(str_from_z(a->ca_file), str_from_z(b->ca_file)) &&
+	       memcmp(a->ca_sum, b->ca_sum, sizeof(a->ca_sum)) == 0 &&
 	       secret_eq(&a->headers, &b->headers) && str_eq(a->service, b->service) &&
 	       str_eq(a->attributes, b->attributes) && a->sample == b->sample &&
 	       a->queue == b->queue && a->timeout == b->timeout;

@@ -175,15 +175,16 @@ static void allow_machine(const struct rules *r)
 		"/etc/localtime", "/etc/gai.conf",      "/etc/services",
 		"/dev/urandom",   "/dev/random",        "/etc/resolv.conf",
 	};
+	struct stat st;
 
 	for (size_t i = 0; i < countof(trees); i++)
 		allow(r, trees[i], READ_TREE);
 	for (size_t i = 0; i < countof(files); i++)
 		allow(r, files[i], READ);
 	allow_file(r, "/etc/resolv.conf", READ);
-	/* A network manager puts a new resolv.conf there; what only root may read in
-	 * /etc is closed to everybody else anyway. */
-	if (geteuid() != 0)
+	/* A plain file there is replaced by a new one when the network changes; without
+	 * it no provider's name resolves.  For root that would open too much. */
+	if (geteuid() != 0 && lstat("/etc/resolv.conf", &st) == 0 && S_ISREG(st.st_mode))
 		allow(r, "/etc", READ);
 	allow(r, "/dev/null", READ | LANDLOCK_ACCESS_FS_WRITE_FILE);
 	allow_file(r, X509_get_default_cert_file(), READ);

@@ -269,6 +269,10 @@ static int serve(struct serving *s)
 	if (!calendar) {
 		config_unref(&c);
 		code = EXIT_CONFIG;
+	} else if (!datadir_check(c->data, &why)) {
+		config_unref(&c);
+		calendar_free(&calendar);
+		code = EXIT_CONFIG;
 	} else if (!prepare(s, c, &why)) {
 		config_unref(&c);
 		calendar_free(&calendar);

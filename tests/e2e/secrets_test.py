@@ -333,6 +333,49 @@ def test_the_sandbox_from_inside():
     same(gate.post(gate.chat("p/m")).status, 200, "requests afterwards")
 
 
+def test_etc_is_closed_unless_resolv_conf_is_a_plain_file_there():
+    """Of a gateway without privileges, which reads it anew whenever a name is asked for."""
+    if SANITIZED or os.geteuid() != 0 or not all(map(shutil.which, ("gdb", "setpriv", "unshare"))):
+        raise Skip("needs gdb, setpriv, unshare, root, and a build without sanitizers")
+    fake = Fake()
+    for what, command, is_let in (("a link", "ln -sf $0/run/resolv.conf etc/resolv.conf", False),
+                                  ("a plain file", "rm etc/resolv.conf; cp run/resolv.conf etc", True)):
+        def run(command=command, is_let=is_let):
+            gate = Gateway("providers:\n" + provider("p", fake.site("p").url), start=False)
+            (gate.dir / "run").mkdir()
+            (gate.dir / "run" / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+            (gate.dir / "etc").mkdir()
+            shutil.copy("/etc/hosts", gate.dir / "etc")
+            for name in ("passwd", "resolv.conf"):
+                (gate.dir / "etc" / name).write_text("")
+            (gate.dir / "ssl").symlink_to("/etc/ssl")
+            shutil.chown(gate.dir, 65534, 65534)
+            said = open(gate.errors, "ab")
+            process = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c",
+                 f"cd $0 && {command} && mount --bind etc /etc && "
+                 'exec setpriv --reuid 65534 --regid 65534 --clear-groups "$1" serve -c sluice.yaml',
+                 str(gate.dir), SLUICE], stdout=said, stderr=said, stdin=subprocess.DEVNULL,
+                env={"PATH": os.environ["PATH"], "HOME": str(gate.dir)})
+            try:
+                until(lambda: process.poll() is not None or "Sandbox" in gate.stderr(), "the greeting")
+                if "Landlock" not in gate.stderr():
+                    raise Skip(f"no Landlock, or no mount: {gate.stderr()[-300:]}")
+                calls = [f'print (int)open("{path}", 0)' for path in ("/etc/resolv.conf", "/etc/passwd")]
+                done = subprocess.run(["gdb", "-nx", "-p", str(process.pid), "-batch",
+                                       *[part for call in calls for part in ("-ex", call)]],
+                                      capture_output=True, text=True, timeout=100)
+                values = [int(each) for each in re.findall(r"^\$\d+ = (-?\d+)$", done.stdout, re.M)]
+                if len(values) != len(calls):
+                    raise Skip(f"the debugger could not call: {done.stdout[-300:]} {done.stderr[-300:]}")
+                same([value >= 0 for value in values], [True, is_let], "resolv.conf, passwd")
+            finally:
+                process.terminate()
+                process.wait(20)
+                said.close()
+        yield what, run
+
+
 def test_work_goes_on_in_the_sandbox():
     """A renewed certificate behind a link, a rotated log, an updated catalogue, a new configuration."""
     fake, certs = Fake(), Certs()
@@ -438,6 +481,31 @@ def test_tls_versions_and_suites():
                           input=b"R\n", capture_output=True, timeout=20)
     check(b"no renegotiation" in done.stdout + done.stderr, "renegotiation:", done.stderr[-400:])
     certs.remove()
+
+
+def test_a_replaced_authority_is_read_on_reload():
+    """Whom a provider's certificate may come from: the file keeps its name, and becomes another one."""
+    ours, theirs = Certs(), Certs()
+    fake = Fake(tls=ours.server())
+    fake.site("p").default = answers.reply(answers.chat())
+    gate = Gateway("providers:\n" + provider("p", fake.site("p").url, more=", tls: { ca: ca.pem }"), start=False)
+    shutil.copy(theirs.ca, gate.dir / "ca.pem")
+    gate.start()
+
+    def becomes(authority, status, what):
+        shutil.copy(authority.ca, gate.dir / "fresh.pem")
+        os.replace(gate.dir / "fresh.pem", gate.dir / "ca.pem")
+        before = gate.stderr().count("reloaded")
+        os.kill(gate.process.pid, signal.SIGHUP)
+        until(lambda: gate.stderr().count("reloaded") > before, "a reload", 10)
+        # A worker takes the new plan with its next turn.
+        until(lambda: gate.post(gate.chat("p/m")).status == status, what, 10)
+    same(gate.post(gate.chat("p/m")).status, 502, "by somebody else's authority")
+    becomes(ours, 200, "the provider to be believed")
+    becomes(theirs, 502, "the provider not to be believed any more, also on a connection that is kept")
+    gate.remove()
+    for certs in (ours, theirs):
+        certs.remove()
 
 
 def test_certificates_change_during_handshakes():

@@ -137,6 +137,21 @@ static const struct broken rows[] = {
 	{ V "listen: [127.0.0.1:1, example.com:80]\n", "E114", 2, 23, NULL, 0 },
 	{ V "listen: []\n", "E116", 2, 9, NULL, 0 },
 	{ V "admin: here\n", "E114", 2, 8, NULL, 0 },
+	{ V "admin: false\n", "E114", 2, 8, "write off", 0 },
+	{ V "listen: ::1:8080\n", "E114", 2, 9, "[::1]:8080", 0 },
+	{ V "listen: [127.0.0.1:1, \"127.0.0.1:1\"]\n", "E114", 2, 23, NULL, 0 },
+	{ V "listen: 127.0.0.1:9\nadmin: 127.0.0.1:9\n", "E114", 3, 8, NULL, 0 },
+	/* words that are no files */
+	{ V "access_log: false\n", "E110", 2, 13, "write off", 0 },
+	{ V "access_log: stdot\n", "E110", 2, 13, "stdout", 0 },
+	{ V "access_log: 5\n", "E110", 2, 13, "./5", 0 },
+	{ V "timezone: Europe\n", "E110", 2, 11, "Europe/Berlin", 0 },
+	{ V "timezone: tzdata.zi\n", "E110", 2, 11, "Europe/Berlin", 0 },
+	{ V "providers: { openai: { key: $OPENAI_API_KEY } }\n", "E121", 2, 29, "${NAME}",
+	  0 },
+	{ V "providers: { openai: { keys: [a, $OPENAI_API_KEY] } }\n", "E121", 2, 34,
+	  "${NAME}", 0 },
+	{ "\xef\xbb\xbfversion: 1\nauth: none\n", "E112", 2, 7, NULL, 0 },
 	{ V "admin: 0.0.0.0:8081\n", "E304", 2, 8, NULL, 0 },
 	{ V "auth: open\nlisten: 0.0.0.0:8080\n", "E301", 3, 9, "insecure_open: true",
 	  0 },
@@ -504,4 +519,18 @@ TEST(a_configuration_cut_anywhere_is_read_or_refused)
 		CHECK((r.config == NULL) == (r.notes.errors > 0));
 		reading_done(&r);
 	}
+}
+
+TEST(a_dollar_sign_may_begin_a_key)
+{
+	struct reading r;
+
+	read_text(&r, STR("\xef\xbb\xbfversion: 1\nproviders:\n"
+	                  "  openai: { keys: [\"$$NAME\", \"$a-b\", \"a$NAME\"] }\n"
+	                  "listen: [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n"
+	                  "access_log: ./5\n"));
+	CHECK_INT(r.notes.errors, 0);
+	if (r.notes.errors)
+		print_notes(&r);
+	reading_done(&r);
 }
