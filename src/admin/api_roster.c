@@ -169,6 +169,12 @@ static void set_target(struct admin_call *c)
 	c->target = json_text(id, arena_alloc(c->keep, id.raw.len));
 }
 
+static int no_room(struct work *w)
+{
+	return admin_problem(w->c, 503, "no_room", NULL, "%.*s",
+	                     STR_ARG(buf_str(&w->why)));
+}
+
 static int stale(struct admin_call *c)
 {
 	return admin_problem(c, 412, "changed_meanwhile", NULL,
@@ -198,6 +204,8 @@ static int change(struct admin_call *c, struct ledger *l, void *arg)
 		return problem_of(g->w, result);
 	json_close(&c->to, '}');
 	set_target(c);
+	if (!roster_fits(&g->w->kept, c->house->ops, c->house->arg, &g->w->why))
+		return no_room(g->w);
 	if (g->w->id && !(key_id_parse(c->target, &id) && id == g->w->id))
 		return stale(c);
 	set_etag(c); /* kept with the answer */
@@ -232,8 +240,9 @@ static int run(struct work *w, verb_fn *verb, int status)
 	roster_hold(c->house->tenants);
 	if (!done)
 		done = admin_change(c, change, &g);
-	if (done == status)
-		roster_tell(&w->kept, c->house->ops, c->house->arg);
+	if (done == status &&
+	    !roster_tell(&w->kept, c->house->ops, c->house->arg, &w->why))
+		done = no_room(w);
 	roster_release(c->house->tenants);
 	mem_wipe(&w->kept.secret, sizeof(w->kept.secret));
 	buf_free(&w->why);

@@ -31,9 +31,12 @@ struct admin_ops {
 	void (*status)(void *arg, struct json_writer *to);
 	/* A node is new or another than it was, and the ledger has it. The secret is NULL
 	 * but for keys.  Called in the order of the ledger's commits (tenants_hold_rows).
-	 */
-	void (*tenant_changed)(void *arg, const struct tenant_row *row,
+	 * False: it is not in force. */
+	bool (*tenant_changed)(void *arg, const struct tenant_row *row,
 	                       const struct key_secret *secret);
+	/* Is there room for one more key, team or organisation?  Asked before the ledger
+	 * has it.  May be NULL. */
+	bool (*has_room)(void *arg);
 	/* Reads the configuration again. False: nothing changed, and *said says why; else
 	 * it may say what needs a restart. */
 	bool (*reload)(void *arg, struct buf *said);

@@ -26,11 +26,26 @@ struct newcomer {
 
 /* ---- connections ---- */
 
+/* Of those on which nobody has shown a token the oldest goes: whoever holds connections
+ * and says nothing must not keep out who does.  False: there is none. */
+static bool make_room(struct http_server *s)
+{
+	list_each (&s->conns, it) { /* the oldest first */
+		struct http_conn *c = container_of(it, struct http_conn, link);
+
+		if (desk_conn(c)->is_known)
+			continue;
+		http_evict(c);
+		return true;
+	}
+	return false;
+}
+
 static void take_connection(struct desk *d, int fd, const struct net_addr *peer)
 {
 	struct tls_server *tls = NULL;
 
-	if (d->server.open >= CONNS_MOST) {
+	if (d->server.open >= CONNS_MOST && !make_room(&d->server)) {
 		sys_close(fd);
 		return;
 	}

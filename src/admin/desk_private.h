@@ -28,4 +28,14 @@ struct desk {
 	_Atomic bool stop;
 };
 
+/* What the desk knows of a connection, in its session. */
+struct desk_conn {
+	bool is_known; /* a good token came on it */
+};
+static inline struct desk_conn *desk_conn(struct http_conn *c)
+{
+	_Static_assert(sizeof(struct desk_conn) <= HTTP_SESSION, "it has room");
+	return (struct desk_conn *)(void *)c->session;
+}
+
 extern const struct http_ops visit_ops;

@@ -102,10 +102,10 @@ static bool write_roster(void *arg, struct ledger *l, struct buf *why)
 	struct roster_asker asker = { .pepper = w->r->options->pepper,
 		                      .from = "admin.sock" };
 
-	(void)why; /* is the roster's */
 	snprintf(asker.who, sizeof(asker.who), "uid %u", w->r->uid);
 	return roster_ask_traced(w->roster, l, &asker, w->r->object, w->r->to,
-	                         &w->kept) == ROSTER_DONE;
+	                         &w->kept) == ROSTER_DONE &&
+	       roster_fits(&w->kept, w->r->options->ops, w->r->options->arg, why);
 }
 
 /* A change: by the ledger's writer, with its entry in the audit log. */
@@ -120,9 +120,8 @@ static bool answer_roster_change(struct request *r)
 	bool is_done;
 
 	roster_hold(r->options->tenants);
-	is_done = recorder_write(r->options->recorder, write_roster, &w, r->why);
-	if (is_done)
-		roster_tell(&w.kept, r->options->ops, r->options->arg);
+	is_done = recorder_write(r->options->recorder, write_roster, &w, r->why) &&
+	          roster_tell(&w.kept, r->options->ops, r->options->arg, r->why);
 	roster_release(r->options->tenants);
 	mem_wipe(&w.kept.secret, sizeof(w.kept.secret));
 	arena_done(&keep);

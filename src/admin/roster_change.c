@@ -32,10 +32,28 @@ void roster_release(struct tenants *t)
 		tenants_release_rows(t);
 }
 
-void roster_tell(const struct roster_kept *k, const struct admin_ops *ops, void *arg)
+bool roster_fits(const struct roster_kept *k, const struct admin_ops *ops, void *arg,
+                 struct buf *why)
 {
-	if (k->is_set && ops)
-		ops->tenant_changed(arg, &k->row, k->has_secret ? &k->secret : NULL);
+	if (!k->is_set || k->row.serial > 1 || k->row.kind == TENANT_USER || !ops ||
+	    !ops->has_room || ops->has_room(arg))
+		return true;
+	buf_add(why,
+	        STR("there are as many keys, teams and organisations as the gateway has "
+	            "room for; it forgets those that are revoked when it starts anew"));
+	return false;
+}
+
+bool roster_tell(const struct roster_kept *k, const struct admin_ops *ops, void *arg,
+                 struct buf *why)
+{
+	if (!k->is_set || !ops ||
+	    ops->tenant_changed(arg, &k->row, k->has_secret ? &k->secret : NULL))
+		return true;
+	buf_add(why,
+	        STR("it is written, but not in force: the gateway has no room for it, or "
+	            "could not read what was spent; its log says more"));
+	return false;
 }
 
 void roster_action(const struct roster_change *change, struct buf *to)

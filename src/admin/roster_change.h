@@ -16,8 +16,14 @@ void roster_keep(struct roster_kept *k, struct arena *keep, const struct tenant_
  * in the order in which the ledger has committed.  NULL: nobody else changes anything. */
 void roster_hold(struct tenants *t);
 void roster_release(struct tenants *t);
-/* Nothing when nothing was changed.  Held (above). */
-void roster_tell(const struct roster_kept *k, const struct admin_ops *ops, void *arg);
+/* False: the gateway has no room for what was made, *why says so; then it must not be
+ * committed. */
+must_check bool roster_fits(const struct roster_kept *k, const struct admin_ops *ops,
+                            void *arg, struct buf *why);
+/* Nothing when nothing was changed.  Held (above).  False: the ledger has it, but it is
+ * not in force, *why says so. */
+must_check bool roster_tell(const struct roster_kept *k, const struct admin_ops *ops,
+                            void *arg, struct buf *why);
 /* "keys_create": what the change is called in the audit log, as the route is. */
 void roster_action(const struct roster_change *change, struct buf *to);
 

@@ -57,6 +57,7 @@ static bool know(struct visit *v, str authorization)
 	switch (guard_check(&v->desk->guard, reader, authorization, &v->conn->peer,
 	                    v->desk->loop.now, c->wall, &c->who, &c->secret)) {
 	case GUARD_GOOD:
+		desk_conn(v->conn)->is_known = true;
 		name_peer(v);
 		c->secret = arena_copy(&v->keep, c->secret);
 		return true;

@@ -482,6 +482,12 @@ void http_server_add(struct http_server *s, int fd, const struct net_addr *peer,
 	conn_arm(c);
 }
 
+void http_evict(struct http_conn *c)
+{
+	assert(!c->in_call);
+	lose(c);
+}
+
 void http_server_drain(struct http_server *s)
 {
 	s->draining = true;

@@ -95,6 +95,9 @@ void http_server_done(struct http_server *s);
 /* Takes fd over (also on failure).  tls may be NULL. */
 void http_server_add(struct http_server *s, int fd, const struct net_addr *peer,
                      struct ssl_ctx_st *tls);
+/* Closes it, as if its client had gone: for somebody else's sake.  Not inside of a call
+ * of its ops. */
+cold void http_evict(struct http_conn *c);
 
 /* Inside or after on_request: read the body, at most `most` bytes (more: HTTP_BODY_LARGE,
  * found from Content-Length before a byte is read).  Sends 100 Continue when it is due.

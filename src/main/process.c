@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "config/datadir.h"
 #include "main/keeping.h"
+#include "main/nodes.h"
 #include "main/readings.h"
 #include "main/scout.h"
 #include "main/spent.h"
@@ -30,36 +31,14 @@ static void raise_descriptor_limit(void)
 		         (unsigned long)limit.rlim_cur);
 }
 
-/* Rules first: nobody is let in before they hold. */
-static void put_tenant(struct gateway *g, const struct tenant_row *row,
-                       const struct key_secret *secret, bool holds)
-{
-	if (!holds)
-		log_error("the limits of \"%.*s\" are not in force as they are written: "
-		          "there are too many keys, teams and users, or what was spent "
-		          "could not be read",
-		          STR_ARG(row->name));
-	if ((holds || row->revoked_wall) && row->kind != TENANT_USER &&
-	    !keyring_put(g->keys, row, secret))
-		log_error("there are more than %d keys and teams; \"%.*s\" is not active",
-		          KEYRING_MOST, STR_ARG(row->name));
-}
-
-static bool load_tenant(void *arg, const struct tenant_row *row,
+bool process_put_tenant(struct process *p, const struct tenant_row *row,
                         const struct key_secret *secret)
 {
-	struct gateway *g = &((struct process *)arg)->gateway;
+	bool is_put = nodes_put(&p->gateway, row, secret);
 
-	put_tenant(g, row, secret, tenants_put(g->tenants, row, sys_now(), NULL, NULL));
-	return true;
-}
-
-void process_put_tenant(struct process *p, const struct tenant_row *row,
-                        const struct key_secret *secret)
-{
-	put_tenant(&p->gateway, row, secret, spent_put(&p->gateway, row));
 	for (unsigned i = 0; row->cut && i < p->worker_count; i++)
 		worker_cut(&p->workers[i]);
+	return is_put;
 }
 
 static bool load_pin(void *arg, const struct pin_row *pin)
@@ -83,7 +62,7 @@ static bool load_tenants(struct process *p, const struct config *c, struct buf *
 	buf_free(&path);
 	if (!l)
 		return false;
-	bool read = ledger_tenants(l, load_tenant, p) &&
+	bool read = nodes_load(&p->gateway, l) &&
 	            spent_load(&p->gateway, l, sys_wall()) &&
 	            ledger_pins(l, sys_wall() - PINS_KEPT, PINS_MOST, load_pin, p);
 	if (!read)

@@ -35,8 +35,9 @@ must_check bool process_start(struct process *p, struct config *config,
 /* A new configuration, whose reference it takes.  False: it changes nothing. *why: what
  * is wrong, or, on success, what needs a restart to take effect (may be empty). */
 must_check bool process_reload(struct process *p, struct config *config, struct buf *why);
-/* A node is there, or is another than it was: keys and limits hold from now on. */
-void process_put_tenant(struct process *p, const struct tenant_row *row,
+/* A node is there, or is another than it was: keys and limits hold from now on.  False:
+ * they do not; the log has it. */
+bool process_put_tenant(struct process *p, const struct tenant_row *row,
                         const struct key_secret *secret);
 /* No new connections and requests; running ones go on. */
 void process_drain(struct process *p);

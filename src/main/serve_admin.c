@@ -104,10 +104,17 @@ static void write_status(void *arg, struct json_writer *to)
 	buf_free(&address);
 }
 
-static void tenant_changed(void *arg, const struct tenant_row *row,
+static bool tenant_changed(void *arg, const struct tenant_row *row,
                            const struct key_secret *secret)
 {
-	process_put_tenant(&((struct serving *)arg)->process, row, secret);
+	return process_put_tenant(&((struct serving *)arg)->process, row, secret);
+}
+
+static bool has_room(void *arg)
+{
+	struct gateway *g = &((struct serving *)arg)->process.gateway;
+
+	return keyring_has_room(g->keys) && tenants_room(g->tenants) > 0;
 }
 
 static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
@@ -118,7 +125,9 @@ static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
 	struct access access;
 	fault_t why = NULL;
 
-	if (key)
+	if (key) /* one that was revoked may have no node */
+		why = keyring_look(g->keys, key, sys_wall());
+	if (key && !why)
 		why = access_of_key(g->tenants, key, sys_now(), sys_wall(), &access);
 	if (!why)
 		why = explain_model(g->board, c, model, key ? &access : NULL, sys_now(),
@@ -223,6 +232,7 @@ static const struct admin_ops admin_ops = {
 	.trial_end = trial_end_now,
 	.status = write_status,
 	.tenant_changed = tenant_changed,
+	.has_room = has_room,
 	.reload = serving_reload,
 	.explain = explain,
 	.health = write_health,

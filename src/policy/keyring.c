@@ -31,9 +31,8 @@ struct entry {
 struct keyring {
 	pthread_mutex_t writing;
 	_Atomic unsigned count, keys;
-	struct entry *slots;  /* mapped: pages that hold no entry cost nothing */
-	struct entry orphans; /* the parent of who has none: revoked */
-	struct entry nobody;  /* who is compared in place of an unknown one */
+	struct entry *slots; /* mapped: pages that hold no entry cost nothing */
+	struct entry nobody; /* who is compared in place of an unknown one */
 };
 
 struct keyring *keyring_new(void)
@@ -43,7 +42,6 @@ struct keyring *keyring_new(void)
 	k->slots = mmap(NULL, SLOTS * sizeof(struct entry), PROT_READ | PROT_WRITE,
 	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert(k->slots != MAP_FAILED);
-	atomic_store(&k->orphans.revoked, true);
 	pthread_mutex_init(&k->writing, NULL);
 	return k;
 }
@@ -118,14 +116,12 @@ static void change(struct entry *e, const struct tenant_row *row,
 	atomic_fetch_add(&e->sequence, 1);
 }
 
-static void add(struct keyring *k, struct entry *e, const struct tenant_row *row,
-                const struct key_secret *secret)
+static void add(struct keyring *k, struct entry *e, struct entry *parent,
+                const struct tenant_row *row, const struct key_secret *secret)
 {
 	str name = str_first(row->name, NAME_MOST);
-	struct entry *parent = place_of(k, row->parent);
 
-	if (row->kind != TENANT_ORGANISATION)
-		e->parent = is_of(parent, row->parent) ? parent : &k->orphans;
+	e->parent = parent;
 	e->is_key = secret != NULL;
 	e->name_len = (uint8_t)name.len;
 	if (name.len)
@@ -139,17 +135,24 @@ static void add(struct keyring *k, struct entry *e, const struct tenant_row *row
 bool keyring_put(struct keyring *k, const struct tenant_row *row,
                  const struct key_secret *secret)
 {
-	bool fits = true;
+	bool is_root = row->kind == TENANT_ORGANISATION, fits = true;
 
 	assert(row->id != 0);
 	pthread_mutex_lock(&k->writing);
 	struct entry *e = place_of(k, row->id);
+	struct entry *parent = is_root ? NULL : find(k, row->parent);
 	if (atomic_load(&e->id) != 0)
 		change(e, row, secret);
-	else if ((fits = k->count < KEYRING_MOST))
-		add(k, e, row, secret);
+	else if (!row->revoked_wall && (is_root || parent) &&
+	         (fits = keyring_has_room(k)))
+		add(k, e, parent, row, secret);
 	pthread_mutex_unlock(&k->writing);
 	return fits;
+}
+
+bool keyring_has_room(const struct keyring *k)
+{
+	return atomic_load(&k->count) < KEYRING_MOST;
 }
 
 unsigned keyring_count(const struct keyring *k)

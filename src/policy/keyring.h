@@ -9,7 +9,7 @@
 #include "base/fault.h"
 #include "store/tenant_row.h"
 
-enum { KEYRING_MOST = 65536 }; /* nodes of any kind */
+enum { KEYRING_MOST = 131072 }; /* nodes of any kind */
 
 struct keyring;
 
@@ -18,11 +18,14 @@ void keyring_free(struct keyring **k);
 
 /* Adds a node, or takes over what has changed: whether it is revoked, when it expires,
  * its secret (NULL: it has none, or keeps what it has).  Parents come before their
- * children; a child of nobody who is known is good for nothing.  False: full. */
+ * children.  Takes no place: a node that is revoked and was not here, and a child of
+ * nobody who is known; they are good for nothing, and so is who is not known.  False:
+ * full. */
 must_check bool keyring_put(struct keyring *k, const struct tenant_row *row,
                             const struct key_secret *secret);
-/* Keys there are, also revoked ones. */
+/* Keys there are, also those that were revoked since. */
 unsigned keyring_count(const struct keyring *k);
+bool keyring_has_room(const struct keyring *k);
 
 /* Is `mac` that of the key `id`, its present one or, in its grace, the one before; and
  * may it, and may all above it, be used at that time?  NULL, BAD_KEY, or KEY_EXPIRED for

@@ -49,6 +49,10 @@ void tenants_free(struct tenants **t);
  * change its kind or organisation. */
 must_check bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
                             unsigned *ret_fresh, unsigned *ret_fresh_users);
+/* Is there a node of that id? */
+bool tenants_knows(const struct tenants *t, uint64_t id);
+/* For so many more nodes there is room; users not counted. */
+unsigned tenants_room(struct tenants *t);
 /* Held from before the ledger commits a row until that row was put: two threads that
  * change nodes would else put theirs in another order than the ledger has them, and what
  * was revoked would be in force again.  May be held for as long as the ledger takes. */
@@ -59,7 +63,8 @@ unsigned tenants_counted(struct tenants *t);
 /* Is some user bounded at all?  Else what the ledger knows need not be told by user. */
 bool tenants_bound_users(struct tenants *t);
 
-/* What the ledger knows a key has spent for a user, as part of a team. */
+/* What the ledger knows a key has spent for a user, as part of a team.  Where neither is
+ * known the default organisation has spent it. */
 struct tenant_spent {
 	uint64_t key, team;
 	str user;

@@ -432,6 +432,21 @@ bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
 	return done;
 }
 
+bool tenants_knows(const struct tenants *t, uint64_t id)
+{
+	return number_of(t, id) != 0;
+}
+
+unsigned tenants_room(struct tenants *t)
+{
+	unsigned room;
+
+	pthread_mutex_lock(&t->writing);
+	room = TENANTS_MOST - t->count;
+	pthread_mutex_unlock(&t->writing);
+	return room;
+}
+
 void tenants_hold_rows(struct tenants *t)
 {
 	pthread_mutex_lock(&t->rows);

@@ -44,12 +44,26 @@ def test_slow_and_huge_bodies_hold_nobody_up():
 
 def test_many_connections_are_bounded():
     held = []
+    known = Raw(gateway.admin_port)
+
+    def status():
+        known.send(f"GET {BASE}/status HTTP/1.1\r\nHost: x\r\nAuthorization: {tokens['all']}\r\n\r\n".encode())
+        return known.reply().status
+    same(status(), 200, "a connection with a token")
     try:
         for _ in range(200):
             held.append(socket.create_connection(("127.0.0.1", gateway.admin_port)))
         same(gateway.post(gateway.chat("fast")).status, 200, "clients notice nothing")
         same(over_socket(gateway, "GET", "/status")[0], 200, "nor the socket")
+        # Nor who has something to say, even where the others say a little.
+        for link in held[-120:]:
+            link.sendall(f"GET {BASE}/alive HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        for _ in range(30):
+            held.append(socket.create_connection(("127.0.0.1", gateway.admin_port)))
+        same([ask("GET", "/status").status for _ in range(3)], [200] * 3, "with a token, beside them")
+        same(status(), 200, "the connection that was there before")
     finally:
+        known.close()
         for link in held:
             link.close()
     until(lambda: _alive(), "the listener to have room again")

@@ -11,6 +11,7 @@ import threading
 import time
 
 import answers
+from admin_world import over_socket, serving
 from fake_provider import Fake
 from harness import CHAT, FEW, NIGHT, Gateway, attempt_id, check, provider, route
 from raw import SLOW, BadReply, Raw, request, until
@@ -272,6 +273,32 @@ def test_levels():
     reply = gateway.post(gateway.chat("dime", max_tokens=1), key="bob")
     check(reply.status == 402, reply)
     check('team \\"crew\\" has used $0.10 of $0.10 this week' in sentence(reply), reply)
+
+
+def test_what_a_revoked_key_has_spent_stays_spent():
+    """Of the organisation it belonged to, after a restart as well."""
+    def made(gate, kind, name, **more):
+        status, got = over_socket(gate, "POST", f"/{kind}", {"name": name, **more})
+        check(status == 201, got)
+        gate.keys[name], gate.key_ids[name] = got.get("key"), got["id"]
+    lone = make()
+    serving(lone)
+    made(lone, "organisations", "other", limits={"budget": {"week": "0.25"}})
+    made(lone, "teams", "crew", organisation="other")
+    made(lone, "keys", "direct", organisation="other")
+    made(lone, "keys", "member", team="crew")
+    for name in ("direct", "member"):
+        check(lone.post(lone.chat("dime", max_tokens=1), key=name).status == 200)
+    check(over_socket(lone, "DELETE", "/keys/direct")[0] == 200)
+    check(over_socket(lone, "DELETE", "/teams/crew")[0] == 200)
+    lone.stop()
+    lone.start()
+    serving(lone)
+    made(lone, "keys", "next", organisation="other")
+    reply = lone.post(lone.chat("dime", max_tokens=1), key="next")
+    check(reply.status == 402, reply)
+    check('organisation \\"other\\" has used $0.20 of $0.25 this week' in sentence(reply), reply)
+    lone.remove()
 
 
 def test_users():

@@ -234,6 +234,45 @@ def test_a_revoked_key_stops_with_the_next_request():
     same([ask(each).status for each in made], [401] * 8, "after a restart")
 
 
+def nodes(data, change, rows=None):
+    """Changes the table; gives one key's row of it."""
+    with sqlite3.connect(data / "ledger.db", timeout=20) as link:
+        if rows:
+            link.executemany(change, rows)
+        else:
+            link.execute(change)
+        columns = [each[1] for each in link.execute("PRAGMA table_info(tenant)")]
+        row = dict(zip(columns, link.execute("SELECT * FROM tenant WHERE kind = 2").fetchone()))
+    link.close()
+    return row
+
+
+def test_revoked_keys_take_nobodys_place():
+    """More of them, and older, than the gateway has places."""
+    lone = Gateway(gateway.body)
+    made = key("the last", on=lone)
+    run("teams", "create", "gone", on=lone)
+    below = key("below", "--team", "gone", on=lone)
+    run("teams", "revoke", "gone", on=lone)
+    lone.stop()
+    old = nodes(lone.data, "UPDATE tenant SET serial = serial")
+    old.update(created=old["created"] - 10**12, revoked=old["created"])
+    nodes(lone.data, f"INSERT INTO tenant ({', '.join(old)}) VALUES ({', '.join('?' * len(old))})",
+          (tuple({**old, "id": 2**40 + i, "name": f"old {i}"}.values()) for i in range(131_500)))
+    lone.start()
+    same((ask(made, on=lone).status, ask(below, on=lone).status), (200, 401), "after a restart")
+    same(ask(key("another", on=lone), on=lone).status, 200, "a new one")
+    # As many that are active: then there is no room, and nothing is made.
+    lone.stop()
+    nodes(lone.data, "UPDATE tenant SET revoked = 0 WHERE name LIKE 'old %'")
+    lone.start()
+    check("room" in run("keys", "create", "too many", on=lone, code=1), "one more is refused")
+    with sqlite3.connect(lone.data / "ledger.db") as link:
+        same(link.execute("SELECT count(*) FROM tenant WHERE name = 'too many'").fetchone(), (0,), "and not made")
+    link.close()
+    lone.remove()
+
+
 def test_a_key_that_is_cut_ends_what_is_under_way():
     """A stream that has begun ends with an error; another key's goes on."""
     go = threading.Event()

@@ -34,7 +34,7 @@ static void status(void *arg, struct json_writer *to)
 	json_key_int(to, STR("workers"), 2);
 }
 
-static void tenant_changed(void *arg, const struct tenant_row *row,
+static bool tenant_changed(void *arg, const struct tenant_row *row,
                            const struct key_secret *secret)
 {
 	struct rig *g = arg;
@@ -43,6 +43,7 @@ static void tenant_changed(void *arg, const struct tenant_row *row,
 	if (secret)
 		g->secret = *secret;
 	atomic_fetch_add(&g->changes, 1);
+	return true;
 }
 
 static bool reload(void *arg, struct buf *said)

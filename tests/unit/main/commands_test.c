@@ -228,10 +228,11 @@ static void no_status(void *arg, struct json_writer *to)
 {
 }
 
-static void count_change(void *arg, const struct tenant_row *row,
+static bool count_change(void *arg, const struct tenant_row *row,
                          const struct key_secret *secret)
 {
 	++*(unsigned *)arg;
+	return true;
 }
 
 static bool no_reload(void *arg, struct buf *said)

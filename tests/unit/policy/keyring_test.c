@@ -134,19 +134,41 @@ TEST(keyring_refuses_zeros)
 	keyring_free(&k);
 }
 
+/* What nobody can use takes no place from others. */
+TEST(revoked_nodes_and_what_is_below_them_take_no_place)
+{
+	struct keyring *k = keyring_new();
+	struct tenant_row gone_team = team, orphan = key, gone = key;
+
+	gone_team.revoked_wall = gone.revoked_wall = 1;
+	gone.id = KEY + 1;
+	gone.parent = ORGANISATION;
+	CHECK(keyring_put(k, &organisation, NULL) && keyring_put(k, &gone_team, NULL));
+	CHECK(keyring_put(k, &orphan, &secret) && keyring_put(k, &gone, &secret));
+	CHECK_INT(keyring_count(k), 0);
+	CHECK(keyring_look(k, KEY, 1) == FAULT_BAD_KEY);
+	CHECK(!is_good(k, KEY, secret.mac, 1) && !is_good(k, KEY + 1, secret.mac, 1));
+	CHECK_STR_EQ(keyring_name(k, TEAM), STR_NONE);
+	keyring_free(&k);
+}
+
 TEST(keyring_fills_up_and_says_so)
 {
 	struct keyring *k = keyring_new();
-	struct tenant_row row = { .name = STR("k"), .serial = 1 };
+	struct tenant_row row = { .name = STR("k"), .serial = 1 }, gone = row;
 
 	for (uint64_t i = 1; i <= KEYRING_MOST; i++) {
 		row.id = i * 7919;
 		if (!CHECK(keyring_put(k, &row, &secret)))
 			break;
 	}
+	CHECK(!keyring_has_room(k));
 	row.id = 1;
 	CHECK(!keyring_put(k, &row, &secret));
 	CHECK_INT(keyring_count(k), KEYRING_MOST);
+	gone.id = 1;
+	gone.revoked_wall = 1;
+	CHECK(keyring_put(k, &gone, &secret)); /* needs no place */
 	row.id = 7919;
 	CHECK(keyring_put(k, &row, &secret)); /* there already */
 	keyring_free(&k);

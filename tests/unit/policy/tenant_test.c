@@ -139,7 +139,10 @@ TEST(a_node_stays_what_it_is)
 	struct tenant_row other = row_of(OTHER, TENANT_ORGANISATION, 0);
 
 	CHECK(!tenants_put(w.t, &key, 0, NULL, NULL)); /* no such team */
+	CHECK(!tenants_knows(w.t, KEY));
 	put_three(&w, 0, 0, 0);
+	CHECK(tenants_knows(w.t, KEY));
+	CHECK_INT(tenants_room(w.t), TENANTS_MOST - 3);
 	put(&w, &other);
 	key.parent = OTHER; /* of another organisation: its lock is another one */
 	CHECK(!tenants_put(w.t, &key, 0, NULL, NULL));
