@@ -60,6 +60,16 @@ def test_every_change_is_written_down():
     check([each["seq"] for each in lines if "seq" in each][:3] == [1, 2, 3], lines[:3])
 
 
+def test_a_reload_without_an_entry_is_called_one():
+    change("CREATE TRIGGER full BEFORE INSERT ON audit WHEN new.action = 'config_reload' BEGIN SELECT RAISE(ABORT, 'full'); END", gateway.data)
+    before = ask("GET", "/status").json()["generation"]
+    reply = ask("POST", "/config/reload")
+    change("DROP TRIGGER full", gateway.data)
+    same((reply.status, reply.json()["error"]["type"]), (503, "ledger_unavailable"), reply)
+    same(ask("GET", "/status").json()["generation"], before + 1, "it took place")
+    check("the configuration was changed, but the entry" in reply.json()["error"]["message"], reply)
+
+
 def test_hashes_of_an_export_can_be_checked_by_anybody():
     import hashlib
     before = bytes(32)
