@@ -88,11 +88,19 @@ static void write_report(struct admin_call *c, const struct report_query *q,
 	json_close(w, '}');
 }
 
+/* 0: none was given, so a moment before 1970 is the next one. */
+static usec until_of(const struct admin_call *c)
+{
+	return admin_query(c, "until").len
+	               ? max_of(admin_query_time(c, "until", 0), (usec)1)
+	               : 0;
+}
+
 int api_cost(struct admin_call *c)
 {
 	struct report_query q = {
 		.since = admin_query_time(c, "since", 0),
-		.until = admin_query_time(c, "until", 0),
+		.until = until_of(c),
 		.only = { .user = admin_query(c, "user"),
 		          .provider = admin_query(c, "provider"),
 		          .model = admin_query(c, "model"),

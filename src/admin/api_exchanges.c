@@ -44,20 +44,14 @@ static bool take_row(void *arg, const struct attempt_row *row)
 	return false;
 }
 
-/* Row ids are times: so a span of time is a span of ids. */
-static uint64_t id_at(usec wall)
-{
-	return wall <= 0 ? 0 : (uint64_t)wall << 8;
-}
-
 int api_exchanges(struct admin_call *c)
 {
 	struct page p = { .c = c,
 		          .provider = admin_query(c, "provider"),
 		          .model = admin_query(c, "model"),
 		          .status = admin_query_int(c, "status", 0) };
-	uint64_t before, until = id_at(admin_query_time(c, "until", 0));
-	uint64_t since = id_at(admin_query_time(c, "since", 0));
+	uint64_t before, until = row_id_at(admin_query_time(c, "until", INT64_MAX));
+	uint64_t since = row_id_at(admin_query_time(c, "since", 0));
 	str key = admin_query(c, "key");
 	struct ledger *l;
 
@@ -67,15 +61,16 @@ int api_exchanges(struct admin_call *c)
 		return admin_no_gateway(c);
 	if (!(p.most = admin_page(c, &before)))
 		return 400;
-	if (until && (!before || until < before))
-		before = until;
+	if (!before || until < before)
+		before = max_of(until, (uint64_t)1); /* 0 is no bound; none is below 1 */
 	admin_flush(c);
 	if (!(l = admin_reader(c)))
 		return 503;
 	json_open(&c->to, '{');
 	json_key(&c->to, STR("data"));
 	json_open(&c->to, '[');
-	if (!ledger_exchanges(l, since, before, true, LOOKED_AT, take_row, &p))
+	if (!ledger_exchanges(l, since - (since > 0), before, true, LOOKED_AT, take_row,
+	                      &p))
 		return admin_problem(c, 503, "ledger_unavailable", NULL,
 		                     "the ledger could not be read");
 	json_close(&c->to, ']');

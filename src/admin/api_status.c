@@ -66,12 +66,15 @@ static int trace_reload(struct admin_call *c, struct ledger *l, void *arg)
 int api_reload(struct admin_call *c)
 {
 	struct buf said = BUF_LIMIT(16 * KiB);
+	bool is_done;
 	int status;
 
 	if (!c->house->ops)
 		return admin_no_gateway(c);
-	if (c->house->ops->reload(c->house->arg, &said))
-		status = admin_change(c, trace_reload, &said);
+	is_done = c->house->ops->reload(c->house->arg, &said);
+	if (is_done)
+		status = admin_change_file(c, trace_reload, &said, &is_done,
+		                           "the configuration");
 	else
 		status = admin_problem(c, 409, "reload_refused", NULL, "%s",
 		                       said.len ? buf_z(&said) : "nothing was reloaded");

@@ -157,7 +157,7 @@ static int go_on(struct admin_call *c, struct trial_read *t, uint64_t after)
 /* Of a trial that is no longer in the configuration as well: the rows are there. */
 int api_trial_report(struct admin_call *c)
 {
-	uint64_t after = (uint64_t)admin_query_time(c, "since", 0) << 8;
+	uint64_t after = row_id_at(admin_query_time(c, "since", 0));
 	struct trial_read t = { 0 };
 	str name = c->params[0];
 	bool is_there, has_more;

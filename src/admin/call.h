@@ -89,8 +89,9 @@ int admin_not_found(struct admin_call *c, const char *what);
  * committed, anything else undone. */
 typedef int admin_change_fn(struct admin_call *c, struct ledger *l, void *arg);
 int admin_change(struct admin_call *c, admin_change_fn *run, void *arg);
-/* The same of a change that replaces a file as its last act (*is_written then): if the
- * commit fails behind it, the problem says that `what` was changed without an entry. */
+/* The same of a change that replaces a file as its last act (*is_written then), or has
+ * done before what no transaction undoes: if the commit fails behind it, the problem says
+ * that `what` was changed without an entry. */
 int admin_change_file(struct admin_call *c, admin_change_fn *run, void *arg,
                       const bool *is_written, const char *what);
 /* The entry of a change that no transaction can undo, ahead of it: so there is none

@@ -95,16 +95,12 @@ static int verify(const struct command *c)
 static int export(const struct command *c)
 {
 	struct buf target = BUF_LIMIT(KiB);
-	struct admin_asked a;
 	int result;
 
 	buf_add(&target, STR("/admin/v1/audit/export"));
 	admin_add_query(&target, "since", command_value(c, "since"));
 	admin_add_query(&target, "until", command_value(c, "until"));
-	result = admin_do(c, HTTP_GET, buf_str(&target), STR_NONE, &a);
-	if (result == EXIT_OK)
-		fwrite(a.answer.ptr ? a.answer.ptr : "", 1, a.answer.len, stdout);
-	admin_asked_done(&a);
+	result = admin_print(c, buf_str(&target));
 	buf_free(&target);
 	return result;
 }

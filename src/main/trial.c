@@ -192,7 +192,7 @@ static int report(struct command *c)
 	result = reading_begin(c, &from);
 	if (result != EXIT_OK)
 		return result;
-	if (!from.ledger || !trial_read(&t, from.ledger, name, (uint64_t)since << 8)) {
+	if (!from.ledger || !trial_read(&t, from.ledger, name, row_id_at(since))) {
 		result = command_failed("there is nothing to be read in %.*s",
 		                        (int)from.dir.len, from.dir.ptr);
 	} else if (t.all.control.n + t.all.candidate.n == 0) {

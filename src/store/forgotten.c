@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/row.h"
 
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -40,12 +41,12 @@ static void let_go(struct forgotten *f, uint64_t since)
 bool forgotten_add(struct forgotten *f, str user, uint64_t key, usec before, usec now,
                    const char *tombstone)
 {
-	uint64_t since = (uint64_t)max_of(now - FORGOTTEN_KEPT, (usec)0) << 8;
-	uint64_t until = (uint64_t)now << 8 | 0xff;
+	uint64_t since = row_id_at(now - FORGOTTEN_KEPT);
+	uint64_t until = row_id_at(now) | 0xff;
 	struct forgotten_one *one;
 
 	if (before && before <= now)
-		until = ((uint64_t)before << 8) - 1;
+		until = row_id_at(before) - 1;
 	if (until < since) /* they have all ended */
 		return true;
 	if (!f->list) {

@@ -136,12 +136,12 @@ static void find_unknown(struct forgetting *f, struct ledger_forgotten *ret)
 	                " ORDER BY id LIMIT 1), ?1), coalesce((SELECT hour FROM kept)"
 	                " * 3600000000 << 8, 0))",
 	                -1, &st, NULL) == SQLITE_OK;
-	sqlite3_bind_int64(st, 1, f->who->now << 8);
+	sqlite3_bind_int64(st, 1, (int64_t)row_id_at(f->who->now));
 	if (f->ok && sqlite3_step(st) == SQLITE_ROW)
 		ret->unknown = (uint64_t)sqlite3_column_int64(st, 0);
 	f->ok = sqlite3_finalize(st) == SQLITE_OK && f->ok;
 	if (f->before)
-		ret->unknown = min_of(ret->unknown, (uint64_t)f->before << 8);
+		ret->unknown = min_of(ret->unknown, row_id_at(f->before));
 }
 
 static void change_rows(struct forgetting *f, struct ledger_forgotten *ret)

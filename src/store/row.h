@@ -9,6 +9,13 @@
 #include "base/usage.h"
 #include "base/usec.h"
 
+/* The least id of an attempt that began then: ids are times.  0 for what is before 1970,
+ * and no wrap for what is beyond all ids. */
+static inline uint64_t row_id_at(usec wall)
+{
+	return wall <= 0 ? 0 : (uint64_t)min_of(wall, (usec)(INT64_MAX >> 8)) << 8;
+}
+
 /* What is odd about an answer that went well otherwise. */
 enum row_flag {
 	ROW_EMPTY = 1 << 0,         /* no text and no call */

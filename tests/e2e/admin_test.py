@@ -275,6 +275,12 @@ def test_pages_stand_while_rows_come():
     same(ask("GET", "/exchanges?status=404").json()["data"], [], "by status")
     same(ask("GET", "/exchanges?until=1h").json()["data"], [], "before")
     check(len(ask("GET", "/exchanges?since=1h").json()["data"]) >= 12, "since")
+    # Where ids, which are times, end, and before they begin.
+    for far, near in (("9999-12-31T00:00:00Z", "1960-01-01T00:00:00Z"), ("6000-01-01T00:00:00Z", "1970-01-01T00:00:00Z")):
+        for path, of in (("/exchanges", lambda reply: len(reply["data"])), ("/cost", lambda reply: reply["total"]["requests"])):
+            for query, some in ((f"since={near}&until={far}", True), (f"until={near}", False), (f"since={far}", False)):
+                found = of(ask("GET", f"{path}?{query}").json())
+                check((found >= 12) == some and (found == 0) != some, f"{path}?{query}: {found}")
     # The audit log, in pages of its own.
     whole = [each["seq"] for each in ask("GET", "/audit?limit=1000").json()["data"]]
     got, cursor = [], ""

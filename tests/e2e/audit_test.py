@@ -60,6 +60,16 @@ def test_every_change_is_written_down():
     check([each["seq"] for each in lines if "seq" in each][:3] == [1, 2, 3], lines[:3])
 
 
+def test_a_reload_without_an_entry_is_called_one():
+    change("CREATE TRIGGER full BEFORE INSERT ON audit WHEN new.action = 'config_reload' BEGIN SELECT RAISE(ABORT, 'full'); END", gateway.data)
+    before = ask("GET", "/status").json()["generation"]
+    reply = ask("POST", "/config/reload")
+    change("DROP TRIGGER full", gateway.data)
+    same((reply.status, reply.json()["error"]["type"]), (503, "ledger_unavailable"), reply)
+    same(ask("GET", "/status").json()["generation"], before + 1, "it took place")
+    check("the configuration was changed, but the entry" in reply.json()["error"]["message"], reply)
+
+
 def test_hashes_of_an_export_can_be_checked_by_anybody():
     import hashlib
     before = bytes(32)
@@ -69,6 +79,38 @@ def test_hashes_of_an_export_can_be_checked_by_anybody():
         text, rest = re.fullmatch(rb'(.*),"hash":"(\w{64})","mac":"\w{64}"}', line).groups()
         before = hashlib.sha256(before + text + b"}").digest()
         same(before.hex(), rest.decode(), line[:80])
+
+
+def test_an_export_is_as_long_as_it_is():
+    """Beyond what an answer in one piece may have, with a gateway and without: every entry, node and token once."""
+    large = Gateway(BODY)
+    serving(large)
+    large.key()
+    large.stop()
+    with sqlite3.connect(large.data / "ledger.db") as link:
+        names = [each[1] for each in link.execute("PRAGMA table_info(tenant)")]
+        row = dict(zip(names, link.execute("SELECT * FROM tenant WHERE kind = 2").fetchone()))
+        wide = json.dumps({"x": "y" * 10000}, separators=(",", ":"))
+        link.executemany(f"INSERT INTO tenant ({','.join(names)}) VALUES ({','.join('?' * len(names))})",
+                         [[*{**row, "id": 1000 + n, "name": f"key {n}", "metadata": wide, "mac": n.to_bytes(32, "big")}.values()] for n in range(1300)])
+        link.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
+                     " INSERT INTO admin_token SELECT 5000 + i, 'many', 1, randomblob(16), randomblob(32), 1, 0, 0 FROM n")
+    link.close()
+    alone = large.cli("audit", "export")
+    large.start()
+    serving(large)
+    beside = large.cli("audit", "export")
+    for code, out, err in (alone, beside):
+        same(code, 0, err)
+        check(len(out) > 12 * 1024 * 1024, "longer than other answers may be", len(out))
+        lines = [json.loads(line) for line in out.splitlines()]
+        kinds = [each["policy"]["kind"] for each in lines if "policy" in each]
+        same({kind: kinds.count(kind) for kind in ("organisation", "key", "token")}, {"organisation": 1, "key": 1301, "token": 1200 + 1}, "policies")
+        same(len({each["policy"].get("id") for each in lines if "policy" in each and each["policy"]["kind"] != "config"}), 1301 + 1200 + 2, "each once")
+        seqs = [each["seq"] for each in lines if "seq" in each]
+        same(seqs, list(range(1, len(seqs) + 1)), "entries")
+    check('"kind":"config"' in beside[1] and '"kind":"config"' not in alone[1], "the configuration is that of a running gateway")
+    large.remove()
 
 
 def test_tampering_is_found():

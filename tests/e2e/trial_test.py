@@ -228,7 +228,10 @@ def test_the_same_over_rest():
     same(over_socket(gateway, "GET", "/trials/never")[0], 404, "none of that name")
     status, said = over_socket(gateway, "GET", "/trials/half/report")
     same((status, said), (200, json.loads(gateway.cli("trial", "report", "half", "--json")[1])), "the report")
-    same(over_socket(gateway, "GET", "/trials/half/report?since=2099-01-01T00:00:00Z")[1]["control"]["requests"], 0, "since then")
+    for then in ("2099-01-01T00:00:00Z", "9999-12-31T00:00:00Z"):
+        same(over_socket(gateway, "GET", f"/trials/half/report?since={then}")[1]["control"]["requests"], 0, f"since {then}")
+    for then in ("1960-01-01T00:00:00Z", "1970-01-01T00:00:00Z"):
+        check(over_socket(gateway, "GET", f"/trials/half/report?since={then}")[1]["control"]["requests"] > 0, f"since {then}")
     same(over_socket(gateway, "GET", "/trials/never/report")[0], 404, "a report of none")
     same(over_socket(gateway, "POST", "/trials/never/stop")[0], 404, "stopping none")
 

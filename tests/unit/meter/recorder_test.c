@@ -377,6 +377,41 @@ TEST(recorder_joins_a_close_to_the_open_row_of_an_earlier_batch)
 	}
 }
 
+static bool is_nobodys(void *arg, const struct attempt_row *row)
+{
+	bool *is = arg;
+
+	*is = row->client.len == 0 && row->agent.len == 0 &&
+	      ledger_is_tombstone(row->user);
+	return true;
+}
+
+/* Whoever was forgotten while it was under way stays so when the process died since. */
+TEST(recorder_joins_a_close_to_an_open_row_that_was_forgotten)
+{
+	const char *dir = test_dir();
+	const struct ledger_person ann = { .user = STR("ann") };
+	struct ledger_forgotten gone;
+	bool is = false;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/ledger.db", dir);
+	struct ledger *l = ledger_open(path, &why);
+	struct attempt_row open = row_of(777 << 8);
+	open.user = ann.user;
+	CHECK(ledger_begin(l) && ledger_put(l, &open, NULL) && ledger_commit(l));
+	CHECK(ledger_begin(l) && ledger_forget(l, &ann, &gone) && ledger_commit(l));
+	CHECK_INT(gone.attempts, 1);
+	free(gone.exchanges);
+	ledger_close(&l);
+	leave(dir, 0, RECORD_CLOSE, 777 << 8);
+	struct recorder *r = start(dir, 1, true);
+	recorder_free(&r);
+	l = open_reader(dir);
+	CHECK(ledger_attempt(l, 777 << 8, is_nobodys, &is) && is);
+	ledger_close(&l);
+}
+
 TEST(recorder_tells_of_a_broken_segment)
 {
 	const char *dir = test_dir();
