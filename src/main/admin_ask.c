@@ -127,7 +127,8 @@ static bool ask_here(const struct admin_errand *e, struct admin_asked *a, struct
 	uint8_t pepper[PEPPER];
 	struct admin_house house = { .dir = buf_str(&a->dir),
 		                     .pepper = pepper,
-		                     .config = e->alone.config };
+		                     .config = e->alone.config,
+		                     .key_file = e->alone.key_file };
 	char path[PATH_MAX];
 	bool is_done = false;
 	int lock;

@@ -190,7 +190,7 @@ static bool explain_alone(struct command *c, str dir, str model, struct buf *to,
                           int *ret_code)
 {
 	struct buf why = BUF_LIMIT(4 * KiB);
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	struct calendar *calendar = calendar_new(STR("UTC"), &why);
 	struct json_writer w = { .to = to };
 	struct tenants *t = tenants_new(calendar, 1);

@@ -25,7 +25,9 @@ enum { INPUT_MOST = 16 * KiB, REQUEST_MOST = 64 * KiB, TEXT_MOST = 512 };
 struct stored {
 	struct command *c;
 	str dir;
-	struct config *config; /* NULL: it has errors; the usual place of master keys */
+	struct config *config; /* NULL: it has errors */
+	const char *key_file;  /* of master keys, also when there are errors; or NULL */
+	struct buf key_file_text;
 	struct secret_room room;
 	struct buf why;
 	struct admin_asked asked; /* of a change */
@@ -91,7 +93,7 @@ static bool read_key(struct stored *s, const char *operand, struct buf *to)
  */
 static int change(struct stored *s, enum http_method method, str target, str body)
 {
-	const struct admin_alone alone = { .config = s->config };
+	const struct admin_alone alone = { .config = s->config, .key_file = s->key_file };
 	int result = admin_do_alone(s->c, &alone, method, target, body, &s->asked);
 	struct json_value said = json_get(s->asked.value, STR("said"));
 	char *room;
@@ -114,7 +116,7 @@ static bool is_not_in_force(const struct stored *s)
 
 static struct master_place place_of(const struct stored *s)
 {
-	return stored_place(s->config ? s->config->key_file : NULL, s->dir);
+	return stored_place(s->key_file, s->dir);
 }
 
 static int failed(struct stored *s, const char *what)
@@ -379,11 +381,15 @@ static int run(struct command *c, int (*what)(struct stored *s))
 	struct buf dir = { 0 };
 	int result = EXIT_CONFIG;
 
-	if (command_data(c, &dir)) {
+	/* A configuration that has errors says where the master keys are all the same:
+	 * in another place there would be another one. */
+	if (command_data(c, &dir) && command_key_file(c, &s.key_file_text)) {
 		s.dir = buf_str(&dir);
 		s.config = command_config_unsaid(c);
+		s.key_file = s.key_file_text.len ? buf_z(&s.key_file_text) : NULL;
 		result = what(&s);
 	}
+	buf_free(&s.key_file_text);
 	config_unref(&s.config);
 	secret_room_done(&s.room);
 	admin_asked_done(&s.asked);

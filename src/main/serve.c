@@ -52,7 +52,7 @@ bool serving_reload(void *arg, struct buf *said)
 
 	pthread_mutex_lock(&s->reloading);
 	notify_supervisor("RELOADING=1");
-	c = command_config(s->command, &found, false);
+	c = command_config(s->command, &found, true);
 	if (!c)
 		buf_addf(said, "the configuration has errors; nothing was changed%s",
 		         s->sandbox.landlock ? " (a file in a directory that was not "
@@ -225,7 +225,7 @@ static bool prepare(struct serving *s, struct config *c, struct buf *why)
 static int serve(struct serving *s)
 {
 	struct buf found = BUF_LIMIT(64 * KiB), why = BUF_LIMIT(4 * KiB);
-	struct config *c = command_config(s->command, &found, false);
+	struct config *c = command_config(s->command, &found, true);
 	sigset_t set;
 	int code = EXIT_OK;
 

@@ -243,7 +243,7 @@ static void list_one(void *arg, const struct trial_standing *s)
 
 static int list(struct command *c)
 {
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	struct listing l = { .out = BUF_LIMIT(MiB), .json = c->json };
 	struct reading from;
 	int result;
@@ -283,7 +283,7 @@ static bool is_name(str name)
 static int stop(struct command *c)
 {
 	str name = str_from_z(c->argv[1]);
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	const struct admin_alone alone = { .config = config };
 	struct buf target = BUF_LIMIT(KiB);
 	struct admin_asked a = { 0 };

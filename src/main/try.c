@@ -172,7 +172,7 @@ static bool parse_address(str text, struct net_addr *ret)
 /* The first route of the gateway's configuration; without a file there is the mock. */
 static void suggest_model(struct try *t, str path)
 {
-	struct config_source source = { .path = path };
+	struct config_source source = { .path = path, .lenient = true };
 	struct arena arena = { 0 };
 	struct config_notes notes = { .arena = &arena };
 	struct config *config = path.len ? config_load(&source, &notes) : NULL;

@@ -6,6 +6,8 @@
 #include "config/datadir.h"
 #include "admin/text.h"
 
+#include <sys/stat.h>
+
 static void run(struct captured *c, const char *fmt, ...) printf_like(2, 3);
 static void run(struct captured *c, const char *fmt, ...)
 {
@@ -540,4 +542,37 @@ TEST(figures_are_exact)
 	text_price(&b, PRICE_UNKNOWN);
 	CHECK_STR(buf_str(&b), "0.25-");
 	buf_free(&b);
+}
+
+/* What is wrong elsewhere in the file does not let them lie in another place. */
+TEST(a_key_is_sealed_with_the_master_key_of_the_configuration)
+{
+	static const char *const rests[] = {
+		"providers: { openai: { key: \"${SLUICE_TEST_NOT_SET}\" } }\n",
+		"timezone: \"${SLUICE_TEST_NOT_SET}\"\nproviders: { mock: {} }\n",
+	};
+	const char *dir = test_dir();
+	struct captured c = { 0 };
+	char path[600], text[2048];
+
+	snprintf(path, sizeof(path), "%s/key", dir);
+	write_file(path, "sk-of-openai\n");
+	for (size_t i = 0; i < countof(rests); i++) {
+		snprintf(path, sizeof(path), "%s/masters", dir);
+		write_file(path, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+		CHECK(chmod(path, 0600) == 0);
+		snprintf(path, sizeof(path), "%s/key_file.yaml", dir);
+		snprintf(text, sizeof(text),
+		         "version: 1\ndata: %s/data%zu\n"
+		         "secrets: { key_file: masters }\n%s",
+		         dir, i, rests[i]);
+		write_file(path, text);
+		run(&c, "providers add openai @%s/key -c %s", dir, path);
+		CHECK_INT(c.code, EXIT_OK);
+		snprintf(text, sizeof(text), "%s/data%zu/master.key", dir, i);
+		CHECK(access(text, F_OK) != 0);
+		run(&c, "secrets -c %s", path);
+		CHECK(str_has(buf_str(&c.out), STR("/masters\n")));
+	}
+	captured_done(&c);
 }
