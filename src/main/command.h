@@ -90,6 +90,9 @@ struct config *command_config_unsaid(const struct command *c);
  * commands that talk to a running gateway.  False: said; return EXIT_CONFIG. */
 bool command_data(const struct command *c, struct buf *ret);
 
+/* The same, and whether we may look into it: what another user has is not nothing.
+ * EXIT_OK, else what the command returns; it was said. */
+int command_open_data(const struct command *c, struct buf *ret);
 /* `secrets.key_file` alone, in the same way; empty: none is written. */
 bool command_key_file(const struct command *c, struct buf *ret);
 

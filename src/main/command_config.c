@@ -2,6 +2,8 @@
  * what the command line overrides, its findings told on stderr. */
 #include "main/command.h"
 
+#include "config/datadir.h"
+
 #include <stdio.h>
 
 enum { PRINTED_MOST = 256 * KiB };
@@ -86,6 +88,19 @@ static bool find_alone(const struct command *c, struct buf *ret,
 bool command_data(const struct command *c, struct buf *ret)
 {
 	return find_alone(c, ret, config_find_data);
+}
+
+int command_open_data(const struct command *c, struct buf *ret)
+{
+	struct buf why = BUF_LIMIT(8 * KiB);
+	int result = EXIT_OK;
+
+	if (!command_data(c, ret))
+		result = EXIT_CONFIG;
+	else if (!datadir_may_look(buf_str(ret), &why))
+		result = command_failed("%.*s", STR_ARG(buf_str(&why)));
+	buf_free(&why);
+	return result;
 }
 
 bool command_key_file(const struct command *c, struct buf *ret)

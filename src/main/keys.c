@@ -369,11 +369,10 @@ static int run(struct command *c, enum tenant_kind kind, const char *parent)
 			verb = &verbs[i];
 	if (!verb)
 		return unknown_verb(&k, what);
-	if (command_data(c, &dir)) {
+	result = command_open_data(c, &dir);
+	if (result == EXIT_OK) {
 		k.dir = buf_str(&dir);
 		result = run_verb(&k, verb);
-	} else {
-		result = EXIT_CONFIG;
 	}
 	if (k.answer.ptr)
 		mem_wipe(k.answer.ptr, k.answer.cap);

@@ -379,11 +379,14 @@ static int run(struct command *c, int (*what)(struct stored *s))
 {
 	struct stored s = { .c = c, .why = BUF_LIMIT(8 * KiB) };
 	struct buf dir = { 0 };
-	int result = EXIT_CONFIG;
+	int result;
 
 	/* A configuration that has errors says where the master keys are all the same:
 	 * in another place there would be another one. */
-	if (command_data(c, &dir) && command_key_file(c, &s.key_file_text)) {
+	result = command_open_data(c, &dir);
+	if (result == EXIT_OK && !command_key_file(c, &s.key_file_text))
+		result = EXIT_CONFIG;
+	if (result == EXIT_OK) {
 		s.dir = buf_str(&dir);
 		s.config = command_config_unsaid(c);
 		s.key_file = s.key_file_text.len ? buf_z(&s.key_file_text) : NULL;

@@ -7,6 +7,7 @@
 #include "admin/text.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static void run(struct captured *c, const char *fmt, ...) printf_like(2, 3);
 static void run(struct captured *c, const char *fmt, ...)
@@ -497,6 +498,8 @@ TEST(try_says_when_no_gateway_runs)
 	CHECK(str_has(buf_str(&c.err), STR("start one: sluice serve")));
 	run(&c, "try");
 	CHECK_INT(c.code, EXIT_USAGE);
+	run(&c, "try hello -c /nowhere.yaml");
+	CHECK_INT(c.code, EXIT_CONFIG);
 	captured_done(&c);
 }
 
@@ -574,5 +577,59 @@ TEST(a_key_is_sealed_with_the_master_key_of_the_configuration)
 		run(&c, "secrets -c %s", path);
 		CHECK(str_has(buf_str(&c.out), STR("/masters\n")));
 	}
+	captured_done(&c);
+}
+
+/* In a child of its own, which becomes nobody where we are root. */
+static void look_as_another(const char *dir)
+{
+	static const char *const words[] = {
+		"keys list",
+		"secrets",
+		"providers keys",
+		"cost",
+		"audit list",
+		"audit export",
+		"tokens list",
+		"report",
+		"export",
+		"tail",
+		"try hello",
+		"explain m",
+		"show 0000000000000001",
+	};
+	struct captured c = { 0 };
+
+	if (geteuid() == 0 ? setgid(65534) || setuid(65534) : chmod(dir, 0))
+		_exit(99);
+	for (size_t i = 0; i < countof(words); i++) {
+		run(&c, "%s --data %s", words[i], dir);
+		if (c.code != EXIT_FAILED || c.out.len ||
+		    !str_has(buf_str(&c.err), STR("you may not look into ")) ||
+		    (geteuid() == 65534 &&
+		     !str_has(buf_str(&c.err), STR("sudo -u root")))) {
+			fprintf(stderr, "%s: %d: %.*s\n", words[i], c.code,
+			        (int)c.err.len, c.err.ptr);
+			_exit((int)i + 1);
+		}
+	}
+	_exit(0);
+}
+
+TEST(what_another_user_has_is_not_nothing)
+{
+	const char *dir = test_dir();
+	struct captured c = { 0 };
+	int status = -1;
+	pid_t child;
+
+	run(&c, "keys create k --data %s", dir);
+	CHECK_INT(c.code, 0);
+	child = fork();
+	if (child == 0)
+		look_as_another(dir);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_INT(status, 0);
+	CHECK(chmod(dir, 0700) == 0);
 	captured_done(&c);
 }
