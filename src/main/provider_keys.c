@@ -12,11 +12,11 @@
 #include "codec/text.h"
 #include "config/replace.h"
 #include "main/admin_ask.h"
+#include "main/prompt.h"
 #include "admin/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { INPUT_MOST = 16 * KiB, REQUEST_MOST = 64 * KiB, TEXT_MOST = 512 };
@@ -34,30 +34,6 @@ struct stored {
 };
 
 /* ---- where a key comes from ---- */
-
-static bool read_stdin(struct buf *to)
-{
-	struct termios usual, silent;
-	bool is_terminal = isatty(0) && tcgetattr(0, &usual) == 0;
-	ssize_t n = 1;
-
-	if (is_terminal) {
-		silent = usual;
-		silent.c_lflag &= (tcflag_t)~ECHO;
-		fprintf(stderr, "key (not shown): ");
-		tcsetattr(0, TCSAFLUSH, &silent);
-	}
-	while (n > 0 && buf_reserve(to, 1) && !str_has(buf_str(to), STR("\n"))) {
-		n = read(0, to->ptr + to->len, 1);
-		if (n > 0)
-			to->len++;
-	}
-	if (is_terminal) {
-		tcsetattr(0, TCSAFLUSH, &usual);
-		fprintf(stderr, "\n");
-	}
-	return n >= 0 && !to->over;
-}
 
 /* False: said. */
 static bool read_key(struct stored *s, const char *operand, struct buf *to)
@@ -77,7 +53,7 @@ static bool read_key(struct stored *s, const char *operand, struct buf *to)
 			               (int)s->why.len, s->why.ptr);
 			return false;
 		}
-	} else if (!read_stdin(to)) {
+	} else if (!prompt_secret("key (not shown): ", to)) {
 		command_failed("the key could not be read from standard input");
 		return false;
 	}
