@@ -74,6 +74,10 @@ const char *command_next(const struct command *c, const char *name, unsigned *at
 int command_misused(const struct command *c, const char *fmt, ...) printf_like(2, 3);
 /* Says "sluice: ..." on stderr; returns EXIT_FAILED. */
 int command_failed(const char *fmt, ...) printf_like(1, 2);
+/* A verb of a command heeds some of its options only, and takes some words: `options` are
+ * separated by blanks, `most` counts the verb.  EXIT_OK, else it was said. */
+int command_heeds(const struct command *c, const char *verb, const char *options,
+                  int most);
 /* An option's number from 1 to most; `fallback` when it is not given. False: said. */
 bool command_number(const struct command *c, const char *name, uint64_t most,
                     uint64_t fallback, uint64_t *ret);

@@ -48,11 +48,15 @@ static bool read_key(struct stored *s, const char *operand, struct buf *to)
 		}
 		buf_add(to, str_from_z(value));
 	} else if (operand) {
-		if (file_read(operand + 1, 0, to, &s->why) != FILE_FOUND) {
+		enum file_found found = file_read(operand + 1, 0, to, &s->why);
+
+		if (found == FILE_MISSING)
+			command_failed("there is no file %s", operand + 1);
+		else if (found != FILE_FOUND)
 			command_failed("%s cannot be read: %.*s", operand + 1,
-			               (int)s->why.len, s->why.ptr);
+			               STR_ARG(buf_str(&s->why)));
+		if (found != FILE_FOUND)
 			return false;
-		}
 	} else if (!prompt_secret("key (not shown): ", to)) {
 		command_failed("the key could not be read from standard input");
 		return false;
@@ -169,6 +173,12 @@ static int add(struct stored *s)
 		              "(ps): give it on standard input, with --from-env NAME, or "
 		              "as @FILE. Take the one you have typed for known");
 	}
+	if ((operand != NULL) + command_has(s->c, "stdin") +
+	            command_has(s->c, "from-env") >
+	    1)
+		return command_misused(s->c,
+		                       "providers add: --stdin, --from-env and @FILE "
+		                       "exclude each other");
 	row.provider = str_from_z(s->c->argv[1]);
 	if (read_key(s, operand, &key)) {
 		row.key = secret_keep(&s->room, buf_str(&key));
@@ -379,25 +389,40 @@ static int run(struct command *c, int (*what)(struct stored *s))
 
 int provider_keys_command(struct command *c)
 {
-	const char *more = c->argc > 1 ? c->argv[1] : "list";
+	static const struct {
+		const char *name, *options;
+		int (*run)(struct stored *s);
+		int words;
+	} verbs[] = {
+		{ "add", "stdin from-env replace url format", add, 3 },
+		{ "remove", "", remove_key, 3 },
+		{ "keys", "", list, 1 },
+	};
 
-	if (strcmp(c->argv[0], "add") == 0)
-		return run(c, add);
-	if (strcmp(c->argv[0], "remove") == 0)
-		return run(c, remove_key);
-	if (strcmp(c->argv[0], "keys") == 0 && strcmp(more, "list") == 0)
-		return run(c, list);
-	return command_misused(c, "providers: \"%s\" is not add, remove or keys",
+	/* `keys list` says the same as `keys`. */
+	if (c->argc == 2 && strcmp(c->argv[0], "keys") == 0 &&
+	    strcmp(c->argv[1], "list") == 0)
+		c->argc = 1;
+	for (size_t i = 0; i < countof(verbs); i++) {
+		if (strcmp(c->argv[0], verbs[i].name) != 0)
+			continue;
+		int code =
+		        command_heeds(c, verbs[i].name, verbs[i].options, verbs[i].words);
+		return code == EXIT_OK ? run(c, verbs[i].run) : code;
+	}
+	return command_misused(c, "providers: \"%s\" is not list, add, remove or keys",
 	                       c->argv[0]);
 }
 
 int secrets_command(struct command *c)
 {
 	const char *what = c->argc > 0 ? c->argv[0] : "status";
+	bool is_rotate = strcmp(what, "rotate") == 0;
+	int code;
 
-	if (strcmp(what, "rotate") == 0)
-		return run(c, rotate);
-	if (strcmp(what, "status") == 0)
-		return run(c, status);
-	return command_misused(c, "secrets: \"%s\" is not rotate or status", what);
+	if (!is_rotate && strcmp(what, "status") != 0)
+		return command_misused(c, "secrets: \"%s\" is not rotate or status",
+		                       what);
+	code = command_heeds(c, what, is_rotate ? "forget-old" : "", 1);
+	return code == EXIT_OK ? run(c, is_rotate ? rotate : status) : code;
 }

@@ -324,7 +324,10 @@ static int list_providers(struct command *c)
 
 int providers_command(struct command *c)
 {
-	if (c->argc == 0 || strcmp(c->argv[0], "list") == 0)
-		return list_providers(c);
+	if (c->argc == 0 || strcmp(c->argv[0], "list") == 0) {
+		int code = command_heeds(c, c->argc ? "list" : "", "", 1);
+
+		return code == EXIT_OK ? list_providers(c) : code;
+	}
 	return provider_keys_command(c);
 }

@@ -76,6 +76,9 @@ int translate_command(struct command *c)
 
 	if (!t.from || !(t.to = format_of(c, "to")))
 		return EXIT_USAGE;
+	if (c->json && command_has(c, "answer") && command_has(c, "stream") &&
+	    !command_has(c, "array"))
+		return command_misused(c, "translate: a stream is not JSON");
 	t.model = str_from_z(model ? model : "model");
 	t.provider = str_from_z(provider);
 	t.stream = command_has(c, "stream");

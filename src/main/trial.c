@@ -310,6 +310,11 @@ int trial_command(struct command *c)
 {
 	const char *what = c->argc > 0 ? c->argv[0] : "list";
 
+	int code = command_heeds(c, what, strcmp(what, "report") == 0 ? "since" : "",
+	                         strcmp(what, "list") == 0 ? 1 : 2);
+
+	if (code != EXIT_OK)
+		return code;
 	if (strcmp(what, "list") == 0)
 		return list(c);
 	if (strcmp(what, "report") != 0 && strcmp(what, "stop") != 0)

@@ -633,3 +633,51 @@ TEST(what_another_user_has_is_not_nothing)
 	CHECK(chmod(dir, 0700) == 0);
 	captured_done(&c);
 }
+
+TEST(what_a_verb_does_not_heed_is_refused)
+{
+	static const struct {
+		const char *words, *says;
+	} rows[] = {
+		{ "secrets --forget-old", "secrets status does not take --forget-old" },
+		{ "keys create a --name b", "are two names" },
+		{ "keys create --name --team research", "no name behind it" },
+		{ "audit list --since 30d", "audit list does not take --since" },
+		{ "audit export -n 1", "audit export does not take --lines" },
+		{ "audit verify --until 1d", "audit verify does not take --until" },
+		{ "audit list -n 0", "not a number from 1 to" },
+		{ "tokens list foo", "\"foo\" is one word too many" },
+		{ "tokens list --scope read", "tokens list does not take --scope" },
+		{ "trial list foo", "\"foo\" is one word too many" },
+		{ "trial stop t --since 1d", "trial stop does not take --since" },
+		{ "providers --replace", "providers does not take --replace" },
+		{ "providers list x y", "\"x\" is one word too many" },
+		{ "providers keys openai", "\"openai\" is one word too many" },
+		{ "providers kyes", "is not list, add, remove or keys" },
+		{ "providers add p --stdin --from-env HOME", "exclude each other" },
+		{ "providers add p @f --stdin", "exclude each other" },
+		{ "cost --verify --by day", "no other option" },
+		{ "report --json -f md", "exclude each other" },
+		{ "export --json -f csv", "exclude each other" },
+		{ "models --dry-run", "models does not take --dry-run" },
+		{ "translate --from anthropic --to gemini --answer --stream --json",
+		  "a stream is not JSON" },
+	};
+	const char *dir = test_dir();
+	struct captured c = { 0 };
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		run(&c, "%s --data %s", rows[i].words, dir);
+		if (c.code != EXIT_USAGE || c.out.len ||
+		    !str_has(buf_str(&c.err), str_from_z(rows[i].says)))
+			check_failed(__FILE__, __LINE__, "%s: %d %.*s", rows[i].words,
+			             c.code, (int)c.err.len, c.err.ptr);
+	}
+	run(&c, "drill --fault list --json");
+	CHECK_INT(c.code, EXIT_OK);
+	CHECK(count_of(json_of(&c)) > 10);
+	run(&c, "providers add p @%s/nofile --data %s", dir, dir);
+	CHECK_INT(c.code, EXIT_FAILED);
+	CHECK(str_has(buf_str(&c.err), STR("there is no file ")));
+	captured_done(&c);
+}
