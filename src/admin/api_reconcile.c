@@ -68,6 +68,7 @@ static int compare(struct admin_call *c, struct reconcile *k)
 	json_key_uint(&c->to, STR("different"), k->different);
 	json_key_uint(&c->to, STR("rows"), k->theirs.rows);
 	json_key_uint(&c->to, STR("skipped"), k->theirs.skipped);
+	json_key_uint(&c->to, STR("unread"), k->theirs.unread);
 	json_close(&c->to, '}');
 	if (!ok && is_long)
 		status = admin_problem(c, 400, "invalid_body", NULL, "the file: %.*s",

@@ -35,7 +35,8 @@ static void storing_init(struct storing *s, struct admin_call *c)
 {
 	*s = (struct storing){ .c = c, .why = BUF_LIMIT(8 * KiB) };
 	s->config = admin_config(c);
-	s->at = stored_place(s->config ? s->config->key_file : NULL, c->house->dir);
+	s->at = stored_place(s->config ? s->config->key_file : c->house->key_file,
+	                     c->house->dir);
 }
 
 static void storing_done(struct storing *s)

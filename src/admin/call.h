@@ -33,6 +33,7 @@ struct admin_house {
 	const struct admin_ops *ops; /* NULL without a gateway: */
 	void *arg;
 	struct config *config; /* then the one the command runs with; NULL: it has none */
+	const char *key_file;  /* then `secrets.key_file` all the same; or NULL */
 };
 void admin_house_done(struct admin_house *h);
 

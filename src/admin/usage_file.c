@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { COLUMNS_MOST = 64, CELL_MOST = 4 * KiB };
+enum { COLUMNS_MOST = 64, CELL_MOST = 4 * KiB, TOLD_MOST = 64 };
 
 enum column {
 	COL_OTHER,
@@ -136,7 +136,9 @@ static bool parse_any_day(str text, int64_t *ret)
 			           .tm_mon = (int)month - 1,
 			           .tm_mday = (int)day };
 		*ret = timegm(&utc) / 86400;
-		return true;
+		/* 2026-02-31 has become a day of March. */
+		return utc.tm_year == (int)year - 1900 && utc.tm_mon == (int)month - 1 &&
+		       utc.tm_mday == (int)day;
 	}
 	if (str_to_u64(str_first(text, str_find(text, '.')), &seconds) &&
 	    seconds > 100000000 && seconds < USAGE_DAYS_MOST * (uint64_t)86400) {
@@ -159,16 +161,70 @@ static bool parse_day(str text, int64_t *ret)
 	return true;
 }
 
-/* "1,234" and "1234.0". */
-static uint64_t parse_count(str text)
-{
-	uint64_t count = 0;
+/* "-$1,234.5e-3" as digits x 10^exponent. */
+struct decimal {
+	uint64_t digits;
+	int exponent;
+	bool is_negative;
+};
 
-	for (size_t i = 0; i < text.len && text.ptr[i] != '.'; i++) {
-		if (char_is_digit(text.ptr[i]) && count < INT64_MAX / 100)
-			count = count * 10 + (uint64_t)(text.ptr[i] - '0');
+static bool take_exponent(str text, int *exponent)
+{
+	int64_t power;
+
+	str_skip(&text, STR("+"));
+	if (!str_to_i64(text, &power) || power < -60 || power > 20)
+		return false;
+	*exponent += (int)power;
+	return true;
+}
+
+static bool parse_decimal(str text, struct decimal *ret)
+{
+	struct decimal d = { 0 };
+	bool any = false;
+	int step = 0;
+
+	text = str_trim(text);
+	d.is_negative = str_skip(&text, STR("-"));
+	str_skip(&text, STR("$"));
+	while (text.len && text.ptr[0] != 'e' && text.ptr[0] != 'E') {
+		char c = str_take(&text, 1).ptr[0];
+
+		if (c == '.' && !step) {
+			step = -1;
+		} else if (char_is_digit(c) && d.digits <= (UINT64_MAX - 9) / 10) {
+			d.digits = d.digits * 10 + (uint64_t)(c - '0');
+			d.exponent += step;
+			any = true;
+		} else if (char_is_digit(c)) {
+			d.exponent += step ? 0 : 1; /* beyond what can matter */
+		} else if (c != ',') {
+			return false;
+		}
 	}
-	return count;
+	if (text.len && !take_exponent(str_from(text, 1), &d.exponent))
+		return false;
+	*ret = d;
+	return any;
+}
+
+/* "1,234", "1234.0" and "1.5e+06": a whole number, not below 0. */
+static bool parse_count(str text, uint64_t *ret)
+{
+	struct decimal d;
+
+	if (!parse_decimal(text, &d) || d.is_negative)
+		return false;
+	for (; d.digits && d.exponent < 0 && d.digits % 10 == 0; d.exponent++)
+		d.digits /= 10;
+	for (; d.digits && d.exponent > 0; d.exponent--)
+		if (d.digits > (uint64_t)INT64_MAX / 1000)
+			return false;
+		else
+			d.digits *= 10;
+	*ret = d.digits;
+	return (d.exponent == 0 || !d.digits) && d.digits <= INT64_MAX / 100;
 }
 
 /* digits x 10^exponent dollars in nano-dollars. */
@@ -192,40 +248,11 @@ static bool scale(uint64_t digits, int exponent, nanousd *ret)
 
 bool usage_amount(str text, nanousd *ret)
 {
-	uint64_t digits = 0;
-	int exponent = 0, step = 0;
-	bool any = false, is_negative;
+	struct decimal d;
 
-	text = str_trim(text);
-	is_negative = str_skip(&text, STR("-"));
-	str_skip(&text, STR("$"));
-	while (text.len && text.ptr[0] != 'e' && text.ptr[0] != 'E') {
-		char c = str_take(&text, 1).ptr[0];
-
-		if (c == '.' && !step)
-			step = -1;
-		else if (char_is_digit(c) && digits <= (UINT64_MAX - 9) / 10) {
-			digits = digits * 10 + (uint64_t)(c - '0');
-			exponent += step;
-			any = true;
-		} else if (char_is_digit(c)) {
-			exponent += step ? 0 : 1; /* beyond what can matter */
-		} else if (c != ',') {
-			return false;
-		}
-	}
-	if (text.len) {
-		int64_t power;
-
-		text = str_from(text, 1);
-		str_skip(&text, STR("+"));
-		if (!str_to_i64(text, &power) || power < -60 || power > 20)
-			return false;
-		exponent += (int)power;
-	}
-	if (!any || !scale(digits, exponent, ret))
+	if (!parse_decimal(text, &d) || !scale(d.digits, d.exponent, ret))
 		return false;
-	*ret = is_negative ? -*ret : *ret;
+	*ret = d.is_negative ? -*ret : *ret;
 	return true;
 }
 
@@ -357,14 +384,29 @@ struct row {
 	bool has_day;
 };
 
-static void take_value(struct row *r, enum column column, str text)
+static bool add_text_count(str text, uint64_t *to)
+{
+	uint64_t count;
+
+	if (!parse_count(text, &count) || *to > UINT64_MAX - count)
+		return false;
+	*to += count;
+	return true;
+}
+
+/* False: it is not what its column says.  An empty cell is nothing. */
+static bool take_value(struct row *r, enum column column, str text)
 {
 	nanousd amount;
 
+	text = str_trim(text);
+	if (text.len == 0)
+		return true;
 	switch (column) {
 	case COL_DAY:
-		r->has_day = r->has_day || parse_day(text, &r->line.day);
-		break;
+		r->has_day = parse_day(text, &r->line.day);
+		/* "Total" is none and is not meant to be one. */
+		return r->has_day || !char_is_digit(text.ptr[0]);
 	case COL_MODEL:
 		text = str_first(usage_model(text), sizeof(r->model));
 		if (text.len && !r->line.model.len) {
@@ -374,21 +416,29 @@ static void take_value(struct row *r, enum column column, str text)
 		break;
 	case COL_INPUT:
 	case COL_INPUT_APART:
-		r->line.input += parse_count(text);
-		break;
+		return add_text_count(text, &r->line.input);
 	case COL_OUTPUT:
-		r->line.output += parse_count(text);
-		break;
+		return add_text_count(text, &r->line.output);
 	case COL_REQUESTS:
-		r->line.requests += parse_count(text);
-		break;
+		return add_text_count(text, &r->line.requests);
 	case COL_AMOUNT:
-		if (usage_amount(text, &amount))
-			r->line.amount = add_amounts(r->line.amount, amount);
+		if (!usage_amount(text, &amount))
+			return false;
+		r->line.amount = add_amounts(r->line.amount, amount);
 		break;
 	case COL_OTHER:
 		break;
 	}
+	return true;
+}
+
+static void note_unread(struct usage_file *f, str text)
+{
+	if (f->unread++)
+		return;
+	f->unread_row =
+	        f->rows + 2; /* this one, which is not counted yet, and the head */
+	f->unread_text = arena_copy(&f->texts, str_first(text, TOLD_MOST));
 }
 
 static unsigned read_head(struct usage_file *f, str *csv, struct buf *room,
@@ -423,8 +473,8 @@ static void read_row(struct usage_file *f, str *csv, struct buf *room,
 		str text = take_cell(csv, room, &last);
 
 		is_empty = is_empty && text.len == 0;
-		if (at < count)
-			take_value(&r, columns[at], text);
+		if (at < count && !take_value(&r, columns[at], text))
+			note_unread(f, text);
 	}
 	if (is_empty)
 		return;

@@ -27,6 +27,9 @@ struct usage_file {
 	unsigned at_size;
 	bool has_tokens, has_amount, has_requests;
 	unsigned rows, skipped; /* without a day or a model: totals, mostly */
+	unsigned unread;        /* cells that are no day, count or amount; they count 0 */
+	unsigned unread_row;    /* of the first of them, the head being 1 */
+	str unread_text;        /* its beginning */
 	struct arena texts;
 };
 

@@ -425,7 +425,7 @@ struct config *config_read(const struct config_source *source, struct config_not
 		note(&r, NOTE_FILE, NULL, "the configuration is larger than %d bytes",
 		     FILE_MOST);
 	} else if ((root = tree_read(&r, source->text))) {
-		resolve_variables(&r, root);
+		resolve_file(&r, root);
 		read_root(&r, root);
 	}
 	done_vault(&r);
@@ -491,49 +491,86 @@ struct config *config_load(const struct config_source *source, struct config_not
 	return c;
 }
 
-/* `data` of the file alone; everything else is let pass. */
-static void find_data(struct reader *r, str text)
+/* The value of a key of the file alone, as the key wants it; everything else is let pass.
+ */
+static void find_alone(struct reader *r, str text, enum section_id section,
+                       const char *parent, const char *name, void *to)
 {
-	struct tree_node *root = tree_read(r, text), *node;
+	const struct config_key *key;
+	struct tree_node *node = tree_read(r, text);
 	unsigned index, place;
-	const struct config_key *key = config_key_find(&config_sections[SECTION_ROOT],
-	                                               STR("data"), &index, &place);
 
-	node = tree_find(root, STR("data"));
+	key = config_key_find(&config_sections[section], str_from_z(name), &index,
+	                      &place);
+	if (parent)
+		node = tree_find(node, str_from_z(parent));
+	node = tree_find(node, str_from_z(name));
 	if (!node)
 		return;
 	resolve_variables(r, node);
-	value_store(r, key, node, &r->config->data);
+	value_store(r, key, node, to);
+}
+
+/* One reader for a part of a file, whose text it is given (empty without a path). */
+struct partial {
+	struct config_source source;
+	struct buf text;
+	struct reader r;
+};
+
+/* False: the file cannot be read.  partial_done in any case. */
+static bool partial_init(struct partial *p, const struct config_source *source,
+                         bool wants_text, struct config_notes *notes)
+{
+	*p = (struct partial){ .source = *source };
+	if (wants_text && !load_text(source, notes, &p->text))
+		return false;
+	p->source.text = buf_str(&p->text);
+	str_skip(&p->source.text, byte_order_mark);
+	reader_init(&p->r, &p->source, new_of(struct config), notes);
+	return true;
+}
+
+static void partial_done(struct partial *p)
+{
+	arena_done(&p->r.work);
+	config_unref(&p->r.config);
+	if (p->text.ptr)
+		mem_wipe(p->text.ptr, p->text.len);
+	buf_free(&p->text);
 }
 
 bool config_find_data(const struct config_source *source, struct buf *ret,
                       struct config_notes *notes)
 {
-	struct config_source with_text = *source;
-	struct buf text = { 0 };
-	struct config *c;
-	struct reader r;
+	bool wants_text = source->path.len > 0 && source->data.len == 0;
+	struct partial p;
 
-	if (source->path.len > 0 && source->data.len == 0) {
-		if (!load_text(source, notes, &text)) {
-			buf_free(&text);
-			return false;
-		}
-		with_text.text = buf_str(&text);
-		str_skip(&with_text.text, byte_order_mark);
+	if (partial_init(&p, source, wants_text, notes)) {
+		if (p.text.len > 0)
+			find_alone(&p.r, p.source.text, SECTION_ROOT, NULL, "data",
+			           &p.r.config->data);
+		read_data(&p.r);
+		if (notes->errors == 0)
+			buf_set(ret, p.r.config->data);
 	}
-	c = new_of(struct config);
-	reader_init(&r, &with_text, c, notes);
-	if (text.len > 0)
-		find_data(&r, with_text.text);
-	read_data(&r);
-	if (notes->errors == 0)
-		buf_set(ret, c->data);
-	arena_done(&r.work);
-	config_unref(&c);
-	if (text.ptr)
-		mem_wipe(text.ptr, text.len);
-	buf_free(&text);
+	partial_done(&p);
+	return notes->errors == 0 && !ret->over;
+}
+
+bool config_find_key_file(const struct config_source *source, struct buf *ret,
+                          struct config_notes *notes)
+{
+	struct partial p;
+
+	if (partial_init(&p, source, source->path.len > 0, notes)) {
+		if (p.text.len > 0)
+			find_alone(&p.r, p.source.text, SECTION_SECRETS, "secrets",
+			           "key_file", &p.r.config->key_file);
+		if (notes->errors == 0)
+			buf_set(ret, str_from_z(p.r.config->key_file));
+	}
+	partial_done(&p);
 	return notes->errors == 0 && !ret->over;
 }
 

@@ -109,7 +109,9 @@ struct provider {
 	uint32_t discount; /* off the catalogue's prices, parts per million */
 	bool trace;        /* it is told our trace's ids (traceparent) */
 	str disabled;      /* why it is not usable (an empty variable); empty: usable */
-	bool is_mock;      /* the one inside the process, at config_mock_host() */
+	str missing;  /* of a lenient reading: the variable or file that is not here; or
+	                 empty */
+	bool is_mock; /* the one inside the process, at config_mock_host() */
 };
 
 struct target {
@@ -309,6 +311,10 @@ struct config_source {
 	str data;      /* --data: instead of the file's; empty: none */
 	bool insecure_open; /* --insecure-open: as if the file said so */
 	bool no_detect;     /* --no-detect: without a file, mock alone */
+	/* For commands that ask no provider: what `providers` and `telemetry` name of the
+	 * environment, and files, may be the gateway's alone. Such a provider is as if it
+	 * were ready, `missing` says what it lacks, and keys may be absent. */
+	bool lenient;
 };
 
 /* Reads and checks all of it, all errors in one run.  NULL when there are errors; notes
@@ -324,6 +330,9 @@ struct config *config_read_file(const char *path, struct config_notes *notes);
  * file.  False: see notes. */
 bool config_find_data(const struct config_source *source, struct buf *ret,
                       struct config_notes *notes);
+/* The same of `secrets.key_file`; empty: none is written. */
+bool config_find_key_file(const struct config_source *source, struct buf *ret,
+                          struct config_notes *notes);
 /* What runs without a file: loopback, open, providers whose unambiguous variables are
  * set, and mock at mock_host ("unix:@...").  found: one line of text for each variable
  * found, enabled or not, for the greeting. The data is in $SLUICE_DATA, or

@@ -149,7 +149,7 @@ static const char *other_way(const struct draft *d)
 	return "";
 }
 
-static void note_no_key(struct reader *r, const struct draft *d)
+static void note_no_key(struct reader *r, struct draft *d)
 {
 	str variable = known_variable(&d->known, 0);
 
@@ -159,6 +159,7 @@ static void note_no_key(struct reader *r, const struct draft *d)
 		note_hint(r, "write key: \"${...}\", or key: none when it takes none");
 		return;
 	}
+	draft_misses(r, d, variable);
 	note(r, NOTE_NO_CREDENTIAL, d->at,
 	     "provider \"%.*s\" has no key, and the variable %.*s is not set",
 	     STR_ARG(d->p->name), STR_ARG(variable));
@@ -281,6 +282,7 @@ static void read_region(struct reader *r, struct draft *d)
 	if (p->region.len == 0)
 		p->region = arena_copy(r->keep, str_from_z(reader_env(r, "AWS_REGION")));
 	if (p->region.len == 0) {
+		draft_misses(r, d, STR("AWS_REGION"));
 		/* The URL of the catalogue asks for it anyway. */
 		if (!url_has_variable(d->known.facts.url, STR("AWS_REGION")) ||
 		    found_value(&d->found, "url")) {
@@ -315,6 +317,8 @@ static void read_signing(struct reader *r, struct draft *d)
 
 		d->is_empty = false;
 		if (is_missing && !signing[i].may_lack) {
+			if (!is_written)
+				draft_misses(r, d, str_from_z(signing[i].variable));
 			note(r, is_written ? NOTE_MISSING_KEY : NOTE_NO_CREDENTIAL, d->at,
 			     is_written ? "provider \"%.*s\" has no %s"
 			                : "provider \"%.*s\" has no %s, and its variable "
@@ -350,7 +354,10 @@ static void read_account_way(struct reader *r, struct draft *d)
 		path = reader_env(r, "GOOGLE_APPLICATION_CREDENTIALS");
 	if (path && *path) {
 		d->p->account = read_account(r, path, written ? written : d->at);
+		if (!d->p->account)
+			draft_misses(r, d, str_from_z(path));
 	} else if (!written) { /* else it was noted */
+		draft_misses(r, d, STR("GOOGLE_APPLICATION_CREDENTIALS"));
 		note(r, NOTE_NO_CREDENTIAL, d->at,
 		     "provider \"%.*s\" has no credentials, and the variable "
 		     "GOOGLE_APPLICATION_CREDENTIALS is not set",

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -157,4 +158,39 @@ bool datadir_is_locked(str dir)
 		is_locked = errno == EWOULDBLOCK;
 	close(fd);
 	return is_locked;
+}
+
+/* The lowest directory on the way whose owner we are told. */
+static bool find_owner(char *path, struct stat *ret)
+{
+	char *slash;
+
+	while (stat(path, ret) != 0)
+		if (!(slash = strrchr(path, '/')) || slash == path)
+			return false;
+		else
+			*slash = 0;
+	return true;
+}
+
+bool datadir_may_look(str dir, struct buf *why)
+{
+	char path[PATH_MAX];
+	struct passwd *owner;
+	struct stat st;
+
+	if (!datadir_path(dir, ".", path, sizeof(path)) || access(path, X_OK) == 0 ||
+	    errno != EACCES)
+		return true;
+	buf_addf(why, "you may not look into %.*s", STR_ARG(dir));
+	path[dir.len] = 0;
+	if (!find_owner(path, &st) || st.st_uid == getuid())
+		return false;
+	if ((owner = getpwuid(st.st_uid)))
+		buf_addf(why, ", which belongs to %s: sudo -u %s sluice ...",
+		         owner->pw_name, owner->pw_name);
+	else
+		buf_addf(why, ", which belongs to user %u: sudo -u '#%u' sluice ...",
+		         (unsigned)st.st_uid, (unsigned)st.st_uid);
+	return false;
 }

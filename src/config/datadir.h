@@ -20,5 +20,8 @@ must_check bool datadir_make(str dir, struct buf *why);
 must_check bool datadir_lock(str dir, int *ret_fd, struct buf *why);
 /* Does a gateway (or a command that writes) hold the lock now? */
 bool datadir_is_locked(str dir);
+/* May we look into it?  What is not there yet may be looked into.  False: *why names
+ * whose it is, and sudo. */
+must_check bool datadir_may_look(str dir, struct buf *why);
 /* "dir/name", NUL-terminated, in to. False: too long. */
 must_check bool datadir_path(str dir, const char *name, char *to, size_t room);

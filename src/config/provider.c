@@ -128,6 +128,7 @@ static bool template_value(struct reader *r, struct draft *d, str name, str *ret
 		return true;
 	if (is_noted)
 		return false;
+	draft_misses(r, d, name);
 	key = short_name(name) ? str_from_z(short_name(name)) : lower_case(r, name);
 	note(r, NOTE_MISSING_KEY, d->at, "provider \"%.*s\" needs the key \"%.*s\"",
 	     STR_ARG(d->p->name), STR_ARG(key));
@@ -332,11 +333,28 @@ bool provider_name_is_good(str name)
 	return name.len > 0 && name.len <= NAME_MOST;
 }
 
+/* A lenient reading does not judge a provider that is whole only where the gateway is. */
+static void leave_missing(struct reader *r, struct provider *p,
+                          const struct config_notes *before)
+{
+	if (!r->source->lenient || p->missing.len == 0) {
+		p->missing = STR_NONE;
+		return;
+	}
+	r->notes->count = before->count;
+	r->notes->errors = before->errors;
+	r->notes->warnings = before->warnings;
+	r->last = NULL;
+	p->disabled = STR_NONE;
+}
+
 static void read_provider(struct reader *r, const struct tree_item *it,
                           struct provider *p)
 {
 	struct draft d = { .p = p, .at = it->key, .known = known_find(it->key->text) };
+	struct config_notes before = *r->notes;
 
+	draft_misses(r, &d, it->value->missing);
 	p->name = arena_copy(r->keep, it->key->text);
 	if (!provider_name_is_good(p->name)) {
 		note(r, NOTE_NAME, it->key, "\"%.*s\" cannot be the name of a provider",
@@ -364,6 +382,7 @@ static void read_provider(struct reader *r, const struct tree_item *it,
 	if (d.known.is_known || found_value(&d.found, "url") || p->is_mock)
 		read_credentials(r, &d);
 	read_url(r, &d);
+	leave_missing(r, p, &before);
 }
 
 void read_providers(struct reader *r, const struct tree_node *node)

@@ -29,6 +29,13 @@ struct draft {
 /* Does the URL have the variable ${name} in it? (provider.c) */
 bool url_has_variable(str url, str name);
 
+/* It needs a variable or a file that is not here. */
+static inline void draft_misses(struct reader *r, struct draft *d, str what)
+{
+	if (d->p->missing.len == 0)
+		d->p->missing = arena_copy(r->keep, what);
+}
+
 /* How it authenticates, and with what: p->auth and what belongs to it.  p->format is set,
  * the URL is not needed.  (credential.c) */
 void read_credentials(struct reader *r, struct draft *d);

@@ -31,6 +31,8 @@ struct reader {
 	struct arena *keep;
 	struct arena work;
 	str dir;             /* relative paths begin here; empty: the current one */
+	bool may_lack;       /* a variable may be unset: nothing is noted then, and */
+	str missed;          /* the first that was, is this */
 	struct vault *vault; /* the store of provider keys; NULL: none */
 	size_t expanded;     /* bytes that came out of variables */
 };
@@ -61,6 +63,8 @@ str nearest_name(str written, const str *names, unsigned count);
 
 /* Replaces ${NAME} in all values of the tree (variable.c). */
 void resolve_variables(struct reader *r, struct tree_node *n);
+/* The same with the root of a file, of which a lenient reading lets parts lack some. */
+void resolve_file(struct reader *r, struct tree_node *root);
 /* Fills config->providers from `providers:`; node may be NULL (config_provider.c). */
 void read_providers(struct reader *r, const struct tree_node *node);
 /* A `prices:` of the root (with providers in its patterns) or of a provider; node may be

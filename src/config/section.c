@@ -353,7 +353,7 @@ static bool store_file(struct reader *r, const struct config_key *key,
 	if (!store_text(r, key, node, &text))
 		return false;
 	path = str_z(r->keep, reader_path(r, text));
-	if (access(path, R_OK) != 0) {
+	if (!r->source->lenient && access(path, R_OK) != 0) {
 		note(r, NOTE_PATH, node, "%s: %s cannot be read: %s", key->name, path,
 		     strerror(errno));
 		return false;

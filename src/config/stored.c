@@ -97,9 +97,11 @@ bool secret_from_file(struct reader *r, struct draft *d, const struct tree_node 
 		keep_path(r, path);
 		switch (file_read(path, 0, &text, &why)) {
 		case FILE_MISSING:
+			draft_misses(r, d, str_from_z(path));
 			note(r, NOTE_PATH, file, "key: %s is missing", path);
 			break;
 		case FILE_BAD:
+			draft_misses(r, d, str_from_z(path));
 			note(r, NOTE_PATH, file, "key: %.*s", STR_ARG(buf_str(&why)));
 			break;
 		case FILE_FOUND:

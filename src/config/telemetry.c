@@ -229,6 +229,8 @@ void read_telemetry(struct reader *r, const struct tree_node *node)
 	str written = o->endpoint;
 
 	o->endpoint = STR_NONE;
+	if (r->source->lenient)
+		return;
 	if (written.len && !str_eq(written, STR("off")))
 		set_endpoint(r, written, false, at);
 	else if (!written.len)

@@ -20,7 +20,8 @@ struct tree_node {
 	unsigned line, column, width; /* from 1, in characters */
 	str text;                     /* of a scalar */
 	str variable;                 /* the first variable named in it, or empty */
-	struct tree_item *first;      /* of a list or mapping */
+	str missing; /* of a provider, read leniently: a variable that is not set in it */
+	struct tree_item *first; /* of a list or mapping */
 	unsigned count;
 };
 

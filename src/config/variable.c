@@ -2,7 +2,10 @@
  *
  * Variables are resolved after parsing and inside scalars only, so a value can never
  * inject structure.  Keys are left alone; a '$' before anything else stays as it is
- * ("$500/month").  Every unset variable of the file is told in the same run. */
+ * ("$500/month").  Every unset variable of the file is told in the same run.
+ *
+ * A lenient reading tells none of those that only the gateway needs; their providers are
+ * marked. */
 #include "config/reader.h"
 
 #include "base/mem.h"
@@ -51,7 +54,15 @@ static bool parse_variable(str *text, struct variable *ret)
 	return true;
 }
 
-/* The value, and false when there is none (which was noted). */
+/* True: it may lack, which is remembered. */
+static bool lacks(struct reader *r, const struct variable *v)
+{
+	if (r->may_lack && r->missed.len == 0)
+		r->missed = arena_copy(&r->work, v->name);
+	return r->may_lack;
+}
+
+/* The value, and false when there is none (which was noted, or may be). */
 static bool look_up(struct reader *r, struct tree_node *n, const struct variable *v,
                     str *ret)
 {
@@ -65,12 +76,18 @@ static bool look_up(struct reader *r, struct tree_node *n, const struct variable
 		n->variable = arena_copy(&r->work, v->name);
 	if (v->mode && (!value || !*value)) {
 		*ret = v->rest;
+		if (v->mode == '-' && !value && v->rest.len == 0)
+			lacks(r, v);
 		if (v->mode == '-')
 			return true;
+		if (lacks(r, v))
+			return false;
 		note(r, NOTE_UNSET, n, "the variable %s is %s: %.*s", name,
 		     value ? "empty" : "not set", STR_ARG(v->rest));
 		return false;
 	}
+	if (!value && lacks(r, v))
+		return false;
 	if (!value) {
 		note(r, NOTE_UNSET, n, "the variable %s is not set", name);
 		note_hint(r, "set it, or write ${%s:-} if it may be missing", name);
@@ -133,4 +150,26 @@ void resolve_variables(struct reader *r, struct tree_node *n)
 		resolve_scalar(r, n);
 	for (struct tree_item *it = n->first; it; it = it->next)
 		resolve_variables(r, it->value);
+}
+
+static void resolve_leniently(struct reader *r, struct tree_node *n)
+{
+	r->may_lack = true;
+	r->missed = STR_NONE;
+	resolve_variables(r, n);
+	n->missing = r->missed;
+	r->may_lack = false;
+}
+
+void resolve_file(struct reader *r, struct tree_node *root)
+{
+	struct tree_node *providers = tree_find(root, STR("providers"));
+	struct tree_node *telemetry = tree_find(root, STR("telemetry"));
+
+	if (r->source->lenient && providers)
+		for (struct tree_item *it = providers->first; it; it = it->next)
+			resolve_leniently(r, it->value);
+	if (r->source->lenient && telemetry)
+		resolve_leniently(r, telemetry);
+	resolve_variables(r, root);
 }

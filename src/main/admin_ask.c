@@ -127,7 +127,8 @@ static bool ask_here(const struct admin_errand *e, struct admin_asked *a, struct
 	uint8_t pepper[PEPPER];
 	struct admin_house house = { .dir = buf_str(&a->dir),
 		                     .pepper = pepper,
-		                     .config = e->alone.config };
+		                     .config = e->alone.config,
+		                     .key_file = e->alone.key_file };
 	char path[PATH_MAX];
 	bool is_done = false;
 	int lock;
@@ -199,11 +200,12 @@ int admin_run(const struct command *c, const struct admin_errand *e,
 {
 	struct buf why = BUF_LIMIT(8 * KiB);
 	bool runs, is_asked, is_done;
-	int result = EXIT_OK;
+	int result;
 
 	*ret = (struct admin_asked){ 0 };
-	if (!command_data(c, &ret->dir))
-		return EXIT_CONFIG;
+	result = command_open_data(c, &ret->dir);
+	if (result != EXIT_OK)
+		return result;
 	is_asked = ask_gateway(e, ret, &runs, &why);
 	ret->has_gateway = is_asked;
 	is_done = is_asked || (!runs && ask_here(e, ret, &why));

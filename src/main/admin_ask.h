@@ -20,6 +20,7 @@ struct admin_asked {
 /* What a route is given where no gateway runs. */
 struct admin_alone {
 	struct config *config; /* NULL: none */
+	const char *key_file;  /* then `secrets.key_file` all the same; or NULL */
 	/* The writer is a recorder, so that what a crash has left in the journals is in
 	 * the ledger first. */
 	bool by_recorder;

@@ -107,13 +107,21 @@ static int export(const struct command *c)
 
 int audit_command(struct command *c)
 {
+	static const struct {
+		const char *name, *options;
+		int (*run)(const struct command *c);
+	} verbs[] = {
+		{ "list", "lines", list },
+		{ "verify", "expect", verify },
+		{ "export", "since until", export },
+	};
 	const char *what = c->argc > 0 ? c->argv[0] : "list";
 
-	if (strcmp(what, "list") == 0)
-		return list(c);
-	if (strcmp(what, "verify") == 0)
-		return verify(c);
-	if (strcmp(what, "export") == 0)
-		return export(c);
+	for (size_t i = 0; i < countof(verbs); i++) {
+		if (strcmp(what, verbs[i].name) != 0)
+			continue;
+		int code = command_heeds(c, what, verbs[i].options, 1);
+		return code == EXIT_OK ? verbs[i].run(c) : code;
+	}
 	return command_misused(c, "audit: \"%s\" is not list, verify or export", what);
 }

@@ -311,15 +311,41 @@ const char *command_next(const struct command *c, const char *name, unsigned *at
 	return NULL;
 }
 
+static bool is_among(str name, str words)
+{
+	while (words.len)
+		if (str_eq(str_cut(&words, ' '), name))
+			return true;
+	return false;
+}
+
+int command_heeds(const struct command *c, const char *verb, const char *options,
+                  int most)
+{
+	const char *command = c->row->name;
+
+	for (unsigned i = 0; i < c->given_count; i++) {
+		const char *name = c->row->options[c->given[i].option].name;
+
+		if (!is_among(str_from_z(name), str_from_z(options)))
+			return command_misused(c, "%s%s%s does not take --%s", command,
+			                       *verb ? " " : "", verb, name);
+	}
+	if (c->argc > most)
+		return command_misused(c, "%s%s%s: \"%s\" is one word too many", command,
+		                       *verb ? " " : "", verb, c->argv[most]);
+	return EXIT_OK;
+}
+
 bool command_number(const struct command *c, const char *name, uint64_t most,
                     uint64_t fallback, uint64_t *ret)
 {
 	const char *text = command_value(c, name);
 
 	*ret = fallback;
-	if (!text || (str_to_u64(str_from_z(text), ret) && *ret <= most))
+	if (!text || (str_to_u64(str_from_z(text), ret) && *ret && *ret <= most))
 		return true;
-	command_misused(c, "--%s: \"%s\" is not a number up to %llu", name, text,
+	command_misused(c, "--%s: \"%s\" is not a number from 1 to %llu", name, text,
 	                (unsigned long long)most);
 	return false;
 }

@@ -74,20 +74,31 @@ const char *command_next(const struct command *c, const char *name, unsigned *at
 int command_misused(const struct command *c, const char *fmt, ...) printf_like(2, 3);
 /* Says "sluice: ..." on stderr; returns EXIT_FAILED. */
 int command_failed(const char *fmt, ...) printf_like(1, 2);
+/* A verb of a command heeds some of its options only, and takes some words: `options` are
+ * separated by blanks, `most` counts the verb.  EXIT_OK, else it was said. */
+int command_heeds(const struct command *c, const char *verb, const char *options,
+                  int most);
 /* An option's number from 1 to most; `fallback` when it is not given. False: said. */
 bool command_number(const struct command *c, const char *name, uint64_t most,
                     uint64_t fallback, uint64_t *ret);
 
 /* What the program runs with: the file of -c, else the defaults (and in *found what was
  * found in the environment; may be NULL).  --listen, --data, --insecure-open and
- * --no-detect are heeded when the command has them.  Findings go to stderr, warnings
- * unless `quiet`.  NULL: return EXIT_CONFIG. */
-struct config *command_config(const struct command *c, struct buf *found, bool quiet);
-/* The same without a word; NULL when there are errors. */
+ * --no-detect are heeded when the command has them.  Errors go to stderr, and warnings
+ * when it serves; else the reading is lenient (config/config.h): an administrator's shell
+ * need not have the gateway's variables.  NULL: return EXIT_CONFIG. */
+struct config *command_config(const struct command *c, struct buf *found, bool serves);
+/* The same, leniently and without a word; NULL when there are errors. */
 struct config *command_config_unsaid(const struct command *c);
 /* $data alone, also when other parts of the file are wrong or its variables unset: for
  * commands that talk to a running gateway.  False: said; return EXIT_CONFIG. */
 bool command_data(const struct command *c, struct buf *ret);
+
+/* The same, and whether we may look into it: what another user has is not nothing.
+ * EXIT_OK, else what the command returns; it was said. */
+int command_open_data(const struct command *c, struct buf *ret);
+/* `secrets.key_file` alone, in the same way; empty: none is written. */
+bool command_key_file(const struct command *c, struct buf *ret);
 
 /* ---- the commands, one file each ---- */
 

@@ -13,7 +13,8 @@ static str option_text(const struct command *c, const char *name)
 	return str_from_z(command_value(c, name));
 }
 
-static struct config_source source_of(const struct command *c)
+/* lenient: what only the gateway needs may be missing. */
+static struct config_source source_of(const struct command *c, bool lenient)
 {
 	return (struct config_source){
 		.path = str_from_z(c->config),
@@ -21,6 +22,7 @@ static struct config_source source_of(const struct command *c)
 		.listen = option_text(c, "listen"),
 		.insecure_open = command_has(c, "insecure-open"),
 		.no_detect = command_has(c, "no-detect"),
+		.lenient = lenient,
 	};
 }
 
@@ -34,9 +36,9 @@ static void print_notes(const struct config_notes *notes, str path)
 	buf_free(&text);
 }
 
-struct config *command_config(const struct command *c, struct buf *found, bool quiet)
+struct config *command_config(const struct command *c, struct buf *found, bool serves)
 {
-	struct config_source source = source_of(c);
+	struct config_source source = source_of(c, !serves);
 	struct arena arena = { 0 };
 	struct config_notes notes = { .arena = &arena };
 	struct buf ignored = BUF_LIMIT(64 * KiB);
@@ -44,7 +46,7 @@ struct config *command_config(const struct command *c, struct buf *found, bool q
 	        c->config ? config_load(&source, &notes)
 	                  : config_builtin(&source, found ? found : &ignored, &notes);
 
-	if (notes.errors > 0 || (notes.warnings > 0 && !quiet))
+	if (notes.errors > 0 || (notes.warnings > 0 && serves))
 		print_notes(&notes, source.path);
 	arena_done(&arena);
 	buf_free(&ignored);
@@ -53,7 +55,7 @@ struct config *command_config(const struct command *c, struct buf *found, bool q
 
 struct config *command_config_unsaid(const struct command *c)
 {
-	struct config_source source = source_of(c);
+	struct config_source source = source_of(c, true);
 	struct arena arena = { 0 };
 	struct config_notes notes = { .arena = &arena };
 	struct buf ignored = BUF_LIMIT(64 * KiB);
@@ -65,16 +67,19 @@ struct config *command_config_unsaid(const struct command *c)
 	return config;
 }
 
-bool command_data(const struct command *c, struct buf *ret)
+/* One value of the file, found by `find`. */
+static bool find_alone(const struct command *c, struct buf *ret,
+                       bool (*find)(const struct config_source *source, struct buf *ret,
+                                    struct config_notes *notes))
 {
-	struct config_source source = source_of(c);
+	struct config_source source = source_of(c, true);
 	struct arena arena = { 0 };
 	struct config_notes notes = { .arena = &arena };
 	struct buf why = BUF_LIMIT(12 * KiB);
 	bool is_found;
 
 	ret->limit = 4 * KiB;
-	is_found = config_find_data(&source, ret, &notes);
+	is_found = find(&source, ret, &notes);
 	if (!is_found)
 		print_notes(&notes, source.path);
 	else if (!datadir_check(buf_str(ret), &why)) {
@@ -84,4 +89,27 @@ bool command_data(const struct command *c, struct buf *ret)
 	arena_done(&arena);
 	buf_free(&why);
 	return is_found;
+}
+
+bool command_data(const struct command *c, struct buf *ret)
+{
+	return find_alone(c, ret, config_find_data);
+}
+
+int command_open_data(const struct command *c, struct buf *ret)
+{
+	struct buf why = BUF_LIMIT(8 * KiB);
+	int result = EXIT_OK;
+
+	if (!command_data(c, ret))
+		result = EXIT_CONFIG;
+	else if (!datadir_may_look(buf_str(ret), &why))
+		result = command_failed("%.*s", STR_ARG(buf_str(&why)));
+	buf_free(&why);
+	return result;
+}
+
+bool command_key_file(const struct command *c, struct buf *ret)
+{
+	return find_alone(c, ret, config_find_key_file);
 }

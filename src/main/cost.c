@@ -244,6 +244,9 @@ int cost_command(struct command *c)
 		return cost_reprice(c);
 	if (command_has(c, "dry-run"))
 		return command_misused(c, "--dry-run is of `cost reprice`");
+	if (command_has(c, "verify") && c->given_count > 1)
+		return command_misused(c, "cost: --verify is of all that is recorded and "
+		                          "goes with no other option");
 	result = reading_begin(c, &r);
 	if (result != EXIT_OK)
 		return result;

@@ -284,9 +284,23 @@ static const char *environment(void *arg, const char *name)
 	               : NULL;
 }
 
-static int list_faults(void)
+static int list_faults(bool json)
 {
-	for (unsigned i = 0; i < drill_row_count; i++)
+	struct buf out = BUF_LIMIT(256 * KiB);
+	struct json_writer w = { .to = &out };
+
+	json_open(&w, '[');
+	for (unsigned i = 0; json && i < drill_row_count; i++) {
+		json_open(&w, '{');
+		json_key_str(&w, STR("fault"), str_from_z(drill_rows[i].name));
+		json_key_str(&w, STR("text"), str_from_z(drill_rows[i].text));
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+	if (json)
+		printf("%.*s\n", STR_ARG(buf_str(&out)));
+	buf_free(&out);
+	for (unsigned i = 0; !json && i < drill_row_count; i++)
 		printf("%-14s %s\n", drill_rows[i].name, drill_rows[i].text);
 	return EXIT_OK;
 }
@@ -358,7 +372,7 @@ int drill_command(struct command *c)
 	uint64_t jobs;
 
 	if (d.fault && strcmp(d.fault, "list") == 0)
-		return list_faults();
+		return list_faults(c->json);
 	if (!command_number(c, "jobs", JOBS_MOST, JOBS, &jobs))
 		return EXIT_USAGE;
 	d.jobs = (unsigned)jobs;

@@ -190,7 +190,7 @@ static bool explain_alone(struct command *c, str dir, str model, struct buf *to,
                           int *ret_code)
 {
 	struct buf why = BUF_LIMIT(4 * KiB);
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	struct calendar *calendar = calendar_new(STR("UTC"), &why);
 	struct json_writer w = { .to = to };
 	struct tenants *t = tenants_new(calendar, 1);
@@ -229,12 +229,15 @@ int explain_command(struct command *c)
 	struct json_writer w = { .to = &request };
 	struct json_value said;
 	bool is_live, is_good = false;
-	int code = EXIT_FAILED;
+	int code;
 
 	if (c->argc != 1)
 		return command_misused(c, "explain wants the name of a model");
-	if (!command_data(c, &data))
-		return EXIT_CONFIG;
+	code = command_open_data(c, &data);
+	if (code != EXIT_OK) {
+		buf_free(&data);
+		return code;
+	}
 	json_open(&w, '{');
 	json_key_str(&w, STR("do"), STR("explain"));
 	json_key_str(&w, STR("model"), str_from_z(c->argv[0]));

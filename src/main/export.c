@@ -23,6 +23,11 @@ int export_command(struct command *c)
 	int result;
 
 	zone_take(c);
+	if (format && c->json && strcmp(format, "jsonl") != 0)
+		return command_misused(c,
+		                       "export: --json and --format %s exclude each "
+		                       "other",
+		                       format);
 	if (!format)
 		format = c->json ? "jsonl" : "csv";
 	if (strcmp(format, "csv") != 0 && strcmp(format, "jsonl") != 0 &&

@@ -51,7 +51,7 @@ static str number(const struct admin_asked *a, const char *name)
 
 static int forget(const struct forget *f)
 {
-	const struct admin_alone alone = { f->config, .by_recorder = true };
+	const struct admin_alone alone = { .config = f->config, .by_recorder = true };
 	struct buf request = BUF_LIMIT(16 * KiB);
 	struct admin_asked a;
 	int result;
@@ -89,7 +89,7 @@ int forget_command(struct command *c)
 	if (before && !parse_day(before, &f.before))
 		return command_misused(c, "--before %s: write it like 2026-11-26",
 		                       before);
-	f.config = command_config(c, NULL, true);
+	f.config = command_config(c, NULL, false);
 	if (!f.config)
 		return EXIT_CONFIG;
 	result = forget(&f);

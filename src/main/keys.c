@@ -319,8 +319,23 @@ static int run_verb(struct keys *k, const struct verb *v)
 
 	if (code != EXIT_OK)
 		return code;
-	if (v->bit == CREATE && which.len == 0)
-		which = value_of(k, "name");
+	if (v->bit == CREATE && command_has(k->c, "name")) {
+		str name = value_of(k, "name");
+
+		if (str_starts(name, STR("--")))
+			return command_misused(k->c,
+			                       "%s create: --name has no name behind it, "
+			                       "but %.*s",
+			                       k->c->row->name, STR_ARG(name));
+		if (which.len)
+			return command_misused(
+			        k->c,
+			        "%s create: \"%.*s\" and --name %s are two "
+			        "names",
+			        k->c->row->name, STR_ARG(which),
+			        command_value(k->c, "name"));
+		which = name;
+	}
 	if (v->wants && which.len == 0)
 		return command_misused(k->c, "%s %s: give it %s", k->c->row->name,
 		                       v->name, v->wants);
@@ -369,11 +384,10 @@ static int run(struct command *c, enum tenant_kind kind, const char *parent)
 			verb = &verbs[i];
 	if (!verb)
 		return unknown_verb(&k, what);
-	if (command_data(c, &dir)) {
+	result = command_open_data(c, &dir);
+	if (result == EXIT_OK) {
 		k.dir = buf_str(&dir);
 		result = run_verb(&k, verb);
-	} else {
-		result = EXIT_CONFIG;
 	}
 	if (k.answer.ptr)
 		mem_wipe(k.answer.ptr, k.answer.cap);

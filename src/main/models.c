@@ -244,11 +244,13 @@ int models_command(struct command *c)
 	struct catalog_model model;
 	struct catalog *facts;
 
-	if (c->argc > 0 && strcmp(c->argv[0], "update") == 0)
-		return models_update(c);
-	if (c->argc > 1)
-		return command_misused(c, "models: \"%s\" is one word too many",
-		                       c->argv[1]);
+	bool is_update = c->argc > 0 && strcmp(c->argv[0], "update") == 0;
+	int code = command_heeds(c, is_update ? "update" : "",
+	                         is_update ? "dry-run" : "price provider",
+	                         is_update ? 2 : 1);
+
+	if (code != EXIT_OK || is_update)
+		return code != EXIT_OK ? code : models_update(c);
 	facts = facts_in_force(c);
 	if (c->json)
 		json_open(&m.w, '[');

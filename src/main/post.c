@@ -22,7 +22,11 @@ static int connect_to(const struct net_addr *to, struct buf *why)
 		return fd;
 	}
 	net_print(to, why);
-	buf_addf(why, ": %s", strerror(errno));
+	buf_addf(
+	        why, ": %s%s", strerror(errno),
+	        errno == ECONNREFUSED
+	                ? ", but the gateway runs: while it ends it takes no new requests"
+	                : "");
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -12,11 +12,11 @@
 #include "codec/text.h"
 #include "config/replace.h"
 #include "main/admin_ask.h"
+#include "main/prompt.h"
 #include "admin/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { INPUT_MOST = 16 * KiB, REQUEST_MOST = 64 * KiB, TEXT_MOST = 512 };
@@ -25,37 +25,15 @@ enum { INPUT_MOST = 16 * KiB, REQUEST_MOST = 64 * KiB, TEXT_MOST = 512 };
 struct stored {
 	struct command *c;
 	str dir;
-	struct config *config; /* NULL: it has errors; the usual place of master keys */
+	struct config *config; /* NULL: it has errors */
+	const char *key_file;  /* of master keys, also when there are errors; or NULL */
+	struct buf key_file_text;
 	struct secret_room room;
 	struct buf why;
 	struct admin_asked asked; /* of a change */
 };
 
 /* ---- where a key comes from ---- */
-
-static bool read_stdin(struct buf *to)
-{
-	struct termios usual, silent;
-	bool is_terminal = isatty(0) && tcgetattr(0, &usual) == 0;
-	ssize_t n = 1;
-
-	if (is_terminal) {
-		silent = usual;
-		silent.c_lflag &= (tcflag_t)~ECHO;
-		fprintf(stderr, "key (not shown): ");
-		tcsetattr(0, TCSAFLUSH, &silent);
-	}
-	while (n > 0 && buf_reserve(to, 1) && !str_has(buf_str(to), STR("\n"))) {
-		n = read(0, to->ptr + to->len, 1);
-		if (n > 0)
-			to->len++;
-	}
-	if (is_terminal) {
-		tcsetattr(0, TCSAFLUSH, &usual);
-		fprintf(stderr, "\n");
-	}
-	return n >= 0 && !to->over;
-}
 
 /* False: said. */
 static bool read_key(struct stored *s, const char *operand, struct buf *to)
@@ -70,12 +48,16 @@ static bool read_key(struct stored *s, const char *operand, struct buf *to)
 		}
 		buf_add(to, str_from_z(value));
 	} else if (operand) {
-		if (file_read(operand + 1, 0, to, &s->why) != FILE_FOUND) {
+		enum file_found found = file_read(operand + 1, 0, to, &s->why);
+
+		if (found == FILE_MISSING)
+			command_failed("there is no file %s", operand + 1);
+		else if (found != FILE_FOUND)
 			command_failed("%s cannot be read: %.*s", operand + 1,
-			               (int)s->why.len, s->why.ptr);
+			               STR_ARG(buf_str(&s->why)));
+		if (found != FILE_FOUND)
 			return false;
-		}
-	} else if (!read_stdin(to)) {
+	} else if (!prompt_secret("key (not shown): ", to)) {
 		command_failed("the key could not be read from standard input");
 		return false;
 	}
@@ -91,7 +73,7 @@ static bool read_key(struct stored *s, const char *operand, struct buf *to)
  */
 static int change(struct stored *s, enum http_method method, str target, str body)
 {
-	const struct admin_alone alone = { .config = s->config };
+	const struct admin_alone alone = { .config = s->config, .key_file = s->key_file };
 	int result = admin_do_alone(s->c, &alone, method, target, body, &s->asked);
 	struct json_value said = json_get(s->asked.value, STR("said"));
 	char *room;
@@ -114,7 +96,7 @@ static bool is_not_in_force(const struct stored *s)
 
 static struct master_place place_of(const struct stored *s)
 {
-	return stored_place(s->config ? s->config->key_file : NULL, s->dir);
+	return stored_place(s->key_file, s->dir);
 }
 
 static int failed(struct stored *s, const char *what)
@@ -191,6 +173,12 @@ static int add(struct stored *s)
 		              "(ps): give it on standard input, with --from-env NAME, or "
 		              "as @FILE. Take the one you have typed for known");
 	}
+	if ((operand != NULL) + command_has(s->c, "stdin") +
+	            command_has(s->c, "from-env") >
+	    1)
+		return command_misused(s->c,
+		                       "providers add: --stdin, --from-env and @FILE "
+		                       "exclude each other");
 	row.provider = str_from_z(s->c->argv[1]);
 	if (read_key(s, operand, &key)) {
 		row.key = secret_keep(&s->room, buf_str(&key));
@@ -377,13 +365,20 @@ static int run(struct command *c, int (*what)(struct stored *s))
 {
 	struct stored s = { .c = c, .why = BUF_LIMIT(8 * KiB) };
 	struct buf dir = { 0 };
-	int result = EXIT_CONFIG;
+	int result;
 
-	if (command_data(c, &dir)) {
+	/* A configuration that has errors says where the master keys are all the same:
+	 * in another place there would be another one. */
+	result = command_open_data(c, &dir);
+	if (result == EXIT_OK && !command_key_file(c, &s.key_file_text))
+		result = EXIT_CONFIG;
+	if (result == EXIT_OK) {
 		s.dir = buf_str(&dir);
 		s.config = command_config_unsaid(c);
+		s.key_file = s.key_file_text.len ? buf_z(&s.key_file_text) : NULL;
 		result = what(&s);
 	}
+	buf_free(&s.key_file_text);
 	config_unref(&s.config);
 	secret_room_done(&s.room);
 	admin_asked_done(&s.asked);
@@ -394,25 +389,40 @@ static int run(struct command *c, int (*what)(struct stored *s))
 
 int provider_keys_command(struct command *c)
 {
-	const char *more = c->argc > 1 ? c->argv[1] : "list";
+	static const struct {
+		const char *name, *options;
+		int (*run)(struct stored *s);
+		int words;
+	} verbs[] = {
+		{ "add", "stdin from-env replace url format", add, 3 },
+		{ "remove", "", remove_key, 3 },
+		{ "keys", "", list, 1 },
+	};
 
-	if (strcmp(c->argv[0], "add") == 0)
-		return run(c, add);
-	if (strcmp(c->argv[0], "remove") == 0)
-		return run(c, remove_key);
-	if (strcmp(c->argv[0], "keys") == 0 && strcmp(more, "list") == 0)
-		return run(c, list);
-	return command_misused(c, "providers: \"%s\" is not add, remove or keys",
+	/* `keys list` says the same as `keys`. */
+	if (c->argc == 2 && strcmp(c->argv[0], "keys") == 0 &&
+	    strcmp(c->argv[1], "list") == 0)
+		c->argc = 1;
+	for (size_t i = 0; i < countof(verbs); i++) {
+		if (strcmp(c->argv[0], verbs[i].name) != 0)
+			continue;
+		int code =
+		        command_heeds(c, verbs[i].name, verbs[i].options, verbs[i].words);
+		return code == EXIT_OK ? run(c, verbs[i].run) : code;
+	}
+	return command_misused(c, "providers: \"%s\" is not list, add, remove or keys",
 	                       c->argv[0]);
 }
 
 int secrets_command(struct command *c)
 {
 	const char *what = c->argc > 0 ? c->argv[0] : "status";
+	bool is_rotate = strcmp(what, "rotate") == 0;
+	int code;
 
-	if (strcmp(what, "rotate") == 0)
-		return run(c, rotate);
-	if (strcmp(what, "status") == 0)
-		return run(c, status);
-	return command_misused(c, "secrets: \"%s\" is not rotate or status", what);
+	if (!is_rotate && strcmp(what, "status") != 0)
+		return command_misused(c, "secrets: \"%s\" is not rotate or status",
+		                       what);
+	code = command_heeds(c, what, is_rotate ? "forget-old" : "", 1);
+	return code == EXIT_OK ? run(c, is_rotate ? rotate : status) : code;
 }

@@ -134,7 +134,16 @@ static void write_seen(struct json_writer *w, const struct seen *s)
 
 static const char *state_of(const struct provider *p)
 {
-	return p->disabled.len ? "disabled" : "ready";
+	return p->disabled.len ? "disabled" : p->missing.len ? "unset" : "ready";
+}
+
+/* Why it is not known to be ready; empty when it is. */
+static void add_why(struct buf *to, const struct provider *p)
+{
+	if (p->disabled.len)
+		buf_add(to, p->disabled);
+	else if (p->missing.len)
+		buf_addf(to, "%.*s is not there for this command", STR_ARG(p->missing));
 }
 
 /* How it is doing, as a running gateway told; JSON_NONE: none runs. */
@@ -181,17 +190,19 @@ static void print_configured(const struct config *c, struct reading *from,
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct provider *p = &c->providers[i];
 		str url = p->is_mock ? STR("built in") : p->url;
-
+		struct buf why = BUF_LIMIT(4 * KiB);
 		struct seen seen;
 
+		add_why(&why, p);
 		printf("  %-24.*s %-12.*s %-9s %u %s  %.*s%s%.*s", STR_ARG(p->name),
 		       STR_ARG(wire_format_name(p->format)), state_of(p), p->key_count,
 		       p->key_count == 1 ? "key " : "keys", STR_ARG(url),
-		       p->disabled.len ? "  " : "", STR_ARG(p->disabled));
+		       why.len ? "  " : "", STR_ARG(buf_str(&why)));
 		print_health(health_of_provider(health, p->name), p->key_count);
 		seen_init(&seen, c, p, from);
 		print_seen(&seen);
 		seen_done(&seen);
+		buf_free(&why);
 	}
 	if (c->provider_count == 0)
 		printf("  none\n");
@@ -217,8 +228,11 @@ static void write_configured(struct json_writer *w, const struct config *c,
 		write_seen(w, &seen);
 		seen_done(&seen);
 		json_key_str(w, STR("state"), str_from_z(state_of(p)));
-		if (p->disabled.len)
-			json_key_str(w, STR("why"), p->disabled);
+		struct buf why = BUF_LIMIT(4 * KiB);
+		add_why(&why, p);
+		if (why.len)
+			json_key_str(w, STR("why"), buf_str(&why));
+		buf_free(&why);
 		struct json_value h = health_of_provider(health, p->name);
 		if (h.type == JSON_OBJECT) {
 			json_key(w, STR("health"));
@@ -277,7 +291,7 @@ static int list_providers(struct command *c)
 {
 	struct buf out = BUF_LIMIT(4 * MiB);
 	struct json_writer w = { .to = &out };
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	struct buf answer = { 0 }, why = BUF_LIMIT(KiB);
 	struct json_value health = { 0 };
 
@@ -310,7 +324,10 @@ static int list_providers(struct command *c)
 
 int providers_command(struct command *c)
 {
-	if (c->argc == 0 || strcmp(c->argv[0], "list") == 0)
-		return list_providers(c);
+	if (c->argc == 0 || strcmp(c->argv[0], "list") == 0) {
+		int code = command_heeds(c, c->argc ? "list" : "", "", 1);
+
+		return code == EXIT_OK ? list_providers(c) : code;
+	}
 	return provider_keys_command(c);
 }

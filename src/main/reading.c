@@ -23,12 +23,13 @@ int reading_begin(const struct command *c, struct reading *ret)
 {
 	struct buf why = BUF_LIMIT(KiB);
 	char path[PATH_MAX];
-	int result = EXIT_OK;
+	int result;
 
 	*ret = (struct reading){ 0 };
-	if (!command_data(c, &ret->dir)) {
+	result = command_open_data(c, &ret->dir);
+	if (result != EXIT_OK) {
 		reading_done(ret);
-		return EXIT_CONFIG;
+		return result;
 	}
 	reading_flush(ret);
 	if (!datadir_path(buf_str(&ret->dir), "ledger.db", path, sizeof(path)))

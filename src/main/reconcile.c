@@ -5,6 +5,7 @@
 #include "admin/reconcile.h"
 
 #include "admin/grid.h"
+#include "admin/text.h"
 #include "main/admin_ask.h"
 
 #include <errno.h>
@@ -96,6 +97,20 @@ static void print_table(struct reconciling *k, struct json_value data)
 		grid_print(&k->grid, GRID_TEXT, &k->out);
 }
 
+/* What was taken for 0 makes the comparison worth less. */
+static void tell_unread(const struct usage_file *f)
+{
+	struct buf text = BUF_LIMIT(KiB);
+
+	text_safe(&text, f->unread_text);
+	fprintf(stderr,
+	        "%u cell%s of the file could not be read and count%s as 0, the first in "
+	        "row %u: \"%.*s\"\n",
+	        f->unread, f->unread == 1 ? "" : "s", f->unread == 1 ? "s" : "",
+	        f->unread_row, STR_ARG(buf_str(&text)));
+	buf_free(&text);
+}
+
 static int print(struct reconciling *k, struct json_value answer)
 {
 	struct json_value data = json_get(answer, STR("data"));
@@ -115,7 +130,9 @@ static int print(struct reconciling *k, struct json_value answer)
 	if (k->theirs.skipped)
 		fprintf(stderr, "%u of %u lines of the file name no day or no model\n",
 		        k->theirs.skipped, k->theirs.rows);
-	return different ? EXIT_FAILED : EXIT_OK;
+	if (k->theirs.unread)
+		tell_unread(&k->theirs);
+	return different || k->theirs.unread ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- the command ---- */
@@ -134,9 +151,11 @@ static bool read_file(const char *path, struct buf *to, struct buf *why)
 		buf_add(to, str_of(chunk, n));
 	if (to->over)
 		buf_add(why, STR("it is larger than 256 MiB"));
+	else if (ferror(f))
+		buf_add(why, STR("it could not be read to its end"));
 	if (f != stdin)
 		fclose(f);
-	return !to->over;
+	return why->len == 0;
 }
 
 static int ask(struct reconciling *k)

@@ -13,6 +13,11 @@ int report_command(struct command *c)
 	int result;
 
 	zone_take(c);
+	if (format && c->json && strcmp(format, "json") != 0)
+		return command_misused(c,
+		                       "report: --json and --format %s exclude each "
+		                       "other",
+		                       format);
 	if (!format)
 		format = c->json ? "json" : "md";
 	if (!month_format_find(str_from_z(format), &which))

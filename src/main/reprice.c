@@ -263,7 +263,7 @@ static bool take_moment(struct command *c, const char *option, usec *ret)
 
 static int run(struct repricing *p)
 {
-	struct config *config = command_config(p->c, NULL, true);
+	struct config *config = command_config(p->c, NULL, false);
 	int result = EXIT_CONFIG;
 
 	if (config)

@@ -52,7 +52,7 @@ static struct config *read_again(struct serving *s, const char *data, struct buf
 	struct command again = *s->command;
 
 	again.data = data;
-	return command_config(&again, found, false);
+	return command_config(&again, found, true);
 }
 
 static bool is_moved(const struct serving *s, const char *data)
@@ -254,7 +254,7 @@ static bool prepare(struct serving *s, struct config *c, struct buf *why)
 static int serve(struct serving *s)
 {
 	struct buf found = BUF_LIMIT(64 * KiB), why = BUF_LIMIT(4 * KiB);
-	struct config *c = command_config(s->command, &found, false);
+	struct config *c = command_config(s->command, &found, true);
 	sigset_t set;
 	int code = EXIT_OK;
 

@@ -51,7 +51,7 @@ static void print(const struct command *c, const struct admin_asked *a)
 
 int show_body(struct command *c, uint64_t exchange)
 {
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	const struct admin_alone alone = { .config = config };
 	struct buf target = BUF_LIMIT(256);
 	struct admin_asked a;

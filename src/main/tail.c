@@ -195,7 +195,10 @@ int tail_command(struct command *c)
 	bool is_read = true, follows = command_has(c, "follow");
 	int result;
 
-	if (!command_number(c, "lines", LINES_MOST, 10, &lines))
+	/* -n 0 -f: new ones only. */
+	if (str_eq(str_from_z(command_value(c, "lines")), STR("0")))
+		lines = 0;
+	else if (!command_number(c, "lines", LINES_MOST, 10, &lines))
 		return EXIT_USAGE;
 	result = reading_begin(c, &r);
 	if (result == EXIT_OK)

@@ -3,6 +3,7 @@
 
 #include "admin/tenant_json.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { METADATA_MOST = 8 * KiB };
@@ -234,6 +235,50 @@ static int check_budgets(const struct command *c, const char *option)
 	return EXIT_OK;
 }
 
+static int check_count(const struct command *c, const char *option)
+{
+	str value = str_from_z(command_value(c, option));
+	uint64_t n = 0;
+
+	if (str_ends(value, STR("/min")))
+		value.len -= 4;
+	if (!command_has(c, option) || is_none(value) ||
+	    (str_to_u64(value, &n) && n > 0 && n <= UINT32_MAX))
+		return EXIT_OK;
+	return command_misused(
+	        c,
+	        "--%s: \"%s\" is not a number from 1 to %u, nor `none` for "
+	        "no limit",
+	        option, command_value(c, option), UINT32_MAX);
+}
+
+static int check_list(const struct command *c, const char *option)
+{
+	str list = str_from_z(command_value(c, option));
+	bool is_empty = list.len && list.ptr[list.len - 1] == ',';
+
+	while (list.len)
+		is_empty |= str_trim(str_cut(&list, ',')).len == 0;
+	if (!is_empty)
+		return EXIT_OK;
+	return command_misused(c,
+	                       "--%s: \"%s\" has an empty name in it; `all` is for all",
+	                       option, command_value(c, option));
+}
+
+static int check_words(const struct command *c)
+{
+	static const char *const counts[] = { "rpm", "tpm", "concurrent", "user-rpm" };
+	static const char *const lists[] = { "models", "routes", "providers", "regions" };
+	int code = EXIT_OK;
+
+	for (size_t i = 0; code == EXIT_OK && i < countof(counts); i++)
+		code = check_count(c, counts[i]);
+	for (size_t i = 0; code == EXIT_OK && i < countof(lists); i++)
+		code = check_list(c, lists[i]);
+	return code;
+}
+
 int tenant_set_check(const struct command *c)
 {
 	static const struct json_limits limits = { 16, 1024, 256, 64 };
@@ -245,6 +290,8 @@ int tenant_set_check(const struct command *c)
 
 	if (code == EXIT_OK)
 		code = check_budgets(c, "user-budget");
+	if (code == EXIT_OK)
+		code = check_words(c);
 	if (code != EXIT_OK)
 		return code;
 	if (on_budget.len && !str_eq(on_budget, STR("refuse")) &&

@@ -176,13 +176,22 @@ static int revoke_token(const struct command *c)
 
 int tokens_command(struct command *c)
 {
+	static const struct {
+		const char *name, *options;
+		int (*run)(const struct command *c);
+		int words;
+	} verbs[] = {
+		{ "create", "name scope expires", create_token, 1 },
+		{ "list", "", list_tokens, 1 },
+		{ "revoke", "", revoke_token, 2 },
+	};
 	const char *what = c->argc > 0 ? c->argv[0] : "list";
 
-	if (strcmp(what, "create") == 0)
-		return create_token(c);
-	if (strcmp(what, "list") == 0)
-		return list_tokens(c);
-	if (strcmp(what, "revoke") == 0)
-		return revoke_token(c);
+	for (size_t i = 0; i < countof(verbs); i++) {
+		if (strcmp(what, verbs[i].name) != 0)
+			continue;
+		int code = command_heeds(c, what, verbs[i].options, verbs[i].words);
+		return code == EXIT_OK ? verbs[i].run(c) : code;
+	}
 	return command_misused(c, "tokens: \"%s\" is not create, list or revoke", what);
 }

@@ -50,12 +50,21 @@ static bool find_facts(str name, struct catalog_model *ret)
 	return catalog_next_with_id(NULL, name, &at, ret);
 }
 
-static int report(fault_t why, const struct buf *detail, const struct buf *dropped)
+static int report(const struct command *c, fault_t why, const struct buf *detail,
+                  const struct buf *dropped)
 {
+	bool is_answer = command_has(c, "answer");
+
 	if (dropped->len)
 		fprintf(stderr, "dropped: %.*s\n", (int)dropped->len, dropped->ptr);
 	if (!why)
 		return EXIT_OK;
+	/* The gateway's texts are about what came over a connection. */
+	if (!detail->len)
+		return command_failed(
+		        "the input is no %s in the format %s%s",
+		        is_answer ? "answer" : "request", command_value(c, "from"),
+		        is_answer ? "" : " (of a provider's answer say --answer)");
 	return command_failed("%.*s%s%.*s", STR_ARG(why->text), detail->len ? ": " : "",
 	                      (int)detail->len, detail->ptr);
 }
@@ -76,6 +85,9 @@ int translate_command(struct command *c)
 
 	if (!t.from || !(t.to = format_of(c, "to")))
 		return EXIT_USAGE;
+	if (c->json && command_has(c, "answer") && command_has(c, "stream") &&
+	    !command_has(c, "array"))
+		return command_misused(c, "translate: a stream is not JSON");
 	t.model = str_from_z(model ? model : "model");
 	t.provider = str_from_z(provider);
 	t.stream = command_has(c, "stream");
@@ -92,7 +104,7 @@ int translate_command(struct command *c)
 	else
 		why = translate_reply(&t, buf_str(&in));
 	fwrite(out.ptr, 1, out.len, stdout);
-	result = report(why, &detail, &dropped);
+	result = report(c, why, &detail, &dropped);
 	buf_free(&in);
 	buf_free(&out);
 	buf_free(&dropped);

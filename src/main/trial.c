@@ -295,7 +295,7 @@ static int list_here(const struct command *c, const struct config *config,
 
 static int list(struct command *c)
 {
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	struct admin_asked a = { 0 };
 	struct reading from;
 	int result;
@@ -329,7 +329,7 @@ static bool is_name(str name)
 static int stop(struct command *c)
 {
 	str name = str_from_z(c->argv[1]);
-	struct config *config = command_config(c, NULL, true);
+	struct config *config = command_config(c, NULL, false);
 	const struct admin_alone alone = { .config = config };
 	struct buf target = BUF_LIMIT(KiB);
 	struct admin_asked a = { 0 };
@@ -356,6 +356,11 @@ int trial_command(struct command *c)
 {
 	const char *what = c->argc > 0 ? c->argv[0] : "list";
 
+	int code = command_heeds(c, what, strcmp(what, "report") == 0 ? "since" : "",
+	                         strcmp(what, "list") == 0 ? 1 : 2);
+
+	if (code != EXIT_OK)
+		return code;
 	if (strcmp(what, "list") == 0)
 		return list(c);
 	if (strcmp(what, "report") != 0 && strcmp(what, "stop") != 0)

@@ -172,7 +172,7 @@ static bool parse_address(str text, struct net_addr *ret)
 /* The first route of the gateway's configuration; without a file there is the mock. */
 static void suggest_model(struct try *t, str path)
 {
-	struct config_source source = { .path = path };
+	struct config_source source = { .path = path, .lenient = true };
 	struct arena arena = { 0 };
 	struct config_notes notes = { .arena = &arena };
 	struct config *config = path.len ? config_load(&source, &notes) : NULL;
@@ -209,16 +209,17 @@ static bool read_status(struct try *t, struct json_value status, struct net_addr
 	return true;
 }
 
-/* Fills *ret, and t->model with what the gateway suggests. */
-static bool find_gateway(struct try *t, struct net_addr *ret)
+/* Fills *ret, and t->model with what the gateway suggests; else it was said. */
+static int find_gateway(struct try *t, struct net_addr *ret)
 {
 	struct buf dir = { 0 }, answer = BUF_LIMIT(KiB), why = BUF_LIMIT(4 * KiB);
+	int result = command_open_data(t->c, &dir);
 	struct json_value status;
 	bool is_found;
 
-	if (!command_data(t->c, &dir)) {
+	if (result != EXIT_OK) {
 		buf_free(&dir);
-		return false;
+		return result;
 	}
 	is_found = admin_ask(buf_str(&dir), STR("{\"do\":\"status\"}"), &answer, &status,
 	                     &why);
@@ -234,7 +235,7 @@ static bool find_gateway(struct try *t, struct net_addr *ret)
 	buf_free(&dir);
 	buf_free(&answer);
 	buf_free(&why);
-	return is_found;
+	return is_found ? EXIT_OK : EXIT_FAILED;
 }
 
 /* ---- what is sent ---- */
@@ -356,10 +357,10 @@ static int run(struct try *t, str prompt)
 		             .on_body = on_body,
 		             .arg = t };
 	struct net_addr to;
-	int result = EXIT_FAILED;
+	int result = find_gateway(t, &to);
 
-	if (!find_gateway(t, &to))
-		return EXIT_FAILED;
+	if (result != EXIT_OK)
+		return result;
 	if (!model && !t->model[0])
 		return command_failed("say which model: -m MODEL (see sluice models)");
 	write_body(&body, str_from_z(model ? model : t->model), prompt, t->is_stream);

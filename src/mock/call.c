@@ -140,7 +140,7 @@ static refusal_t find_model(struct call *c)
 	const struct model *m = models_find(id);
 	unsigned asked;
 
-	if (!m && c->mock->any_model && id.len)
+	if (c->mock->any_model && id.len && (!m || c->stands_for.len))
 		m = models_find(c->stands_for.len ? c->stands_for : STR("lorem"));
 
 	if (!id.len)

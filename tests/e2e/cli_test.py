@@ -102,6 +102,36 @@ def bare(work, *args, **env):
     in_netns(inside)
 
 
+def test_a_shell_without_the_variables_of_the_gateway():
+    """They are in a file of the service alone: no command that asks no provider needs them."""
+    there = Gateway("timezone: Pacific/Kiritimati\nproviders:\n" + provider("fake", site.url, '"${FAKE_KEY}"') +
+                    "  openai: {}\n  mock: {}\nroutes:\n" + route("m", "fake/up-model") +
+                    route("c", "mock/echo") + "trials: { t: { route: m, candidate: c, share: 50% } }\n",
+                    env={"FAKE_KEY": "sk-upstream-SECRET", "OPENAI_API_KEY": "sk-other"})
+    reply = there.post(there.chat("m"))
+    same(reply.status, 200, "an answer")
+    there.env = {}
+    try:
+        for running in (True, False):
+            if not running:
+                there.stop()
+            for args in (["providers"], ["trial", "list"], ["trial", "stop", "t"], ["forget", "--user", "nobody"],
+                         ["cost", "reprice", "--since", "1d", "--dry-run"], ["secrets"], ["explain", "m"],
+                         ["cost", "--by", "day"], ["report"], ["tail"]):
+                code, out, err = there.cli(*args)
+                check(code == 0 and "not set" not in err and "errors" not in err, args, running, code, out, err)
+            _, out, err = there.cli("show", reply.header("x-request-id"), "--body")
+            check("nothing was kept" in err, "show --body:", err)
+            code, out, _ = there.cli("providers", "--json")
+            same({p["name"]: p["state"] for p in json.loads(out)["configured"]},
+                 {"fake": "unset", "openai": "unset", "mock": "ready"}, "states")
+        check("FAKE_KEY is not there" in there.cli("providers")[1], "what is missing")
+        code, out, err = there.cli("check", str(there.file), config=False)
+        check(code == 3 and "E120" in err, "check is for the gateway's own environment", code, err)
+    finally:
+        there.remove()
+
+
 def test_a_configuration_that_is_not_read_is_named():
     def with_it(server):
         until(lambda: "sluice -c sluice.yaml" in server.said(), "a word about sluice.yaml", 2)

@@ -57,6 +57,22 @@ def test_nothing_is_lost_for_openai_chat():
     check_cases("openai-chat")
 
 
+def test_the_mock_may_be_a_target():
+    """Everybody stands for the same model in a drill, also who has models of the stand-in's names."""
+    global home
+    before = home
+    home = pathlib.Path(tempfile.mkdtemp(prefix="sluice-drill-test-"))
+    (home / "sluice.yaml").write_text(
+        "version: 1\nproviders:\n  openai: { key: x }\n  mock: {}\n  other: { format: openai-chat, key: none, "
+        'url: "http://127.0.0.1:9/v1" }\nroutes:\n'
+        "  mixed: { targets: [openai/gpt-5-mini, mock/echo, other/tools], first_token: 1s, idle: 1s }\n")
+    try:
+        for case in drill("--fault", "500")["cases"] + drill("--fault", "error-first")["cases"]:
+            same(case["outcome"], "rescued" if case["provider"] != "other" else "honest error", case)
+    finally:
+        home = before
+
+
 def test_nothing_is_lost_for_anthropic():
     check_cases("anthropic")
 

@@ -6,20 +6,23 @@ at start and stays as it is. The sandbox is tried from inside the running servic
 that calls what an intruder would call.
 """
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
 import subprocess
+import termios
 import threading
 
 import answers
 from certs import Certs
 from fake_provider import Fake
 from harness import CHAT, SANITIZED, SLUICE, Gateway, check, cli, openai_error, provider, same
-from raw import BadReply, Raw, request, until
+from raw import SLOW, BadReply, Raw, request, until
 from runner import Skip
 
 OLD, NEW, MORE = "sk-store-OLD-0123456789", "sk-store-NEW-0123456789", "sk-store-MORE-0123456789"
@@ -230,6 +233,57 @@ def test_keys_from_files_and_the_environment():
     same(code, 0, f"@FILE: {err}")
     code, out, err = gate.cli("providers", "add", "e", "sk-typed-0123456789")
     check(code == 2 and "sk-typed" not in out + err, "a key as an argument:", code, out, err)
+
+
+class Prompt:
+    """`sluice providers add p` on a terminal of its own, which has asked for the key."""
+
+    def __init__(self, gate):
+        self.ours, self.theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [SLUICE, "providers", "add", "p", "-c", str(gate.file)], stdin=self.theirs, stderr=self.theirs,
+            stdout=subprocess.DEVNULL, start_new_session=True, env={"HOME": str(gate.dir)},
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.wait("not shown")
+
+    def wait(self, word):
+        said = b""
+        while word.encode() not in said:
+            said += os.read(self.ours, 1000)
+
+    def shows(self):
+        return bool(termios.tcgetattr(self.theirs)[3] & termios.ECHO)
+
+    def type(self, text):
+        os.write(self.ours, text)
+
+    def end(self):
+        code = self.process.wait(10 * SLOW)
+        check(self.shows(), "the terminal shows what is typed")
+        os.close(self.ours)
+        os.close(self.theirs)
+        return code
+
+
+def test_the_terminal_after_a_prompt():
+    gate = Gateway(f'providers:\n  p: {{ format: openai-chat, url: "{Fake().site("p").url}", key: store }}\n',
+                   start=False)
+    prompt = Prompt(gate)
+    until(lambda: not prompt.shows(), "a silent terminal")
+    prompt.type(b"sk-half\x03")
+    same(prompt.end(), -signal.SIGINT, "ended by Ctrl-C")
+    prompt = Prompt(gate)
+    until(lambda: not prompt.shows(), "a silent terminal")
+    prompt.process.terminate()
+    same(prompt.end(), -signal.SIGTERM, "ended by SIGTERM")
+    prompt = Prompt(gate)
+    until(lambda: not prompt.shows(), "a silent terminal")
+    prompt.type(b"sk-half\x1a")
+    prompt.wait("not shown")         # nobody could let it go on, so it is not stopped, and asks again
+    until(lambda: not prompt.shows(), "a silent terminal")
+    prompt.type(OLD.encode() + b"\n")
+    prompt.end()
+    same(json.loads(gate.cli("providers", "keys", "--json")[1])[0]["key"][-4:], OLD[-4:], "the key that was typed")
 
 
 def test_without_a_configuration():

@@ -1,6 +1,8 @@
 #include "admin/usage_file.h"
 #include "tests/check.h"
 
+#include <stdio.h>
+
 #define DAY_2026_11_01 20758
 
 static bool read_text(struct usage_file *f, const char *csv)
@@ -139,4 +141,56 @@ TEST(usage_file_is_written_as_it_was_read)
 	usage_file_done(&again);
 	buf_free(&csv);
 	buf_free(&twice);
+}
+
+TEST(usage_figures_that_cannot_be_read_are_counted)
+{
+	static const struct {
+		const char *row;
+		unsigned unread;
+		uint64_t input;
+		nanousd amount;
+	} rows[] = {
+		{ "2026-11-01,m,1.5e+06,1", 0, 1500000, 1000000000 },
+		{ "2026-11-01,m,\"1,234\",", 0, 1234, 0 },
+		{ "2026-11-01,m,1234.0,$1", 0, 1234, 1000000000 },
+		{ "2026-11-01,m,1200e-2,$1", 0, 12, 1000000000 },
+		{ "2026-11-01,m,0e20,0", 0, 0, 0 },
+		{ "2026-11-01,m,abc,1", 1, 0, 1000000000 },
+		{ "2026-11-01,m,1.5,1", 1, 0, 1000000000 },
+		{ "2026-11-01,m,-3,1", 1, 0, 1000000000 },
+		{ "2026-11-01,m,1e19,1", 1, 0, 1000000000 },
+		{ "2026-11-01,m,7,EUR 5", 1, 7, 0 },
+		{ "2026-11-01,m,x,EUR 5", 2, 0, 0 },
+	};
+	static const char *const days[] = { "2026-02-31", "2026-13-01", "2026-00-10" };
+	struct usage_file f;
+	char text[256];
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		snprintf(text, sizeof(text), "date,model,input_tokens,cost\n%s\n",
+		         rows[i].row);
+		CHECK(read_text(&f, text));
+		CHECK_INT(f.unread, rows[i].unread);
+		CHECK_INT(f.unread_row, rows[i].unread ? 2 : 0);
+		CHECK_INT(f.count, 1);
+		if (f.count == 1) {
+			CHECK_INT(f.lines[0].input, rows[i].input);
+			CHECK_INT(f.lines[0].amount, rows[i].amount);
+		}
+		usage_file_done(&f);
+	}
+	for (size_t i = 0; i < countof(days); i++) {
+		snprintf(text, sizeof(text), "date,model,cost\n2026-11-01,m,1\n%s,m,1\n",
+		         days[i]);
+		CHECK(read_text(&f, text));
+		CHECK_INT(f.count, 1);
+		CHECK_INT(f.unread, 1);
+		CHECK_INT(f.unread_row, 3);
+		CHECK_STR_EQ(f.unread_text, str_from_z(days[i]));
+		usage_file_done(&f);
+	}
+	CHECK(read_text(&f, "date,model,cost\nTotal,,3\n"));
+	CHECK_INT(f.unread, 0);
+	usage_file_done(&f);
 }

@@ -90,3 +90,73 @@ TEST(variables_cannot_fill_the_memory)
 	buf_free(&text);
 	free(huge);
 }
+
+/* An administrator's shell has none of the gateway's variables and files. */
+TEST(a_lenient_reading_lets_providers_lack_what_is_elsewhere)
+{
+	static const struct {
+		const char *name, *rest, *missing;
+	} rows[] = {
+		{ "openai", "{ key: \"${NOT_A}\" }", "NOT_A" },
+		{ "openai", "{ keys: [\"${KEY_A}\", \"${NOT_B}\"] }", "NOT_B" },
+		{ "openai", "{ key: \"${NOT_A:?ask Bob}\" }", "NOT_A" },
+		{ "openai", "{ key: \"${NOT_A:-}\" }", "NOT_A" },
+		{ "openai", "{ key: { file: /nowhere/key } }", "/nowhere/key" },
+		{ "anthropic", "{}", "ANTHROPIC_API_KEY" },
+		{ "mine", "{ format: openai-chat, url: \"${NOT_U}\", key: a }", "NOT_U" },
+		{ "amazon-bedrock", "{ auth: sigv4 }", "AWS_ACCESS_KEY_ID" },
+		{ "google-vertex", "{ credentials: /nowhere.json }", "/nowhere.json" },
+		{ "openai", "{ key: \"${KEY_A}\" }", "" },
+		{ "openai", "{ key: a }", "" },
+	};
+	struct config_source source = { .path = STR("sluice.yaml"),
+		                        .env = test_env,
+		                        .lenient = true };
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct buf text = BUF_LIMIT(KiB);
+		struct reading r;
+
+		buf_addf(&text,
+		         "version: 1\ntimezone: Europe/Berlin\n"
+		         "tls: { cert: /nowhere.crt, key: /nowhere.key }\n"
+		         "telemetry: { otlp: { endpoint: \"${NOT_T}\" } }\n"
+		         "providers: { %s: %s }\n"
+		         "routes: { fast: { targets: [%s/m] } }\n",
+		         rows[i].name, rows[i].rest, rows[i].name);
+		source.text = buf_str(&text);
+		read_with(&r, &source);
+		if (CHECK(r.config)) {
+			CHECK_STR(r.config->timezone, "Europe/Berlin");
+			CHECK_STR_EQ(r.config->providers[0].missing,
+			             str_from_z(rows[i].missing));
+			CHECK_INT(r.config->providers[0].disabled.len, 0);
+			CHECK_INT(r.config->route_count, 1);
+		} else {
+			print_notes(&r);
+		}
+		reading_done(&r);
+		buf_free(&text);
+	}
+}
+
+TEST(a_lenient_reading_is_strict_with_everything_else)
+{
+	static const char *const texts[] = {
+		"version: 1\ndata: \"${NOT_A}\"\nproviders: { mock: {} }\n",
+		"version: 1\ntimezone: \"${NOT_A}\"\nproviders: { mock: {} }\n",
+		"version: 1\nproviders: { openai: { kye: \"${KEY_A}\", key: a } }\n",
+		"version: 1\nproviders: { openai: { key: \"${KEY A}\" } }\n",
+		"version: 1\nproviders: { openai: { key: a }, nosuch: { key: a } }\n",
+	};
+	struct config_source source = { .env = test_env, .lenient = true };
+
+	for (size_t i = 0; i < countof(texts); i++) {
+		struct reading r;
+
+		source.text = str_from_z(texts[i]);
+		read_with(&r, &source);
+		CHECK(!r.config);
+		reading_done(&r);
+	}
+}

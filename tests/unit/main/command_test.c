@@ -128,7 +128,8 @@ TEST(what_is_not_known_is_refused_with_the_nearest)
 		{ "a.yaml", "behind -c: sluice serve -c a.yaml" },
 		{ "count a.yml", "behind -c: sluice count -c a.yml" },
 		{ "--lisen x", "did you mean --listen?" },
-		{ "count --lines 101", "not a number up to 100" },
+		{ "count --lines 101", "not a number from 1 to 100" },
+		{ "count --lines 0", "not a number from 1 to 100" },
 		{ "count -n x", "not a number" },
 		{ "count -n -1", "not a number" },
 	};

@@ -6,6 +6,9 @@
 #include "config/datadir.h"
 #include "admin/text.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 static void run(struct captured *c, const char *fmt, ...) printf_like(2, 3);
 static void run(struct captured *c, const char *fmt, ...)
 {
@@ -496,6 +499,8 @@ TEST(try_says_when_no_gateway_runs)
 	CHECK(str_has(buf_str(&c.err), STR("start one: sluice serve")));
 	run(&c, "try");
 	CHECK_INT(c.code, EXIT_USAGE);
+	run(&c, "try hello -c /nowhere.yaml");
+	CHECK_INT(c.code, EXIT_CONFIG);
 	captured_done(&c);
 }
 
@@ -541,4 +546,144 @@ TEST(figures_are_exact)
 	text_price(&b, PRICE_UNKNOWN);
 	CHECK_STR(buf_str(&b), "0.25-");
 	buf_free(&b);
+}
+
+/* What is wrong elsewhere in the file does not let them lie in another place. */
+TEST(a_key_is_sealed_with_the_master_key_of_the_configuration)
+{
+	static const char *const rests[] = {
+		"providers: { openai: { key: \"${SLUICE_TEST_NOT_SET}\" } }\n",
+		"timezone: \"${SLUICE_TEST_NOT_SET}\"\nproviders: { mock: {} }\n",
+	};
+	const char *dir = test_dir();
+	struct captured c = { 0 };
+	char path[600], text[2048];
+
+	snprintf(path, sizeof(path), "%s/key", dir);
+	write_file(path, "sk-of-openai\n");
+	for (size_t i = 0; i < countof(rests); i++) {
+		snprintf(path, sizeof(path), "%s/masters", dir);
+		write_file(path, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+		CHECK(chmod(path, 0600) == 0);
+		snprintf(path, sizeof(path), "%s/key_file.yaml", dir);
+		snprintf(text, sizeof(text),
+		         "version: 1\ndata: %s/data%zu\n"
+		         "secrets: { key_file: masters }\n%s",
+		         dir, i, rests[i]);
+		write_file(path, text);
+		run(&c, "providers add openai @%s/key -c %s", dir, path);
+		CHECK_INT(c.code, EXIT_OK);
+		snprintf(text, sizeof(text), "%s/data%zu/master.key", dir, i);
+		CHECK(access(text, F_OK) != 0);
+		run(&c, "secrets -c %s", path);
+		CHECK(str_has(buf_str(&c.out), STR("/masters\n")));
+	}
+	captured_done(&c);
+}
+
+/* In a child of its own, which becomes nobody where we are root. */
+static void look_as_another(const char *dir)
+{
+	static const char *const words[] = {
+		"keys list",
+		"secrets",
+		"providers keys",
+		"cost",
+		"audit list",
+		"audit export",
+		"tokens list",
+		"report",
+		"export",
+		"tail",
+		"try hello",
+		"explain m",
+		"show 0000000000000001",
+	};
+	struct captured c = { 0 };
+
+	if (geteuid() == 0 ? setgid(65534) || setuid(65534) : chmod(dir, 0))
+		_exit(99);
+	for (size_t i = 0; i < countof(words); i++) {
+		run(&c, "%s --data %s", words[i], dir);
+		if (c.code != EXIT_FAILED || c.out.len ||
+		    !str_has(buf_str(&c.err), STR("you may not look into ")) ||
+		    (geteuid() == 65534 &&
+		     !str_has(buf_str(&c.err), STR("sudo -u root")))) {
+			fprintf(stderr, "%s: %d: %.*s\n", words[i], c.code,
+			        (int)c.err.len, c.err.ptr);
+			_exit((int)i + 1);
+		}
+	}
+	_exit(0);
+}
+
+TEST(what_another_user_has_is_not_nothing)
+{
+	const char *dir = test_dir();
+	struct captured c = { 0 };
+	int status = -1;
+	pid_t child;
+
+	run(&c, "keys create k --data %s", dir);
+	CHECK_INT(c.code, 0);
+	child = fork();
+	if (child == 0)
+		look_as_another(dir);
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_INT(status, 0);
+	CHECK(chmod(dir, 0700) == 0);
+	captured_done(&c);
+}
+
+TEST(what_a_verb_does_not_heed_is_refused)
+{
+	static const struct {
+		const char *words, *says;
+	} rows[] = {
+		{ "secrets --forget-old", "secrets status does not take --forget-old" },
+		{ "keys create a --name b", "are two names" },
+		{ "keys create --name --team research", "no name behind it" },
+		{ "keys create k --rpm 60/hour", "nor `none` for no limit" },
+		{ "keys create k --concurrent 0", "nor `none` for no limit" },
+		{ "users create u --of k --tpm 1.5", "nor `none` for no limit" },
+		{ "keys create k --models a,,b", "`all` is for all" },
+		{ "teams create k --regions ,", "`all` is for all" },
+		{ "audit list --since 30d", "audit list does not take --since" },
+		{ "audit export -n 1", "audit export does not take --lines" },
+		{ "audit verify --until 1d", "audit verify does not take --until" },
+		{ "audit list -n 0", "not a number from 1 to" },
+		{ "tokens list foo", "\"foo\" is one word too many" },
+		{ "tokens list --scope read", "tokens list does not take --scope" },
+		{ "trial list foo", "\"foo\" is one word too many" },
+		{ "trial stop t --since 1d", "trial stop does not take --since" },
+		{ "providers --replace", "providers does not take --replace" },
+		{ "providers list x y", "\"x\" is one word too many" },
+		{ "providers keys openai", "\"openai\" is one word too many" },
+		{ "providers kyes", "is not list, add, remove or keys" },
+		{ "providers add p --stdin --from-env HOME", "exclude each other" },
+		{ "providers add p @f --stdin", "exclude each other" },
+		{ "cost --verify --by day", "no other option" },
+		{ "report --json -f md", "exclude each other" },
+		{ "export --json -f csv", "exclude each other" },
+		{ "models --dry-run", "models does not take --dry-run" },
+		{ "translate --from anthropic --to gemini --answer --stream --json",
+		  "a stream is not JSON" },
+	};
+	const char *dir = test_dir();
+	struct captured c = { 0 };
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		run(&c, "%s --data %s", rows[i].words, dir);
+		if (c.code != EXIT_USAGE || c.out.len ||
+		    !str_has(buf_str(&c.err), str_from_z(rows[i].says)))
+			check_failed(__FILE__, __LINE__, "%s: %d %.*s", rows[i].words,
+			             c.code, (int)c.err.len, c.err.ptr);
+	}
+	run(&c, "drill --fault list --json");
+	CHECK_INT(c.code, EXIT_OK);
+	CHECK(count_of(json_of(&c)) > 10);
+	run(&c, "providers add p @%s/nofile --data %s", dir, dir);
+	CHECK_INT(c.code, EXIT_FAILED);
+	CHECK(str_has(buf_str(&c.err), STR("there is no file ")));
+	captured_done(&c);
 }
