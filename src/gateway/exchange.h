@@ -122,6 +122,7 @@ struct exchange {
 	/* of a trial (gateway/trial.h) */
 	const struct trial *trial; /* it takes part in that one; NULL */
 	struct trial_account *trial_account;
+	uint64_t conversation;  /* that was drawn for a side; 0: the exchange itself */
 	unsigned trial_targets; /* so many of the candidates are the trial's candidate's;
 	                           0: it is the control */
 	nanousd trial_held, trial_cost; /* set aside, and what attempts there have cost */

@@ -30,6 +30,7 @@ static struct attempt_row open_row(const struct attempt *a)
 		.endpoint = (uint8_t)endpoint_number(x->endpoint),
 		.tags = x->tags,
 		.trial = x->trial ? x->trial->name : STR_NONE,
+		.conversation = x->trial ? x->conversation : 0,
 		.flags = x->trial ? trial_flags(x, a->target) : 0,
 		.team = team ? tenant_row(team)->id : 0,
 		.user = x->user,
@@ -355,6 +356,7 @@ void attempt_record_none(struct exchange *x)
 		.detail = phi_text(x, x->detail),
 		.usage_kind = USAGE_NONE,
 		.trial = x->trial ? x->trial->name : STR_NONE,
+		.conversation = x->trial ? x->conversation : 0,
 		.flags = x->trial && x->trial_targets ? ROW_CANDIDATE : 0,
 	};
 

@@ -88,13 +88,19 @@ static bool reserve(struct exchange *x)
 
 /* Of an application that names one user for all its conversations each is drawn by
  * itself: the user counts only where there is no conversation. */
-static uint64_t sticky_of(struct exchange *x)
+static uint64_t conversation_of(struct exchange *x)
 {
 	if (!x->session)
 		x->session = session_of_body(x);
 	if (x->session)
 		return x->session;
-	return x->user.len ? board_hash(x->worker->gateway->board, 4, x->user) : x->id;
+	return x->user.len ? board_hash(x->worker->gateway->board, 4, x->user) : 0;
+}
+
+static bool picks(const struct trial *t, struct exchange *x)
+{
+	x->conversation = conversation_of(x);
+	return trial_picks(t, x->conversation ? x->conversation : x->id);
 }
 
 static bool does_run(const struct exchange *x, const struct trial *t)
@@ -114,7 +120,7 @@ void trial_route(struct exchange *x)
 		return;
 	x->trial = t;
 	x->trial_account = x->plan->trials[t->index];
-	if (t->is_shadow || !trial_picks(t, sticky_of(x)))
+	if (t->is_shadow || !picks(t, x))
 		return;
 	if (take_candidate(x) && reserve(x))
 		return;
@@ -213,6 +219,7 @@ static bool copy_request(struct exchange *s, const struct exchange *x)
 	s->as_array = x->as_array;
 	s->strict = x->strict;
 	s->session = x->session;
+	s->conversation = x->conversation;
 	s->no_resume = s->no_hedge = s->no_hold = true;
 	s->body_bytes = x->body_bytes;
 	s->body_length = x->body_length;
@@ -292,7 +299,7 @@ void trial_begin(struct exchange *x)
 		return;
 	}
 	/* The control proves something only beside its shadow. */
-	if (!may_have_shadow(x) || !trial_picks(t, sticky_of(x))) {
+	if (!may_have_shadow(x) || !picks(t, x)) {
 		x->trial = NULL;
 	} else if (x->worker->shadows >= SHADOWS_MOST || x->worker->server.draining ||
 	           !begin_shadow(x)) {

@@ -22,12 +22,17 @@ struct open_part {
 	uint8_t stream;
 	uint16_t lengths[OPEN_TEXTS];
 	uint8_t endpoint;
-	uint8_t has_trace; /* a struct trace_parent follows, before the texts */
+	uint8_t more; /* enum more: what follows, before the texts */
 	uint32_t number;
 	uint64_t id, exchange, key, team;
 	int64_t began_wall;
 	uint64_t request_bytes;
 	int64_t reserved;
+};
+
+enum more {
+	MORE_TRACE = 1 << 0,        /* a struct trace_parent */
+	MORE_CONVERSATION = 1 << 1, /* 8 bytes */
 };
 
 struct close_part {
@@ -59,7 +64,7 @@ _Static_assert(sizeof(struct close_part) + sizeof(struct price) + JOURNAL_OVERHE
                        JOURNAL_PROMISE,
                "a shortened CLOSE fits into what was promised");
 _Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
-                               sizeof(struct price) + TRACE_PARENT +
+                               sizeof(struct price) + TRACE_PARENT + 8 +
                                (OPEN_TEXTS + CLOSE_TEXTS) * TEXT_MOST <=
                        JOURNAL_RECORD_MOST,
                "the longest record");
@@ -67,7 +72,7 @@ _Static_assert(sizeof(struct open_part) + sizeof(struct close_part) +
 /* ---- writing ---- */
 
 struct pieces {
-	struct iovec iov[4 + OPEN_TEXTS + CLOSE_TEXTS];
+	struct iovec iov[5 + OPEN_TEXTS + CLOSE_TEXTS];
 	int count, masked;
 	char room[OPEN_TEXTS + CLOSE_TEXTS][TEXT_MOST]; /* of masked texts */
 };
@@ -123,7 +128,8 @@ static void add_open(struct pieces *p, struct open_part *to,
 		.version = VERSION,
 		.stream = row->stream,
 		.endpoint = row->endpoint,
-		.has_trace = row->trace.len == TRACE_PARENT,
+		.more = (uint8_t)((row->trace.len == TRACE_PARENT ? MORE_TRACE : 0) |
+		                  (row->conversation ? MORE_CONVERSATION : 0)),
 		.number = row->number,
 		.id = row->id,
 		.exchange = row->exchange,
@@ -134,8 +140,10 @@ static void add_open(struct pieces *p, struct open_part *to,
 		.reserved = row->reserved,
 	};
 	add(p, to, sizeof(*to));
-	if (to->has_trace)
+	if (to->more & MORE_TRACE)
 		add(p, row->trace.ptr, TRACE_PARENT);
+	if (to->more & MORE_CONVERSATION)
+		add(p, &row->conversation, sizeof(row->conversation));
 	add_texts(p, to->lengths, texts, OPEN_TEXTS, TEXT_MOST);
 }
 
@@ -236,6 +244,16 @@ static bool take_texts(str *rest, const uint16_t *lengths, str *const *to, int c
 	return true;
 }
 
+static bool take_conversation(str *rest, struct attempt_row *row)
+{
+	str bytes = str_take(rest, sizeof(row->conversation));
+
+	if (bytes.len < sizeof(row->conversation))
+		return false;
+	memcpy(&row->conversation, bytes.ptr, sizeof(row->conversation));
+	return true;
+}
+
 static bool read_open(str *rest, struct attempt_row *row)
 {
 	str *const texts[OPEN_TEXTS] = { &row->operation, &row->asked, &row->route,
@@ -256,8 +274,11 @@ static bool read_open(str *rest, struct attempt_row *row)
 	row->reserved = from.reserved;
 	row->state = ROW_OPEN;
 	row->endpoint = from.endpoint;
-	row->trace = from.has_trace ? str_take(rest, TRACE_PARENT) : STR_NONE;
-	if (from.has_trace && row->trace.len < TRACE_PARENT)
+	row->trace = from.more & MORE_TRACE ? str_take(rest, TRACE_PARENT) : STR_NONE;
+	if (from.more & MORE_TRACE && row->trace.len < TRACE_PARENT)
+		return false;
+	row->conversation = 0;
+	if (from.more & MORE_CONVERSATION && !take_conversation(rest, row))
 		return false;
 	return take_texts(rest, from.lengths, texts, OPEN_TEXTS);
 }
@@ -359,15 +380,17 @@ _Static_assert(offsetof(struct close_part, flags) + 4 == sizeof(struct close_par
 
 bool record_pieces(str open, str close, str ret[RECORD_PIECES])
 {
-	uint8_t has_trace = (uint8_t)open.ptr[offsetof(struct open_part, has_trace)];
+	uint8_t more = (uint8_t)open.ptr[offsetof(struct open_part, more)];
+	size_t texts = sizeof(struct open_part);
 	uint16_t detail; /* the second of the texts */
 
+	texts += more & MORE_TRACE ? (size_t)TRACE_PARENT : 0;
+	texts += more & MORE_CONVERSATION ? sizeof(uint64_t) : 0;
 	memcpy(&detail, close.ptr + offsetof(struct close_part, lengths) + sizeof(detail),
 	       sizeof(detail));
 	ret[0] = str_first(open, offsetof(struct open_part, id));
 	ret[1] = str_of(open.ptr + offsetof(struct open_part, key), 16);
-	ret[2] = str_from(open, sizeof(struct open_part) +
-	                                (has_trace ? (size_t)TRACE_PARENT : 0));
+	ret[2] = str_from(open, texts);
 	ret[3] = str_first(close, offsetof(struct close_part, id));
 	ret[4] = str_of(close.ptr + offsetof(struct close_part, status), 8);
 	ret[5] = str_from(close, offsetof(struct close_part, flags));

@@ -52,6 +52,7 @@ enum {
 	AT_SEARCHES,
 	AT_IMAGES,
 	AT_ATTEMPTS,
+	AT_CONVERSATION,
 	VALUES,
 };
 _Static_assert((int)VALUES == (int)LEDGER_ROW_VALUES, "as many as the statements have");
@@ -83,6 +84,7 @@ static void take_open(const struct attempt_row *row, const struct row_labels *la
 	set_unless_zero(v, AT_RESERVED, row->reserved);
 	set_unless_zero(v, AT_SUBJECT, labels->subject);
 	v->number[AT_REQUEST] = labels->request;
+	set_unless_zero(v, AT_CONVERSATION, (int64_t)row->conversation);
 }
 
 static void take_close(const struct attempt_row *row, const struct row_labels *labels,
@@ -147,9 +149,10 @@ static void bind_one(sqlite3_stmt *st, const struct row_values *v, int at)
 
 static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
 {
-	static const int open_values[] = { AT_ID,       AT_REQUEST, AT_REQUEST_BYTES,
-		                           AT_RESERVED, AT_SUBJECT, AT_EXCHANGE,
-		                           AT_NUMBER,   AT_STATE,   AT_BEGAN };
+	static const int open_values[] = { AT_ID,          AT_REQUEST, AT_REQUEST_BYTES,
+		                           AT_RESERVED,    AT_SUBJECT, AT_EXCHANGE,
+		                           AT_NUMBER,      AT_STATE,   AT_BEGAN,
+		                           AT_CONVERSATION };
 	sqlite3_stmt *st = ledger_get(l, LEDGER_PUT_OPEN);
 	struct row_labels labels;
 	struct row_values v;
@@ -294,6 +297,7 @@ static void read_open_half(struct columns *c, struct attempt_row *row)
 	row->model = next_text(c);
 	row->team = next_count(c);
 	row->trial = next_text(c);
+	row->conversation = next_count(c);
 	row->user = next_text(c);
 	row->tags = next_text(c);
 	row->reserved = next_number(c);

@@ -147,7 +147,8 @@ static void find_unknown(struct forgetting *f, struct ledger_forgotten *ret)
 static void change_rows(struct forgetting *f, struct ledger_forgotten *ret)
 {
 	ret->attempts = run(
-	        f, "UPDATE attempt SET detail = NULL, subject = (SELECT new FROM"
+	        f, "UPDATE attempt SET detail = NULL, conversation = NULL, subject = "
+	           "(SELECT new FROM"
 	           " temp.forgotten WHERE old = subject), caller = iif(caller IS NULL,"
 	           " NULL, (SELECT min(id) FROM caller WHERE client = '' AND agent = "
 	           "''))"

@@ -95,7 +95,7 @@ enum ledger_statement {
 };
 
 enum {
-	LEDGER_ROW_VALUES = 32, /* parameters of a whole row */
+	LEDGER_ROW_VALUES = 33, /* parameters of a whole row */
 	LEDGER_PRUNED_AT_ONCE = 5000,
 };
 

@@ -317,8 +317,13 @@ static const char version_admin[] =
 static const char version_phi[] =
 	"ALTER TABLE pin ADD COLUMN phi INTEGER NOT NULL DEFAULT 0;";
 
+/* What a trial has drawn for its side, so that what may depend on one another is told from
+ * what does not: of attempts that are part of one. */
+static const char version_conversation[] =
+	"ALTER TABLE attempt ADD COLUMN conversation INTEGER;"; /* NULL: the exchange */
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
-	                                  version_admin, version_phi };
+	                                  version_admin, version_phi, version_conversation };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -331,7 +336,8 @@ const int ledger_version = countof(ledger_migrations);
 #define ROW \
 	"SELECT a.id, coalesce(a.exchange, a.id), a.number, a.state," \
 	" coalesce(a.began, a.id >> 8), a.request_bytes, r.key, r.operation, r.asked, r.route," \
-	" r.stream, r.provider, r.model, r.team, r.trial, s.user, s.tags, a.reserved_nano," \
+	" r.stream, r.provider, r.model, r.team, r.trial, a.conversation, s.user, s.tags," \
+	" a.reserved_nano," \
 	" (SELECT sum(delta_nano) FROM correction k WHERE k.attempt = a.id)," \
 	" o.status, o.fault, o.answered_model, o.finish, o.usage_kind, o.client_status," \
 	" a.detail, a.connect_us, a.first_byte_us, a.first_token_us, a.total_us," \
@@ -356,14 +362,15 @@ const int ledger_version = countof(ledger_migrations);
 #define ALL_COLUMNS USUAL_COLUMNS \
 	", exchange, number, state, detail, connect_us, cache_write_tokens," \
 	" audio_input_tokens, audio_output_tokens, cache_write_1h_tokens, searches, images," \
-	" attempts"
+	" attempts, conversation"
 #define ALL_VALUES \
 	"?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22," \
-	"?23,?24,?25,?26,?27,?28,?29,?30,?31,?32"
+	"?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33"
 /* Known when it opens.  A row that grew in a full page would cost more than it did. */
 #define OPEN_COLUMNS \
-	"id, request, request_bytes, reserved_nano, subject, began, exchange, number, state"
-#define OPEN_VALUES "?1,?2,?3,?15,?19,?20,?21,?22,?23"
+	"id, request, request_bytes, reserved_nano, subject, began, exchange, number, state," \
+	" conversation"
+#define OPEN_VALUES "?1,?2,?3,?15,?19,?20,?21,?22,?23,?33"
 #define OPEN_ROOM "'................................', NULL"
 
 /* The columns of a node, in the order of ledger_tenants.c. */
@@ -416,7 +423,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 		" reserved_nano = ?15, first_token_us = ?16, cache_read_tokens = ?17,"
 		" reasoning_tokens = ?18, state = ?23, detail = ?24, connect_us = ?25,"
 		" cache_write_tokens = ?26, audio_input_tokens = ?27, audio_output_tokens = ?28,"
-		" cache_write_1h_tokens = ?29, searches = ?30, images = ?31, attempts = ?32"
+		" cache_write_1h_tokens = ?29, searches = ?30, images = ?31, attempts = ?32,"
+		" conversation = coalesce(conversation, ?33)"
 		" WHERE id = ?1 AND state = 0",
 	[LEDGER_OPEN_ROWS] = ROW "WHERE a.state = 0",
 	[LEDGER_CLOSE_OPEN_ROWS] = "UPDATE attempt SET state = 2, detail = NULL WHERE state = 0",

@@ -51,10 +51,12 @@ struct attempt_row {
 	str provider, model; /* the target */
 	bool stream;
 	uint64_t request_bytes;
-	uint64_t team;    /* the key's at that time, 0: none */
-	str user;         /* whom the request names, at most 128 bytes */
-	str tags;         /* "name=value,...": of the key and the request; 256 bytes */
-	str trial;        /* it is part of that one; empty: of none */
+	uint64_t team; /* the key's at that time, 0: none */
+	str user;      /* whom the request names, at most 128 bytes */
+	str tags;      /* "name=value,...": of the key and the request; 256 bytes */
+	str trial;     /* it is part of that one; empty: of none */
+	uint64_t conversation; /* of a trial: a hash of what was drawn for its side; 0:
+	                          the exchange itself */
 	str trace;        /* the client's trace: a struct trace_parent; empty: none */
 	uint8_t endpoint; /* which, by endpoint_number; 0: not known */
 	nanousd reserved; /* under budgets, set aside for it; 0: nothing was */

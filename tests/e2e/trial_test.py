@@ -67,6 +67,14 @@ def test_a_split():
     same(sum(row["flags"] & 128 > 0 for row in rows),
          2 * list(sides.values()).count("candidate"), "rows of the candidate")
     check(all(row["route"] == "split" for row in rows), "the route is the one that was asked")
+    same([n for _, n in drawn("half")], [2] * 40, "requests of each conversation")
+
+
+def drawn(trial):
+    """Conversations of a trial, and how many attempts each had."""
+    return [tuple(row) for row in gateway.select(
+        "SELECT conversation, count(*) FROM attempt a JOIN request r ON r.id = a.request WHERE r.trial = ?"
+        " GROUP BY coalesce(conversation, a.id)", (trial,))]
 
 
 def test_the_sides_outlive_a_restart():
@@ -106,6 +114,8 @@ def test_a_shadow_is_never_seen():
         same(bytes(got.body), body, "the control's own bytes")
         same(got.header("x-sluice-trial"), "mirrored/control", "the side")
     until(lambda: len(fake.site("candidate").requests) == seen + 5, "five shadows")
+    until(lambda: len(drawn("mirrored")) == 5, "five conversations")
+    same([n for _, n in drawn("mirrored")], [2] * 5, "a shadow is of its control's conversation")
     sent = {json.loads(r.body)["messages"][0]["content"]
             for r in fake.site("candidate").requests[seen:]}
     same(sent, {f"prompt {n}" for n in range(5)}, "what the candidate was asked")

@@ -30,6 +30,7 @@ static struct attempt_row full_row(void)
 		.user = STR("u-17"),
 		.tags = STR("env=prod,app=chat"),
 		.trial = STR("cheaper"),
+		.conversation = 0x8000000000000001,
 		.trace = STR("0123456789abcdef01234567\1"), /* TRACE_PARENT bytes */
 		.endpoint = 7,
 		.reserved = 1LL << 50,
@@ -86,6 +87,7 @@ static void check_open_part(const struct attempt_row *a, const struct attempt_ro
 	CHECK_STR_EQ(a->user, b->user);
 	CHECK_STR_EQ(a->tags, b->tags);
 	CHECK_STR_EQ(a->trial, b->trial);
+	CHECK(a->conversation == b->conversation);
 	CHECK_STR_EQ(a->trace, b->trace);
 	CHECK_INT(a->endpoint, b->endpoint);
 	CHECK_INT(a->reserved, b->reserved);

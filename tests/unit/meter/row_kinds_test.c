@@ -104,6 +104,10 @@ TEST(row_kinds_differ_in_all_but_figures)
 	OTHER(agent = STR("wget"));
 	/* Where one text ends and the next begins. */
 	OTHER(finish = STR("stopg"); other.answered_model = STR("pt-5"));
+	row.conversation = 1;
+	kind = kind_of(k, &row);
+	row.conversation = UINT64_MAX;
+	CHECK_INT(kind_of(k, &row), kind);
 	row.detail = STR("its own");
 	CHECK_INT(kind_of(k, &row), 0);
 	row_kinds_free(&k);

@@ -245,6 +245,7 @@ TEST(keys_of_the_first_days_are_still_good)
 	                   "DROP TABLE audit_head;"
 	                   "DROP TABLE admin_replay;"
 	                   "ALTER TABLE pin DROP COLUMN phi;"
+	                   "ALTER TABLE attempt DROP COLUMN conversation;"
 	                   "PRAGMA user_version = 2",
 	                   NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(db);

@@ -45,6 +45,7 @@ static struct attempt_row row_of(uint64_t id)
 		.user = STR("u-17"),
 		.tags = STR("env=prod,app=chat"),
 		.trial = STR("cheaper"),
+		.conversation = UINT64_MAX - id,
 		.reserved = 98765432100,
 	};
 }
@@ -149,6 +150,7 @@ static bool check_same(void *arg, const struct attempt_row *got)
 	CHECK_STR_EQ(got->user, want->user);
 	CHECK_STR_EQ(got->tags, want->tags);
 	CHECK_STR_EQ(got->trial, want->trial);
+	CHECK(got->conversation == want->conversation);
 	CHECK_INT(got->reserved, want->reserved);
 	CHECK_INT(got->state, want->state);
 	if (got->state != ROW_DONE) {
@@ -560,6 +562,29 @@ TEST(ledger_finds_exchanges)
 }
 
 /* ---- opening ---- */
+
+TEST(a_conversation_is_kept_of_what_is_part_of_a_trial)
+{
+	const char *path = path_in(test_dir());
+	struct ledger *l = ledger_open(path, &why);
+	struct attempt_row rows[4];
+	bool changed;
+
+	CHECK(l && ledger_begin(l));
+	for (unsigned i = 0; i < countof(rows); i++) {
+		rows[i] = i % 2 ? row_of(i + 1) : done_of(i + 1);
+		if (i > 1)
+			rows[i].conversation = 0;
+		CHECK(ledger_put_new(l, &rows[i]));
+	}
+	CHECK(ledger_commit(l));
+	rows[3] = done_of(4); /* of one that was opened without */
+	CHECK(ledger_begin(l) && ledger_put_opened(l, &rows[3], &changed) &&
+	      ledger_commit(l));
+	ledger_close(&l);
+	CHECK_STR(ask(path, "SELECT conversation FROM attempt ORDER BY id"),
+	          "-2 -3 NULL -5");
+}
 
 TEST(ledger_migrates_forward_and_refuses_what_is_newer)
 {
