@@ -39,6 +39,7 @@ struct tenant {
 };
 
 enum { NODE_SLOTS = TENANTS_MOST * 2, USER_BUCKETS = TENANT_USERS_MOST };
+#define TENANT_LEAF UINT32_C(0x80000000)
 
 /* A row that was replaced: some worker may still look at it. */
 struct retired {
@@ -52,7 +53,8 @@ struct tenants {
 	pthread_mutex_t writing; /* over puts */
 	pthread_mutex_t spent;   /* see tenants_hold_spent; taken before `writing` */
 	struct retired *retired, **retired_end;
-	/* nodes: dense, found by an index of ids; number + 1, leaves with LEAF on */
+	/* nodes: dense, found by an index of ids; number + 1, leaves with TENANT_LEAF on
+	 */
 	_Atomic uint32_t *index; /* NODE_SLOTS */
 	struct tenant *nodes;    /* mapped: what is not used costs nothing */
 	unsigned count;
@@ -117,6 +119,11 @@ static inline unsigned tenant_budgets(const struct tenant_caps *caps)
 	return bits;
 }
 
+static inline bool tenant_has_rates(const struct tenant_caps *caps)
+{
+	return caps->rpm || caps->tpm || caps->concurrent;
+}
+
 /* NULL: there is none. */
 struct tenant *tenants_find(const struct tenants *t, uint64_t id);
 /* The user's leaf below that node, held until tenant_leaf_done.  create: made when there
@@ -127,3 +134,18 @@ static inline void tenant_leaf_done(struct tenant *leaf)
 {
 	atomic_fetch_sub_explicit(&leaf->users, 1, memory_order_release);
 }
+
+/* ---- by who holds `writing` ---- */
+
+/* The row is there before anybody may count by it.  Returns the windows that were not
+ * counted before. */
+unsigned tenant_publish(struct tenants *t, struct tenant *n, const struct tenant_row *row,
+                        usec now);
+/* A row that holds no longer; NULL: frees only those that are old enough. */
+void tenants_retire(struct tenants *t, const struct tenant_row *row, usec now);
+/* Where the number of an id stands, or could stand. */
+_Atomic uint32_t *tenants_place(const struct tenants *t, uint64_t id);
+/* A user with limits of its own, in place of those for all users.  Revoked, these hold
+ * again.  False: there is no room. */
+bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
+                      struct tenant *parent, usec now, unsigned *ret_fresh);

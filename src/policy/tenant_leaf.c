@@ -1,0 +1,169 @@
+/* tenant_leaf.c - the users below the nodes of the tree.
+ *
+ * Users come and go, so their leaves are counted and under a lock of their own; one that
+ * nobody uses is given to another user once nothing of it is of weight any more.  A leaf
+ * whose user has a row is held by that. */
+#include "policy/tenant_private.h"
+
+/* So many leaves are asked for their place before a user is turned away. */
+enum { ASKED_MOST = 256 };
+
+static uint64_t mix(uint64_t h, uint64_t piece)
+{
+	h = (h ^ piece) * UINT64_C(0x9fb21c651e98df25);
+	return h ^ h >> 32;
+}
+
+static uint64_t hash_of(const struct tenants *t, const struct tenant *below, str user)
+{
+	uint64_t h = mix(t->seed, below->id), piece;
+
+	h = mix(h, user.len);
+	for (; user.len; user = str_from(user, min_of(user.len, sizeof(piece)))) {
+		piece = 0;
+		memcpy(&piece, user.ptr, min_of(user.len, sizeof(piece)));
+		h = mix(h, piece);
+	}
+	return h;
+}
+
+static struct tenant *find_leaf(const struct tenants *t, const struct tenant *below,
+                                str user, uint64_t hash)
+{
+	for (uint32_t at = t->buckets[hash % USER_BUCKETS]; at;
+	     at = t->leaves[at - 1].next) {
+		struct tenant *leaf = &t->leaves[at - 1];
+
+		if (leaf->hash == hash && tenant_parent(leaf) == below &&
+		    str_eq(str_of(leaf->name, leaf->name_len), user))
+			return leaf;
+	}
+	return NULL;
+}
+
+/* Would it make no difference if it had never been? */
+static bool is_idle(const struct tenant *leaf, usec now, usec wall)
+{
+	if (atomic_load_explicit(&leaf->users, memory_order_acquire) || leaf->running ||
+	    leaf->id)
+		return false;
+	if (now / USEC_MIN <= max_of(leaf->requests.minute, leaf->tokens.minute) + 1)
+		return false;
+	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
+		if (!budget_is_idle(&leaf->budgets[w], wall))
+			return false;
+	}
+	return true;
+}
+
+static void unlink_leaf(struct tenants *t, const struct tenant *leaf)
+{
+	uint32_t number = (uint32_t)(leaf - t->leaves) + 1;
+	uint32_t *link = &t->buckets[leaf->hash % USER_BUCKETS];
+
+	while (*link != number)
+		link = &t->leaves[*link - 1].next;
+	*link = leaf->next;
+}
+
+/* A place: one that was never used, or one that is idle. */
+static struct tenant *free_leaf(struct tenants *t, usec now, usec wall)
+{
+	if (t->leaf_count < TENANT_USERS_MOST)
+		return &t->leaves[t->leaf_count++];
+	for (unsigned i = 0; i < ASKED_MOST; i++) {
+		struct tenant *leaf = &t->leaves[t->hand];
+
+		t->hand = (t->hand + 1) % TENANT_USERS_MOST;
+		if (!is_idle(leaf, now, wall))
+			continue;
+		unlink_leaf(t, leaf);
+		memset(leaf, 0, sizeof(*leaf));
+		return leaf;
+	}
+	return NULL;
+}
+
+static struct tenant *new_leaf(struct tenants *t, struct tenant *below, str user,
+                               uint64_t hash, usec now, usec wall)
+{
+	struct tenant *leaf = free_leaf(t, now, wall);
+	uint32_t *bucket = &t->buckets[hash % USER_BUCKETS];
+
+	if (!leaf)
+		return NULL;
+	leaf->is_leaf = true;
+	leaf->root = below->root;
+	atomic_store(&leaf->parent, below);
+	leaf->hash = hash;
+	leaf->name_len = (uint8_t)user.len;
+	if (user.len)
+		memcpy(leaf->name, user.ptr, user.len);
+	leaf->next = *bucket;
+	*bucket = (uint32_t)(leaf - t->leaves) + 1;
+	return leaf;
+}
+
+/* A leaf without a row is bounded as the node below which it is says now. */
+static void follow(struct tenant *leaf, const struct tenant_caps *caps)
+{
+	unsigned bits = tenant_has_rates(caps) ? TENANT_HAS_RATES : 0;
+	unsigned budgets = tenant_budgets(caps);
+
+	if (tenant_bits(leaf) != bits)
+		atomic_store(&leaf->bits, bits);
+	if (budgets & ~tenant_counted(leaf))
+		atomic_fetch_or(&leaf->counted, budgets);
+}
+
+struct tenant *tenants_leaf(struct tenants *t, struct tenant *below, str user,
+                            bool create, usec now, usec wall)
+{
+	struct tenant *leaf;
+	uint64_t hash;
+
+	user = str_first(user, TENANT_USER_NAME);
+	hash = hash_of(t, below, user);
+	tenant_lock(&t->lock);
+	leaf = find_leaf(t, below, user, hash);
+	if (!leaf && create)
+		leaf = new_leaf(t, below, user, hash, now, wall);
+	if (leaf)
+		atomic_fetch_add_explicit(&leaf->users, 1, memory_order_relaxed);
+	tenant_unlock(&t->lock);
+	if (leaf && !tenant_own_row(leaf))
+		follow(leaf, &tenant_own_row(below)->per_user);
+	return leaf;
+}
+
+bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
+                      struct tenant *parent, usec now, unsigned *ret_fresh)
+{
+	bool is_active = !row->revoked_wall;
+	struct tenant *leaf = tenants_leaf(t, parent, row->name, is_active, now, 0);
+	const struct tenant_row *before;
+	_Atomic uint32_t *place;
+
+	if (!leaf)
+		return !is_active;
+	before = tenant_own_row(leaf);
+	if (!is_active && before && before->id == row->id) {
+		atomic_store_explicit(&leaf->row, NULL, memory_order_release);
+		tenants_retire(t, before, now);
+		tenant_leaf_done(leaf); /* its row's */
+	} else if (is_active) {
+		*ret_fresh = tenant_publish(t, leaf, row, now);
+		place = tenants_place(t, row->id);
+		if (!before && !atomic_load(place)) {
+			leaf->id = row->id;
+			atomic_store_explicit(
+			        place, ((uint32_t)(leaf - t->leaves) + 1) | TENANT_LEAF,
+			        memory_order_release);
+		}
+		atomic_fetch_or(&parent->bits, TENANT_HAS_USER_ROWS);
+		if (!before)
+			return true; /* held by its row from now on */
+	}
+	tenant_leaf_done(leaf);
+	return true;
+}
