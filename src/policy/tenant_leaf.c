@@ -104,13 +104,14 @@ static struct tenant *new_leaf(struct tenants *t, struct tenant *below, str user
 	return leaf;
 }
 
-/* A leaf without a row is bounded as the node below which it is says now. */
+/* A leaf without a row is bounded as the node below which it is says now.  One that has a
+ * row counts what the node asks for as well, for the day it loses that. */
 static void follow(struct tenant *leaf, const struct tenant_caps *caps)
 {
 	unsigned bits = tenant_has_rates(caps) ? TENANT_HAS_RATES : 0;
 	unsigned budgets = tenant_budgets(caps);
 
-	if (tenant_bits(leaf) != bits)
+	if (!tenant_own_row(leaf) && tenant_bits(leaf) != bits)
 		atomic_store(&leaf->bits, bits);
 	if (budgets & ~tenant_counted(leaf))
 		atomic_fetch_or(&leaf->counted, budgets);
@@ -131,9 +132,51 @@ struct tenant *tenants_leaf(struct tenants *t, struct tenant *below, str user,
 	if (leaf)
 		atomic_fetch_add_explicit(&leaf->users, 1, memory_order_relaxed);
 	tenant_unlock(&t->lock);
-	if (leaf && !tenant_own_row(leaf))
+	if (leaf)
 		follow(leaf, &tenant_own_row(below)->per_user);
 	return leaf;
+}
+
+static void restart(struct tenant *leaf, unsigned windows)
+{
+	tenant_lock(&leaf->root->lock);
+	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
+		if (windows >> w & 1)
+			budget_restart(&leaf->budgets[w]);
+	}
+	tenant_unlock(&leaf->root->lock);
+}
+
+/* Held until tenant_leaf_done; NULL: it is below another node. */
+static struct tenant *hold_leaf(struct tenants *t, unsigned i, const struct tenant *below)
+{
+	struct tenant *leaf = &t->leaves[i];
+	bool is_its;
+
+	tenant_lock(&t->lock); /* the place may be given to somebody else */
+	is_its = i < t->leaf_count && tenant_parent(leaf) == below;
+	if (is_its)
+		atomic_fetch_add_explicit(&leaf->users, 1, memory_order_relaxed);
+	tenant_unlock(&t->lock);
+	return is_its ? leaf : NULL;
+}
+
+void tenants_restart_users(struct tenants *t, const struct tenant *below,
+                           unsigned windows)
+{
+	unsigned count;
+
+	tenant_lock(&t->lock);
+	count = t->leaf_count;
+	tenant_unlock(&t->lock);
+	for (unsigned i = 0; i < count; i++) {
+		struct tenant *leaf = hold_leaf(t, i, below);
+
+		if (!leaf)
+			continue;
+		restart(leaf, windows & ~tenant_own_budgets(leaf));
+		tenant_leaf_done(leaf);
+	}
 }
 
 bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
@@ -143,6 +186,7 @@ bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
 	struct tenant *leaf = tenants_leaf(t, parent, row->name, is_active, now, 0);
 	const struct tenant_row *before;
 	_Atomic uint32_t *place;
+	unsigned known;
 
 	if (!leaf)
 		return !is_active;
@@ -152,7 +196,12 @@ bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
 		tenants_retire(t, before, now);
 		tenant_leaf_done(leaf); /* its row's */
 	} else if (is_active) {
-		*ret_fresh = tenant_publish(t, leaf, row, now);
+		/* What nothing bounded is counted now and then at best. */
+		known = tenant_own_budgets(leaf) |
+		        tenant_budgets(&tenant_own_row(parent)->per_user);
+		(void)tenant_publish(t, leaf, row, now);
+		*ret_fresh = tenant_budgets(&row->caps) & ~known;
+		restart(leaf, *ret_fresh);
 		place = tenants_place(t, row->id);
 		if (!before && !atomic_load(place)) {
 			leaf->id = row->id;

@@ -119,6 +119,14 @@ static inline unsigned tenant_budgets(const struct tenant_caps *caps)
 	return bits;
 }
 
+/* Those that its own row bounds. */
+static inline unsigned tenant_own_budgets(const struct tenant *n)
+{
+	const struct tenant_row *row = tenant_own_row(n);
+
+	return row ? tenant_budgets(&row->caps) : 0;
+}
+
 static inline bool tenant_has_rates(const struct tenant_caps *caps)
 {
 	return caps->rpm || caps->tpm || caps->concurrent;
@@ -145,6 +153,10 @@ unsigned tenant_publish(struct tenants *t, struct tenant *n, const struct tenant
 void tenants_retire(struct tenants *t, const struct tenant_row *row, usec now);
 /* Where the number of an id stands, or could stand. */
 _Atomic uint32_t *tenants_place(const struct tenants *t, uint64_t id);
+/* Those windows of the users below a node are told anew, but for those that a row of the
+ * user's own bounds: these are known. */
+void tenants_restart_users(struct tenants *t, const struct tenant *below,
+                           unsigned windows);
 /* A user with limits of its own, in place of those for all users.  Revoked, these hold
  * again.  False: there is no room. */
 bool tenants_put_user(struct tenants *t, const struct tenant_row *row,

@@ -11,6 +11,16 @@ static void add(struct tenants *t, struct tenant *n, const struct tenant_spent *
 	tenant_unlock(&n->root->lock);
 }
 
+static bool is_told(const struct tenant *n, const struct tenant *leaf,
+                    const struct tenant_spent *s)
+{
+	if (!s->only || s->only == leaf->id)
+		return true;
+	/* What bounds it alone is known already. */
+	return s->only == n->id && s->only_users &&
+	       !(tenant_own_budgets(leaf) >> s->window & 1);
+}
+
 /* To the node and to its user's leaf. */
 static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_spent *s)
 {
@@ -26,7 +36,7 @@ static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_s
 	leaf = tenants_leaf(t, n, s->user, create, 0, s->wall);
 	if (!leaf)
 		return !create;
-	if (!s->only || (s->only == n->id && s->only_users) || s->only == leaf->id)
+	if (is_told(n, leaf, s))
 		add(t, leaf, s);
 	tenant_leaf_done(leaf);
 	return true;

@@ -230,6 +230,8 @@ static bool put_node(struct tenants *t, const struct tenant_row *row,
 		                      memory_order_release);
 	}
 	*ret_fresh_users = tenant_budgets(&row->per_user) & ~users_before;
+	if (*ret_fresh_users)
+		tenants_restart_users(t, n, *ret_fresh_users);
 	return true;
 }
 

@@ -528,6 +528,93 @@ TEST(each_user_has_limits_of_its_own)
 	world_free(&w);
 }
 
+static nanousd spent_by(struct world *w, str user)
+{
+	struct tenant_state s = { 0 };
+
+	CHECK(tenants_look_user(w->t, KEY, user, 0, NOON, &s));
+	return s.spent[BUDGET_DAY];
+}
+
+static void spend(struct world *w, str user, nanousd amount)
+{
+	struct tenant_chain c = chain_of(w, KEY, user);
+	struct tenant_reservation r;
+
+	CHECK(reserve(&c, amount, NOON, &r, NULL));
+	tenant_settle(&c, &r, amount);
+	tenant_chain_done(&c, 0, 0);
+}
+
+/* As the ledger would. */
+static void tell_of(struct world *w, str user, nanousd amount, uint64_t only)
+{
+	struct tenant_spent spent = { .key = KEY,
+		                      .team = TEAM,
+		                      .window = BUDGET_DAY,
+		                      .wall = NOON,
+		                      .user = user,
+		                      .amount = amount,
+		                      .only = only,
+		                      .only_users = only == KEY };
+
+	CHECK(tenants_add_spent(w->t, &spent));
+}
+
+/* Users are counted only while something bounds them, so what they spent is told anew
+ * each time that begins: once, and all of it. */
+TEST(a_budget_of_users_may_be_taken_away_and_set_again)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM), free = key;
+	struct tenant_row bob = row_of(USER_ROW, TENANT_USER, KEY);
+
+	put_three(&w, 0, 0, 0);
+	key.per_user.budget[BUDGET_DAY] = 9 * DOLLAR;
+	put(&w, &key);
+	spend(&w, STR("ann"), DOLLAR);
+	spend(&w, STR("bob"), DOLLAR);
+	bob.name = STR("bob");
+	bob.caps.budget[BUDGET_DAY] = 9 * DOLLAR;
+	CHECK_INT(put(&w, &bob), 0); /* that is known */
+	for (unsigned i = 0; i < 3; i++) {
+		put(&w, &free);
+		spend(&w, STR("ann"), DOLLAR);
+		spend(&w, STR("bob"), DOLLAR);
+		CHECK_INT(put(&w, &key), 1 << BUDGET_DAY << 8);
+		tell_of(&w, STR("ann"), (2 + i) * DOLLAR, KEY);
+		tell_of(&w, STR("bob"), (2 + i) * DOLLAR, KEY);
+		CHECK_INT(spent_by(&w, STR("ann")), (2 + i) * DOLLAR);
+		CHECK_INT(spent_by(&w, STR("bob")), (2 + i) * DOLLAR);
+	}
+	world_free(&w);
+}
+
+TEST(a_user_whose_row_comes_and_goes_is_counted_all_along)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM), free = key;
+	struct tenant_row bob = row_of(USER_ROW, TENANT_USER, KEY);
+
+	put_three(&w, 0, 0, 0);
+	bob.name = STR("bob");
+	put(&w, &bob); /* it bounds no money */
+	key.per_user.budget[BUDGET_DAY] = 9 * DOLLAR;
+	put(&w, &key);
+	spend(&w, STR("bob"), DOLLAR);
+	bob.revoked_wall = NOON;
+	put(&w, &bob);
+	CHECK_INT(spent_by(&w, STR("bob")), DOLLAR);
+	/* Nothing bounds him any more, and then a row of his own. */
+	put(&w, &free);
+	bob.revoked_wall = 0;
+	bob.caps.budget[BUDGET_DAY] = 9 * DOLLAR;
+	CHECK_INT(put(&w, &bob), 1 << BUDGET_DAY);
+	tell_of(&w, STR("bob"), 3 * DOLLAR, USER_ROW);
+	CHECK_INT(spent_by(&w, STR("bob")), 3 * DOLLAR);
+	world_free(&w);
+}
+
 TEST(a_user_whose_row_has_expired_is_refused)
 {
 	struct world w = world_new();
