@@ -50,7 +50,7 @@ static bool read_windows(struct gateway *g, struct ledger *l, unsigned bits,
 
 bool spent_load(struct gateway *g, struct ledger *l, usec wall)
 {
-	struct tenant_spent everybody = { .wall = wall };
+	struct tenant_spent everybody = { .wall = wall, .now = sys_now() };
 
 	return read_windows(g, l, tenants_counted(g->tenants), &everybody);
 }
@@ -64,6 +64,7 @@ static void take_for_spent(struct gateway *g, const struct tenant_row *row, usec
 			.team = row->kind == TENANT_TEAM ? row->id : 0,
 			.window = (enum budget_window)w,
 			.wall = wall,
+			.now = sys_now(),
 			.amount = row->caps.budget[w],
 			.only = row->id,
 		};
@@ -77,7 +78,9 @@ static bool put(struct gateway *g, const struct tenant_row *row)
 {
 	struct buf path = BUF_LIMIT(4 * KiB), why = BUF_LIMIT(KiB);
 	unsigned fresh, fresh_users;
-	struct tenant_spent its = { .wall = sys_wall(), .only = row->id };
+	struct tenant_spent its = { .wall = sys_wall(),
+		                    .now = sys_now(),
+		                    .only = row->id };
 	struct tenant_spent users = its;
 	struct ledger *l;
 	bool ok;

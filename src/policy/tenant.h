@@ -61,6 +61,7 @@ struct tenant_spent {
 	str user;
 	enum budget_window window;
 	usec wall; /* a moment in that window */
+	usec now;  /* to tell which users' places are idle */
 	nanousd amount;
 	uint64_t only;   /* to that node alone is it told; 0: to all and their users */
 	bool only_users; /* and not to that node, but to the users below it */

@@ -5,7 +5,7 @@
  * whose user has a row is held by that. */
 #include "policy/tenant_private.h"
 
-/* So many leaves are asked for their place before a user is turned away. */
+/* So many leaves are asked for their place at once. */
 enum { ASKED_MOST = 256 };
 
 static uint64_t mix(uint64_t h, uint64_t piece)
@@ -66,17 +66,29 @@ static void unlink_leaf(struct tenants *t, const struct tenant *leaf)
 	*link = leaf->next;
 }
 
+/* Has everybody been asked in vain?  Then nobody is until another minute begins. */
+static bool is_hopeless(struct tenants *t, usec now)
+{
+	if (now / USEC_MIN > t->asked_minute) {
+		t->asked_minute = now / USEC_MIN;
+		t->asked = 0;
+	}
+	return t->asked >= TENANT_USERS_MOST;
+}
+
 /* A place: one that was never used, or one that is idle. */
 static struct tenant *free_leaf(struct tenants *t, usec now, usec wall)
 {
 	if (t->leaf_count < TENANT_USERS_MOST)
 		return &t->leaves[t->leaf_count++];
-	for (unsigned i = 0; i < ASKED_MOST; i++) {
+	for (unsigned i = 0; i < ASKED_MOST && !is_hopeless(t, now); i++) {
 		struct tenant *leaf = &t->leaves[t->hand];
 
 		t->hand = (t->hand + 1) % TENANT_USERS_MOST;
+		t->asked++;
 		if (!is_idle(leaf, now, wall))
 			continue;
+		t->asked = 0;
 		unlink_leaf(t, leaf);
 		memset(leaf, 0, sizeof(*leaf));
 		return leaf;
@@ -126,6 +138,8 @@ struct tenant *tenants_leaf(struct tenants *t, struct tenant *below, str user,
 	user = str_first(user, TENANT_USER_NAME);
 	hash = hash_of(t, below, user);
 	tenant_lock(&t->lock);
+	if (create)
+		t->wall = wall;
 	leaf = find_leaf(t, below, user, hash);
 	if (!leaf && create)
 		leaf = new_leaf(t, below, user, hash, now, wall);
@@ -135,6 +149,31 @@ struct tenant *tenants_leaf(struct tenants *t, struct tenant *below, str user,
 	if (leaf)
 		follow(leaf, &tenant_own_row(below)->per_user);
 	return leaf;
+}
+
+struct tenant *tenants_make_leaf(struct tenants *t, struct tenant *below, str user,
+                                 usec now, usec wall)
+{
+	struct tenant *leaf;
+	bool goes_on;
+
+	do {
+		leaf = tenants_leaf(t, below, user, true, now, wall);
+		tenant_lock(&t->lock);
+		goes_on = !leaf && !is_hopeless(t, now);
+		tenant_unlock(&t->lock);
+	} while (goes_on);
+	return leaf;
+}
+
+static usec last_wall(struct tenants *t)
+{
+	usec wall;
+
+	tenant_lock(&t->lock);
+	wall = t->wall;
+	tenant_unlock(&t->lock);
+	return wall;
 }
 
 static void restart(struct tenant *leaf, unsigned windows)
@@ -183,7 +222,10 @@ bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
                       struct tenant *parent, usec now, unsigned *ret_fresh)
 {
 	bool is_active = !row->revoked_wall;
-	struct tenant *leaf = tenants_leaf(t, parent, row->name, is_active, now, 0);
+	usec wall = last_wall(t);
+	struct tenant *leaf = is_active
+	                              ? tenants_make_leaf(t, parent, row->name, now, wall)
+	                              : tenants_leaf(t, parent, row->name, false, now, 0);
 	const struct tenant_row *before;
 	_Atomic uint32_t *place;
 	unsigned known;

@@ -62,8 +62,11 @@ struct tenants {
 	atomic_flag lock;
 	uint32_t *buckets;
 	struct tenant *leaves;
-	unsigned leaf_count; /* of them in use at some time */
-	unsigned hand;       /* the next one that is asked whether it is idle */
+	unsigned leaf_count;  /* of them in use at some time */
+	unsigned hand;        /* the next one that is asked whether it is idle */
+	unsigned asked;       /* so many in a row were not, */
+	int64_t asked_minute; /* in that minute */
+	usec wall;            /* what time it was when a leaf was last asked for */
 };
 
 /* Held for a few hundred instructions; a thread that was put to sleep inside is rare. */
@@ -135,9 +138,12 @@ static inline bool tenant_has_rates(const struct tenant_caps *caps)
 /* NULL: there is none. */
 struct tenant *tenants_find(const struct tenants *t, uint64_t id);
 /* The user's leaf below that node, held until tenant_leaf_done.  create: made when there
- * is none.  NULL: there is none, or no room. */
+ * is none.  NULL: there is none, or none of the next few places is idle. */
 struct tenant *tenants_leaf(struct tenants *t, struct tenant *below, str user,
                             bool create, usec now, usec wall);
+/* The same for who has time: NULL when no place at all is idle. */
+struct tenant *tenants_make_leaf(struct tenants *t, struct tenant *below, str user,
+                                 usec now, usec wall);
 static inline void tenant_leaf_done(struct tenant *leaf)
 {
 	atomic_fetch_sub_explicit(&leaf->users, 1, memory_order_release);

@@ -33,7 +33,8 @@ static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_s
 		add(t, n, s);
 	if (!(bits & (TENANT_BOUNDS_USERS | TENANT_HAS_USER_ROWS)))
 		return true;
-	leaf = tenants_leaf(t, n, s->user, create, 0, s->wall);
+	leaf = create ? tenants_make_leaf(t, n, s->user, s->now, s->wall)
+	              : tenants_leaf(t, n, s->user, false, s->now, s->wall);
 	if (!leaf)
 		return !create;
 	if (is_told(n, leaf, s))

@@ -747,6 +747,46 @@ TEST(users_never_lose_what_they_spent)
 	world_free(&w);
 }
 
+/* However far away the only idle place is, who has time finds it. */
+TEST(a_full_table_gives_its_idle_places)
+{
+	enum { MANY = TENANT_USERS_MOST };
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_row row = row_of(USER_ROW, TENANT_USER, KEY);
+	struct tenant_spent spent = { .key = KEY,
+		                      .team = TEAM,
+		                      .user = STR("new"),
+		                      .window = BUDGET_DAY,
+		                      .wall = NOON,
+		                      .now = 10 * USEC_MIN,
+		                      .amount = 1 };
+	char name[16];
+
+	put_three(&w, 0, 0, 0);
+	key.per_user.budget[BUDGET_DAY] = DOLLAR;
+	put(&w, &key);
+	for (int i = 0; i < MANY; i++) {
+		int n = snprintf(name, sizeof(name), "u%d", i);
+
+		spend(&w, str_of(name, (size_t)n), i < MANY - 2 ? DOLLAR : 0);
+	}
+	CHECK(tenants_add_spent(w.t, &spent));
+	row.name = STR("rowed");
+	CHECK(tenants_put(w.t, &row, spent.now, NULL, NULL));
+	row.id++;
+	row.name = STR("other");
+	spent.user = STR("another");
+	CHECK(!tenants_add_spent(w.t, &spent));
+	CHECK(!tenants_put(w.t, &row, spent.now, NULL, NULL));
+	/* A day later all but the row's are. */
+	spent.wall += 24 * USEC_HOUR;
+	spent.now += 24 * USEC_HOUR;
+	CHECK(tenants_add_spent(w.t, &spent));
+	CHECK(tenants_put(w.t, &row, spent.now, NULL, NULL));
+	world_free(&w);
+}
+
 /* ---- many threads at once ---- */
 
 enum { THREADS = 4, TURNS = 20000, HANDS = 8 };
