@@ -44,8 +44,7 @@ static struct tenant *find_leaf(const struct tenants *t, const struct tenant *be
 /* Would it make no difference if it had never been? */
 static bool is_idle(const struct tenant *leaf, usec now, usec wall)
 {
-	if (atomic_load_explicit(&leaf->users, memory_order_acquire) || leaf->running ||
-	    leaf->id)
+	if (atomic_load_explicit(&leaf->users, memory_order_acquire) || leaf->running)
 		return false;
 	if (now / USEC_MIN <= max_of(leaf->requests.minute, leaf->tokens.minute) + 1)
 		return false;
@@ -218,6 +217,78 @@ void tenants_restart_users(struct tenants *t, const struct tenant *below,
 	}
 }
 
+/* ---- users who have rows ---- */
+
+static void list_row(struct tenants *t, struct tenant *leaf, uint64_t id)
+{
+	uint32_t *bucket = &t->row_buckets[id % USER_BUCKETS];
+
+	tenant_lock(&t->lock);
+	leaf->next_row = *bucket;
+	*bucket = (uint32_t)(leaf - t->leaves) + 1;
+	tenant_unlock(&t->lock);
+}
+
+static void unlist_row(struct tenants *t, const struct tenant *leaf, uint64_t id)
+{
+	uint32_t number = (uint32_t)(leaf - t->leaves) + 1;
+	uint32_t *link = &t->row_buckets[id % USER_BUCKETS];
+
+	tenant_lock(&t->lock);
+	while (*link != number)
+		link = &t->leaves[*link - 1].next_row;
+	*link = leaf->next_row;
+	tenant_unlock(&t->lock);
+}
+
+struct tenant *tenants_leaf_of_row(struct tenants *t, uint64_t id)
+{
+	struct tenant *leaf = NULL;
+	uint32_t at;
+
+	tenant_lock(&t->lock);
+	for (at = t->row_buckets[id % USER_BUCKETS]; at; at = leaf->next_row) {
+		leaf = &t->leaves[at - 1];
+		if (tenant_own_row(leaf)->id == id)
+			break;
+	}
+	if (at)
+		atomic_fetch_add_explicit(&leaf->users, 1, memory_order_relaxed);
+	tenant_unlock(&t->lock);
+	return at ? leaf : NULL;
+}
+
+/* Returns the windows that are counted from now on. */
+static unsigned give_row(struct tenants *t, struct tenant *leaf,
+                         const struct tenant_row *row, usec now)
+{
+	const struct tenant_row *before = tenant_own_row(leaf);
+	bool is_listed = before && before->id == row->id;
+	/* What nothing bounded is counted now and then at best. */
+	unsigned fresh = tenant_budgets(&row->caps) & ~tenant_own_budgets(leaf) &
+	                 ~tenant_budgets(&tenant_own_row(tenant_parent(leaf))->per_user);
+
+	if (before && !is_listed)
+		unlist_row(t, leaf, before->id);
+	if (!before) /* it is held by its row from now on */
+		atomic_fetch_add_explicit(&leaf->users, 1, memory_order_relaxed);
+	(void)tenant_publish(t, leaf, row, now);
+	if (!is_listed)
+		list_row(t, leaf, row->id);
+	restart(leaf, fresh);
+	return fresh;
+}
+
+static void take_row(struct tenants *t, struct tenant *leaf, usec now)
+{
+	const struct tenant_row *row = tenant_own_row(leaf);
+
+	unlist_row(t, leaf, row->id);
+	atomic_store_explicit(&leaf->row, NULL, memory_order_release);
+	tenants_retire(t, row, now);
+	tenant_leaf_done(leaf);
+}
+
 bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
                       struct tenant *parent, usec now, unsigned *ret_fresh)
 {
@@ -227,33 +298,15 @@ bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
 	                              ? tenants_make_leaf(t, parent, row->name, now, wall)
 	                              : tenants_leaf(t, parent, row->name, false, now, 0);
 	const struct tenant_row *before;
-	_Atomic uint32_t *place;
-	unsigned known;
 
 	if (!leaf)
 		return !is_active;
 	before = tenant_own_row(leaf);
-	if (!is_active && before && before->id == row->id) {
-		atomic_store_explicit(&leaf->row, NULL, memory_order_release);
-		tenants_retire(t, before, now);
-		tenant_leaf_done(leaf); /* its row's */
-	} else if (is_active) {
-		/* What nothing bounded is counted now and then at best. */
-		known = tenant_own_budgets(leaf) |
-		        tenant_budgets(&tenant_own_row(parent)->per_user);
-		(void)tenant_publish(t, leaf, row, now);
-		*ret_fresh = tenant_budgets(&row->caps) & ~known;
-		restart(leaf, *ret_fresh);
-		place = tenants_place(t, row->id);
-		if (!before && !atomic_load(place)) {
-			leaf->id = row->id;
-			atomic_store_explicit(
-			        place, ((uint32_t)(leaf - t->leaves) + 1) | TENANT_LEAF,
-			        memory_order_release);
-		}
+	if (is_active) {
+		*ret_fresh = give_row(t, leaf, row, now);
 		atomic_fetch_or(&parent->bits, TENANT_HAS_USER_ROWS);
-		if (!before)
-			return true; /* held by its row from now on */
+	} else if (before && before->id == row->id) {
+		take_row(t, leaf, now);
 	}
 	tenant_leaf_done(leaf);
 	return true;

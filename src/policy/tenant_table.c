@@ -24,6 +24,7 @@ static void *map(size_t size)
 	X(index, NODE_SLOTS * sizeof(*t->index))                                         \
 	X(nodes, TENANTS_MOST * sizeof(*t->nodes))                                       \
 	X(buckets, USER_BUCKETS * sizeof(*t->buckets))                                   \
+	X(row_buckets, USER_BUCKETS * sizeof(*t->row_buckets))                           \
 	X(leaves, TENANT_USERS_MOST * sizeof(*t->leaves))
 
 struct tenants *tenants_new(const struct calendar *calendar, uint64_t seed)
@@ -135,37 +136,25 @@ void tenants_free(struct tenants **at)
 
 /* ---- nodes ---- */
 
-static struct tenant *numbered(const struct tenants *t, uint32_t number)
-{
-	return number & TENANT_LEAF ? &t->leaves[(number & ~TENANT_LEAF) - 1]
-	                            : &t->nodes[number - 1];
-}
-
-/* Ids are random, so they are their own hash. */
-_Atomic uint32_t *tenants_place(const struct tenants *t, uint64_t id)
+/* Where the number of an id stands, or could stand.  Ids are random, so they are their
+ * own hash. */
+static _Atomic uint32_t *place_of(const struct tenants *t, uint64_t id)
 {
 	for (size_t at = (size_t)(id % NODE_SLOTS);; at = (at + 1) % NODE_SLOTS) {
 		uint32_t number =
 		        atomic_load_explicit(&t->index[at], memory_order_acquire);
 
-		if (!number)
-			return &t->index[at];
-		if (numbered(t, number)->id == id)
+		if (!number || t->nodes[number - 1].id == id)
 			return &t->index[at];
 	}
 }
 
-/* 0: there is none of this id. */
-static uint32_t number_of(const struct tenants *t, uint64_t id)
-{
-	return id ? atomic_load_explicit(tenants_place(t, id), memory_order_acquire) : 0;
-}
-
 struct tenant *tenants_find(const struct tenants *t, uint64_t id)
 {
-	uint32_t number = number_of(t, id);
+	uint32_t number =
+	        id ? atomic_load_explicit(place_of(t, id), memory_order_acquire) : 0;
 
-	return number ? numbered(t, number) : NULL;
+	return number ? &t->nodes[number - 1] : NULL;
 }
 
 static unsigned bits_of(const struct tenant_row *row)
@@ -206,13 +195,11 @@ static bool put_node(struct tenants *t, const struct tenant_row *row,
                      struct tenant *parent, usec now, unsigned *ret_fresh,
                      unsigned *ret_fresh_users)
 {
-	uint32_t number = number_of(t, row->id);
+	struct tenant *n = tenants_find(t, row->id);
 	unsigned users_before = 0;
-	struct tenant *n;
 
-	if (number) {
-		n = numbered(t, number);
-		if (n->is_leaf || !is_change(n, row, parent))
+	if (n) {
+		if (!is_change(n, row, parent))
 			return false;
 		users_before = user_budgets(n);
 		atomic_store_explicit(&n->parent, parent, memory_order_release);
@@ -226,7 +213,7 @@ static bool put_node(struct tenants *t, const struct tenant_row *row,
 		atomic_store(&n->parent, parent);
 		atomic_flag_clear(&n->lock);
 		*ret_fresh = tenant_publish(t, n, row, now);
-		atomic_store_explicit(tenants_place(t, row->id), ++t->count,
+		atomic_store_explicit(place_of(t, row->id), ++t->count,
 		                      memory_order_release);
 	}
 	*ret_fresh_users = tenant_budgets(&row->per_user) & ~users_before;
@@ -244,7 +231,7 @@ bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
 
 	assert(row->id != 0);
 	if ((row->kind == TENANT_ORGANISATION) != !row->parent ||
-	    (row->parent && (!parent || parent->is_leaf)))
+	    (row->parent && !parent))
 		return false;
 	pthread_mutex_lock(&t->writing);
 	done = row->kind == TENANT_USER

@@ -787,6 +787,32 @@ TEST(a_full_table_gives_its_idle_places)
 	world_free(&w);
 }
 
+/* More rows than there is room for, but never so many at a time. */
+TEST(users_with_rows_leave_nothing_behind)
+{
+	enum { MANY = 3 * TENANT_USERS_MOST };
+	struct world w = world_new();
+	struct tenant_row user = row_of(USER_ROW, TENANT_USER, KEY);
+	struct tenant_state s;
+	char name[16];
+	bool done = true;
+
+	put_three(&w, 0, 0, 0);
+	for (int i = 0; i < MANY && done; i++) {
+		usec now = 10 * USEC_MIN + i * USEC_SEC;
+
+		user.id = UINT64_C(1000000) + (uint64_t)i * 7;
+		user.name = str_of(name, (size_t)snprintf(name, sizeof(name), "u%d", i));
+		user.revoked_wall = 0;
+		done = CHECK(tenants_put(w.t, &user, now, NULL, NULL)) &&
+		       CHECK(tenants_look(w.t, user.id, now, NOON, &s));
+		user.revoked_wall = NOON;
+		done = done && CHECK(tenants_put(w.t, &user, now, NULL, NULL)) &&
+		       CHECK(!tenants_look(w.t, user.id, now, NOON, &s));
+	}
+	world_free(&w);
+}
+
 /* ---- many threads at once ---- */
 
 enum { THREADS = 4, TURNS = 20000, HANDS = 8 };
