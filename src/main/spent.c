@@ -95,8 +95,9 @@ static bool put(struct gateway *g, const struct tenant_row *row)
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(g->config->data));
 	pthread_mutex_unlock(&g->lock);
 	l = ledger_open_reader(buf_z(&path), &why);
-	ok = l && read_windows(g, l, fresh, &its) &&
-	     read_windows(g, l, fresh_users, &users);
+	/* All as of one moment, however long it takes to read. */
+	ok = l && ledger_begin_read(l) && read_windows(g, l, fresh, &its) &&
+	     read_windows(g, l, fresh_users, &users) && ledger_end_read(l);
 	ledger_close(&l);
 	if (!ok)
 		take_for_spent(g, row, sys_wall());
