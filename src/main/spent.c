@@ -50,7 +50,7 @@ static bool read_windows(struct gateway *g, struct ledger *l, unsigned bits,
 
 bool spent_load(struct gateway *g, struct ledger *l, usec wall)
 {
-	struct tenant_spent everybody = { .wall = wall };
+	struct tenant_spent everybody = { .wall = wall, .now = sys_now() };
 
 	return read_windows(g, l, tenants_counted(g->tenants), &everybody);
 }
@@ -64,6 +64,7 @@ static void take_for_spent(struct gateway *g, const struct tenant_row *row, usec
 			.team = row->kind == TENANT_TEAM ? row->id : 0,
 			.window = (enum budget_window)w,
 			.wall = wall,
+			.now = sys_now(),
 			.amount = row->caps.budget[w],
 			.only = row->id,
 		};
@@ -77,7 +78,9 @@ static bool put(struct gateway *g, const struct tenant_row *row)
 {
 	struct buf path = BUF_LIMIT(4 * KiB), why = BUF_LIMIT(KiB);
 	unsigned fresh, fresh_users;
-	struct tenant_spent its = { .wall = sys_wall(), .only = row->id };
+	struct tenant_spent its = { .wall = sys_wall(),
+		                    .now = sys_now(),
+		                    .only = row->id };
 	struct tenant_spent users = its;
 	struct ledger *l;
 	bool ok;
@@ -92,8 +95,9 @@ static bool put(struct gateway *g, const struct tenant_row *row)
 	buf_addf(&path, "%.*s/ledger.db", STR_ARG(g->config->data));
 	pthread_mutex_unlock(&g->lock);
 	l = ledger_open_reader(buf_z(&path), &why);
-	ok = l && read_windows(g, l, fresh, &its) &&
-	     read_windows(g, l, fresh_users, &users);
+	/* All as of one moment, however long it takes to read. */
+	ok = l && ledger_begin_read(l) && read_windows(g, l, fresh, &its) &&
+	     read_windows(g, l, fresh_users, &users) && ledger_end_read(l);
 	ledger_close(&l);
 	if (!ok)
 		take_for_spent(g, row, sys_wall());

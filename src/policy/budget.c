@@ -134,6 +134,14 @@ void budget_correct(struct budget *b, usec wall, nanousd delta)
 		b->ahead = min_of(b->ahead + delta, BUDGET_AMOUNT_MOST);
 }
 
+void budget_restart(struct budget *b)
+{
+	for (unsigned i = 0; i < BUDGET_KEPT; i++)
+		b->spans[i].spent = 0;
+	b->past = b->past_until = 0;
+	b->ahead = b->ahead_from = b->ahead_until = 0;
+}
+
 bool budget_is_idle(const struct budget *b, usec wall)
 {
 	for (unsigned i = 0; i < BUDGET_KEPT; i++) {

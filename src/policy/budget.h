@@ -48,5 +48,8 @@ void budget_charge(struct budget *b, const struct calendar *c, enum budget_windo
  * before there was this budget has no sum to be corrected; of those that were forgotten
  * the largest grows, and never shrinks. */
 void budget_correct(struct budget *b, usec wall, nanousd delta);
+/* As if nothing had ever been spent: somebody knows better and tells it.  What is set
+ * aside stays. */
+void budget_restart(struct budget *b);
 /* Is nothing spent in a window that lasts, and nothing set aside? */
 bool budget_is_idle(const struct budget *b, usec wall);

@@ -59,7 +59,7 @@ fault_t tenants_chain(struct tenants *t, uint64_t key, str user, usec now, usec 
 	fault_t why = NULL;
 
 	*ret = (struct tenant_chain){ .tenants = t };
-	if (!n || n->is_leaf)
+	if (!n)
 		n = tenants_find(t, TENANT_DEFAULT);
 	for (; n && !why; n = tenant_parent(n)) {
 		assert(count < countof(path));

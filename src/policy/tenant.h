@@ -45,8 +45,9 @@ void tenants_free(struct tenants **t);
 /* Puts a node or changes it; its parent has to be there.  *ret_fresh (may be NULL): bits
  * (enum budget_window) of windows that are counted from now on and were not before, so
  * that what the ledger knows of them is to be added; *ret_fresh_users the same for the
- * leaves below it.  False: the table is full, the parent is unknown, or the node would
- * change its kind or organisation. */
+ * leaves below it, but for those that a row of the user's own bounds.  Users are counted
+ * only while something bounds them: what was once is counted anew.  False: the table is
+ * full, the parent is unknown, or the node would change its kind or organisation. */
 must_check bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
                             unsigned *ret_fresh, unsigned *ret_fresh_users);
 /* Is there a node of that id? */
@@ -70,6 +71,7 @@ struct tenant_spent {
 	str user;
 	enum budget_window window;
 	usec wall; /* a moment in that window */
+	usec now;  /* to tell which users' places are idle */
 	nanousd amount;
 	uint64_t only;   /* to that node alone is it told; 0: to all and their users */
 	bool only_users; /* and not to that node, but to the users below it */

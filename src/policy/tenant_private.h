@@ -22,7 +22,7 @@ struct tenant {
 	_Atomic unsigned bits;
 	_Atomic unsigned counted; /* windows with a budget, now or once: bits */
 	struct tenant *root;
-	_Atomic uint64_t id; /* 0: a leaf that never had a row */
+	uint64_t id; /* 0: a leaf */
 	/* of a root: for all below it */
 	atomic_flag lock;
 	/* under the root's lock */
@@ -34,6 +34,7 @@ struct tenant {
 	_Atomic uint32_t users; /* chains that have it, and its row */
 	uint64_t hash;          /* under the leaves' lock, as the rest */
 	uint32_t next;          /* in its bucket; number + 1 */
+	uint32_t next_row;      /* the same, by its row's id */
 	uint8_t name_len;
 	char name[TENANT_USER_NAME];
 };
@@ -53,16 +54,19 @@ struct tenants {
 	pthread_mutex_t spent;   /* see tenants_hold_spent; taken before `writing` */
 	pthread_mutex_t rows;    /* see tenants_hold_rows; taken before `spent` */
 	struct retired *retired, **retired_end;
-	/* nodes: dense, found by an index of ids; number + 1, leaves with LEAF on */
+	/* nodes: dense, found by an index of ids, half of it always free; number + 1 */
 	_Atomic uint32_t *index; /* NODE_SLOTS */
 	struct tenant *nodes;    /* mapped: what is not used costs nothing */
 	unsigned count;
 	/* leaves */
 	atomic_flag lock;
-	uint32_t *buckets;
+	uint32_t *buckets, *row_buckets;
 	struct tenant *leaves;
-	unsigned leaf_count; /* of them in use at some time */
-	unsigned hand;       /* the next one that is asked whether it is idle */
+	unsigned leaf_count;  /* of them in use at some time */
+	unsigned hand;        /* the next one that is asked whether it is idle */
+	unsigned asked;       /* so many in a row were not, */
+	int64_t asked_minute; /* in that minute */
+	usec wall;            /* what time it was when a leaf was last asked for */
 };
 
 /* Held for a few hundred instructions; a thread that was put to sleep inside is rare. */
@@ -118,13 +122,48 @@ static inline unsigned tenant_budgets(const struct tenant_caps *caps)
 	return bits;
 }
 
-/* NULL: there is none. */
+/* Those that its own row bounds. */
+static inline unsigned tenant_own_budgets(const struct tenant *n)
+{
+	const struct tenant_row *row = tenant_own_row(n);
+
+	return row ? tenant_budgets(&row->caps) : 0;
+}
+
+static inline bool tenant_has_rates(const struct tenant_caps *caps)
+{
+	return caps->rpm || caps->tpm || caps->concurrent;
+}
+
+/* No leaf; NULL: there is none. */
 struct tenant *tenants_find(const struct tenants *t, uint64_t id);
 /* The user's leaf below that node, held until tenant_leaf_done.  create: made when there
- * is none.  NULL: there is none, or no room. */
+ * is none.  NULL: there is none, or none of the next few places is idle. */
 struct tenant *tenants_leaf(struct tenants *t, struct tenant *below, str user,
                             bool create, usec now, usec wall);
+/* The same for who has time: NULL when no place at all is idle. */
+struct tenant *tenants_make_leaf(struct tenants *t, struct tenant *below, str user,
+                                 usec now, usec wall);
+/* The one whose user has that row, held as well; NULL: none has. */
+struct tenant *tenants_leaf_of_row(struct tenants *t, uint64_t id);
 static inline void tenant_leaf_done(struct tenant *leaf)
 {
 	atomic_fetch_sub_explicit(&leaf->users, 1, memory_order_release);
 }
+
+/* ---- by who holds `writing` ---- */
+
+/* The row is there before anybody may count by it.  Returns the windows that were not
+ * counted before. */
+unsigned tenant_publish(struct tenants *t, struct tenant *n, const struct tenant_row *row,
+                        usec now);
+/* A row that holds no longer; NULL: frees only those that are old enough. */
+void tenants_retire(struct tenants *t, const struct tenant_row *row, usec now);
+/* Those windows of the users below a node are told anew, but for those that a row of the
+ * user's own bounds: these are known. */
+void tenants_restart_users(struct tenants *t, const struct tenant *below,
+                           unsigned windows);
+/* A user with limits of its own, in place of those for all users.  Revoked, these hold
+ * again.  False: there is no room. */
+bool tenants_put_user(struct tenants *t, const struct tenant_row *row,
+                      struct tenant *parent, usec now, unsigned *ret_fresh);

@@ -11,6 +11,18 @@ static void add(struct tenants *t, struct tenant *n, const struct tenant_spent *
 	tenant_unlock(&n->root->lock);
 }
 
+static bool is_told(const struct tenant *n, const struct tenant *leaf,
+                    const struct tenant_spent *s)
+{
+	const struct tenant_row *row = tenant_own_row(leaf);
+
+	if (!s->only || (row && s->only == row->id))
+		return true;
+	/* What bounds it alone is known already. */
+	return s->only == n->id && s->only_users &&
+	       !(tenant_own_budgets(leaf) >> s->window & 1);
+}
+
 /* To the node and to its user's leaf. */
 static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_spent *s)
 {
@@ -23,10 +35,11 @@ static bool add_below(struct tenants *t, struct tenant *n, const struct tenant_s
 		add(t, n, s);
 	if (!(bits & (TENANT_BOUNDS_USERS | TENANT_HAS_USER_ROWS)))
 		return true;
-	leaf = tenants_leaf(t, n, s->user, create, 0, s->wall);
+	leaf = create ? tenants_make_leaf(t, n, s->user, s->now, s->wall)
+	              : tenants_leaf(t, n, s->user, false, s->now, s->wall);
 	if (!leaf)
 		return !create;
-	if (!s->only || (s->only == n->id && s->only_users) || s->only == leaf->id)
+	if (is_told(n, leaf, s))
 		add(t, leaf, s);
 	tenant_leaf_done(leaf);
 	return true;
@@ -68,9 +81,9 @@ static bool each_of(struct tenants *t, const struct tenant_spent *s,
 	bool done = true;
 
 	/* What a key has spent for a team stays the team's. */
-	if (key && !key->is_leaf)
+	if (key)
 		done &= below(t, key, s);
-	if (team && !team->is_leaf && team != key)
+	if (team && team != key)
 		done &= below(t, team, s);
 	struct tenant *root = team  ? team->root
 	                      : key ? key->root
@@ -127,10 +140,14 @@ static void look(struct tenants *t, struct tenant *n, usec now, usec wall,
 bool tenants_look(struct tenants *t, uint64_t id, usec now, usec wall,
                   struct tenant_state *ret)
 {
-	struct tenant *n = tenants_find(t, id);
+	struct tenant *n = tenants_find(t, id), *leaf = NULL;
 
+	if (!n)
+		n = leaf = tenants_leaf_of_row(t, id);
 	if (n)
 		look(t, n, now, wall, ret);
+	if (leaf)
+		tenant_leaf_done(leaf);
 	return n != NULL;
 }
 
@@ -138,8 +155,7 @@ bool tenants_look_user(struct tenants *t, uint64_t below, str user, usec now, us
                        struct tenant_state *ret)
 {
 	struct tenant *n = tenants_find(t, below);
-	struct tenant *leaf =
-	        n && !n->is_leaf ? tenants_leaf(t, n, user, false, now, wall) : NULL;
+	struct tenant *leaf = n ? tenants_leaf(t, n, user, false, now, wall) : NULL;
 
 	if (!leaf)
 		return false;

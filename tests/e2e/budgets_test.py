@@ -313,6 +313,18 @@ def test_users():
     until(lambda: gateway.rows("user = 'u2' AND state = 'done'"), "the row of u2", 5)
 
 
+def test_a_budget_of_users_is_set_again():
+    """What a user has spent counts once, however often the limit is taken away and set."""
+    limited(gateway, "again", "--user-budget", "0.25/day")
+    check(gateway.post(gateway.chat("dime", user="u1"), key="again").status == 200)
+    for _ in range(3):
+        limited(gateway, "again", "--user-budget", "none")
+        limited(gateway, "again", "--user-budget", "0.25/day")
+    check(gateway.post(gateway.chat("dime", user="u1"), key="again").status == 200)
+    reply = gateway.post(gateway.chat("dime", user="u1"), key="again")
+    check(reply.status == 402 and "has used $0.20 of $0.25 today" in sentence(reply), reply)
+
+
 def test_a_new_budget_knows_the_past():
     check(gateway.post(gateway.chat("dime", max_tokens=1), key="late").status == 200)
     limited(gateway, "late", "--budget", "0.15/day")

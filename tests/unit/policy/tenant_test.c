@@ -531,6 +531,93 @@ TEST(each_user_has_limits_of_its_own)
 	world_free(&w);
 }
 
+static nanousd spent_by(struct world *w, str user)
+{
+	struct tenant_state s = { 0 };
+
+	CHECK(tenants_look_user(w->t, KEY, user, 0, NOON, &s));
+	return s.spent[BUDGET_DAY];
+}
+
+static void spend(struct world *w, str user, nanousd amount)
+{
+	struct tenant_chain c = chain_of(w, KEY, user);
+	struct tenant_reservation r;
+
+	CHECK(reserve(&c, amount, NOON, &r, NULL));
+	tenant_settle(&c, &r, amount);
+	tenant_chain_done(&c, 0, 0);
+}
+
+/* As the ledger would. */
+static void tell_of(struct world *w, str user, nanousd amount, uint64_t only)
+{
+	struct tenant_spent spent = { .key = KEY,
+		                      .team = TEAM,
+		                      .window = BUDGET_DAY,
+		                      .wall = NOON,
+		                      .user = user,
+		                      .amount = amount,
+		                      .only = only,
+		                      .only_users = only == KEY };
+
+	CHECK(tenants_add_spent(w->t, &spent));
+}
+
+/* Users are counted only while something bounds them, so what they spent is told anew
+ * each time that begins: once, and all of it. */
+TEST(a_budget_of_users_may_be_taken_away_and_set_again)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM), free = key;
+	struct tenant_row bob = row_of(USER_ROW, TENANT_USER, KEY);
+
+	put_three(&w, 0, 0, 0);
+	key.per_user.budget[BUDGET_DAY] = 9 * DOLLAR;
+	put(&w, &key);
+	spend(&w, STR("ann"), DOLLAR);
+	spend(&w, STR("bob"), DOLLAR);
+	bob.name = STR("bob");
+	bob.caps.budget[BUDGET_DAY] = 9 * DOLLAR;
+	CHECK_INT(put(&w, &bob), 0); /* that is known */
+	for (unsigned i = 0; i < 3; i++) {
+		put(&w, &free);
+		spend(&w, STR("ann"), DOLLAR);
+		spend(&w, STR("bob"), DOLLAR);
+		CHECK_INT(put(&w, &key), 1 << BUDGET_DAY << 8);
+		tell_of(&w, STR("ann"), (2 + i) * DOLLAR, KEY);
+		tell_of(&w, STR("bob"), (2 + i) * DOLLAR, KEY);
+		CHECK_INT(spent_by(&w, STR("ann")), (2 + i) * DOLLAR);
+		CHECK_INT(spent_by(&w, STR("bob")), (2 + i) * DOLLAR);
+	}
+	world_free(&w);
+}
+
+TEST(a_user_whose_row_comes_and_goes_is_counted_all_along)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM), free = key;
+	struct tenant_row bob = row_of(USER_ROW, TENANT_USER, KEY);
+
+	put_three(&w, 0, 0, 0);
+	bob.name = STR("bob");
+	put(&w, &bob); /* it bounds no money */
+	key.per_user.budget[BUDGET_DAY] = 9 * DOLLAR;
+	put(&w, &key);
+	spend(&w, STR("bob"), DOLLAR);
+	bob.revoked_wall = NOON;
+	put(&w, &bob);
+	CHECK_INT(spent_by(&w, STR("bob")), DOLLAR);
+	/* Nothing bounds him any more, and then a row of his own. */
+	put(&w, &free);
+	bob.revoked_wall = 0;
+	bob.caps.budget[BUDGET_DAY] = 9 * DOLLAR;
+	CHECK_INT(put(&w, &bob), 1 << BUDGET_DAY);
+	tell_of(&w, STR("bob"), 3 * DOLLAR, USER_ROW);
+	CHECK_INT(spent_by(&w, STR("bob")), 3 * DOLLAR);
+	world_free(&w);
+}
+
 TEST(a_user_whose_row_has_expired_is_refused)
 {
 	struct world w = world_new();
@@ -659,6 +746,72 @@ TEST(users_never_lose_what_they_spent)
 		if (!CHECK(!reserve(&c, 1, NOON, &r, NULL)))
 			return;
 		tenant_chain_done(&c, 0, 0);
+	}
+	world_free(&w);
+}
+
+/* However far away the only idle place is, who has time finds it. */
+TEST(a_full_table_gives_its_idle_places)
+{
+	enum { MANY = TENANT_USERS_MOST };
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_row row = row_of(USER_ROW, TENANT_USER, KEY);
+	struct tenant_spent spent = { .key = KEY,
+		                      .team = TEAM,
+		                      .user = STR("new"),
+		                      .window = BUDGET_DAY,
+		                      .wall = NOON,
+		                      .now = 10 * USEC_MIN,
+		                      .amount = 1 };
+	char name[16];
+
+	put_three(&w, 0, 0, 0);
+	key.per_user.budget[BUDGET_DAY] = DOLLAR;
+	put(&w, &key);
+	for (int i = 0; i < MANY; i++) {
+		int n = snprintf(name, sizeof(name), "u%d", i);
+
+		spend(&w, str_of(name, (size_t)n), i < MANY - 2 ? DOLLAR : 0);
+	}
+	CHECK(tenants_add_spent(w.t, &spent));
+	row.name = STR("rowed");
+	CHECK(tenants_put(w.t, &row, spent.now, NULL, NULL));
+	row.id++;
+	row.name = STR("other");
+	spent.user = STR("another");
+	CHECK(!tenants_add_spent(w.t, &spent));
+	CHECK(!tenants_put(w.t, &row, spent.now, NULL, NULL));
+	/* A day later all but the row's are. */
+	spent.wall += 24 * USEC_HOUR;
+	spent.now += 24 * USEC_HOUR;
+	CHECK(tenants_add_spent(w.t, &spent));
+	CHECK(tenants_put(w.t, &row, spent.now, NULL, NULL));
+	world_free(&w);
+}
+
+/* More rows than there is room for, but never so many at a time. */
+TEST(users_with_rows_leave_nothing_behind)
+{
+	enum { MANY = 3 * TENANT_USERS_MOST };
+	struct world w = world_new();
+	struct tenant_row user = row_of(USER_ROW, TENANT_USER, KEY);
+	struct tenant_state s;
+	char name[16];
+	bool done = true;
+
+	put_three(&w, 0, 0, 0);
+	for (int i = 0; i < MANY && done; i++) {
+		usec now = 10 * USEC_MIN + i * USEC_SEC;
+
+		user.id = UINT64_C(1000000) + (uint64_t)i * 7;
+		user.name = str_of(name, (size_t)snprintf(name, sizeof(name), "u%d", i));
+		user.revoked_wall = 0;
+		done = CHECK(tenants_put(w.t, &user, now, NULL, NULL)) &&
+		       CHECK(tenants_look(w.t, user.id, now, NOON, &s));
+		user.revoked_wall = NOON;
+		done = done && CHECK(tenants_put(w.t, &user, now, NULL, NULL)) &&
+		       CHECK(!tenants_look(w.t, user.id, now, NOON, &s));
 	}
 	world_free(&w);
 }
