@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "config/facts.h"
 #include "config/section.h"
+#include "loop/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -334,13 +335,31 @@ static void check_zone(struct reader *r, const struct tree_node *node)
 	note_hint(r, "names are those below /usr/share/zoneinfo, as Europe/Berlin");
 }
 
+/* Loaded as the gateway will: what is no certificate cannot start. */
+static void check_pair(struct reader *r, const struct tree_node *node)
+{
+	const struct config *c = r->config;
+	struct buf why = BUF_LIMIT(KiB);
+	struct tls_server *t = NULL;
+
+	if (c->tls_cert && c->tls_key &&
+	    !(t = tls_server_new(c->tls_cert, c->tls_key, &why)))
+		note(r, NOTE_TLS_PAIR, node, "tls: %s", buf_z(&why));
+	tls_server_unref(&t);
+	buf_free(&why);
+}
+
 static void check_tls(struct reader *r, const struct tree_node *node)
 {
 	const struct tree_node *cert = tree_find(node, STR("cert"));
 	const struct tree_node *key = tree_find(node, STR("key"));
 
-	if (!node || node->kind != TREE_MAP || (cert && key))
+	if (!node || node->kind != TREE_MAP)
 		return;
+	if (cert && key) {
+		check_pair(r, node);
+		return;
+	}
 	note(r, NOTE_TLS_PAIR, node, "tls needs both cert and key");
 	note_hint(r, "the key \"%s\" is missing", cert ? "key" : "cert");
 }

@@ -160,6 +160,7 @@ static const struct broken rows[] = {
 	{ V "tls: { cert: /nowhere/cert.pem, key: /nowhere/key.pem }\n", "E119", 2, 14,
 	  NULL, 2 },
 	{ V "tls: { cert: /etc/passwd }\n", "E302", 2, 6, "key", 0 },
+	{ V "tls: { cert: /etc/passwd, key: /etc/passwd }\n", "E302", 2, 6, NULL, 0 },
 	/* variables */
 	{ V "data: ${NOT_SET}\n", "E120", 2, 7, "${NOT_SET:-}", 0 },
 	{ V "data: \"${NOT_SET:?where the data is}\"\n", "E120", 2, 7, NULL, 0 },
