@@ -12,6 +12,7 @@
 #include "codec/text.h"
 #include "gateway/explain.h"
 #include "meter/body_log.h"
+#include "policy/resolve.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -125,6 +126,8 @@ static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
 		                    to);
 	if (why)
 		buf_add(said, why->text);
+	if (why == FAULT_NO_SUCH_MODEL)
+		resolve_add_nearest(c, model, said);
 	config_unref(&c);
 	return !why;
 }
