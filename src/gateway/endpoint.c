@@ -76,8 +76,8 @@ static const struct endpoint own_endpoints[] = {
 
 const char endpoint_list[] =
         "POST /v1/chat/completions, /v1/responses, /v1/messages[/count_tokens], "
-        "/v1beta/models/{model}:generateContent, :countTokens, "
-        ":[batchE|e]mbedContent[s], "
+        "/v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, "
+        ":embedContent, :batchEmbedContents, "
         "/model/{model}/converse[-stream], /count-tokens, /v2/chat, /v2/embed, "
         "/v2/rerank, "
         "/v1/completions, /v1/embeddings, /v1/moderations, "
@@ -126,7 +126,10 @@ static const struct endpoint *find(const struct endpoint *list, size_t count,
 			continue;
 		if (list[i].method == method)
 			return &list[i];
-		*ret_why = FAULT_HTTP_METHOD;
+		/* A misspelt verb is no model that could be asked for. */
+		if (list[i].kind != ENDPOINT_MODEL || method != HTTP_POST ||
+		    !str_has(*ret_rest, STR(":")))
+			*ret_why = FAULT_HTTP_METHOD;
 	}
 	return NULL;
 }
@@ -173,6 +176,45 @@ void endpoint_methods(str path, struct buf *to)
 {
 	add_methods(own_endpoints, countof(own_endpoints), path, to);
 	add_methods(endpoints, countof(endpoints), without_prefix(path), to);
+}
+
+/* Beginnings of paths that are of one format, whatever follows. */
+static const struct {
+	str begins;
+	const struct wire *wire;
+} families[] = {
+	{ STR_INIT("/anthropic/"), &wire_anthropic },
+	{ STR_INIT("/v1/messages"), &wire_anthropic },
+	{ STR_INIT("/messages"), &wire_anthropic },
+	{ STR_INIT("/gemini/"), &wire_gemini },
+	{ STR_INIT("/v1beta/"), &wire_gemini },
+	{ STR_INIT("/model/"), &wire_bedrock },
+	{ STR_INIT("/v2/chat/"), &wire_openai_chat }, /* another version of OpenAI's */
+	{ STR_INIT("/v2/"), &wire_cohere },
+};
+
+static const struct endpoint *first_of(const struct wire *wire)
+{
+	for (size_t i = 0; i < countof(endpoints); i++)
+		if (endpoints[i].wire == wire)
+			return &endpoints[i];
+	return NULL;
+}
+
+const struct endpoint *endpoint_like(str path)
+{
+	str plain = without_prefix(path), rest;
+
+	for (size_t i = 0; i < countof(endpoints); i++)
+		if (is_at(&endpoints[i], plain, &rest) &&
+		    endpoints[i].kind == ENDPOINT_EXCHANGE)
+			return &endpoints[i];
+	for (size_t i = 0; i < countof(families); i++)
+		if (str_starts(path, families[i].begins))
+			return first_of(families[i].wire);
+	if (str_starts(plain, STR("/models/")) && str_has(plain, STR(":")))
+		return first_of(&wire_gemini);
+	return NULL;
 }
 
 /* ---- for records ---- */

@@ -38,6 +38,9 @@ const struct endpoint *endpoint_find(enum http_method method, str path, str *ret
  * returns its method. NULL: there is none of that number. */
 unsigned endpoint_number(const struct endpoint *e);
 const char *endpoint_describe(unsigned number, struct buf *path);
+/* Of a path that is none, or not with that method: an endpoint of the format in which its
+ * client wants to be told.  NULL: it could be anybody's. */
+const struct endpoint *endpoint_like(str path);
 /* The methods that path has, for an Allow header: "GET, HEAD". */
 void endpoint_methods(str path, struct buf *to);
 /* All of them, for a list; NULL past the end.  *ret_is_own: a whole path, else one that

@@ -170,18 +170,12 @@ static bool add_elsewhere(const struct exchange *x, struct buf *to)
 static str other_names(struct exchange *x)
 {
 	struct access access = access_of(&x->chain);
-	str names[NEAREST];
 	struct buf text = BUF_LIMIT(1024);
-	unsigned n = 0;
 	str kept;
 
 	buf_addf(&text, "\"%.*s\"", STR_ARG(str_first(x->skim.model, 128)));
 	if (!add_elsewhere(x, &text))
-		n = resolve_nearest(x->plan->config, &access, x->skim.model, &x->arena,
-		                    names);
-	for (unsigned i = 0; i < n; i++)
-		buf_addf(&text, "%s%.*s", i ? ", " : "; the nearest names are ",
-		         STR_ARG(names[i]));
+		resolve_add_nearest(x->plan->config, &access, x->skim.model, &text);
 	kept = arena_copy(&x->arena, buf_str(&text));
 	buf_free(&text);
 	return kept;
@@ -414,6 +408,7 @@ static void on_timer(struct timer *t)
 static cold void refuse_path(struct worker *w, struct http_conn *c, str path, fault_t why)
 {
 	struct buf lines = BUF_LIMIT(512), methods = BUF_LIMIT(128);
+	struct buf detail = BUF_LIMIT(4 * KiB);
 	bool known = why == FAULT_HTTP_METHOD;
 
 	if (known) {
@@ -421,10 +416,14 @@ static cold void refuse_path(struct worker *w, struct http_conn *c, str path, fa
 		buf_addf(&lines, "x-request-id: %016llx\r\nallow: %.*s\r\n",
 		         (unsigned long long)journal_next_id(w->journal, w->loop.wall),
 		         STR_ARG(buf_str(&methods)));
+		buf_addf(&detail, "%.*s", STR_ARG(buf_str(&methods)));
+	} else {
+		buf_add(&detail, str_from_z(endpoint_list));
 	}
-	answer_fault(w, c, NULL, why, known ? STR_NONE : str_from_z(endpoint_list),
-	             STR_NONE, buf_str(&lines));
+	answer_fault(w, c, endpoint_like(path), why, buf_str(&detail), STR_NONE,
+	             buf_str(&lines));
 	buf_free(&lines);
+	buf_free(&detail);
 	buf_free(&methods);
 }
 

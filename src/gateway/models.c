@@ -310,7 +310,15 @@ void models_answer_one(struct worker *w, struct http_conn *c, const struct endpo
 	if (!why && !(first = first_allowed(w, key, &found)))
 		why = FAULT_MODEL_NOT_ALLOWED;
 	if (why) {
-		answer_fault(w, c, e, why, STR_NONE, STR("model"), STR_NONE);
+		struct buf detail = BUF_LIMIT(KiB);
+		struct access access = permit_of(w, key);
+
+		if (why == FAULT_NO_SUCH_MODEL && id.len) {
+			buf_addf(&detail, "\"%.*s\"", STR_ARG(str_first(id, 128)));
+			resolve_add_nearest(w->plan->config, &access, id, &detail);
+		}
+		answer_fault(w, c, e, why, buf_str(&detail), STR("model"), STR_NONE);
+		buf_free(&detail);
 		return;
 	}
 	write_entry(&to,

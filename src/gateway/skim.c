@@ -85,6 +85,15 @@ fault_t exchange_skim_rest(struct exchange *x, str bytes, str *ret_detail)
 	return refuse_form(x, multipart_next(x->form, bytes), ret_detail);
 }
 
+/* What it is instead, where that can be seen; else it is broken somewhere. */
+static cold str not_an_object(str body)
+{
+	body = str_trim(body);
+	if (body.len == 0)
+		return STR("it is empty");
+	return body.ptr[0] == '{' ? STR_NONE : STR("it does not begin with {");
+}
+
 static fault_t skim_json(struct exchange *x, bool *ret_enough, str *ret_detail)
 {
 	fault_t why;
@@ -100,6 +109,8 @@ static fault_t skim_json(struct exchange *x, bool *ret_enough, str *ret_detail)
 	}
 	why = x->endpoint->wire->skim(retained_str(&x->body), x->endpoint->operation,
 	                              &x->arena, &x->skim, ret_detail);
+	if (why == FAULT_BAD_JSON && ret_detail->len == 0)
+		*ret_detail = not_an_object(retained_str(&x->body));
 	if (x->endpoint->suffix.len) {
 		x->skim.model = x->path_model;
 		x->skim.stream = x->endpoint->stream;

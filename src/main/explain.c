@@ -9,6 +9,7 @@
 #include "config/datadir.h"
 #include "loop/sys.h"
 #include "main/command.h"
+#include "policy/resolve.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -196,7 +197,7 @@ static bool explain_alone(struct command *c, str dir, str model, struct buf *to,
 	struct tenants *t = tenants_new(calendar, 1);
 	struct board *b = board_new(1);
 	bool has_key = command_has(c, "key");
-	struct access access;
+	struct access access = { 0 };
 	fault_t fault = NULL;
 
 	*ret_code = EXIT_CONFIG;
@@ -210,6 +211,8 @@ static bool explain_alone(struct command *c, str dir, str model, struct buf *to,
 		json_close(&w, '}');
 		if (fault)
 			buf_add(&why, fault->text);
+		if (fault == FAULT_NO_SUCH_MODEL)
+			resolve_add_nearest(config, &access, model, &why);
 	}
 	if (why.len)
 		*ret_code = command_failed("%.*s", (int)why.len, why.ptr);

@@ -12,6 +12,7 @@
 #include "codec/text.h"
 #include "gateway/explain.h"
 #include "meter/body_log.h"
+#include "policy/resolve.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -122,7 +123,7 @@ static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
 {
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
 	struct config *c = config_now(g);
-	struct access access;
+	struct access access = { 0 };
 	fault_t why = NULL;
 
 	if (key) /* one that was revoked may have no node */
@@ -134,6 +135,8 @@ static bool explain(void *arg, str model, uint64_t key, struct json_writer *to,
 		                    to);
 	if (why)
 		buf_add(said, why->text);
+	if (why == FAULT_NO_SUCH_MODEL)
+		resolve_add_nearest(c, &access, model, said);
 	config_unref(&c);
 	return !why;
 }

@@ -213,6 +213,19 @@ unsigned resolve_nearest(const struct config *c, const struct access *access, st
 	return n.count;
 }
 
+void resolve_add_nearest(const struct config *c, const struct access *access, str name,
+                         struct buf *to)
+{
+	struct arena keep = { .ceiling = MiB };
+	str names[NEAREST];
+	unsigned n = resolve_nearest(c, access, name, &keep, names);
+
+	for (unsigned i = 0; i < n; i++)
+		buf_addf(to, "%s%.*s", i ? ", " : "; the nearest names are ",
+		         STR_ARG(names[i]));
+	arena_done(&keep);
+}
+
 bool resolve_elsewhere(const struct config *c, str name, struct catalog_provider *ret)
 {
 	size_t slash = str_find(name, '/');

@@ -35,6 +35,9 @@ enum { NEAREST = 3 };
  * were found. */
 unsigned resolve_nearest(const struct config *c, const struct access *access, str name,
                          struct arena *keep, str ret[NEAREST]);
+/* "; the nearest names are a, b", when there are such. */
+void resolve_add_nearest(const struct config *c, const struct access *access, str name,
+                         struct buf *to);
 /* Whose model `name` is by itself ("openai/..." or an id whose home is clear), when that
  * provider is one of the catalogue and not of the configuration. */
 bool resolve_elsewhere(const struct config *c, str name, struct catalog_provider *ret);

@@ -249,7 +249,7 @@ bool tenants_put(struct tenants *t, const struct tenant_row *row, usec now,
 
 bool tenants_knows(const struct tenants *t, uint64_t id)
 {
-	return number_of(t, id) != 0;
+	return tenants_find(t, id) != NULL;
 }
 
 unsigned tenants_room(struct tenants *t)

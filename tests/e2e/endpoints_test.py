@@ -52,6 +52,33 @@ def test_wrong_paths_and_methods():
          "targets upstream")
 
 
+def test_refusals_of_paths_help():
+    """In the dialect of who asks, with what the path has, or what paths there are."""
+    for path, of in (("/v1/messages/batches", "anthropic"), ("/anthropic/v1/nothing", "anthropic"),
+                     ("/v1beta/models/m:generatecontent", "gemini"), ("/v1/models/m:nothing", "gemini"),
+                     ("/model/m/invoke", "bedrock"), ("/v2/classify", "cohere")):
+        reply = gateway.post({}, path=path)
+        same(reply.status, 404, path)
+        said = reply.json()
+        check({"anthropic": said.get("type") == "error", "cohere": set(said) <= {"message", "id"},
+               "gemini": said.get("error", {}).get("status") == "NOT_FOUND" if isinstance(
+                   said.get("error"), dict) else False,
+               "bedrock": "message" in said and "error" not in said}[of], path, said)
+        check("there is no such endpoint" in reply.body.decode() and ":streamGenerateContent" in reply.body.decode(), path, reply)
+    for path, of in (("/v1/messages", "anthropic"), ("/model/m/converse", "bedrock"), ("/v2/chat", "cohere")):
+        reply = gateway.get(path)
+        check(reply.status == 405 and reply.header("allow") == "POST" and "not allowed here: POST" in reply.body.decode(),
+              path, reply)
+        check((of == "anthropic") == (reply.json().get("type") == "error"), path, reply)
+    reply = gateway.get("/v1/models/alpha-on")
+    check(reply.status == 404 and "nearest names are alpha-one" in reply.body.decode(), reply)
+    code, _, err = gateway.cli("explain", "alpha-on")
+    check(code == 1 and "nearest names are alpha-one" in err, err)
+    for body, what in ((b"", "it is empty"), (b"[1]", "it does not begin with {"), (b'{"model"', "JSON object\"")):
+        reply = gateway.post(body, path=CHAT)
+        check(reply.status == 400 and what in reply.body.decode(), body, reply)
+
+
 def test_credential_places():
     key = gateway.key()
     for name, value in (("Authorization", f"Bearer {key}"), ("authorization", f"bearer {key}"),

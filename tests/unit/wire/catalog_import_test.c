@@ -137,8 +137,10 @@ TEST(catalog_import_keeps_what_earlier_files_said)
 
 TEST(catalog_import_refuses_and_says_where)
 {
-	refuses(STR(""), "it is not JSON as expected: the body is not valid JSON");
-	refuses(STR("[]"), "it is not JSON as expected: the body is not valid JSON");
+	refuses(STR(""),
+	        "it is not JSON as expected: the body is not a valid JSON object");
+	refuses(STR("[]"),
+	        "it is not JSON as expected: the body is not a valid JSON object");
 	refuses(STR("{}"), "there is not one model in it");
 	refuses(STR("{\"a\":{\"models\":{}}}"), "there is not one model in it");
 	refuses(STR("{\"a\":{}}"), "a: it has no object with its models");
