@@ -37,7 +37,7 @@ static struct trial_open *find(struct trial_read *t, const struct attempt_row *r
 		.exchange = row->exchange,
 		.began = row->began_wall,
 		.is_candidate = row->flags & ROW_CANDIDATE,
-		.s = { .cost = 0 },
+		.s = { .conversation = row->conversation },
 	};
 	return &t->list[t->count++];
 }

@@ -109,6 +109,7 @@ static void write_side(struct json_writer *w, const char *name, const struct sid
 	json_key(w, str_from_z(name));
 	json_open(w, '{');
 	json_key_int(w, STR("requests"), (int64_t)s->n);
+	json_key_int(w, STR("conversations"), s->groups ? s->groups->count : 0);
 	json_key_int(w, STR("errors"), (int64_t)s->errors);
 	json_key_int(w, STR("empty"), (int64_t)s->empty);
 	json_key_int(w, STR("spent_nano"), s->spent);

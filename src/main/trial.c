@@ -98,7 +98,11 @@ static void add_metric(struct buf *to, const struct figure_row *m,
 
 static void add_side(struct buf *to, const char *name, const struct side *s)
 {
-	buf_addf(to, "  %-10s %llu requests, ", name, (unsigned long long)s->n);
+	const struct groups *g = s->groups;
+
+	buf_addf(to, "  %-10s %llu requests of %s%u conversations, ", name,
+	         (unsigned long long)s->n, g && g->is_shared ? "more than " : "",
+	         g ? g->count : 0);
 	text_money(to, s->spent);
 	if (s->unknown_costs)
 		buf_addf(to, " (without %llu of unknown cost)",

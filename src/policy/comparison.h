@@ -1,17 +1,22 @@
 /* comparison.h - a trial's two sides in figures: what each costs, how fast and how good
  * it is, and whether they differ.
  *
- * One sample is one exchange with all its attempts.  Costs and tokens are compared by
+ * One sample is one exchange with all its attempts.  What is drawn for a side is not an
+ * exchange, though, but a conversation, and those of one resemble one another: so all
+ * variances are those of sums over conversations.  Costs and tokens are compared by
  * their means (Welch), times by their quantiles (order statistics), failures by their
- * counts (Fisher, Newcombe), the share of cached input as a ratio (delta method), lengths
- * also by which side's answer tends to be the longer one (Brunner and Munzel).  All the
- * questions together are asked at one level: a difference counts when its probability,
- * corrected by Holm, is below COMPARISON_ALPHA. */
+ * counts (Fisher, Newcombe, after Rao and Scott), the share of cached input as a ratio
+ * of two sums, lengths also by which side's answer tends to be the longer one (Brunner
+ * and Munzel).  All the questions together are asked at one level: a difference counts
+ * when its probability, corrected by Holm, is below COMPARISON_ALPHA.
+ *
+ * A side tells GROUPS conversations apart.  Of more, several are one group, by a hash:
+ * that is as right, as what it takes is that groups do not depend on one another. */
 #pragma once
 #include "base/buf.h"
 #include "base/money.h"
 #include "base/usec.h"
-#include "policy/statistics.h"
+#include "policy/sorted.h"
 
 #define COMPARISON_ALPHA 0.05
 #define COMPARISON_LEVEL 0.95 /* of the intervals, each by itself */
@@ -44,6 +49,7 @@ extern const struct figure_row figure_rows[FIGURES];
 
 /* What one exchange was. */
 struct sample {
+	uint64_t conversation; /* 0: it is one by itself */
 	nanousd cost;     /* COST_UNKNOWN: of an attempt the price or the usage is not */
 	bool is_error;    /* no answer, or by the other side's targets alone */
 	bool is_empty;    /* an answer without content */
@@ -55,18 +61,34 @@ struct sample {
 };
 
 struct values {
-	int64_t *list;
+	struct value *list;
 	size_t n, room;
 	uint64_t seen; /* more than VALUES_MOST of them are drawn from */
 };
-enum { VALUES_MOST = 2 * 1000 * 1000 };
+enum { VALUES_MOST = 1000 * 1000, GROUPS = 4096 };
+
+/* What is added up in each group: of x things y. */
+enum grouped {
+	GROUPED_COST, /* of exchanges with a cost: nano-dollars */
+	GROUPED_INPUT,
+	GROUPED_OUTPUT, /* of answers with usage: tokens */
+	GROUPED_CACHED, /* of tokens */
+	GROUPED_ERRORS, /* of exchanges */
+	GROUPED_EMPTY,  /* of answers */
+	GROUPED,
+};
+struct groups {
+	unsigned count;        /* conversations that have a group of their own */
+	bool is_shared;        /* there are more */
+	uint64_t name[GROUPS]; /* of the first conversation in it; 0: it is empty */
+	struct pair of[GROUPED][GROUPS];
+};
 
 struct side {
 	uint64_t n, errors, answers, empty;
 	nanousd spent;          /* the sum of what is known: exact */
 	uint64_t unknown_costs; /* exchanges that are not in it */
-	struct moments cost, input, output;
-	struct ratio cached;
+	struct groups *groups;  /* NULL: there is none yet */
 	struct values first, total, length;
 };
 

@@ -124,21 +124,7 @@ double stat_binomial_cdf(int64_t k, int64_t n, double p)
 	return stat_beta(1 - p, (double)(n - k), (double)k + 1);
 }
 
-/* ---- means ---- */
-
-void moments_add(struct moments *m, double value)
-{
-	double before = value - m->mean;
-
-	m->n++;
-	m->mean += before / (double)m->n;
-	m->squares += before * (value - m->mean);
-}
-
-double moments_variance(const struct moments *m)
-{
-	return m->n > 1 ? m->squares / (double)(m->n - 1) : NAN;
-}
+/* ---- values of groups ---- */
 
 static double log_choose(double n, double k)
 {
@@ -156,16 +142,6 @@ static double least_p(double na, double nb)
 static struct interval around(double value, double reach)
 {
 	return (struct interval){ value - reach, value + reach };
-}
-
-struct interval moments_interval(const struct moments *m, double level)
-{
-	double n = (double)m->n;
-
-	if (m->n < 2)
-		return (struct interval){ NAN, NAN };
-	return around(m->mean, stat_student_quantile((1 + level) / 2, n - 1) *
-	                               sqrt(moments_variance(m) / n));
 }
 
 /* Two estimates with the variances of each, as many values behind them. */
@@ -190,25 +166,27 @@ static struct difference welch(double a, double va, double na, double b, double 
 	return d;
 }
 
-struct difference moments_compare(const struct moments *a, const struct moments *b,
-                                  double level)
+struct ratio ratio_of(const struct pair *groups, size_t n)
 {
-	double na = (double)a->n, nb = (double)b->n;
+	struct ratio r = { .groups = 0 };
+	double value;
 
-	return welch(a->mean, moments_variance(a) / na, na, b->mean,
-	             moments_variance(b) / nb, nb, level);
-}
+	for (size_t i = 0; i < n; i++) {
+		r.groups += groups[i].x != 0 || groups[i].y != 0;
+		r.x += groups[i].x;
+		r.y += groups[i].y;
+		r.sizes += groups[i].x * groups[i].x;
+	}
+	value = ratio_value(&r);
+	for (size_t i = 0; i < n; i++) {
+		double rest = 1 - groups[i].x / r.x, beyond;
 
-/* ---- ratios ---- */
-
-void ratio_add(struct ratio *r, double x, double y)
-{
-	r->n++;
-	r->x += x;
-	r->y += y;
-	r->xx += x * x;
-	r->yy += y * y;
-	r->xy += x * y;
+		if (!(rest > 0))
+			continue; /* it is the only one */
+		beyond = (groups[i].y - value * groups[i].x) / rest;
+		r.squares += beyond * beyond;
+	}
+	return r;
 }
 
 double ratio_value(const struct ratio *r)
@@ -216,15 +194,21 @@ double ratio_value(const struct ratio *r)
 	return r->x > 0 ? r->y / r->x : NAN;
 }
 
-/* Of the ratio, by the distances of y from what the ratio makes of x (delta method). */
-static double ratio_variance(const struct ratio *r)
+/* How far it moves when each group is left out (jackknife): of few groups one that is
+ * large draws the ratio to itself, and would seem to lie near it. */
+double ratio_variance(const struct ratio *r)
 {
-	double n = (double)r->n, value = ratio_value(r), squares;
+	double n = (double)r->groups;
 
-	if (r->n < 2 || isnan(value))
+	if (r->groups < 2 || !(r->x > 0))
 		return NAN;
-	squares = r->yy - 2 * value * r->xy + value * value * r->xx;
-	return n / (n - 1) * fmax(squares, 0) / (r->x * r->x);
+	return (n - 1) / n * r->squares / (r->x * r->x);
+}
+
+/* So many groups of one size would tell as much (Kish); at least 2, of two or more. */
+static double effective(const struct ratio *r)
+{
+	return r->groups < 2 ? (double)r->groups : fmax(2, r->x * r->x / r->sizes);
 }
 
 struct interval ratio_interval(const struct ratio *r, double level)
@@ -234,29 +218,29 @@ struct interval ratio_interval(const struct ratio *r, double level)
 	if (isnan(v))
 		return (struct interval){ NAN, NAN };
 	return around(ratio_value(r),
-	              stat_student_quantile((1 + level) / 2, (double)r->n - 1) * sqrt(v));
+	              stat_student_quantile((1 + level) / 2, effective(r) - 1) * sqrt(v));
 }
 
 struct difference ratio_compare(const struct ratio *a, const struct ratio *b,
                                 double level)
 {
-	return welch(ratio_value(a), ratio_variance(a), (double)a->n, ratio_value(b),
-	             ratio_variance(b), (double)b->n, level);
+	return welch(ratio_value(a), ratio_variance(a), effective(a), ratio_value(b),
+	             ratio_variance(b), effective(b), level);
 }
 
 /* ---- counts ---- */
 
-struct interval count_interval(uint64_t hits, uint64_t n, double level)
+struct interval count_interval(double hits, double n, double level)
 {
-	double z = stat_normal_quantile((1 + level) / 2), m = (double)n, share, reach;
+	double z = stat_normal_quantile((1 + level) / 2), share, reach;
 
-	if (n == 0)
+	if (!(n > 0))
 		return (struct interval){ NAN, NAN };
-	share = (double)hits / m;
-	reach = z * sqrt(share * (1 - share) / m + z * z / (4 * m * m));
+	share = hits / n;
+	reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
 	return (struct interval){
-		hits ? (share + z * z / (2 * m) - reach) / (1 + z * z / m) : 0,
-		hits < n ? (share + z * z / (2 * m) + reach) / (1 + z * z / m) : 1,
+		hits > 0 ? (share + z * z / (2 * n) - reach) / (1 + z * z / n) : 0,
+		hits < n ? (share + z * z / (2 * n) + reach) / (1 + z * z / n) : 1,
 	};
 }
 
@@ -291,172 +275,74 @@ double stat_fisher(uint64_t a, uint64_t of_a, uint64_t b, uint64_t of_b)
 	return fmin(sum, 1);
 }
 
-struct difference count_compare(uint64_t a, uint64_t of_a, uint64_t b, uint64_t of_b,
-                                double level)
+/* How the hits of one side are spread over its groups. */
+struct hits {
+	struct ratio r;
+	double most;           /* the size of the largest */
+	double squares, alone; /* of the distances; and if no value knew of another */
+};
+
+static struct hits hits_of(const struct pair *groups, size_t n)
 {
-	struct interval ia = count_interval(a, of_a, level),
-	                ib = count_interval(b, of_b, level);
-	double pa = (double)a / (double)of_a, pb = (double)b / (double)of_b;
+	struct hits h = { .r = ratio_of(groups, n) };
+	double share = ratio_value(&h.r);
+
+	for (size_t i = 0; i < n; i++)
+		h.most = fmax(h.most, groups[i].x);
+	if (h.r.groups < 2)
+		return h;
+	h.squares = ratio_variance(&h.r) * h.r.x * h.r.x;
+	h.alone = h.r.x * share * (1 - share) * h.r.x / (h.r.x - 1);
+	return h;
+}
+
+struct clustering stat_clustering(const struct pair *a, const struct pair *b, size_t n)
+{
+	struct hits ha = hits_of(a, n), hb = hits_of(b, n);
+	struct clustering c = { .design = 1 };
+	double alone = ha.alone + hb.alone;
+
+	if (fmax(ha.most, hb.most) <= 1)
+		return c;
+	/* All or none everywhere: a group says no more than one value of it. */
+	c.design = alone > 0 ? (ha.squares + hb.squares) / alone
+	                     : (ha.r.sizes + hb.r.sizes) / (ha.r.x + hb.r.x);
+	c.design = fmax(c.design, 1);
+	c.p = ratio_compare(&ha.r, &hb.r, 0.95).p;
+	if (isnan(c.p))
+		c.p = 1;
+	return c;
+}
+
+static uint64_t whole(double value)
+{
+	return (uint64_t)(value + 0.5);
+}
+
+/* Of so many values that know nothing of one another as tell the same. */
+static double fisher(double a, double of_a, double b, double of_b)
+{
+	uint64_t na = (uint64_t)(of_a + 1e-9), nb = (uint64_t)(of_b + 1e-9);
+
+	return stat_fisher(min_of(whole(a), na), na, min_of(whole(b), nb), nb);
+}
+
+struct difference count_compare(double a, double of_a, double b, double of_b,
+                                const struct clustering *c, double level)
+{
+	double e = c->design;
+	struct interval ia = count_interval(a / e, of_a / e, level),
+	                ib = count_interval(b / e, of_b / e, level);
+	double pa = a / of_a, pb = b / of_b;
 	struct difference d = { .value = pb - pa, .at = { NAN, NAN }, .p = NAN };
 
-	if (of_a == 0 || of_b == 0)
+	if (!(of_a > 0) || !(of_b > 0))
 		return d;
 	d.is_known = true;
 	d.at.low = d.value - hypot(pb - ib.low, ia.high - pa);
 	d.at.high = d.value + hypot(ib.high - pb, pa - ia.low);
-	d.p = stat_fisher(a, of_a, b, of_b);
+	d.p = fmax(fisher(a / e, of_a / e, b / e, of_b / e), c->p);
 	return d;
-}
-
-/* ---- order statistics ---- */
-
-int64_t sorted_quantile(struct sorted s, double p)
-{
-	size_t rank = (size_t)ceil(p * (double)s.n - 1e-9);
-
-	assert(s.n > 0);
-	return s.list[min_of(max_of(rank, (size_t)1), s.n) - 1];
-}
-
-/* Ranks (from 1) between which the p-quantile lies with at least that probability, and
- * the probability itself.  False: there are none. */
-static bool find_ranks(size_t n, double p, double level, size_t ret[2], double *ret_level)
-{
-	int64_t m = (int64_t)n, low = 0, high = m;
-	double tail = (1 - level) / 2;
-
-	/* P(the quantile < X(l)) = P(fewer than l values below it). */
-	for (int64_t end = m; low < end;) { /* the largest l with a tail that small */
-		int64_t l = (low + end + 1) / 2;
-
-		if (stat_binomial_cdf(l - 1, m, p) <= tail)
-			low = l;
-		else
-			end = l - 1;
-	}
-	for (int64_t from = 0; from < high;) { /* the smallest u */
-		int64_t u = (from + high) / 2;
-
-		if (1 - stat_binomial_cdf(u - 1, m, p) <= tail)
-			high = u;
-		else
-			from = u + 1;
-	}
-	if (low < 1 || high > m || 1 - stat_binomial_cdf(high - 1, m, p) > tail)
-		return false;
-	ret[0] = (size_t)low;
-	ret[1] = (size_t)high;
-	*ret_level = stat_binomial_cdf(high - 1, m, p) - stat_binomial_cdf(low - 1, m, p);
-	return true;
-}
-
-bool sorted_interval(struct sorted s, double p, double level, struct interval *ret)
-{
-	double reached;
-	size_t ranks[2];
-
-	if (s.n == 0 || !find_ranks(s.n, p, level, ranks, &reached))
-		return false;
-	*ret = (struct interval){ (double)s.list[ranks[0] - 1],
-		                  (double)s.list[ranks[1] - 1] };
-	return true;
-}
-
-/* Standard error of the p-quantile: the interval has so many of it as a normal one of
- * that level would.  NAN: too few values. */
-static double quantile_error(struct sorted s, double p)
-{
-	double level;
-	size_t ranks[2];
-
-	if (s.n == 0 || !find_ranks(s.n, p, 0.9, ranks, &level))
-		return NAN;
-	return (double)(s.list[ranks[1] - 1] - s.list[ranks[0] - 1]) /
-	       (2 * stat_normal_quantile((1 + level) / 2));
-}
-
-static uint64_t count_above(struct sorted s, int64_t value)
-{
-	size_t low = 0, high = s.n;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (s.list[middle] <= value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return s.n - low;
-}
-
-/* The p-quantile of both together: the value that has ceil(p n) at or below it. */
-static int64_t quantile_of_both(struct sorted a, struct sorted b, double p)
-{
-	size_t n = a.n + b.n, rank = (size_t)ceil(p * (double)n - 1e-9), i = 0, j = 0;
-	int64_t value = 0;
-
-	for (size_t k = 0; k < max_of(rank, (size_t)1); k++)
-		value = j == b.n || (i < a.n && a.list[i] <= b.list[j]) ? a.list[i++]
-		                                                        : b.list[j++];
-	return value;
-}
-
-struct difference sorted_compare(struct sorted a, struct sorted b, double p, double level)
-{
-	struct difference d = { .at = { NAN, NAN }, .p = NAN };
-	double error_a = quantile_error(a, p), error_b = quantile_error(b, p);
-	int64_t both;
-
-	if (a.n == 0 || b.n == 0)
-		return d;
-	d.value = (double)(sorted_quantile(b, p) - sorted_quantile(a, p));
-	if (isnan(error_a) || isnan(error_b))
-		return d;
-	d.is_known = true;
-	d.at = around(d.value,
-	              stat_normal_quantile((1 + level) / 2) * hypot(error_a, error_b));
-	both = quantile_of_both(a, b, p);
-	d.p = stat_fisher(count_above(a, both), a.n, count_above(b, both), b.n);
-	return d;
-}
-
-/* ---- which tends to be larger ---- */
-
-/* Of each value of s its rank among both (the middle one of equals) less its rank in s:
- * how many of the other sample lie below it. */
-static void placements(struct sorted s, struct sorted other, struct moments *ret)
-{
-	size_t below = 0, equal = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (i == 0 || s.list[i] != s.list[i - 1]) {
-			below += equal;
-			equal = 0;
-			while (below < other.n && other.list[below] < s.list[i])
-				below++;
-			while (below + equal < other.n &&
-			       other.list[below + equal] == s.list[i])
-				equal++;
-		}
-		moments_add(ret, (double)below + (double)equal / 2);
-	}
-}
-
-struct difference sorted_drift(struct sorted a, struct sorted b, double level)
-{
-	struct difference d = { .at = { NAN, NAN }, .p = NAN };
-	struct moments of_a = { 0 }, of_b = { 0 };
-	double na = (double)a.n, nb = (double)b.n;
-
-	if (a.n < 2 || b.n < 2)
-		return d;
-	placements(a, b, &of_a);
-	placements(b, a, &of_b);
-	/* The mean placement of b, as a share of a, is the probability that is asked
-	 * for; the variances of both placements are those of Brunner and Munzel. */
-	return welch(0.5, moments_variance(&of_a) / (na * nb * nb), na, of_b.mean / na,
-	             moments_variance(&of_b) / (nb * na * na), nb, level);
 }
 
 /* ---- Holm ---- */

@@ -35,64 +35,48 @@ double stat_student_quantile(double p, double freedom);
 /* Of n draws, each a hit by probability p: that at most k are hits. */
 double stat_binomial_cdf(int64_t k, int64_t n, double p);
 
-/* ---- means ---- */
+/* ---- shares of one sum in another: sum y / sum x ----
+ *
+ * What is drawn for a side is a group of values, which may depend on one another; groups
+ * do not.  A mean is the share of a sum of values in their number; where each group is
+ * one value, its variance is the usual one. */
 
-/* Mean and variance as values come, without losing digits (Welford). */
-struct moments {
-	uint64_t n;
-	double mean, squares; /* squares: of the distances to the mean, summed */
+struct pair {
+	double x, y; /* sums of one group; both 0: there is no such group */
 };
-void moments_add(struct moments *m, double value);
-double moments_variance(const struct moments *m);
-/* Of the mean. */
-struct interval moments_interval(const struct moments *m, double level);
-/* Welch's t test: the variances may differ.  This probability, and that of all below that
- * are no counts, is never less than how rarely such values would be dealt to the two
- * sides in the one most uneven way. */
-struct difference moments_compare(const struct moments *a, const struct moments *b,
-                                  double level);
-
-/* ---- shares of one sum in another: sum y / sum x ---- */
-
 struct ratio {
-	uint64_t n;
-	double x, y, xx, yy, xy; /* sums */
+	size_t groups;
+	double x, y, sizes; /* sums; sizes: of the squares of x */
+	double squares;     /* of how far each y is from what the others make of x */
 };
-void ratio_add(struct ratio *r, double x, double y);
+struct ratio ratio_of(const struct pair *groups, size_t n);
 double ratio_value(const struct ratio *r);
+/* Of the value.  NAN: there is no telling by less than two groups. */
+double ratio_variance(const struct ratio *r);
 struct interval ratio_interval(const struct ratio *r, double level);
+/* Welch's t test: the variances may differ.  The probability is never less than how
+ * rarely such groups would be dealt to the two sides in the one most uneven way. */
 struct difference ratio_compare(const struct ratio *a, const struct ratio *b,
                                 double level);
 
 /* ---- counts: hits of n ---- */
 
-/* Wilson's score interval. */
-struct interval count_interval(uint64_t hits, uint64_t n, double level);
+/* What it means for counts that hits come in groups. */
+struct clustering {
+	double design; /* so many values tell as much as one that depends on no other
+	                  (Rao and Scott); 1 where each is by itself */
+	double p;      /* the probability by groups alone, below which that of counts
+	                  cannot be; 0 where each is by itself */
+};
+/* Of each group, by its place in both lists, x values and y hits. */
+struct clustering stat_clustering(const struct pair *a, const struct pair *b, size_t n);
+/* Wilson's score interval; of hits in groups: both divided by `design`. */
+struct interval count_interval(double hits, double n, double level);
 /* The interval is Newcombe's (from Wilson's two), the probability Fisher's. */
-struct difference count_compare(uint64_t a, uint64_t of_a, uint64_t b, uint64_t of_b,
-                                double level);
+struct difference count_compare(double a, double of_a, double b, double of_b,
+                                const struct clustering *c, double level);
 /* Fisher's exact test, two-sided: tables as unlikely as this one, or more. */
 double stat_fisher(uint64_t a, uint64_t of_a, uint64_t b, uint64_t of_b);
-
-/* ---- values in ascending order ---- */
-
-struct sorted {
-	const int64_t *list;
-	size_t n;
-};
-/* The p-quantile: the value at rank ceil(p n). */
-int64_t sorted_quantile(struct sorted s, double p);
-/* From one order statistic to another, whose ranks the binomial distribution gives: for
- * any distribution of values.  False: there are too few for that level. */
-bool sorted_interval(struct sorted s, double p, double level, struct interval *ret);
-/* The probability is that of the share of each beyond the quantile of both together
- * (Fisher): it needs no model of how values are spread.  The interval is from the spread
- * that the order statistics show (after Price and Bonett). */
-struct difference sorted_compare(struct sorted a, struct sorted b, double p,
-                                 double level);
-/* How likely a value of b is larger than one of a, ties counting half, less 1/2: 0 when
- * neither tends to be longer (Brunner and Munzel). */
-struct difference sorted_drift(struct sorted a, struct sorted b, double level);
 
 /* ---- many questions at once ---- */
 

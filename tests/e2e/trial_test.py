@@ -214,6 +214,7 @@ def test_the_report():
     rows = gateway.rows("trial = 'half'")
     same(said["control"]["requests"] + said["candidate"]["requests"],
          sum(row["closes"] for row in rows), "requests")
+    same(said["control"]["conversations"] + said["candidate"]["conversations"], len(drawn("half")), "conversations")
     same(said["control"]["spent_nano"] + said["candidate"]["spent_nano"],
          sum(row["cost_nano"] or 0 for row in rows), "what was spent, to the nano-dollar")
     check(said["rescued"] >= 1, "the candidate's failures were answered by the control", said)

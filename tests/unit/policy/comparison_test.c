@@ -100,6 +100,87 @@ TEST(no_difference_is_found_where_there_is_none)
 	CHECK(covered >= intervals * 0.94);
 }
 
+/* One trial of so many conversations, each drawn for a side as a whole: of its requests
+ * some cost and last more than others, fail together, and are read from a cache. */
+static void talk(uint64_t seed, unsigned conversations, unsigned turns_most,
+                 double dearer, struct compared ret[FIGURES])
+{
+	struct chance c = { seed * 0x2545f4914f6cdd1d };
+	struct comparison all = { 0 };
+
+	for (unsigned i = 1; i <= conversations; i++) {
+		bool is_candidate = uniform(&c) < 0.5;
+		unsigned turns = 1 + (unsigned)(turns_most * uniform(&c));
+		double base = skewed(&c, 1, 0.8), slow = skewed(&c, 1, 0.5);
+		bool fails = uniform(&c) < 0.1, is_cached = uniform(&c) < 0.3;
+		struct truth t = { is_candidate ? dearer : 1, slow, base,
+			           fails ? 0.2 : 0.002, is_cached ? 0.9 : 0.05 };
+
+		for (unsigned turn = 0; turn < turns; turn++) {
+			struct sample s = draw(&c, &t);
+
+			s.input = (uint64_t)((double)s.input * base);
+			s.cache_read = s.cache_read ? s.input * 9 / 10 : 0;
+			s.cost = (nanousd)(t.cost *
+			                   (double)(s.input * 250 + s.output * 2000));
+			s.conversation = i;
+			comparison_add(&all, is_candidate, &s);
+		}
+	}
+	comparison_finish(&all, ret);
+	comparison_done(&all);
+}
+
+static void look_for_nothing(unsigned trials, unsigned conversations, unsigned turns_most,
+                             unsigned wrong_most)
+{
+	struct compared r[FIGURES];
+	unsigned wrong = 0, covered = 0, intervals = 0;
+
+	for (uint64_t seed = 1; seed <= trials; seed++) {
+		bool any = false;
+
+		talk(seed, conversations, turns_most, 1, r);
+		for (unsigned i = 0; i < FIGURES; i++) {
+			any |= r[i].is_significant;
+			if (!r[i].is_known)
+				continue;
+			intervals++;
+			covered += r[i].d.at.low <= 0 && r[i].d.at.high >= 0;
+		}
+		wrong += any;
+	}
+	printf("%u of %u trials of %u conversations were said to have a difference\n",
+	       wrong, trials, conversations);
+	CHECK(wrong <= wrong_most);
+	printf("%u of %u intervals hold the truth\n", covered, intervals);
+	CHECK(covered >= intervals * 0.93);
+}
+
+/* The same where requests depend on one another; a count of false findings as large as
+ * that comes in one of a thousand cases. */
+TEST(no_difference_is_found_between_conversations)
+{
+	look_for_nothing(200, 200, 60, 20);
+	look_for_nothing(200, 24, 60, 20); /* of very different lengths */
+	look_for_nothing(60, 4 * GROUPS, 2, 9);
+}
+
+TEST(a_difference_between_conversations_is_found)
+{
+	enum { TRIALS = 20 };
+	struct compared r[FIGURES];
+	unsigned found = 0;
+
+	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
+		talk(seed, 2000, 60, 1.3, r);
+		found += r[FIGURE_COST].is_significant && r[FIGURE_COST].d.value > 0;
+	}
+	printf("30 %% were found in %u of %u trials of 2000 conversations\n", found,
+	       (unsigned)TRIALS);
+	CHECK(found >= TRIALS - 1);
+}
+
 TEST(a_difference_of_eight_percent_is_found)
 {
 	enum { TRIALS = 60 };
