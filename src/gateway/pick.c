@@ -58,7 +58,7 @@ void pick_order(struct exchange *x)
 	for (unsigned i = 0; i < x->candidates.count; i++)
 		list[i] = ask_facts(&a, i);
 	order_targets(x->candidates.strategy, list, x->candidates.count,
-	              worker_random(x->worker) | 1, x->order);
+	              worker_random(x->worker), x->order);
 }
 
 /* ---- keys ---- */

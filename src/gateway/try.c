@@ -239,9 +239,10 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
 	}
 	if (x->skipped)
 		return true;
-	/* Nobody else is left: a provider that says when to come back may be waited for.
-	 */
-	if (wait == 0 || wait > wait_of(a->target->provider, limits))
+	/* Nobody else is left: a provider that is full and says until when may be waited
+	 * for.  One that staggers has had its repeats. */
+	if (a->why->owner != FAULT_OF_CAPACITY || wait == 0 ||
+	    wait > wait_of(a->target->provider, limits))
 		return false;
 	x->next = a->place;
 	x->next.keys_tried = 0;
@@ -256,9 +257,10 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
  * another was dialled for its sake has failed to connect, and that is its provider's. */
 static void drop_out(struct attempt *a, fault_t why)
 {
-	if (!why && a->sent)
+	if (!why && a->sent) {
 		why = FAULT_HEDGE_LOST;
-	else if (!why && a->step == ATTEMPT_DIAL && a->second_due == USEC_NEVER)
+		health_outrun(&a->health, a->x->worker->loop.now);
+	} else if (!why && a->step == ATTEMPT_DIAL && a->second_due == USEC_NEVER)
 		why = FAULT_CONNECT_TIMEOUT;
 	else if (!why)
 		why = FAULT_SUPERSEDED;

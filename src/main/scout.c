@@ -342,7 +342,7 @@ static void wait_a_moment(struct scout *s)
 			next = min_of(next, s->seen[i].probe_due);
 	}
 	span = max_of(next - sys_now(), (usec)(10 * USEC_MS));
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += (long)(span % USEC_SEC) * 1000;
 	until.tv_sec += (time_t)(span / USEC_SEC) + until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
@@ -383,10 +383,14 @@ static void done(struct scout *s)
 struct scout *scout_new(struct gateway *g)
 {
 	struct scout *s = new_of(struct scout);
+	pthread_condattr_t clock;
 
 	s->g = g;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->stopped, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->stopped, &clock);
+	pthread_condattr_destroy(&clock);
 	take_config(s);
 	if (thread_start(&s->thread, "scout", run, s))
 		return s;

@@ -271,13 +271,19 @@ enum health_answer health_admit(const struct health *h,
 	return answer;
 }
 
+static bool is_paced(const struct health *h, usec now)
+{
+	return h->target && LOAD(h->target->paced_until) > now;
+}
+
 bool health_insist(const struct health *h, const struct provider_limits *limits,
                    uint32_t tokens, bool stream, usec now, struct health_run *ret_run)
 {
 	usec until;
 	enum health_answer answer = health_look(h, limits, tokens, now, &until);
 
-	if (answer == HEALTH_FULL || answer == HEALTH_PACED)
+	/* An open breaker hides what a 429 has said. */
+	if (answer == HEALTH_FULL || answer == HEALTH_PACED || is_paced(h, now))
 		return false;
 	return claim(h, limits, tokens, stream, answer == HEALTH_OK ? HEALTH_ILL : answer,
 	             now, ret_run);

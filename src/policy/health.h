@@ -113,6 +113,9 @@ void health_head(struct health_run *run, const struct http_response *res, usec w
                  usec now);
 /* The first meaningful event, or a whole unary answer. Closes a half-open breaker. */
 void health_first_token(struct health_run *run, usec now);
+/* Another attempt was faster: so long nothing came, which counts for how long the first
+ * token takes.  Without these a quantile would know only those that were in time. */
+void health_outrun(struct health_run *run, usec now);
 /* Between two meaningful events of a stream. */
 static inline void health_gap(struct health_run *run, usec gap)
 {

@@ -59,6 +59,13 @@ static struct blame blame_of(fault_t why, const struct health_run *run)
 	return (struct blame){ 0 };
 }
 
+/* What it was like before says nothing of it now. */
+static void close_anew(struct health_cell *c)
+{
+	breaker_close(&c->breaker, TRIAL);
+	STORE(c->failing, RATE_ONE / 4);
+}
+
 void health_connected(struct health_run *run, bool is_new)
 {
 	struct health_cell *p = run->at.provider;
@@ -67,7 +74,7 @@ void health_connected(struct health_run *run, bool is_new)
 	/* Somebody is there: that is all which was in doubt. */
 	if (p && is_new && run->probes & 1u << HEALTH_PROVIDER &&
 	    breaker_see(&p->breaker).dead) {
-		breaker_close(&p->breaker, TRIAL);
+		close_anew(p);
 		run->probes &= (uint8_t) ~(1u << HEALTH_PROVIDER);
 	}
 }
@@ -109,10 +116,16 @@ void health_first_token(struct health_run *run, usec now)
 
 		if (!(run->probes & 1u << i))
 			continue;
-		breaker_close(&c->breaker, TRIAL);
-		STORE(c->failing, RATE_ONE / 4);
+		close_anew(c);
 		run->probes &= (uint8_t) ~(1u << i);
 	}
+}
+
+void health_outrun(struct health_run *run, usec now)
+{
+	if (!run->spoke && run->is_live && run->stream && run->at.model)
+		histogram_add(&run->at.model->first_token, now - run->began, STREAMS_KEPT,
+		              now);
 }
 
 /* An average that forgets; two at a time may lose one of them. */
@@ -272,7 +285,7 @@ void health_checked(const struct health *h, fault_t why, usec now)
 	v = breaker_see(&p->breaker);
 	if (v.state == BREAKER_OPEN && v.dead &&
 	    breaker_take_probe(&p->breaker, true, now))
-		breaker_close(&p->breaker, TRIAL);
+		close_anew(p);
 }
 
 void health_learn_context(const struct health *h, uint32_t tokens)

@@ -129,7 +129,7 @@ static unsigned count_ready(const struct ranking *r, const uint8_t *order)
 	return n;
 }
 
-/* The place of one of the first n, drawn by weight. */
+/* The place of one of the first n, drawn by weight; the upper bits of `chance` decide. */
 static unsigned draw(const struct ranking *r, const uint8_t *order, unsigned n,
                      uint64_t chance)
 {
@@ -139,7 +139,7 @@ static unsigned draw(const struct ranking *r, const uint8_t *order, unsigned n,
 		total += r->list[order[i]].weight;
 	if (total == 0)
 		return 0;
-	at = chance % total;
+	at = (uint64_t)((unsigned __int128)chance * total >> 64);
 	for (unsigned i = 0; i < n; i++) {
 		if (at < r->list[order[i]].weight)
 			return i;
@@ -187,12 +187,13 @@ static bool stays(enum strategy strategy, const struct order_target *warm,
 static void take_two(const struct ranking *r, uint8_t *order, unsigned ready, int warm,
                      uint64_t chance)
 {
-	unsigned one = warm >= 0 ? (unsigned)warm : draw(r, order, ready, chance);
-	unsigned two = draw(r, order, ready, chance >> 24);
+	/* The first six bits have said that nothing is explored. */
+	unsigned one = warm >= 0 ? (unsigned)warm : draw(r, order, ready, chance << 6);
+	unsigned two = draw(r, order, ready, chance << 30);
 
 	/* They are sorted, so the one that stands before is the better one. */
 	if (one == two && ready > 1)
-		two = (two + 1 + (unsigned)(chance >> 48) % (ready - 1)) % ready;
+		two = (two + 1 + (unsigned)chance % (ready - 1)) % ready;
 	to_front(order, min_of(one, two));
 }
 

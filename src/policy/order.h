@@ -38,7 +38,7 @@ struct order_target {
 	bool is_warm;
 };
 
-/* count <= TARGETS_MOST. chance 0: none, the likeliest order. */
+/* count <= TARGETS_MOST. chance: 64 random bits; 0: none, the likeliest order. */
 void order_targets(enum strategy strategy, const struct order_target *list,
                    unsigned count, uint64_t chance, uint8_t *ret_order);
 /* What `adaptive` goes by: the smaller the better; 1000 is the cheapest and the fastest

@@ -39,6 +39,7 @@ def setup():
     routes += route("tpm", "small/m", "a/m")
     routes += route("weighted", "{ target: b/m, weight: 1 }", "{ target: c/m, weight: 9 }",
                     more=", strategy: weighted")
+    routes += route("even", "b/m", "c/m", more=", strategy: weighted")
     routes += route("fastest", "d/m", "e/m", more=", strategy: fastest")
     routes += route("busy", "f/m", "g/m", more=", strategy: least-busy")
     routes += route("adaptive", "b/m", "refused/m", "c/m", more=", strategy: adaptive")
@@ -191,6 +192,11 @@ def test_weighted():
         ask("weighted", str(time.monotonic_ns()))
     b, c = (now - then for now, then in zip(counts("b", "c"), before))
     check(b + c == 60 and c > 35, b, c)
+    before = counts("b", "c")
+    for _ in range(60):
+        ask("even", str(time.monotonic_ns()))
+    b, c = (now - then for now, then in zip(counts("b", "c"), before))
+    check(b + c == 60 and b > 10 and c > 10, b, c)
 
 
 def test_conversation_stays():

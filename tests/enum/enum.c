@@ -2,13 +2,14 @@
  * way, continued in every manner.
  *
  *	enum [--few | --night] [--part I/N]    plays, and writes what came of it
- *(record.h) enum --scene "client=anthropic ..."    plays one and shows it
+ *	enum --scene "client=anthropic ..."    plays one and shows it (record.h)
  *
  * It judges nothing but what needs no reading; tests/enum/judge.py does the rest. */
 #include "tests/check.h"
 #include "tests/enum/model.h"
 #include "tests/enum/serve.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -372,6 +373,9 @@ int main(int argc, char **argv)
 {
 	unsigned part = 0, parts = 1;
 
+	/* What is large comes zeroed from the kernel, a run touches little of it. */
+	mallopt(M_MMAP_THRESHOLD, 256 * KiB);
+	mallopt(M_TRIM_THRESHOLD, 64 * MiB);
 	record.to = stdout;
 	for (int i = 1; i < argc; i++) {
 		str arg = str_from_z(argv[i]);

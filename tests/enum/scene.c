@@ -205,17 +205,32 @@ static void add_config(const struct scene *s, struct buf *to)
 	            " }\n"));
 }
 
+/* Many scenes in a row have the same configuration. */
+static struct config *config_of(const struct scene *s)
+{
+	static struct buf last = BUF_LIMIT(8 * KiB);
+	static struct config *config;
+	struct buf text = BUF_LIMIT(8 * KiB);
+
+	add_config(s, &text);
+	if (!config || !str_eq(buf_str(&text), buf_str(&last))) {
+		config_unref(&config);
+		config = gate_config(buf_z(&text));
+		buf_clear(&last);
+		buf_add(&last, buf_str(&text));
+	}
+	buf_free(&text);
+	return config ? config_ref(config) : NULL;
+}
+
 static void begin(struct stage *g, const struct scene *s, struct transcript *t)
 {
-	struct buf config = BUF_LIMIT(8 * KiB);
 	char at[32];
 	struct sim_line line = { .read_most = s->read_most, .random = s->seed != 0 };
 
 	*g = (struct stage){ .scene = s, .t = t, .seen = BUF_LIMIT(4 * MiB) };
-	add_config(s, &config);
-	if (!gate_begin(&g->gate, 1 + s->seed, buf_z(&config)))
+	if (!gate_begin_with(&g->gate, 1 + s->seed, config_of(s)))
 		abort();
-	buf_free(&config);
 	for (int i = 0; i < TARGETS; i++) {
 		snprintf(at, sizeof(at), "10.0.0.%d:80", i + 1);
 		g->ports[i] = gate_listen(at);

@@ -439,3 +439,25 @@ TEST(a_minute_has_so_many_requests)
 	host_end(&b);
 	gate_end(&g);
 }
+
+/* One that staggers and says when to come back is still not pushed over. */
+TEST(repeats_that_may_be_waited_for_are_repeats)
+{
+	struct race r;
+	int hits = 0;
+
+	if (!race_begin(&r, "{ targets: [a/m], retry: { same_target: 1 } }"))
+		return;
+	for (int i = 0; i < 40; i++) {
+		struct sim_peer *p;
+
+		ask(&r);
+		for (race_run(&r, 0); (p = race_accept(&r, 0));
+		     race_run(&r, 2 * USEC_SEC)) {
+			hits++;
+			answer(&r, p, REFUSAL("503 Busy", "retry-after: 1\r\n"));
+		}
+	}
+	CHECK(hits <= 40 + hits / 5 + 10); /* ten may be saved up */
+	race_end(&r);
+}

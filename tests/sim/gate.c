@@ -8,27 +8,39 @@ static struct net_addr address(const char *text)
 	return a;
 }
 
-bool gate_begin(struct gate *g, uint64_t seed, const char *config)
+struct config *gate_config(const char *text)
 {
 	struct arena keep = { .ceiling = 4 * MiB };
 	struct config_notes notes = { .arena = &keep };
-	struct config_source source = { .path = STR("test"), .text = str_from_z(config) };
+	struct config_source source = { .path = STR("test"), .text = str_from_z(text) };
+	struct config *config = config_read(&source, &notes);
+
+	arena_done(&keep);
+	return config;
+}
+
+bool gate_begin_with(struct gate *g, uint64_t seed, struct config *config)
+{
+	struct buf why = BUF_LIMIT(128);
 
 	sim_begin(seed);
 	*g = (struct gate){ 0 };
 	pthread_mutex_init(&g->gateway.lock, NULL);
-	g->gateway.config = config_read(&source, &notes);
-	arena_done(&keep);
-	if (!CHECK(g->gateway.config))
+	if (!CHECK(config))
 		return false;
+	g->gateway.config = config;
 	g->gateway.keys = keyring_new();
 	g->gateway.board = board_new(1);
-	struct buf why = BUF_LIMIT(128);
 	g->gateway.calendar = calendar_new(STR("UTC"), &why);
 	g->gateway.tenants = tenants_new(g->gateway.calendar, 1);
 	g->gateway.resolver = resolver_new();
 	g->journal = journal_open_memory(4);
 	return CHECK(worker_init(&g->worker, &g->gateway, 0, g->journal));
+}
+
+bool gate_begin(struct gate *g, uint64_t seed, const char *config)
+{
+	return gate_begin_with(g, seed, gate_config(config));
 }
 
 void gate_end(struct gate *g)

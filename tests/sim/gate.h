@@ -13,6 +13,9 @@ struct gate {
 
 /* Begins a world; false when something failed that a CHECK has told. */
 bool gate_begin(struct gate *g, uint64_t seed, const char *config);
+/* The same with a configuration that was read before; it is the gate's. NULL: fails. */
+bool gate_begin_with(struct gate *g, uint64_t seed, struct config *config);
+struct config *gate_config(const char *text); /* NULL: is wrong */
 void gate_end(struct gate *g);
 /* A client, connected to the worker. */
 struct sim_peer *gate_client(struct gate *g);

@@ -359,6 +359,69 @@ TEST(the_last_resort_is_one_probe_of_the_dead_and_all_of_the_ill)
 	board_free(&b);
 }
 
+TEST(what_a_429_has_said_holds_for_the_last_resort)
+{
+	struct board *b = board_new(1);
+	struct health h = target(b, "m");
+	struct health_run run;
+
+	attempt(&h, FAULT_UPSTREAM_LIMITED, 30 * USEC_SEC, 1);
+	for (int i = 0; i < 3; i++) {
+		usec now = (40 + 5 * i) * USEC_SEC;
+
+		CHECK(health_insist(&h, &none, TOKENS, true, now, &run));
+		health_ended(&run, FAULT_FIRST_TOKEN_LATE, 0, 0, 0, now);
+	}
+	CHECK(health_insist(&h, &none, TOKENS, true, 60 * USEC_SEC, &run));
+	health_ended(&run, FAULT_UPSTREAM_LIMITED, 30 * USEC_SEC, 0, 0, 60 * USEC_SEC);
+	CHECK(!health_insist(&h, &none, TOKENS, true, 65 * USEC_SEC, &run));
+	CHECK(health_insist(&h, &none, TOKENS, true, 95 * USEC_SEC, &run));
+	health_cancelled(&run, 95 * USEC_SEC);
+	board_free(&b);
+}
+
+TEST(who_is_back_begins_anew)
+{
+	struct board *b = board_new(1);
+	struct health h = target(b, "m");
+	usec until, now = 1;
+
+	for (int i = 0; i < 40; i++) {
+		attempt(&h, FAULT_CONNECT_FAILED, 0, now);
+		if (health_look(&h, &none, TOKENS, now, &until) == HEALTH_DEAD)
+			now = until;
+	}
+	health_checked(&h, NULL, now);
+	CHECK_INT(attempt(&h, FAULT_UPSTREAM_FAILED, 0, now + 1), HEALTH_OK);
+	CHECK_INT(health_look(&h, &none, TOKENS, now + 2, &until), HEALTH_OK);
+	board_free(&b);
+}
+
+TEST(who_was_outrun_counts_for_the_first_token)
+{
+	struct board *b = board_new(1);
+	struct health h = target(b, "m");
+	struct health_run run;
+	usec until, now = 1;
+
+	for (int i = 0; i < 100; i++) {
+		bool is_late = i % 10 == 9;
+
+		CHECK_INT(health_admit(&h, &none, TOKENS, true, now, &run, &until),
+		          HEALTH_OK);
+		health_connected(&run, true);
+		now += is_late ? USEC_SEC : 100 * USEC_MS;
+		if (is_late)
+			health_outrun(&run, now);
+		else
+			health_first_token(&run, now);
+		health_cancelled(&run, now);
+	}
+	CHECK(health_first_token_quantile(&h, 500) < 200 * USEC_MS);
+	CHECK(health_first_token_quantile(&h, 950) > 800 * USEC_MS);
+	board_free(&b);
+}
+
 TEST(repeats_are_a_fifth_of_the_attempts)
 {
 	struct board *b = board_new(1);
