@@ -112,6 +112,25 @@ static void sync_dir(char *path)
 	close(fd);
 }
 
+/* Of root's commands: what the service's user has made stays that user's, and what is new
+ * is of whom the directory is, or the service could not read it. */
+static bool give_away(int fd, const char *path, const char *beside)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+
+	if (geteuid() != 0)
+		return true;
+	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+		snprintf(dir, sizeof(dir), "%s", beside);
+		*strrchr(dir, '/') = 0;
+		if (stat(*dir ? dir : "/", &st) != 0)
+			return true;
+	}
+	/* A sandboxed gateway that runs as root may not; it is its own then. */
+	return st.st_uid == 0 || fchown(fd, st.st_uid, st.st_gid) == 0 || errno == EPERM;
+}
+
 bool file_replace(const char *path, str text, bool is_new, struct buf *why)
 {
 	char beside[PATH_MAX];
@@ -127,7 +146,7 @@ bool file_replace(const char *path, str text, bool is_new, struct buf *why)
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed(why, "cannot make", beside);
-	is_done = write_all(fd, text);
+	is_done = give_away(fd, path, beside) && write_all(fd, text);
 	is_done = close(fd) == 0 && is_done;
 	is_done =
 	        is_done && (is_new ? link(beside, path) == 0 : rename(beside, path) == 0);

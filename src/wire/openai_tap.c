@@ -288,6 +288,32 @@ static str name_of_odd(const struct json_node *nodes)
 	return first.len ? first : STR("{}");
 }
 
+/* What answers of other operations than chat have instead of choices. */
+static bool is_answer(enum operation op, const struct json_node *nodes)
+{
+	static const struct {
+		enum operation op;
+		str member;
+	} known[] = {
+		{ OP_MODERATIONS, STR_INIT("results") },
+		{ OP_RERANK, STR_INIT("results") },
+		{ OP_EMBEDDINGS, STR_INIT("data") },
+		{ OP_IMAGES, STR_INIT("data") },
+		{ OP_IMAGES, STR_INIT("b64_json") },
+		{ OP_IMAGE_EDITS, STR_INIT("data") },
+		{ OP_IMAGE_EDITS, STR_INIT("b64_json") },
+		{ OP_IMAGE_VARIATIONS, STR_INIT("data") },
+		{ OP_TRANSCRIPTIONS, STR_INIT("text") },
+		{ OP_TRANSLATIONS, STR_INIT("text") },
+	};
+
+	for (uint32_t i = 1; i < nodes[0].next; i = nodes[i].next)
+		for (size_t k = 0; k < countof(known); k++)
+			if (known[k].op == op && str_eq(nodes[i].m.key, known[k].member))
+				return true;
+	return false;
+}
+
 static bool makes_images(enum operation op)
 {
 	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
@@ -347,7 +373,7 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 		ret->is_error = true;
 	if (ret->is_error)
 		ret->message = message_of(nodes[0].m.value);
-	if (!has_choices && !has_usage && !has_error)
+	if (!has_choices && !has_usage && !has_error && !is_answer(t->operation, nodes))
 		tap_odd(t, name_of_odd(nodes));
 	said->has_more |= has_usage || has_error || ret->is_error || choices != 1;
 	ret->strip = t->strip_usage && has_usage && has_choices && choices == 0;

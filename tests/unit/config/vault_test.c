@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A data directory with a store of three keys. */
@@ -233,5 +234,30 @@ TEST(the_form_of_a_vault_is_what_its_header_says)
 		CHECK_STR(v.rows[1].format, "openai-chat");
 		vault_done(&v);
 	}
+	buf_free(&why);
+}
+
+/* The administrator's root shell must not take the store away from the service. */
+TEST(what_root_writes_is_of_whom_the_directory_is)
+{
+	const char *dir = test_dir();
+	char path[600];
+	struct buf why = BUF_LIMIT(KiB);
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	snprintf(path, sizeof(path), "%s/new", dir);
+	CHECK(chown(dir, 65534, 65533) == 0);
+	CHECK(file_replace(path, STR("a"), true, &why));
+	CHECK(stat(path, &st) == 0 && st.st_uid == 65534 && st.st_gid == 65533);
+	CHECK(chown(path, 65532, 65532) == 0);
+	CHECK(file_replace(path, STR("b"), false, &why));
+	CHECK(stat(path, &st) == 0 && st.st_uid == 65532);
+	CHECK_INT(st.st_mode & 0777, 0600);
+	CHECK(chown(dir, 0, 0) == 0);
+	snprintf(path, sizeof(path), "%s/ours", dir);
+	CHECK(file_replace(path, STR("c"), true, &why));
+	CHECK(stat(path, &st) == 0 && st.st_uid == 0);
 	buf_free(&why);
 }

@@ -106,3 +106,29 @@ TEST(input_that_is_told_first_is_known_without_the_output)
 	CHECK_INT(t.usage.input, 1520);
 	CHECK_INT(t.usage.output, 7);
 }
+
+TEST(an_answer_without_choices_is_no_oddity_of_its_operation)
+{
+	static const struct {
+		enum operation op;
+		const char *body;
+		unsigned unknown;
+	} rows[] = {
+		{ OP_MODERATIONS, "{\"id\":\"modr-1\",\"model\":\"m\",\"results\":[]}",
+		  0 },
+		{ OP_RERANK, "{\"id\":\"r\",\"results\":[]}", 0 },
+		{ OP_EMBEDDINGS, "{\"object\":\"list\",\"data\":[]}", 0 },
+		{ OP_IMAGES, "{\"created\":1,\"data\":[]}", 0 },
+		{ OP_TRANSCRIPTIONS, "{\"text\":\"hi\"}", 0 },
+		{ OP_MODERATIONS, "{\"id\":\"modr-1\",\"verdicts\":[]}", 1 },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct tap t = { .operation = rows[i].op };
+		str message;
+
+		CHECK_OK(wire_tap_answer(&wire_openai_chat, &t, str_from_z(rows[i].body),
+		                         &message, NULL));
+		CHECK_INT(t.unknown, rows[i].unknown);
+	}
+}
