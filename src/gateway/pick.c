@@ -245,6 +245,17 @@ static struct passed *soonest(struct passed *list, unsigned count,
 	return best;
 }
 
+/* Of those that are ill and full besides: the one that may be asked first. */
+static struct passed *soonest_paced(struct passed *list, unsigned count, usec now)
+{
+	for (unsigned i = 0; i < count; i++) {
+		list[i].until = health_paced_until(&list[i].health);
+		if (list[i].answer == HEALTH_ANSWERS && list[i].until > now)
+			list[i].answer = HEALTH_PACED;
+	}
+	return soonest(list, count, HEALTH_PACED);
+}
+
 static bool insist(struct exchange *x, struct passed *list, unsigned count,
                    enum health_answer answer)
 {
@@ -345,7 +356,8 @@ enum pick pick_last_resort(struct exchange *x, fault_t *ret_why)
 		return PICK_WAITS;
 	if (insist(x, list, count, HEALTH_ILL) || insist(x, list, count, HEALTH_DEAD))
 		return PICK_FOUND;
-	return PICK_NONE;
+	paced = soonest_paced(list, count, x->worker->loop.now);
+	return paced && wait_for_pace(x, paced) ? PICK_WAITS : PICK_NONE;
 }
 
 /* ---- leaving ---- */

@@ -271,9 +271,9 @@ enum health_answer health_admit(const struct health *h,
 	return answer;
 }
 
-static bool is_paced(const struct health *h, usec now)
+usec health_paced_until(const struct health *h)
 {
-	return h->target && LOAD(h->target->paced_until) > now;
+	return h->target ? LOAD(h->target->paced_until) : 0;
 }
 
 bool health_insist(const struct health *h, const struct provider_limits *limits,
@@ -283,7 +283,8 @@ bool health_insist(const struct health *h, const struct provider_limits *limits,
 	enum health_answer answer = health_look(h, limits, tokens, now, &until);
 
 	/* An open breaker hides what a 429 has said. */
-	if (answer == HEALTH_FULL || answer == HEALTH_PACED || is_paced(h, now))
+	if (answer == HEALTH_FULL || answer == HEALTH_PACED ||
+	    health_paced_until(h) > now)
 		return false;
 	return claim(h, limits, tokens, stream, answer == HEALTH_OK ? HEALTH_ILL : answer,
 	             now, ret_run);

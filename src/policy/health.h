@@ -99,6 +99,8 @@ enum health_answer health_look(const struct health *h,
  * 429s still hold.  False: no. */
 bool health_insist(const struct health *h, const struct provider_limits *limits,
                    uint32_t tokens, bool stream, usec now, struct health_run *ret_run);
+/* Until when a 429 holds, also of what is ILL or DEAD besides; 0: there was none. */
+usec health_paced_until(const struct health *h);
 /* May the same provider be asked once more by the same request?  Takes from its retry
  * budget: a fifth of the attempts, and ten at first. */
 bool health_may_repeat(const struct health *h);

@@ -461,3 +461,30 @@ TEST(repeats_that_may_be_waited_for_are_repeats)
 	CHECK(hits <= 40 + hits / 5 + 10); /* ten may be saved up */
 	race_end(&r);
 }
+
+/* An open breaker hides what a 429 said: then it is waited for like any other. */
+TEST(one_that_is_ill_and_full_is_waited_for)
+{
+	struct race r;
+	struct sim_peer *p;
+
+	if (!race_begin(&r, "{ targets: [a/m], retry: { same_target: 0 } }"))
+		return;
+	for (int i = 0; i < 8; i++) {
+		ask(&r);
+		race_run(&r, 0);
+		if ((p = race_accept(&r, 0)))
+			answer(&r, p, REFUSAL("500 Internal Server Error", ""));
+	}
+	ask(&r);
+	race_run(&r, 0);
+	answer(&r, race_accept(&r, 0),
+	       REFUSAL("429 Too Many Requests", "retry-after: 3\r\n"));
+	ask(&r);
+	race_run(&r, USEC_SEC);
+	CHECK(!race_accept(&r, 0));
+	race_run(&r, 2 * USEC_SEC + USEC_MS);
+	answer(&r, race_accept(&r, 0), race_unary);
+	CHECK(came_from(&r, "a", 1));
+	race_end(&r);
+}
