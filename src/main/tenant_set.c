@@ -284,6 +284,7 @@ int tenant_set_check(const struct command *c)
 	static const struct json_limits limits = { 16, 1024, 256, 64 };
 	str on_budget = str_from_z(command_value(c, "on-budget"));
 	str metadata = str_from_z(command_value(c, "metadata"));
+	str ended = str_from_z(command_value(c, "on-exhausted"));
 	int code = check_budgets(c, "budget");
 	unsigned at = 0;
 	const char *tag;
@@ -299,6 +300,12 @@ int tenant_set_check(const struct command *c)
 		return command_misused(
 		        c, "--on-budget: \"%.*s\" is neither refuse nor downgrade:ROUTE",
 		        STR_ARG(on_budget));
+	if (ended.len && !str_eq(ended, STR("finish")) && !str_eq(ended, STR("stop")) &&
+	    !str_eq(ended, STR("error")) && !is_none(ended))
+		return command_misused(c,
+		                       "--on-exhausted: \"%.*s\" is none of finish, stop "
+		                       "and error",
+		                       STR_ARG(ended));
 	while ((tag = command_next(c, "tag", &at)))
 		if (!strchr(tag, '=') && strcmp(tag, "none") != 0)
 			return command_misused(
