@@ -37,6 +37,14 @@ struct reader {
 	size_t expanded;     /* bytes that came out of variables */
 };
 
+enum { READER_FILE_MOST = 1 * MiB };
+/* Some editors begin a file with it. */
+#define BYTE_ORDER_MARK STR("\xef\xbb\xbf")
+
+/* Fills *r, and of c what every reading needs. */
+void reader_begin(struct reader *r, const struct config_source *source, struct config *c,
+                  struct config_notes *notes);
+
 /* at NULL: the file as a whole. */
 void note(struct reader *r, enum note_id id, const struct tree_node *at, const char *fmt,
           ...) printf_like(4, 5);
@@ -77,6 +85,8 @@ void read_routes(struct reader *r, const struct tree_node *node);
 void read_log_settings(struct reader *r, const struct tree_node *node);
 /* Fills config->trials from `trials:`; the routes are there (trial.c). */
 void read_trials(struct reader *r, const struct tree_node *node);
+/* Makes config->data of what stands there, or of the environment (config.c). */
+void read_data(struct reader *r);
 /* Opens the store of provider keys, where there is one; and closes it (stored.c). */
 void read_vault(struct reader *r);
 void done_vault(struct reader *r);
