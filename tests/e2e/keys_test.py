@@ -266,7 +266,9 @@ def test_revoked_keys_take_nobodys_place():
     lone.stop()
     nodes(lone.data, "UPDATE tenant SET revoked = 0 WHERE name LIKE 'old %'")
     lone.start()
-    check("room" in run("keys", "create", "too many", on=lone, code=1), "one more is refused")
+    until((lone.data / "admin.sock").exists, "admin.sock", seconds=60)
+    said = run("keys", "create", "too many", on=lone, code=1)
+    check("room" in said, "one more is refused", said)
     with sqlite3.connect(lone.data / "ledger.db") as link:
         same(link.execute("SELECT count(*) FROM tenant WHERE name = 'too many'").fetchone(), (0,), "and not made")
     link.close()

@@ -75,6 +75,9 @@ class Runner:
                     for row, function in test():
                         if self.chosen(f"{name}/{row}"):
                             self.run_test(f"{name}/{row}", function)
+                except Skip as why:
+                    self.skipped += 1
+                    self.line("SKIP", name, why)
                 except Exception as why:
                     self.fail(name, why)
             elif self.chosen(name) and harness.SHARD == 0:
