@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
@@ -158,16 +159,14 @@ str arena_copy(struct arena *a, str s)
 	return str_of(copy, s.len);
 }
 
-str arena_keep(struct arena *a, str s, struct buf *otherwise)
+str arena_keep(struct arena *a, str s, char **otherwise)
 {
 	char *copy = s.len <= ARENA_SHORT ? arena_try(a, s.len) : NULL;
 
-	buf_free(otherwise);
-	if (!copy) {
-		*otherwise = BUF_LIMIT(s.len + 1);
-		buf_add(otherwise, s);
-		return buf_str(otherwise);
-	}
+	free(*otherwise);
+	*otherwise = NULL;
+	if (!copy)
+		copy = *otherwise = mem_new(s.len);
 	if (s.len)
 		memcpy(copy, s.ptr, s.len);
 	return str_of(copy, s.len);

@@ -44,9 +44,9 @@ void *arena_zero(struct arena *a, size_t size)
         __attribute__((malloc, returns_nonnull, alloc_size(2)));
 str arena_copy(struct arena *a, str s);
 /* A copy of what may be long: in the arena as long as it is short and there is room, else
- * in *otherwise, which its owner frees.  What *otherwise had is gone. */
+ * in *otherwise, for free(), at first NULL.  What *otherwise had is gone. */
 enum { ARENA_SHORT = 2 * KiB };
-str arena_keep(struct arena *a, str s, struct buf *otherwise);
+str arena_keep(struct arena *a, str s, char **otherwise);
 /* A NUL-terminated copy, for a library's door. */
 const char *str_z(struct arena *a, str s) __attribute__((returns_nonnull));
 str arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);

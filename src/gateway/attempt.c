@@ -15,6 +15,8 @@
 #include "policy/price.h"
 #include "policy/verdict.h"
 
+#include <stdlib.h>
+
 /* So long one candidate may take to connect before the next is dialled as well. */
 #define DIAL_PATIENCE (700 * USEC_MS)
 #define TOKEN_PATIENCE (4 * USEC_SEC)
@@ -73,6 +75,10 @@ static bool is_unpriced(const struct attempt *a)
 static void dial(struct attempt *a);
 static void wait_for_connection(struct attempt *a);
 static void authorize(struct attempt *a);
+
+/* With what its request brings along, an open stream has room in one block of its arena;
+ * more would double what each of thousands takes. */
+_Static_assert(sizeof(struct exchange) + sizeof(struct attempt) <= 3216, "one block");
 
 static struct attempt *attempt_new(struct exchange *x)
 {
@@ -394,8 +400,8 @@ void attempt_free(struct attempt *a)
 {
 	retained_free(&a->held);
 	buf_free(&a->renamed);
-	buf_free(&a->head);
-	buf_free(&a->kept);
+	free(a->head);
+	free(a->kept);
 	resume_drop_log(a);
 	lane_free(a);
 }

@@ -67,14 +67,14 @@ struct attempt {
 	uint64_t paid_bytes;             /* of text: so many were paid for */
 	uint64_t cap;              /* tokens of its answer, where we had to say it; 0 */
 	struct access_token token; /* for providers that want one */
-	struct buf head;           /* the request's, when the arena is not for it */
+	char *head;                /* the request's, when the arena is not for it */
 	/* the answer */
 	enum answer_kind kind;
 	int status;
 	str content_type;
 	str error_kind;  /* Bedrock's name for what failed; or empty */
 	str back;        /* the provider's header lines for the client */
-	struct buf kept; /* these three, when the arena is not for them */
+	char *kept;      /* these three, when the arena is not for them */
 	uint64_t length; /* announced; 0: unknown */
 	bool has_length;
 	bool ended;         /* the provider's answer is complete */

@@ -19,6 +19,8 @@
 #include "gateway/tenancy.h"
 #include "gateway/trial.h"
 
+#include <stdlib.h>
+
 /* More than the fixed things of all attempts that a route may allow come to, and the
  * short copies of theirs (arena_keep). */
 enum { ARENA_MOST = 2 * MiB, PEER_MOST = 128 };
@@ -308,7 +310,7 @@ void exchange_drop(struct exchange *x)
 	lane_forget(x);
 	if (x->form)
 		multipart_done(x->form);
-	buf_free(&x->kept);
+	free(x->kept);
 	buf_free(&x->upload);
 	buf_free(&x->sending);
 	timer_done(&w->loop, &x->timer);

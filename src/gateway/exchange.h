@@ -74,15 +74,15 @@ struct exchange {
 	usec whole_at; /* the request's last byte came, by the precise clock */
 	str peer;      /* the client's address, without the port */
 	str agent, content_type, query;
-	str tags;        /* what it is counted under: "name=value,..."; or empty */
-	str forward;     /* the client's header lines for providers */
-	str features;    /* of these, for providers of the same format alone */
-	struct buf kept; /* these two and content_type, when the arena is not for them */
-	str trace;       /* the client's, bytes of a struct trace_parent; empty: none */
-	str tracestate;  /* as it wrote it, when there is a trace */
-	str path_model;  /* of formats that have it in the path, decoded; an id, raw */
-	bool as_array;   /* Gemini's stream without alt=sse: one JSON array */
-	bool strict;     /* nothing may be lost between formats */
+	str tags;       /* what it is counted under: "name=value,..."; or empty */
+	str forward;    /* the client's header lines for providers */
+	str features;   /* of these, for providers of the same format alone */
+	char *kept;     /* these two and content_type, when the arena is not for them */
+	str trace;      /* the client's, bytes of a struct trace_parent; empty: none */
+	str tracestate; /* as it wrote it, when there is a trace */
+	str path_model; /* of formats that have it in the path, decoded; an id, raw */
+	bool as_array;  /* Gemini's stream without alt=sse: one JSON array */
+	bool strict;    /* nothing may be lost between formats */
 	bool no_resume, no_hold; /* the client wants neither */
 	bool no_hedge;           /* nobody is asked beside another */
 	/* the request's body */
@@ -103,11 +103,11 @@ struct exchange {
 	struct candidates candidates;
 	struct pinned *pinned; /* what a provider keeps for it; NULL: nothing is known */
 	uint8_t order[TARGETS_MOST];
-	uint8_t begun;      /* of order: so many were tried, or cannot be */
 	struct place next;  /* where the next attempt goes */
 	struct place spare; /* of one that failed beside another: it may go on there */
 	bool has_spare;
 	bool has_next;    /* `next` is wanted, but nothing is claimed there yet */
+	uint8_t begun;    /* of order: so many were tried, or cannot be */
 	uint32_t skipped; /* bits of order: ill or full when their turn came */
 	struct health_run admitted; /* claimed at `next` for the attempt that begins */
 	struct list queued;         /* plan->queues: waits for room */

@@ -209,6 +209,7 @@ static bool put_node(struct tenants *t, const struct tenant_row *row,
 	} else {
 		if (t->count == TENANTS_MOST)
 			return false;
+		assert(t->nodes); /* mapped when the tree was made */
 		n = &t->nodes[t->count];
 		n->id = row->id;
 		n->root = parent ? parent->root : n;

@@ -8,7 +8,7 @@
 #pragma once
 #include "base/str.h"
 
-enum { FRAME_HOLES = 2, FRAME_ROOM = 400 };
+enum { FRAME_HOLES = 2, FRAME_ROOM = 352 };
 
 /* Zeroed it is a frame that nothing has. */
 struct frame {
