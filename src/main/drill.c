@@ -2,6 +2,7 @@
  * and what a client would have seen. */
 #include "main/drill.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "codec/json_write.h"
 #include "loop/thread.h"
@@ -155,8 +156,11 @@ static void add_error(struct buf *to, str words)
 
 static void case_line(const struct drill_case *c, struct buf *to)
 {
-	const struct target *t = &c->route->targets[c->target];
 	struct buf target = BUF_LIMIT(KiB), span = BUF_LIMIT(64);
+	const struct target *t;
+
+	assert(c->route); /* add_case */
+	t = &c->route->targets[c->target];
 
 	buf_addf(&target, "%.*s/%.*s", STR_ARG(t->provider->name), STR_ARG(t->model));
 	text_span(&span, extra_time(c));
