@@ -41,6 +41,20 @@ struct json_member {
 	struct json_value value;
 };
 
+/* Without white space at both ends (RFC 8259 2), which str_trim knows half of. */
+static inline bool json_is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+static inline str json_trim(str s)
+{
+	while (s.len && json_is_space(s.ptr[0]))
+		s = str_from(s, 1);
+	while (s.len && json_is_space(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
 /* Is text one JSON value, with nothing but white space around it?
  * BAD_JSON or JSON_LIMIT; *ret (may be NULL) is the root, set on success. */
 must_check fault_t json_check(str text, const struct json_limits *limits,

@@ -4,6 +4,7 @@
 #include "gateway/attached.h"
 
 #include "base/compiler.h"
+#include "codec/json.h"
 #include "codec/quoted.h"
 
 #include <endian.h>
@@ -91,12 +92,12 @@ static bool is_word(str text, str word)
 
 static bool is_value(const struct finding *f, size_t at)
 {
-	return str_ends(str_trim(str_first(f->body, at)), STR(":"));
+	return str_ends(json_trim(str_first(f->body, at)), STR(":"));
 }
 
 static bool is_key(str text, str word)
 {
-	return skip_word(&text, word) && str_starts(str_trim(text), STR(":"));
+	return skip_word(&text, word) && str_starts(json_trim(text), STR(":"));
 }
 
 /* A block of Bedrock's: {"image": {"format": ...}}; another member of that name has
@@ -105,13 +106,13 @@ static bool is_block(str text, str word)
 {
 	if (!skip_word(&text, word))
 		return false;
-	text = str_trim(text);
+	text = json_trim(text);
 	if (!str_skip(&text, STR(":")))
 		return false;
-	text = str_trim(text);
+	text = json_trim(text);
 	if (!str_skip(&text, STR("{")))
 		return false;
-	text = str_trim(text);
+	text = json_trim(text);
 	return str_skip(&text, STR("\"")) &&
 	       (is_word(text, STR("format\"")) || is_word(text, STR("source\"")) ||
 	        is_word(text, STR("name\"")));
@@ -122,11 +123,11 @@ static bool is_name_of_schema(str body, size_t at)
 {
 	static const str names[] = { STR_INIT("\"$schema\""), STR_INIT("\"$id\""),
 		                     STR_INIT("\"$ref\"") };
-	str before = str_trim(str_first(body, at));
+	str before = json_trim(str_first(body, at));
 
 	if (!str_ends(before, STR(":")))
 		return false;
-	before = str_trim(str_first(before, before.len - 1));
+	before = json_trim(str_first(before, before.len - 1));
 	for (size_t i = 0; i < countof(names); i++) {
 		if (str_ends(before, names[i]))
 			return true;
@@ -274,7 +275,7 @@ static bool is_unbounded(struct finding *f, size_t at)
 
 void attached_find(str body, struct attached *ret)
 {
-	struct finding f = { .body = str_trim(body) };
+	struct finding f = { .body = json_trim(body) };
 
 	body = f.body;
 	*ret = (struct attached){ 0 };

@@ -44,12 +44,6 @@ void kept_files_init(struct kept_files *f, enum wire_format format, str body)
 		f->rest = json_get(chat_root(body), file_places[format].within).raw;
 }
 
-static void skip_space(str *rest)
-{
-	while (rest->len && str_find(STR(" \t\r\n"), *rest->ptr) < 4)
-		*rest = str_from(*rest, 1);
-}
-
 /* The next string, behind which *rest then is. */
 static bool next_string(str *rest, struct json_value *ret)
 {
@@ -68,10 +62,10 @@ bool kept_files_next(struct kept_files *f, char room[KEPT_ROOM], str *ret)
 	struct json_value key, name;
 
 	while (next_string(&f->rest, &key)) {
-		skip_space(&f->rest);
+		f->rest = json_trim(f->rest);
 		if (!str_skip(&f->rest, STR(":")) || !json_text_is(key, f->member))
 			continue;
-		skip_space(&f->rest);
+		f->rest = json_trim(f->rest);
 		if (str_starts(f->rest, STR("\"")) && next_string(&f->rest, &name) &&
 		    kept_id(name, room, ret))
 			return true;

@@ -38,6 +38,8 @@ static const struct {
 	{ "{'type':'document','source':{'type':'base64','data':'JVBERi0='}}", UNBOUNDED },
 	{ "{'document':{'format':'pdf','name':'n','source':{'bytes':'JVBE'}}}",
 	  UNBOUNDED },
+	{ "{\n 'document' :\r\n {\n\t'format' : 'pdf',\n 'name':'n'}}", UNBOUNDED },
+	{ "{'type' :\n 'document'}", UNBOUNDED },
 	{ "{'video':{'format':'mp4','source':{'bytes':'AAAA'}}}", UNBOUNDED },
 	{ "{'type':'input_file','filename':'a.pdf'}", UNBOUNDED },
 	{ "{'type':'input_audio','input_audio':{'data':'UklG','format':'wav'}}",
