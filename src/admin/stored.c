@@ -75,24 +75,6 @@ bool stored_check(const struct vault_row *row, struct buf *why)
 	return false;
 }
 
-/* The nearest name of the catalogue; empty: none is near. */
-static str near_provider(str name)
-{
-	struct catalog_provider p;
-	unsigned best = 3;
-	str near = STR_NONE;
-
-	for (unsigned i = 0; catalog_provider_at(i, &p); i++) {
-		unsigned distance = str_distance(name, p.id, 2);
-
-		if (distance >= best)
-			continue;
-		best = distance;
-		near = p.id;
-	}
-	return near;
-}
-
 bool stored_check_unwritten(const struct vault_row *row, struct buf *why)
 {
 	struct catalog_provider known = { .format = WIRE_NONE };
@@ -109,7 +91,7 @@ bool stored_check_unwritten(const struct vault_row *row, struct buf *why)
 		         STR_ARG(row->provider));
 		return false;
 	}
-	near = near_provider(row->provider);
+	near = config_nearest_provider(row->provider);
 	buf_addf(why, "\"%.*s\" is not in the catalogue", STR_ARG(row->provider));
 	if (near.len)
 		buf_addf(why, "; did you mean \"%.*s\"?", STR_ARG(near));

@@ -72,6 +72,18 @@ static inline bool utf8_begins(char c)
 	return ((unsigned char)c & 0xc0) != 0x80;
 }
 
+/* Where the n-th character (from 0) begins; s.len: there are not so many. */
+static inline size_t utf8_offset(str s, size_t n)
+{
+	size_t at = 0;
+
+	for (; at < s.len && n > 0; n--)
+		do
+			at++;
+		while (at < s.len && !utf8_begins(s.ptr[at]));
+	return at;
+}
+
 /* Writes a character (no surrogate) and returns how many of the four bytes it took. */
 static inline size_t utf8_put(char to[4], uint32_t c)
 {

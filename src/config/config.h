@@ -275,6 +275,8 @@ struct config {
 	struct catalog *catalog; /* of $data/catalog; NULL: the program's own facts */
 };
 
+/* The provider of the catalogue whose name is most like that one; empty: none is near. */
+str config_nearest_provider(str name);
 /* Does this system know that time zone? */
 bool config_knows_zone(str zone);
 struct config *config_ref(struct config *c);

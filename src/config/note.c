@@ -5,6 +5,7 @@
  * counted, and a warning gives its place to an error.  What may be shown of the line is
  * veil.c's to say. */
 #include "codec/json_write.h"
+#include "codec/utf8.h"
 #include "config/reader.h"
 #include "config/veil.h"
 
@@ -59,18 +60,6 @@ static str line_of_text(str text, unsigned line)
 	return str_ends(text, STR("\r")) ? str_first(text, text.len - 1) : text;
 }
 
-/* The offset of the n-th character (from 0). */
-static size_t offset_of_char(str s, size_t n)
-{
-	size_t at = 0;
-
-	for (; at < s.len && n > 0; n--)
-		do
-			at++;
-		while (at < s.len && (s.ptr[at] & 0xc0) == 0x80);
-	return at;
-}
-
 /* A part of the file's line that a note is about, and the same as it may be shown. */
 struct excerpt {
 	char raw[EXCERPT_MOST], veiled[EXCERPT_MOST];
@@ -88,10 +77,10 @@ static void take_excerpt(const struct reader *r, const struct config_note *n,
 	size_t column = n->column - 1, from, to, begin;
 
 	ret->skip = 0;
-	if (offset_of_char(line, SOURCE_MOST) < line.len && column > SOURCE_LEFT)
+	if (utf8_offset(line, SOURCE_MOST) < line.len && column > SOURCE_LEFT)
 		ret->skip = column - SOURCE_LEFT;
-	from = offset_of_char(line, ret->skip);
-	to = from + offset_of_char(str_from(line, from), SOURCE_MOST);
+	from = utf8_offset(line, ret->skip);
+	to = from + utf8_offset(str_from(line, from), SOURCE_MOST);
 	begin = from > AROUND_MOST ? from - AROUND_MOST : 0;
 	line = str_first(str_from(line, begin), to - begin + AROUND_MOST);
 	ret->len = line.len;

@@ -270,16 +270,22 @@ static void read_url(struct reader *r, struct draft *d)
 
 /* ---- what it speaks ---- */
 
-/* A name nobody knows has to say everything; most often it is a typing error. */
-static void note_stranger(struct reader *r, const struct draft *d)
+str config_nearest_provider(str name)
 {
 	struct catalog_provider facts;
-	str names[CATALOG_MOST], near;
+	str names[CATALOG_MOST];
 	unsigned count = 0;
 
 	while (count < CATALOG_MOST && catalog_provider_at(count, &facts))
 		names[count++] = facts.id;
-	near = nearest_name(d->p->name, names, count);
+	return nearest_name(name, names, count);
+}
+
+/* A name nobody knows has to say everything; most often it is a typing error. */
+static void note_stranger(struct reader *r, const struct draft *d)
+{
+	str near = config_nearest_provider(d->p->name);
+
 	note(r, NOTE_MISSING_KEY, d->at,
 	     "provider \"%.*s\" is not in the catalogue and has no %s",
 	     STR_ARG(d->p->name), !found_value(&d->found, "url") ? "url" : "format");

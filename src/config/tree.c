@@ -84,23 +84,10 @@ static struct tree_node place_of_offset(str text, size_t offset)
 	return place(line, column);
 }
 
-/* Where in the text a mark stands: it counts characters, without the byte order mark. */
-static size_t offset_of_mark(str text, yaml_mark_t mark)
-{
-	size_t at = str_starts(text, STR("\xef\xbb\xbf")) ? 3 : 0;
-
-	for (size_t left = mark.index; left && at < text.len; left--) {
-		at++;
-		while (at < text.len && !utf8_begins(text.ptr[at]))
-			at++;
-	}
-	return at;
-}
-
 /* What people write that YAML takes for something else; NULL: none of it. */
 static const char *usual_mistake(str text, yaml_mark_t mark)
 {
-	size_t at = offset_of_mark(text, mark), begin = at;
+	size_t at = utf8_offset(text, mark.index), begin = at;
 
 	if (at == text.len)
 		return NULL;

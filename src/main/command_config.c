@@ -75,25 +75,27 @@ static bool find_alone(const struct command *c, struct buf *ret,
 	struct config_source source = source_of(c, true);
 	struct arena arena = { 0 };
 	struct config_notes notes = { .arena = &arena };
-	struct buf why = BUF_LIMIT(12 * KiB);
 	bool is_found;
 
 	ret->limit = 4 * KiB;
 	is_found = find(&source, ret, &notes);
 	if (!is_found)
 		print_notes(&notes, source.path);
-	else if (!datadir_check(buf_str(ret), &why)) {
-		fprintf(stderr, "sluice: %s\n", buf_z(&why));
-		is_found = false;
-	}
 	arena_done(&arena);
-	buf_free(&why);
 	return is_found;
 }
 
 bool command_data(const struct command *c, struct buf *ret)
 {
-	return find_alone(c, ret, config_find_data);
+	struct buf why = BUF_LIMIT(12 * KiB);
+	bool is_good = find_alone(c, ret, config_find_data);
+
+	if (is_good && !datadir_check(buf_str(ret), &why)) {
+		fprintf(stderr, "sluice: %s\n", buf_z(&why));
+		is_good = false;
+	}
+	buf_free(&why);
+	return is_good;
 }
 
 int command_open_data(const struct command *c, struct buf *ret)
