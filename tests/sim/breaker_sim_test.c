@@ -192,6 +192,17 @@ TEST(a_429_is_not_asked_again_before_its_time)
 	race_end(&r);
 }
 
+/* a has said that nobody may come for three seconds: it is asked then, and not before. */
+static void ask_behind_429(struct race *r)
+{
+	ask(r);
+	race_run(r, 2 * USEC_SEC);
+	CHECK(!race_accept(r, 0));
+	race_run(r, USEC_SEC + USEC_MS);
+	answer(r, race_accept(r, 0), race_unary);
+	CHECK(came_from(r, "a", 1));
+}
+
 TEST(a_lone_target_that_is_paced_is_waited_for)
 {
 	static const char limited[] =
@@ -204,12 +215,7 @@ TEST(a_lone_target_that_is_paced_is_waited_for)
 	answer(&r, race_accept(&r, 0), limited);
 	CHECK(str_has(race_see(&r), STR("HTTP/1.1 429")));
 	CHECK(str_has(race_see(&r), STR("retry-after: 3\r\n")));
-	ask(&r);
-	race_run(&r, 2 * USEC_SEC);
-	CHECK(!race_accept(&r, 0));
-	race_run(&r, USEC_SEC + USEC_MS);
-	answer(&r, race_accept(&r, 0), race_unary);
-	CHECK(came_from(&r, "a", 1));
+	ask_behind_429(&r);
 	race_end(&r);
 }
 
@@ -480,11 +486,6 @@ TEST(one_that_is_ill_and_full_is_waited_for)
 	race_run(&r, 0);
 	answer(&r, race_accept(&r, 0),
 	       REFUSAL("429 Too Many Requests", "retry-after: 3\r\n"));
-	ask(&r);
-	race_run(&r, USEC_SEC);
-	CHECK(!race_accept(&r, 0));
-	race_run(&r, 2 * USEC_SEC + USEC_MS);
-	answer(&r, race_accept(&r, 0), race_unary);
-	CHECK(came_from(&r, "a", 1));
+	ask_behind_429(&r);
 	race_end(&r);
 }
