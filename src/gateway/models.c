@@ -311,9 +311,10 @@ void models_answer_one(struct worker *w, struct http_conn *c, const struct endpo
 		why = FAULT_MODEL_NOT_ALLOWED;
 	if (why) {
 		struct buf detail = BUF_LIMIT(KiB);
-		struct access access = permit_of(w, key);
 
 		if (why == FAULT_NO_SUCH_MODEL && id.len) {
+			struct access access = permit_of(w, key);
+
 			buf_addf(&detail, "\"%.*s\"", STR_ARG(str_first(id, 128)));
 			resolve_add_nearest(w->plan->config, &access, id, &detail);
 		}

@@ -7,8 +7,9 @@
 enum { ITEMS_MOST = 256 }; /* of one answer, the last ones, that are remembered */
 #define KNOWN_WELL (24 * 3600 * USEC_SEC) /* so long a pin is not written again */
 
-/* For that key, unless that is known. */
-static void remember(struct attempt *a, const struct pinned_name *name, uint64_t key)
+/* For that key, unless that is known.  known: what is in the table; NULL: nothing. */
+static void remember_as(struct attempt *a, const struct pinned_name *name,
+                        const struct pin *known, uint64_t key)
 {
 	struct exchange *x = a->x;
 	const struct provider *p = a->target->provider;
@@ -17,14 +18,20 @@ static void remember(struct attempt *a, const struct pinned_name *name, uint64_t
 		.account = pinned_account(x->worker, p, a->place.key_at),
 		.provider = p->name,
 	};
-	struct pin known = { 0 };
-	bool is_known = pinned_look(x, name, &known);
 
-	row.phi = x->phi || known.phi;
-	if (is_known && known.key == key && known.account == row.account &&
-	    known.phi == row.phi && known.made_wall + KNOWN_WELL >= x->worker->loop.wall)
+	row.phi = x->phi || (known && known->phi);
+	if (known && known->key == key && known->account == row.account &&
+	    known->phi == row.phi &&
+	    known->made_wall + KNOWN_WELL >= x->worker->loop.wall)
 		return;
 	pinned_put(x, name, row);
+}
+
+static void remember(struct attempt *a, const struct pinned_name *name)
+{
+	struct pin known;
+
+	remember_as(a, name, pinned_look(a->x, name, &known) ? &known : NULL, a->x->key);
 }
 
 /* It was taken with these: they are of this account. */
@@ -35,12 +42,14 @@ static void remember_kept(struct attempt *a)
 	struct pin known;
 
 	for (unsigned i = 0; i < p->kept_count; i++) {
-		bool is_known = pinned_look(x, &p->kept[i], &known);
+		bool is_known;
 
 		/* With one account there is nothing else to know of a file. */
 		if (!p->several && !x->phi && p->kept[i].kind == PIN_KEPT)
 			continue;
-		remember(a, &p->kept[i], is_known ? known.key : x->key);
+		is_known = pinned_look(x, &p->kept[i], &known);
+		remember_as(a, &p->kept[i], is_known ? &known : NULL,
+		            is_known ? known.key : x->key);
 	}
 	p->kept_count = 0;
 }
@@ -61,7 +70,7 @@ static void remember_response(struct attempt *a, struct json_value id)
 		x->pinned = arena_new(&x->arena, struct pinned);
 	x->pinned->has_response = true;
 	name = pinned_name(x->worker, PIN_RESPONSE, text);
-	remember(a, &name, x->key);
+	remember(a, &name);
 }
 
 static void remember_seal(struct attempt *a, const struct tap_names *t)
@@ -75,7 +84,7 @@ static void remember_seal(struct attempt *a, const struct tap_names *t)
 	memcpy(p->seal, t->seal, t->seal_len);
 	p->seal_len = t->seal_len;
 	name = pinned_name(a->x->worker, PIN_SEAL, seal);
-	remember(a, &name, a->x->key);
+	remember(a, &name);
 }
 
 static void remember_chat(struct attempt *a)
@@ -139,14 +148,15 @@ static void remember_item(struct attempt *a, struct json_value item)
 	struct pinned_name name;
 	struct pin known;
 	char room[KEPT_ROOM];
+	bool is_known;
 	str id;
 
 	if (!kept_id(json_get(item, STR("id")), room, &id))
 		return;
 	name = pinned_name(x->worker, PIN_ITEM, id);
-	remember(a, &name,
-	         pinned_look(x, &name, &known) && known.key != x->key ? PIN_OF_MANY
-	                                                              : x->key);
+	is_known = pinned_look(x, &name, &known);
+	remember_as(a, &name, is_known ? &known : NULL,
+	            is_known && known.key != x->key ? PIN_OF_MANY : x->key);
 }
 
 /* An item's id stands in the output's array, those of calls and parts elsewhere. */
