@@ -257,6 +257,32 @@ TEST(tap_takes_an_event_like_the_last_for_what_it_is)
 	CHECK(framed > countof(events));
 }
 
+/* Perplexity's way: what repeats all that was said so far is not said anew. */
+TEST(tap_counts_a_piece_once)
+{
+#define BOTH(finish, piece, all)                                                         \
+	"{\"choices\":[{\"index\":0,\"finish_reason\":" finish                           \
+	",\"message\":{\"content\":\"" all "\"},\"delta\":{\"content\":\"" piece         \
+	"\"}}]}"
+	struct tap t = { .operation = OP_CHAT, .choices = 1 };
+	str message;
+
+	CHECK(tap(&t, BOTH("null", "It", "It")).is_meaningful);
+	CHECK(tap(&t, BOTH("null", "It", "ItIt")).is_meaningful);
+	CHECK_INT(t.text_bytes, 8);
+	CHECK(!tap(&t, BOTH("\"stop\"", "", "ItIt")).is_meaningful);
+	CHECK_INT(t.text_bytes, 8);
+	CHECK_INT(t.frame.pieces, 0);
+	CHECK(tap(&t, "{\"choices\":[{\"delta\":null,\"message\":{\"content\":\"a\"}}]}")
+	              .is_meaningful);
+
+	struct tap whole = { .operation = OP_CHAT, .choices = 1 };
+	CHECK_OK(wire_openai_chat.tap_answer(&whole, STR(BOTH("\"stop\"", "", "ItIt")),
+	                                     &message));
+	CHECK_INT(whole.text_bytes, 6);
+#undef BOTH
+}
+
 TEST(tap_strips_only_the_chunk_we_asked_for)
 {
 	struct tap t = { .operation = OP_CHAT, .choices = 1, .strip_usage = true };
