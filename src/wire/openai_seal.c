@@ -262,7 +262,7 @@ static bool has_ours(struct chat_request *r, struct json_value details)
 
 	for (struct json_iter it = json_iter(details); json_next(&it, &m);) {
 		if (openai_read_detail(r->keep, m.value, &d) &&
-		    str_starts(d.seal, STR("sluice1.")) &&
+		    str_starts(d.seal, STR(CHAT_SEAL_MARK)) &&
 		    openai_place_read(d.id, &where))
 			return true;
 	}
