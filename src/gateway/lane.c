@@ -62,7 +62,7 @@ static bool has_foreign_seals(const struct attempt *a)
 	const struct exchange *x = a->x;
 	enum operation op = x->endpoint->operation;
 
-	return (op == OP_CHAT || op == OP_COUNT) && a->wire != &wire_openai_chat &&
+	return (op == OP_CHAT || op == OP_COUNT) && !a->wire->patches_seals &&
 	       chat_has_marked_seal(retained_str(&x->body), a->wire->format);
 }
 

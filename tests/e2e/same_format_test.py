@@ -121,6 +121,8 @@ def test_streams():
 
 
 ECHOED = {  # the assistant's turn, as a client has it from an answer of another vendor
+    "openai-chat": {"role": "assistant", "content": "yes", "reasoning_content": "hm", "reasoning_details": [
+        {"type": "reasoning.encrypted", "data": "sluice1.anthropic.QUJD", "id": "think-0-0-2", "index": 0}]},
     "anthropic": {"role": "assistant", "content": [
         {"type": "thinking", "thinking": "hm", "signature": "sluice1.gemini.QUJD"}, {"type": "text", "text": "yes"}]},
     "gemini": {"role": "model", "parts": [
@@ -155,6 +157,19 @@ def test_seals_of_others_never_reach_a_vendor():
             check(reply.status == 200, reply)
             has_no_seal(site)
         yield name, run
+
+
+def test_a_seal_goes_alone():
+    """Of a chat completion the rest stays as it is, and so does where the model and the options stand."""
+    path, body = echoing("openai-chat")
+    site = fake.site("openai-chat")
+    body.update(model="p-openai-chat/m", stream=True, provider={"order": ["made-up"]})
+    sent = json.loads(json.dumps(dict(body, model="m", stream_options={"include_usage": True})))
+    del sent["messages"][1]["reasoning_details"]
+    site.queue(answers.stream(answers.events()))
+    reply = gateway.post(json.dumps({"messages": body.pop("messages"), **body}).encode(), path=path)
+    check(reply.status == 200, reply)
+    same(json.loads(site.requests[-1].body), sent, "request")
 
 
 def test_seals_of_others_are_not_counted():
