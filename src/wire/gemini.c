@@ -222,9 +222,61 @@ static void rename_in(struct edit_copy *c, struct json_value object, str quoted)
 		edit_copy_put(c, v.raw, quoted);
 }
 
+/* Has the body calls in its history?  Found by a letter that texts seldom have. */
+static bool has_calls(str body)
+{
+	return str_has_by(body, STR("functionCall\""), 8) ||
+	       str_has_by(body, STR("function_call\""), 8);
+}
+
+static struct json_value either(struct json_value object, str camel, str snake)
+{
+	struct json_value v = json_get(object, camel);
+
+	return v.type == JSON_NONE ? json_get(object, snake) : v;
+}
+
+/* False: the part is no call. */
+static bool sign_call(struct edit_copy *c, struct json_value part)
+{
+	struct json_value call = either(part, STR("functionCall"), STR("function_call"));
+	struct json_value sign =
+	        either(part, STR("thoughtSignature"), STR("thought_signature"));
+
+	if (call.type != JSON_OBJECT)
+		return false;
+	if (sign.type == JSON_NONE) /* behind the brace */
+		edit_copy_put(c, str_of(part.raw.ptr + 1, 0),
+		              STR("\"thoughtSignature\":\"" GEMINI_UNSIGNED "\","));
+	else if (!json_has_text(sign))
+		edit_copy_put(c, sign.raw, STR("\"" GEMINI_UNSIGNED "\""));
+	return true;
+}
+
+/* The history may be an older model's, or another vendor's that does not think: its calls
+ * have no signatures, for which Gemini 3 answers 400 (wire-formats 6.3). */
+static bool sign_calls(str body, str model, struct buf *to)
+{
+	struct edit_copy c = { .text = body, .to = to };
+	struct json_value content, part, one_content, one_part;
+	struct json_iter contents, parts;
+
+	if (!has_calls(body) || gemini_model_of(model)->generation < 3)
+		return false;
+	contents = gemini_items(json_get(chat_root(body), STR("contents")), &one_content);
+	while (gemini_next(&contents, &one_content, &content)) {
+		if (!json_text_is(json_get(content, STR("role")), STR("model")))
+			continue;
+		parts = gemini_items(json_get(content, STR("parts")), &one_part);
+		while (gemini_next(&parts, &one_part, &part) && !sign_call(&c, part))
+			; /* only the first of a turn needs one */
+	}
+	return edit_copy_end(&c);
+}
+
 /* Embeddings and counts name the model in the body as well, a batch for each text, and it
  * must be the URL's. */
-static bool gemini_patch(enum operation op, str body, str model, struct buf *to)
+static bool rename_model(str body, str model, struct buf *to)
 {
 	struct buf quoted = BUF_LIMIT(4 * KiB), name = BUF_LIMIT(KiB);
 	struct json_writer w = { .to = &quoted };
@@ -233,7 +285,7 @@ static bool gemini_patch(enum operation op, str body, str model, struct buf *to)
 	struct json_member m;
 	bool is_changed;
 
-	if (op == OP_CHAT || json_check(body, &json_limits_default, &root))
+	if (json_check(body, &json_limits_default, &root))
 		return false;
 	str_skip(&model, STR("models/"));
 	buf_add(&name, STR("models/"));
@@ -248,6 +300,12 @@ static bool gemini_patch(enum operation op, str body, str model, struct buf *to)
 	buf_free(&quoted);
 	buf_free(&name);
 	return is_changed;
+}
+
+static bool gemini_patch(enum operation op, str body, str model, struct buf *to)
+{
+	return op == OP_CHAT ? sign_calls(body, model, to)
+	                     : rename_model(body, model, to);
 }
 
 const struct wire wire_gemini = {

@@ -172,6 +172,23 @@ def test_a_seal_goes_alone():
     same(json.loads(site.requests[-1].body), sent, "request")
 
 
+def test_calls_of_others_go_to_gemini_3_as_such():
+    client = next(each for each in ALL if each.name == "gemini")
+    path, body = client.request("p-gemini/gemini-3-pro-preview", Turn("go on"), False)
+    call = {"functionCall": {"name": "f", "args": {}}}
+    result = {"functionResponse": {"name": "f", "response": {}}}
+    body["contents"] += [{"role": "model", "parts": [call]}, {"role": "user", "parts": [result]}]
+    site = fake.site("gemini")
+    for _ in range(2):
+        site.queue(answers.reply(json.dumps(WHOLE["gemini"]).encode()))
+    same(gateway.post(json.dumps(body).encode(), path=path).status, 200, "status")
+    signed = {"thoughtSignature": coded("skip_thought_signature_validator"), **call}
+    same(json.loads(site.requests[-1].body)["contents"][1]["parts"], [signed], "parts")
+    path = path.replace("gemini-3-pro-preview", "gemini-2.5-flash")
+    same(gateway.post(json.dumps(body).encode(), path=path).status, 200, "status")
+    same(json.loads(site.requests[-1].body), body, "for an older model")
+
+
 def test_seals_of_others_are_not_counted():
     path, body = echoing("anthropic")
     site = fake.site("anthropic")
