@@ -84,8 +84,6 @@ struct bedrock_writing {
 	str names[64];          /* of the documents so far */
 	unsigned files;
 };
-/* Nothing but white space, which Bedrock refuses as a text. */
-bool bedrock_is_blank(jstr text);
 /* Or refuses it: what Bedrock does not take. */
 void bedrock_write_media(struct bedrock_writing *w, const struct chat_part *p);
 void bedrock_write_system(struct bedrock_writing *w);
