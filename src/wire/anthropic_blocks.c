@@ -53,7 +53,9 @@ static void add_foreign(struct anthropic_reading *in)
 	                                 : chat_add_part(in->r, in->to, CHAT_FOREIGN);
 
 	p->raw = in->block;
-	chat_mark(in->r, CONCEPT_FOREIGN_BLOCK);
+	chat_mark_as(in->r, chat_foreign_of(in->result ? NULL : in->to),
+	             "messages[].content[].%.*s",
+	             STR_ARG(chat_text(in->r, in->member[TYPE])));
 }
 
 /* All text blocks of an array, one line below the other, behind up to two lines of
@@ -175,8 +177,14 @@ static void read_source(struct anthropic_reading *in, struct chat_part *p, bool 
 		                  ? chat_text(in->r, content)
 		                  : join_texts(in->r, STR_NONE, STR_NONE, content);
 		for (struct json_iter it = json_iter(content); json_next(&it, &m);) {
-			if (!json_text_is(json_get(m.value, STR("type")), STR("text")))
-				chat_mark(in->r, CONCEPT_FOREIGN_BLOCK);
+			struct json_value inner = json_get(m.value, STR("type"));
+
+			if (!json_text_is(inner, STR("text")))
+				chat_mark_as(in->r,
+				             chat_foreign_of(in->result ? NULL : in->to),
+				             "messages[].content[].document.source."
+				             "content[].%.*s",
+				             STR_ARG(chat_text(in->r, inner)));
 		}
 		return;
 	}

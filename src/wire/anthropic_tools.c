@@ -80,7 +80,10 @@ static void read_hosted(struct anthropic_reading *in, struct json_value tool, st
 	t->raw = tool;
 	t->name = chat_text(in->r, json_get(tool, STR("name")));
 	t->cache = anthropic_read_cache(in->r, json_get(tool, STR("cache_control")));
-	chat_mark(in->r, rows[i].concept);
+	if (rows[i].concept == CONCEPT_HOSTED_TOOL)
+		chat_mark_as(in->r, rows[i].concept, "tools[].%.*s", STR_ARG(type));
+	else
+		chat_mark(in->r, rows[i].concept);
 }
 
 static void read_list(struct anthropic_reading *in, struct json_value tools)

@@ -135,6 +135,13 @@ struct chat_renamed {
 	jstr client, provider;
 };
 
+/* Something of a concept that no path names, and what the client calls it. */
+struct chat_odd {
+	struct chat_odd *next;
+	enum concept concept;
+	str name;
+};
+
 /* Requests of other operations (work.h). */
 struct embed;
 struct rank;
@@ -189,6 +196,7 @@ struct chat_request {
 	struct rank *rank;
 	/* what is lost */
 	uint64_t marked[(CONCEPTS + 63) / 64]; /* concepts that occur in the request */
+	struct chat_odd *odd; /* of concepts without a path; each name once */
 	str dropped[CHAT_DROPS];
 	unsigned dropped_count;
 	unsigned dropped_more; /* that did not fit into the list */
@@ -249,6 +257,12 @@ bool chat_read_option(struct chat_request *r, enum wire_format format, str path,
 /* The concept occurs in the request; chat_cross looks whether the target knows it. */
 void chat_mark(struct chat_request *r, enum concept concept);
 bool chat_is_marked(const struct chat_request *r, enum concept concept);
+/* The same for a concept whose path says too little: lost, it goes by that name. */
+void chat_mark_as(struct chat_request *r, enum concept concept, const char *fmt, ...)
+        printf_like(3, 4);
+/* The concept of a FOREIGN part of that message; NULL: it stands in a result.  Without a
+ * part of what the client says the answer would be to something else. */
+enum concept chat_foreign_of(const struct chat_message *m);
 /* Names what cannot cross (copied, once each). */
 void chat_drop(struct chat_request *r, str name);
 void chat_dropf(struct chat_request *r, const char *fmt, ...) printf_like(2, 3);

@@ -67,7 +67,10 @@ static void read_hosted(struct chat_request *r, struct json_value tool, jstr typ
 
 	t->raw = tool;
 	t->name = type;
-	chat_mark(r, is_search ? CONCEPT_WEB_SEARCH : CONCEPT_HOSTED_TOOL);
+	if (is_search)
+		chat_mark(r, CONCEPT_WEB_SEARCH);
+	else
+		chat_mark_as(r, CONCEPT_HOSTED_TOOL, "tools[].%.*s", STR_ARG(type));
 }
 
 /* Members beside the function that nobody knows. */

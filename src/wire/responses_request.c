@@ -173,7 +173,10 @@ static void read_hosted(struct chat_request *r, struct json_value tool)
 	t = chat_add_tool(r, kind);
 	t->name = chat_text(r, type);
 	t->raw = tool;
-	chat_mark(r, concept);
+	if (concept == CONCEPT_HOSTED_TOOL)
+		chat_mark_as(r, concept, "tools[].%.*s", STR_ARG(t->name));
+	else
+		chat_mark(r, concept);
 }
 
 static void read_tool(struct responses_reading *in, struct json_value tool, jstr space)

@@ -441,7 +441,8 @@ TEST(responses_read_items_of_hosted_tools)
 	CHECK_INT(part(0, 1)->kind, CHAT_TEXT);
 	CHECK_INT(part(0, 2)->kind, CHAT_FOREIGN);
 	CHECK_OK(chat_cross(&r, WIRE_GEMINI, &detail));
-	CHECK_INT(r.dropped_count, 1);
+	CHECK_INT(r.dropped_count, 2);
+	CHECK(dropped("input[].web_search_call") && dropped("input[].mcp_list_tools"));
 }
 
 TEST(responses_read_refuses)
