@@ -160,7 +160,8 @@ struct chat_request {
 	struct chat_message *messages, *last_message; /* SYSTEM ones where they stood */
 	struct chat_tool *tools, *last_tool;
 	enum chat_choose choose;
-	jstr choose_name;         /* CHOOSE_ONE */
+	jstr choose_name;  /* CHOOSE_ONE */
+	bool choice_waits; /* it is a tool that this target cannot be told to use */
 	jstr allowed[CHAT_NAMES]; /* only these tools may be called; 0: all */
 	unsigned allowed_count;
 	enum chat_tri parallel; /* several calls in one turn */
@@ -303,6 +304,19 @@ jstr chat_unwrap(struct arena *keep, jstr args);
 void chat_rename_tools(struct chat_request *r, enum wire_format to);
 /* What the client calls a tool of that name. */
 jstr chat_client_name(const struct chat_request *r, jstr name);
+/* Names the options of a hosted tool, but those which the writer has said: their paths,
+ * "user_location.city". */
+void chat_drop_options(struct chat_request *r, const struct chat_tool *t, const str *used,
+                       unsigned count);
+/* A tool that the vendor runs? */
+bool chat_is_hosted(const struct chat_tool *t);
+/* By its name, the client's own first; NULL: there is none. */
+const struct chat_tool *chat_named_tool(const struct chat_request *r, jstr name);
+/* May one of the client's own be called (as chat_is_allowed)? */
+bool chat_allows_functions(const struct chat_request *r);
+/* Where a format has no word for the force of a hosted tool, the model may choose freely;
+ * undone for the next target.  chat_cross does it. */
+void chat_free_choice(struct chat_request *r, enum wire_format to);
 /* FORM_SCHEMA for a model that takes no schema: a tool that has to be called, whose
  * arguments are the answer (r->answer_tool).  False: it cannot be done.  Undone by
  * chat_cross. */

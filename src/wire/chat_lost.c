@@ -165,6 +165,7 @@ static void drop_validation(struct chat_request *r)
 fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 {
 	chat_schema_undo(r);
+	chat_free_choice(r, to);
 	chat_rename_tools(r, to);
 	chat_wrap_custom(r, chat_wraps_custom(r->from, to));
 	if (r->from == to)

@@ -639,7 +639,7 @@ TEST(responses_write_web_search_of_others)
 	CHECK_MIDDLE("'input':[],'tools':[{'type':'web_search','filters':{"
 	             "'allowed_domains':['a.org']},'user_location':{'type':'approximate',"
 	             "'city':'Bern'}}]");
-	CHECK(dropped("tools[].max_uses"));
+	CHECK(dropped("tools[].web_search.max_uses"));
 }
 
 /* What is written can be read, and says the same again. */
