@@ -200,9 +200,9 @@ static void on_piece(struct emitter *e, struct emit_choice *c,
 		emit_advance(e, c); /* its turn may have come */
 	if (!e->streams || e->ops->keeps || c->open != b || is_whole_kind)
 		emit_hold(e, &b->text, ev->text);
-	if (!e->streams)
+	if (!e->streams || e->ops->keeps)
 		keep_logprobs(e, b, ev->logprobs);
-	else if (c->open == b && !is_whole_kind)
+	if (e->streams && c->open == b && !is_whole_kind)
 		emit_write_piece(e, b, ev->text, ev->logprobs);
 }
 

@@ -124,7 +124,7 @@ static void write_annotations(struct json_writer *w, const struct emit_block *b)
 	json_close(w, ']');
 }
 
-static void write_logprobs(struct json_writer *w, const struct emit_block *b)
+void responses_write_logprobs(struct json_writer *w, const struct emit_block *b)
 {
 	const struct emit_block *end = responses_next_part(b);
 	bool is_first = true;
@@ -156,7 +156,7 @@ void responses_write_part(struct json_writer *w, struct emitter *e,
 		json_key(w, STR("text"));
 		responses_write_part_text(w, b);
 		write_annotations(w, b);
-		write_logprobs(w, b);
+		responses_write_logprobs(w, b);
 	}
 	json_close(w, '}');
 }

@@ -408,6 +408,9 @@ TEST(responses_emit_logprobs)
 		                   STR("[{\"token\":\"a\",\n\"logprob\":-1}]") };
 
 	for (int streams = 0; streams < 2; streams++) {
+		str all = quoted("[{'token':'a','logprob':-1},"
+		                 "{'token':'a','logprob':-1}]");
+
 		begin(streams);
 		push((struct chat_event){ .kind = CHAT_OPEN, .what = CHAT_TEXT });
 		for (int i = 0; i < 2; i++)
@@ -417,11 +420,14 @@ TEST(responses_emit_logprobs)
 		if (streams) {
 			CHECK_STR_EQ(at(4, "logprobs").raw,
 			             quoted("[{'token':'a','logprob':-1}]"));
+			CHECK_STR_EQ(at(6, "type").raw,
+			             quoted("'response.output_text.done'"));
+			CHECK_STR_EQ(at(6, "logprobs").raw, all);
+			CHECK_STR_EQ(at(7, "part.logprobs").raw, all);
+			CHECK(str_has(last("response.output").raw, all));
 		} else {
 			wire_openai_responses.write_reply(&e);
-			CHECK(str_has(buf_str(&out),
-			              quoted("'logprobs':[{'token':'a','logprob':-1},"
-			                     "{'token':'a','logprob':-1}]")));
+			CHECK(str_has(buf_str(&out), all));
 		}
 		end();
 	}
