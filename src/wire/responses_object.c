@@ -243,7 +243,7 @@ void responses_write_name(struct json_writer *w, const struct emitter *e,
 	struct json_member m;
 
 	/* The echo has the members of an object; its braces nobody reads. */
-	if (!b->is_custom && str_has(e->echo, STR("\"namespace\"")))
+	if (str_has(e->echo, STR("\"namespace\"")))
 		root = (struct json_value){ JSON_OBJECT,
 			                    str_of(e->echo.ptr - 1, e->echo.len + 2) };
 	struct json_iter it = json_iter(json_get(root, STR("tools")));

@@ -361,17 +361,26 @@ TEST(responses_emit_calls_with_their_namespace)
 	e.echo = quoted(
 	        "'tools':[{'type':'function','name':'mcp__fs__read'},{'type':"
 	        "'namespace','name':'mcp__fs__','tools':[{'type':'function','name':"
-	        "'write'},{'type':'function','name':'read'}]}],'store':false");
+	        "'write'},{'type':'function','name':'read'},{'type':'custom','name':"
+	        "'patch'}]}],'store':false");
 	push((struct chat_event){ .kind = CHAT_OPEN,
 	                          .what = CHAT_CALL,
 	                          .id = STR("c"),
 	                          .name = STR("mcp__fs__read") });
+	push((struct chat_event){ .kind = CHAT_OPEN,
+	                          .block = 1,
+	                          .what = CHAT_CALL,
+	                          .id = STR("d"),
+	                          .name = STR("mcp__fs__patch"),
+	                          .is_custom = true });
 	finish(FINISH_STOP);
 	CHECK_STR_EQ(
 	        last("response.output").raw,
 	        quoted("[{'id':'fc_5eed0000','type':'function_call','status':'completed',"
 	               "'call_id':'c','name':'read','namespace':'mcp__fs__',"
-	               "'arguments':'{}'}]"));
+	               "'arguments':'{}'},{'id':'ctc_5eed0001','type':"
+	               "'custom_tool_call','status':'completed','call_id':'d','name':"
+	               "'patch','namespace':'mcp__fs__','input':''}]"));
 	end();
 }
 

@@ -258,6 +258,42 @@ TEST(responses_read_namespaces)
 	CHECK_INT(r.dropped_count, 0);
 }
 
+/* Two namespaces; the first alone has f, both have g. */
+#define SPACES                                                                           \
+	"{'model':'m','input':'x','tools':[{'type':'namespace','name':'ns','tools':[{"   \
+	"'type':'function','name':'f'},{'type':'function','name':'g'},{'type':"          \
+	"'custom','name':'patch'}]},{'type':'namespace','name':'mcp__o__','tools':[{"    \
+	"'type':'function','name':'g'}]},{'type':'web_search'}],'tool_choice':"
+
+TEST(responses_read_choices_in_namespaces)
+{
+	static const struct {
+		const char *choice, *name;
+	} rows[] = {
+		{ "{'type':'function','name':'f'}", "ns__f" },
+		{ "{'type':'function','name':'ns__f'}", "ns__f" },
+		{ "{'type':'function','name':'g','namespace':'mcp__o__'}", "mcp__o__g" },
+		{ "{'type':'function','name':'g'}", "g" }, /* nobody knows which */
+		{ "{'type':'function','name':'h'}", "h" },
+		{ "{'type':'custom','name':'patch'}", "ns__patch" },
+		{ "{'type':'web_search_preview'}", "web_search" },
+		{ "{'type':'image_generation'}", "image_generation" },
+	};
+	char body[KiB];
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		snprintf(body, sizeof(body), SPACES "%s}", rows[i].choice);
+		CHECK_OK(read(body));
+		CHECK_STR_EQ(r.choose_name, str_from_z(rows[i].name));
+		snprintf(body, sizeof(body),
+		         SPACES "{'type':'allowed_tools','mode':'auto','tools':[%s]}}",
+		         rows[i].choice);
+		CHECK_OK(read(body));
+		CHECK_INT(r.allowed_count, 1);
+		CHECK_STR_EQ(r.allowed[0], str_from_z(rows[i].name));
+	}
+}
+
 TEST(responses_read_foreign_seals)
 {
 	CHECK_OK(read("{'model':'m','input':[{'type':'reasoning','id':'rs_9','summary':[{"
