@@ -236,7 +236,8 @@ static void write_result(struct writing *w, const struct chat_part *result)
 	for (const struct chat_part *p = result->parts; p; p = p->next) {
 		jstr text = text_of(p);
 
-		if (!is_image(p) && p->kind != CHAT_TEXT && text.len == 0)
+		if (!is_image(p) && p->kind != CHAT_TEXT && p->kind != CHAT_FOREIGN &&
+		    text.len == 0)
 			chat_drop(w->r, STR("tool_result.file"));
 		if (text.len && has_text)
 			buf_add(w->json.to, STR("\\n\\n"));

@@ -78,6 +78,7 @@ void openai_begin_part(struct json_writer *j, str type);
 void openai_end_part(struct openai_writer *w, const struct chat_part *p);
 /* Is there anything that a user's message can hold? */
 bool openai_is_sayable(const struct openai_writer *w, const struct chat_part *p);
+bool openai_can_say(const struct openai_writer *w, const struct chat_part *p);
 void openai_write_id(struct openai_writer *w, str key, jstr id);
 /* Where the dialect has no word for a schema: a message that tells it. */
 void openai_write_schema_prompt(struct openai_writer *w);
