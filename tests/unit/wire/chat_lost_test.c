@@ -104,3 +104,24 @@ TEST(texts_of_chat_may_have_the_types_of_responses)
 	          "'content':'hi'},{'role':'user','content':'so'}]",
 	          "");
 }
+
+#define SEED(seed)                                                                       \
+	"{'model':'m','messages':[{'role':'user','content':'q'}],'seed':" seed "}"
+
+TEST(lost_seeds_are_those_that_google_has_no_room_for)
+{
+	FORM_SOME(&wire_openai_chat, SEED("2147483647"), &wire_gemini, "gemini-2.5-pro",
+	          "'seed':2147483647", "");
+	FORM_SOME(&wire_openai_chat, SEED("-2147483648"), &wire_gemini, "gemini-2.5-pro",
+	          "'seed':-2147483648", "");
+	FORM_SOME(&wire_openai_chat, SEED("2147483648"), &wire_gemini, "gemini-2.5-pro",
+	          "'generationConfig':{}", "seed");
+	FORM_SOME(&wire_openai_chat, SEED("10176929106694746000"), &wire_gemini,
+	          "gemini-2.5-pro", "'generationConfig':{}", "seed");
+	FORM_SOME(&wire_openai_chat, SEED("10176929106694746000"), &wire_cohere, "m",
+	          "'seed':10176929106694746000", "");
+	FORM_SOME(&wire_gemini,
+	          "{'contents':[{'parts':[{'text':'q'}]}],'generationConfig':{'seed':"
+	          "2147483648}}",
+	          &wire_gemini, "gemini-2.5-pro", "'seed':2147483648", "");
+}
