@@ -77,7 +77,7 @@ static const struct chat_message *write_system(struct openai_writer *w,
 	bool one = dialect_row(&w->dialect, DIALECT_TURN, STR("one-system"));
 	bool is_late = one && w->has_system, has_text = false;
 
-	if (!m->parts)
+	if (!openai_is_sayable(w, m->parts))
 		return m->next;
 	begin_message(w, is_late           ? STR("user")
 	                 : m->is_developer ? STR("developer")

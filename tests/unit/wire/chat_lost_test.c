@@ -50,6 +50,13 @@ TEST(lost_blocks_of_an_answer_and_of_results_are_named)
 	          &wire_openai_chat, "m", "{'role':'assistant','content':'so'}",
 	          "messages[].content[].server_tool_use,"
 	          "messages[].content[].web_search_tool_result");
+	/* Where all tools are there from the start. */
+	FORM_SOME(&wire_anthropic,
+	          "{'max_tokens':9,'messages':[{'role':'user','content':'q'},{'role':"
+	          "'system','content':[{'type':'tool_addition','tool':{'type':"
+	          "'tool_reference','name':'f'}}]}]}",
+	          &wire_openai_chat, "m", "'messages':[{'role':'user','content':'q'}]",
+	          "messages[].content[].tool_addition");
 	FORM_SOME(&wire_openai_responses,
 	          "{'model':'m','input':[{'role':'user','content':'q'},{'type':"
 	          "'web_search_call','id':'w','status':'completed'},{'role':'assistant',"
