@@ -17,6 +17,26 @@ bool chat_is_marked(const struct chat_request *r, enum concept concept)
 	return r->marked[concept / 64] >> concept % 64 & 1;
 }
 
+/* Names go into a header line: what has no place there becomes '?'. */
+static void clean(char *to, str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+
+		to[i] = c > ' ' && c < 127 && c != ',' ? c : '?';
+	}
+}
+
+static str clean_name(struct chat_request *r, str name)
+{
+	char *room = arena_try(r->keep, name.len ? name.len : 1);
+
+	if (!room)
+		return STR_NONE;
+	clean(room, name);
+	return str_of(room, name.len);
+}
+
 enum concept chat_foreign_of(const struct chat_message *m)
 {
 	bool is_clients = m && (m->role == CHAT_USER || m->role == CHAT_SYSTEM);
@@ -38,6 +58,7 @@ void chat_mark_as(struct chat_request *r, enum concept concept, const char *fmt,
 	n = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	name = str_of(text, n > 0 ? min_of((size_t)n, sizeof(text) - 1) : 0);
+	clean(text, name);
 	for (; *at; at = &(*at)->next) {
 		if ((*at)->concept == concept && str_eq((*at)->name, name))
 			return;
@@ -49,21 +70,6 @@ void chat_mark_as(struct chat_request *r, enum concept concept, const char *fmt,
 	*odd = (struct chat_odd){ .concept = concept,
 		                  .name = arena_printf(r->keep, "%.*s", STR_ARG(name)) };
 	*at = odd;
-}
-
-/* Names go into a header line: what has no place there becomes '?'. */
-static str clean_name(struct chat_request *r, str name)
-{
-	char *room = arena_try(r->keep, name.len ? name.len : 1);
-
-	if (!room)
-		return STR_NONE;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.ptr[i];
-
-		room[i] = c > ' ' && c < 127 && c != ',' ? c : '?';
-	}
-	return str_of(room, name.len);
 }
 
 void chat_drop(struct chat_request *r, str name)

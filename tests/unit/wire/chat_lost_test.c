@@ -10,6 +10,8 @@ TEST(lost_parts_of_what_the_client_says_refuse_the_request)
 {
 	FORM_REFUSED(&wire_openai_chat, CHAT("{'type':'hologram','x':1}"),
 	             &wire_anthropic, CANNOT("messages[].content[].hologram"));
+	FORM_REFUSED(&wire_openai_chat, CHAT("{'type':'a,\xc3\xa4'}"), &wire_anthropic,
+	             CANNOT("messages[].content[].a???"));
 	FORM_REFUSED(&wire_openai_responses,
 	             "{'model':'m','input':[{'role':'user','content':[{'type':"
 	             "'input_smell','x':1}]}]}",
