@@ -220,7 +220,7 @@ void responses_read_tools(struct responses_reading *in, struct json_value tools)
 /* A hosted tool goes by its type, and a search by any of the types searches have. */
 static jstr hosted_name(struct chat_request *r, jstr type)
 {
-	const struct chat_tool *t = chat_named_tool(r, type);
+	const struct chat_tool *t = type.len ? chat_named_tool(r, type) : NULL;
 
 	if (t || !str_starts(type, STR("web_search")))
 		return type;
@@ -229,13 +229,25 @@ static jstr hosted_name(struct chat_request *r, jstr type)
 	return t ? t->name : type;
 }
 
+/* From t on, the first of the client's own tools that has this name in its namespace. */
+static const struct chat_tool *find_called(struct chat_request *r,
+                                           const struct chat_tool *t, jstr name)
+{
+	for (; t; t = t->next) {
+		struct json_value own = json_get(t->raw, STR("name"));
+
+		if (!chat_is_hosted(t) && str_eq(chat_text(r, own), name))
+			break;
+	}
+	return t;
+}
+
 /* The full name of the tool that a choice means: one in a namespace may go by its own
  * name, where no other has that. */
 static jstr meant_name(struct chat_request *r, struct json_value choice)
 {
-	struct json_value said = json_get(choice, STR("name"));
-	const struct chat_tool *found = NULL;
-	jstr name = chat_text(r, said);
+	jstr name = chat_text(r, json_get(choice, STR("name")));
+	const struct chat_tool *found;
 
 	if (!name.len)
 		return hosted_name(r, chat_text(r, json_get(choice, STR("type"))));
@@ -243,16 +255,8 @@ static jstr meant_name(struct chat_request *r, struct json_value choice)
 	                           name);
 	if (chat_named_tool(r, name))
 		return name;
-	for (const struct chat_tool *t = r->tools; t; t = t->next) {
-		struct json_value own = json_get(t->raw, STR("name"));
-
-		if (chat_is_hosted(t) || !str_eq(chat_text(r, own), name))
-			continue;
-		if (found)
-			return name;
-		found = t;
-	}
-	return found ? found->name : name;
+	found = find_called(r, r->tools, name);
+	return found && !find_called(r, found->next, name) ? found->name : name;
 }
 
 static bool read_mode(struct chat_request *r, struct json_value mode)
@@ -275,23 +279,36 @@ static bool read_mode(struct chat_request *r, struct json_value mode)
 	return false;
 }
 
+static void allow(struct responses_reading *in, jstr name)
+{
+	struct chat_request *r = in->r;
+
+	if (r->allowed_count == CHAT_NAMES)
+		responses_refuse(in, STR("\"tool_choice\" allows more than 64 tools"));
+	else
+		r->allowed[r->allowed_count++] = name;
+}
+
 static void read_allowed(struct responses_reading *in, struct json_value choice)
 {
 	struct chat_request *r = in->r;
 	struct json_value tools = json_get(choice, STR("tools"));
+	const struct chat_tool *t;
 	struct json_member m;
 
 	if (!read_mode(r, json_get(choice, STR("mode"))))
 		responses_refuse(in, STR("the \"mode\" of allowed_tools must be auto or "
 		                         "required"));
-	for (struct json_iter it = json_iter(tools); json_next(&it, &m);) {
+	for (struct json_iter it = json_iter(tools); !in->why && json_next(&it, &m);) {
 		jstr name = meant_name(r, m.value);
 
-		if (r->allowed_count == CHAT_NAMES)
-			responses_refuse(in, STR("\"tool_choice\" allows more than 64 "
-			                         "tools"));
-		else if (name.len)
-			r->allowed[r->allowed_count++] = name;
+		if (!name.len)
+			continue;
+		t = chat_named_tool(r, name) ? NULL : find_called(r, r->tools, name);
+		if (!t)
+			allow(in, name);
+		for (; t; t = find_called(r, t->next, name)) /* in any namespace */
+			allow(in, t->name);
 	}
 }
 
