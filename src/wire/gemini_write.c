@@ -8,25 +8,25 @@ enum { STOPS_MOST = 5 };
 
 struct tools_in {
 	unsigned functions, strict, servers;
+	bool is_subset; /* functions that are not allowed are left out */
 };
 
-/* Where the model may choose freely, or among Google's tools alone, a subset means
- * leaving out the others. */
-static bool is_offered(const struct chat_request *r, const struct chat_tool *t)
+static bool is_offered(const struct chat_request *r, const struct tools_in *n,
+                       const struct chat_tool *t)
 {
-	bool is_free = r->choose == CHOOSE_UNSET || r->choose == CHOOSE_AUTO ||
-	               !chat_allows_functions(r);
-
-	return t->kind == TOOL_FUNCTION && (!is_free || chat_is_allowed(r, t));
+	return t->kind == TOOL_FUNCTION && (!n->is_subset || chat_is_allowed(r, t));
 }
 
 static struct tools_in count_tools(const struct chat_request *r)
 {
 	struct tools_in n = { 0 };
 
+	/* Google has a word for a subset only where one of it has to be called. */
+	n.is_subset = r->choose == CHOOSE_UNSET || r->choose == CHOOSE_AUTO ||
+	              !chat_allows_functions(r);
 	for (const struct chat_tool *t = r->tools; t; t = t->next) {
 		if (t->kind == TOOL_FUNCTION) {
-			if (!is_offered(r, t))
+			if (!is_offered(r, &n, t))
 				continue;
 			n.functions++;
 			n.strict += t->strict == TRI_YES;
@@ -85,7 +85,7 @@ static void write_tools(struct chat_request *r, const struct tools_in *n,
 	json_key(w, STR("tools"));
 	json_open(w, '[');
 	for (const struct chat_tool *t = r->tools; t; t = t->next) {
-		if (!is_offered(r, t))
+		if (!is_offered(r, n, t))
 			continue;
 		if (!any) {
 			json_open(w, '{');

@@ -61,6 +61,7 @@ struct openai_writer {
 	fault_t why;     /* NOT_OFFERED: what follows is for nothing */
 	str detail;      /* names it */
 	bool has_system; /* a system message was written */
+	bool is_subset;  /* tools that are not allowed are left out */
 };
 
 /* Writes the key of a member of the request, by the dialect's word for it.  False: it is

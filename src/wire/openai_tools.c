@@ -334,17 +334,13 @@ static void write_search_tool(struct openai_writer *w, const struct chat_tool *t
 
 static bool is_listed(const struct openai_writer *w, const struct chat_tool *t)
 {
-	bool filters = w->r->allowed_count &&
-	               (!dialect_keeps(&w->dialect, STR("tool_choice.allowed_tools")) ||
-	                !chat_allows_functions(w->r));
-
 	if (t->kind == TOOL_WEB_SEARCH)
 		return search_is_tool(w);
 	/* One that may be missing was named by the reader; others chat_cross refused. */
 	if (t->kind != TOOL_FUNCTION && t->kind != TOOL_CUSTOM &&
 	    w->r->from != WIRE_OPENAI_CHAT)
 		return false;
-	return !filters || chat_is_allowed(w->r, t);
+	return !w->is_subset || chat_is_allowed(w->r, t);
 }
 
 static void write_tool(struct openai_writer *w, const struct chat_tool *t)
@@ -445,6 +441,9 @@ void openai_write_tools(struct openai_writer *w)
 	const struct chat_tool *t;
 	bool has_any = false;
 
+	w->is_subset = w->r->allowed_count &&
+	               (!dialect_keeps(&w->dialect, STR("tool_choice.allowed_tools")) ||
+	                !chat_allows_functions(w->r));
 	for (t = w->r->tools; t; t = t->next) {
 		has_any |= is_listed(w, t);
 		if (t->kind == TOOL_WEB_SEARCH && !search_is_tool(w))
