@@ -451,12 +451,14 @@ def test_variables_of_opentelemetry():
     sink = Collector()
     other = Gateway(body_of(), env={
         "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "OTEL_SERVICE_NAME": "edge",
-        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%3Db", "OTEL_RESOURCE_ATTRIBUTES": "team.name=bl%20ue"})
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%3Db", "OTEL_RESOURCE_ATTRIBUTES": "team.name=bl%20ue,service.name=billing,host.name=here"})
     other.key()
     got = ask(on=other)
     server, _ = spans_of(got, sink)
     same((server["resource"]["service.name"], server["resource"]["team.name"]), ("edge", "bl ue"),
          "resource")
+    same(server["resource"]["host.name"], "here", "what is said goes before what is found")
+    no_complaints(sink)
     same(sink.requests[0]["headers"]["api-key"], "a=b", "header")
     other.remove()
     sink.stop()
