@@ -94,14 +94,16 @@ static const char traces[] =
 "\n"
 "The trace's id begins with the request id, so one id finds both. When a client sends a valid\n"
 "`traceparent`, its trace goes on instead, and is sampled as it says. Providers are told of a\n"
-"trace (`traceparent`, and the client's `tracestate`) only with `trace: yes`; these headers never\n"
+"trace (`traceparent`, and the client's `tracestate`) only with `trace: yes`, as sampled when its\n"
+"spans are sent (`sample`); these headers never\n"
 "pass by themselves.\n"
 "\n"
 "Spans are sent each second, or 512 at a time. When the collector answers 429, 502, 503 or 504,\n"
 "or not at all, a batch is tried again for five minutes, with pauses of 1 to 30 s, or as long as\n"
 "`Retry-After` says; anything else it refuses is dropped. `telemetry.otlp.queue` bounds what may\n"
 "wait meanwhile: beyond it the oldest goes. `sluice_telemetry_dropped_total` counts by `reason`:\n"
-"`queue_full`, `rejected`, `unreachable`. When the gateway stops, what waits is sent once more,\n"
+"`queue_full`, `rejected`, `unreachable`. A wait that `Retry-After` wants beyond the five minutes\n"
+"drops the batch, and the next one is sent when it is over, five minutes later at most. When the gateway stops, what waits is sent once more,\n"
 "for five seconds at most.\n"
 "\n";
 /* clang-format on */
