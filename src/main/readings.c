@@ -156,9 +156,14 @@ bool readings_knows(void *arg, str provider, str model)
 
 bool readings_team(void *arg, uint64_t id, struct buf *ret)
 {
-	str name = keyring_name(((struct process *)arg)->gateway.keys, id);
+	const struct keyring *keys = ((struct process *)arg)->gateway.keys;
+	str name = keyring_name(keys, id);
 
-	return name.len && buf_add(ret, name);
+	if (!name.len || !buf_add(ret, name))
+		return false;
+	/* As budgets tell them apart. */
+	return !keyring_has_namesake(keys, id) ||
+	       (buf_add_char(ret, ' ') && buf_add_hex(ret, id, 12));
 }
 
 unsigned readings_server(void *arg, str provider, struct buf *host)

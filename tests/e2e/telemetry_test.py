@@ -205,6 +205,30 @@ def test_what_is_left_of_budgets():
     other.remove()
 
 
+def test_teams_of_two_organisations():
+    """Names are unique in an organisation: who shares one comes with an id, in costs as in budgets."""
+    other = Gateway(body_of('prices:\n  "one/m1": { input: $1000/1M, output: $1000/1M }\n'))
+    made = {}
+    for organisation in ("acme", "umbrella"):
+        for args in (("organisations", "create", organisation),
+                     ("teams", "create", "dev", "--organisation", organisation, "--budget", "5/day")):
+            code, out, err = other.cli(*args, "--json")
+            same(code, 0, err)
+        team = made[organisation] = json.loads(out)["id"]
+        code, out, err = other.cli("keys", "create", organisation, "--team", team, "--json")
+        same(code, 0, err)
+        other.keys[organisation] = json.loads(out)["key"]
+    for organisation in made:
+        fake.site("one").queue(reply(answers.chat(spent=answers.usage(6, 4))))
+        same(other.post(other.chat("slow"), key=organisation).status, 200, "status")
+    page = metrics(on=other)
+    names = [f"dev {team}" for team in made.values()]
+    same([page.get("sluice_cost_usd_total", provider="one", model="m1", team=name) for name in names], [Decimal("0.01")] * 2, "costs")
+    same([page.get("sluice_budget_remaining_usd", tenant=name, kind="team", window="day") for name in names], [Decimal("4.99")] * 2,
+         "budgets")
+    other.remove()
+
+
 def test_promtool_agrees():
     promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
     if not promtool:
