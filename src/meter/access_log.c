@@ -30,6 +30,7 @@ struct access_log {
 	char *path; /* NULL: stdout */
 	int fd;     /* -1: to be opened again */
 	bool is_file;
+	bool owes_end;      /* the file ends in half a line, and took no more */
 	uint64_t size;      /* of the file */
 	struct buf waiting; /* whole lines */
 	size_t begun;       /* bytes of the first that are written already */
@@ -58,8 +59,7 @@ static bool open_file(struct access_log *log)
 	log->is_file = fstat(log->fd, &st) == 0 && S_ISREG(st.st_mode);
 	log->size = log->is_file ? (uint64_t)st.st_size : 0;
 	/* A full disk, and then a crash, may have left half a line. */
-	if (log->path && log->is_file && !ends_a_line(log->fd, st.st_size))
-		log->size += write(log->fd, "\n", 1) == 1;
+	log->owes_end = log->path && log->is_file && !ends_a_line(log->fd, st.st_size);
 	return true;
 }
 
@@ -161,11 +161,22 @@ static void drop_written(struct access_log *log, size_t done)
 	buf_drop(&log->waiting, whole);
 }
 
+static bool end_half_line(struct access_log *log)
+{
+	if (log->owes_end && write(log->fd, "\n", 1) != 1)
+		return false;
+	log->size += log->owes_end;
+	log->owes_end = false;
+	return true;
+}
+
 static bool write_waiting(struct access_log *log)
 {
 	size_t done = log->begun;
 	int error = 0;
 
+	if (!end_half_line(log))
+		return false;
 	while (done < log->waiting.len && !error) {
 		ssize_t n =
 		        write_some(log, log->waiting.ptr + done, log->waiting.len - done);

@@ -307,6 +307,19 @@ TEST(access_log_begins_a_half_written_line_anew_in_the_next_file)
 	CHECK_STR_EQ(str_of(bytes, read_file(path, bytes, sizeof(bytes))), whole);
 	CHECK_INT(access_log_end(log), 0);
 	access_log_close(&log);
+
+	/* The same file again, while it takes not even the half line's end. */
+	CHECK(unlink(path) == 0);
+	log = log_that_waits(path, 100, &row, 1);
+	disk_ends_at(50);
+	access_log_reopen(log);
+	bool done = access_log_write(log);
+	disk_ends_at(0);
+	CHECK(!done && access_log_write(log));
+	str text = str_of(bytes, read_file(path, bytes, sizeof(bytes)));
+	CHECK_STR_EQ(str_cut(&text, '\n'), str_first(whole, 100));
+	CHECK_STR_EQ(text, whole);
+	access_log_close(&log);
 }
 
 TEST(access_log_that_waits_can_be_scrubbed)
