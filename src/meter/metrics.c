@@ -356,7 +356,10 @@ void metrics_limit(struct metrics *m, unsigned series, bool keys)
 	pthread_mutex_lock(&m->lock);
 	m->options.keys = keys;
 	m->options.series = series;
-	memset(m->by_kind, 0, sizeof(m->by_kind)); /* shapes may have lost their key */
+	/* Who had no name may have one now, and the other way round. */
+	memset(m->by_kind, 0, sizeof(m->by_kind));
+	memset(m->shapes, 0, sizeof(m->shapes));
+	memset(m->teams, 0, sizeof(m->teams));
 	for (unsigned id = 0; id < METRICS; id++)
 		m->tables[id].most = min_of(series, (unsigned)SERIES_MOST);
 	pthread_mutex_unlock(&m->lock);

@@ -223,6 +223,11 @@ TEST(metrics_by_key_leave_names_to_others)
 	CHECK(has_line(
 	        "sluice_metrics_overflow_total{metric=\"sluice_key_requests\"} 69991"));
 	CHECK(!str_has(buf_str(&page), STR("metric=\"names\"")));
+	/* A reload with more room: also for whom was seen before. */
+	metrics_limit(m, 1000, true);
+	metrics_row(m, &row);
+	write_page(m, false);
+	CHECK(has_line("sluice_key_requests_total{key=\"000000011170\"} 1"));
 	end(&m);
 }
 
