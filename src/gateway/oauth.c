@@ -144,7 +144,7 @@ static void take_answer(struct token_source *s)
 	struct arena *keep = &s->oauth->loop.scratch;
 	struct token_answer answer;
 
-	token_read_answer(s->status, buf_str(&s->answer), keep, &answer);
+	token_read_answer(&s->account, s->status, buf_str(&s->answer), keep, &answer);
 	end_question(s);
 	if (answer.token.len)
 		take_token(s, answer.token, answer.life);
