@@ -181,20 +181,32 @@ bool stored_remove(const struct master_place *at, str provider, uint64_t id,
 
 /* ---- rotation ---- */
 
-static bool new_key(const struct master_place *at, struct opened *o, struct buf *why)
+/* The user's file is not ours to write: it may be a link, shared, or have remarks. */
+static void say_whose(const struct master_place *at, const char *what, struct buf *why)
 {
 	char path[4 * KiB];
 
+	if (!at->key_file)
+		buf_addf(why,
+		         "the master keys are the credential sluice-master-key of "
+		         "the service, which is yours: %s",
+		         what);
+	else if (master_path(at, path, sizeof(path), why))
+		buf_addf(why, "the master keys are in %s, which is yours: %s", path,
+		         what);
+}
+
+static bool new_key(const struct master_place *at, struct opened *o, struct buf *why)
+{
 	if (o->is_made || (o->vault.sealed_with &&
 	                   o->vault.sealed_with != master_current(&o->master)->id))
 		return true;
-	if (master_add(at, &o->master, why))
-		return true;
-	if (at->key_file && master_path(at, path, sizeof(path), why))
-		buf_addf(why,
-		         ". Add a key to it yourself, and rotate again: openssl rand "
-		         "-base64 32 >> %s",
-		         path);
+	if (master_is_ours(at))
+		return master_add(at, &o->master, why);
+	say_whose(at,
+	          "add a key to it as its last line (openssl rand -base64 32), and "
+	          "rotate again",
+	          why);
 	return false;
 }
 
@@ -204,6 +216,13 @@ bool stored_rotate(const struct master_place *at, bool forget_old,
 	bool has_store = vault_exists(at->data), is_done;
 	struct opened o;
 
+	if (forget_old && !master_is_ours(at)) {
+		say_whose(at,
+		          "rotate without --forget-old, then take the old ones out of it "
+		          "yourself",
+		          why);
+		return false;
+	}
 	if (!open_all(at, &o, why))
 		return false;
 	is_done = new_key(at, &o, why);

@@ -25,7 +25,9 @@ struct stored_rotation {
 	unsigned keys; /* master keys in the file */
 };
 /* Seals everything with a new master key, which is made unless the file has one already
- * that has sealed nothing.  Until everything is sealed anew both are in the file. */
+ * that has sealed nothing.  Until everything is sealed anew both are in the file.  To a
+ * file of the user's none is added, and none is forgotten there: false, nothing was
+ * written. */
 must_check bool stored_rotate(const struct master_place *at, bool forget_old,
                               struct stored_rotation *ret, struct buf *why);
 /* What people are told when a master key was made. */
