@@ -55,28 +55,19 @@ static int store_problem(struct storing *s)
 static int open_store(struct storing *s, struct vault *ret, struct master *ret_master)
 {
 	struct master master = { 0 };
-	bool is_open;
 
 	*ret = (struct vault){ 0 };
 	if (ret_master)
 		*ret_master = master;
 	if (!vault_exists(s->c->house->dir))
 		return 0;
-	switch (master_find(&s->at, &master, &s->why)) {
-	case MASTER_MISSING:
-		buf_addf(&s->why, "%.*s/master.key is missing", STR_ARG(s->at.data));
+	if (!vault_open(&s->at, &master, ret, &s->why))
 		return store_problem(s);
-	case MASTER_BAD:
-		return store_problem(s);
-	case MASTER_FOUND:
-		break;
-	}
-	is_open = vault_read(s->c->house->dir, &master, ret, &s->why);
-	if (is_open && ret_master)
+	if (ret_master)
 		*ret_master = master;
 	else
 		master_done(&master);
-	return is_open ? 0 : store_problem(s);
+	return 0;
 }
 
 static void write_row(struct json_writer *w, const struct vault_row *row)

@@ -113,22 +113,12 @@ struct opened {
 
 static bool open_all(const struct master_place *at, struct opened *ret, struct buf *why)
 {
-	enum master_found found;
-
 	*ret = (struct opened){ 0 };
 	/* A key is made for a new store only: another one opens nothing. */
-	if (vault_exists(at->data)) {
-		found = master_find(at, &ret->master, why);
-		if (found == MASTER_MISSING)
-			buf_addf(why,
-			         "%.*s/secrets is encrypted, and its master key is "
-			         "missing; restore %.*s/master.key",
-			         STR_ARG(at->data), STR_ARG(at->data));
-		if (found != MASTER_FOUND)
-			return false;
-	} else if (!master_load(at, &ret->master, &ret->is_made, why)) {
+	if (vault_exists(at->data))
+		return vault_open(at, &ret->master, &ret->vault, why);
+	if (!master_load(at, &ret->master, &ret->is_made, why))
 		return false;
-	}
 	if (vault_read(at->data, &ret->master, &ret->vault, why))
 		return true;
 	master_done(&ret->master);

@@ -23,26 +23,17 @@ void read_vault(struct reader *r)
 		                   .data = c->data };
 	struct buf why = BUF_LIMIT(8 * KiB);
 	struct master master;
-	enum master_found found;
 
 	if (c->data.len == 0 || !vault_exists(c->data))
 		return;
-	found = master_find(&at, &master, &why);
-	if (found == MASTER_MISSING)
-		buf_addf(&why,
-		         "%.*s/secrets is encrypted, and its master key is missing; "
-		         "restore %.*s/master.key",
-		         STR_ARG(c->data), STR_ARG(c->data));
-	if (found == MASTER_FOUND) {
-		r->vault = new_of(struct vault);
-		if (!vault_read(c->data, &master, r->vault, &why)) {
-			free(r->vault);
-			r->vault = NULL;
-		}
+	r->vault = new_of(struct vault);
+	if (vault_open(&at, &master, r->vault, &why)) {
 		master_done(&master);
-	}
-	if (!r->vault)
+	} else {
+		free(r->vault);
+		r->vault = NULL;
 		note(r, NOTE_STORE, NULL, "%.*s", STR_ARG(buf_str(&why)));
+	}
 	buf_free(&why);
 }
 

@@ -206,6 +206,48 @@ TEST(a_vault_opens_with_old_master_keys_and_not_with_others)
 	world_done(&w);
 }
 
+/* As when a key was stored by a command before the service, which has a credential,
+ * began: it is told where the master key is, and what to do helps. */
+TEST(a_master_key_that_lies_in_the_data_directory_is_named)
+{
+	static const str own = STR_INIT("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlBQkNERUY=\n");
+	const char *dir = test_dir();
+	struct master_place service;
+	struct buf both = BUF_LIMIT(16 * KiB);
+	char path[PATH_MAX], ours[PATH_MAX];
+	struct master m;
+	struct world w;
+
+	world_init(&w);
+	service = (struct master_place){ .credentials_dir = dir, .data = w.at.data };
+	snprintf(path, sizeof(path), "%s/sluice-master-key", dir);
+	CHECK(file_replace(path, own, false, &w.why));
+	CHECK(!vault_open(&service, &m, &w.vault, &w.why));
+	CHECK(str_has(buf_str(&w.why), STR("/master.key has it")));
+	CHECK(str_has(buf_str(&w.why), str_from_z(path)));
+	CHECK(datadir_path(w.at.data, "master.key", ours, sizeof(ours)));
+	CHECK(file_read(ours, 0, &both, &w.why) == FILE_FOUND);
+	buf_add(&both, own);
+	CHECK(file_replace(path, buf_str(&both), false, &w.why));
+	if (CHECK(vault_open(&service, &m, &w.vault, &w.why))) {
+		CHECK_INT(w.vault.count, 3);
+		CHECK(vault_write(w.at.data, &m, &w.vault, &w.why));
+		master_done(&m);
+		vault_done(&w.vault);
+	}
+	CHECK(file_replace(path, own, false, &w.why));
+	if (CHECK(vault_open(&service, &m, &w.vault, &w.why))) {
+		master_done(&m);
+		vault_done(&w.vault);
+	}
+	/* Another key than that of the data directory: nothing is said of that. */
+	buf_clear(&w.why);
+	CHECK(!vault_open(&w.at, &m, &w.vault, &w.why));
+	CHECK(!str_has(buf_str(&w.why), STR("has it")));
+	buf_free(&both);
+	world_done(&w);
+}
+
 /* The file was made with Python's hmac and cryptography: another hand, the same form. */
 TEST(the_form_of_a_vault_is_what_its_header_says)
 {
