@@ -105,7 +105,7 @@ static void read_token_url(struct file *f)
 	}
 	f->a->token_url = url;
 	f->a->tls = e.tls;
-	f->a->allow_private = e.is_private_literal;
+	f->a->allow_private |= e.is_private_literal;
 	f->a->host = e.host;
 	f->a->port = e.port;
 	f->a->authority = e.authority;
@@ -139,7 +139,7 @@ static void read_members(struct file *f)
 }
 
 const struct service_account *read_account(struct reader *r, const char *path,
-                                           const struct tree_node *at)
+                                           const struct tree_node *at, bool allow_private)
 {
 	struct buf text = BUF_LIMIT(FILE_MOST);
 	struct file f = { .r = r,
@@ -147,6 +147,7 @@ const struct service_account *read_account(struct reader *r, const char *path,
 		          .at = at,
 		          .a = arena_new(r->keep, struct service_account) };
 
+	f.a->allow_private = allow_private;
 	if (!read_file(path, &text)) {
 		note(r, NOTE_PATH, at, "credentials: %s cannot be read: %s", path,
 		     strerror(errno));

@@ -353,7 +353,9 @@ static void read_account_way(struct reader *r, struct draft *d)
 	if (!written)
 		path = reader_env(r, "GOOGLE_APPLICATION_CREDENTIALS");
 	if (path && *path) {
-		d->p->account = read_account(r, path, written ? written : d->at);
+		/* `private` was read; what the URL gives leave to is another place. */
+		d->p->account = read_account(r, path, written ? written : d->at,
+		                             d->p->allow_private);
 		if (!d->p->account)
 			draft_misses(r, d, str_from_z(path));
 	} else if (!written) { /* else it was noted */

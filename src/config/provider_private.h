@@ -51,6 +51,7 @@ bool secret_from_file(struct reader *r, struct draft *d, const struct tree_node 
 bool keys_from_store(struct reader *r, struct draft *d);
 
 /* The account in a file of Google's; NULL (noted at `at`) when there is none.
- * (account.c) */
+ * allow_private: its token endpoint may be a name of a private address.  (account.c) */
 const struct service_account *read_account(struct reader *r, const char *path,
-                                           const struct tree_node *at);
+                                           const struct tree_node *at,
+                                           bool allow_private);

@@ -327,8 +327,8 @@ static const struct config_key provider_keys[] = {
 	          "it stands (`.../openai/v1`)." },
 	{ .name = "private", .kind = KIND_YES_NO, AT(provider, allow_private),
 	  .fallback = "no", .example = "no",
-	  .help = "Lets its host name resolve to a private address. A literal private "
-	          "address needs no permission." },
+	  .help = "Lets its host name, and that of its token endpoint, resolve to a private "
+	          "address. A literal private address needs no permission." },
 	{ .name = "discover", .kind = KIND_TIME, AT(provider, discover), .low = "1s",
 	  .high = "30d", .otherwise = "never", .example = "15m",
 	  .help = "How often its list of models is read. One that the catalogue does not "

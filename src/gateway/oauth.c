@@ -377,7 +377,7 @@ static bool is_same(const struct service_account *a, const struct service_accoun
 	return str_eq(a->email, b->email) && str_eq(a->key_id, b->key_id) &&
 	       a->is_user == b->is_user && secret_eq(&a->key, &b->key) &&
 	       secret_eq(&a->client_secret, &b->client_secret) &&
-	       str_eq(a->token_url, b->token_url);
+	       str_eq(a->token_url, b->token_url) && a->allow_private == b->allow_private;
 }
 
 static void copy_account(struct token_source *s, const struct service_account *a)

@@ -269,6 +269,38 @@ static void check_bad_account(const char *type, str pem, const char *uri, const 
 	unlink(f.path);
 }
 
+/* Google's names seen from inside a private network (Private Service Connect). */
+TEST(a_token_endpoint_is_as_private_as_its_provider)
+{
+	static const struct {
+		const char *line, *token_uri;
+		bool allow_private;
+	} rows[] = {
+		{ "google-vertex: {}", NULL, false },
+		{ "google-vertex: { private: yes }", NULL, true },
+		{ "google-vertex: { private: yes }", "https://tokens.corp/t", true },
+		{ "google-vertex: {}", "http://127.0.0.1:8000/t", true },
+		{ "google-vertex: { url: \"http://10.0.0.1/v1\" }", NULL, false },
+	};
+	BIO *owner;
+	str pem = test_pem(test_rsa(), &owner);
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct account_file f;
+		const char *const env[] = { "GOOGLE_APPLICATION_CREDENTIALS", f.path,
+			                    NULL };
+		const struct provider *p;
+		struct reading r;
+
+		write_account(&f, "service_account", pem, rows[i].token_uri);
+		if ((p = read_one(&r, rows[i].line, env)) && CHECK(p->account))
+			CHECK(p->account->allow_private == rows[i].allow_private);
+		reading_done(&r);
+		unlink(f.path);
+	}
+	BIO_free(owner);
+}
+
 TEST(accounts_that_cannot_work_are_refused)
 {
 	BIO *owner;
