@@ -165,3 +165,26 @@ const struct service_account *read_account(struct reader *r, const char *path,
 	buf_free(&text);
 	return f.is_bad ? NULL : f.a;
 }
+
+bool account_is_same(const struct service_account *a, const struct service_account *b)
+{
+	return str_eq(a->email, b->email) && str_eq(a->key_id, b->key_id) &&
+	       a->is_user == b->is_user && secret_eq(&a->key, &b->key) &&
+	       secret_eq(&a->client_secret, &b->client_secret) &&
+	       str_eq(a->token_url, b->token_url) && a->allow_private == b->allow_private;
+}
+
+struct service_account account_keep(const struct service_account *a, struct arena *keep,
+                                    struct secret_room *room)
+{
+	struct service_account copy = *a;
+	str *const texts[] = { &copy.email,     &copy.key_id, &copy.project,
+		               &copy.token_url, &copy.host,   &copy.authority,
+		               &copy.path };
+
+	for (size_t i = 0; i < countof(texts); i++)
+		*texts[i] = arena_copy(keep, *texts[i]);
+	copy.key = secret_keep(room, secret_reveal(&a->key));
+	copy.client_secret = secret_keep(room, secret_reveal(&a->client_secret));
+	return copy;
+}

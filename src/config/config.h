@@ -38,6 +38,11 @@ struct service_account {
 	str host, authority, path;
 	uint16_t port;
 };
+/* Do they ask the same for the same? */
+bool account_is_same(const struct service_account *a, const struct service_account *b);
+/* A copy: its texts in `keep`, its secrets in `room`. */
+struct service_account account_keep(const struct service_account *a, struct arena *keep,
+                                    struct secret_room *room);
 
 /* What the configuration lets a provider have as a whole; 0: unbounded. */
 struct provider_limits {
