@@ -9,6 +9,7 @@
 #include <limits.h>
 
 enum { KEY_FILE_MOST = 16 * KiB };
+_Static_assert((int)VAULT_OF_ONE == (int)KEYS_MOST, "what is stored can be used");
 
 /* ---- the store ---- */
 

@@ -380,13 +380,25 @@ bool vault_put(struct vault *v, const struct vault_row *row, bool replace,
 {
 	struct vault_row fresh = *row;
 	str key = secret_reveal(&row->key);
+	unsigned of_one = 0;
 
 	fresh.version = 1;
-	for (unsigned i = 0; i < v->count && replace; i++)
-		if (str_eq(v->rows[i].provider, row->provider))
+	for (unsigned i = 0; i < v->count; i++) {
+		if (!str_eq(v->rows[i].provider, row->provider))
+			continue;
+		of_one++;
+		if (replace)
 			fresh.version = max_of(fresh.version, v->rows[i].version + 1);
-	if (replace)
+	}
+	if (replace) {
 		vault_remove(v, row->provider, 0);
+	} else if (of_one >= VAULT_OF_ONE) {
+		buf_addf(why,
+		         "the provider has %d keys in the store already, and more are "
+		         "not used; remove one, or replace them",
+		         VAULT_OF_ONE);
+		return false;
+	}
 	if (v->count == VAULT_ROWS) {
 		buf_addf(why, "there are %d keys in the store already", VAULT_ROWS);
 		return false;

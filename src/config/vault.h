@@ -15,7 +15,11 @@
 #include "base/usec.h"
 #include "config/master.h"
 
-enum { VAULT_ROWS = 1024, VAULT_KEY_MOST = 8 * KiB };
+enum {
+	VAULT_ROWS = 1024,
+	VAULT_KEY_MOST = 8 * KiB,
+	VAULT_OF_ONE = 64, /* keys of one provider: so many are used */
+};
 
 struct vault_row {
 	uint64_t id;      /* never 0 */

@@ -111,6 +111,25 @@ TEST(another_key_replaces_those_of_its_provider)
 	world_done(&w);
 }
 
+/* A provider uses 64 of its keys. */
+TEST(no_key_is_taken_that_would_not_be_used)
+{
+	struct world w;
+
+	world_init(&w);
+	CHECK(opens(&w));
+	for (unsigned i = 2; i < VAULT_OF_ONE; i++)
+		CHECK(put(&w, STR("openai"), STR("sk-more"), false));
+	CHECK(!put(&w, STR("openai"), STR("sk-65"), false));
+	CHECK(str_has(buf_str(&w.why), STR("64 keys")));
+	CHECK_INT(w.vault.count, VAULT_OF_ONE + 1);
+	CHECK(put(&w, STR("anthropic"), STR("sk-ant-2"), false));
+	CHECK(put(&w, STR("openai"), STR("sk-new"), true));
+	CHECK(put(&w, STR("openai"), STR("sk-newer"), false));
+	CHECK_INT(w.vault.count, 4);
+	world_done(&w);
+}
+
 TEST(no_byte_of_a_vault_may_change_and_none_may_lack)
 {
 	struct buf text;
