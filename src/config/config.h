@@ -250,7 +250,7 @@ struct config {
 	unsigned workers;
 	const char *tls_cert, *tls_key; /* NULL: plain */
 	const char *key_file; /* `secrets`: of master keys; NULL: the usual place */
-	struct config_file *key_files; /* `key: {file: ...}` of all providers */
+	struct config_file *key_files; /* `key: {file: ...}` and the like, all */
 	bool sandbox;
 	struct http_limits limits;
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */

@@ -60,10 +60,12 @@ bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
 	return false;
 }
 
-/* One written credential; quotes around it do not matter. */
+/* One written credential, or the file of one; quotes around it do not matter. */
 static bool read_secret(struct reader *r, struct draft *d, const char *name,
                         const struct tree_node *node, struct secret *ret)
 {
+	if (node->kind == TREE_MAP)
+		return secret_from_file(r, d, name, node, ret);
 	if (node->kind != TREE_SCALAR) {
 		note(r, NOTE_SHAPE, node, "%s is %s, but must be a single value", name,
 		     tree_kind_name(node->kind));
@@ -99,10 +101,7 @@ static void read_key(struct reader *r, struct draft *d, const struct tree_node *
 {
 	struct provider *p = d->p;
 
-	struct secret *to = &p->keys[p->key_count];
-
-	if (node->kind == TREE_MAP ? secret_from_file(r, d, node, to)
-	                           : read_secret(r, d, "key", node, to))
+	if (read_secret(r, d, "key", node, &p->keys[p->key_count]))
 		p->key_count++;
 }
 

@@ -45,8 +45,8 @@ void read_credentials(struct reader *r, struct draft *d);
 bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
                  const struct tree_node *at, struct secret *ret);
 /* `{ file: PATH }`; false: empty, or noted.  (stored.c) */
-bool secret_from_file(struct reader *r, struct draft *d, const struct tree_node *node,
-                      struct secret *ret);
+bool secret_from_file(struct reader *r, struct draft *d, const char *name,
+                      const struct tree_node *node, struct secret *ret);
 /* The provider's keys in the store; false: it has none there.  (stored.c) */
 bool keys_from_store(struct reader *r, struct draft *d);
 
