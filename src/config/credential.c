@@ -105,9 +105,25 @@ static void read_key(struct reader *r, struct draft *d, const struct tree_node *
 		p->key_count++;
 }
 
+/* One of several is nothing, and nobody wrote that it may be. */
+static void note_unused(struct reader *r, const struct draft *d,
+                        const struct tree_node *at)
+{
+	bool is_named = at->variable.len > 0;
+
+	note(r, NOTE_EMPTY_KEY, at,
+	     "%.*s is empty; provider \"%.*s\" has its other keys only",
+	     STR_ARG(is_named ? at->variable : STR("a key")), STR_ARG(d->p->name));
+	if (is_named)
+		note_hint(r, "write \"${%.*s:-}\" if it may be empty",
+		          STR_ARG(at->variable));
+}
+
 static void read_keys(struct reader *r, struct draft *d, const struct tree_node *node)
 {
-	unsigned count = 0;
+	const struct tree_node *empty[KEYS_MOST];
+	unsigned count = 0, empty_count = 0;
+	bool any_empty = false;
 
 	if (node->kind != TREE_LIST || !node->first) {
 		note(r, NOTE_SHAPE, node, "keys must be a list with at least one entry");
@@ -119,8 +135,15 @@ static void read_keys(struct reader *r, struct draft *d, const struct tree_node 
 			note(r, NOTE_TOO_MANY, it->value, "more than %d keys", KEYS_MOST);
 			return;
 		}
+		d->is_empty = false;
 		read_key(r, d, it->value);
+		if (d->is_empty && !it->value->may_be_empty)
+			empty[empty_count++] = it->value;
+		any_empty |= d->is_empty;
 	}
+	d->is_empty = any_empty;
+	for (unsigned i = 0; i < empty_count && d->p->key_count > 0; i++)
+		note_unused(r, d, empty[i]);
 }
 
 /* The i-th variable its key may be in; empty: no more. */

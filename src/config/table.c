@@ -283,7 +283,8 @@ static const struct config_key provider_keys[] = {
 	{ .name = "keys", .kind = KIND_SECRETS, .place = NO_PLACE,
 	  .example = "${KEY_A:-}",
 	  .help = "Several credentials (each may be `{ file: PATH }`), used by health: the first, until it is refused or "
-	          "limited; then the one whose last 429 is longest ago." },
+	          "limited; then the one whose last 429 is longest ago. Empty ones are left out: "
+	          "W031, but for `${NAME:-}`." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
 	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key|sigv4|"
 	           "service-account",
