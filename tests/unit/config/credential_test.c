@@ -5,7 +5,9 @@
 
 #include "codec/json_write.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* NAME, VALUE, ..., NULL */
@@ -315,6 +317,31 @@ TEST(accounts_that_cannot_work_are_refused)
 	check_bad_account("service_account", pem, "ftp://x", "not an https");
 	check_bad_account("authorized_user", pem, NULL, "\"client_id\" is missing");
 	BIO_free(owner);
+}
+
+/* Nobody writes into the one, and of the others there is no text. */
+TEST(what_is_no_file_is_not_waited_for)
+{
+	const char *dir = test_dir();
+	char path[PATH_MAX], text[PATH_MAX + 128];
+	const char *const rows[][2] = { { "pipe", "pipe is no regular file" },
+		                        { ".", "is no regular file" } };
+
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	CHECK(mkfifo(path, 0600) == 0);
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct reading r;
+
+		snprintf(text, sizeof(text),
+		         "version: 1\nproviders:\n  google-vertex:\n    credentials: "
+		         "%s/%s\n",
+		         dir, rows[i][0]);
+		read_text(&r, str_from_z(text));
+		CHECK(!r.config && r.notes.errors == 1);
+		CHECK(r.notes.count &&
+		      str_has(r.notes.list[0].text, str_from_z(rows[i][1])));
+		reading_done(&r);
+	}
 }
 
 TEST(secrets_of_all_kinds_are_masked)
