@@ -4,9 +4,13 @@
 #include "config/replace.h"
 #include "tests/check.h"
 
+#include <dirent.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A data directory with a store of three keys. */
@@ -295,6 +299,44 @@ TEST(the_form_of_a_vault_is_what_its_header_says)
 		CHECK_STR(v.rows[1].format, "openai-chat");
 		vault_done(&v);
 	}
+	buf_free(&why);
+}
+
+static unsigned files_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned count = 0;
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		count += e->d_name[0] != '.';
+	closedir(d);
+	return count;
+}
+
+/* It may be full of secrets that were to be forgotten. */
+TEST(what_a_killed_process_leaves_goes_with_the_next_write)
+{
+	const char *dir = test_dir();
+	struct buf why = BUF_LIMIT(KiB);
+	char path[PATH_MAX];
+	int status;
+
+	snprintf(path, sizeof(path), "%s/master.key", dir);
+	CHECK(file_replace(path, STR("first"), false, &why));
+	for (int i = 0; i < 2; i++) {
+		pid_t child = fork();
+
+		if (child == 0) { /* the kernel ends it within the write */
+			setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+			setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, 0 });
+			signal(SIGXFSZ, SIG_DFL);
+			_exit(file_replace(path, STR("second"), false, &why));
+		}
+		CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+	}
+	CHECK_INT(files_in(dir), 2);
+	CHECK(file_replace(path, STR("third"), false, &why));
+	CHECK_INT(files_in(dir), 1);
 	buf_free(&why);
 }
 
