@@ -19,7 +19,7 @@ struct storing {
 	struct config *config; /* NULL: the usual place of master keys */
 	struct master_place at;
 	struct buf why;
-	bool is_made;    /* a master key was made */
+	bool is_first;   /* people are to be told of the master key */
 	bool is_written; /* the file is another one */
 	/* what is asked for */
 	struct vault_row row;
@@ -201,13 +201,13 @@ static void write_answer(struct storing *s, const struct buf *said)
 	s->write(s, w);
 	if (said && s->c->house->ops)
 		json_key_bool(w, STR("in_force"), said->len == 0);
-	if (said && (said->len || s->is_made)) {
+	if (said && (said->len || s->is_first)) {
 		struct buf text = BUF_LIMIT(64 * KiB);
 
 		if (said->len)
 			buf_addf(&text, "it is in the store, but not in force: %.*s%s",
-			         STR_ARG(buf_str(said)), s->is_made ? "; " : "");
-		if (s->is_made)
+			         STR_ARG(buf_str(said)), s->is_first ? "; " : "");
+		if (s->is_first)
 			stored_say_made(s->c->house->dir, &text);
 		json_key_str(w, STR("said"), buf_str(&text));
 		buf_free(&text);
@@ -262,7 +262,7 @@ static int put(struct admin_call *c, struct ledger *l, void *arg)
 	struct storing *s = arg;
 
 	(void)l;
-	if (!stored_put(&s->at, &s->row, s->replace, &s->is_made, &s->why))
+	if (!stored_put(&s->at, &s->row, s->replace, &s->is_first, &s->why))
 		return store_problem(s);
 	s->is_written = true;
 	set_target(s, s->row.id);

@@ -18,8 +18,9 @@ struct master_place stored_place(const char *key_file, str data)
 void stored_say_made(str data, struct buf *to)
 {
 	buf_addf(to,
-	         "made %.*s/master.key: without it the keys cannot be read again. Keep a "
-	         "copy, apart from the backups of the directory (see `secrets.key_file`)",
+	         "%.*s/master.key opens what is encrypted there, and nothing else does. "
+	         "Keep a copy, apart from the backups of the directory (see "
+	         "`secrets.key_file`)",
 	         STR_ARG(data));
 }
 
@@ -132,10 +133,10 @@ static void close_all(struct opened *o)
 }
 
 bool stored_put(const struct master_place *at, struct vault_row *row, bool replace,
-                bool *ret_made, struct buf *why)
+                bool *ret_first, struct buf *why)
 {
+	bool has_store = vault_exists(at->data), is_done;
 	struct opened o;
-	bool is_done;
 
 	if (!stored_check(row, why) || !open_all(at, &o, why))
 		return false;
@@ -146,7 +147,8 @@ bool stored_put(const struct master_place *at, struct vault_row *row, bool repla
 		row->version = o.vault.rows[o.vault.count - 1].version;
 		is_done = vault_write(at->data, &o.master, &o.vault, why);
 	}
-	*ret_made = o.is_made;
+	/* Also when its master key was made by who could not write the store then. */
+	*ret_first = is_done && !has_store && master_is_ours(at);
 	close_all(&o);
 	return is_done;
 }

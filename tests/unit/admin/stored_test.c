@@ -42,13 +42,30 @@ static bool holds(const char *path, str text)
 	return same;
 }
 
-static bool put(const struct master_place *at, const char *provider, bool *ret_made,
+static bool put(const struct master_place *at, const char *provider, bool *ret_first,
                 struct buf *why)
 {
 	struct vault_row row = { .provider = str_from_z(provider),
 		                 .key = { STR("sk-0123456789") } };
 
-	return stored_put(at, &row, false, ret_made, why);
+	return stored_put(at, &row, false, ret_first, why);
+}
+
+/* It is worth nothing to be told of a key whose store could not be written. */
+TEST(people_are_told_of_the_master_key_with_the_first_key_that_is_stored)
+{
+	const char *dir = test_dir(), *in_the_way = file_in(dir, "secrets.new");
+	const struct master_place at = { .data = str_from_z(dir) };
+	struct buf why = BUF_LIMIT(4 * KiB);
+	bool is_first = false;
+
+	CHECK(mkdir(in_the_way, 0700) == 0); /* as a full disk: the master key fits */
+	CHECK(!put(&at, "openai", &is_first, &why) && !is_first);
+	CHECK(access(file_in(dir, "master.key"), F_OK) == 0);
+	CHECK(rmdir(in_the_way) == 0);
+	CHECK(put(&at, "openai", &is_first, &why) && is_first);
+	CHECK(put(&at, "openai", &is_first, &why) && !is_first);
+	buf_free(&why);
 }
 
 /* A link to it stays one, and remarks stay in it. */
@@ -65,7 +82,7 @@ TEST(a_file_of_master_keys_of_the_users_is_never_written)
 	struct buf why = BUF_LIMIT(4 * KiB);
 	struct stored_rotation done;
 	struct stat st;
-	bool is_made;
+	bool is_first;
 
 	CHECK(symlink(real, path) == 0);
 	for (size_t i = 0; i < countof(places); i++) {
@@ -74,7 +91,7 @@ TEST(a_file_of_master_keys_of_the_users_is_never_written)
 
 		unlink(file_in(dir, "secrets"));
 		write_file(real, one);
-		CHECK(put(at, "openai", &is_made, &why) && !is_made);
+		CHECK(put(at, "openai", &is_first, &why) && !is_first);
 		buf_clear(&why);
 		CHECK(!stored_rotate(at, false, &done, &why));
 		CHECK(str_has(buf_str(&why), STR("openssl rand -base64 32")));
