@@ -40,7 +40,7 @@ struct token_source {
 	uint64_t number; /* of the token; 0: there was none yet */
 	usec had_at;     /* when the token came */
 	usec good_until; /* 0: there is none */
-	bool is_pending; /* nothing usable is there, and a question is under way or due */
+	bool is_pending; /* a question is under way or due */
 	bool is_due;     /* somebody wants a new one now */
 	struct buf why;  /* of the last failure */
 	struct waiter waiters[WAITERS_MOST];
@@ -239,7 +239,7 @@ static void ask(struct token_source *s)
 
 	pthread_mutex_lock(&o->lock);
 	s->is_due = false;
-	s->is_pending = o->loop.now >= s->good_until;
+	s->is_pending = true;
 	pthread_mutex_unlock(&o->lock);
 	buf_clear(&s->request);
 	buf_clear(&s->answer);
@@ -433,11 +433,11 @@ struct token_source *oauth_source(struct oauth *o, const struct service_account 
 	}
 	/* It may have grown old while nobody used it, and was not forgotten yet. */
 	if (s->users++ == 0)
-		s->is_due = true;
+		s->is_pending = s->is_due = true;
 	if (!o->has_thread && !atomic_load(&o->stop))
 		o->has_thread = thread_start(&o->thread, "oauth", run, o);
 	if (!o->has_thread) {
-		s->is_pending = false;
+		s->is_pending = s->is_due = false;
 		buf_set(&s->why, STR("the thread that asks could not be started"));
 	}
 	pthread_mutex_unlock(&o->lock);

@@ -149,3 +149,28 @@ TEST(what_nobody_uses_any_more_is_forgotten)
 	token_source_unref(&other);
 	endpoint_done(&e);
 }
+
+/* It is renewed ahead of its end, and the answer may come behind that. */
+TEST(a_token_that_ends_while_it_is_renewed_is_waited_for)
+{
+	struct endpoint e;
+	struct token_source *s;
+	str text = STR_NONE;
+	usec end;
+	int fd;
+
+	endpoint_init(&e);
+	s = source_of(&e, "me");
+	answer(next_question(&e), "{\"access_token\":\"one\",\"expires_in\":10}");
+	wait_for_news(s);
+	fd = next_question(&e); /* five seconds later */
+	end = sys_now() + 10 * USEC_SEC;
+	CHECK_INT(state_at(&e, s, sys_now(), &text), TOKEN_READY);
+	CHECK_INT(state_at(&e, s, end, &text), TOKEN_PENDING);
+	answer(fd, "{\"access_token\":\"two\"}");
+	wait_for_news(s);
+	CHECK_INT(state_at(&e, s, end, &text), TOKEN_READY);
+	CHECK_STR_EQ(text, STR("two"));
+	token_source_unref(&s);
+	endpoint_done(&e);
+}
