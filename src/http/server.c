@@ -319,6 +319,10 @@ static bool time_out(struct http_conn *c)
 	if (deadline(c) > now_of(c))
 		return true;
 	if (is_writing(c) && c->write_at + ms(l->write_timeout_ms) <= now_of(c)) {
+		if (sock_peer_takes(&c->sock)) {
+			c->write_at = now_of(c);
+			return true;
+		}
 		sock_abort(&c->sock);
 		lose(c);
 		return false;

@@ -168,6 +168,8 @@ static ssize_t write_some(struct sock *s, const struct iovec *iov, int count)
 	if (n < 0)
 		n = 0;
 	s->may_write = (size_t)n == total;
+	if (!s->may_write)
+		s->untaken = sys_unsent(s->io.fd);
 	return n;
 }
 
@@ -198,6 +200,14 @@ ssize_t sock_writev(struct sock *s, const struct iovec *iov, int count)
 {
 	sock_send_posted(s);
 	return s->ssl ? sock_tls_writev(s, iov, count) : sock_io_writev(s, iov, count);
+}
+
+bool sock_peer_takes(struct sock *s)
+{
+	int before = s->untaken;
+
+	s->untaken = sys_unsent(s->io.fd);
+	return s->untaken >= 0 && s->untaken < before;
 }
 
 /* The FIN goes when everything before it has gone. */

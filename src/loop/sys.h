@@ -25,6 +25,8 @@ int sys_connect(const struct net_addr *to); /* a new socket, connecting or conne
 int sys_connect_result(int fd);             /* 0, -errno, once the socket is writable */
 ssize_t sys_read(int fd, void *to, size_t size);
 ssize_t sys_writev(int fd, const struct iovec *iov, int count);
+/* Of what was written, how many bytes the peer's side has not taken. */
+int sys_unsent(int fd);
 int sys_shutdown_write(int fd);
 void sys_close(int fd);
 /* Makes close send RST instead of FIN. */

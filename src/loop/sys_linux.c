@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -215,6 +217,13 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
 		n = sendmsg(fd, &message, MSG_NOSIGNAL);
 	}
 	return n < 0 ? -errno : n;
+}
+
+int sys_unsent(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
 }
 
 int sys_shutdown_write(int fd)
