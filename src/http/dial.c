@@ -40,7 +40,10 @@ static void try_address(struct http_up *u)
 			u->why = NULL;
 			return;
 		}
-		u->why = u->sock.why;
+		/* An IPv6 that is switched off here says less than an IPv4 that refused.
+		 */
+		if (!u->why || u->sock.why != FAULT_NO_SOCKET)
+			u->why = u->sock.why;
 	}
 }
 

@@ -18,17 +18,26 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Every stream needs two descriptors: as many as the system allows. */
-static void raise_descriptor_limit(void)
+/* Every stream needs two descriptors: as many as the system allows.  Some of them are
+ * not for clients, or nobody could be dialled for those that are here: from which number
+ * on. */
+static int raise_descriptor_limit(void)
 {
-	struct rlimit limit;
+	enum { SHARE = 8, SPARE_MOST = 1024, PROCESS_MOST = 1 << 30 };
+	struct rlimit limit, before;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
+		return 0;
+	before = limit;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		limit = before;
 		log_warn("the limit of open files stays at %lu",
 		         (unsigned long)limit.rlim_cur);
+	}
+	int all = (int)min_of(limit.rlim_cur, (rlim_t)PROCESS_MOST);
+
+	return all - min_of(all / SHARE, (int)SPARE_MOST);
 }
 
 bool process_put_tenant(struct process *p, const struct tenant_row *row,
@@ -237,6 +246,31 @@ static void on_accepted(void *arg, int listener, int fd, const struct net_addr *
 		sys_close(fd);
 }
 
+static void on_stuck(void *arg, int error)
+{
+	struct process *p = arg;
+	usec now = sys_now();
+
+	if (p->stuck_said && now - p->stuck_said < 60 * USEC_SEC)
+		return;
+	p->stuck_said = now;
+	log_warn("new connections wait: %s%s", strerror(error),
+	         error == EMFILE ? " (raise the limit: LimitNOFILE=, ulimit -n)" : "");
+}
+
+static bool start_acceptor(struct process *p, struct buf *why)
+{
+	const struct acceptor_owner owner = { .on_accepted = on_accepted,
+		                              .on_stuck = on_stuck,
+		                              .arg = p,
+		                              .most = p->descriptors };
+
+	p->acceptor = acceptor_new(p->listeners.fd, p->listeners.count, &owner);
+	if (!p->acceptor)
+		buf_add(why, STR("the acceptor could not be started"));
+	return p->acceptor != NULL;
+}
+
 static bool start_workers(struct process *p, unsigned count, struct buf *why)
 {
 	p->workers = mem_new(count * sizeof(struct worker));
@@ -285,7 +319,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	config->found = g->found;
 	g->config = config;
 	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
-	raise_descriptor_limit();
+	p->descriptors = raise_descriptor_limit();
 	if (g->calendar && datadir_make(config->data, why) &&
 	    datadir_lock(config->data, &p->lock, why) &&
 	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
@@ -304,13 +338,8 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 			buf_add(why, STR("out of file descriptors"));
 		else if (p->otlp && !otlp_start(p->otlp, g->resolver, &g->roots, why))
 			buf_add(why, STR(" (telemetry.otlp)"));
-		else if (start_workers(p, config->workers, why)) {
-			p->acceptor = acceptor_new(p->listeners.fd, p->listeners.count,
-			                           on_accepted, p);
-			if (p->acceptor)
-				return true;
-			buf_add(why, STR("the acceptor could not be started"));
-		}
+		else if (start_workers(p, config->workers, why) && start_acceptor(p, why))
+			return true;
 	}
 	process_stop(p);
 	return false;

@@ -18,6 +18,8 @@ struct process {
 	struct worker *workers;
 	unsigned worker_count;
 	struct acceptor *acceptor;
+	int descriptors; /* numbers from here on are not for clients' connections */
+	usec stuck_said; /* by the acceptor: when it was told last; 0: never */
 	struct listeners listeners;
 	int lock; /* of the data directory */
 	struct metrics *metrics;
