@@ -305,27 +305,46 @@ static bool make_board(struct gateway *g)
 	return true;
 }
 
+static void let_go(struct process *p)
+{
+	listeners_close(&p->listeners);
+	if (p->lock >= 0)
+		close(p->lock);
+	p->is_open = false;
+}
+
+bool process_open(struct process *p, const struct config *config, struct buf *why)
+{
+	*p = (struct process){ .lock = -1 };
+	p->is_open = datadir_make(config->data, why) &&
+	             datadir_lock(config->data, &p->lock, why) &&
+	             listeners_open(&p->listeners, config, why) &&
+	             listeners_suit(&p->listeners, config, why);
+	if (!p->is_open)
+		let_go(p);
+	return p->is_open;
+}
+
 bool process_start(struct process *p, struct config *config, struct calendar *calendar,
                    struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
-	*p = (struct process){ .lock = -1,
-		               .started_wall = sys_wall(),
-		               .reloaded_wall = sys_wall(),
-		               .drain = config->drain };
+	if (!p->is_open && !process_open(p, config, why)) {
+		config_unref(&config);
+		calendar_free(&calendar);
+		return false;
+	}
+	p->started_wall = p->reloaded_wall = sys_wall();
+	p->drain = config->drain;
 	pthread_mutex_init(&g->lock, NULL);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
 	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	p->descriptors = raise_descriptor_limit();
-	if (g->calendar && datadir_make(config->data, why) &&
-	    datadir_lock(config->data, &p->lock, why) &&
-	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
+	if (g->calendar && keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
-	    listeners_open(&p->listeners, config, why) &&
-	    listeners_suit(&p->listeners, config, why) &&
 	    start_recorder(p, config, why) && keeping_start(g, config, why) &&
 	    load_trials(g, config, why) && load_tenants(p, config, why)) {
 		keeping_set(g, config);
@@ -493,7 +512,6 @@ void process_stop(struct process *p)
 	keyring_free(&g->keys);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
-	listeners_close(&p->listeners);
 	tls_server_unref(&g->tls);
 	if (g->has_roots)
 		tls_roots_done(&g->roots);
@@ -505,7 +523,6 @@ void process_stop(struct process *p)
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;
-	if (p->lock >= 0)
-		close(p->lock);
+	let_go(p);
 	pthread_mutex_destroy(&g->lock);
 }
