@@ -341,6 +341,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	p->started = config_ref(config);
 	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
 	p->descriptors = raise_descriptor_limit();
 	if (g->calendar && keys_pepper(config->data, g->pepper, why) && make_board(g) &&
@@ -406,8 +407,10 @@ static void keep_text(struct config *now, str *text, str old, const char *name,
 /* What cannot change while running is named and stays what it is, so that the
  * configuration in force is the one that holds; the rest applies.  `data` was kept when
  * it was read (serve.c), for what lies there is part of it. */
-static void keep_started(struct config *now, const struct config *old, struct buf *note)
+static void keep_started(const struct process *p, struct config *now, struct buf *note)
 {
+	const struct config *old = p->gateway.config;
+
 	keep_listen(now, old, note);
 	if (!is_same_address(&old->admin, &now->admin))
 		buf_add(note, STR(" admin"));
@@ -419,7 +422,7 @@ static void keep_started(struct config *now, const struct config *old, struct bu
 		buf_add(note, STR(" ledger"));
 	keep_text(now, &now->access_log, old->access_log, "access_log", note);
 	keep_text(now, &now->timezone, old->timezone, "timezone", note);
-	if (!is_same_otlp(&old->otlp, &now->otlp))
+	if (!is_same_otlp(&p->started->otlp, &now->otlp))
 		buf_add(note, STR(" telemetry"));
 	now->admin = old->admin;
 	now->workers = old->workers;
@@ -442,7 +445,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	pthread_mutex_lock(&g->lock);
 	struct config *old = g->config;
 	struct tls_server *old_tls = g->tls;
-	keep_started(config, old, why);
+	keep_started(p, config, why);
 	config->found = g->found;
 	g->config = config;
 	g->tls = tls;
@@ -516,6 +519,7 @@ void process_stop(struct process *p)
 	if (g->has_roots)
 		tls_roots_done(&g->roots);
 	config_unref(&g->config);
+	config_unref(&p->started);
 	found_free(&g->found);
 	board_free(&g->board);
 	tenants_free(&g->tenants);

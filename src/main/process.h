@@ -25,7 +25,8 @@ struct process {
 	struct listeners listeners;
 	int lock; /* of the data directory */
 	struct metrics *metrics;
-	struct otlp *otlp; /* NULL: traces go nowhere */
+	struct otlp *otlp;      /* NULL: traces go nowhere */
+	struct config *started; /* with this one; its settings are those of otlp */
 	usec started_wall;
 	_Atomic usec reloaded_wall; /* when the configuration in force became so */
 	_Atomic bool reload_failed; /* a later one was refused */
