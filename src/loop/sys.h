@@ -18,6 +18,8 @@ void sys_random(void *to, size_t size);
 
 /* All sockets are non-blocking and close-on-exec; TCP ones have TCP_NODELAY. */
 int sys_listen(const struct net_addr *at, int backlog); /* also binds; REUSEADDR */
+/* The same for IPv6 alone; else [::] takes IPv4's clients, and its port, too. */
+int sys_listen_v6(const struct net_addr *at, int backlog);
 /* Gives a listening socket from outside (LISTEN_FDS) the same properties. */
 int sys_adopt_listener(int fd);
 int sys_accept(int fd, struct net_addr *ret_peer); /* IPv4 clients as IPv4, always */

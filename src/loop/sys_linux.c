@@ -99,7 +99,7 @@ static bool remove_stale(const struct net_addr *at)
 	return stale && unlink(at->un.sun_path) == 0;
 }
 
-int sys_listen(const struct net_addr *at, int backlog)
+static int listen_at(const struct net_addr *at, int backlog, bool only_v6)
 {
 	int fd = socket_new(at);
 
@@ -108,7 +108,7 @@ int sys_listen(const struct net_addr *at, int backlog)
 	if (is_tcp(at))
 		set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (at->sa.sa_family == AF_INET6)
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, only_v6);
 	if (bind(fd, &at->sa, at->len) != 0) {
 		if (errno != EADDRINUSE || !remove_stale(at))
 			return close_failed(fd, errno);
@@ -118,6 +118,16 @@ int sys_listen(const struct net_addr *at, int backlog)
 	if (listen(fd, backlog) != 0)
 		return close_failed(fd, errno);
 	return fd;
+}
+
+int sys_listen(const struct net_addr *at, int backlog)
+{
+	return listen_at(at, backlog, false);
+}
+
+int sys_listen_v6(const struct net_addr *at, int backlog)
+{
+	return listen_at(at, backlog, true);
 }
 
 int sys_adopt_listener(int fd)

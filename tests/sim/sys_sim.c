@@ -196,6 +196,11 @@ int sys_listen(const struct net_addr *at, int backlog)
 	return descriptor_new(&d);
 }
 
+int sys_listen_v6(const struct net_addr *at, int backlog)
+{
+	return sys_listen(at, backlog);
+}
+
 int sys_adopt_listener(int fd)
 {
 	return descriptor_get(fd, LISTENER_FD) ? 0 : -EBADF;
