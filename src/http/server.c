@@ -199,6 +199,17 @@ static bool take_request(struct http_conn *c, struct bytes *in, size_t head_size
 	return true;
 }
 
+/* No byte of a request has come.  Who asks for nothing is not waited for in the end: its
+ * handshake may have been under way when the others were closed. */
+static bool await_request(struct http_conn *c, struct bytes *in)
+{
+	bool has_more = read_more(c, in);
+
+	if (!has_more && c->state == CONN_IDLE && c->server->draining)
+		conn_close(c);
+	return has_more;
+}
+
 static bool read_head(struct http_conn *c, struct bytes *in)
 {
 	const struct http_limits *limits = c->server->limits;
@@ -206,7 +217,7 @@ static bool read_head(struct http_conn *c, struct bytes *in)
 	fault_t why;
 
 	if (in->len == 0)
-		return read_more(c, in);
+		return await_request(c, in);
 	if (c->state == CONN_IDLE) {
 		enter(c, CONN_HEAD);
 		c->seen = 0;
