@@ -49,7 +49,9 @@ static usec share_of(const struct http_up *u)
 	const struct http_dial *d = u->dial;
 	usec share = (d->until - now_of(u)) / (d->count - d->at);
 
-	return max_of(d->is_brief ? min_of(share, MOMENT) : share, (usec)0);
+	if (d->is_brief)
+		share = min_of(share, MOMENT);
+	return max_of(share, (usec)0);
 }
 
 /* From addrs[at] on, the first that can be tried at all. */
