@@ -399,7 +399,7 @@ void attempt_end(struct attempt *a, fault_t why, str detail)
 void attempt_free(struct attempt *a)
 {
 	retained_free(&a->held);
-	buf_free(&a->renamed);
+	buf_free(&a->patched);
 	free(a->head);
 	free(a->kept);
 	resume_drop_log(a);
