@@ -161,24 +161,25 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static bool start_listening(struct desk *d, const struct net_addr *at, struct buf *why)
+int desk_listen(const struct net_addr *at, struct buf *why)
 {
-	int fd;
+	int fd = sys_listen(at, BACKLOG);
 
-	if (at->len == 0)
+	if (fd >= 0)
+		return fd;
+	buf_add(why, STR("the admin API cannot listen at "));
+	net_print(at, why);
+	buf_addf(why, ": %s%s", strerror(-fd),
+	         fd == -EADDRINUSE ? " (write another address for `admin`, or admin: off)"
+	                           : "");
+	return -1;
+}
+
+static bool watch_listener(struct desk *d, int fd, struct buf *why)
+{
+	if (!fd)
 		return true;
-	fd = sys_listen(at, BACKLOG);
-	if (fd < 0) {
-		buf_add(why, STR("the admin API cannot listen at "));
-		net_print(at, why);
-		buf_addf(why, ": %s%s", strerror(-fd),
-		         fd == -EADDRINUSE ? " (write another address for `admin`, or "
-		                             "admin: off)"
-		                           : "");
-		return false;
-	}
 	d->listener = (struct io){ .fd = fd, .on_event = on_listener };
-	d->at = *at;
 	if (sys_local_addr(fd, &d->at) != 0 || loop_watch(&d->loop, &d->listener) != 0) {
 		buf_add(why, STR("out of file descriptors"));
 		sys_close(fd);
@@ -259,7 +260,7 @@ struct desk *desk_new(const struct desk_options *options, struct buf *why)
 	mailbox_init(&d->newcomers, NEWCOMERS_MOST, wake, d);
 	init_servers(d);
 	d->loop.now = sys_now();
-	if (start_listening(d, &options->at, why))
+	if (watch_listener(d, options->listener, why))
 		return d;
 	free_desk(d);
 	return NULL;

@@ -13,11 +13,13 @@ struct tls_server;
 
 struct desk_options {
 	struct clerk_options clerk; /* its members are what the API works on */
-	struct net_addr at;         /* len 0: no listener, the socket alone */
+	int listener;               /* of desk_listen; 0: none, the socket alone */
 	struct tls_server *tls;     /* NULL: plain; a reference is taken */
 };
 
-/* Listens; nobody is served before desk_start.  NULL: *why. */
+/* A socket that listens; it may be made before there is anything else.  -1: *why. */
+int desk_listen(const struct net_addr *at, struct buf *why);
+/* Takes the listener over; nobody is served before desk_start.  NULL: *why. */
 struct desk *desk_new(const struct desk_options *options, struct buf *why);
 /* Starts the thread.  False: *why. */
 must_check bool desk_start(struct desk *d, struct buf *why);

@@ -84,10 +84,16 @@ void relay_end_head(struct exchange *x, struct buf *to)
 		http_lose(x->client);
 }
 
-/* Chunked where the client knows it; else the end of the connection is the end. */
-void relay_end_stream_head(struct exchange *x, struct buf *to)
+void relay_begin_stream_head(struct exchange *x, struct buf *to, int status)
 {
 	x->is_chunked = x->client->minor > 0;
+	if (!x->is_chunked)
+		x->client->keep_alive = false;
+	relay_begin_head(x, to, status);
+}
+
+void relay_end_stream_head(struct exchange *x, struct buf *to)
+{
 	if (x->is_chunked)
 		buf_add(to, STR("transfer-encoding: chunked\r\n"));
 	relay_end_head(x, to);
@@ -95,7 +101,7 @@ void relay_end_stream_head(struct exchange *x, struct buf *to)
 
 void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str back)
 {
-	relay_begin_head(x, to, 200);
+	relay_begin_stream_head(x, to, 200);
 	buf_add(to, STR("content-type: "));
 	buf_add(to, content_type);
 	buf_add(to, STR("\r\nx-accel-buffering: no\r\n"));

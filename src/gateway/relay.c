@@ -244,7 +244,10 @@ static void raw_begin(struct attempt *a)
 
 	exchange_commit(a);
 	attempt_progress(a);
-	relay_begin_head(x, to, a->status);
+	if (a->has_length)
+		relay_begin_head(x, to, a->status);
+	else
+		relay_begin_stream_head(x, to, a->status);
 	buf_add(to, STR("content-type: "));
 	buf_add(to,
 	        a->content_type.len ? a->content_type : STR("application/octet-stream"));

@@ -34,7 +34,9 @@ void relay_stream_head(struct exchange *x, struct buf *to, str content_type, str
 /* The blank line.  Of a head that has not found room the client gets nothing: there is a
  * hole in it, perhaps where its framing stood. */
 void relay_end_head(struct exchange *x, struct buf *to);
-/* Chunked where the client knows it; else the end of the connection is the end. */
+/* The same two for a body whose length nobody knows yet: chunked where the client knows
+ * it; else the connection ends with the body, and the head says so. */
+void relay_begin_stream_head(struct exchange *x, struct buf *to, int status);
 void relay_end_stream_head(struct exchange *x, struct buf *to);
 void relay_add_cost(struct buf *to, nanousd cost);
 /* The one comment that says what the header lines of a unary answer say. */

@@ -255,6 +255,10 @@ static bool time_out(struct http_up *u)
 		return true;
 	if (u->state == UP_IDLE)
 		return leave_pool(u);
+	if (!u->stopped && sock_peer_takes(&u->sock)) {
+		u->write_at = now_of(u);
+		return true;
+	}
 	if (!u->stopped)
 		return give_up(u, FAULT_WRITE_STALLED);
 	return give_up(u, u->any_bytes ? FAULT_UPSTREAM_CUT : FAULT_UPSTREAM_RESET);

@@ -53,6 +53,7 @@ struct http_pool {
 	usec leased_at, warmed_at;
 	unsigned idle_count, busy_count;
 	bool closing;
+	uint16_t family; /* of the address that was connected last; 0: none was */
 	uint64_t dialled, reused, broken; /* counted */
 };
 

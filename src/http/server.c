@@ -158,7 +158,7 @@ static bool end_early(struct http_conn *c, const struct bytes *in)
 {
 	if (c->state == CONN_BODY)
 		return give_up_body(c, FAULT_HTTP_MALFORMED);
-	if (in->len > 0)
+	if (c->state == CONN_HEAD)
 		return refuse(c, FAULT_HTTP_MALFORMED);
 	conn_close(c);
 	return false;
@@ -199,14 +199,31 @@ static bool take_request(struct http_conn *c, struct bytes *in, size_t head_size
 	return true;
 }
 
+/* Some clients send an empty line behind a request; alone it begins no other one. */
+static bool is_empty(const struct bytes *in)
+{
+	return in->len <= 2 && memcmp(in->at, "\r\n", in->len) == 0;
+}
+
+/* No byte of a request has come.  Who asks for nothing is not waited for in the end: its
+ * handshake may have been under way when the others were closed. */
+static bool await_request(struct http_conn *c, struct bytes *in)
+{
+	bool has_more = read_more(c, in);
+
+	if (!has_more && c->state == CONN_IDLE && c->server->draining)
+		conn_close(c);
+	return has_more;
+}
+
 static bool read_head(struct http_conn *c, struct bytes *in)
 {
 	const struct http_limits *limits = c->server->limits;
 	size_t end = 0;
 	fault_t why;
 
-	if (in->len == 0)
-		return read_more(c, in);
+	if (c->state == CONN_IDLE && is_empty(in))
+		return await_request(c, in);
 	if (c->state == CONN_IDLE) {
 		enter(c, CONN_HEAD);
 		c->seen = 0;
@@ -319,6 +336,10 @@ static bool time_out(struct http_conn *c)
 	if (deadline(c) > now_of(c))
 		return true;
 	if (is_writing(c) && c->write_at + ms(l->write_timeout_ms) <= now_of(c)) {
+		if (sock_peer_takes(&c->sock)) {
+			c->write_at = now_of(c);
+			return true;
+		}
 		sock_abort(&c->sock);
 		lose(c);
 		return false;

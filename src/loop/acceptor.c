@@ -2,7 +2,9 @@
  *
  * It sleeps in poll over the listeners and one waker, and takes what has come from each,
  * in turn.  Without descriptors left it gives its own reserve back, so that the rest of
- * the process can still open one, and looks again ten times a second. */
+ * the process can still open one, and looks again ten times a second.  The kernel gives
+ * the lowest number that is free: so a new one's says whether there are any below those
+ * that are left for others. */
 #include "loop/acceptor.h"
 
 #include "base/mem.h"
@@ -20,8 +22,7 @@ enum { PAUSE_MS = 100 };
 
 struct acceptor {
 	pthread_t thread;
-	accepted_fn *on_accepted;
-	void *arg;
+	struct acceptor_owner owner;
 	atomic_bool stop;
 	int reserve; /* a descriptor kept for bad times; -1: given back */
 	unsigned count;
@@ -51,30 +52,51 @@ static bool will_recur(int error)
 	}
 }
 
-/* False when the next accept would fail too. */
-static bool accept_round(struct acceptor *a, unsigned listener)
+static bool is_beyond(const struct acceptor *a, int fd)
+{
+	return a->owner.most && fd >= a->owner.most;
+}
+
+static bool is_full(const struct acceptor *a)
+{
+	int fd = a->owner.most ? open_reserve() : -1;
+	bool is = a->owner.most && (fd < 0 || is_beyond(a, fd));
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+/* 0, or why the next accept would fail too: -errno. */
+static int accept_round(struct acceptor *a, unsigned listener)
 {
 	for (unsigned i = 0; i < ROUND_MOST; i++) {
 		struct net_addr peer;
 		int fd = sys_accept(a->polled[listener].fd, &peer);
 
 		if (fd >= 0)
-			a->on_accepted(a->arg, (int)listener, fd, &peer);
-		else if (fd == -EAGAIN)
-			return true;
-		else if (will_recur(fd))
-			return false;
+			a->owner.on_accepted(a->owner.arg, (int)listener, fd, &peer);
+		if (is_beyond(a, fd))
+			return -EMFILE;
+		if (fd == -EAGAIN)
+			return 0;
+		if (fd < 0 && will_recur(fd))
+			return fd;
 	}
-	return true;
+	return 0;
 }
 
-static void pause_accepting(struct acceptor *a)
+static void pause_accepting(struct acceptor *a, int error)
 {
-	if (a->reserve >= 0)
-		close(a->reserve);
-	poll(&a->polled[a->count], 1, PAUSE_MS);
-	/* If this fails the next accept does too, and we are back here. */
-	a->reserve = open_reserve();
+	if (a->owner.on_stuck)
+		a->owner.on_stuck(a->owner.arg, -error);
+	do {
+		if (a->reserve >= 0)
+			close(a->reserve);
+		poll(&a->polled[a->count], 1, PAUSE_MS);
+		/* If this fails the next accept does too, and we are back here. */
+		a->reserve = open_reserve();
+	} while (is_full(a) && !atomic_load(&a->stop));
 }
 
 static void *run(void *arg)
@@ -82,16 +104,16 @@ static void *run(void *arg)
 	struct acceptor *a = arg;
 
 	while (!atomic_load(&a->stop)) {
-		bool stuck = false;
+		int error = 0;
 
 		if (poll(a->polled, a->count + 1, -1) < 0)
 			continue;
-		for (unsigned i = 0; i < a->count && !stuck; i++) {
+		for (unsigned i = 0; i < a->count && !error; i++) {
 			if (a->polled[i].revents)
-				stuck = !accept_round(a, i);
+				error = accept_round(a, i);
 		}
-		if (stuck)
-			pause_accepting(a);
+		if (error)
+			pause_accepting(a, error);
 	}
 	return NULL;
 }
@@ -105,13 +127,12 @@ static void acceptor_destroy(struct acceptor *a)
 	free(a);
 }
 
-struct acceptor *acceptor_new(const int *fds, unsigned count, accepted_fn *on_accepted,
-                              void *arg)
+struct acceptor *acceptor_new(const int *fds, unsigned count,
+                              const struct acceptor_owner *owner)
 {
 	struct acceptor *a = mem_new(sizeof(*a) + (count + 1) * sizeof(a->polled[0]));
 
-	a->on_accepted = on_accepted;
-	a->arg = arg;
+	a->owner = *owner;
 	a->count = count;
 	for (unsigned i = 0; i < count; i++)
 		a->polled[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };

@@ -39,6 +39,21 @@ static void on_io(struct io *io, unsigned what)
 		s->on_event(s);
 }
 
+/* What this machine lacks says nothing of the peer. */
+static fault_t dial_fault(int error)
+{
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case EADDRNOTAVAIL:
+		return FAULT_NO_SOCKET;
+	default:
+		return FAULT_CONNECT_FAILED;
+	}
+}
+
 static bool watch(struct sock *s, struct loop *loop, int fd)
 {
 	sock_fn *on_event = s->on_event;
@@ -51,7 +66,7 @@ static bool watch(struct sock *s, struct loop *loop, int fd)
 	if (error) {
 		sys_close(fd);
 		s->io.fd = -1;
-		sock_fail(s, FAULT_CONNECT_FAILED, -error);
+		sock_fail(s, dial_fault(-error), -error);
 	}
 	return !error;
 }
@@ -78,7 +93,7 @@ bool sock_dial(struct sock *s, struct loop *loop, const struct net_addr *to,
 		*s = (struct sock){ .io = { .fd = -1 },
 			            .loop = loop,
 			            .on_event = s->on_event };
-		sock_fail(s, FAULT_CONNECT_FAILED, -fd);
+		sock_fail(s, dial_fault(-fd), -fd);
 		return false;
 	}
 	if (!watch(s, loop, fd))
@@ -168,6 +183,8 @@ static ssize_t write_some(struct sock *s, const struct iovec *iov, int count)
 	if (n < 0)
 		n = 0;
 	s->may_write = (size_t)n == total;
+	if (!s->may_write)
+		s->untaken = sys_unsent(s->io.fd);
 	return n;
 }
 
@@ -198,6 +215,14 @@ ssize_t sock_writev(struct sock *s, const struct iovec *iov, int count)
 {
 	sock_send_posted(s);
 	return s->ssl ? sock_tls_writev(s, iov, count) : sock_io_writev(s, iov, count);
+}
+
+bool sock_peer_takes(struct sock *s)
+{
+	int before = s->untaken;
+
+	s->untaken = sys_unsent(s->io.fd);
+	return s->untaken >= 0 && s->untaken < before;
 }
 
 /* The FIN goes when everything before it has gone. */

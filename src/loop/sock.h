@@ -34,6 +34,7 @@ struct sock {
 	bool ending;      /* FIN is wanted, behind what is unsent */
 	int over;         /* how reading has ended: SOCK_END, SOCK_FAILED, 0: not yet */
 	bool posted;      /* something waits in the outbox */
+	int untaken;      /* by the peer, when a write was cut short: sys_unsent */
 	struct list trouble; /* the owner is to be told at the end of the turn */
 	struct buf unsent;   /* what was taken and the kernel had no room for */
 };
@@ -78,6 +79,11 @@ static inline bool sock_is_sent(const struct sock *s)
 {
 	return s->unsent.len == 0;
 }
+/* For one whose writes have taken nothing for long: is it all the same so that the peer
+ * has taken bytes, since the last write or the last call?  The kernel says that there is
+ * room only when much of its buffer is free, and a slow reader may need minutes for that.
+ */
+bool sock_peer_takes(struct sock *s);
 /* FIN (and close_notify) behind what was written; reading goes on. */
 void sock_end(struct sock *s);
 /* Closes; harmless on a closed or zeroed sock. s->why stays readable. */

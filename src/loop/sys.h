@@ -18,6 +18,8 @@ void sys_random(void *to, size_t size);
 
 /* All sockets are non-blocking and close-on-exec; TCP ones have TCP_NODELAY. */
 int sys_listen(const struct net_addr *at, int backlog); /* also binds; REUSEADDR */
+/* The same for IPv6 alone; else [::] takes IPv4's clients, and its port, too. */
+int sys_listen_v6(const struct net_addr *at, int backlog);
 /* Gives a listening socket from outside (LISTEN_FDS) the same properties. */
 int sys_adopt_listener(int fd);
 int sys_accept(int fd, struct net_addr *ret_peer); /* IPv4 clients as IPv4, always */
@@ -25,6 +27,8 @@ int sys_connect(const struct net_addr *to); /* a new socket, connecting or conne
 int sys_connect_result(int fd);             /* 0, -errno, once the socket is writable */
 ssize_t sys_read(int fd, void *to, size_t size);
 ssize_t sys_writev(int fd, const struct iovec *iov, int count);
+/* Of what was written, how many bytes the peer's side has not taken. */
+int sys_unsent(int fd);
 int sys_shutdown_write(int fd);
 void sys_close(int fd);
 /* Makes close send RST instead of FIN. */

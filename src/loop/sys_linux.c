@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -97,7 +99,7 @@ static bool remove_stale(const struct net_addr *at)
 	return stale && unlink(at->un.sun_path) == 0;
 }
 
-int sys_listen(const struct net_addr *at, int backlog)
+static int listen_at(const struct net_addr *at, int backlog, bool only_v6)
 {
 	int fd = socket_new(at);
 
@@ -106,7 +108,7 @@ int sys_listen(const struct net_addr *at, int backlog)
 	if (is_tcp(at))
 		set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (at->sa.sa_family == AF_INET6)
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, only_v6);
 	if (bind(fd, &at->sa, at->len) != 0) {
 		if (errno != EADDRINUSE || !remove_stale(at))
 			return close_failed(fd, errno);
@@ -116,6 +118,16 @@ int sys_listen(const struct net_addr *at, int backlog)
 	if (listen(fd, backlog) != 0)
 		return close_failed(fd, errno);
 	return fd;
+}
+
+int sys_listen(const struct net_addr *at, int backlog)
+{
+	return listen_at(at, backlog, false);
+}
+
+int sys_listen_v6(const struct net_addr *at, int backlog)
+{
+	return listen_at(at, backlog, true);
 }
 
 int sys_adopt_listener(int fd)
@@ -215,6 +227,13 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
 		n = sendmsg(fd, &message, MSG_NOSIGNAL);
 	}
 	return n < 0 ? -errno : n;
+}
+
+int sys_unsent(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
 }
 
 int sys_shutdown_write(int fd)

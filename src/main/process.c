@@ -8,6 +8,7 @@
 #include "main/keeping.h"
 #include "main/nodes.h"
 #include "main/readings.h"
+#include "main/restart.h"
 #include "main/scout.h"
 #include "main/spent.h"
 #include "meter/body_log.h"
@@ -18,17 +19,26 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Every stream needs two descriptors: as many as the system allows. */
-static void raise_descriptor_limit(void)
+/* Every stream needs two descriptors: as many as the system allows.  Some of them are
+ * not for clients, or nobody could be dialled for those that are here: from which number
+ * on. */
+static int raise_descriptor_limit(void)
 {
-	struct rlimit limit;
+	enum { SHARE = 8, SPARE_MOST = 1024, PROCESS_MOST = 1 << 30 };
+	struct rlimit limit, before;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
+		return 0;
+	before = limit;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		limit = before;
 		log_warn("the limit of open files stays at %lu",
 		         (unsigned long)limit.rlim_cur);
+	}
+	int all = (int)min_of(limit.rlim_cur, (rlim_t)PROCESS_MOST);
+
+	return all - min_of(all / SHARE, (int)SPARE_MOST);
 }
 
 bool process_put_tenant(struct process *p, const struct tenant_row *row,
@@ -237,6 +247,31 @@ static void on_accepted(void *arg, int listener, int fd, const struct net_addr *
 		sys_close(fd);
 }
 
+static void on_stuck(void *arg, int error)
+{
+	struct process *p = arg;
+	usec now = sys_now();
+
+	if (p->stuck_said && now - p->stuck_said < 60 * USEC_SEC)
+		return;
+	p->stuck_said = now;
+	log_warn("new connections wait: %s%s", strerror(error),
+	         error == EMFILE ? " (raise the limit: LimitNOFILE=, ulimit -n)" : "");
+}
+
+static bool start_acceptor(struct process *p, struct buf *why)
+{
+	const struct acceptor_owner owner = { .on_accepted = on_accepted,
+		                              .on_stuck = on_stuck,
+		                              .arg = p,
+		                              .most = p->descriptors };
+
+	p->acceptor = acceptor_new(p->listeners.fd, p->listeners.count, &owner);
+	if (!p->acceptor)
+		buf_add(why, STR("the acceptor could not be started"));
+	return p->acceptor != NULL;
+}
+
 static bool start_workers(struct process *p, unsigned count, struct buf *why)
 {
 	p->workers = mem_new(count * sizeof(struct worker));
@@ -271,27 +306,48 @@ static bool make_board(struct gateway *g)
 	return true;
 }
 
+static void let_go(struct process *p)
+{
+	listeners_close(&p->listeners);
+	if (p->lock >= 0)
+		close(p->lock);
+	p->is_open = false;
+}
+
+bool process_open(struct process *p, const struct config *config, struct buf *why)
+{
+	*p = (struct process){ .lock = -1 };
+	p->is_open = datadir_make(config->data, why) &&
+	             datadir_lock(config->data, &p->lock, why) &&
+	             listeners_open(&p->listeners, config, why) &&
+	             listeners_suit(&p->listeners, config, why);
+	if (!p->is_open)
+		let_go(p);
+	return p->is_open;
+}
+
 bool process_start(struct process *p, struct config *config, struct calendar *calendar,
                    struct buf *why)
 {
 	struct gateway *g = &p->gateway;
 
-	*p = (struct process){ .lock = -1,
-		               .started_wall = sys_wall(),
-		               .reloaded_wall = sys_wall(),
-		               .drain = config->drain };
+	if (!p->is_open && !process_open(p, config, why)) {
+		config_unref(&config);
+		calendar_free(&calendar);
+		return false;
+	}
+	p->started_wall = sys_wall();
+	p->reloaded_wall = p->started_wall;
+	p->drain = config->drain;
 	pthread_mutex_init(&g->lock, NULL);
 	g->found = scout_recall(config->data);
 	config->found = g->found;
 	g->config = config;
+	p->started = config_ref(config);
 	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
-	raise_descriptor_limit();
-	if (g->calendar && datadir_make(config->data, why) &&
-	    datadir_lock(config->data, &p->lock, why) &&
-	    keys_pepper(config->data, g->pepper, why) && make_board(g) &&
+	p->descriptors = raise_descriptor_limit();
+	if (g->calendar && keys_pepper(config->data, g->pepper, why) && make_board(g) &&
 	    load_roots(g, config, why) && load_certificate(config, &g->tls, why) &&
-	    listeners_open(&p->listeners, config, why) &&
-	    listeners_suit(&p->listeners, config, why) &&
 	    start_recorder(p, config, why) && keeping_start(g, config, why) &&
 	    load_trials(g, config, why) && load_tenants(p, config, why)) {
 		keeping_set(g, config);
@@ -304,79 +360,11 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 			buf_add(why, STR("out of file descriptors"));
 		else if (p->otlp && !otlp_start(p->otlp, g->resolver, &g->roots, why))
 			buf_add(why, STR(" (telemetry.otlp)"));
-		else if (start_workers(p, config->workers, why)) {
-			p->acceptor = acceptor_new(p->listeners.fd, p->listeners.count,
-			                           on_accepted, p);
-			if (p->acceptor)
-				return true;
-			buf_add(why, STR("the acceptor could not be started"));
-		}
+		else if (start_workers(p, config->workers, why) && start_acceptor(p, why))
+			return true;
 	}
 	process_stop(p);
 	return false;
-}
-
-static bool is_same_otlp(const struct otlp_settings *a, const struct otlp_settings *b)
-{
-	return str_eq(a->endpoint, b->endpoint) && str_eq(a->path, b->path) &&
-	       a->allow_private == b->allow_private &&
-	       str_eq(str_from_z(a->ca_file), str_from_z(b->ca_file)) &&
-	       memcmp(a->ca_sum, b->ca_sum, sizeof(a->ca_sum)) == 0 &&
-	       secret_eq(&a->headers, &b->headers) && str_eq(a->service, b->service) &&
-	       str_eq(a->attributes, b->attributes) && a->sample == b->sample &&
-	       a->queue == b->queue && a->timeout == b->timeout;
-}
-
-static bool is_same_address(const struct net_addr *a, const struct net_addr *b)
-{
-	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
-}
-
-static void keep_listen(struct config *now, const struct config *old, struct buf *note)
-{
-	bool same = old->listen_count == now->listen_count;
-	size_t size = old->listen_count * sizeof(*old->listen);
-
-	for (unsigned i = 0; same && i < now->listen_count; i++)
-		same = is_same_address(&old->listen[i], &now->listen[i]);
-	if (same)
-		return;
-	buf_add(note, STR(" listen"));
-	now->listen = memcpy(arena_alloc(&now->arena, size), old->listen, size);
-	now->listen_count = old->listen_count;
-}
-
-static void keep_text(struct config *now, str *text, str old, const char *name,
-                      struct buf *note)
-{
-	if (str_eq(*text, old))
-		return;
-	buf_addf(note, " %s", name);
-	*text = arena_copy(&now->arena, old);
-}
-
-/* What cannot change while running is named and stays what it is, so that the
- * configuration in force is the one that holds; the rest applies.  `data` was kept when
- * it was read (serve.c), for what lies there is part of it. */
-static void keep_started(struct config *now, const struct config *old, struct buf *note)
-{
-	keep_listen(now, old, note);
-	if (!is_same_address(&old->admin, &now->admin))
-		buf_add(note, STR(" admin"));
-	if (old->workers != now->workers)
-		buf_add(note, STR(" workers"));
-	if (old->sandbox != now->sandbox)
-		buf_add(note, STR(" sandbox"));
-	if (old->ledger != now->ledger)
-		buf_add(note, STR(" ledger"));
-	keep_text(now, &now->access_log, old->access_log, "access_log", note);
-	keep_text(now, &now->timezone, old->timezone, "timezone", note);
-	if (!is_same_otlp(&old->otlp, &now->otlp))
-		buf_add(note, STR(" telemetry"));
-	now->admin = old->admin;
-	now->workers = old->workers;
-	now->sandbox = old->sandbox;
-	now->ledger = old->ledger;
 }
 
 bool process_reload(struct process *p, struct config *config, struct buf *why)
@@ -394,7 +382,7 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	pthread_mutex_lock(&g->lock);
 	struct config *old = g->config;
 	struct tls_server *old_tls = g->tls;
-	keep_started(config, old, why);
+	restart_keep(config, old, p->started, why);
 	config->found = g->found;
 	g->config = config;
 	g->tls = tls;
@@ -464,11 +452,11 @@ void process_stop(struct process *p)
 	keyring_free(&g->keys);
 	pins_free(&g->pins);
 	odd_free(&g->odd);
-	listeners_close(&p->listeners);
 	tls_server_unref(&g->tls);
 	if (g->has_roots)
 		tls_roots_done(&g->roots);
 	config_unref(&g->config);
+	config_unref(&p->started);
 	found_free(&g->found);
 	board_free(&g->board);
 	tenants_free(&g->tenants);
@@ -476,7 +464,6 @@ void process_stop(struct process *p)
 	free(p->workers);
 	p->workers = NULL;
 	p->worker_count = 0;
-	if (p->lock >= 0)
-		close(p->lock);
+	let_go(p);
 	pthread_mutex_destroy(&g->lock);
 }

@@ -1,6 +1,7 @@
 /* process.h - everything a running gateway consists of, from start to stop.
  *
- *   data directory (locked) -> recorder -> keys -> resolver, oauth -> workers -> acceptor
+ *   data directory (locked), listeners -> recorder -> keys -> resolver, oauth -> workers
+ * -> acceptor
  *
  * Started in this order, stopped in the other.  Reload replaces the configuration in one
  * step or not at all. */
@@ -18,18 +19,27 @@ struct process {
 	struct worker *workers;
 	unsigned worker_count;
 	struct acceptor *acceptor;
+	int descriptors; /* numbers from here on are not for clients' connections */
+	usec stuck_said; /* by the acceptor: when it was told last; 0: never */
+	bool is_open;    /* both of these are had: */
 	struct listeners listeners;
 	int lock; /* of the data directory */
 	struct metrics *metrics;
-	struct otlp *otlp; /* NULL: traces go nowhere */
+	struct otlp *otlp;      /* NULL: traces go nowhere */
+	struct config *started; /* with this one; its settings are those of otlp */
 	usec started_wall;
 	_Atomic usec reloaded_wall; /* when the configuration in force became so */
 	_Atomic bool reload_failed; /* a later one was refused */
 	usec drain;
 };
 
-/* Takes the reference to config, and the calendar (made while there was one thread; NULL:
- * UTC).  False: *why says what is wrong; nothing runs. */
+/* What a sandbox may be in the way of later: the lock of the data directory, and the
+ * sockets.  False: *why; nothing is left open. */
+must_check bool process_open(struct process *p, const struct config *config,
+                             struct buf *why);
+/* Opens it first if it is not.  Takes the reference to config, and the calendar (made
+ * while there was one thread; NULL: UTC).  False: *why says what is wrong; nothing runs.
+ */
 must_check bool process_start(struct process *p, struct config *config,
                               struct calendar *calendar, struct buf *why);
 /* A new configuration, whose reference it takes.  False: it changes nothing. *why: what

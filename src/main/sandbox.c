@@ -195,12 +195,24 @@ static void allow_machine(const struct rules *r)
 	allow_file(r, getenv("GOOGLE_APPLICATION_CREDENTIALS"), READ);
 }
 
+/* A rule hangs on a file that is there.  The recorder opens it later, and says what is in
+ * the way. */
+static void make_log(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 static void allow_log(const struct rules *r, const char *path)
 {
 	struct stat st;
 
 	if (strcmp(path, "stdout") == 0 || strcmp(path, "off") == 0)
 		return;
+	if (stat(path, &st) != 0 && errno == ENOENT)
+		make_log(path);
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		allow(r, path, OF_FILES); /* a pipe is opened for both */
 	else
@@ -224,11 +236,6 @@ static void allow_config(const struct rules *r, const struct config *c)
 		allow_file(r, c->providers[i].ca_file, READ);
 		allow_file(r, c->providers[i].credentials_file, READ);
 	}
-	for (unsigned i = 0; i < c->listen_count; i++)
-		if (c->listen[i].sa.sa_family == AF_UNIX && c->listen[i].un.sun_path[0])
-			allow_parent(r, c->listen[i].un.sun_path,
-			             LANDLOCK_ACCESS_FS_MAKE_SOCK |
-			                     LANDLOCK_ACCESS_FS_REMOVE_FILE);
 	arena_done(&keep);
 }
 

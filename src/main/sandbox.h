@@ -16,7 +16,8 @@ struct sandbox {
 	const char *off; /* why there is none at all; NULL: it is on */
 };
 
-/* Before any other thread, and when the data directory is there.  Nothing of it is a
+/* Before any other thread, when the data directory is there and all sockets are that have
+ * a place among files.  Nothing of it is a
  * reason not to run. */
 void sandbox_enter(const struct config *c, struct sandbox *ret);
 /* "files (Landlock 4), system calls (seccomp)", or why it is off. */

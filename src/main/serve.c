@@ -242,10 +242,11 @@ static void stop(struct serving *s)
 	log_info("stopped; every record is in the ledger");
 }
 
-/* The sandbox closes before there are threads; the zone of the calendar is read. */
+/* The sandbox closes before there are threads; the zone of the calendar is read.  It lets
+ * nobody make a socket where everybody's files lie, so all are made before. */
 static bool prepare(struct serving *s, struct config *c, struct buf *why)
 {
-	if (!datadir_make(c->data, why))
+	if (!process_open(&s->process, c, why) || !serving_open_admin(s, c, why))
 		return false;
 	sandbox_enter(c, &s->sandbox);
 	return start_mock(s, c, why);

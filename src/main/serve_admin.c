@@ -250,20 +250,32 @@ static void take_http(void *arg, int fd, unsigned uid)
 	desk_give(((struct serving *)arg)->desk, fd, uid);
 }
 
-/* At `admin`; where that is not written and taken, at the socket alone. */
+bool serving_open_admin(struct serving *s, const struct config *c, struct buf *why)
+{
+	int fd;
+
+	if (c->admin.len == 0)
+		return true;
+	fd = desk_listen(&c->admin, why);
+	if (fd >= 0) {
+		s->admin = fd;
+		return true;
+	}
+	if (c->admin_is_written)
+		return false;
+	log_warn("%s; it is at %.*s/admin.sock alone", buf_z(why), STR_ARG(c->data));
+	buf_clear(why);
+	return true;
+}
+
 static bool start_desk(struct serving *s, const struct config *c,
                        const struct clerk_options *clerk, struct buf *why)
 {
-	struct desk_options options = { .clerk = *clerk, .at = c->admin };
+	struct desk_options options = { .clerk = *clerk, .listener = s->admin };
 
-	if (c->admin.len && !net_is_loopback(&c->admin))
+	if (s->admin && !net_is_loopback(&c->admin))
 		options.tls = s->process.gateway.tls;
-	s->desk = desk_new(&options, why);
-	if (s->desk || c->admin_is_written)
-		return s->desk != NULL;
-	log_warn("%s; it is at %.*s/admin.sock alone", buf_z(why), STR_ARG(c->data));
-	buf_clear(why);
-	options.at.len = 0;
+	s->admin = 0;
 	s->desk = desk_new(&options, why);
 	return s->desk != NULL;
 }

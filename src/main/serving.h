@@ -15,6 +15,7 @@ struct serving {
 	struct process process;
 	struct mock *mock;
 	struct clerk *clerk;
+	int admin;         /* listens at `admin`; 0: nobody does */
 	struct desk *desk; /* NULL: not yet */
 	struct scout *scout;
 	struct sandbox sandbox;
@@ -28,7 +29,10 @@ struct serving {
  * was changed, *said says why; true: *said says what needs a restart, or nothing. */
 bool serving_reload(void *serving, struct buf *said);
 
-/* serve_admin.c.  False: *why says what is in the way; nothing runs. */
+/* serve_admin.c.  Both: false: *why says what is in the way; nothing runs.  Listens at
+ * `admin`; where that is not written and taken, nowhere. */
+must_check bool serving_open_admin(struct serving *s, const struct config *c,
+                                   struct buf *why);
 must_check bool serving_start_admin(struct serving *s, const struct config *c,
                                     struct buf *why);
 void serving_stop_admin(struct serving *s);

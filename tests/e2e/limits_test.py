@@ -358,6 +358,7 @@ def test_g23_no_descriptors_left():
     threading.Event().wait(1.0)                               # the time over which CPU is measured
     spent = gate.cpu() - spent
     check(spent < 0.5 * SLOW, f"{spent:.2f} s of CPU in 1 s without descriptors: it spins")
+    same(gate.stderr().count("new connections wait: "), 1, "warnings about descriptors")
     gates[0].set()
     for raw, reply in streams:
         while raw.more(reply):

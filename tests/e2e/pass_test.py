@@ -431,6 +431,39 @@ def test_http_1_0_client():
         check(answers.DONE in reply.body, reply)
 
 
+def test_http_1_0_client_that_would_keep_the_connection():
+    """Without a length and without chunks the end of the connection is the only end there is."""
+    def ask(raw, path, body):
+        raw.send(request("POST", path, [gateway.bearer(), ("Content-Type", "application/json"),
+                                        ("Connection", "keep-alive")],
+                         json.dumps(body).encode(), version="HTTP/1.0"))
+        return raw.head()
+
+    def ends(reply, raw, what):
+        check(reply.closes(), what, "promises more:", reply.headers)
+        while raw.more(reply):
+            pass
+        same(reply.end, "close", f"end of {what}")
+
+    with gateway.open() as raw:
+        reply = ask(raw, CHAT, gateway.chat("m"))
+        while raw.more(reply):
+            pass
+        same((reply.end, reply.header("connection")), ("length", "keep-alive"), "one with a length")
+        reply = ask(raw, CHAT, gateway.chat("m", stream=True))
+        ends(reply, raw, "a stream")
+        check(answers.DONE in reply.body, reply)
+    sound = bytes(range(256)) * 64
+    for framing in ("chunked", "close"):
+        site.queue(answers.raw(answers.http_stream([sound], framing=framing).replace(
+            b"text/event-stream; charset=utf-8", b"audio/mpeg"),
+            "fin" if framing == "close" else "keep"))
+        with gateway.open() as raw:
+            reply = ask(raw, "/v1/audio/speech", {"model": "m", "input": "x", "voice": "a"})
+            ends(reply, raw, f"audio that came {framing}")
+            same(bytes(reply.body), sound, "audio")
+
+
 def test_ledger_has_the_usage_of_the_bill():
     for stream in (False, True):
         gateway.post(gateway.chat("m", stream=stream))

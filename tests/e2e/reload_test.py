@@ -120,6 +120,20 @@ def test_100_reloads_under_load():
     fake.stop()
 
 
+def test_what_needs_a_restart_is_named_by_each_reload():
+    """As long as the file says other than what runs; traces go on to where they went at the start."""
+    fake = Fake()
+    plain = body_of(fake, "a", "30s")
+    gateway = Gateway(plain)
+    other = plain + "telemetry: { otlp: { endpoint: \"http://127.0.0.1:9/\" } }\n"
+    for number, (text, named) in enumerate(((other, True), (other, True), (plain, False), (other, True))):
+        before = len(gateway.stderr())
+        gateway.write(text)
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        until(lambda: "configuration reloaded" in gateway.stderr()[before:], f"reload {number}", 10)
+        same("to take effect: telemetry" in gateway.stderr()[before:], named, f"reload {number}")
+
+
 def test_bad_config_changes_nothing():
     fake = Fake()
     gateway = Gateway(body_of(fake, "a", "30s"))

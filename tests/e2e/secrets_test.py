@@ -14,6 +14,7 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import termios
 import threading
@@ -433,6 +434,45 @@ def test_etc_is_closed_unless_resolv_conf_is_a_plain_file_there():
                 process.wait(20)
                 said.close()
         yield what, run
+
+
+def ask_unix(path, target, headers=()):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10 * SLOW)
+        sock.connect(path)
+        sock.sendall(request("GET", target, [("Connection", "close"), *headers]))
+        return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def test_sockets_and_a_new_log_where_everybodys_files_lie():
+    """In /tmp the sandbox lets nothing be made: all of it is there before. Twice: a socket's file stays."""
+    fake = Fake()
+    place = f"/tmp/sluice-test-{os.getpid()}"
+    files = [place + end for end in (".sock", ".admin", ".log")]
+    gate = Gateway("providers:\n" + provider("p", fake.site("p").url), start=False)
+    text = gate.file.read_text().replace(f"listen: 127.0.0.1:{gate.port}", f"listen: unix:{files[0]}")
+    text = text.replace(f"admin: 127.0.0.1:{gate.admin_port}", f"admin: unix:{files[1]}")
+    gate.file.write_text(text + f"access_log: {files[2]}\n")
+    try:
+        for _ in range(2):
+            with open(gate.errors, "wb") as errors:
+                process = subprocess.Popen([SLUICE, "serve", "-c", str(gate.file)], stderr=errors,
+                                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                           env={"PATH": os.environ["PATH"], "HOME": str(gate.dir)})
+            try:
+                until(lambda: "Sandbox" in gate.stderr() or process.poll() is not None, "the greeting", 10)
+                same(process.poll(), None, f"it ended: {gate.stderr()}")
+                bearer = gate.bearer()
+                reply = ask_unix(files[0], "/v1/models", [bearer])
+                check(reply.startswith(b"HTTP/1.1 200 "), reply)
+                check(ask_unix(files[1], "/admin/v1/status").startswith(b"HTTP/1.1 401 "), "admin")
+                check(os.path.exists(files[2]), "the log")
+            finally:
+                process.terminate()
+                process.wait(20)
+    finally:
+        for path in files:
+            pathlib.Path(path).unlink(missing_ok=True)
 
 
 def test_work_goes_on_in_the_sandbox():

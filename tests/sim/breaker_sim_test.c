@@ -2,6 +2,7 @@
  * it comes back, and what happens when nobody is left: in virtual time. */
 #include "tests/sim/race.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define REFUSAL(status, more)                                                            \
@@ -487,5 +488,28 @@ TEST(one_that_is_ill_and_full_is_waited_for)
 	answer(&r, race_accept(&r, 0),
 	       REFUSAL("429 Too Many Requests", "retry-after: 3\r\n"));
 	ask_behind_429(&r);
+	race_end(&r);
+}
+
+/* Nothing of that is a provider's fault, and nobody is asked to spare it. */
+TEST(a_lack_of_descriptors_is_ours_and_opens_no_breaker)
+{
+	static const int lacks[] = { EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL };
+	struct race r;
+
+	if (!race_begin(&r, "{ targets: [a/m] }"))
+		return;
+	for (int i = 0; i < 15; i++) {
+		sim_fail(SIM_CONNECT, 1, lacks[i % (int)countof(lacks)]);
+		ask(&r);
+		race_run(&r, 0);
+		CHECK(str_starts(race_see(&r), STR("HTTP/1.1 503 ")));
+		CHECK(str_has(race_see(&r), STR("\"gateway_overloaded\"")));
+		race_run(&r, USEC_MS);
+	}
+	ask(&r);
+	race_run(&r, 0);
+	answer(&r, race_accept(&r, 0), race_unary);
+	CHECK(came_from(&r, "a", 1));
 	race_end(&r);
 }

@@ -49,10 +49,10 @@ struct dialler {
 	struct sim_port *one, *two;
 };
 
-/* A name with two addresses; all of it may take 100 ms. */
-static void begin(struct dialler *d)
+/* A name with two addresses; all of it may take so long. */
+static void begin_with(struct dialler *d, const char *one, const char *two, usec timeout)
 {
-	struct net_addr addrs[2] = { address("10.0.0.1:80"), address("10.0.0.2:80") };
+	struct net_addr addrs[2] = { address(one), address(two) };
 
 	sim_begin(1);
 	CHECK(loop_init(&d->loop, NULL));
@@ -64,7 +64,7 @@ static void begin(struct dialler *d)
 	d->pool = (struct http_pool){
 		.io = &d->io,
 		.origin = { .name = &d->name,
-		            .connect_timeout = 100 * USEC_MS,
+		            .connect_timeout = timeout,
 		            .idle_timeout = 50 * USEC_SEC,
 		            .write_timeout = 60 * USEC_SEC },
 		.keep = 8,
@@ -72,6 +72,11 @@ static void begin(struct dialler *d)
 	http_pool_init(&d->pool);
 	ready = 0;
 	failed = NULL;
+}
+
+static void begin(struct dialler *d)
+{
+	begin_with(d, "10.0.0.1:80", "10.0.0.2:80", 100 * USEC_MS);
 }
 
 static void end(struct dialler *d)
@@ -148,5 +153,92 @@ TEST(silent_addresses_take_no_more_than_the_time_there_is)
 	sim_run(&d.loop, 2 * USEC_MS);
 	CHECK_FAULT(failed, FAULT_CONNECT_TIMEOUT);
 	CHECK_INT(ready, 0);
+	end(&d);
+}
+
+static void release(struct dialler *d, struct http_up *u, struct sim_port *port)
+{
+	struct sim_peer *peer = sim_accept(port);
+
+	http_up_release(u);
+	sim_run(&d->loop, 0);
+	if (CHECK(peer))
+		sim_close(peer);
+}
+
+/* G28; and it costs that once. */
+TEST(a_broken_ipv6_costs_a_moment)
+{
+	struct dialler d;
+	struct http_up *u;
+
+	begin_with(&d, "[fd00::1]:80", "10.0.0.2:80", 3 * USEC_SEC);
+	sim_port_set(d.one, SIM_DROPS);
+	u = http_lease(&d.pool, false, &ops, NULL);
+	sim_run(&d.loop, 249 * USEC_MS);
+	CHECK_INT(ready, 0);
+	sim_run(&d.loop, 2 * USEC_MS);
+	CHECK_INT(ready, 1);
+	release(&d, u, d.two);
+	u = http_lease(&d.pool, true, &ops, NULL);
+	sim_run(&d.loop, USEC_MS);
+	CHECK_INT(ready, 2);
+	release(&d, u, d.two);
+	end(&d);
+}
+
+/* One that is far away, and IPv4 is what is broken. */
+TEST(an_ipv6_that_was_late_has_its_turn_once_more)
+{
+	struct dialler d;
+	struct http_up *u;
+
+	begin_with(&d, "[fd00::1]:80", "10.0.0.2:80", 3 * USEC_SEC);
+	sim_port_set(d.one, SIM_DROPS);
+	sim_port_set(d.two, SIM_DROPS);
+	u = http_lease(&d.pool, false, &ops, NULL);
+	sim_run(&d.loop, 251 * USEC_MS);
+	sim_port_set(d.one, SIM_ACCEPTS);
+	sim_run(&d.loop, 1370 * USEC_MS); /* half of what was left */
+	CHECK_INT(ready, 0);
+	sim_run(&d.loop, 10 * USEC_MS);
+	CHECK_INT(ready, 1);
+	release(&d, u, d.one);
+	end(&d);
+}
+
+/* It is known to be alive: all the time of its share is its own. */
+TEST(a_family_that_has_answered_is_not_hurried)
+{
+	struct dialler d;
+	struct http_up *u;
+
+	begin_with(&d, "[fd00::1]:80", "10.0.0.2:80", 3 * USEC_SEC);
+	u = http_lease(&d.pool, false, &ops, NULL);
+	sim_run(&d.loop, USEC_MS);
+	CHECK_INT(ready, 1);
+	release(&d, u, d.one);
+	sim_port_set(d.one, SIM_DROPS);
+	u = http_lease(&d.pool, true, &ops, NULL);
+	sim_run(&d.loop, 1499 * USEC_MS);
+	CHECK_INT(ready, 1);
+	sim_run(&d.loop, 2 * USEC_MS);
+	CHECK_INT(ready, 2);
+	release(&d, u, d.two);
+	end(&d);
+}
+
+TEST(two_broken_families_take_no_more_than_the_time_there_is)
+{
+	struct dialler d;
+
+	begin_with(&d, "[fd00::1]:80", "10.0.0.2:80", 3 * USEC_SEC);
+	sim_port_set(d.one, SIM_DROPS);
+	sim_port_set(d.two, SIM_DROPS);
+	http_lease(&d.pool, false, &ops, NULL);
+	sim_run(&d.loop, 2999 * USEC_MS);
+	CHECK(!failed);
+	sim_run(&d.loop, 2 * USEC_MS);
+	CHECK_FAULT(failed, FAULT_CONNECT_TIMEOUT);
 	end(&d);
 }

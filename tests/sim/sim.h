@@ -38,6 +38,7 @@ struct sim_line {
 	size_t read_most;  /* bytes come in pieces of at most so many; 0: all at once */
 	size_t write_most; /* one write takes at most so many; 0: what there is room for
 	                    */
+	size_t room_least; /* of room so many bytes are needed to be told of; 0: 1 */
 	bool random;       /* pieces have between 1 and that many bytes */
 };
 /* For connections made from now on. */

@@ -48,6 +48,12 @@ size_t end_room(const struct sim_peer *to)
 	return room > to->in.len ? room - to->in.len : 0;
 }
 
+/* The real one keeps silent about room until much of its buffer is free. */
+static bool has_room(const struct sim_peer *to)
+{
+	return end_room(to) >= max_of(to->line.room_least, (size_t)1);
+}
+
 /* With pieces, bytes wait in the queue until the program waits for them. */
 size_t end_push(struct sim_peer *to, str bytes)
 {
@@ -115,7 +121,7 @@ static bool arrive(struct sim_peer *p)
 	}
 	if (p->fin && !p->fin_arrived && p->arrived == p->in.len)
 		p->fin_arrived = news = true;
-	if (p->starved && (!p->other || end_room(p->other) > 0)) {
+	if (p->starved && (!p->other || has_room(p->other))) {
 		p->starved = false;
 		news = true;
 	}
@@ -145,7 +151,7 @@ static unsigned state_of_end(const struct sim_peer *p)
 		return 0;
 	if (p->arrived > 0 || p->fin_arrived)
 		what |= SYS_READABLE;
-	if (!p->other || end_room(p->other) > 0)
+	if (!p->other || has_room(p->other))
 		what |= SYS_WRITABLE;
 	if (p->fin_arrived)
 		what |= SYS_HANGUP;
@@ -188,6 +194,11 @@ int sys_listen(const struct net_addr *at, int backlog)
 	if (find_listener(&d.at) >= 0)
 		return -EADDRINUSE;
 	return descriptor_new(&d);
+}
+
+int sys_listen_v6(const struct net_addr *at, int backlog)
+{
+	return sys_listen(at, backlog);
 }
 
 int sys_adopt_listener(int fd)
@@ -324,6 +335,13 @@ ssize_t sys_writev(int fd, const struct iovec *iov, int count)
 		total += iov[i].iov_len;
 	end_reset(p, ECONNRESET);
 	return (ssize_t)total;
+}
+
+int sys_unsent(int fd)
+{
+	struct sim_peer *p = descriptor_get(fd, SOCKET_FD)->end;
+
+	return p->other ? (int)p->other->in.len : 0;
 }
 
 int sys_shutdown_write(int fd)

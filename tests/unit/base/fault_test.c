@@ -41,7 +41,7 @@ TEST(what_follows_fits_whose_fault_it_is)
 			break;
 		case FAULT_OF_US:
 			ok = fault->next == FAULT_GIVE_UP ||
-			     fault == FAULT_PRICE_UNKNOWN ||
+			     fault == FAULT_PRICE_UNKNOWN || fault == FAULT_NO_SOCKET ||
 			     fault == FAULT_SEAM_UNPROVEN || fault == FAULT_HEDGE_LOST ||
 			     fault == FAULT_SUPERSEDED; /* of one attempt among several */
 			break;

@@ -174,6 +174,33 @@ TEST(bodies_of_all_sizes_travel_both_ways_sealed)
 	buf_free(&why);
 }
 
+/* Its client was still shaking hands when the idle ones were closed. */
+TEST(who_asks_for_nothing_does_not_hold_up_a_drain)
+{
+	struct cert_files files = cert_make("DNS:up.test", 1);
+	struct buf why = BUF_LIMIT(300);
+	struct tls_server *server = tls_server_new(files.cert, files.key, &why);
+	struct tls_client client;
+	struct net_addr peer;
+	struct rig r;
+	int fd = -1;
+
+	CHECK(server && tls_client_init(&client, NULL, files.ca, "up.test", &why));
+	rig_init(&r, &server_ops);
+	r.pool.origin.tls = &client;
+	http_pool_warm(&r.pool);
+	while (fd < 0)
+		fd = sys_accept(r.listener, &peer);
+	http_server_add(&r.server, fd, &peer, tls_server_ctx(server));
+	http_server_drain(&r.server);
+	CHECK_INT(r.server.open, 1);
+	AWAIT(&r, r.server.open == 0);
+	rig_done(&r);
+	tls_client_done(&client);
+	tls_server_unref(&server);
+	buf_free(&why);
+}
+
 TEST(a_wrong_certificate_is_a_fault_with_a_reason)
 {
 	struct cert_files files = cert_make("DNS:up.test", 1);

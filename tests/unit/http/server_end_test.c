@@ -330,6 +330,47 @@ TEST(an_idle_client_is_closed)
 	desk_end(&r);
 }
 
+TEST(an_empty_line_is_no_request)
+{
+	static const char *const behind[] = { "\r\n", "\r" };
+
+	for (size_t i = 0; i < countof(behind); i++)
+		for (int fin = 0; fin < 2; fin++) {
+			struct rig r;
+
+			desk_begin(&r);
+			r.limits.header_timeout_ms = 10;
+			r.limits.idle_timeout_ms = 60;
+			struct raw p = raw_client(&r);
+			raw_send(&r, &p, STR(GET("/1")));
+			raw_send(&r, &p, str_from_z(behind[i]));
+			desk_await(&r, &p, "GET /1{}");
+			if (fin)
+				raw_fin(&p);
+			CHECK(raw_await_end(&r, &p));
+			CHECK_STR(buf_str(&desk.log), "request end");
+			raw_close(&p);
+			desk_end(&r);
+		}
+}
+
+TEST(an_empty_line_may_stand_before_a_request)
+{
+	struct rig r;
+
+	desk_begin(&r);
+	struct raw p = raw_client(&r);
+	raw_send(&r, &p, STR(GET("/1")));
+	raw_send(&r, &p, STR("\r"));
+	rig_turn(&r);
+	raw_send(&r, &p, STR("\n"));
+	rig_turn(&r);
+	raw_send(&r, &p, STR(GET("/2")));
+	desk_await(&r, &p, "GET /1{} GET /2{}");
+	raw_close(&p);
+	desk_end(&r);
+}
+
 TEST(a_slow_head_is_refused_however_it_trickles)
 {
 	struct rig r;

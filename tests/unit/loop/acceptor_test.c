@@ -24,6 +24,16 @@ static void on_accepted(void *arg, int listener, int fd, const struct net_addr *
 	atomic_fetch_add(&accepted, 1);
 }
 
+static _Atomic int stuck;
+
+static void on_stuck(void *arg, int error)
+{
+	CHECK_INT(error, EMFILE);
+	atomic_fetch_add(&stuck, 1);
+}
+
+static const struct acceptor_owner owner = { .on_accepted = on_accepted };
+
 static bool wait_for(_Atomic int *counter, int want)
 {
 	for (int i = 0; i < 1000 && atomic_load(counter) < want; i++)
@@ -55,7 +65,7 @@ TEST(acceptor_takes_from_all_listeners)
 	int clients[CLIENTS];
 
 	CHECK_INT(sys_adopt_listener(fds[1]), 0);
-	struct acceptor *a = acceptor_new(fds, 2, on_accepted, NULL);
+	struct acceptor *a = acceptor_new(fds, 2, &owner);
 	CHECK(a);
 	for (int i = 0; i < CLIENTS; i++)
 		clients[i] = sys_connect(&at[i % 2]);
@@ -100,7 +110,7 @@ TEST(acceptor_pauses_without_descriptors_and_goes_on_with_them)
 	struct net_addr at;
 	struct rlimit before, low;
 	int listener = listen_at(&at), clients[CLIENTS];
-	struct acceptor *a = acceptor_new(&listener, 1, on_accepted, NULL);
+	struct acceptor *a = acceptor_new(&listener, 1, &owner);
 
 	CHECK(a);
 	for (int i = 0; i < CLIENTS; i++)
@@ -122,6 +132,40 @@ TEST(acceptor_pauses_without_descriptors_and_goes_on_with_them)
 	setrlimit(RLIMIT_NOFILE, &before);
 	CHECK(wait_for(&accepted, CLIENTS));
 	acceptor_free(&a);
+	close_taken();
+	for (int i = 0; i < CLIENTS; i++)
+		close(clients[i]);
+	close(listener);
+}
+
+/* So many were taken that what is left is for dialling. */
+TEST(acceptor_leaves_descriptors_for_others)
+{
+	struct acceptor_owner modest = { .on_accepted = on_accepted,
+		                         .on_stuck = on_stuck };
+	struct net_addr at;
+	int listener = listen_at(&at), clients[CLIENTS];
+
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = sys_connect(&at);
+	int reserve = dup(0), waker = dup(0); /* its own two */
+	modest.most = waker + 3;
+	close(reserve);
+	close(waker);
+	struct acceptor *a = acceptor_new(&listener, 1, &modest);
+	CHECK(a);
+	CHECK(wait_for(&stuck, 1));
+	CHECK_INT(atomic_load(&accepted), 3);
+	CHECK_INT(taken[2], modest.most);
+	close(taken[0]);
+	close(taken[1]);
+	close(taken[2]);
+	CHECK(wait_for(&stuck, 2));
+	CHECK_INT(atomic_load(&accepted), 6);
+	acceptor_free(&a);
+	for (int i = 0; i < 3; i++)
+		taken[i] = taken[3 + i];
+	atomic_store(&accepted, 3);
 	close_taken();
 	for (int i = 0; i < CLIENTS; i++)
 		close(clients[i]);

@@ -87,6 +87,29 @@ TEST(sock_tells_when_a_full_peer_has_room_again)
 	talk_end(&duo);
 }
 
+/* One that reads a little is alive long before there is room. */
+TEST(sock_knows_whether_a_full_peer_reads)
+{
+	static char block[256 * KiB];
+
+	talk_begin(&duo);
+	CHECK(talk_connect(&duo, NULL, NULL));
+	talk_turns(&duo, 2);
+	duo.server.deaf = true;
+	while (talker_say(&duo.client, str_of(block, sizeof(block))) > 0)
+		;
+	for (int i = 0; i < 100 && sock_peer_takes(&duo.client.sock); i++)
+		talk_turns(&duo, 1);
+	CHECK(!sock_peer_takes(&duo.client.sock));
+	bool takes = false;
+	for (int i = 0; i < 10000 && !takes && !duo.client.sock.may_write; i++) {
+		CHECK(sock_read(&duo.server.sock, block, 4 * KiB) > 0);
+		takes = sock_peer_takes(&duo.client.sock);
+	}
+	CHECK(takes && !duo.client.sock.may_write);
+	talk_end(&duo);
+}
+
 TEST(sock_writes_any_number_of_pieces)
 {
 	enum { PIECES = 3000 };
