@@ -8,6 +8,7 @@
 #include "gateway/pick.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
+#include "wire/rank.h"
 #include "wire/tap.h"
 
 enum {
@@ -176,6 +177,20 @@ static uint64_t images_of(const struct exchange *x)
 	}
 }
 
+/* Search units of a ranking, where these have a price: without one its tokens have it. */
+static uint64_t searches_of(const struct attempt *a)
+{
+	const struct target *t = a->target;
+
+	if (a->x->endpoint->operation != OP_RERANK)
+		return 0;
+	for (unsigned i = 0; i < t->price_count; i++) {
+		if (t->prices[i].of[PRICE_SEARCH] != PRICE_UNKNOWN)
+			return rank_units_most(retained_str(&a->x->body));
+	}
+	return 0;
+}
+
 /* Does somebody above it set aside what is likely, not what is possible? */
 static bool has_soft(const struct exchange *x)
 {
@@ -213,6 +228,7 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 		.output = most_output(a),
 		.choices = skim_generated(&x->skim),
 		.images = images_of(x),
+		.searches = searches_of(a),
 	};
 
 	ret->most = ret->likely = price_upper_bound(a->target, &ask);

@@ -214,6 +214,28 @@ def test_pictures_cost_more_than_their_bytes():
     check(48 * DOLLAR < row["reserved_nano"] < 50 * DOLLAR, row)
 
 
+def test_rankings_are_paid_by_the_search():
+    """A dime for each search unit: a hundred documents, and a long one counts as several."""
+    def ranked(x):
+        found = [{"index": 0, "relevance_score": 0.5}]
+        answers.reply(json.dumps({"id": "r", "results": found,
+                                  "meta": {"billed_units": {"search_units": 1}}}).encode())(x)
+    ranks = fake.site("ranks")
+    ranks.default = ranked
+    gate = Gateway(f'providers:\n  fake: {{ format: cohere, url: "{fake.origin}/ranks", key: sk-a }}\n'
+                   'prices:\n  "fake/rr": { search: $0.10 }\nroutes:\n' + route("rr", "fake/rr"))
+    limited(gate, "ranker", "--budget", "0.25/day")
+
+    def ask(documents):
+        return gate.post({"model": "rr", "query": "q", "documents": documents}, path="/v2/rerank",
+                         key="ranker").status
+    check(ask(["a"] * 201) == 402, "three units fit")
+    check(ask(["a " * 1000] * 90) == 402, "long documents fit")
+    check([ask(["a"] * 100), ask(["a"]), ask(["a"])] == [200, 200, 402], "of one unit each")
+    until(lambda: charged(gate) == DOLLAR // 5, "two units to be charged", 10)
+    gate.remove()
+
+
 def test_a_cost_beyond_the_reservation_is_a_debt():
     limited(gateway, "debtor", "--budget", "1/day")
     site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))
