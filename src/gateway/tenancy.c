@@ -239,19 +239,22 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 	return true;
 }
 
-/* So much text its money is for: what is set aside for the worst case is watched only in
- * case a provider forgets its limit; a text of soft money reaches its end for sure. */
-static uint64_t bytes_paid(const struct attempt *a, struct tenant_amount amount,
-                           uint64_t likely_output)
+/* Bytes of text that no answer within its limit has: beyond it a provider forgets it. */
+static uint64_t bytes_most(const struct attempt *a)
 {
 	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens, bytes;
 
-	if (a->money.charged_at_most < amount.most)
-		return likely_output * BYTES_A_TOKEN;
 	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
 	                                       skim_generated(&a->x->skim), &bytes)
 	               ? bytes
 	               : UINT64_MAX;
+}
+
+/* So much text its money is for: what is set aside for the worst case is watched only in
+ * case a provider forgets its limit; a text of soft money reaches its end for sure. */
+static uint64_t bytes_paid(const struct attempt *a, uint64_t likely_output)
+{
+	return tenant_can_grow(&a->money) ? likely_output * BYTES_A_TOKEN : bytes_most(a);
 }
 
 /* ---- RESERVE ---- */
@@ -286,7 +289,7 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 	}
 	if (tenant_reserve(&x->chain, amount, a->began_wall, &a->money, &refusal)) {
 		a->reserved = a->money.charged_at_most;
-		a->paid_bytes = bytes_paid(a, amount, output);
+		a->paid_bytes = bytes_paid(a, output);
 		x->may_stop |= ends_streams(x);
 		return NULL;
 	}
@@ -362,13 +365,15 @@ void tenancy_on_text(struct attempt *a)
 	if (tenant_extend(&x->chain, &a->money, more, &refusal)) {
 		a->reserved = a->money.charged_at_most;
 		a->paid_bytes += (uint64_t)TOKENS_LIKELY * BYTES_A_TOKEN;
+		if (!tenant_can_grow(&a->money))
+			a->paid_bytes = max_of(a->paid_bytes, bytes_most(a));
 		return;
 	}
 	a->paid_bytes = UINT64_MAX;
-	if (refusal.row->on_exhausted == EXHAUSTED_FINISH)
+	if (refusal.on_exhausted == EXHAUSTED_FINISH)
 		return;
 	tap_cut(&a->tap);
-	if (refusal.row->on_exhausted == EXHAUSTED_STOP && resume_stop(a))
+	if (refusal.on_exhausted == EXHAUSTED_STOP && resume_stop(a))
 		return;
 	exchange_fail(x, FAULT_BUDGET_EXCEEDED, tenancy_say_refusal(x, &refusal, more));
 	exchange_run(x);

@@ -157,6 +157,8 @@ struct tenant_refusal {
 	usec wait;           /* how long until there may be room; 0: when another ends */
 	usec resets_wall;    /* when a budget's window ends; USEC_NEVER: never */
 	str downgrade;       /* of the first node that refused and has one; on loan */
+	/* of budgets: the strictest of all nodes that refused */
+	enum on_exhausted on_exhausted;
 };
 
 /* The tightest of the chain, for x-ratelimit-*; limit 0: not bounded. */
@@ -195,7 +197,13 @@ bool tenant_has_budget(const struct tenant_chain *c);
 must_check bool tenant_reserve(struct tenant_chain *c, struct tenant_amount amount,
                                usec wall, struct tenant_reservation *r,
                                struct tenant_refusal *ret);
-/* More of it, in the same windows. */
+/* Is some node's share less than the most? */
+static inline bool tenant_can_grow(const struct tenant_reservation *r)
+{
+	return r->soft && r->amount.likely < r->amount.most;
+}
+/* More of it, in the same windows: on soft nodes until they have set the most aside as
+ * well, and from then on, or where none is soft, on all. */
 must_check bool tenant_extend(struct tenant_chain *c, struct tenant_reservation *r,
                               nanousd more, struct tenant_refusal *ret);
 /* Once: what was set aside is given back, `charged` is spent; COST_UNKNOWN: all of it.

@@ -365,16 +365,32 @@ TEST(rates_are_told_in_the_head)
 
 /* ---- streams that come to the end of their money ---- */
 
+/* The soft budget is the user's, and above it is a strict one that is far away. */
+static bool is_below;
+
+static bool begin_soft(struct race *r, enum on_exhausted policy, nanousd budget)
+{
+	struct tenant_row soft = everybody(budget), strict = everybody(1000 * DOLLAR);
+
+	soft.soft = true;
+	soft.on_exhausted = policy;
+	if (!begin(r, "{ targets: [a/m], resume: off }", is_below ? &strict : &soft))
+		return false;
+	soft.id = 0x05e4;
+	soft.kind = TENANT_USER;
+	soft.parent = TENANT_DEFAULT;
+	soft.name = STR("ann");
+	return !is_below ||
+	       CHECK(tenants_put(r->gate.gateway.tenants, &soft, 0, NULL, NULL));
+}
+
 /* A soft budget pays for 512 tokens, four bytes each, at a time. */
 static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
 {
 	static char text[151];
-	struct tenant_row row = everybody(budget);
 	struct sim_peer *a;
 
-	row.soft = true;
-	row.on_exhausted = policy;
-	if (!begin(r, "{ targets: [a/m], resume: off }", &row))
+	if (!begin_soft(r, policy, budget))
 		return;
 	memset(text, 'x', 150);
 	r->client = gate_client(&r->gate);
@@ -383,6 +399,7 @@ static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
 	struct buf request = BUF_LIMIT(KiB);
 	buf_addf(&request,
 	         "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+	         "x-sluice-user: ann\r\n"
 	         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
 	         body.len, STR_ARG(body));
 	sim_send(r->client, buf_str(&request));
@@ -472,6 +489,24 @@ TEST(an_exhausted_stream_may_stop_as_at_its_limit)
 	CHECK(!str_has(seen, STR("\"error\"")));
 	check_money(&r);
 	CHECK_STR(r.rows[0].fault, "");
+	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
+	race_end(&r);
+}
+
+/* What it may cost at most is set aside above; below it is watched all the same. */
+TEST(a_soft_budget_below_a_strict_one_ends_a_stream)
+{
+	struct race r;
+	str seen;
+
+	is_below = true;
+	stream_on(&r, EXHAUSTED_STOP, DOLLAR);
+	is_below = false;
+	seen = race_see(&r);
+	CHECK(str_has(seen, STR("\"finish_reason\":\"length\"")));
+	CHECK(!str_has(seen, STR("\"finish_reason\":\"stop\"")));
+	check_money(&r);
+	CHECK(r.rows[0].reserved > 90 * DOLLAR);
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
 }

@@ -323,6 +323,67 @@ TEST(soft_budgets_set_aside_what_is_likely)
 	world_free(&w);
 }
 
+/* What is likely is set aside below, the most above: only below more of it is needed. */
+TEST(soft_budgets_grow_below_strict_ones)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_chain c;
+	struct tenant_reservation r;
+	struct tenant_refusal why;
+
+	put_three(&w, 2 * DOLLAR, 0, 0);
+	key.soft = true;
+	key.on_exhausted = EXHAUSTED_STOP;
+	key.caps.budget[BUDGET_DAY] = 3 * DOLLAR / 2;
+	put(&w, &key);
+	c = chain_of(&w, KEY, STR_NONE);
+	CHECK(reserve(&c, 2 * DOLLAR, NOON, &r, NULL));
+	CHECK(tenant_can_grow(&r));
+	CHECK(tenant_extend(&c, &r, DOLLAR / 2, &why));
+	check_money(&w, KEY, BUDGET_DAY, 0, 3 * DOLLAR / 2);
+	check_money(&w, TENANT_DEFAULT, BUDGET_DAY, 0, 2 * DOLLAR);
+	CHECK(!tenant_extend(&c, &r, 1, &why));
+	CHECK_INT(why.row->id, KEY);
+	CHECK_INT(why.on_exhausted, EXHAUSTED_STOP);
+	CHECK_INT(tenant_charged(&r, COST_UNKNOWN), 2 * DOLLAR);
+	/* With room it grows to the most, and not beyond. */
+	key.caps.budget[BUDGET_DAY] = 3 * DOLLAR;
+	put(&w, &key);
+	CHECK(tenant_extend(&c, &r, DOLLAR, &why));
+	CHECK(!tenant_can_grow(&r));
+	check_money(&w, KEY, BUDGET_DAY, 0, 2 * DOLLAR);
+	CHECK(!tenant_extend(&c, &r, 1, &why));
+	CHECK_INT(why.row->id, TENANT_DEFAULT);
+	tenant_settle(&c, &r, DOLLAR);
+	check_money(&w, KEY, BUDGET_DAY, DOLLAR, 0);
+	check_money(&w, TENANT_DEFAULT, BUDGET_DAY, DOLLAR, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
+TEST(the_strictest_says_how_a_stream_ends)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_chain c;
+	struct tenant_reservation r;
+	struct tenant_refusal why;
+
+	put_three(&w, 0, DOLLAR, 0);
+	key.on_exhausted = EXHAUSTED_ERROR;
+	key.caps.budget[BUDGET_HOUR] = DOLLAR; /* over before the team's day */
+	put(&w, &key);
+	c = chain_of(&w, KEY, STR_NONE);
+	CHECK(reserve(&c, DOLLAR, NOON, &r, NULL));
+	CHECK(!tenant_extend(&c, &r, 1, &why));
+	CHECK_INT(why.row->id, TEAM);
+	CHECK_INT(why.on_exhausted, EXHAUSTED_ERROR);
+	tenant_settle(&c, &r, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
 /* A budget that was taken away is counted on, but sets nothing aside: nobody would ask
  * whether an amount fits there, however large a client makes it. */
 TEST(nothing_is_set_aside_where_nothing_is_bounded)
@@ -360,6 +421,8 @@ TEST(nothing_is_set_aside_where_nothing_is_bounded)
 	/* The limit is taken away under way. */
 	team.caps.budget[BUDGET_DAY] = COST_UNKNOWN;
 	put(&w, &team);
+	CHECK(tenant_extend(&c, &r[0], INT64_MAX - 1, &why)); /* to the most */
+	check_money(&w, KEY, BUDGET_DAY, 6 * DOLLAR, DOLLAR);
 	CHECK(!tenant_extend(&c, &r[0], INT64_MAX - 1, &why));
 	CHECK(tenant_extend(&c, &r[0], 2 * DOLLAR, &why));
 	check_money(&w, TEAM, BUDGET_DAY, 6 * DOLLAR, 3 * DOLLAR);
