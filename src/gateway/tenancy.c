@@ -1,6 +1,7 @@
 #include "gateway/tags.h"
 #include "gateway/tenancy.h"
 
+#include "codec/multipart.h"
 #include "config/key.h"
 #include "gateway/attached.h"
 #include "gateway/capture.h"
@@ -22,6 +23,12 @@ enum {
 	 * the most, 2,833 and 5,667 for each of the 4 x 2 tiles of 512 pixels which are
 	 * left of the largest (OpenAI's guide "Images and vision"). */
 	PICTURE_MOST = 2833 + 8 * 5667,
+	/* Of one that is made: gpt-image-1's of high quality, 1024 x 1536, and three that
+	 * are shown on the way (OpenAI's guide "Image generation"). */
+	PICTURE_MADE_MOST = 6240 + 3 * 100,
+	PICTURES_TAKEN = 16 + 1,  /* that one request changes at most, with a mask, */
+	PICTURE_WORDS = 32000,    /* by so many bytes of words */
+	PICTURE_BYTES_LEAST = 64, /* of a file that is a picture */
 };
 
 /* ---- ADMIT ---- */
@@ -116,6 +123,24 @@ static bool is_free(enum operation op)
 	return op == OP_COUNT || op == OP_STORED;
 }
 
+static bool makes_pictures(enum operation op)
+{
+	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
+}
+
+/* The same of a form, which may still be on its way. */
+static uint64_t most_of_form(const struct exchange *x, uint64_t bytes)
+{
+	const struct multipart_scan *f = x->form;
+	uint64_t pictures = min_of((uint64_t)PICTURES_TAKEN, bytes / PICTURE_BYTES_LEAST);
+
+	if (!makes_pictures(x->endpoint->operation))
+		return bytes / SOUND_BYTES_A_TOKEN;
+	if (f && (f->is_over || f->files > pictures))
+		pictures = f->files;
+	return min_of(bytes, (uint64_t)PICTURE_WORDS) + pictures * PICTURE_MOST;
+}
+
 /* Tokens of the prompt at most: by its bytes, and of what these do not tell. */
 static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 {
@@ -126,8 +151,10 @@ static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 	uint64_t context = facts && facts->context ? facts->context : 0;
 	uint64_t bytes = max_of(x->body_bytes, x->body_length);
 
-	if (operations[x->endpoint->operation].multipart)
-		return bytes / SOUND_BYTES_A_TOKEN;
+	if (operations[x->endpoint->operation].multipart) {
+		bytes = most_of_form(x, bytes);
+		return context ? min_of(bytes, context) : bytes;
+	}
 	attached_find(retained_str(&x->body), &with);
 	if (with.is_unbounded || x->skim.previous.len || x->skim.conversation.len)
 		return context ? context : CONTEXT_MOST + bytes;
@@ -154,6 +181,10 @@ static uint64_t most_output(struct attempt *a)
 	case OP_CHAT:
 	case OP_COMPLETIONS:
 		break;
+	case OP_IMAGES:
+	case OP_IMAGE_EDITS:
+	case OP_IMAGE_VARIATIONS:
+		return known ? known : PICTURE_MADE_MOST;
 	default:
 		return known ? known : CAP;
 	}
@@ -165,16 +196,16 @@ static uint64_t most_output(struct attempt *a)
 	return CAP;
 }
 
+/* Pictures that are made at most: what a form says of that may be still to come. */
 static uint64_t images_of(const struct exchange *x)
 {
-	switch (x->endpoint->operation) {
-	case OP_IMAGES:
-	case OP_IMAGE_EDITS:
-	case OP_IMAGE_VARIATIONS:
-		return max_of(x->skim.choices, 1u);
-	default:
+	const struct multipart_scan *f = x->form;
+
+	if (!makes_pictures(x->endpoint->operation))
 		return 0;
-	}
+	if (f && !f->has_beside && !f->is_over)
+		return FORM_PICTURES_MOST;
+	return max_of(x->skim.choices, 1u);
 }
 
 /* Search units of a ranking, where these have a price: without one its tokens have it. */
@@ -221,13 +252,13 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
                         uint64_t *ret_output)
 {
 	const struct exchange *x = a->x;
-	uint64_t added = 0, body = most_input(a, &added);
+	uint64_t added = 0, body = most_input(a, &added), images = images_of(x);
 	struct price_ask ask = {
 		.body = body,
 		.added = added,
 		.output = most_output(a),
-		.choices = skim_generated(&x->skim),
-		.images = images_of(x),
+		.choices = images ? images : skim_generated(&x->skim),
+		.images = images,
 		.searches = searches_of(a),
 	};
 

@@ -214,6 +214,56 @@ def test_pictures_cost_more_than_their_bytes():
     check(48 * DOLLAR < row["reserved_nano"] < 50 * DOLLAR, row)
 
 
+def form(*parts, edge="edge"):
+    """A form of (name, value), or (name, value, file name)."""
+    return "".join(f'--{edge}\r\nContent-Disposition: form-data; name="{name}"'
+                   + "".join(f'; filename="{one}"' for one in file) + f"\r\n\r\n{value}\r\n"
+                   for name, value, *file in parts).encode()
+
+
+def test_pictures_that_are_made():
+    """A dime each: a form says how many, or may still say it; else by the tokens they may be."""
+    draw = fake.site("draw")
+    gate = Gateway("providers:\n" + provider("fake", draw.url) +
+                   'prices:\n  "fake/dime": { image: $0.10 }\n'
+                   '  "fake/tokens": { input: $1000/1M, output: $1000/1M }\nroutes:\n'
+                   + route("dime", "fake/dime") + route("tokens", "fake/tokens"))
+    kind = "multipart/form-data; boundary=edge"
+    end = b"--edge--\r\n"
+    picture = ("image", "x" * 1000, "a.png")
+
+    def ask(budget, *parts):
+        key = limited(gate, f"painter{len(gate.keys)}", "--budget", f"{budget}/day")
+        return gate.post(form(*parts) + end, path="/v1/images/edits", kind=kind, key=key).status
+    for parts, count in ((["model"], 1), (["n", "model"], 4), (["model", "n"], 4)):
+        values = {"model": "dime", "n": "4"}
+        parts = [picture] + [(name, values[name]) for name in parts]
+        check(ask(f"{count / 10 - .01:.2f}", *parts) == 402, count, "pictures fit")
+        check(ask(f"{count / 10:.2f}", *parts) == 200, count, "pictures do not fit")
+    check(ask(1000, picture, ("n", "1"), ("model", "dime"), ("n", "4")) == 400, "of two numbers one is taken")
+    # What has not come may be the number: as many as are made at most.
+    begun = form(("model", "dime")) + form(picture)[:500]
+    for budget, status in ((.99, 402), (1, 200)):
+        limited(gate, "slow", "--budget", f"{budget}/day")
+        raw = Raw(gate.port, timeout=60)
+        whole = begun + form(picture)[500:] + end
+        sent = request("POST", "/v1/images/edits", [gate.bearer("slow"), ("Content-Type", kind)], whole)
+        raw.send(sent[:len(sent) - len(whole) + len(begun)])
+        if status == 200:
+            raw.send(sent[len(sent) - len(whole) + len(begun):])
+        check(raw.reply().status == status, budget)
+        raw.close()
+    # By tokens: a made one is up to 6,540, a given one up to 48,169.
+    limited(gate, "prompter", "--budget", "6/day")
+    body = {"model": "tokens", "prompt": "a cat"}
+    check(gate.post(body, path="/v1/images/generations", key="prompter").status == 402, "a picture fits")
+    limited(gate, "prompter", "--budget", "7/day")
+    check(gate.post(body, path="/v1/images/generations", key="prompter").status == 200, "it does not fit")
+    check(ask(50, picture, ("model", "tokens")) == 402, "an edit fits")
+    check(ask(60, picture, ("model", "tokens")) == 200, "it does not fit")
+    gate.remove()
+
+
 def test_rankings_are_paid_by_the_search():
     """A dime for each search unit: a hundred documents, and a long one counts as several."""
     def ranked(x):
