@@ -93,6 +93,8 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->health.gaps = &a->gaps;
 	x->admitted.is_live = false;
 	a->number = ++x->attempts;
+	if (unlikely(x->resume))
+		a->repeated = (uint32_t)x->resume->text.len;
 	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);
 	a->began = w->loop.now;
 	a->began_wall = w->loop.wall;

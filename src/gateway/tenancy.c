@@ -19,6 +19,7 @@ enum {
 	BYTES_A_TOKEN_MOST = 16,
 	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
 	SOUND_BYTES_A_TOKEN = 64,   /* at least, of a recording */
+	GO_ON_WORDS = 512, /* bytes of the words that ask to go on with an answer */
 	/* Tokens of one picture at most, however few its bytes: gpt-4o-mini's, who counts
 	 * the most, 2,833 and 5,667 for each of the 4 x 2 tiles of 512 pixels which are
 	 * left of the largest (OpenAI's guide "Images and vision"). */
@@ -151,6 +152,9 @@ static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 	uint64_t context = facts && facts->context ? facts->context : 0;
 	uint64_t bytes = max_of(x->body_bytes, x->body_length);
 
+	if (a->repeated)
+		bytes += a->repeated + GO_ON_WORDS;
+
 	if (operations[x->endpoint->operation].multipart) {
 		bytes = most_of_form(x, bytes);
 		return context ? min_of(bytes, context) : bytes;
@@ -239,8 +243,8 @@ static nanousd find_likely(const struct attempt *a, const struct price_ask *ask,
 	const struct exchange *x = a->x;
 	uint64_t learned = health_length_quantile(&a->health.at, 990);
 	uint64_t output = min_of(ask->output, learned ? learned : TOKENS_LIKELY);
-	uint64_t input =
-	        min_of(health_prompt_tokens(&a->health.at, x->body_bytes), ask->body);
+	uint64_t input = min_of(
+	        health_prompt_tokens(&a->health.at, attempt_prompt_bytes(a)), ask->body);
 	nanousd likely = price_likely(a->target, ask, input, output);
 
 	*ret_output = output * skim_generated(&x->skim);
@@ -378,7 +382,7 @@ void tenancy_settle(struct attempt *a)
 static nanousd price_more(const struct attempt *a)
 {
 	const struct price_ask ask = { .output = TOKENS_LIKELY, .choices = 1 };
-	uint64_t input = health_prompt_tokens(&a->health.at, a->x->body_bytes);
+	uint64_t input = health_prompt_tokens(&a->health.at, attempt_prompt_bytes(a));
 	nanousd less = price_likely(a->target, &ask, input, 0);
 	nanousd more = price_likely(a->target, &ask, input, TOKENS_LIKELY);
 

@@ -214,6 +214,26 @@ def test_pictures_cost_more_than_their_bytes():
     check(48 * DOLLAR < row["reserved_nano"] < 50 * DOLLAR, row)
 
 
+def test_what_bytes_do_not_tell_teaches_nothing():
+    """How many bytes a token has is learned from plain prompts: soft budgets go by it."""
+    def likely(gate, name):
+        limited(gate, name, "--budget", "100/day", "--soft")
+        check(gate.post(gate.chat("m", "x" * 4000, max_tokens=5), key=name).status == 200)
+        return until(lambda: gate.rows("key = ? AND state = 'done'", int(gate.key_ids[name], 16)), "its row", 10)[0]["reserved_nano"]
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBO" * 5000}}
+    for name, part, tokens in (("seen", picture, 100), ("read", {"type": "file", "file": {"file_id": "file-1"}}, 5000)):
+        site.models[name] = answers.reply(answers.chat(spent=answers.usage(tokens, 1)))
+        gate = Gateway("providers:\n" + provider("fake", site.url) + 'prices:\n  "fake/*": { input: $1000/1M, output: $1000/1M }\n'
+                       "routes:\n" + route("m", f"fake/{name}"))
+        body = gate.chat("m", max_tokens=5)
+        body["messages"][0]["content"] = [part]
+        for _ in range(3):
+            check(gate.post(body).status == 200)
+        amount = likely(gate, name)
+        check(DOLLAR <= amount < 1.2 * DOLLAR, name, amount)
+        gate.remove()
+
+
 def form(*parts, edge="edge"):
     """A form of (name, value), or (name, value, file name)."""
     return "".join(f'--{edge}\r\nContent-Disposition: form-data; name="{name}"'

@@ -229,7 +229,10 @@ TEST(a_resumed_stream_is_paid_piece_by_piece)
 	}
 	race_run(&r, USEC_SEC);
 	check_money(&r);
-	CHECK_INT(r.count, 2);
+	if (CHECK_INT(r.count, 2))
+		/* The second's prompt has what there was of the answer, and words. */
+		CHECK_INT((r.rows[1].reserved - r.rows[0].reserved) / (DOLLAR / 1000),
+		          30 + 512);
 	race_end(&r);
 }
 
