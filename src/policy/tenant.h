@@ -79,6 +79,12 @@ struct tenant_spent {
 /* Adds it to each node that counts that window.  False: there is no room for the user. */
 must_check bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s);
 
+/* Nobody can say what is left of them: those windows of the node or user with that row
+ * (bits) are spent up to their limits, and `of_users` of the users below it who are known
+ * and have no limits of their own. */
+void tenants_take_for_spent(struct tenants *t, uint64_t id, unsigned windows,
+                            unsigned of_users, usec wall);
+
 /* An attempt that began at s->wall is charged s->amount more than was told, or less:
  * each node and user it belongs to counts that, in all its windows.  Of *s the rest is
  * not read but whose it was. */

@@ -384,6 +384,53 @@ TEST(the_strictest_says_how_a_stream_ends)
 	world_free(&w);
 }
 
+/* What nobody can read is no budget to spend from, whoever's it is. */
+TEST(what_cannot_be_read_is_taken_for_spent)
+{
+	enum { ELSEWHERE = 0x04a, THERE = 0x4e3 };
+	struct world w = world_new();
+	struct tenant_row other = row_of(ELSEWHERE, TENANT_ORGANISATION, 0);
+	struct tenant_row there = row_of(THERE, TENANT_KEY, ELSEWHERE);
+	struct tenant_row ann = row_of(USER_ROW, TENANT_USER, THERE);
+	struct tenant_reservation r;
+	struct tenant_refusal why;
+	struct tenant_chain c[3];
+
+	put(&w, &other);
+	put(&w, &there);
+	ann.name = STR("ann");
+	ann.caps.budget[BUDGET_DAY] = DOLLAR;
+	CHECK(put(&w, &ann));
+	c[0] = chain_of(&w, THERE, STR("ann"));
+	CHECK(reserve(&c[0], 1, NOON, &r, NULL));
+	tenant_settle(&c[0], &r, 1);
+	tenants_take_for_spent(w.t, USER_ROW, 1 << BUDGET_DAY, 0, NOON);
+	CHECK(!reserve(&c[0], 1, NOON, &r, &why));
+	CHECK_INT(why.used, DOLLAR);
+	/* A limit for all users: those who are known. */
+	there.per_user.budget[BUDGET_DAY] = 2 * DOLLAR;
+	put(&w, &there);
+	c[1] = chain_of(&w, THERE, STR("bob"));
+	CHECK(reserve(&c[1], 1, NOON, &r, NULL));
+	tenants_take_for_spent(w.t, THERE, 0, 1 << BUDGET_DAY, NOON);
+	tenant_settle(&c[1], &r, 0);
+	CHECK(!reserve(&c[1], 1, NOON, &r, &why));
+	CHECK_INT(why.used, 2 * DOLLAR);
+	CHECK(!reserve(&c[0], 1, NOON, &r,
+	               &why)); /* who has limits of her own keeps them */
+	CHECK_INT(why.used, DOLLAR);
+	/* And an organisation that is not the default one. */
+	other.caps.budget[BUDGET_WEEK] = DOLLAR;
+	put(&w, &other);
+	tenants_take_for_spent(w.t, ELSEWHERE, 1 << BUDGET_WEEK, 0, NOON);
+	c[2] = chain_of(&w, THERE, STR("eve"));
+	CHECK(!reserve(&c[2], 1, NOON, &r, &why));
+	CHECK_INT(why.row->id, ELSEWHERE);
+	for (unsigned i = 0; i < countof(c); i++)
+		tenant_chain_done(&c[i], 0, 0);
+	world_free(&w);
+}
+
 /* A budget that was taken away is counted on, but sets nothing aside: nobody would ask
  * whether an amount fits there, however large a client makes it. */
 TEST(nothing_is_set_aside_where_nothing_is_bounded)
