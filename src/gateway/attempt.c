@@ -172,8 +172,10 @@ static void give_up_unpaid(struct attempt *a, fault_t why, str detail)
 	give_up(a);
 	x->attempts--;
 	x->worker->counts.attempts--;
-	if (!others_live(x) && !tenancy_downgrade(x))
-		exchange_fail(x, why, detail);
+	if (others_live(x) || tenancy_downgrade(x))
+		return;
+	tenancy_say_wait(x, a->retry_after);
+	exchange_fail(x, why, detail);
 }
 
 void attempt_start(struct exchange *x)
@@ -186,6 +188,8 @@ void attempt_start(struct exchange *x)
 		give_up_unpaid(a, why, detail);
 		return;
 	}
+	if (unlikely(x->downgraded) && !why)
+		tenancy_say_downgraded(x);
 	a->unjournalled = !attempt_reserve(a);
 	/* What is spent of a budget has to be known after a crash. */
 	if (a->unjournalled &&

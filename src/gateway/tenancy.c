@@ -329,6 +329,7 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 		return NULL;
 	}
 	x->downgrade = arena_copy(&x->arena, refusal.downgrade);
+	a->retry_after = refusal.wait == USEC_NEVER ? 0 : refusal.wait;
 	*ret_detail = tenancy_say_refusal(x, &refusal, amount.most);
 	return FAULT_BUDGET_EXCEEDED;
 }
@@ -363,10 +364,16 @@ bool tenancy_downgrade(struct exchange *x)
 	x->has_next = x->has_spare = false;
 	x->retry_at = 0;
 	x->too_long = 0;
-	tenancy_add_line(x, STR("x-sluice-downgraded"), route);
 	resume_decide(x);
 	capture_decide(x);
 	return true;
+}
+
+void tenancy_say_downgraded(struct exchange *x)
+{
+	if (x->downgrade.len)
+		tenancy_add_line(x, STR("x-sluice-downgraded"), x->downgrade);
+	x->downgrade = STR_NONE; /* once */
 }
 
 void tenancy_settle(struct attempt *a)

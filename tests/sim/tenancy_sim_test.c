@@ -191,6 +191,7 @@ TEST(a_hedge_needs_money_of_its_own)
 			sim_close(a);
 		race_run(&r, USEC_SEC);
 		CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+		CHECK(!str_has(race_see(&r), STR("retry-after")));
 		check_money(&r);
 		CHECK_INT(r.count, rich ? 2 : 1);
 		race_end(&r);
@@ -310,9 +311,39 @@ TEST(a_spent_budget_may_go_to_another_route)
 	CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
 	CHECK(str_has(race_see(&r), STR("x-sluice-downgraded: cheap\r\n")));
 	CHECK(str_has(race_see(&r), STR("x-sluice-provider: b\r\n")));
+	CHECK(!str_has(race_see(&r), STR("retry-after")));
 	race_read_rows(&r);
 	CHECK_INT(r.count, 1);
 	CHECK_STR(r.rows[0].route, "cheap");
+	CHECK_INT(look(&r).reserved[BUDGET_DAY], 0);
+	race_end(&r);
+}
+
+static unsigned count_of(str text, str what)
+{
+	unsigned count = 0;
+
+	for (size_t at; (at = str_find_str(text, what)) < text.len; count++)
+		text = str_from(text, at + what.len);
+	return count;
+}
+
+TEST(another_route_may_cost_too_much_as_well)
+{
+	struct tenant_row row = everybody(DOLLAR / 20);
+	struct race r;
+	str seen;
+
+	row.downgrade = STR("cheap");
+	if (!begin(&r, ONE "\n  cheap: { targets: [b/m] }", &row))
+		return;
+	race_ask(&r, false, "");
+	CHECK(!race_accept(&r, 0) && !race_accept(&r, 1));
+	seen = race_see(&r);
+	CHECK(str_starts(seen, STR("HTTP/1.1 402 ")));
+	CHECK_INT(count_of(seen, STR("retry-after: ")), 1);
+	CHECK(!str_has(seen, STR("x-sluice-downgraded")));
+	race_run(&r, USEC_SEC);
 	CHECK_INT(look(&r).reserved[BUDGET_DAY], 0);
 	race_end(&r);
 }
