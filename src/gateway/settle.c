@@ -167,7 +167,7 @@ static bool is_plain(const struct attempt *a, uint64_t tokens)
 
 	return x->body_bytes >= tokens &&
 	       (x->body_bytes / PLAIN_MOST <= tokens || x->body_bytes < PLAIN_LONG) &&
-	       !a->repeated && !x->skim.previous.len && !x->skim.conversation.len;
+	       !a->repeated && !skim_is_kept(&x->skim);
 }
 
 /* The model's tokens, from answers to plain text: how many bytes each, how many an

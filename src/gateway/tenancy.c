@@ -160,7 +160,7 @@ static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 		return context ? min_of(bytes, context) : bytes;
 	}
 	attached_find(retained_str(&x->body), &with);
-	if (with.is_unbounded || x->skim.previous.len || x->skim.conversation.len)
+	if (with.is_unbounded || skim_is_kept(&x->skim))
 		return context ? context : CONTEXT_MOST + bytes;
 	*ret_added = with.pictures * PICTURE_MOST;
 	if (!context)

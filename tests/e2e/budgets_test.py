@@ -284,6 +284,22 @@ def test_pictures_that_are_made():
     gate.remove()
 
 
+def test_a_stored_prompt_fills_the_context():
+    kept = fake.site("kept")
+    gate = Gateway(f'providers:\n  fake: {{ format: openai-responses, url: "{kept.url}", key: sk-a }}\n'
+                   + PRICES + "routes:\n" + route("m", "fake/tokens"))
+    limited(gate, "keeper", "--budget", "100/day")
+    said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": "hello", "annotations": []}]}
+    kept.default = answers.reply(json.dumps({
+        "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "tokens",
+        "output": [said], "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}).encode())
+    for more, status in (({"prompt": {"id": "pmpt_1"}}, 400), ({"prompt": None}, 200), ({"metadata": {"prompt": "x"}}, 200)):
+        reply = gate.post({"model": "m", "input": "hi", "max_output_tokens": 9, **more}, path="/v1/responses", key="keeper")
+        check(reply.status == status, more, reply)
+    gate.remove()
+
+
 def test_rankings_are_paid_by_the_search():
     """A dime for each search unit: a hundred documents, and a long one counts as several."""
     def ranked(x):
