@@ -2,6 +2,7 @@
  * exchange, however it ended, what was spent is what its rows say, and nothing is set
  * aside any more. */
 #include "config/config.h"
+#include "gateway/permit.h"
 #include "tests/sim/race.h"
 
 #include <string.h>
@@ -345,6 +346,26 @@ TEST(another_route_may_cost_too_much_as_well)
 	CHECK(!str_has(seen, STR("x-sluice-downgraded")));
 	race_run(&r, USEC_SEC);
 	CHECK_INT(look(&r).reserved[BUDGET_DAY], 0);
+	race_end(&r);
+}
+
+/* As where there is no room to count it. */
+TEST(who_cannot_be_told_sees_no_model)
+{
+	struct tenant_row row = everybody(DOLLAR);
+	struct access access;
+	struct race r;
+
+	if (!begin(&r, ONE, &row))
+		return;
+	const struct target *t = &r.gate.gateway.config->routes[0].targets[0];
+	access = permit_of(&r.gate.worker, 0);
+	CHECK_INT(access_target(&access, STR_NONE, t, NULL), ACCESS_ALLOWED);
+	row.revoked_wall = 1;
+	CHECK(tenants_put(r.gate.gateway.tenants, &row, 0, NULL, NULL));
+	access = permit_of(&r.gate.worker, 0);
+	CHECK(access_is_bounded(&access));
+	CHECK_INT(access_target(&access, STR_NONE, t, NULL), ACCESS_PROVIDER);
 	race_end(&r);
 }
 
