@@ -281,7 +281,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 		               .reloaded_wall = sys_wall(),
 		               .drain = config->drain };
 	pthread_mutex_init(&g->lock, NULL);
-	g->found = scout_recall(config->data);
+	g->found = scout_recall(config);
 	config->found = g->found;
 	g->config = config;
 	g->calendar = calendar ? calendar : calendar_new(STR("UTC"), why);
