@@ -74,7 +74,7 @@ asan: asan-build
 
 # Threads only meet end to end and in a few unit tests; what translates and what reads bytes is
 # one worker's business alone, and ASan's.
-THREADED = admin admin_store auth bodies budgets crash drill failover forget hedge keys leaks ledger limits \
+THREADED = admin admin_store auth bodies budgets crash failover forget hedge keys leaks ledger limits \
 	misfortune money nodes phi reload resume routing secrets self telemetry trial upstream
 SHARED = unit/loop store/journal meter/recorder policy/breaker policy/health policy/histogram \
 	policy/keyring policy/pins policy/tenant_test policy/trial policy/window

@@ -166,17 +166,25 @@ static void settle(const struct admin_house *h)
 	recorder_flush(h->recorder);
 }
 
+/* NULL: there is none. */
+static const char *log_of(const struct forgetting *f)
+{
+	return str_eq(f->config->access_log, STR("off"))
+	               ? NULL
+	               : str_z(f->c->keep, f->config->access_log);
+}
+
 static bool scrub_log(struct forgetting *f)
 {
 	const struct access_match match = { .ids = f->done.exchanges,
 		                            .count = f->done.exchange_count,
 		                            .before = f->done.unknown,
 		                            .key = f->who.key };
-	const char *log = str_eq(f->config->access_log, STR("off"))
-	                          ? NULL
-	                          : str_z(f->c->keep, f->config->access_log);
+	uint64_t waiting = recorder_scrub_log(f->c->house->recorder, &match);
+	bool ok = access_scrub(log_of(f), &match, &f->lines, &f->why);
 
-	return access_scrub(log, &match, &f->lines, &f->why);
+	f->lines += waiting;
+	return ok;
 }
 
 static bool erase(struct forgetting *f)
@@ -190,9 +198,16 @@ static bool erase(struct forgetting *f)
 
 /* ---- */
 
+static void add_untouched(void *arg, str file)
+{
+	struct forgetting *f = arg;
+
+	json_str(&f->c->to, file);
+}
+
 static int tell(struct admin_call *c, struct ledger *l, void *arg)
 {
-	const struct forgetting *f = arg;
+	struct forgetting *f = arg;
 
 	(void)l;
 	json_open(&c->to, '{');
@@ -200,6 +215,10 @@ static int tell(struct admin_call *c, struct ledger *l, void *arg)
 	json_key_uint(&c->to, STR("sums"), f->done.sums);
 	json_key_uint(&c->to, STR("bodies"), f->bodies);
 	json_key_uint(&c->to, STR("lines"), f->lines);
+	json_key(&c->to, STR("untouched"));
+	json_open(&c->to, '[');
+	access_untouched(log_of(f), add_untouched, f);
+	json_close(&c->to, ']');
 	json_close(&c->to, '}');
 	buf_set(&c->after, buf_str(c->out));
 	return 200;

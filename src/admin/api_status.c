@@ -35,6 +35,7 @@ int api_metrics(struct admin_call *c)
 	if (!c->house->ops || !c->house->ops->metrics)
 		return admin_no_gateway(c);
 	c->content_type = metric_content_type(openmetrics);
+	c->out->limit = METRIC_PAGE_MOST;
 	if (c->house->ops->metrics(c->house->arg, openmetrics, c->out))
 		return 200;
 	return admin_problem(c, 500, "too_large", NULL, "the page is too large");

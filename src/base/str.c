@@ -56,16 +56,38 @@ str str_trim(str s)
 #define EACH_BYTE ((uint64_t)0x0101010101010101)
 
 /* Eight letters at a time: a byte from 'A' to 'Z' gets the bit that makes it small. */
-static uint64_t lower8(const char *at)
+static uint64_t lower8(uint64_t bytes)
 {
-	uint64_t bytes, low;
-
-	memcpy(&bytes, at, sizeof(bytes));
-	low = bytes & (EACH_BYTE * 0x7f);
+	uint64_t low = bytes & (EACH_BYTE * 0x7f);
 	uint64_t above_z = low + EACH_BYTE * (0x7f - 'Z');
 	uint64_t from_a = low + EACH_BYTE * (0x80 - 'A');
 	uint64_t is_upper = ~bytes & (EACH_BYTE * 0x80) & (from_a ^ above_z);
+
 	return bytes | is_upper >> 2;
+}
+
+/* Most of what is compared is written in small letters. */
+static bool is_same8(uint64_t a, uint64_t b)
+{
+	return a == b || lower8(a) == lower8(b);
+}
+
+static uint64_t load8(const char *at)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return bytes;
+}
+
+/* The first four bytes and the last four, which may overlap. */
+static uint64_t load_ends(const char *at, size_t len)
+{
+	uint32_t first, last;
+
+	memcpy(&first, at, sizeof(first));
+	memcpy(&last, at + len - sizeof(last), sizeof(last));
+	return (uint64_t)last << 32 | first;
 }
 
 bool str_eq_nocase_bytes(const char *a, const char *b, size_t len)
@@ -73,11 +95,15 @@ bool str_eq_nocase_bytes(const char *a, const char *b, size_t len)
 	size_t i = 0;
 
 	for (; i + 8 <= len; i += 8) {
-		if (lower8(a + i) != lower8(b + i))
+		if (!is_same8(load8(a + i), load8(b + i)))
 			return false;
 	}
-	if (i > 0 && i < len) /* the last eight once more: they overlap */
-		return lower8(a + len - 8) == lower8(b + len - 8);
+	if (i == len)
+		return true;
+	if (i > 0) /* the last eight once more: they overlap */
+		return is_same8(load8(a + len - 8), load8(b + len - 8));
+	if (len >= 4)
+		return is_same8(load_ends(a, len), load_ends(b, len));
 	for (; i < len; i++) {
 		if (char_lower(a[i]) != char_lower(b[i]))
 			return false;

@@ -206,6 +206,8 @@ struct config_file {
 	const char *path;
 };
 
+enum { OTLP_VALUE_MOST = 512 }; /* bytes of an attribute that are sent */
+
 /* Where traces go; endpoint empty: nowhere. */
 struct otlp_settings {
 	str endpoint; /* as written, and taken apart: */
@@ -216,7 +218,8 @@ struct otlp_settings {
 	uint8_t ca_sum[32];    /* of what it holds: file_sum */
 	struct secret headers; /* whole lines of a request's head */
 	str service;           /* service.name */
-	str attributes;        /* of the resource: name=value,... percent-encoded */
+	str attributes;        /* others of the resource: name=value,... percent-encoded,
+	                        * each name once */
 	unsigned sample;       /* of 100 traces */
 	uint64_t queue;        /* bytes of rows that wait */
 	usec timeout;          /* of one request */

@@ -139,7 +139,7 @@ static const struct config_key secrets_keys[] = {
 static const struct config_key metrics_keys[] = {
 	{ .name = "series", .kind = KIND_COUNT, AT(config, metrics.series), .low = "10",
 	  .high = "16000", .fallback = "1000", .example = "1000",
-	  .help = "Most series of one metric; what comes beyond counts as `other`." },
+	  .help = "Most series of one metric, and 16 MiB of its text; what comes beyond counts as `other`." },
 	{ .name = "keys", .kind = KIND_ON_OFF, AT(config, metrics.keys),
 	  .fallback = "off", .example = "on",
 	  .help = "Also requests and cost by virtual key." },

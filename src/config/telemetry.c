@@ -14,6 +14,9 @@
 #include "config/scalar.h"
 #include "config/section.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 enum { HEADERS_MOST = 16, LIST_MOST = 8 * KiB };
 
 /* A variable that is for traces alone, else the one for all signals. */
@@ -99,16 +102,16 @@ static bool header_lines(str list, char *room, struct buf *ret, str *ret_bad)
 	return !ret->over;
 }
 
-static bool is_list(str list)
+static bool has_name(str list, str which)
 {
 	char room[LIST_MOST];
 	str name, value;
 
 	while (list.len > 0) {
-		if (!take_pair(&list, room, &name, &value))
-			return false;
+		if (take_pair(&list, room, &name, &value) && str_eq(name, which))
+			return true;
 	}
-	return true;
+	return false;
 }
 
 /* ---- the endpoint ---- */
@@ -131,9 +134,13 @@ static void set_endpoint(struct reader *r, str url, bool is_whole,
 	o->host = e.host;
 	o->port = e.port;
 	o->authority = e.authority;
-	o->path = is_whole || str_ends(e.base_path, STR("/v1/traces"))
-	                  ? e.base_path
-	                  : arena_printf(r->keep, "%.*s/v1/traces", STR_ARG(e.base_path));
+	if (is_whole)
+		o->path = e.base_path.len ? e.base_path : STR("/");
+	else
+		o->path = str_ends(e.base_path, STR("/v1/traces"))
+		                  ? e.base_path
+		                  : arena_printf(r->keep, "%.*s/v1/traces",
+		                                 STR_ARG(e.base_path));
 	if (!e.tls && !e.is_private_literal && !o->allow_private) {
 		note(r, NOTE_CLEAR_TEXT, at, "http://%.*s: traces travel unencrypted",
 		     STR_ARG(e.authority));
@@ -202,23 +209,82 @@ static void read_headers(struct reader *r, const struct tree_node *node)
 	buf_free(&lines);
 }
 
+/* A list of a resource's attributes on its way. */
+struct attributes {
+	const char *from;
+	const struct tree_node *node;
+	struct buf list; /* each name once, as it was said last */
+	str service;     /* service.name, which is not in the list; empty: not said */
+};
+
+/* False: it is no list. */
+static bool take_attributes(struct reader *r, str list, struct attributes *to)
+{
+	char room[LIST_MOST];
+	str name, value;
+
+	while (list.len > 0) {
+		str pair = str_first(list, str_find(list, ','));
+
+		if (!take_pair(&list, room, &name, &value))
+			return false;
+		if (has_name(list, name))
+			continue;
+		if (value.len > OTLP_VALUE_MOST)
+			note(r, NOTE_TELEMETRY, to->node,
+			     "%s: of %.*s the first %d bytes are sent", to->from,
+			     STR_ARG(name), OTLP_VALUE_MOST);
+		if (str_eq(name, STR("service.name")))
+			to->service = arena_copy(r->keep, value);
+		else
+			buf_addf(&to->list, "%s%.*s", to->list.len ? "," : "",
+			         STR_ARG(pair));
+	}
+	return true;
+}
+
 static void read_resource(struct reader *r, const struct tree_node *node)
 {
 	struct otlp_settings *o = &r->config->otlp;
-	bool is_ours = !o->attributes.len;
 	str name = variable(r, "OTEL_SERVICE_NAME", "OTEL_SERVICE_NAME");
+	bool is_written = o->attributes.len > 0;
+	struct attributes a = { .from = is_written ? "telemetry.otlp.attributes"
+		                                   : "OTEL_RESOURCE_ATTRIBUTES",
+		                .node = node,
+		                .list = BUF_LIMIT(LIST_MOST) };
+	str list = is_written ? o->attributes : variable(r, a.from, a.from);
 
-	if (!o->service.len)
-		o->service = name.len ? arena_copy(r->keep, name) : STR("sluice");
-	if (is_ours)
-		o->attributes =
-		        arena_copy(r->keep, variable(r, "OTEL_RESOURCE_ATTRIBUTES",
-		                                     "OTEL_RESOURCE_ATTRIBUTES"));
-	if (is_list(o->attributes))
+	if (!take_attributes(r, list, &a) || a.list.over) {
+		note(r, NOTE_TELEMETRY, node, "%s is not a list of name=value", a.from);
+		buf_clear(&a.list);
+		a.service = STR_NONE;
+	}
+	o->attributes = arena_copy(r->keep, buf_str(&a.list));
+	buf_free(&a.list);
+	/* The file goes before the variables, a name before a list. */
+	if (o->service.len)
 		return;
-	note(r, NOTE_TELEMETRY, node, "%s is not a list of name=value",
-	     is_ours ? "OTEL_RESOURCE_ATTRIBUTES" : "telemetry.otlp.attributes");
-	o->attributes = STR_NONE;
+	if (name.len && !(is_written && a.service.len))
+		o->service = arena_copy(r->keep, name);
+	else
+		o->service = a.service.len ? a.service : STR("sluice");
+}
+
+static void read_roots(struct reader *r)
+{
+	struct otlp_settings *o = &r->config->otlp;
+	str path = variable(r, "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+	                    "OTEL_EXPORTER_OTLP_CERTIFICATE");
+
+	if (!o->ca_file && path.len && o->tls) {
+		o->ca_file = str_z(r->keep, path);
+		if (access(o->ca_file, R_OK) != 0)
+			note(r, NOTE_PATH, NULL,
+			     "OTEL_EXPORTER_OTLP_CERTIFICATE: %s cannot be read: %s",
+			     o->ca_file, strerror(errno));
+	}
+	if (o->ca_file)
+		file_sum(o->ca_file, o->ca_sum);
 }
 
 void read_telemetry(struct reader *r, const struct tree_node *node)
@@ -237,12 +303,7 @@ void read_telemetry(struct reader *r, const struct tree_node *node)
 		use_environment(r);
 	if (!o->endpoint.len)
 		return;
-	if (!o->ca_file && reader_env(r, "OTEL_EXPORTER_OTLP_CERTIFICATE"))
-		o->ca_file = str_z(
-		        r->keep,
-		        str_from_z(reader_env(r, "OTEL_EXPORTER_OTLP_CERTIFICATE")));
-	if (o->ca_file)
-		file_sum(o->ca_file, o->ca_sum);
+	read_roots(r);
 	read_headers(r, tree_find(otlp, STR("headers")));
 	read_resource(r, tree_find(otlp, STR("attributes")));
 }

@@ -163,7 +163,8 @@ static void add_trace(const struct attempt *a, struct buf *to)
 	const struct exchange *x = a->x;
 
 	buf_put(to, STR("traceparent: "));
-	trace_write(to, x->trace, x->id, a->id);
+	trace_write(to, x->trace, x->id, a->id,
+	            x->plan->config->otlp.sample * SAMPLE_PERCENT);
 	if (x->tracestate.len) {
 		buf_put(to, STR("\r\ntracestate: "));
 		buf_put(to, x->tracestate);

@@ -49,6 +49,26 @@ static str number(const struct admin_asked *a, const char *name)
 	return json_get(a->value, str_from_z(name)).raw;
 }
 
+static void name_untouched(const struct admin_asked *a)
+{
+	struct json_value list = json_get(a->value, STR("untouched"));
+	struct json_member m;
+
+	for (struct json_iter it = json_iter(list); json_next(&it, &m);) {
+		struct buf path = BUF_LIMIT(64 * KiB);
+
+		if (buf_reserve(&path, m.value.raw.len)) {
+			str text = json_text(m.value, path.ptr);
+
+			fprintf(stderr,
+			        "beside the access log, moved by others and not looked "
+			        "into: %.*s\n",
+			        STR_ARG(text));
+		}
+		buf_free(&path);
+	}
+}
+
 static int forget(const struct forget *f)
 {
 	const struct admin_alone alone = { .config = f->config, .by_recorder = true };
@@ -68,6 +88,8 @@ static int forget(const struct forget *f)
 		        "spoke of\n",
 		        STR_ARG(number(&a, "attempts")), STR_ARG(number(&a, "sums")),
 		        STR_ARG(number(&a, "bodies")), STR_ARG(number(&a, "lines")));
+	if (result == EXIT_OK)
+		name_untouched(&a);
 	admin_asked_done(&a);
 	buf_free(&request);
 	return result;

@@ -4,6 +4,7 @@
 #include "gateway/endpoint.h"
 #include "loop/sys.h"
 #include "main/readings_budget.h"
+#include "meter/body_log.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -155,9 +156,14 @@ bool readings_knows(void *arg, str provider, str model)
 
 bool readings_team(void *arg, uint64_t id, struct buf *ret)
 {
-	str name = keyring_name(((struct process *)arg)->gateway.keys, id);
+	const struct keyring *keys = ((struct process *)arg)->gateway.keys;
+	str name = keyring_name(keys, id);
 
-	return name.len && buf_add(ret, name);
+	if (!name.len || !buf_add(ret, name))
+		return false;
+	/* As budgets tell them apart. */
+	return !keyring_has_namesake(keys, id) ||
+	       (buf_add_char(ret, ' ') && buf_add_hex(ret, id, 12));
 }
 
 unsigned readings_server(void *arg, str provider, struct buf *host)
@@ -242,6 +248,21 @@ static void look_at_traces(const struct process *p, struct metric_page *page)
 	              (int64_t)s.rejected, NULL);
 	metric_sample(page, METRIC_DROPPED, (str[]){ STR("traces"), STR("unreachable") },
 	              (int64_t)s.unreachable, NULL);
+}
+
+static void look_at_bodies(const struct process *p, struct metric_page *page)
+{
+	struct body_log_stats s;
+
+	if (!p->gateway.bodies)
+		return;
+	body_log_stats(p->gateway.bodies, &s);
+	metric_sample(page, METRIC_DROPPED, (str[]){ STR("bodies"), STR("queue_full") },
+	              (int64_t)s.refused, NULL);
+	metric_sample(page, METRIC_DROPPED, (str[]){ STR("bodies"), STR("unwritable") },
+	              (int64_t)s.failed, NULL);
+	metric_plain(page, METRIC_BODIES, (int64_t)s.written);
+	metric_plain(page, METRIC_REDACTED, (int64_t)s.finds);
 }
 
 /* ---- the process ---- */
@@ -335,5 +356,6 @@ void readings_look(void *arg, struct metric_page *page)
 	readings_budgets(&((struct process *)arg)->gateway, page);
 	look_at_recorder(p, page);
 	look_at_traces(p, page);
+	look_at_bodies(p, page);
 	look_at_process(p, page);
 }

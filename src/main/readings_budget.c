@@ -93,7 +93,9 @@ void readings_budgets(struct gateway *g, struct metric_page *page)
 		bool is_shared;
 
 		end = end_of_group(&c, at);
-		is_shared = c.list[at].row->id != c.list[end - 1].row->id;
+		is_shared =
+		        c.list[at].row->id != c.list[end - 1].row->id ||
+		        (g->keys && keyring_has_namesake(g->keys, c.list[at].row->id));
 		for (unsigned i = at; i < end; i++)
 			add(page, &c.list[i], is_shared);
 	}

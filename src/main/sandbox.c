@@ -204,7 +204,7 @@ static void allow_log(const struct rules *r, const char *path)
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		allow(r, path, OF_FILES); /* a pipe is opened for both */
 	else
-		allow_file(r, path, READ | WRITE);
+		allow_file(r, path, READ_TREE | WRITE);
 }
 
 static void allow_config(const struct rules *r, const struct config *c)

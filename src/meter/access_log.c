@@ -24,13 +24,16 @@ enum {
 	FILES_KEPT = 3,
 	PIPE_PIECE = 4 * KiB, /* what a writable pipe takes without blocking */
 };
+#define END_MOST (3 * USEC_SEC) /* that a reader is waited for at the end */
 
 struct access_log {
 	char *path; /* NULL: stdout */
 	int fd;     /* -1: to be opened again */
 	bool is_file;
-	uint64_t size; /* of the file */
-	struct buf waiting;
+	bool owes_end;      /* the file ends in half a line, and took no more */
+	uint64_t size;      /* of the file */
+	struct buf waiting; /* whole lines */
+	size_t begun;       /* bytes of the first that are written already */
 	uint64_t lost, lost_told;
 	struct access_memory memory;
 };
@@ -56,8 +59,7 @@ static bool open_file(struct access_log *log)
 	log->is_file = fstat(log->fd, &st) == 0 && S_ISREG(st.st_mode);
 	log->size = log->is_file ? (uint64_t)st.st_size : 0;
 	/* A full disk, and then a crash, may have left half a line. */
-	if (log->path && log->is_file && !ends_a_line(log->fd, st.st_size))
-		log->size += write(log->fd, "\n", 1) == 1;
+	log->owes_end = log->path && log->is_file && !ends_a_line(log->fd, st.st_size);
 	return true;
 }
 
@@ -99,8 +101,11 @@ void access_log_reopen(struct access_log *log)
 {
 	if (!log->path)
 		return;
-	/* A line that was half written is completed where it began. */
+	/* A line that is still half written then begins anew in the next file; who reads
+	 * a pipe gets the rest. */
 	access_log_write(log);
+	if (log->is_file)
+		log->begun = 0;
 	close_file(log);
 	if (!open_file(log))
 		return; /* tried again by the next write */
@@ -145,11 +150,33 @@ static ssize_t write_some(struct access_log *log, const char *bytes, size_t size
 	return write(log->fd, bytes, min_of(size, (size_t)PIPE_PIECE));
 }
 
+/* Takes out what is written, but for a line of which only the begin is. */
+static void drop_written(struct access_log *log, size_t done)
+{
+	size_t whole = done;
+
+	while (whole > 0 && log->waiting.ptr[whole - 1] != '\n')
+		whole--;
+	log->begun = done - whole;
+	buf_drop(&log->waiting, whole);
+}
+
+static bool end_half_line(struct access_log *log)
+{
+	if (log->owes_end && write(log->fd, "\n", 1) != 1)
+		return false;
+	log->size += log->owes_end;
+	log->owes_end = false;
+	return true;
+}
+
 static bool write_waiting(struct access_log *log)
 {
-	size_t done = 0;
+	size_t done = log->begun;
 	int error = 0;
 
+	if (!end_half_line(log))
+		return false;
 	while (done < log->waiting.len && !error) {
 		ssize_t n =
 		        write_some(log, log->waiting.ptr + done, log->waiting.len - done);
@@ -159,8 +186,8 @@ static bool write_waiting(struct access_log *log)
 		else if (n == 0 || errno != EINTR)
 			error = n < 0 ? errno : EIO;
 	}
-	log->size += done;
-	buf_drop(&log->waiting, done);
+	log->size += done - log->begun;
+	drop_written(log, done);
 	errno = error;
 	return !error;
 }
@@ -194,6 +221,28 @@ bool access_log_write(struct access_log *log)
 bool access_log_is_waiting(const struct access_log *log)
 {
 	return log->waiting.len > 0 || log->fd < 0 || log->lost > log->lost_told;
+}
+
+uint64_t access_log_end(struct access_log *log)
+{
+	struct pollfd p = { .fd = log->fd, .events = POLLOUT };
+	usec end = sys_now() + END_MOST, left = END_MOST;
+	uint64_t lines = 0;
+
+	/* A file takes at once what it will ever take. */
+	while (!access_log_write(log) && log->fd >= 0 && errno == EAGAIN && left > 0) {
+		p.fd = log->fd;
+		poll(&p, 1, (int)(left / USEC_MS) + 1);
+		left = end - sys_now();
+	}
+	for (size_t i = 0; i < log->waiting.len; i++)
+		lines += log->waiting.ptr[i] == '\n';
+	return lines + log->lost - log->lost_told;
+}
+
+uint64_t access_log_scrub(struct access_log *log, const struct access_match *match)
+{
+	return access_scrub_lines(log->waiting.ptr, log->waiting.len, match);
 }
 
 void access_log_rest(struct access_log *log)

@@ -5,6 +5,7 @@
  * later. A file is moved to PATH.1 at 64 MiB; three old ones are kept.  One thread. */
 #pragma once
 #include "base/buf.h"
+#include "meter/access_scrub.h"
 #include "store/row.h"
 
 struct access_log;
@@ -19,6 +20,12 @@ bool access_log_write(struct access_log *log);
 bool access_log_is_waiting(const struct access_log *log);
 /* Closes the file and opens it again by its name, after somebody moved it. */
 void access_log_reopen(struct access_log *log);
+/* access_scrub of the lines that wait; gives how many have lost something. */
+uint64_t access_log_scrub(struct access_log *log, const struct access_match *match);
+/* At the end: writes what waits, and gives a reader who is slow a few seconds to take it.
+ * Gives how many lines are lost all the same and were not told of; only access_log_close
+ * may follow. */
+uint64_t access_log_end(struct access_log *log);
 /* Gives memory back. */
 void access_log_rest(struct access_log *log);
 /* Lines for which there was no room, ever. */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "codec/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -51,7 +52,7 @@ static bool find_member(str line, str name, size_t *ret_at, size_t *ret_len)
 
 /* A file in memory, and what of it is not written back yet. */
 struct text {
-	int fd;
+	int fd; /* -1: there is no file, it is memory alone */
 	char *bytes;
 	size_t size;
 	size_t from, to; /* equal: all is */
@@ -61,7 +62,7 @@ struct text {
 static bool write_back(struct text *t)
 {
 	size_t len = t->to - t->from;
-	bool ok = len == 0 ||
+	bool ok = len == 0 || t->fd < 0 ||
 	          pwrite(t->fd, t->bytes + t->from, len, (off_t)t->from) == (ssize_t)len;
 
 	t->from = t->to = 0;
@@ -138,7 +139,15 @@ static bool scrub_text(struct text *t, const struct access_match *match)
 		if (is_meant(line, match) && !scrub_line(t, line))
 			return false;
 	}
-	return write_back(t) && (t->lines == 0 || fdatasync(t->fd) == 0);
+	return write_back(t) && (t->lines == 0 || t->fd < 0 || fdatasync(t->fd) == 0);
+}
+
+uint64_t access_scrub_lines(char *bytes, size_t size, const struct access_match *match)
+{
+	struct text t = { .fd = -1, .bytes = bytes, .size = size };
+
+	/* Nothing of it can fail. */
+	return scrub_text(&t, match) ? t.lines : 0;
 }
 
 static bool scrub_file(const char *path, const struct access_match *match,
@@ -167,14 +176,18 @@ static bool scrub_file(const char *path, const struct access_match *match,
 	return ok;
 }
 
+static bool has_file(const char *path)
+{
+	return path && !str_eq(str_from_z(path), STR("stdout"));
+}
+
 bool access_scrub(const char *path, const struct access_match *match, uint64_t *ret_lines,
                   struct buf *why)
 {
 	char old[PATH_MAX];
 
 	*ret_lines = 0;
-	if (!path || (match->count == 0 && match->before == 0) ||
-	    str_eq(str_from_z(path), STR("stdout")))
+	if (!has_file(path) || (match->count == 0 && match->before == 0))
 		return true;
 	for (int i = 0; i < FILES; i++) {
 		snprintf(old, sizeof(old), i ? "%s.%d" : "%s", path, i);
@@ -184,4 +197,58 @@ bool access_scrub(const char *path, const struct access_match *match, uint64_t *
 		return false;
 	}
 	return true;
+}
+
+/* The name is the log's and more; base: the log's own. */
+static bool is_older(str name, str base)
+{
+	size_t dot = base.len;
+	str stem;
+
+	while (dot > 0 && base.ptr[dot - 1] != '.')
+		dot--;
+	stem = str_first(base, dot ? dot - 1 : 0);
+	if (str_starts(name, base) && name.len > base.len)
+		return name.ptr[base.len] == '.' || name.ptr[base.len] == '-';
+	/* access-20261126.log */
+	return stem.len && str_starts(name, stem) && name.len > base.len &&
+	       name.ptr[stem.len] == '-' && str_has(name, str_from(base, dot - 1));
+}
+
+static bool is_ours(str name, str base)
+{
+	str end = str_from(name, base.len);
+
+	return str_starts(name, base) && end.len == 2 && end.ptr[0] == '.' &&
+	       end.ptr[1] > '0' && end.ptr[1] < '0' + FILES;
+}
+
+void access_untouched(const char *path, void (*found)(void *arg, str file), void *arg)
+{
+	struct buf text = BUF_LIMIT(2 * PATH_MAX);
+	const char *slash = has_file(path) ? strrchr(path, '/') : NULL;
+	str base = str_from_z(slash ? slash + 1 : path);
+	DIR *d;
+
+	if (!has_file(path))
+		return;
+	buf_add(&text, slash ? str_of(path, (size_t)(slash + 1 - path)) : STR("./"));
+	size_t dir = text.len;
+	d = opendir(buf_z(&text));
+	for (struct dirent *e; d && (e = readdir(d));) {
+		str name = str_from_z(e->d_name);
+
+		if (!is_older(name, base) || is_ours(name, base))
+			continue;
+		text.len = dir;
+		buf_add(&text, name);
+		found(arg, buf_str(&text));
+	}
+	if (!d) {
+		buf_addf(&text, "%.*s*", STR_ARG(base));
+		found(arg, buf_str(&text));
+	} else {
+		closedir(d);
+	}
+	buf_free(&text);
 }

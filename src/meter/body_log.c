@@ -26,6 +26,19 @@ struct call {
 	struct call *next;
 };
 
+/* What can go wrong for a while. */
+enum trouble { WRITING, SYNCING, DELETING, TROUBLES };
+
+static const struct {
+	const char *wrong, *right;
+} texts[TROUBLES] = {
+	[WRITING] = { "what is said is not kept", "what is said is kept again" },
+	[SYNCING] = { "what is said may not outlive a power cut",
+	              "what is said is on the disk again" },
+	[DELETING] = { "what was said and is too old is not deleted",
+	               "what was said and is too old is deleted again" },
+};
+
 /* What the configuration says of what is kept. */
 struct rules {
 	struct redact *redact; /* NULL: as it is */
@@ -43,7 +56,7 @@ struct body_log {
 	struct body_keys keys; /* they */
 	struct rules rules;
 	struct forgotten forgotten; /* whose bodies may still come */
-	bool in_trouble, is_dirty;
+	bool in_trouble[TROUBLES], is_dirty;
 	usec pruned_at, synced_at;
 	/* everybody's */
 	pthread_mutex_t lock;
@@ -67,24 +80,21 @@ static void wake(void *arg)
 
 /* ---- writing ---- */
 
-static void say_trouble(struct body_log *b, struct buf *why)
+/* Says so only when it is news. */
+static void went(struct body_log *b, enum trouble which, bool ok, const struct buf *why)
 {
-	struct buf text = BUF_LIMIT(KiB);
+	bool was = b->in_trouble[which];
+	struct buf text = BUF_LIMIT(2 * KiB);
 
-	if (!b->in_trouble && b->options.say) {
-		buf_addf(&text, "what is said is not kept: %.*s", (int)why->len,
-		         why->ptr);
-		b->options.say(buf_z(&text));
-	}
-	b->in_trouble = true;
+	b->in_trouble[which] = !ok;
+	if (was != ok || !b->options.say)
+		return;
+	if (ok)
+		buf_add(&text, str_from_z(texts[which].right));
+	else
+		buf_addf(&text, "%s: %.*s", texts[which].wrong, STR_ARG(buf_str(why)));
+	b->options.say(buf_z(&text));
 	buf_free(&text);
-}
-
-static void say_better(struct body_log *b)
-{
-	if (b->in_trouble && b->options.say)
-		b->options.say("what is said is kept again");
-	b->in_trouble = false;
 }
 
 static bool clean(const struct redact *r, bool is_stream, str text, struct buf *to,
@@ -122,10 +132,7 @@ static void write_letter(struct body_log *b, struct body_letter *l)
 		row.flags |= finds ? BODY_REDACTED : 0u;
 	}
 	ok = bodies_put(b->bodies, &row, b->rules.keep, &why);
-	if (ok)
-		say_better(b);
-	else
-		say_trouble(b, &why);
+	went(b, WRITING, ok, &why);
 	b->is_dirty |= ok;
 	pthread_mutex_lock(&b->lock);
 	b->counts.written += ok;
@@ -153,19 +160,19 @@ static void tidy(struct body_log *b, bool now_too)
 	struct buf why = BUF_LIMIT(KiB);
 	const struct rules *r = &b->rules;
 	usec now = sys_now();
-	bool ok = true;
 
 	if (b->is_dirty && (now_too || now - b->synced_at >= SYNC_EVERY)) {
-		ok = bodies_sync(b->bodies, &why);
+		went(b, SYNCING, bodies_sync(b->bodies, &why), &why);
 		b->is_dirty = false;
 		b->synced_at = now;
 	}
-	if (ok && r->keep > 0 && (now_too || now - b->pruned_at >= PRUNE_EVERY)) {
-		ok = bodies_prune(b->bodies, sys_wall() - r->keep, r->max, &why);
+	buf_clear(&why);
+	if (r->keep > 0 && (now_too || now - b->pruned_at >= PRUNE_EVERY)) {
+		usec before = sys_wall() - r->keep;
+
+		went(b, DELETING, bodies_prune(b->bodies, before, r->max, &why), &why);
 		b->pruned_at = now;
 	}
-	if (!ok)
-		say_trouble(b, &why);
 	buf_free(&why);
 }
 

@@ -423,6 +423,16 @@ bool intake_open(struct intake *in, const char *dir, const char *access_log,
 	return open_journals(in, why) && replay(in, why) && begin_journals(in, why);
 }
 
+static void end_log(struct intake *in)
+{
+	uint64_t lost = in->log ? access_log_end(in->log) : 0;
+
+	if (lost)
+		say(in, "%llu lines of the access log were not written: %s",
+		    (unsigned long long)lost, strerror(errno));
+	access_log_close(&in->log);
+}
+
 void intake_done(struct intake *in)
 {
 	if (in->ledger)
@@ -430,7 +440,7 @@ void intake_done(struct intake *in)
 	batch_done(&in->batch); /* before the mappings it points into */
 	for (unsigned i = 0; i < WORKERS_MOST; i++)
 		journal_close(&in->journals[i]);
-	access_log_close(&in->log);
+	end_log(in);
 	ledger_close(&in->ledger);
 	free(in->journal_dir);
 }

@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "codec/utf8.h"
 
-enum { PART_MOST = 8 * MiB };
+/* Behind what is bounded by its text there are some series of closed lists alone. */
+enum { PART_MOST = METRIC_TEXT_MOST + 2 * MiB };
 
 /* ---- pieces ---- */
 

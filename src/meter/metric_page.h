@@ -5,6 +5,10 @@
 #pragma once
 #include "meter/metric.h"
 
+/* Bytes of one metric's samples, before its open labels become `other`; and of the page.
+ */
+enum { METRIC_TEXT_MOST = 16 * MiB, METRIC_PAGE_MOST = 256 * MiB };
+
 /* An observation that stands for others like it. */
 struct metric_exemplar {
 	uint8_t trace[16]; /* id of its trace */

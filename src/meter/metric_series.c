@@ -87,6 +87,7 @@ uint16_t names_put(struct metric_names *n, str text)
 	slot = name_slot(n, text);
 	if (likely(*slot))
 		return *slot;
+	n->refused += n->count >= NAMES_MOST;
 	if (n->count >= NAMES_MOST || text.len > NAME_LONGEST || !is_utf8(text) ||
 	    str_eq(text, n->list[NAME_OTHER]))
 		return NAME_OTHER;

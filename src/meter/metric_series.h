@@ -9,8 +9,8 @@
 #include "meter/metric_page.h"
 
 enum {
-	NAMES_MOST = 16 * KiB,
-	NAME_OTHER = 0, /* the number of "other" */
+	NAMES_MOST = 60 * KiB, /* room for more than the series of two metrics */
+	NAME_OTHER = 0,        /* the number of "other" */
 	NAME_LONGEST = 128,
 	SERIES_MOST = 16 * KiB, /* of one metric, whatever is configured */
 };
@@ -19,6 +19,7 @@ struct metric_names {
 	str *list; /* by number */
 	uint16_t *slots;
 	unsigned count, room;
+	uint64_t refused; /* texts for which there was no room, as often as they came */
 };
 
 /* For tables whose keys come from us, or are compared. */

@@ -87,7 +87,21 @@ static uint16_t model_label(struct metrics *m, const struct attempt_row *row,
 	return model;
 }
 
-static uint16_t id_label(struct metrics *m, uint64_t id)
+/* Of keys and of teams there are as many as people make: so many get a number as a metric
+ * has series, and what else has a name is not crowded out. */
+static uint16_t bounded_label(struct metrics *m, unsigned *count, str text)
+{
+	uint16_t label = names_find(&m->names, text);
+	unsigned before = m->names.count;
+
+	if (label || *count >= min_of(m->options.series, (unsigned)SERIES_MOST))
+		return label;
+	label = names_put(&m->names, text);
+	*count += m->names.count - before;
+	return label;
+}
+
+static uint16_t id_label(struct metrics *m, unsigned *count, uint64_t id)
 {
 	char text[16];
 	int n;
@@ -95,7 +109,7 @@ static uint16_t id_label(struct metrics *m, uint64_t id)
 	if (!id)
 		return m->known.none;
 	n = snprintf(text, sizeof(text), "%012llx", (unsigned long long)id);
-	return names_put(&m->names, str_of(text, (size_t)n));
+	return bounded_label(m, count, str_of(text, (size_t)n));
 }
 
 /* As it was called when it was first seen. */
@@ -105,13 +119,13 @@ static uint16_t team_label(struct metrics *m, uint64_t id)
 	struct buf name = BUF_LIMIT(NAME_LONGEST);
 
 	if (!id || !m->options.team)
-		return id_label(m, id);
+		return id_label(m, &m->team_names, id);
 	if (t->id == id)
 		return t->label;
 	t->id = id;
 	t->label = m->options.team(m->options.arg, id, &name)
-	                   ? names_put(&m->names, buf_str(&name))
-	                   : id_label(m, id);
+	                   ? bounded_label(m, &m->team_names, buf_str(&name))
+	                   : id_label(m, &m->team_names, id);
 	buf_free(&name);
 	return t->label;
 }
@@ -141,7 +155,8 @@ static void name(struct metrics *m, const struct attempt_row *row, struct shape 
 	s->error = row->fault.len ? error_label(m, row->fault) : k->none;
 	s->outcome = outcome_label(m, row);
 	s->team = team_label(m, row->team);
-	s->key = m->options.keys && row->key ? id_label(m, row->key) : 0;
+	s->has_key = m->options.keys && row->key;
+	s->key = s->has_key ? id_label(m, &m->key_names, row->key) : NAME_OTHER;
 	s->usage = k->usage[row->usage_kind];
 	s->mode = row->stream ? k->stream : k->unary;
 	if (!row->number)

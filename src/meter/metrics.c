@@ -29,6 +29,46 @@ static void note_exemplar(struct counted *c, struct metric_exemplar *to, int64_t
 	to->wall = row->began_wall + row->total;
 }
 
+static size_t escaped_len(str s)
+{
+	size_t len = s.len;
+
+	for (size_t i = 0; i < s.len; i++)
+		len += s.ptr[i] == '"' || s.ptr[i] == '\\' || s.ptr[i] == '\n';
+	return len;
+}
+
+/* At most so many bytes are the series' samples on the page. */
+static size_t text_most(const struct metrics *m, enum metric_id id, uint64_t key)
+{
+	enum { FIXED = 64 /* suffix, `le`, value */, EXEMPLAR = 128 };
+	const struct metric_row *row = &m->rows[id];
+	size_t line = row->name.len + FIXED;
+
+	for (unsigned i = 0; i < row->label_count; i++)
+		line += row->labels[i].len + 4 +
+		        escaped_len(m->names.list[key >> 16 * i & 0xffff]);
+	/* A sample and its _created; or buckets, _sum, _count and _created. */
+	if (row->kind != METRIC_HISTOGRAM)
+		return 2 * line + EXEMPLAR;
+	return (row->buckets.count + 1) * (line + EXEMPLAR) + 3 * line;
+}
+
+/* The series of that key, or the one that stands for it.  A metric whose samples would
+ * not fit on the page has no new ones, whatever may be configured. */
+static unsigned find_series(struct metrics *m, enum metric_id id, uint64_t key)
+{
+	struct metric_table *t = &m->tables[id];
+	unsigned count = t->count, at;
+
+	if (!table_has(t, key) && m->texts[id] + text_most(m, id, key) > METRIC_TEXT_MOST)
+		t->most = min_of(t->most, t->count);
+	at = table_get(t, key);
+	if (t->count > count)
+		m->texts[id] += text_most(m, id, t->list[at].key);
+	return at;
+}
+
 /* The index of a series.  What the row's shape remembers need not be looked for; a series
  * that stands for others is not remembered, for each time is counted. */
 static unsigned series_of(struct counted *c, unsigned place, enum metric_id id,
@@ -40,7 +80,7 @@ static unsigned series_of(struct counted *c, unsigned place, enum metric_id id,
 
 	if (likely(*known))
 		return *known - 1u;
-	at = table_get(t, key);
+	at = find_series(c->m, id, key);
 	if (t->list[at].key == key)
 		*known = (uint16_t)(at + 1);
 	return at;
@@ -73,6 +113,19 @@ static void observe(struct counted *c, enum metric_id id, uint64_t key, usec spa
 	h->counts[i]++;
 	h->sum += (uint64_t)max_of(span, (usec)0);
 	note_exemplar(c, &h->exemplars[i], span);
+}
+
+/* By what there are as many of as people make: those beyond the ones that have a number
+ * are counted together, each time as one too many. */
+static void add_bounded(struct counted *c, enum metric_id id, uint64_t key,
+                        uint16_t label, int64_t value)
+{
+	struct metric_table *t = &c->m->tables[id];
+	uint64_t before = t->overflowed;
+
+	add(c, id, key, value);
+	if (label == NAME_OTHER)
+		t->overflowed = before + 1;
 }
 
 static void count_tokens(struct counted *c, uint64_t target)
@@ -108,9 +161,10 @@ static void count_cost(struct counted *c, uint64_t target)
 		add(c, METRIC_COST_NONE, target, 1);
 		return;
 	}
-	add(c, METRIC_COST, target | (uint64_t)c->shape->team << 32, row->cost);
-	if (c->shape->key)
-		add(c, METRIC_KEY_COST, c->shape->key, row->cost);
+	add_bounded(c, METRIC_COST, target | (uint64_t)c->shape->team << 32,
+	            c->shape->team, row->cost);
+	if (c->shape->has_key)
+		add_bounded(c, METRIC_KEY_COST, c->shape->key, c->shape->key, row->cost);
 }
 
 /* Rare, and of any number: not remembered. */
@@ -122,7 +176,7 @@ static void count_oddities(struct counted *c, uint64_t target)
 		uint64_t key = target | (uint64_t)c->m->known.odd[i] << 32;
 
 		if (c->row->flags >> i & 1) {
-			unsigned at = table_get(t, key);
+			unsigned at = find_series(c->m, METRIC_ODD, key);
 
 			add_to(&t->list[at], 1);
 		}
@@ -162,8 +216,8 @@ static void count_request(struct counted *c)
 	        row->exchange_total);
 	if (row->attempts)
 		observe(c, METRIC_OVERHEAD, 0, row->overhead);
-	if (s->key)
-		add(c, METRIC_KEY_REQUESTS, s->key, 1);
+	if (s->has_key)
+		add_bounded(c, METRIC_KEY_REQUESTS, s->key, s->key, 1);
 }
 
 void metrics_row(struct metrics *m, const struct attempt_row *row)
@@ -249,6 +303,17 @@ static void write_overflow(struct metrics *m, enum metric_id id, struct metric_p
 		              NULL);
 }
 
+static void write_refused(struct metrics *m, struct metric_page *page)
+{
+	uint64_t times;
+
+	pthread_mutex_lock(&m->lock);
+	times = m->names.refused;
+	pthread_mutex_unlock(&m->lock);
+	if (times)
+		metric_sample(page, METRIC_OVERFLOW, &STR("names"), (int64_t)times, NULL);
+}
+
 bool metrics_write(struct metrics *m, struct buf *to, bool openmetrics)
 {
 	struct metric_page *page = new_of(struct metric_page);
@@ -261,6 +326,7 @@ bool metrics_write(struct metrics *m, struct buf *to, bool openmetrics)
 		write_table(m, (enum metric_id)id, page);
 		write_overflow(m, (enum metric_id)id, page);
 	}
+	write_refused(m, page);
 	if (m->options.look)
 		m->options.look(m->options.arg, page);
 	is_whole = metric_page_end(page, to);
@@ -289,7 +355,11 @@ void metrics_limit(struct metrics *m, unsigned series, bool keys)
 {
 	pthread_mutex_lock(&m->lock);
 	m->options.keys = keys;
-	memset(m->by_kind, 0, sizeof(m->by_kind)); /* shapes may have lost their key */
+	m->options.series = series;
+	/* Who had no name may have one now, and the other way round. */
+	memset(m->by_kind, 0, sizeof(m->by_kind));
+	memset(m->shapes, 0, sizeof(m->shapes));
+	memset(m->teams, 0, sizeof(m->teams));
 	for (unsigned id = 0; id < METRICS; id++)
 		m->tables[id].most = min_of(series, (unsigned)SERIES_MOST);
 	pthread_mutex_unlock(&m->lock);

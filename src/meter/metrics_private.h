@@ -65,6 +65,7 @@ struct shape {
 	struct shape_key said; /* as the row said it */
 	uint16_t route, client, status, error, outcome;
 	uint16_t provider, model, team, key, usage, mode;
+	bool has_key;            /* it is counted by key; `key` may be NAME_OTHER */
 	uint16_t places[PLACES]; /* index + 1 of the series; 0: not asked for yet */
 };
 
@@ -76,8 +77,10 @@ struct metrics {
 	struct metric_names fault_names; /* rows' names of faults: their ids, in order */
 	struct known known;
 	struct metric_table tables[METRICS]; /* those from rows */
-	struct metric_table models;    /* keys: (provider, model) that somebody knows */
-	struct team teams[TEAMS_KEPT]; /* asked for already, by id */
+	size_t texts[METRICS];          /* at most so many bytes are each's samples */
+	unsigned key_names, team_names; /* that have a number */
+	struct metric_table models;     /* keys: (provider, model) that somebody knows */
+	struct team teams[TEAMS_KEPT];  /* asked for already, by id */
 	struct metric_row rows[METRICS];
 	struct shape shapes[SHAPES];   /* by what their keys' hash says */
 	struct shape odd_shape;        /* of a row at hand that is not kept */

@@ -63,7 +63,8 @@ struct otlp {
 	struct buf batch;
 	struct otlp_reply reply;
 	bool in_trouble;
-	usec stop_by; /* when flushing ends; 0: not stopping */
+	bool is_dropping; /* and was said to */
+	usec stop_by;     /* when flushing ends; 0: not stopping */
 	uint64_t chance;
 };
 
@@ -136,7 +137,7 @@ static void drop_first(struct otlp *o)
 
 void otlp_row(struct otlp *o, const struct attempt_row *row)
 {
-	unsigned sample = o ? o->settings.sample * (SAMPLE_ALL / 100) : 0;
+	unsigned sample = o ? o->settings.sample * SAMPLE_PERCENT : 0;
 	struct item *item;
 
 	if (!o || !span_count(row) ||
@@ -273,7 +274,7 @@ static void went_well(struct otlp *o)
 	if (o->in_trouble)
 		say(o, "traces: the collector at %.*s takes them again",
 		    STR_ARG(o->settings.authority));
-	o->in_trouble = false;
+	o->in_trouble = o->is_dropping = false;
 }
 
 static bool may_be_repeated(const struct otlp_reply *r)
@@ -378,6 +379,21 @@ static bool try_batch(struct otlp *o, unsigned spans)
 	return true;
 }
 
+/* The next one need not ask earlier than this one might have. */
+static void gave_up(struct otlp *o, unsigned spans, usec wait)
+{
+	count(o, &o->stats.unreachable, spans);
+	if (o->stop_by)
+		return;
+	if (!o->is_dropping)
+		say(o,
+		    "traces: the collector at %.*s is not waited for longer than five "
+		    "minutes; they are dropped",
+		    STR_ARG(o->settings.authority));
+	o->is_dropping = true;
+	pause_for(o, min_of(wait, GIVE_UP_AFTER));
+}
+
 static void send_batch(struct otlp *o, unsigned spans)
 {
 	usec give_up = sys_now() + GIVE_UP_AFTER, pause = PAUSE_FIRST;
@@ -387,7 +403,7 @@ static void send_batch(struct otlp *o, unsigned spans)
 
 		/* At the end once more is all there is time for. */
 		if (o->stop_by || sys_now() + wait > give_up) {
-			count(o, &o->stats.unreachable, spans);
+			gave_up(o, spans, wait);
 			return;
 		}
 		pause_for(o, wait);

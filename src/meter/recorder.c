@@ -23,6 +23,7 @@ enum call_kind {
 	CALL_TENANT_PUT,
 	CALL_WRITE,
 	CALL_SCRUB,
+	CALL_SCRUB_LOG,
 	CALL_KEEP,
 	CALL_REOPEN_LOG
 };
@@ -32,10 +33,11 @@ struct call {
 	enum call_kind kind;
 	const struct tenant_row *tenant;
 	const struct key_secret *secret;
+	const struct access_match *match;
 	recorder_write_fn *write;
 	void *arg;
 	usec keep;
-	uint64_t keep_bytes;
+	uint64_t keep_bytes, count;
 	struct buf *why;
 	bool ok, is_put;
 	bool done;
@@ -108,6 +110,9 @@ static void answer(struct recorder *r, struct call *c)
 		if (!c->ok)
 			buf_addf(c->why, "what was deleted may still be in the file: %s",
 			         ledger_error(r->in.ledger, NULL));
+		break;
+	case CALL_SCRUB_LOG:
+		c->count = r->in.log ? access_log_scrub(r->in.log, c->match) : 0;
 		break;
 	case CALL_KEEP:
 		r->in.keep = c->keep;
@@ -198,6 +203,14 @@ bool recorder_scrub(struct recorder *r, str text, struct buf *why)
 
 	ask(r, &c);
 	return c.ok;
+}
+
+uint64_t recorder_scrub_log(struct recorder *r, const struct access_match *match)
+{
+	struct call c = { .kind = CALL_SCRUB_LOG, .match = match };
+
+	ask(r, &c);
+	return c.count;
 }
 
 void recorder_keep(struct recorder *r, usec keep, uint64_t keep_bytes)

@@ -7,6 +7,7 @@
  * writer: changes of tenants come as calls that wait for it. */
 #pragma once
 #include "base/buf.h"
+#include "meter/access_scrub.h"
 #include "meter/record.h"
 #include "store/ledger.h"
 
@@ -56,6 +57,9 @@ bool recorder_write(struct recorder *r, recorder_write_fn *write, void *arg,
                     struct buf *why);
 /* ledger_scrub by the recorder's thread; the caller waits. False: *why. */
 must_check bool recorder_scrub(struct recorder *r, str text, struct buf *why);
+/* access_log_scrub by the recorder's thread: of lines that are not in the file yet, and
+ * would reach it behind whoever scrubs that. Gives how many; the caller waits. */
+uint64_t recorder_scrub_log(struct recorder *r, const struct access_match *match);
 /* As in the options, from now on; from any other thread, waits. */
 void recorder_keep(struct recorder *r, usec keep, uint64_t keep_bytes);
 /* Closes and opens the access log again (after a rotation). */

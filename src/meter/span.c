@@ -2,6 +2,7 @@
 #include "meter/span.h"
 
 #include "codec/text.h"
+#include "config/config.h"
 #include "meter/fault_label.h"
 #include "meter/trace.h"
 
@@ -21,7 +22,7 @@ static const str names[SPAN_ATTRIBUTES] = {
 };
 
 /* As opentelemetry-proto numbers them. */
-enum { KIND_SERVER = 2, KIND_CLIENT = 3, STATUS_ERROR = 2, VALUE_MOST = 512 };
+enum { KIND_SERVER = 2, KIND_CLIENT = 3, STATUS_ERROR = 2, VALUE_MOST = OTLP_VALUE_MOST };
 
 /* ---- attributes ---- */
 
@@ -437,32 +438,71 @@ void span_write(struct json_writer *w, const struct attempt_row *row,
 		write_exchange(&s);
 }
 
+/* The next of a list that the configuration has checked. */
+static str next_pair(str *list, str *ret_value)
+{
+	str value = str_trim(str_cut(list, ',')), name = str_trim(str_cut(&value, '='));
+
+	*ret_value = str_trim(value);
+	return name;
+}
+
+/* What the list says of its own counts. */
+static bool is_ours(str list, str name)
+{
+	str value;
+
+	while (list.len > 0) {
+		if (str_eq(next_pair(&list, &value), name))
+			return false;
+	}
+	return true;
+}
+
+static void add_process(struct json_writer *w, str list)
+{
+	char host[256] = "";
+	struct buf pid = BUF_LIMIT(32);
+
+	if (is_ours(list, STR("host.name")) && gethostname(host, sizeof(host) - 1) == 0 &&
+	    host[0])
+		add_named(w, STR("host.name"), str_from_z(host));
+	if (!is_ours(list, STR("process.pid")))
+		return;
+	open_value(w, STR("process.pid"), STR("intValue"));
+	buf_add_i64(&pid, getpid());
+	json_str(w, buf_str(&pid));
+	buf_free(&pid);
+	close_value(w);
+}
+
 void span_resource_write(struct json_writer *w, str service, str list)
 {
-	char host[256] = "", room[VALUE_MOST];
+	static const str ours[][2] = {
+		{ STR_INIT("service.version"), STR_INIT(SLUICE_VERSION) },
+		{ STR_INIT("telemetry.sdk.name"), STR_INIT("sluice") },
+		{ STR_INIT("telemetry.sdk.language"), STR_INIT("c") },
+	};
+	str rest = list;
 
 	json_key(w, STR("resource"));
 	json_open(w, '{');
 	json_key(w, STR("attributes"));
 	json_open(w, '[');
 	add_named(w, STR("service.name"), service);
-	add_named(w, STR("service.version"), STR(SLUICE_VERSION));
-	add_named(w, STR("telemetry.sdk.name"), STR("sluice"));
-	add_named(w, STR("telemetry.sdk.language"), STR("c"));
-	if (gethostname(host, sizeof(host) - 1) == 0 && host[0])
-		add_named(w, STR("host.name"), str_from_z(host));
-	open_value(w, STR("process.pid"), STR("intValue"));
-	struct buf pid = BUF_LIMIT(32);
-	buf_add_i64(&pid, getpid());
-	json_str(w, buf_str(&pid));
-	buf_free(&pid);
-	close_value(w);
-	while (list.len > 0) {
-		str value = str_trim(str_cut(&list, ',')), text;
-		str name = str_trim(str_cut(&value, '='));
+	for (unsigned i = 0; i < countof(ours); i++) {
+		if (is_ours(list, ours[i][0]))
+			add_named(w, ours[i][0], ours[i][1]);
+	}
+	add_process(w, list);
+	while (rest.len > 0) {
+		struct buf room = BUF_LIMIT(64 * KiB);
+		str value, text, name = next_pair(&rest, &value);
 
-		if (value.len <= sizeof(room) && url_decode(str_trim(value), room, &text))
+		if (buf_reserve(&room, value.len + 1) &&
+		    url_decode(value, room.ptr, &text))
 			add_named(w, name, text);
+		buf_free(&room);
 	}
 	json_close(w, ']');
 	json_close(w, '}');

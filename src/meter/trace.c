@@ -114,11 +114,11 @@ bool trace_is_sampled(str carried, uint64_t exchange, unsigned sample)
 	       sample >= SAMPLE_ALL;
 }
 
-void trace_write(struct buf *to, str carried, uint64_t exchange, uint64_t attempt)
+void trace_write(struct buf *to, str carried, uint64_t exchange, uint64_t attempt,
+                 unsigned sample)
 {
 	uint8_t trace[TRACE_ID], span[SPAN_ID];
-	bool sampled =
-	        carried.len != TRACE_PARENT || (carried.ptr[TRACE_PARENT - 1] & 1) != 0;
+	bool sampled = trace_is_sampled(carried, exchange, sample);
 
 	trace_id(carried, exchange, trace);
 	trace_span(SPAN_CLIENT, attempt, span);

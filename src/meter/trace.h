@@ -13,6 +13,7 @@ enum {
 	TRACE_PARENT_TEXT = 55,
 	TRACE_STATE_MOST = 512, /* bytes of a tracestate that are passed on */
 	SAMPLE_ALL = 1000000,   /* shares are in millionths */
+	SAMPLE_PERCENT = SAMPLE_ALL / 100,
 };
 
 /* What a client's traceparent says. */
@@ -31,8 +32,10 @@ must_check bool trace_parse(str text, struct trace_parent *ret);
 void trace_id(str carried, uint64_t exchange, uint8_t ret[TRACE_ID]);
 /* id: of the exchange, or of the attempt. Never all zeros. */
 void trace_span(enum span_kind kind, uint64_t id, uint8_t ret[SPAN_ID]);
-/* The traceparent that goes with an attempt to its provider: TRACE_PARENT_TEXT bytes. */
-void trace_write(struct buf *to, str carried, uint64_t exchange, uint64_t attempt);
+/* The traceparent that goes with an attempt to its provider: TRACE_PARENT_TEXT bytes.
+ * sample: as for trace_is_sampled. */
+void trace_write(struct buf *to, str carried, uint64_t exchange, uint64_t attempt,
+                 unsigned sample);
 /* Is the trace recorded?  As the client's says; else so many of SAMPLE_ALL, by its id, so
  * that other programs which go by it come to the same. */
 bool trace_is_sampled(str carried, uint64_t exchange, unsigned sample);

@@ -18,6 +18,7 @@ struct entry {
 	_Atomic uint64_t id;  /* 0: free */
 	struct entry *parent; /* NULL: an organisation */
 	_Atomic bool revoked;
+	_Atomic bool has_namesake; /* a team: another one is called the same */
 	bool is_key;
 	uint8_t name_len;
 	_Atomic unsigned sequence; /* of the next three */
@@ -31,17 +32,26 @@ struct entry {
 struct keyring {
 	pthread_mutex_t writing;
 	_Atomic unsigned count, keys;
-	struct entry *slots; /* mapped: pages that hold no entry cost nothing */
-	struct entry nobody; /* who is compared in place of an unknown one */
+	struct entry *slots;  /* mapped: pages that hold no entry cost nothing */
+	struct entry **teams; /* by name, the first of each; mapped as well */
+	struct entry nobody;  /* who is compared in place of an unknown one */
 };
+
+static void *map(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	assert(at != MAP_FAILED);
+	return at;
+}
 
 struct keyring *keyring_new(void)
 {
 	struct keyring *k = new_of(struct keyring);
 
-	k->slots = mmap(NULL, SLOTS * sizeof(struct entry), PROT_READ | PROT_WRITE,
-	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	assert(k->slots != MAP_FAILED);
+	k->slots = map(SLOTS * sizeof(*k->slots));
+	k->teams = map(SLOTS * sizeof(*k->teams));
 	pthread_mutex_init(&k->writing, NULL);
 	return k;
 }
@@ -50,7 +60,8 @@ void keyring_free(struct keyring **k)
 {
 	if (!*k)
 		return;
-	munmap((*k)->slots, SLOTS * sizeof(struct entry));
+	munmap((*k)->slots, SLOTS * sizeof(*(*k)->slots));
+	munmap((*k)->teams, SLOTS * sizeof(*(*k)->teams));
 	pthread_mutex_destroy(&(*k)->writing);
 	free(*k);
 	*k = NULL;
@@ -116,6 +127,26 @@ static void change(struct entry *e, const struct tenant_row *row,
 	atomic_fetch_add(&e->sequence, 1);
 }
 
+static str name_of(const struct entry *e)
+{
+	return str_of(e->name, e->name_len);
+}
+
+/* Names are unique in an organisation only. */
+static void add_team(struct keyring *k, struct entry *e)
+{
+	size_t at = (size_t)(str_hash(name_of(e)) % SLOTS);
+
+	while (k->teams[at] && !str_eq(name_of(k->teams[at]), name_of(e)))
+		at = (at + 1) % SLOTS;
+	if (k->teams[at]) {
+		atomic_store(&k->teams[at]->has_namesake, true);
+		atomic_store(&e->has_namesake, true);
+	} else {
+		k->teams[at] = e;
+	}
+}
+
 static void add(struct keyring *k, struct entry *e, struct entry *parent,
                 const struct tenant_row *row, const struct key_secret *secret)
 {
@@ -127,6 +158,8 @@ static void add(struct keyring *k, struct entry *e, struct entry *parent,
 	if (name.len)
 		memcpy(e->name, name.ptr, name.len);
 	change(e, row, secret);
+	if (row->kind == TENANT_TEAM)
+		add_team(k, e);
 	atomic_store_explicit(&e->id, row->id, memory_order_release);
 	k->count++;
 	k->keys += e->is_key;
@@ -251,5 +284,12 @@ str keyring_name(const struct keyring *k, uint64_t id)
 {
 	const struct entry *e = find(k, id);
 
-	return e ? str_of(e->name, e->name_len) : STR_NONE;
+	return e ? name_of(e) : STR_NONE;
+}
+
+bool keyring_has_namesake(const struct keyring *k, uint64_t id)
+{
+	const struct entry *e = find(k, id);
+
+	return e && atomic_load(&e->has_namesake);
 }

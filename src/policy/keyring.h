@@ -38,3 +38,5 @@ must_check fault_t keyring_look(const struct keyring *k, uint64_t id, usec wall)
 usec keyring_used(const struct keyring *k, uint64_t id);
 /* The node's name, or empty; good for ever. */
 str keyring_name(const struct keyring *k, uint64_t id);
+/* Is or was there another team of that name, of another organisation? */
+bool keyring_has_namesake(const struct keyring *k, uint64_t id);

@@ -47,13 +47,19 @@ static struct chat_part *add_part(struct anthropic_reading *in, enum chat_kind k
 	return p;
 }
 
-static void add_foreign(struct anthropic_reading *in)
+static void add_foreign_as(struct anthropic_reading *in, enum concept concept)
 {
 	struct chat_part *p = in->result ? chat_add_inner(in->r, in->result, CHAT_FOREIGN)
 	                                 : chat_add_part(in->r, in->to, CHAT_FOREIGN);
 
 	p->raw = in->block;
-	chat_mark(in->r, CONCEPT_FOREIGN_BLOCK);
+	chat_mark_as(in->r, concept, "messages[].content[].%.*s",
+	             STR_ARG(chat_text(in->r, in->member[TYPE])));
+}
+
+static void add_foreign(struct anthropic_reading *in)
+{
+	add_foreign_as(in, chat_foreign_of(in->result ? NULL : in->to));
 }
 
 /* All text blocks of an array, one line below the other, behind up to two lines of
@@ -175,8 +181,14 @@ static void read_source(struct anthropic_reading *in, struct chat_part *p, bool 
 		                  ? chat_text(in->r, content)
 		                  : join_texts(in->r, STR_NONE, STR_NONE, content);
 		for (struct json_iter it = json_iter(content); json_next(&it, &m);) {
-			if (!json_text_is(json_get(m.value, STR("type")), STR("text")))
-				chat_mark(in->r, CONCEPT_FOREIGN_BLOCK);
+			struct json_value inner = json_get(m.value, STR("type"));
+
+			if (!json_text_is(inner, STR("text")))
+				chat_mark_as(in->r,
+				             chat_foreign_of(in->result ? NULL : in->to),
+				             "messages[].content[].document.source."
+				             "content[].%.*s",
+				             STR_ARG(chat_text(in->r, inner)));
 		}
 		return;
 	}
@@ -282,6 +294,12 @@ static void read_upload(struct anthropic_reading *in)
 	chat_mark(in->r, CONCEPT_CONTAINER);
 }
 
+/* From here on a tool is there, or no longer; for others it always is. */
+static void read_availability(struct anthropic_reading *in)
+{
+	add_foreign_as(in, CONCEPT_FOREIGN_BLOCK);
+}
+
 static const struct block_row {
 	str type;
 	void (*read)(struct anthropic_reading *in);
@@ -297,6 +315,8 @@ static const struct block_row {
 	{ STR_INIT("tool_result"), read_result },
 	{ STR_INIT("compaction"), read_compaction, true },
 	{ STR_INIT("container_upload"), read_upload, true },
+	{ STR_INIT("tool_addition"), read_availability, true },
+	{ STR_INIT("tool_removal"), read_availability, true },
 };
 
 /* Server tools and their results, references to tools, and what is not known yet. */

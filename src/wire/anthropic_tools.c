@@ -80,7 +80,10 @@ static void read_hosted(struct anthropic_reading *in, struct json_value tool, st
 	t->raw = tool;
 	t->name = chat_text(in->r, json_get(tool, STR("name")));
 	t->cache = anthropic_read_cache(in->r, json_get(tool, STR("cache_control")));
-	chat_mark(in->r, rows[i].concept);
+	if (rows[i].concept == CONCEPT_HOSTED_TOOL)
+		chat_mark_as(in->r, rows[i].concept, "tools[].%.*s", STR_ARG(type));
+	else
+		chat_mark(in->r, rows[i].concept);
 }
 
 static void read_list(struct anthropic_reading *in, struct json_value tools)
@@ -215,15 +218,43 @@ static void write_search_options(struct anthropic_writing *c, struct json_value 
 	json_close(c->w, '}');
 }
 
-static void write_hosted(struct anthropic_writing *c, const struct chat_tool *t, str type,
-                         str name)
+/* What another vendor runs, in the words of this one. */
+static const struct {
+	str type, name;
+} hosted[] = {
+	[TOOL_WEB_SEARCH] = { STR_INIT("web_search_20250305"), STR_INIT("web_search") },
+	[TOOL_FETCH] = { STR_INIT("web_fetch_20260209"), STR_INIT("web_fetch") },
+	[TOOL_CODE] = { STR_INIT("code_execution_20250825"), STR_INIT("code_execution") },
+	[TOOL_HOSTED] = { STR_INIT(""), STR_INIT("") },
+};
+
+static void write_hosted(struct anthropic_writing *c, const struct chat_tool *t)
 {
+	static const str of_search[] = {
+		STR_INIT("filters.allowed_domains"),
+		STR_INIT("user_location.type"),
+		STR_INIT("user_location.city"),
+		STR_INIT("user_location.region"),
+		STR_INIT("user_location.country"),
+		STR_INIT("user_location.timezone"),
+		STR_INIT("user_location.approximate.city"),
+		STR_INIT("user_location.approximate.region"),
+		STR_INIT("user_location.approximate.country"),
+		STR_INIT("user_location.approximate.timezone"),
+	};
+	static const str of_code[] = { STR_INIT("container.type") };
+	bool is_search = t->kind == TOOL_WEB_SEARCH, is_code = t->kind == TOOL_CODE;
+
 	json_open(c->w, '{');
-	json_key_str(c->w, STR("type"), type);
-	json_key_str(c->w, STR("name"), name);
-	if (t->kind == TOOL_WEB_SEARCH)
+	json_key_str(c->w, STR("type"), hosted[t->kind].type);
+	json_key_str(c->w, STR("name"), hosted[t->kind].name);
+	if (is_search)
 		write_search_options(c, t->raw);
 	json_close(c->w, '}');
+	chat_drop_options(c->r, t, is_search ? of_search : of_code,
+	                  is_search ? countof(of_search)
+	                  : is_code ? 1
+	                            : 0);
 }
 
 static void write_tool(struct anthropic_writing *c, const struct chat_tool *t)
@@ -241,18 +272,23 @@ static void write_tool(struct anthropic_writing *c, const struct chat_tool *t)
 		write_function(c, t);
 		break;
 	case TOOL_WEB_SEARCH:
-		write_hosted(c, t, STR("web_search_20250305"), STR("web_search"));
-		break;
 	case TOOL_FETCH:
-		write_hosted(c, t, STR("web_fetch_20260209"), STR("web_fetch"));
-		break;
 	case TOOL_CODE:
-		write_hosted(c, t, STR("code_execution_20250825"), STR("code_execution"));
+		write_hosted(c, t);
 		break;
 	case TOOL_CUSTOM:
 	case TOOL_HOSTED:
 		break; /* refused by chat_cross */
 	}
+}
+
+static jstr chosen_name(const struct anthropic_writing *c)
+{
+	const struct chat_tool *t = chat_named_tool(c->r, c->r->choose_name);
+
+	if (!t || c->own || !chat_is_hosted(t) || !hosted[t->kind].name.len)
+		return c->r->choose_name;
+	return hosted[t->kind].name;
 }
 
 static void write_choice(struct anthropic_writing *c)
@@ -274,7 +310,7 @@ static void write_choice(struct anthropic_writing *c)
 	json_open(c->w, '{');
 	json_key_str(c->w, STR("type"), types[choose]);
 	if (choose == CHOOSE_ONE)
-		json_key_jstr(c->w, STR("name"), r->choose_name);
+		json_key_jstr(c->w, STR("name"), chosen_name(c));
 	if (is_alone)
 		json_key_bool(c->w, STR("disable_parallel_tool_use"), true);
 	json_close(c->w, '}');

@@ -192,10 +192,19 @@ static void read_cited(struct reading *in, struct json_value v)
 	chat_mark(in->r, CONCEPT_CITATIONS);
 }
 
+/* By what stands in it first. */
 static void read_foreign(struct reading *in, struct json_value v)
 {
+	struct json_iter it = json_iter(v);
+	struct json_member first;
+
+	do {
+		if (!json_next(&it, &first))
+			return;
+	} while (!is_there(first.value));
 	add_part(in, CHAT_FOREIGN)->raw = v;
-	chat_mark(in->r, CONCEPT_FOREIGN_BLOCK);
+	chat_mark_as(in->r, chat_foreign_of(in->result ? NULL : in->message), "%.*s.%.*s",
+	             STR_ARG(in->where), STR_ARG(first.key));
 }
 
 static void read_block(struct reading *in, struct json_value block);
@@ -245,14 +254,19 @@ static void read_block(struct reading *in, struct json_value block)
 {
 	str names[countof(blocks)];
 	struct json_value m[countof(blocks)];
+	bool is_known = false;
 
 	for (size_t i = 0; i < countof(blocks); i++)
 		names[i] = blocks[i].name;
 	chat_pick(in->r, block, in->where, names, countof(blocks), m);
 	for (size_t i = 0; i < countof(blocks); i++) {
-		if (is_there(m[i]))
-			blocks[i].read(in, blocks[i].whole ? block : m[i]);
+		if (!is_there(m[i]))
+			continue;
+		blocks[i].read(in, blocks[i].whole ? block : m[i]);
+		is_known = true;
 	}
+	if (!is_known)
+		read_foreign(in, block);
 }
 
 /* ---- messages ---- */
@@ -328,7 +342,7 @@ static void read_tool(struct chat_request *r, struct json_value v)
 		t = chat_add_tool(r, TOOL_HOSTED);
 		t->name = chat_text(r, json_get(m[1], STR("name")));
 		t->raw = v;
-		chat_mark(r, CONCEPT_HOSTED_TOOL);
+		chat_mark_as(r, CONCEPT_HOSTED_TOOL, "toolConfig.tools[].systemTool");
 	}
 	if (!is_there(m[0]))
 		return;

@@ -135,6 +135,13 @@ struct chat_renamed {
 	jstr client, provider;
 };
 
+/* Something of a concept that no path names, and what the client calls it. */
+struct chat_odd {
+	struct chat_odd *next;
+	enum concept concept;
+	str name;
+};
+
 /* Requests of other operations (work.h). */
 struct embed;
 struct rank;
@@ -153,7 +160,8 @@ struct chat_request {
 	struct chat_message *messages, *last_message; /* SYSTEM ones where they stood */
 	struct chat_tool *tools, *last_tool;
 	enum chat_choose choose;
-	jstr choose_name;         /* CHOOSE_ONE */
+	jstr choose_name;  /* CHOOSE_ONE */
+	bool choice_waits; /* it is a tool that this target cannot be told to use */
 	jstr allowed[CHAT_NAMES]; /* only these tools may be called; 0: all */
 	unsigned allowed_count;
 	enum chat_tri parallel; /* several calls in one turn */
@@ -189,6 +197,7 @@ struct chat_request {
 	struct rank *rank;
 	/* what is lost */
 	uint64_t marked[(CONCEPTS + 63) / 64]; /* concepts that occur in the request */
+	struct chat_odd *odd; /* of concepts without a path; each name once */
 	str dropped[CHAT_DROPS];
 	unsigned dropped_count;
 	unsigned dropped_more; /* that did not fit into the list */
@@ -249,6 +258,12 @@ bool chat_read_option(struct chat_request *r, enum wire_format format, str path,
 /* The concept occurs in the request; chat_cross looks whether the target knows it. */
 void chat_mark(struct chat_request *r, enum concept concept);
 bool chat_is_marked(const struct chat_request *r, enum concept concept);
+/* The same for a concept whose path says too little: lost, it goes by that name. */
+void chat_mark_as(struct chat_request *r, enum concept concept, const char *fmt, ...)
+        printf_like(3, 4);
+/* The concept of a FOREIGN part of that message; NULL: it stands in a result.  Without a
+ * part of what the client says the answer would be to something else. */
+enum concept chat_foreign_of(const struct chat_message *m);
 /* Names what cannot cross (copied, once each). */
 void chat_drop(struct chat_request *r, str name);
 void chat_dropf(struct chat_request *r, const char *fmt, ...) printf_like(2, 3);
@@ -289,6 +304,19 @@ jstr chat_unwrap(struct arena *keep, jstr args);
 void chat_rename_tools(struct chat_request *r, enum wire_format to);
 /* What the client calls a tool of that name. */
 jstr chat_client_name(const struct chat_request *r, jstr name);
+/* Names the options of a hosted tool, but those which the writer has said: their paths,
+ * "user_location.city". */
+void chat_drop_options(struct chat_request *r, const struct chat_tool *t, const str *used,
+                       unsigned count);
+/* A tool that the vendor runs? */
+bool chat_is_hosted(const struct chat_tool *t);
+/* By its name, the client's own first; NULL: there is none. */
+const struct chat_tool *chat_named_tool(const struct chat_request *r, jstr name);
+/* May one of the client's own be called (as chat_is_allowed)? */
+bool chat_allows_functions(const struct chat_request *r);
+/* Where a format has no word for the force of a hosted tool, the model may choose freely;
+ * undone for the next target.  chat_cross does it. */
+void chat_free_choice(struct chat_request *r, enum wire_format to);
 /* FORM_SCHEMA for a model that takes no schema: a tool that has to be called, whose
  * arguments are the answer (r->answer_tool).  False: it cannot be done.  Undone by
  * chat_cross. */

@@ -45,6 +45,22 @@ static bool is_too_hot(enum wire_format to, str number)
 	return strtod(text, NULL) > 1;
 }
 
+/* Google's seeds have 32 bits, those of others 64. */
+static bool is_too_wide(const struct chat_request *r, enum wire_format to)
+{
+	str number = r->options[CONCEPT_SEED].raw;
+	bool is_negative = str_skip(&number, STR("-"));
+	uint64_t n;
+
+	if (to != WIRE_GEMINI || r->from == to)
+		return false;
+	for (size_t i = 0; i < number.len; i++) {
+		if (!char_is_digit(number.ptr[i]))
+			return false; /* no seed at all, as they will say */
+	}
+	return !str_to_u64(number, &n) || n > (uint64_t)INT32_MAX + is_negative;
+}
+
 /* The member's name when the concept stands in that object of the format. */
 static str member_in(unsigned concept, enum wire_format to, str prefix)
 {
@@ -75,6 +91,10 @@ void chat_write_options(struct chat_request *r, enum wire_format to, const char 
 		member = member_in(i, to, str_from_z(prefix));
 		if (!member.len || is_excepted(except, i))
 			continue;
+		if (i == CONCEPT_SEED && is_too_wide(r, to)) {
+			chat_drop(r, concepts[i].path[r->from]);
+			continue;
+		}
 		json_key(w, member);
 		if (i == CONCEPT_TEMPERATURE && is_too_hot(to, r->options[i].raw)) {
 			chat_drop(r, STR("temperature>1"));

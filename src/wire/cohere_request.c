@@ -47,7 +47,8 @@ static void read_part(struct chat_request *r, struct chat_message *m, struct jso
 			chat_add_part(r, m, CHAT_REASONING)->text = chat_text(r, p[2]);
 	} else {
 		chat_add_part(r, m, CHAT_FOREIGN)->raw = v;
-		chat_mark(r, CONCEPT_FOREIGN_BLOCK);
+		chat_mark_as(r, chat_foreign_of(m), "messages[].content[].%.*s",
+		             STR_ARG(chat_text(r, p[0])));
 	}
 }
 

@@ -225,6 +225,8 @@ static void write_assistant(struct writing *w, const struct chat_message *m)
 
 static void write_result(struct writing *w, const struct chat_part *result)
 {
+	bool has_text = false;
+
 	open_message(w, STR("tool"));
 	json_key_jstr(&w->json, STR("tool_call_id"), result->id);
 	json_key(&w->json, STR("content"));
@@ -232,9 +234,15 @@ static void write_result(struct writing *w, const struct chat_part *result)
 	if (result->is_error)
 		buf_add(w->json.to, STR("Error: "));
 	for (const struct chat_part *p = result->parts; p; p = p->next) {
-		if (!is_image(p) && p->kind != CHAT_TEXT && text_of(p).len == 0)
+		jstr text = text_of(p);
+
+		if (!is_image(p) && p->kind != CHAT_TEXT && p->kind != CHAT_FOREIGN &&
+		    text.len == 0)
 			chat_drop(w->r, STR("tool_result.file"));
-		buf_add(w->json.to, text_of(p));
+		if (text.len && has_text)
+			buf_add(w->json.to, STR("\\n\\n"));
+		buf_add(w->json.to, text);
+		has_text |= text.len > 0;
 	}
 	buf_add_char(w->json.to, '"');
 	json_close(&w->json, '}');

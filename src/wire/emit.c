@@ -200,9 +200,9 @@ static void on_piece(struct emitter *e, struct emit_choice *c,
 		emit_advance(e, c); /* its turn may have come */
 	if (!e->streams || e->ops->keeps || c->open != b || is_whole_kind)
 		emit_hold(e, &b->text, ev->text);
-	if (!e->streams)
+	if (!e->streams || e->ops->keeps)
 		keep_logprobs(e, b, ev->logprobs);
-	else if (c->open == b && !is_whole_kind)
+	if (e->streams && c->open == b && !is_whole_kind)
 		emit_write_piece(e, b, ev->text, ev->logprobs);
 }
 
@@ -225,7 +225,8 @@ static void on_cite(struct emitter *e, struct emit_choice *c, const struct chat_
 
 	if (!b || b->closed || b->skipped)
 		return;
-	if (e->streams && !e->ops->keeps && c->open == b) {
+	if (e->streams && !e->ops->keeps && c->open == b &&
+	    (!e->ops->cite || emit_cites_now(e, &ev->cite))) {
 		if (e->ops->cite)
 			e->ops->cite(e, b, &ev->cite);
 		return;
@@ -244,7 +245,7 @@ static void on_cite(struct emitter *e, struct emit_choice *c, const struct chat_
 	else
 		b->citations = cite;
 	b->last_citation = cite;
-	if (e->streams && c->open == b && e->ops->cite)
+	if (e->streams && c->open == b && emit_cites_now(e, cite))
 		e->ops->cite(e, b, cite);
 }
 

@@ -81,6 +81,8 @@ struct emit_ops {
 	unsigned whole_kinds;
 	/* Texts of all blocks are kept until the end (Responses repeats them). */
 	bool keeps;
+	/* A citation without a range is about the block: it is told at the end of it. */
+	bool cites_behind;
 	/* Several choices may be told apart. Else only choice 0 is written. */
 	bool has_choices;
 	/* Kinds the format can say; others are left out and counted in e->left_out. */

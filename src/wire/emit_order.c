@@ -67,6 +67,22 @@ bool emit_is_held_whole(const struct emitter *e, const struct emit_block *b)
 	return emit_has_kind(e->ops->whole_kinds, b->what) || b->is_wrapped;
 }
 
+bool emit_cites_now(const struct emitter *e, const struct chat_citation *cite)
+{
+	return e->ops->cite && (!e->ops->cites_behind || cite->end > cite->start);
+}
+
+/* Those that came before it was open, or those that had to wait for its end. */
+static void write_citations(struct emitter *e, struct emit_block *b, bool now)
+{
+	if (!e->ops->cite)
+		return;
+	for (struct chat_citation *at = b->citations; at; at = at->next) {
+		if (emit_cites_now(e, at) == now)
+			e->ops->cite(e, b, at);
+	}
+}
+
 static void open_block(struct emitter *e, struct emit_choice *c, struct emit_block *b)
 {
 	const struct json_value none = { 0 };
@@ -81,8 +97,7 @@ static void open_block(struct emitter *e, struct emit_choice *c, struct emit_blo
 		return;
 	e->ops->open(e, b);
 	/* Citations may come before the first text. */
-	for (struct chat_citation *at = b->citations; at && e->ops->cite; at = at->next)
-		e->ops->cite(e, b, at);
+	write_citations(e, b, true);
 	if (b->text.len && !emit_is_held_whole(e, b)) {
 		emit_write_piece(e, b, buf_str(&b->text), none);
 		if (!e->ops->keeps)
@@ -120,8 +135,10 @@ static void close_block(struct emitter *e, struct emit_choice *c, struct emit_bl
 	}
 	if (is_whole_kind)
 		emit_write_piece(e, b, buf_str(&b->text), none);
-	if (e->streams)
+	if (e->streams) {
+		write_citations(e, b, false);
 		e->ops->close(e, b);
+	}
 	if (e->streams && !e->ops->keeps)
 		buf_free(&b->text);
 }

@@ -12,6 +12,8 @@ str emit_keep_copy(struct emitter *e, str s);
 void emit_hold(struct emitter *e, struct buf *to, str text);
 /* The beginning of the answer, once. */
 void emit_start(struct emitter *e);
+/* May the citation be told before its block is whole? */
+bool emit_cites_now(const struct emitter *e, const struct chat_citation *cite);
 void emit_write_piece(struct emitter *e, struct emit_block *b, jstr text,
                       struct json_value logprobs);
 /* Is its text given to the format only when all of it is there? */

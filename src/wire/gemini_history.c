@@ -292,10 +292,27 @@ static void read_thought(struct history *h, struct chat_message *m,
 		r->why = FAULT_JSON_LIMIT;
 }
 
-static void add_foreign(struct history *h, struct chat_message *m, struct json_value part)
+static void add_foreign(struct history *h, struct chat_message *m, struct json_value part,
+                        str name)
 {
 	chat_add_part(h->r, m, CHAT_FOREIGN)->raw = part;
-	chat_mark(h->r, CONCEPT_FOREIGN_BLOCK);
+	chat_mark_as(h->r, chat_foreign_of(m), "contents[].parts[].%.*s", STR_ARG(name));
+}
+
+/* A part with nothing that is known here: by what stands in it first. */
+static void read_unknown(struct history *h, struct chat_message *m,
+                         struct json_value part)
+{
+	struct json_iter it = json_iter(part);
+	struct json_member first;
+
+	while (json_next(&it, &first)) {
+		if (first.value.type == JSON_NULL ||
+		    str_starts(first.key, STR("thought")))
+			continue;
+		add_foreign(h, m, part, first.key);
+		return;
+	}
 }
 
 static fault_t read_part(struct history *h, struct chat_message *m,
@@ -307,7 +324,7 @@ static fault_t read_part(struct history *h, struct chat_message *m,
 	gemini_pick(r, part, STR("contents[].parts[]"), part_names, PART_NAMES, v);
 	for (unsigned i = CODE; i < PART_NAMES; i++) {
 		if (v[i].type != JSON_NONE) {
-			add_foreign(h, m, part);
+			add_foreign(h, m, part, part_names[i].camel);
 			return NULL;
 		}
 	}
@@ -323,6 +340,8 @@ static fault_t read_part(struct history *h, struct chat_message *m,
 		add_media(r, chat_add_part(r, m, media.kind), &media);
 	} else if (v[TEXT].type == JSON_STRING) {
 		chat_add_text(r, m, chat_text(r, v[TEXT]));
+	} else {
+		read_unknown(h, m, part);
 	}
 	return NULL;
 }

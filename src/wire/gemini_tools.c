@@ -60,7 +60,10 @@ static void read_server_tool(struct chat_request *r, const struct json_member *m
 	}
 	t = chat_add_tool(r, kind);
 	t->name = m->key;
-	chat_mark(r, concept);
+	if (concept == CONCEPT_HOSTED_TOOL)
+		chat_mark_as(r, concept, "tools[].%.*s", STR_ARG(m->key));
+	else
+		chat_mark(r, concept);
 	if (!raw) {
 		r->why = r->why ? r->why : FAULT_JSON_LIMIT;
 		return;

@@ -8,14 +8,26 @@ enum { STOPS_MOST = 5 };
 
 struct tools_in {
 	unsigned functions, strict, servers;
+	bool is_subset; /* functions that are not allowed are left out */
 };
+
+static bool is_offered(const struct chat_request *r, const struct tools_in *n,
+                       const struct chat_tool *t)
+{
+	return t->kind == TOOL_FUNCTION && (!n->is_subset || chat_is_allowed(r, t));
+}
 
 static struct tools_in count_tools(const struct chat_request *r)
 {
 	struct tools_in n = { 0 };
 
+	/* Google has a word for a subset only where one of it has to be called. */
+	n.is_subset = r->choose == CHOOSE_UNSET || r->choose == CHOOSE_AUTO ||
+	              !chat_allows_functions(r);
 	for (const struct chat_tool *t = r->tools; t; t = t->next) {
 		if (t->kind == TOOL_FUNCTION) {
+			if (!is_offered(r, &n, t))
+				continue;
 			n.functions++;
 			n.strict += t->strict == TRI_YES;
 		} else if (t->kind != TOOL_HOSTED || r->from == WIRE_GEMINI) {
@@ -40,14 +52,6 @@ static void write_declaration(struct json_writer *w, const struct chat_tool *t)
 	json_close(w, '}');
 }
 
-/* Where the model may choose freely, a subset means leaving out the others. */
-static bool is_offered(const struct chat_request *r, const struct chat_tool *t)
-{
-	bool is_free = r->choose == CHOOSE_UNSET || r->choose == CHOOSE_AUTO;
-
-	return t->kind == TOOL_FUNCTION && (!is_free || chat_is_allowed(r, t));
-}
-
 static void write_server_tool(struct chat_request *r, struct json_writer *w,
                               const struct chat_tool *t)
 {
@@ -57,7 +61,7 @@ static void write_server_tool(struct chat_request *r, struct json_writer *w,
 		[TOOL_FETCH] = STR_INIT("urlContext"),
 		[TOOL_HOSTED] = STR_INIT(""),
 	};
-	struct json_member m;
+	static const str of_code = STR_INIT("container.type");
 
 	if (r->from == WIRE_GEMINI) {
 		json_raw(w, t->raw.raw);
@@ -65,12 +69,8 @@ static void write_server_tool(struct chat_request *r, struct json_writer *w,
 	}
 	if (!names[t->kind].len) /* refused by chat_cross */
 		return;
-	for (struct json_iter it = json_iter(t->raw); json_next(&it, &m);) {
-		if (m.value.type != JSON_NULL && !str_eq(m.key, STR("type")) &&
-		    !str_eq(m.key, STR("name")))
-			chat_dropf(r, "tools[].%.*s.%.*s", STR_ARG(names[t->kind]),
-			           STR_ARG(str_first(m.key, 40)));
-	}
+	chat_drop_options(r, t, t->kind == TOOL_CODE ? &of_code : NULL,
+	                  t->kind == TOOL_CODE);
 	json_open(w, '{');
 	json_key(w, names[t->kind]);
 	json_raw(w, STR("{}"));
@@ -85,7 +85,7 @@ static void write_tools(struct chat_request *r, const struct tools_in *n,
 	json_key(w, STR("tools"));
 	json_open(w, '[');
 	for (const struct chat_tool *t = r->tools; t; t = t->next) {
-		if (!is_offered(r, t))
+		if (!is_offered(r, n, t))
 			continue;
 		if (!any) {
 			json_open(w, '{');
@@ -132,8 +132,12 @@ static void write_allowed(const struct chat_request *r, struct json_writer *w)
 	json_open(w, '[');
 	if (r->choose == CHOOSE_ONE)
 		json_jstr(w, r->choose_name);
-	for (unsigned i = 0; r->choose == CHOOSE_ANY && i < r->allowed_count; i++)
-		json_jstr(w, r->allowed[i]);
+	for (unsigned i = 0; r->choose == CHOOSE_ANY && i < r->allowed_count; i++) {
+		const struct chat_tool *t = chat_named_tool(r, r->allowed[i]);
+
+		if (!t || !chat_is_hosted(t))
+			json_jstr(w, r->allowed[i]);
+	}
 	json_close(w, ']');
 }
 

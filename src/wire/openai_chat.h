@@ -61,6 +61,7 @@ struct openai_writer {
 	fault_t why;     /* NOT_OFFERED: what follows is for nothing */
 	str detail;      /* names it */
 	bool has_system; /* a system message was written */
+	bool is_subset;  /* tools that are not allowed are left out */
 };
 
 /* Writes the key of a member of the request, by the dialect's word for it.  False: it is
@@ -78,6 +79,7 @@ void openai_begin_part(struct json_writer *j, str type);
 void openai_end_part(struct openai_writer *w, const struct chat_part *p);
 /* Is there anything that a user's message can hold? */
 bool openai_is_sayable(const struct openai_writer *w, const struct chat_part *p);
+bool openai_can_say(const struct openai_writer *w, const struct chat_part *p);
 void openai_write_id(struct openai_writer *w, str key, jstr id);
 /* Where the dialect has no word for a schema: a message that tells it. */
 void openai_write_schema_prompt(struct openai_writer *w);

@@ -231,6 +231,9 @@ static const struct {
 	fault_t (*read)(struct openai_message_reading *g, struct json_value *v);
 } part_types[] = {
 	{ STR_INIT("text"), read_text_part },
+	/* as Responses has them */
+	{ STR_INIT("input_text"), read_text_part },
+	{ STR_INIT("output_text"), read_text_part },
 	{ STR_INIT("image_url"), read_image },
 	{ STR_INIT("input_audio"), read_audio },
 	{ STR_INIT("file"), read_file },
@@ -262,7 +265,8 @@ static fault_t read_part(struct openai_message_reading *g, struct json_value par
 	if (v[P_TYPE].type != JSON_STRING)
 		return openai_bad_message(g, "a part of the content has no type");
 	openai_new_part(g, CHAT_FOREIGN)->raw = part;
-	chat_mark(g->r, CONCEPT_FOREIGN_BLOCK);
+	chat_mark_as(g->r, chat_foreign_of(g->result ? NULL : g->m),
+	             "messages[].content[].%.*s", STR_ARG(chat_text(g->r, v[P_TYPE])));
 	return NULL;
 }
 

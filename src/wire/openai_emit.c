@@ -300,6 +300,7 @@ void openai_write_citation(struct json_writer *w, const struct chat_citation *c,
 static void chat_cite(struct emitter *e, struct emit_block *b,
                       const struct chat_citation *c)
 {
+	bool is_first = b->choice == 0; /* the one whose characters are counted */
 	struct json_writer w;
 
 	if (!c->url.len)
@@ -307,7 +308,8 @@ static void chat_cite(struct emitter *e, struct emit_block *b,
 	begin_delta(e, &w, b->choice);
 	json_key(&w, STR("annotations"));
 	json_open(&w, '[');
-	openai_write_citation(&w, c, b->choice == 0 ? e->own[TEXT_BEFORE] : 0, 0);
+	openai_write_citation(&w, c, is_first ? e->own[TEXT_BEFORE] : 0,
+	                      is_first ? e->own[TEXT_NOW] : 0);
 	json_close(&w, ']');
 	end_plain(e, &w);
 }
@@ -506,6 +508,7 @@ static void chat_end(struct emitter *e)
 
 const struct emit_ops openai_emit = {
 	.whole_kinds = 1 << CHAT_IMAGE,
+	.cites_behind = true,
 	.has_choices = true,
 	.kinds = 1 << CHAT_TEXT | 1 << CHAT_REFUSAL | 1 << CHAT_REASONING |
 	         1 << CHAT_CALL | 1 << CHAT_IMAGE,

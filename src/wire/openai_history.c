@@ -77,7 +77,7 @@ static const struct chat_message *write_system(struct openai_writer *w,
 	bool one = dialect_row(&w->dialect, DIALECT_TURN, STR("one-system"));
 	bool is_late = one && w->has_system, has_text = false;
 
-	if (!m->parts)
+	if (!openai_is_sayable(w, m->parts))
 		return m->next;
 	begin_message(w, is_late           ? STR("user")
 	                 : m->is_developer ? STR("developer")
@@ -360,6 +360,12 @@ static void write_assistant(struct openai_writer *w, const struct chat_message *
 
 /* ---- results ---- */
 
+/* What a result cannot hold, and a user's message can. */
+static bool is_shown_apart(const struct openai_writer *w, const struct chat_part *p)
+{
+	return p->kind != CHAT_TEXT && openai_can_say(w, p);
+}
+
 static void write_result(struct openai_writer *w, const struct chat_part *result)
 {
 	struct json_writer *j = &w->json;
@@ -373,7 +379,7 @@ static void write_result(struct openai_writer *w, const struct chat_part *result
 		buf_add(j->to, STR("Error: "));
 	add_joined(w, result->parts, &has_text);
 	for (const struct chat_part *p = result->parts; p; p = p->next)
-		has_media |= p->kind != CHAT_TEXT;
+		has_media |= is_shown_apart(w, p);
 	if (has_media && !has_text)
 		buf_add(j->to, STR("[see the next message]"));
 	buf_add_char(j->to, '"');
@@ -391,7 +397,7 @@ static bool write_media_of(struct openai_writer *w, const struct chat_part *resu
 	int n;
 
 	for (const struct chat_part *p = result->parts; p; p = p->next) {
-		if (p->kind == CHAT_TEXT)
+		if (!is_shown_apart(w, p))
 			continue;
 		if (!is_open) {
 			begin_message(w, STR("user"));
@@ -424,11 +430,11 @@ static void write_between(struct openai_writer *w)
 	json_close(&w->json, '}');
 }
 
-static bool has_media(const struct chat_message *m)
+static bool has_media(const struct openai_writer *w, const struct chat_message *m)
 {
 	for (const struct chat_part *p = m->parts; p; p = p->next) {
 		for (const struct chat_part *in = p->parts; in; in = in->next) {
-			if (in->kind != CHAT_TEXT)
+			if (is_shown_apart(w, in))
 				return true;
 		}
 	}
@@ -443,7 +449,7 @@ static const struct chat_message *write_results(struct openai_writer *w,
 	bool is_open = false, any_media = false;
 
 	for (m = first; m && m->role == CHAT_TOOL; m = m->next) {
-		any_media |= has_media(m);
+		any_media |= has_media(w, m);
 		for (const struct chat_part *p = m->parts; p; p = p->next) {
 			if (p->kind == CHAT_RESULT)
 				write_result(w, p);

@@ -276,12 +276,15 @@ void openai_write_part(struct openai_writer *w, const struct chat_part *p)
 	}
 }
 
+bool openai_can_say(const struct openai_writer *w, const struct chat_part *p)
+{
+	return p->kind == CHAT_FOREIGN ? w->r->from == WIRE_OPENAI_CHAT
+	                               : p->kind != CHAT_REASONING;
+}
+
 bool openai_is_sayable(const struct openai_writer *w, const struct chat_part *p)
 {
-	for (; p; p = p->next) {
-		if (p->kind == CHAT_FOREIGN ? w->r->from == WIRE_OPENAI_CHAT
-		                            : p->kind != CHAT_REASONING)
-			return true;
-	}
-	return false;
+	while (p && !openai_can_say(w, p))
+		p = p->next;
+	return p != NULL;
 }

@@ -67,7 +67,10 @@ static void read_hosted(struct chat_request *r, struct json_value tool, jstr typ
 
 	t->raw = tool;
 	t->name = type;
-	chat_mark(r, is_search ? CONCEPT_WEB_SEARCH : CONCEPT_HOSTED_TOOL);
+	if (is_search)
+		chat_mark(r, CONCEPT_WEB_SEARCH);
+	else
+		chat_mark_as(r, CONCEPT_HOSTED_TOOL, "tools[].%.*s", STR_ARG(type));
 }
 
 /* Members beside the function that nobody knows. */
@@ -286,7 +289,8 @@ void openai_write_named(struct json_writer *j, const char *type, jstr name)
  * another way by every vendor, and only how much it reads is the same. */
 static void write_search(struct openai_writer *w, const struct chat_tool *t)
 {
-	struct json_value size = json_get(t->raw, STR("search_context_size"));
+	static const str used = STR_INIT("search_context_size");
+	struct json_value size = json_get(t->raw, used);
 	const struct dialect_row *row =
 	        dialect_fate(&w->dialect, STR("web_search_options"));
 
@@ -303,18 +307,11 @@ static void write_search(struct openai_writer *w, const struct chat_tool *t)
 	}
 	json_open(&w->json, '{');
 	if (size.type == JSON_STRING) {
-		json_key(&w->json, STR("search_context_size"));
+		json_key(&w->json, used);
 		json_raw(&w->json, size.raw);
 	}
 	json_close(&w->json, '}');
-	if (chat_has(t->raw, STR("user_location")))
-		chat_drop(w->r, STR("web_search.user_location"));
-	if (chat_has(t->raw, STR("filters")) ||
-	    chat_has(t->raw, STR("allowed_domains")) ||
-	    chat_has(t->raw, STR("blocked_domains")))
-		chat_drop(w->r, STR("web_search.filters"));
-	if (chat_has(t->raw, STR("max_uses")))
-		chat_drop(w->r, STR("web_search.max_uses"));
+	chat_drop_options(w->r, t, &used, 1);
 }
 
 /* OpenRouter's is a tool among others. */
@@ -332,20 +329,18 @@ static void write_search_tool(struct openai_writer *w, const struct chat_tool *t
 	json_key_str(&w->json, STR("type"),
 	             dialect_fate(&w->dialect, STR("web_search_options"))->to);
 	json_close(&w->json, '}');
+	chat_drop_options(w->r, t, NULL, 0);
 }
 
 static bool is_listed(const struct openai_writer *w, const struct chat_tool *t)
 {
-	bool filters = w->r->allowed_count &&
-	               !dialect_keeps(&w->dialect, STR("tool_choice.allowed_tools"));
-
 	if (t->kind == TOOL_WEB_SEARCH)
 		return search_is_tool(w);
 	/* One that may be missing was named by the reader; others chat_cross refused. */
 	if (t->kind != TOOL_FUNCTION && t->kind != TOOL_CUSTOM &&
 	    w->r->from != WIRE_OPENAI_CHAT)
 		return false;
-	return !filters || chat_is_allowed(w->r, t);
+	return !w->is_subset || chat_is_allowed(w->r, t);
 }
 
 static void write_tool(struct openai_writer *w, const struct chat_tool *t)
@@ -373,11 +368,9 @@ static void write_tool(struct openai_writer *w, const struct chat_tool *t)
 
 static bool is_custom_name(const struct chat_request *r, jstr name)
 {
-	for (const struct chat_tool *t = r->tools; t; t = t->next) {
-		if (str_eq(t->name, name))
-			return t->kind == TOOL_CUSTOM;
-	}
-	return false;
+	const struct chat_tool *t = chat_named_tool(r, name);
+
+	return t && t->kind == TOOL_CUSTOM;
 }
 
 static void write_allowed(struct openai_writer *w, str mode)
@@ -392,10 +385,15 @@ static void write_allowed(struct openai_writer *w, str mode)
 	json_key_str(j, STR("mode"), mode);
 	json_key(j, STR("tools"));
 	json_open(j, '[');
-	for (unsigned i = 0; i < w->r->allowed_count; i++)
-		openai_write_named(
-		        j, is_custom_name(w->r, w->r->allowed[i]) ? "custom" : "function",
-		        w->r->allowed[i]);
+	for (unsigned i = 0; i < w->r->allowed_count; i++) {
+		jstr name = w->r->allowed[i];
+		const struct chat_tool *t = chat_named_tool(w->r, name);
+
+		if (!t || !chat_is_hosted(t)) /* which stand beside the list */
+			openai_write_named(
+			        j, t && t->kind == TOOL_CUSTOM ? "custom" : "function",
+			        name);
+	}
 	json_close(j, ']');
 	json_close(j, '}');
 	json_close(j, '}');
@@ -443,6 +441,9 @@ void openai_write_tools(struct openai_writer *w)
 	const struct chat_tool *t;
 	bool has_any = false;
 
+	w->is_subset = w->r->allowed_count &&
+	               (!dialect_keeps(&w->dialect, STR("tool_choice.allowed_tools")) ||
+	                !chat_allows_functions(w->r));
 	for (t = w->r->tools; t; t = t->next) {
 		has_any |= is_listed(w, t);
 		if (t->kind == TOOL_WEB_SEARCH && !search_is_tool(w))

@@ -154,6 +154,7 @@ void responses_write_name(struct json_writer *w, const struct emitter *e,
 void responses_write_part(struct json_writer *w, struct emitter *e,
                           const struct emit_block *b);
 void responses_write_part_text(struct json_writer *w, const struct emit_block *b);
+void responses_write_logprobs(struct json_writer *w, const struct emit_block *b);
 void responses_write_annotation(struct json_writer *w, const struct chat_citation *c,
                                 uint64_t from, uint64_t length);
 /* The item's id as a string. */

@@ -171,10 +171,8 @@ static void end_part(struct emitter *e)
 	              &w);
 	json_key(&w, is_refusal ? STR("refusal") : STR("text"));
 	responses_write_part_text(&w, b);
-	if (!is_refusal) {
-		json_key(&w, STR("logprobs"));
-		json_raw(&w, STR("[]"));
-	}
+	if (!is_refusal)
+		responses_write_logprobs(&w, b);
 	end(e, &w);
 	begin_of_part(e, b, STR("response.content_part.done"), &w);
 	json_key(&w, STR("part"));

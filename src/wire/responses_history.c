@@ -140,17 +140,19 @@ static bool has_input(const struct chat_request *r, const struct chat_part *p)
 
 static bool is_one_text(const struct chat_part *parts)
 {
-	return !parts || (parts->kind == CHAT_TEXT && !parts->next);
+	return parts->kind == CHAT_TEXT && !parts->next;
 }
 
 /* A string where there is only text, else a list. */
 static void write_input(struct chat_request *r, const struct chat_part *parts,
                         jstr prefix, struct json_writer *w)
 {
-	if (is_one_text(parts)) {
+	bool is_empty = !has_input(r, parts);
+
+	if (is_empty || is_one_text(parts)) {
 		json_raw(w, STR("\""));
 		buf_add(w->to, prefix);
-		buf_add(w->to, parts ? parts->text : STR_NONE);
+		buf_add(w->to, is_empty ? STR_NONE : parts->text);
 		buf_add_char(w->to, '"');
 		return;
 	}

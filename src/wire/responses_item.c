@@ -245,7 +245,9 @@ static void read_part(struct responses_reading *in, struct json_value part,
 	} else {
 		p = add_part(r, to, CHAT_FOREIGN);
 		p->raw = part;
-		chat_mark(r, CONCEPT_FOREIGN_BLOCK);
+		chat_mark_as(r, chat_foreign_of(to.result ? NULL : to.message),
+		             "input[].content[].%.*s",
+		             STR_ARG(chat_text(r, v[PART_TYPE])));
 	}
 	p = to.result ? to.result->last_part : to.message->last_part;
 	if (v[PART_CACHE].type == JSON_OBJECT && p && p != before) {
@@ -380,7 +382,11 @@ static void keep_foreign(struct chat_request *r, struct json_value item,
                          enum concept concept)
 {
 	chat_add_part(r, turn_of(r, CHAT_ASSISTANT), CHAT_FOREIGN)->raw = item;
-	chat_mark(r, concept);
+	if (concept == CONCEPT_FOREIGN_BLOCK)
+		chat_mark_as(r, concept, "input[].%.*s",
+		             STR_ARG(chat_text(r, json_get(item, STR("type")))));
+	else
+		chat_mark(r, concept);
 }
 
 static void read_item(struct responses_reading *in, struct json_value item)

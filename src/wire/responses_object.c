@@ -124,7 +124,7 @@ static void write_annotations(struct json_writer *w, const struct emit_block *b)
 	json_close(w, ']');
 }
 
-static void write_logprobs(struct json_writer *w, const struct emit_block *b)
+void responses_write_logprobs(struct json_writer *w, const struct emit_block *b)
 {
 	const struct emit_block *end = responses_next_part(b);
 	bool is_first = true;
@@ -156,7 +156,7 @@ void responses_write_part(struct json_writer *w, struct emitter *e,
 		json_key(w, STR("text"));
 		responses_write_part_text(w, b);
 		write_annotations(w, b);
-		write_logprobs(w, b);
+		responses_write_logprobs(w, b);
 	}
 	json_close(w, '}');
 }
@@ -243,7 +243,7 @@ void responses_write_name(struct json_writer *w, const struct emitter *e,
 	struct json_member m;
 
 	/* The echo has the members of an object; its braces nobody reads. */
-	if (!b->is_custom && str_has(e->echo, STR("\"namespace\"")))
+	if (str_has(e->echo, STR("\"namespace\"")))
 		root = (struct json_value){ JSON_OBJECT,
 			                    str_of(e->echo.ptr - 1, e->echo.len + 2) };
 	struct json_iter it = json_iter(json_get(root, STR("tools")));

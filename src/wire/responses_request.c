@@ -141,7 +141,7 @@ static void read_function(struct responses_reading *in, struct json_value tool,
 		responses_refuse(in, STR("a function in \"tools\" needs a \"name\""));
 }
 
-static void read_custom(struct responses_reading *in, struct json_value tool)
+static void read_custom(struct responses_reading *in, struct json_value tool, jstr space)
 {
 	struct chat_request *r = in->r;
 	struct json_value v[TOOL_MEMBERS];
@@ -149,10 +149,10 @@ static void read_custom(struct responses_reading *in, struct json_value tool)
 
 	chat_pick(r, tool, STR("tools[]"), tool_names, TOOL_MEMBERS, v);
 	t->raw = tool;
-	t->name = chat_text(r, v[TOOL_M_NAME]);
+	t->name = responses_full_name(r, space, chat_text(r, v[TOOL_M_NAME]));
 	t->description = chat_text(r, v[TOOL_M_DESCRIPTION]);
 	chat_mark(r, CONCEPT_TOOL_CUSTOM);
-	if (!t->name.len)
+	if (!json_has_text(v[TOOL_M_NAME]))
 		responses_refuse(in, STR("a custom tool needs a \"name\""));
 }
 
@@ -173,7 +173,10 @@ static void read_hosted(struct chat_request *r, struct json_value tool)
 	t = chat_add_tool(r, kind);
 	t->name = chat_text(r, type);
 	t->raw = tool;
-	chat_mark(r, concept);
+	if (concept == CONCEPT_HOSTED_TOOL)
+		chat_mark_as(r, concept, "tools[].%.*s", STR_ARG(t->name));
+	else
+		chat_mark(r, concept);
 }
 
 static void read_tool(struct responses_reading *in, struct json_value tool, jstr space)
@@ -186,7 +189,7 @@ static void read_tool(struct responses_reading *in, struct json_value tool, jstr
 	} else if (json_text_is(type, STR("function"))) {
 		read_function(in, tool, space);
 	} else if (json_text_is(type, STR("custom"))) {
-		read_custom(in, tool);
+		read_custom(in, tool, space);
 	} else if (json_text_is(type, STR("namespace")) && !space.len) {
 		struct json_value name = json_get(tool, STR("name"));
 		struct json_iter it = json_iter(json_get(tool, STR("tools")));
@@ -214,6 +217,48 @@ void responses_read_tools(struct responses_reading *in, struct json_value tools)
 		read_tool(in, m.value, STR_NONE);
 }
 
+/* A hosted tool goes by its type, and a search by any of the types searches have. */
+static jstr hosted_name(struct chat_request *r, jstr type)
+{
+	const struct chat_tool *t = type.len ? chat_named_tool(r, type) : NULL;
+
+	if (t || !str_starts(type, STR("web_search")))
+		return type;
+	for (t = r->tools; t && t->kind != TOOL_WEB_SEARCH;)
+		t = t->next;
+	return t ? t->name : type;
+}
+
+/* From t on, the first of the client's own tools that has this name in its namespace. */
+static const struct chat_tool *find_called(struct chat_request *r,
+                                           const struct chat_tool *t, jstr name)
+{
+	for (; t; t = t->next) {
+		struct json_value own = json_get(t->raw, STR("name"));
+
+		if (!chat_is_hosted(t) && str_eq(chat_text(r, own), name))
+			break;
+	}
+	return t;
+}
+
+/* The full name of the tool that a choice means: one in a namespace may go by its own
+ * name, where no other has that. */
+static jstr meant_name(struct chat_request *r, struct json_value choice)
+{
+	jstr name = chat_text(r, json_get(choice, STR("name")));
+	const struct chat_tool *found;
+
+	if (!name.len)
+		return hosted_name(r, chat_text(r, json_get(choice, STR("type"))));
+	name = responses_full_name(r, chat_text(r, json_get(choice, STR("namespace"))),
+	                           name);
+	if (chat_named_tool(r, name))
+		return name;
+	found = find_called(r, r->tools, name);
+	return found && !find_called(r, found->next, name) ? found->name : name;
+}
+
 static bool read_mode(struct chat_request *r, struct json_value mode)
 {
 	static const struct {
@@ -234,25 +279,36 @@ static bool read_mode(struct chat_request *r, struct json_value mode)
 	return false;
 }
 
+static void allow(struct responses_reading *in, jstr name)
+{
+	struct chat_request *r = in->r;
+
+	if (r->allowed_count == CHAT_NAMES)
+		responses_refuse(in, STR("\"tool_choice\" allows more than 64 tools"));
+	else
+		r->allowed[r->allowed_count++] = name;
+}
+
 static void read_allowed(struct responses_reading *in, struct json_value choice)
 {
 	struct chat_request *r = in->r;
 	struct json_value tools = json_get(choice, STR("tools"));
+	const struct chat_tool *t;
 	struct json_member m;
 
 	if (!read_mode(r, json_get(choice, STR("mode"))))
 		responses_refuse(in, STR("the \"mode\" of allowed_tools must be auto or "
 		                         "required"));
-	for (struct json_iter it = json_iter(tools); json_next(&it, &m);) {
-		struct json_value name = json_get(m.value, STR("name"));
+	for (struct json_iter it = json_iter(tools); !in->why && json_next(&it, &m);) {
+		jstr name = meant_name(r, m.value);
 
-		if (!json_has_text(name)) /* a hosted one goes by its type */
-			name = json_get(m.value, STR("type"));
-		if (r->allowed_count == CHAT_NAMES)
-			responses_refuse(in, STR("\"tool_choice\" allows more than 64 "
-			                         "tools"));
-		else if (json_has_text(name))
-			r->allowed[r->allowed_count++] = chat_text(r, name);
+		if (!name.len)
+			continue;
+		t = chat_named_tool(r, name) ? NULL : find_called(r, r->tools, name);
+		if (!t)
+			allow(in, name);
+		for (; t; t = find_called(r, t->next, name)) /* in any namespace */
+			allow(in, t->name);
 	}
 }
 
@@ -270,11 +326,8 @@ static void read_choice(struct responses_reading *in, struct json_value choice)
 	} else if (json_text_is(type, STR("allowed_tools"))) {
 		read_allowed(in, choice);
 	} else {
-		struct json_value name = json_get(choice, STR("name"));
-
-		/* Hosted tools go by their type. */
 		r->choose = CHOOSE_ONE;
-		r->choose_name = chat_text(r, json_has_text(name) ? name : type);
+		r->choose_name = meant_name(r, choice);
 	}
 }
 

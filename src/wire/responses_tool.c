@@ -63,8 +63,19 @@ static void write_custom(const struct chat_tool *t, struct json_writer *w)
 static void write_search(struct chat_request *r, const struct chat_tool *t,
                          struct json_writer *w)
 {
-	static const str dropped[] = { STR_INIT("blocked_domains"),
-		                       STR_INIT("max_uses") };
+	static const str used[] = {
+		STR_INIT("search_context_size"),
+		STR_INIT("allowed_domains"),
+		STR_INIT("user_location.type"),
+		STR_INIT("user_location.city"),
+		STR_INIT("user_location.region"),
+		STR_INIT("user_location.country"),
+		STR_INIT("user_location.timezone"),
+		STR_INIT("user_location.approximate.city"),
+		STR_INIT("user_location.approximate.region"),
+		STR_INIT("user_location.approximate.country"),
+		STR_INIT("user_location.approximate.timezone"),
+	};
 	static const str places[] = { STR_INIT("city"), STR_INIT("region"),
 		                      STR_INIT("country"), STR_INIT("timezone") };
 	struct json_value size = json_get(t->raw, STR("search_context_size"));
@@ -102,10 +113,15 @@ static void write_search(struct chat_request *r, const struct chat_tool *t,
 		json_close(w, '}');
 	}
 	json_close(w, '}');
-	for (size_t i = 0; i < countof(dropped); i++) {
-		if (chat_has(t->raw, dropped[i]))
-			chat_dropf(r, "tools[].%.*s", STR_ARG(dropped[i]));
-	}
+	chat_drop_options(r, t, used, countof(used));
+}
+
+static void write_code(struct chat_request *r, const struct chat_tool *t,
+                       struct json_writer *w)
+{
+	json_raw(w, STR("{\"type\":\"code_interpreter\",\"container\":{\"type\":"
+	                "\"auto\"}}"));
+	chat_drop_options(r, t, NULL, 0);
 }
 
 static void write_tool(struct chat_request *r, const struct chat_tool *t,
@@ -124,9 +140,7 @@ static void write_tool(struct chat_request *r, const struct chat_tool *t,
 		is_own ? json_raw(w, t->raw.raw) : write_search(r, t, w);
 		break;
 	case TOOL_CODE:
-		json_raw(w, is_own ? t->raw.raw
-		                   : STR("{\"type\":\"code_interpreter\",\"container\":{"
-		                         "\"type\":\"auto\"}}"));
+		is_own ? json_raw(w, t->raw.raw) : write_code(r, t, w);
 		break;
 	case TOOL_FETCH:
 	case TOOL_HOSTED:
@@ -138,23 +152,18 @@ static void write_tool(struct chat_request *r, const struct chat_tool *t,
 
 /* ---- the choice ---- */
 
-static const struct chat_tool *find_tool(const struct chat_request *r, jstr name)
-{
-	const struct chat_tool *t = r->tools;
-
-	while (t && !str_eq(t->name, name))
-		t = t->next;
-	return t;
-}
-
 static void write_reference(const struct chat_request *r, jstr name,
                             struct json_writer *w)
 {
-	const struct chat_tool *t = find_tool(r, name);
+	const struct chat_tool *t = chat_named_tool(r, name);
+	bool is_own = r->from == WIRE_OPENAI_RESPONSES;
 
 	json_open(w, '{');
-	if (t && t->kind != TOOL_FUNCTION && t->kind != TOOL_CUSTOM) {
-		json_key_jstr(w, STR("type"), name);
+	if (t && chat_is_hosted(t)) {
+		json_key_jstr(w, STR("type"),
+		              is_own                       ? name
+		              : t->kind == TOOL_WEB_SEARCH ? STR("web_search")
+		                                           : STR("code_interpreter"));
 	} else {
 		json_key_str(w, STR("type"),
 		             t && t->kind == TOOL_CUSTOM ? STR("custom")

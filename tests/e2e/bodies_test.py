@@ -7,8 +7,9 @@ import os
 import subprocess
 
 import admin_world
-from admin_world import over_socket, problem, serving
+from admin_world import Unix, over_socket, problem, serving
 from answers import chat, error_body, events, reply, stream
+from exposition import read
 from fake_provider import Fake
 from harness import SLUICE, Gateway, check, provider, route, same
 from raw import until
@@ -33,6 +34,14 @@ def kept(gateway, got, seconds=5):
     """(request, answer) of that reply, as `show --body` tells them."""
     code, out, err = gateway.cli("show", got.header("x-request-id"), "--body", "--json")
     return json.loads(out) if code == 0 else None
+
+
+def metrics(gateway):
+    link = Unix(gateway.data / "admin.sock")
+    link.request("GET", "/metrics")
+    page = read(link.getresponse().read().decode(), False)
+    link.close()
+    return page
 
 
 def files(gateway, of=""):
@@ -188,11 +197,33 @@ def test_a_disk_that_is_full_hurts_nobody():
         same(gateway.post(gateway.chat("r", f"n {n}")).status, 200, "status")
     until(lambda: "is not kept" in gateway.stderr(), "the log says so")
     same(gateway.stderr().count("is not kept"), 1, "once")
+    page = metrics(gateway)
+    same(page.get("sluice_telemetry_dropped_total", signal="bodies", reason="unwritable"), 20, "counted")
+    same(page.get("sluice_bodies_kept_total"), 0, "kept")
     (gateway.data / "bodies").unlink()
     (gateway.data / "bodies").mkdir(mode=0o700)
     got = gateway.post(gateway.chat("r", "again"))
     until(lambda: "is kept again" in gateway.stderr(), "the log says so")
     check("again" in kept(gateway, got)["request"], "kept again")
+    gateway.remove()
+
+
+def test_what_cannot_be_deleted_is_told_apart():
+    """What is said is kept all the same, and the log does not say otherwise."""
+    gateway = Gateway(config("all"), start=False)
+    stuck = gateway.data / "bodies" / f"{1:016x}.seg"
+    stuck.mkdir(mode=0o700, parents=True)
+    gateway.data.chmod(0o700)
+    (gateway.data / "bodies" / f"{1:016x}.idx").write_text("")
+    gateway.start()
+    until(lambda: "too old is not deleted: cannot delete" in gateway.stderr(), "the log to say so", 20)
+    fake.site("p").default = reply(chat())
+    got = gateway.post(gateway.chat("r", "canary"))
+    check("canary" in kept(gateway, got)["request"], "kept")
+    check("is not kept" not in gateway.stderr() and "is kept again" not in gateway.stderr(), gateway.stderr())
+    stuck.rmdir()
+    kept(gateway, got)
+    until(lambda: "too old is deleted again" in gateway.stderr(), "the log to say so", 20)
     gateway.remove()
 
 

@@ -1,6 +1,8 @@
 """A person is forgotten: the name is found nowhere any more, byte by byte, and no money is."""
 
+import fcntl
 import json
+import os
 import threading
 
 from admin_world import change, over_socket, serving
@@ -169,6 +171,77 @@ def test_the_log_that_is_written_is_the_one_that_is_scrubbed():
     same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["lines"], 1, "lines")
     line = json.loads((gateway.data / "access.log").read_text())
     same(set(line["client"]), {"*"}, "his address")
+    gateway.remove()
+
+
+def pipe_of(gateway):
+    """The log goes into a pipe that holds some lines and is read by us."""
+    path = gateway.dir / "pipe"
+    os.mkfifo(path)
+    ours = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 4096)
+    gateway.write(gateway.body + f"access_log: {path}\n")
+    return ours
+
+
+def test_lines_that_wait_are_scrubbed_as_well():
+    gateway = start()
+    gateway.stop()
+    ours = pipe_of(gateway)
+    gateway.start()
+    agent = [("User-Agent", f"laptop of {FRED}")]
+    for n in range(20):
+        same(gateway.post(gateway.chat("r", user=FRED), headers=agent).status, 200, "an answer")
+    until(lambda: len(gateway.rows("closes = 1")) == 20, "the rows")
+    said = over_socket(gateway, "POST", "/forget", {"user": FRED})[1]
+    check(20 > said["lines"] >= 10, f"those that nobody has yet: {said}")
+    got, whole = b"", []
+
+    def read():
+        nonlocal got
+        try:
+            got += os.read(ours, 4096)
+        except BlockingIOError:
+            pass
+        whole[:] = [json.loads(line) for line in got.split(b"\n")[:-1]]
+        return len(whole) == 20
+    until(read, "all lines", 10)
+    same([set(line["agent"]) for line in whole[-said["lines"] + 1:]], [{"*"}] * (said["lines"] - 1), "what came later")
+    os.close(ours)
+    gateway.remove()
+
+
+def test_lines_that_nobody_takes_are_counted_at_the_end():
+    gateway = start()
+    gateway.stop()
+    ours = pipe_of(gateway)
+    gateway.start()
+    for n in range(20):
+        ask(gateway, ANNA, n)
+    until(lambda: len(gateway.rows("closes = 1")) == 20, "the rows")
+    same(gateway.stop(), 0, "how it ends")
+    check(" lines of the access log were not written" in gateway.stderr(), gateway.stderr()[-500:])
+    os.close(ours)
+    gateway.remove()
+
+
+def test_older_files_of_others_are_named():
+    """What logrotate has moved or packed is not read, and not passed over in silence."""
+    gateway = start()
+    ask(gateway, FRED, 1)
+    until(lambda: gateway.rows("closes = 1"), "the row")
+    log = gateway.data / "access.log"
+    (gateway.data / "access.log.1").write_bytes(log.read_bytes())
+    theirs = [f"{log}{end}" for end in (".2.gz", ".4", "-20261126")] + [str(gateway.data / "access-20261126.log")]
+    for path in theirs:
+        with open(path, "w") as f:
+            f.write("x")
+    said = over_socket(gateway, "POST", "/forget", {"user": FRED})[1]
+    same((said["lines"], sorted(said["untouched"])), (2, sorted(theirs)), "what was reached, and what was not")
+    code, _, err = gateway.cli("forget", "--user", FRED)
+    same(code, 0, err)
+    for path in theirs:
+        check(f"not looked into: {path}\n" in err, err)
     gateway.remove()
 
 

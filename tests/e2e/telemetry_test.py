@@ -205,6 +205,30 @@ def test_what_is_left_of_budgets():
     other.remove()
 
 
+def test_teams_of_two_organisations():
+    """Names are unique in an organisation: who shares one comes with an id, in costs as in budgets."""
+    other = Gateway(body_of('prices:\n  "one/m1": { input: $1000/1M, output: $1000/1M }\n'))
+    made = {}
+    for organisation in ("acme", "umbrella"):
+        for args in (("organisations", "create", organisation),
+                     ("teams", "create", "dev", "--organisation", organisation, "--budget", "5/day")):
+            code, out, err = other.cli(*args, "--json")
+            same(code, 0, err)
+        team = made[organisation] = json.loads(out)["id"]
+        code, out, err = other.cli("keys", "create", organisation, "--team", team, "--json")
+        same(code, 0, err)
+        other.keys[organisation] = json.loads(out)["key"]
+    for organisation in made:
+        fake.site("one").queue(reply(answers.chat(spent=answers.usage(6, 4))))
+        same(other.post(other.chat("slow"), key=organisation).status, 200, "status")
+    page = metrics(on=other)
+    names = [f"dev {team}" for team in made.values()]
+    same([page.get("sluice_cost_usd_total", provider="one", model="m1", team=name) for name in names], [Decimal("0.01")] * 2, "costs")
+    same([page.get("sluice_budget_remaining_usd", tenant=name, kind="team", window="day") for name in names], [Decimal("4.99")] * 2,
+         "budgets")
+    other.remove()
+
+
 def test_promtool_agrees():
     promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
     if not promtool:
@@ -371,6 +395,24 @@ def test_what_a_collector_rejects_is_dropped_and_counted():
     same((dropped("rejected"), len(collector.requests)), (was + 1, seen + 2), "garbage with 200 is a 200")
 
 
+def test_a_long_retry_after_is_kept():
+    """A batch that would have to wait longer than it may is dropped; those behind it do not come earlier."""
+    sink = Collector()
+    sink.scripts = [answer(429, headers=[("Retry-After", "3600")]), answer()]
+    other = Gateway(body_of(telemetry(sink.url)))
+    other.key()
+    ask(on=other)
+    until(lambda: dropped("unreachable", on=other) == 2, "the first batch to be dropped", 10)
+    check("they are dropped" in other.stderr(), "not said:", other.stderr())
+    for _ in range(300):                        # more spans than wait for the next second
+        ask(on=other)
+    same(len(sink.requests), 1, "requests to the collector")
+    same(other.stop(), 0, "exit code")
+    same((len(sink.requests), len(sink.spans)), (2, 600), "all others in one, at the end")
+    other.remove()
+    sink.stop()
+
+
 def test_a_collector_that_is_slow_or_gone_delays_nobody():
     """The queue is bounded: the oldest spans are dropped and counted; requests go on."""
     sink = Collector()
@@ -413,9 +455,12 @@ def test_a_share_is_sampled():
     sink = Collector()
     other = Gateway(body_of(telemetry(sink.url, ", sample: 50%")))
     other.key()
+    asked = len(fake.site("two").requests)
     for _ in range(60):
-        ask(on=other)
+        ask("two/m2", on=other)
     same(other.stop(), 0, "exit code")
+    told = {each.header("traceparent")[3:35]: each.header("traceparent")[-2:] for each in fake.site("two").requests[asked:]}
+    same({trace for trace, flag in told.items() if flag == "01"}, {each["trace"] for each in sink.spans}, "what providers are told is sampled")
     servers = [each for each in sink.spans if each["kind"] == 2]
     check(5 < len(servers) < 55, f"{len(servers)} of 60 sampled")
     same(len(sink.spans), 2 * len(servers), "whole traces")
@@ -451,12 +496,14 @@ def test_variables_of_opentelemetry():
     sink = Collector()
     other = Gateway(body_of(), env={
         "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "OTEL_SERVICE_NAME": "edge",
-        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%3Db", "OTEL_RESOURCE_ATTRIBUTES": "team.name=bl%20ue"})
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%3Db", "OTEL_RESOURCE_ATTRIBUTES": "team.name=bl%20ue,service.name=billing,host.name=here"})
     other.key()
     got = ask(on=other)
     server, _ = spans_of(got, sink)
     same((server["resource"]["service.name"], server["resource"]["team.name"]), ("edge", "bl ue"),
          "resource")
+    same(server["resource"]["host.name"], "here", "what is said goes before what is found")
+    no_complaints(sink)
     same(sink.requests[0]["headers"]["api-key"], "a=b", "header")
     other.remove()
     sink.stop()
@@ -539,3 +586,6 @@ def test_dashboards_and_rules_speak_of_what_there_is():
             done = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True,
                                   text=True, timeout=60)
             same(done.returncode, 0, done.stdout + done.stderr)
+        done = subprocess.run([promtool, "test", "rules", str(root / "tests/e2e/alerts.yml")], capture_output=True,
+                              text=True, timeout=60)
+        same(done.returncode, 0, done.stdout + done.stderr)

@@ -30,6 +30,27 @@ TEST(str_distance_counts_edits)
 	CHECK_INT(str_distance(STR("abc"), STR("xyz"), 2), 3);
 }
 
+/* One byte of each place is changed: its case alone, or what only looks so. */
+TEST(str_nocase_at_every_length_and_place)
+{
+	static const char letters[] = "aZbYcXdWeVfUgTh[{@`1-";
+
+	for (size_t len = 1; len < sizeof(letters); len++) {
+		for (size_t at = 0; at < len; at++) {
+			char other[sizeof(letters)];
+			bool is_letter = at < 15;
+
+			memcpy(other, letters, sizeof(letters));
+			CHECK(str_eq_nocase(str_of(letters, len), str_of(other, len)));
+			other[at] ^= 0x20;
+			CHECK(str_eq_nocase(str_of(letters, len), str_of(other, len)) ==
+			      is_letter);
+			other[at] ^= 0x21;
+			CHECK(!str_eq_nocase(str_of(letters, len), str_of(other, len)));
+		}
+	}
+}
+
 TEST(str_search)
 {
 	CHECK_INT(str_find_str(STR("hello world"), STR("wor")), 6);

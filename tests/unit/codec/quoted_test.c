@@ -14,10 +14,10 @@ TEST(quoted_finds_every_quote_before_its_letters_and_no_other)
 {
 	static const char bytes[] = "\"\"\"bcdhisVCI\\|\x80\xe3 ";
 	uint64_t state = 1;
-	char text[70];
+	char text[150];
 
-	for (int round = 0; round < 20000; round++) {
-		size_t len = (size_t)(round % 70);
+	for (int round = 0; round < 12000; round++) {
+		size_t len = (size_t)(round % 150);
 
 		for (size_t i = 0; i < len; i++) {
 			state = state * 6364136223846793005u + 1442695040888963407u;

@@ -69,6 +69,10 @@ TEST(telemetry_of_the_environment)
 		{ "OTEL_RESOURCE_ATTRIBUTES", "a.b=c,d=e%20f" },
 		{ NULL, NULL },
 	};
+	static const char *const bare[][2] = {
+		{ "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://t.example.com" },
+		{ NULL, NULL },
+	};
 	static const char *const whole[][2] = {
 		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318" },
 		{ "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://t.example.com/in" },
@@ -96,9 +100,102 @@ TEST(telemetry_of_the_environment)
 		CHECK_STR(o->path, "/in");
 	}
 	reading_done(&r);
+	o = read_otlp(&r, HEAD, bare);
+	CHECK(o && str_eq(o->path, STR("/")));
+	reading_done(&r);
 	/* The file wins. */
 	o = read_otlp(&r, HEAD "telemetry: { otlp: { endpoint: \"off\" } }\n", whole);
 	CHECK(o && o->endpoint.len == 0);
+	reading_done(&r);
+}
+
+TEST(telemetry_names_its_service_once)
+{
+	static const char *const list[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318" },
+		{ "OTEL_RESOURCE_ATTRIBUTES", "a=1,service.name=bil%20ling, a=2 ,b=3" },
+		{ NULL, NULL },
+	};
+	static const char *const named[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318" },
+		{ "OTEL_RESOURCE_ATTRIBUTES", "service.name=billing" },
+		{ "OTEL_SERVICE_NAME", "edge" },
+		{ NULL, NULL },
+	};
+	struct reading r;
+	const struct otlp_settings *o = read_otlp(&r, HEAD, list);
+
+	if (o) {
+		CHECK_STR(o->service, "bil ling");
+		CHECK_STR(o->attributes, " a=2 ,b=3");
+	}
+	reading_done(&r);
+	o = read_otlp(&r, HEAD, named);
+	CHECK(o && str_eq(o->service, STR("edge")) && o->attributes.len == 0);
+	reading_done(&r);
+	o = read_otlp(
+	        &r, HEAD "telemetry: { otlp: { attributes: \"service.name=x,y=z\" } }\n",
+	        named);
+	CHECK(o && str_eq(o->service, STR("x")) && str_eq(o->attributes, STR("y=z")));
+	CHECK_INT(r.notes.count, 0);
+	reading_done(&r);
+}
+
+TEST(telemetry_says_what_of_an_attribute_is_too_long)
+{
+	static char text[800] = "long=";
+	static const char *const set[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318" },
+		{ "OTEL_RESOURCE_ATTRIBUTES", text },
+		{ NULL, NULL },
+	};
+	struct reading r;
+
+	memset(text + 5, 'x', OTLP_VALUE_MOST);
+	read_otlp(&r, HEAD, set);
+	CHECK_INT(r.notes.count, 0);
+	reading_done(&r);
+	memset(text + 5, 'x', OTLP_VALUE_MOST + 1);
+	read_otlp(&r, HEAD, set);
+	CHECK_INT(r.notes.warnings, 1);
+	CHECK(r.notes.count == 1 &&
+	      str_has(r.notes.list[0].text,
+	              STR("OTEL_RESOURCE_ATTRIBUTES: of long the first 512")));
+	reading_done(&r);
+}
+
+TEST(telemetry_certificates_of_the_environment)
+{
+	static const char *const none[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "https://t.example.com" },
+		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "" },
+		{ NULL, NULL },
+	};
+	static const char *const own[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "https://t.example.com" },
+		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent/all.pem" },
+		{ "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/dev/null" },
+		{ NULL, NULL },
+	};
+	static const char *const wrong[][2] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "https://t.example.com" },
+		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent/all.pem" },
+		{ NULL, NULL },
+	};
+	struct config_source source = { .path = STR("sluice.yaml"),
+		                        .text = STR(HEAD),
+		                        .env = env };
+	struct reading r;
+	const struct otlp_settings *o = read_otlp(&r, HEAD, none);
+
+	CHECK(o && !o->ca_file);
+	reading_done(&r);
+	o = read_otlp(&r, HEAD, own);
+	CHECK(o && o->ca_file && strcmp(o->ca_file, "/dev/null") == 0);
+	reading_done(&r);
+	variables = wrong;
+	read_with(&r, &source);
+	CHECK(!r.config && r.notes.count == 1);
 	reading_done(&r);
 }
 

@@ -5,7 +5,10 @@
 #include "tests/check.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -252,4 +255,146 @@ TEST(access_log_never_waits_for_a_reader)
 	close(fd);
 	access_log_close(&log);
 	buf_free(&why);
+}
+
+/* A disk that is full, to files of this process, behind so many bytes; 0: it never is. */
+static void disk_ends_at(size_t bytes)
+{
+	static struct rlimit whole;
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (!whole.rlim_max)
+		getrlimit(RLIMIT_FSIZE, &whole);
+	limit = whole;
+	limit.rlim_cur = bytes ? bytes : whole.rlim_cur;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* Opens PATH, and has it take so many bytes of the rows' lines. */
+static struct access_log *log_that_waits(const char *path, size_t taken,
+                                         const struct attempt_row *rows, size_t count)
+{
+	struct access_log *log = access_log_open(path, &why);
+	bool done;
+
+	disk_ends_at(taken);
+	for (size_t i = 0; i < count; i++)
+		access_log_add(log, &rows[i]);
+	done = access_log_write(log);
+	disk_ends_at(0);
+	CHECK(!done && access_log_is_waiting(log));
+	return log;
+}
+
+TEST(access_log_begins_a_half_written_line_anew_in_the_next_file)
+{
+	static char bytes[64 * KiB];
+	char path[512], moved[520];
+	struct attempt_row row = typical();
+	str whole = line_of(&row);
+
+	snprintf(path, sizeof(path), "%s/access.log", test_dir());
+	snprintf(moved, sizeof(moved), "%s.moved", path);
+	struct access_log *log = log_that_waits(path, 100, &row, 1);
+	CHECK(rename(path, moved) == 0);
+	disk_ends_at(50);
+	access_log_reopen(log);
+	disk_ends_at(0);
+	CHECK_STR_EQ(str_of(bytes, read_file(moved, bytes, sizeof(bytes))),
+	             str_first(whole, 100));
+	CHECK(access_log_write(log));
+	CHECK_STR_EQ(str_of(bytes, read_file(path, bytes, sizeof(bytes))), whole);
+	CHECK_INT(access_log_end(log), 0);
+	access_log_close(&log);
+
+	/* The same file again, while it takes not even the half line's end. */
+	CHECK(unlink(path) == 0);
+	log = log_that_waits(path, 100, &row, 1);
+	disk_ends_at(50);
+	access_log_reopen(log);
+	bool done = access_log_write(log);
+	disk_ends_at(0);
+	CHECK(!done && access_log_write(log));
+	str text = str_of(bytes, read_file(path, bytes, sizeof(bytes)));
+	CHECK_STR_EQ(str_cut(&text, '\n'), str_first(whole, 100));
+	CHECK_STR_EQ(text, whole);
+	access_log_close(&log);
+}
+
+TEST(access_log_that_waits_can_be_scrubbed)
+{
+	static char bytes[64 * KiB];
+	char path[512];
+	struct attempt_row rows[] = { typical(), typical(), typical() };
+	uint64_t ids[] = { rows[0].exchange, rows[0].exchange + 256 }, lines;
+	const struct access_match match = { .ids = ids, .count = 2 };
+
+	rows[1].exchange = ids[0] + 512; /* somebody else's */
+	rows[2].exchange = ids[1];
+	snprintf(path, sizeof(path), "%s/access.log", test_dir());
+	/* The first one is cut in the midst of the agent. */
+	struct access_log *log = log_that_waits(path, line_of(&rows[0]).len - 5, rows, 3);
+	CHECK_INT(access_log_scrub(log, &match), 2);
+	CHECK(access_scrub(path, &match, &lines, &why));
+	CHECK_INT(lines, 1);
+	CHECK(access_log_write(log));
+	str text = str_of(bytes, read_file(path, bytes, sizeof(bytes)));
+	const str gone = STR("\"client\":\"***\",\"agent\":\"******\"}");
+	CHECK_INT(count_lines(text), 3);
+	CHECK(str_ends(str_cut(&text, '\n'), gone));
+	CHECK_STR_EQ(str_cut(&text, '\n'),
+	             str_first(line_of(&rows[1]), line_of(&rows[1]).len - 1));
+	CHECK(str_ends(str_cut(&text, '\n'), gone));
+	access_log_close(&log);
+}
+
+TEST(access_log_says_at_the_end_what_is_lost)
+{
+	char path[512];
+	struct attempt_row rows[] = { typical(), typical(), typical() };
+	uint64_t lost;
+
+	snprintf(path, sizeof(path), "%s/access.log", test_dir());
+	struct access_log *log = log_that_waits(path, line_of(&rows[0]).len + 5, rows, 3);
+	disk_ends_at(1);
+	lost = access_log_end(log);
+	disk_ends_at(0);
+	CHECK_INT(lost, 2);
+	access_log_close(&log);
+}
+
+enum { ENOUGH = 1000 }; /* lines, more than a pipe holds */
+
+static void *read_lines(void *path)
+{
+	static char bytes[4 * KiB];
+	int fd = open(path, O_RDONLY);
+	unsigned lines = 0;
+	ssize_t n;
+
+	while (lines < ENOUGH && (n = read(fd, bytes, sizeof(bytes))) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			lines += bytes[i] == '\n';
+	}
+	close(fd);
+	return NULL;
+}
+
+TEST(access_log_waits_for_its_reader_at_the_end)
+{
+	char path[512];
+	struct attempt_row row = typical();
+	pthread_t reader;
+
+	snprintf(path, sizeof(path), "%s/pipe", test_dir());
+	CHECK(mkfifo(path, 0600) == 0);
+	struct access_log *log = access_log_open(path, &why);
+	for (unsigned i = 0; i < ENOUGH; i++)
+		access_log_add(log, &row);
+	CHECK(!access_log_write(log));
+	CHECK(pthread_create(&reader, NULL, read_lines, path) == 0);
+	CHECK_INT(access_log_end(log), 0);
+	access_log_close(&log);
+	pthread_join(reader, NULL);
 }

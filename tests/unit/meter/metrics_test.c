@@ -52,7 +52,7 @@ static struct attempt_row row_of(uint64_t n)
 	};
 }
 
-static struct buf page = BUF_LIMIT(16 * MiB);
+static struct buf page = BUF_LIMIT(METRIC_PAGE_MOST);
 
 static void write_page(struct metrics *m, bool openmetrics)
 {
@@ -198,6 +198,61 @@ TEST(metrics_do_not_grow_with_what_clients_write)
 	CHECK(!str_has(buf_str(&page), STR("made-up")));
 	CHECK(!str_has(buf_str(&page), STR("agent-")));
 	CHECK(lines_with(STR("sluice_metrics_overflow_total{")) > 0);
+	end(&m);
+}
+
+/* There may be more keys than anything else: they take no names from it. */
+TEST(metrics_by_key_leave_names_to_others)
+{
+	enum { ROWS = 70000 };
+	struct metrics *m = start(10, true);
+	struct attempt_row row;
+
+	for (unsigned i = 0; i < ROWS; i++) {
+		row = row_of(i + 1);
+		row.key = i + 1;
+		metrics_row(m, &row);
+	}
+	row.model = STR("new");
+	metrics_row(m, &row);
+	write_page(m, false);
+	CHECK(has_line("sluice_upstream_attempts_total{provider=\"openai\","
+	               "model=\"new\",outcome=\"ok\"} 1"));
+	CHECK_INT(lines_with(STR("sluice_key_requests_total{")), 11);
+	CHECK(has_line("sluice_key_requests_total{key=\"other\"} 69991"));
+	CHECK(has_line(
+	        "sluice_metrics_overflow_total{metric=\"sluice_key_requests\"} 69991"));
+	CHECK(!str_has(buf_str(&page), STR("metric=\"names\"")));
+	/* A reload with more room: also for whom was seen before. */
+	metrics_limit(m, 1000, true);
+	metrics_row(m, &row);
+	write_page(m, false);
+	CHECK(has_line("sluice_key_requests_total{key=\"000000011170\"} 1"));
+	end(&m);
+}
+
+/* However many series are allowed: what the page has no room for counts as `other`. */
+TEST(metrics_always_fit_on_their_page)
+{
+	enum { MODELS = 16000 };
+	struct metrics *m = start(MODELS, false);
+	char model[64];
+
+	for (unsigned i = 0; i < MODELS; i++) {
+		struct attempt_row row = row_of(i + 1);
+		int n = snprintf(model, sizeof(model), "real-%u", i);
+
+		row.model = str_of(model, (size_t)n);
+		metrics_row(m, &row);
+	}
+	write_page(m, true);
+	CHECK_INT(lines_with(STR("sluice_upstream_attempts_total{")), MODELS);
+	CHECK(lines_with(STR("sluice_upstream_duration_seconds_count{")) > 1000);
+	CHECK(str_has(buf_str(&page), STR("\nsluice_upstream_duration_seconds_count{"
+	                                  "provider=\"other\",model=\"other\"} ")));
+	CHECK(str_has(buf_str(&page),
+	              STR("\nsluice_metrics_overflow_total{"
+	                  "metric=\"sluice_upstream_duration_seconds\"} ")));
 	end(&m);
 }
 

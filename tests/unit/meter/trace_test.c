@@ -14,7 +14,7 @@ TEST(traceparent_is_read_and_written)
 	CHECK_INT(p.span[7], 0xb7);
 	str carried = str_of((const char *)&p, sizeof(p));
 	CHECK(trace_is_sampled(carried, 1, 0));
-	trace_write(&text, carried, 1, 2);
+	trace_write(&text, carried, 1, 2, 0);
 	CHECK_INT(text.len, TRACE_PARENT_TEXT);
 	CHECK(str_starts(buf_str(&text), STR("00-4bf92f3577b34da6a3ce929d0e0e4736-")));
 	CHECK(!str_has(buf_str(&text), STR("00f067aa0ba902b7")));
@@ -22,8 +22,12 @@ TEST(traceparent_is_read_and_written)
 	p.flags = 0;
 	CHECK(!trace_is_sampled(carried, 1, SAMPLE_ALL));
 	buf_clear(&text);
-	trace_write(&text, STR_NONE, 0x066126a45a30bd00, 2);
+	trace_write(&text, STR_NONE, 0x066126a45a30bd00, 2, SAMPLE_ALL);
 	CHECK(str_starts(buf_str(&text), STR("00-066126a45a30bd00")));
+	CHECK(str_ends(buf_str(&text), STR("-01")));
+	buf_clear(&text);
+	trace_write(&text, STR_NONE, 0x066126a45a30bd00, 2, 0);
+	CHECK(str_ends(buf_str(&text), STR("-00")));
 	CHECK(trace_parse(buf_str(&text), &p));
 	buf_free(&text);
 }

@@ -134,6 +134,24 @@ TEST(keyring_refuses_zeros)
 	keyring_free(&k);
 }
 
+TEST(teams_of_one_name_are_told_apart)
+{
+	struct keyring *k = keyring_of_one();
+	struct tenant_row other = organisation, twin = team, third = team;
+
+	other.id = ORGANISATION + 1;
+	twin.id = TEAM + 1;
+	twin.parent = other.id;
+	third.id = TEAM + 2;
+	third.name = STR("another");
+	CHECK(keyring_put(k, &other, NULL) && keyring_put(k, &third, NULL));
+	CHECK(!keyring_has_namesake(k, TEAM) && !keyring_has_namesake(k, TEAM + 9));
+	CHECK(keyring_put(k, &twin, NULL));
+	CHECK(keyring_has_namesake(k, TEAM) && keyring_has_namesake(k, twin.id));
+	CHECK(!keyring_has_namesake(k, third.id));
+	keyring_free(&k);
+}
+
 /* What nobody can use takes no place from others. */
 TEST(revoked_nodes_and_what_is_below_them_take_no_place)
 {

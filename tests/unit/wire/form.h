@@ -32,9 +32,14 @@ static inline fault_t form_read(struct form *f, const struct wire *from, str bod
 	return from->read_request(body, &f->r, &f->detail);
 }
 
+/* "openai/m": of that provider. */
 static inline fault_t form_write(struct form *f, const struct wire *to, str model)
 {
-	struct chat_target t = { .model = model, .stream = f->r.stream };
+	size_t slash = str_find(model, '/');
+	bool is_of = slash < model.len;
+	struct chat_target t = { .model = is_of ? str_from(model, slash + 1) : model,
+		                 .provider = is_of ? str_first(model, slash) : STR_NONE,
+		                 .stream = f->r.stream };
 	fault_t why = chat_cross(&f->r, to->format, &f->detail);
 
 	buf_clear(&f->body);
@@ -110,6 +115,62 @@ static inline void form_again(const char *file, int line, const struct wire *wir
 }
 #define FORM_AGAIN(wire, body, model)                                                    \
 	form_again(__FILE__, __LINE__, wire, STR(body), STR(model))
+
+/* JSON with ' for ". */
+static inline str form_quoted(struct arena *keep, const char *text)
+{
+	str s = str_from_z(text);
+	char *room = arena_alloc(keep, s.len + 1);
+
+	for (size_t i = 0; i < s.len; i++)
+		room[i] = text[i] == '\'' ? '"' : text[i];
+	return str_of(room, s.len);
+}
+
+/* What stands somewhere in the request, which was said with ' for ", or why it is
+ * refused. */
+static inline void form_some(const char *file, int line, const struct wire *from,
+                             const char *body, const struct wire *to, const char *model,
+                             const char *some, const char *dropped)
+{
+	struct arena keep = { .ceiling = MiB };
+	struct form f;
+	fault_t why;
+
+	check_fault(file, line, "read", form_read(&f, from, form_quoted(&keep, body)),
+	            NULL);
+	why = form_write(&f, to, str_from_z(model));
+	if (why)
+		check_failed(file, line, "%.*s: %.*s", STR_ARG(why->name),
+		             STR_ARG(f.detail));
+	else if (!str_has(buf_str(&f.body), form_quoted(&keep, some)))
+		check_failed(file, line, "%s is not in %.*s", some,
+		             STR_ARG(buf_str(&f.body)));
+	check_str(file, line, "what is dropped", buf_str(&f.dropped),
+	          str_from_z(dropped));
+	form_done(&f);
+	arena_done(&keep);
+}
+#define FORM_SOME(from, body, to, model, some, dropped)                                  \
+	form_some(__FILE__, __LINE__, from, body, to, model, some, dropped)
+
+static inline void form_refused(const char *file, int line, const struct wire *from,
+                                const char *body, const struct wire *to,
+                                const char *detail)
+{
+	struct arena keep = { .ceiling = MiB };
+	struct form f;
+
+	check_fault(file, line, "read", form_read(&f, from, form_quoted(&keep, body)),
+	            NULL);
+	check_fault(file, line, "written", form_write(&f, to, STR("m")),
+	            FAULT_NOT_OFFERED);
+	check_str(file, line, "the reason", f.detail, form_quoted(&keep, detail));
+	form_done(&f);
+	arena_done(&keep);
+}
+#define FORM_REFUSED(from, body, to, detail)                                             \
+	form_refused(__FILE__, __LINE__, from, body, to, detail)
 
 /* ---- answers ---- */
 

@@ -126,6 +126,37 @@ TEST(a_chat_stream_is_written)
 	rig_done(&g);
 }
 
+/* Anthropic's come before the text they are about, and have no range. */
+TEST(citations_without_a_range_are_about_their_block)
+{
+	struct rig g;
+
+	rig_init(&g, true);
+	block(&g, 0, CHAT_TEXT, "hi");
+	push(&g, (struct chat_event){ .kind = CHAT_OPEN, .block = 1, .what = CHAT_TEXT });
+	push(&g, (struct chat_event){ .kind = CHAT_CITE,
+	                              .block = 1,
+	                              .cite = { .url = STR("u"), .title = STR("t") } });
+	push(&g, (struct chat_event){
+	                 .kind = CHAT_PIECE, .block = 1, .text = STR("\\u00e4") });
+	push(&g, (struct chat_event){ .kind = CHAT_CITE,
+	                              .block = 1,
+	                              .cite = { .url = STR("v"), .title = STR("t") } });
+	push(&g,
+	     (struct chat_event){ .kind = CHAT_PIECE, .block = 1, .text = STR("bc") });
+	push(&g, (struct chat_event){ .kind = CHAT_CLOSE, .block = 1 });
+	finish(&g, FINISH_STOP);
+	CHECK(str_has(buf_str(&g.out),
+	              STR("{\"content\":\"bc\"},\"finish_reason\":null}]}\n\n" DELTA
+	                  "{\"annotations\":[{\"type\":\"url_citation\","
+	                  "\"url_citation\":{\"start_index\":2,\"end_index\":5,"
+	                  "\"url\":\"u\",\"title\":\"t\"}}]},\"finish_reason\":null}]}"
+	                  "\n\n" DELTA "{\"annotations\":[{\"type\":\"url_citation\","
+	                  "\"url_citation\":{\"start_index\":2,\"end_index\":5,"
+	                  "\"url\":\"v\"")));
+	rig_done(&g);
+}
+
 TEST(a_whole_chat_answer_is_written)
 {
 	struct rig g;

@@ -223,7 +223,7 @@ TEST(messages_become_parts)
 	CHECK(chat_is_marked(&g.r, CONCEPT_FILE_ID));
 	CHECK(chat_is_marked(&g.r, CONCEPT_AUDIO_IN));
 	CHECK(chat_is_marked(&g.r, CONCEPT_MESSAGE_NAME));
-	CHECK(chat_is_marked(&g.r, CONCEPT_FOREIGN_BLOCK));
+	CHECK(chat_is_marked(&g.r, CONCEPT_FOREIGN_PART));
 	CHECK_STR(chat_call_name(&g.r, STR("c2")), "g");
 	done(&g);
 }

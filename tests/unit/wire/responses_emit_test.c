@@ -361,17 +361,26 @@ TEST(responses_emit_calls_with_their_namespace)
 	e.echo = quoted(
 	        "'tools':[{'type':'function','name':'mcp__fs__read'},{'type':"
 	        "'namespace','name':'mcp__fs__','tools':[{'type':'function','name':"
-	        "'write'},{'type':'function','name':'read'}]}],'store':false");
+	        "'write'},{'type':'function','name':'read'},{'type':'custom','name':"
+	        "'patch'}]}],'store':false");
 	push((struct chat_event){ .kind = CHAT_OPEN,
 	                          .what = CHAT_CALL,
 	                          .id = STR("c"),
 	                          .name = STR("mcp__fs__read") });
+	push((struct chat_event){ .kind = CHAT_OPEN,
+	                          .block = 1,
+	                          .what = CHAT_CALL,
+	                          .id = STR("d"),
+	                          .name = STR("mcp__fs__patch"),
+	                          .is_custom = true });
 	finish(FINISH_STOP);
 	CHECK_STR_EQ(
 	        last("response.output").raw,
 	        quoted("[{'id':'fc_5eed0000','type':'function_call','status':'completed',"
 	               "'call_id':'c','name':'read','namespace':'mcp__fs__',"
-	               "'arguments':'{}'}]"));
+	               "'arguments':'{}'},{'id':'ctc_5eed0001','type':"
+	               "'custom_tool_call','status':'completed','call_id':'d','name':"
+	               "'patch','namespace':'mcp__fs__','input':''}]"));
 	end();
 }
 
@@ -408,6 +417,9 @@ TEST(responses_emit_logprobs)
 		                   STR("[{\"token\":\"a\",\n\"logprob\":-1}]") };
 
 	for (int streams = 0; streams < 2; streams++) {
+		str all = quoted("[{'token':'a','logprob':-1},"
+		                 "{'token':'a','logprob':-1}]");
+
 		begin(streams);
 		push((struct chat_event){ .kind = CHAT_OPEN, .what = CHAT_TEXT });
 		for (int i = 0; i < 2; i++)
@@ -417,11 +429,14 @@ TEST(responses_emit_logprobs)
 		if (streams) {
 			CHECK_STR_EQ(at(4, "logprobs").raw,
 			             quoted("[{'token':'a','logprob':-1}]"));
+			CHECK_STR_EQ(at(6, "type").raw,
+			             quoted("'response.output_text.done'"));
+			CHECK_STR_EQ(at(6, "logprobs").raw, all);
+			CHECK_STR_EQ(at(7, "part.logprobs").raw, all);
+			CHECK(str_has(last("response.output").raw, all));
 		} else {
 			wire_openai_responses.write_reply(&e);
-			CHECK(str_has(buf_str(&out),
-			              quoted("'logprobs':[{'token':'a','logprob':-1},"
-			                     "{'token':'a','logprob':-1}]")));
+			CHECK(str_has(buf_str(&out), all));
 		}
 		end();
 	}

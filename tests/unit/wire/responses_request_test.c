@@ -258,6 +258,48 @@ TEST(responses_read_namespaces)
 	CHECK_INT(r.dropped_count, 0);
 }
 
+/* Two namespaces; the first alone has f, both have g. */
+#define SPACES                                                                           \
+	"{'model':'m','input':'x','tools':[{'type':'namespace','name':'ns','tools':[{"   \
+	"'type':'function','name':'f'},{'type':'function','name':'g'},{'type':"          \
+	"'custom','name':'patch'}]},{'type':'namespace','name':'mcp__o__','tools':[{"    \
+	"'type':'function','name':'g'}]},{'type':'web_search'}],'tool_choice':"
+
+TEST(responses_read_choices_in_namespaces)
+{
+	static const struct {
+		const char *choice, *name;
+	} rows[] = {
+		{ "{'type':'function','name':'f'}", "ns__f" },
+		{ "{'type':'function','name':'ns__f'}", "ns__f" },
+		{ "{'type':'function','name':'g','namespace':'mcp__o__'}", "mcp__o__g" },
+		{ "{'type':'function','name':'g'}", "g" }, /* nobody knows which */
+		{ "{'type':'function','name':'h'}", "h" },
+		{ "{'type':'custom','name':'patch'}", "ns__patch" },
+		{ "{'type':'web_search_preview'}", "web_search" },
+		{ "{'type':'image_generation'}", "image_generation" },
+	};
+	char body[KiB];
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		snprintf(body, sizeof(body), SPACES "%s}", rows[i].choice);
+		CHECK_OK(read(body));
+		CHECK_STR_EQ(r.choose_name, str_from_z(rows[i].name));
+		snprintf(body, sizeof(body),
+		         SPACES "{'type':'allowed_tools','mode':'auto','tools':[%s]}}",
+		         rows[i].choice);
+		CHECK_OK(read(body));
+		if (!str_eq(str_from_z(rows[i].name), STR("g"))) {
+			CHECK_INT(r.allowed_count, 1);
+			CHECK_STR_EQ(r.allowed[0], str_from_z(rows[i].name));
+			continue;
+		}
+		CHECK_INT(r.allowed_count, 2); /* both of them */
+		CHECK_STR(r.allowed[0], "ns__g");
+		CHECK_STR(r.allowed[1], "mcp__o__g");
+	}
+}
+
 TEST(responses_read_foreign_seals)
 {
 	CHECK_OK(read("{'model':'m','input':[{'type':'reasoning','id':'rs_9','summary':[{"
@@ -441,7 +483,8 @@ TEST(responses_read_items_of_hosted_tools)
 	CHECK_INT(part(0, 1)->kind, CHAT_TEXT);
 	CHECK_INT(part(0, 2)->kind, CHAT_FOREIGN);
 	CHECK_OK(chat_cross(&r, WIRE_GEMINI, &detail));
-	CHECK_INT(r.dropped_count, 1);
+	CHECK_INT(r.dropped_count, 2);
+	CHECK(dropped("input[].web_search_call") && dropped("input[].mcp_list_tools"));
 }
 
 TEST(responses_read_refuses)
@@ -638,7 +681,7 @@ TEST(responses_write_web_search_of_others)
 	CHECK_MIDDLE("'input':[],'tools':[{'type':'web_search','filters':{"
 	             "'allowed_domains':['a.org']},'user_location':{'type':'approximate',"
 	             "'city':'Bern'}}]");
-	CHECK(dropped("tools[].max_uses"));
+	CHECK(dropped("tools[].web_search.max_uses"));
 }
 
 /* What is written can be read, and says the same again. */
