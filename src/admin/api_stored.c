@@ -19,7 +19,7 @@ struct storing {
 	struct config *config; /* NULL: the usual place of master keys */
 	struct master_place at;
 	struct buf why;
-	bool is_made;    /* a master key was made */
+	bool is_first;   /* people are to be told of the master key */
 	bool is_written; /* the file is another one */
 	/* what is asked for */
 	struct vault_row row;
@@ -55,28 +55,19 @@ static int store_problem(struct storing *s)
 static int open_store(struct storing *s, struct vault *ret, struct master *ret_master)
 {
 	struct master master = { 0 };
-	bool is_open;
 
 	*ret = (struct vault){ 0 };
 	if (ret_master)
 		*ret_master = master;
 	if (!vault_exists(s->c->house->dir))
 		return 0;
-	switch (master_find(&s->at, &master, &s->why)) {
-	case MASTER_MISSING:
-		buf_addf(&s->why, "%.*s/master.key is missing", STR_ARG(s->at.data));
+	if (!vault_open(&s->at, &master, ret, &s->why))
 		return store_problem(s);
-	case MASTER_BAD:
-		return store_problem(s);
-	case MASTER_FOUND:
-		break;
-	}
-	is_open = vault_read(s->c->house->dir, &master, ret, &s->why);
-	if (is_open && ret_master)
+	if (ret_master)
 		*ret_master = master;
 	else
 		master_done(&master);
-	return is_open ? 0 : store_problem(s);
+	return 0;
 }
 
 static void write_row(struct json_writer *w, const struct vault_row *row)
@@ -210,13 +201,13 @@ static void write_answer(struct storing *s, const struct buf *said)
 	s->write(s, w);
 	if (said && s->c->house->ops)
 		json_key_bool(w, STR("in_force"), said->len == 0);
-	if (said && (said->len || s->is_made)) {
+	if (said && (said->len || s->is_first)) {
 		struct buf text = BUF_LIMIT(64 * KiB);
 
 		if (said->len)
 			buf_addf(&text, "it is in the store, but not in force: %.*s%s",
-			         STR_ARG(buf_str(said)), s->is_made ? "; " : "");
-		if (s->is_made)
+			         STR_ARG(buf_str(said)), s->is_first ? "; " : "");
+		if (s->is_first)
 			stored_say_made(s->c->house->dir, &text);
 		json_key_str(w, STR("said"), buf_str(&text));
 		buf_free(&text);
@@ -271,7 +262,7 @@ static int put(struct admin_call *c, struct ledger *l, void *arg)
 	struct storing *s = arg;
 
 	(void)l;
-	if (!stored_put(&s->at, &s->row, s->replace, &s->is_made, &s->why))
+	if (!stored_put(&s->at, &s->row, s->replace, &s->is_first, &s->why))
 		return store_problem(s);
 	s->is_written = true;
 	set_target(s, s->row.id);

@@ -18,8 +18,9 @@ struct master_place stored_place(const char *key_file, str data)
 void stored_say_made(str data, struct buf *to)
 {
 	buf_addf(to,
-	         "made %.*s/master.key: without it the keys cannot be read again. Keep a "
-	         "copy, apart from the backups of the directory (see `secrets.key_file`)",
+	         "%.*s/master.key opens what is encrypted there, and nothing else does. "
+	         "Keep a copy, apart from the backups of the directory (see "
+	         "`secrets.key_file`)",
 	         STR_ARG(data));
 }
 
@@ -113,22 +114,12 @@ struct opened {
 
 static bool open_all(const struct master_place *at, struct opened *ret, struct buf *why)
 {
-	enum master_found found;
-
 	*ret = (struct opened){ 0 };
 	/* A key is made for a new store only: another one opens nothing. */
-	if (vault_exists(at->data)) {
-		found = master_find(at, &ret->master, why);
-		if (found == MASTER_MISSING)
-			buf_addf(why,
-			         "%.*s/secrets is encrypted, and its master key is "
-			         "missing; restore %.*s/master.key",
-			         STR_ARG(at->data), STR_ARG(at->data));
-		if (found != MASTER_FOUND)
-			return false;
-	} else if (!master_load(at, &ret->master, &ret->is_made, why)) {
+	if (vault_exists(at->data))
+		return vault_open(at, &ret->master, &ret->vault, why);
+	if (!master_load(at, &ret->master, &ret->is_made, why))
 		return false;
-	}
 	if (vault_read(at->data, &ret->master, &ret->vault, why))
 		return true;
 	master_done(&ret->master);
@@ -142,10 +133,10 @@ static void close_all(struct opened *o)
 }
 
 bool stored_put(const struct master_place *at, struct vault_row *row, bool replace,
-                bool *ret_made, struct buf *why)
+                bool *ret_first, struct buf *why)
 {
+	bool has_store = vault_exists(at->data), is_done;
 	struct opened o;
-	bool is_done;
 
 	if (!stored_check(row, why) || !open_all(at, &o, why))
 		return false;
@@ -156,7 +147,8 @@ bool stored_put(const struct master_place *at, struct vault_row *row, bool repla
 		row->version = o.vault.rows[o.vault.count - 1].version;
 		is_done = vault_write(at->data, &o.master, &o.vault, why);
 	}
-	*ret_made = o.is_made;
+	/* Also when its master key was made by who could not write the store then. */
+	*ret_first = is_done && !has_store && master_is_ours(at);
 	close_all(&o);
 	return is_done;
 }
@@ -181,20 +173,32 @@ bool stored_remove(const struct master_place *at, str provider, uint64_t id,
 
 /* ---- rotation ---- */
 
-static bool new_key(const struct master_place *at, struct opened *o, struct buf *why)
+/* The user's file is not ours to write: it may be a link, shared, or have remarks. */
+static void say_whose(const struct master_place *at, const char *what, struct buf *why)
 {
 	char path[4 * KiB];
 
+	if (!at->key_file)
+		buf_addf(why,
+		         "the master keys are the credential sluice-master-key of "
+		         "the service, which is yours: %s",
+		         what);
+	else if (master_path(at, path, sizeof(path), why))
+		buf_addf(why, "the master keys are in %s, which is yours: %s", path,
+		         what);
+}
+
+static bool new_key(const struct master_place *at, struct opened *o, struct buf *why)
+{
 	if (o->is_made || (o->vault.sealed_with &&
 	                   o->vault.sealed_with != master_current(&o->master)->id))
 		return true;
-	if (master_add(at, &o->master, why))
-		return true;
-	if (at->key_file && master_path(at, path, sizeof(path), why))
-		buf_addf(why,
-		         ". Add a key to it yourself, and rotate again: openssl rand "
-		         "-base64 32 >> %s",
-		         path);
+	if (master_is_ours(at))
+		return master_add(at, &o->master, why);
+	say_whose(at,
+	          "add a key to it as its last line (openssl rand -base64 32), and "
+	          "rotate again",
+	          why);
 	return false;
 }
 
@@ -204,6 +208,13 @@ bool stored_rotate(const struct master_place *at, bool forget_old,
 	bool has_store = vault_exists(at->data), is_done;
 	struct opened o;
 
+	if (forget_old && !master_is_ours(at)) {
+		say_whose(at,
+		          "rotate without --forget-old, then take the old ones out of it "
+		          "yourself",
+		          why);
+		return false;
+	}
 	if (!open_all(at, &o, why))
 		return false;
 	is_done = new_key(at, &o, why);

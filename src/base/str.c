@@ -30,6 +30,22 @@ bool str_has(str haystack, str needle)
 	return needle.len == 0 || str_find_str(haystack, needle) < haystack.len;
 }
 
+bool str_has_by(str haystack, str needle, size_t rare)
+{
+	if (haystack.len < needle.len)
+		return false;
+	haystack.len -= needle.len - 1; /* where needle may begin */
+	for (size_t at = 0; at < haystack.len; at++) {
+		str rest = str_of(haystack.ptr + at + rare, haystack.len - at);
+
+		at += str_find(rest, needle.ptr[rare]);
+		if (at < haystack.len &&
+		    memcmp(haystack.ptr + at, needle.ptr, needle.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 str str_cut(str *rest, char c)
 {
 	size_t n = str_find(*rest, c);

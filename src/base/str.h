@@ -102,6 +102,9 @@ size_t str_find_any(str s, str set);
 /* Index of needle's first place, or haystack.len. */
 size_t str_find_str(str haystack, str needle);
 bool str_has(str haystack, str needle);
+/* The same for a needle with a letter, at index `rare`, that texts seldom have: only its
+ * places are looked at, which is many times faster. */
+bool str_has_by(str haystack, str needle, size_t rare);
 /* Cuts *rest at the first c: returns what stood before, leaves what stood after.
  * Without c everything is returned and *rest is empty. */
 str str_cut(str *rest, char c);

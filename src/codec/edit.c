@@ -42,3 +42,22 @@ int edit_iov(str text, const struct edit *edits, size_t count, struct iovec *iov
 	}
 	return add_piece(iov, used, str_from(text, at));
 }
+
+void edit_copy_put(struct edit_copy *c, str old, str with)
+{
+	size_t at = (size_t)(old.ptr - c->text.ptr);
+
+	if (at < c->done)
+		return;
+	buf_add(c->to, str_of(c->text.ptr + c->done, at - c->done));
+	buf_add(c->to, with);
+	c->done = at + old.len;
+	c->is_changed = true;
+}
+
+bool edit_copy_end(struct edit_copy *c)
+{
+	if (c->is_changed)
+		buf_add(c->to, str_from(c->text, c->done));
+	return c->is_changed;
+}

@@ -3,7 +3,7 @@
  * The pass lane sends the client's own bytes; what differs (the model's name, an injected
  * option) is a short list of edits, and the result is an iovec around them. */
 #pragma once
-#include "base/str.h"
+#include "base/buf.h"
 
 #include <sys/uio.h>
 
@@ -20,3 +20,15 @@ size_t edit_length(str text, const struct edit *edits, size_t count);
 /* Fills iov (room for 2 * count + 1) and returns how many were used; empty pieces are
  * left out. */
 int edit_iov(str text, const struct edit *edits, size_t count, struct iovec *iov);
+
+/* A text copied with any number of changes, which come in their order. */
+struct edit_copy {
+	str text;       /* these two are set by the owner */
+	struct buf *to; /* nothing is written before the first change */
+	size_t done;    /* -- private -- so much of text is copied */
+	bool is_changed;
+};
+/* `with` for `old`, a piece of text; one that is not behind all before stays. */
+void edit_copy_put(struct edit_copy *c, str old, str with);
+/* The rest.  False: nothing was changed, and nothing written. */
+bool edit_copy_end(struct edit_copy *c);

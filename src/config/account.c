@@ -7,10 +7,7 @@
 #include "codec/json.h"
 #include "codec/jwt.h"
 #include "config/endpoint.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
+#include "config/replace.h"
 
 enum { FILE_MOST = 64 * KiB, VALUE_MOST = 512 };
 
@@ -22,19 +19,6 @@ struct file {
 	struct service_account *a;
 	bool is_bad;
 };
-
-static bool read_file(const char *path, struct buf *to)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	ssize_t n = -1;
-
-	if (fd < 0)
-		return false;
-	while (buf_reserve(to, 4 * KiB) && (n = read(fd, to->ptr + to->len, 4 * KiB)) > 0)
-		to->len += (size_t)n;
-	close(fd);
-	return n == 0 || to->over;
-}
 
 static void note_file(struct file *f, const char *what)
 {
@@ -105,7 +89,7 @@ static void read_token_url(struct file *f)
 	}
 	f->a->token_url = url;
 	f->a->tls = e.tls;
-	f->a->allow_private = e.is_private_literal;
+	f->a->allow_private |= e.is_private_literal;
 	f->a->host = e.host;
 	f->a->port = e.port;
 	f->a->authority = e.authority;
@@ -138,29 +122,63 @@ static void read_members(struct file *f)
 		read_token_url(f);
 }
 
-const struct service_account *read_account(struct reader *r, const char *path,
-                                           const struct tree_node *at)
+static void read_text(struct file *f, str text)
 {
-	struct buf text = BUF_LIMIT(FILE_MOST);
+	if (json_check(text, &json_limits_default, &f->root) ||
+	    f->root.type != JSON_OBJECT)
+		note_file(f, "it is not a JSON object");
+	else
+		read_members(f);
+}
+
+const struct service_account *read_account(struct reader *r, const char *path,
+                                           const struct tree_node *at, bool allow_private)
+{
+	struct buf text = BUF_LIMIT(FILE_MOST), why = BUF_LIMIT(KiB);
 	struct file f = { .r = r,
 		          .path = path,
 		          .at = at,
 		          .a = arena_new(r->keep, struct service_account) };
 
-	if (!read_file(path, &text)) {
-		note(r, NOTE_PATH, at, "credentials: %s cannot be read: %s", path,
-		     strerror(errno));
+	f.a->allow_private = allow_private;
+	switch (file_read(path, 0, &text, &why)) {
+	case FILE_MISSING:
+		note(r, NOTE_PATH, at, "credentials: %s is missing", path);
 		f.is_bad = true;
-	} else if (text.over) {
-		note_file(&f, "it is larger than 64 KiB");
-	} else if (json_check(buf_str(&text), &json_limits_default, &f.root) ||
-	           f.root.type != JSON_OBJECT) {
-		note_file(&f, "it is not a JSON object");
-	} else {
-		read_members(&f);
+		break;
+	case FILE_BAD:
+		note(r, NOTE_PATH, at, "credentials: %.*s", STR_ARG(buf_str(&why)));
+		f.is_bad = true;
+		break;
+	case FILE_FOUND:
+		read_text(&f, buf_str(&text));
 	}
+	buf_free(&why);
 	if (text.ptr)
 		mem_wipe(text.ptr, text.cap);
 	buf_free(&text);
 	return f.is_bad ? NULL : f.a;
+}
+
+bool account_is_same(const struct service_account *a, const struct service_account *b)
+{
+	return str_eq(a->email, b->email) && str_eq(a->key_id, b->key_id) &&
+	       a->is_user == b->is_user && secret_eq(&a->key, &b->key) &&
+	       secret_eq(&a->client_secret, &b->client_secret) &&
+	       str_eq(a->token_url, b->token_url) && a->allow_private == b->allow_private;
+}
+
+struct service_account account_keep(const struct service_account *a, struct arena *keep,
+                                    struct secret_room *room)
+{
+	struct service_account copy = *a;
+	str *const texts[] = { &copy.email,     &copy.key_id, &copy.project,
+		               &copy.token_url, &copy.host,   &copy.authority,
+		               &copy.path };
+
+	for (size_t i = 0; i < countof(texts); i++)
+		*texts[i] = arena_copy(keep, *texts[i]);
+	copy.key = secret_keep(room, secret_reveal(&a->key));
+	copy.client_secret = secret_keep(room, secret_reveal(&a->client_secret));
+	return copy;
 }

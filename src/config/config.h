@@ -38,6 +38,11 @@ struct service_account {
 	str host, authority, path;
 	uint16_t port;
 };
+/* Do they ask the same for the same? */
+bool account_is_same(const struct service_account *a, const struct service_account *b);
+/* A copy: its texts in `keep`, its secrets in `room`. */
+struct service_account account_keep(const struct service_account *a, struct arena *keep,
+                                    struct secret_room *room);
 
 /* What the configuration lets a provider have as a whole; 0: unbounded. */
 struct provider_limits {
@@ -248,7 +253,7 @@ struct config {
 	unsigned workers;
 	const char *tls_cert, *tls_key; /* NULL: plain */
 	const char *key_file; /* `secrets`: of master keys; NULL: the usual place */
-	struct config_file *key_files; /* `key: {file: ...}` of all providers */
+	struct config_file *key_files; /* `key: {file: ...}` and the like, all */
 	bool sandbox;
 	struct http_limits limits;
 	uint64_t upload_limit; /* bytes of a multipart body; 512 MiB */

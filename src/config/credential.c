@@ -60,10 +60,12 @@ bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
 	return false;
 }
 
-/* One written credential; quotes around it do not matter. */
+/* One written credential, or the file of one; quotes around it do not matter. */
 static bool read_secret(struct reader *r, struct draft *d, const char *name,
                         const struct tree_node *node, struct secret *ret)
 {
+	if (node->kind == TREE_MAP)
+		return secret_from_file(r, d, name, node, ret);
 	if (node->kind != TREE_SCALAR) {
 		note(r, NOTE_SHAPE, node, "%s is %s, but must be a single value", name,
 		     tree_kind_name(node->kind));
@@ -99,16 +101,29 @@ static void read_key(struct reader *r, struct draft *d, const struct tree_node *
 {
 	struct provider *p = d->p;
 
-	struct secret *to = &p->keys[p->key_count];
-
-	if (node->kind == TREE_MAP ? secret_from_file(r, d, node, to)
-	                           : read_secret(r, d, "key", node, to))
+	if (read_secret(r, d, "key", node, &p->keys[p->key_count]))
 		p->key_count++;
+}
+
+/* One of several is nothing, and nobody wrote that it may be. */
+static void note_unused(struct reader *r, const struct draft *d,
+                        const struct tree_node *at)
+{
+	bool is_named = at->variable.len > 0;
+
+	note(r, NOTE_EMPTY_KEY, at,
+	     "%.*s is empty; provider \"%.*s\" has its other keys only",
+	     STR_ARG(is_named ? at->variable : STR("a key")), STR_ARG(d->p->name));
+	if (is_named)
+		note_hint(r, "write \"${%.*s:-}\" if it may be empty",
+		          STR_ARG(at->variable));
 }
 
 static void read_keys(struct reader *r, struct draft *d, const struct tree_node *node)
 {
-	unsigned count = 0;
+	const struct tree_node *empty[KEYS_MOST];
+	unsigned count = 0, empty_count = 0;
+	bool any_empty = false;
 
 	if (node->kind != TREE_LIST || !node->first) {
 		note(r, NOTE_SHAPE, node, "keys must be a list with at least one entry");
@@ -120,8 +135,15 @@ static void read_keys(struct reader *r, struct draft *d, const struct tree_node 
 			note(r, NOTE_TOO_MANY, it->value, "more than %d keys", KEYS_MOST);
 			return;
 		}
+		d->is_empty = false;
 		read_key(r, d, it->value);
+		if (d->is_empty && !it->value->may_be_empty)
+			empty[empty_count++] = it->value;
+		any_empty |= d->is_empty;
 	}
+	d->is_empty = any_empty;
+	for (unsigned i = 0; i < empty_count && d->p->key_count > 0; i++)
+		note_unused(r, d, empty[i]);
 }
 
 /* The i-th variable its key may be in; empty: no more. */
@@ -353,7 +375,9 @@ static void read_account_way(struct reader *r, struct draft *d)
 	if (!written)
 		path = reader_env(r, "GOOGLE_APPLICATION_CREDENTIALS");
 	if (path && *path) {
-		d->p->account = read_account(r, path, written ? written : d->at);
+		/* `private` was read; what the URL gives leave to is another place. */
+		d->p->account = read_account(r, path, written ? written : d->at,
+		                             d->p->allow_private);
 		if (!d->p->account)
 			draft_misses(r, d, str_from_z(path));
 	} else if (!written) { /* else it was noted */

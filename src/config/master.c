@@ -53,6 +53,13 @@ static struct master_place settle(const struct master_place *at)
 	return settled;
 }
 
+bool master_is_ours(const struct master_place *at)
+{
+	struct master_place settled = settle(at);
+
+	return is_ours(&settled);
+}
+
 static bool add_key(struct master *m, const void *bytes)
 {
 	if (m->count == MASTERS_MOST)
@@ -201,6 +208,7 @@ bool master_add(const struct master_place *at, struct master *m, struct buf *why
 {
 	struct master_place settled = settle(at);
 
+	assert(is_ours(&settled));
 	if (m->count == MASTERS_MOST) {
 		buf_addf(why, "there are %d master keys already; forget the old ones",
 		         MASTERS_MOST);
@@ -217,6 +225,7 @@ bool master_forget_old(const struct master_place *at, struct master *m, struct b
 {
 	struct master_place settled = settle(at);
 
+	assert(is_ours(&settled));
 	if (m->count > 1) {
 		if (!save(&settled, m, m->count - 1, false, why))
 			return false;

@@ -28,6 +28,8 @@ enum master_found { MASTER_FOUND, MASTER_MISSING, MASTER_BAD /* *why says it */ 
 /* Which file it is.  False: *why, its name is too long. */
 must_check bool master_path(const struct master_place *at, char *to, size_t room,
                             struct buf *why);
+/* Is it $data/master.key?  Any other one is the user's, and never written. */
+bool master_is_ours(const struct master_place *at);
 /* MISSING: no file is there; a `key_file` or credential that is missing is BAD. */
 must_check enum master_found master_find(const struct master_place *at,
                                          struct master *ret, struct buf *why);
@@ -43,6 +45,7 @@ const struct seal_key *master_current(const struct master *m);
 /* The key of that id, for opening; NULL: it is not among them. */
 const struct seal_key *master_key(const struct master *m, uint32_t id);
 
+/* Both only of $data/master.key (master_is_ours). */
 /* Adds a new random key, which seals from now on; the file is replaced. False: *why. */
 must_check bool master_add(const struct master_place *at, struct master *m,
                            struct buf *why);

@@ -45,12 +45,13 @@ void read_credentials(struct reader *r, struct draft *d);
 bool take_secret(struct reader *r, struct draft *d, const char *name, str text,
                  const struct tree_node *at, struct secret *ret);
 /* `{ file: PATH }`; false: empty, or noted.  (stored.c) */
-bool secret_from_file(struct reader *r, struct draft *d, const struct tree_node *node,
-                      struct secret *ret);
+bool secret_from_file(struct reader *r, struct draft *d, const char *name,
+                      const struct tree_node *node, struct secret *ret);
 /* The provider's keys in the store; false: it has none there.  (stored.c) */
 bool keys_from_store(struct reader *r, struct draft *d);
 
 /* The account in a file of Google's; NULL (noted at `at`) when there is none.
- * (account.c) */
+ * allow_private: its token endpoint may be a name of a private address.  (account.c) */
 const struct service_account *read_account(struct reader *r, const char *path,
-                                           const struct tree_node *at);
+                                           const struct tree_node *at,
+                                           bool allow_private);

@@ -37,7 +37,7 @@ struct reader {
 	size_t expanded;     /* bytes that came out of variables */
 };
 
-enum { READER_FILE_MOST = 1 * MiB };
+enum { READER_FILE_MOST = 1 * MiB, SECRET_FILE_MOST = 16 * KiB };
 /* Some editors begin a file with it. */
 #define BYTE_ORDER_MARK STR("\xef\xbb\xbf")
 
@@ -90,6 +90,11 @@ void read_data(struct reader *r);
 /* Opens the store of provider keys, where there is one; and closes it (stored.c). */
 void read_vault(struct reader *r);
 void done_vault(struct reader *r);
+/* The text of `{ file: PATH }` without the end of its line, and the path, kept; the file
+ * is let into the sandbox.  False: noted, and *ret_path is unchanged when none was
+ * written. (stored.c) */
+bool read_secret_file(struct reader *r, const char *name, const struct tree_node *node,
+                      struct buf *to, const char **ret_path);
 /* Where traces go; `telemetry:` may be NULL (telemetry.c). */
 void read_telemetry(struct reader *r, const struct tree_node *node);
 /* What holds for the config as a whole (config.c). */

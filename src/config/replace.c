@@ -134,15 +134,15 @@ static bool give_away(int fd, const char *path, const char *beside)
 bool file_replace(const char *path, str text, bool is_new, struct buf *why)
 {
 	char beside[PATH_MAX];
-	int fd, n = snprintf(beside, sizeof(beside), "%s%s.%d",
-	                     strchr(path, '/') ? "" : "./", path, (int)getpid());
+	int fd, n = snprintf(beside, sizeof(beside), "%s%s.new",
+	                     strchr(path, '/') ? "" : "./", path);
 	bool is_done;
 
 	if (n < 0 || (size_t)n >= sizeof(beside)) {
 		buf_addf(why, "the name of %s is too long", path);
 		return false;
 	}
-	unlink(beside); /* of a process that died here */
+	unlink(beside); /* of who died here: it may be full of secrets */
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed(why, "cannot make", beside);

@@ -12,6 +12,7 @@ must_check enum file_found file_read(const char *path, unsigned mode, struct buf
 enum { FILE_SUM = 32 };
 /* SHA-256 of what it holds: is it another one than before?  Zeros: it cannot be read. */
 void file_sum(const char *path, uint8_t ret[FILE_SUM]);
-/* With mode 0600.  is_new: there must be none yet (false and *why when there is).  False:
- * nothing was changed. */
+/* With mode 0600, by way of PATH.new, which goes with the next call if this one is
+ * killed: who calls holds a lock.  is_new: there must be none yet (false and *why when
+ * there is). False: nothing was changed. */
 must_check bool file_replace(const char *path, str text, bool is_new, struct buf *why);

@@ -8,7 +8,7 @@
 
 #include <limits.h>
 
-enum { KEY_FILE_MOST = 16 * KiB };
+_Static_assert((int)VAULT_OF_ONE == (int)KEYS_MOST, "what is stored can be used");
 
 /* ---- the store ---- */
 
@@ -23,26 +23,17 @@ void read_vault(struct reader *r)
 		                   .data = c->data };
 	struct buf why = BUF_LIMIT(8 * KiB);
 	struct master master;
-	enum master_found found;
 
 	if (c->data.len == 0 || !vault_exists(c->data))
 		return;
-	found = master_find(&at, &master, &why);
-	if (found == MASTER_MISSING)
-		buf_addf(&why,
-		         "%.*s/secrets is encrypted, and its master key is missing; "
-		         "restore %.*s/master.key",
-		         STR_ARG(c->data), STR_ARG(c->data));
-	if (found == MASTER_FOUND) {
-		r->vault = new_of(struct vault);
-		if (!vault_read(c->data, &master, r->vault, &why)) {
-			free(r->vault);
-			r->vault = NULL;
-		}
+	r->vault = new_of(struct vault);
+	if (vault_open(&at, &master, r->vault, &why)) {
 		master_done(&master);
-	}
-	if (!r->vault)
+	} else {
+		free(r->vault);
+		r->vault = NULL;
 		note(r, NOTE_STORE, NULL, "%.*s", STR_ARG(buf_str(&why)));
+	}
 	buf_free(&why);
 }
 
@@ -79,41 +70,48 @@ static void keep_path(struct reader *r, const char *path)
 	r->config->key_files = f;
 }
 
-bool secret_from_file(struct reader *r, struct draft *d, const struct tree_node *node,
-                      struct secret *ret)
+bool read_secret_file(struct reader *r, const char *name, const struct tree_node *node,
+                      struct buf *to, const char **ret_path)
 {
 	const struct tree_node *file = tree_find(node, STR("file"));
-	struct buf text = BUF_LIMIT(KEY_FILE_MOST), why = BUF_LIMIT(KiB);
-	bool is_taken = false;
-	const char *path;
-	str name;
+	struct buf why = BUF_LIMIT(KiB);
+	enum file_found found = FILE_BAD;
+	str written;
 
 	if (!file || node->count != 1) {
-		note(r, NOTE_SHAPE, node,
-		     "key is a mapping without the one key \"file\"");
-		note_hint(r, "write key: { file: /path }, or key: \"${NAME}\"");
-	} else if (scalar_text(r, "file", file, &name)) {
-		path = str_z(r->keep, reader_path(r, name));
-		keep_path(r, path);
-		switch (file_read(path, 0, &text, &why)) {
-		case FILE_MISSING:
-			draft_misses(r, d, str_from_z(path));
-			note(r, NOTE_PATH, file, "key: %s is missing", path);
-			break;
-		case FILE_BAD:
-			draft_misses(r, d, str_from_z(path));
-			note(r, NOTE_PATH, file, "key: %.*s", STR_ARG(buf_str(&why)));
-			break;
-		case FILE_FOUND:
-			name = buf_str(&text);
-			while (str_ends(name, STR("\n")) || str_ends(name, STR("\r")))
-				name = str_first(name, name.len - 1);
-			is_taken = take_secret(r, d, "key", name, file, ret);
-		}
+		note(r, NOTE_SHAPE, node, "%s is a mapping without the one key \"file\"",
+		     name);
+		note_hint(r, "write %s: { file: /path }, or %s: \"${NAME}\"", name, name);
+	} else if (scalar_text(r, "file", file, &written)) {
+		*ret_path = str_z(r->keep, reader_path(r, written));
+		keep_path(r, *ret_path);
+		found = file_read(*ret_path, 0, to, &why);
+		if (found == FILE_MISSING)
+			note(r, NOTE_PATH, file, "%s: %s is missing", name, *ret_path);
+		else if (found == FILE_BAD)
+			note(r, NOTE_PATH, file, "%s: %.*s", name,
+			     STR_ARG(buf_str(&why)));
 	}
+	while (to->len && (to->ptr[to->len - 1] == '\n' || to->ptr[to->len - 1] == '\r'))
+		to->len--;
+	buf_free(&why);
+	return found == FILE_FOUND;
+}
+
+bool secret_from_file(struct reader *r, struct draft *d, const char *name,
+                      const struct tree_node *node, struct secret *ret)
+{
+	struct buf text = BUF_LIMIT(SECRET_FILE_MOST);
+	const char *path = NULL;
+	bool is_taken = false;
+
+	if (read_secret_file(r, name, node, &text, &path))
+		is_taken = take_secret(r, d, name, buf_str(&text),
+		                       tree_find(node, STR("file")), ret);
+	else if (path)
+		draft_misses(r, d, str_from_z(path));
 	if (text.ptr)
 		mem_wipe(text.ptr, text.cap);
 	buf_free(&text);
-	buf_free(&why);
 	return is_taken;
 }

@@ -283,7 +283,8 @@ static const struct config_key provider_keys[] = {
 	{ .name = "keys", .kind = KIND_SECRETS, .place = NO_PLACE,
 	  .example = "${KEY_A:-}",
 	  .help = "Several credentials (each may be `{ file: PATH }`), used by health: the first, until it is refused or "
-	          "limited; then the one whose last 429 is longest ago." },
+	          "limited; then the one whose last 429 is longest ago. Empty ones are left out: "
+	          "W031, but for `${NAME:-}`." },
 	{ .name = "auth", .kind = KIND_WORD, .place = NO_PLACE,
 	  .words = "none|bearer|api-key|x-api-key|x-goog-api-key|sigv4|"
 	           "service-account",
@@ -327,8 +328,8 @@ static const struct config_key provider_keys[] = {
 	          "it stands (`.../openai/v1`)." },
 	{ .name = "private", .kind = KIND_YES_NO, AT(provider, allow_private),
 	  .fallback = "no", .example = "no",
-	  .help = "Lets its host name resolve to a private address. A literal private "
-	          "address needs no permission." },
+	  .help = "Lets its host name, and that of its token endpoint, resolve to a private "
+	          "address. A literal private address needs no permission." },
 	{ .name = "discover", .kind = KIND_TIME, AT(provider, discover), .low = "1s",
 	  .high = "30d", .otherwise = "never", .example = "15m",
 	  .help = "How often its list of models is read. One that the catalogue does not "

@@ -182,17 +182,39 @@ static void use_environment(struct reader *r)
 
 /* ---- the rest ---- */
 
-static void read_headers(struct reader *r, const struct tree_node *node)
+/* Of the file, of a file of its own, or of the environment; false: noted. */
+static bool find_headers(struct reader *r, const struct tree_node *node, struct buf *file,
+                         str *ret_list)
+{
+	static const char name[] = "telemetry.otlp.headers";
+	const char *path;
+
+	if (!node) {
+		*ret_list = variable(r, "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+		                     "OTEL_EXPORTER_OTLP_HEADERS");
+		return true;
+	}
+	if (node->kind != TREE_MAP)
+		return scalar_text(r, name, node, ret_list);
+	if (!read_secret_file(r, name, node, file, &path))
+		return false;
+	*ret_list = buf_str(file);
+	return true;
+}
+
+static void wipe(struct buf *b)
+{
+	if (b->ptr)
+		mem_wipe(b->ptr, b->cap);
+	buf_free(b);
+}
+
+static void keep_headers(struct reader *r, const struct tree_node *node, str list)
 {
 	struct buf lines = BUF_LIMIT(LIST_MOST);
 	char room[LIST_MOST];
-	str list, bad;
+	str bad;
 
-	if (!node)
-		list = variable(r, "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-		                "OTEL_EXPORTER_OTLP_HEADERS");
-	else if (!scalar_text(r, "telemetry.otlp.headers", node, &list))
-		return;
 	if (header_lines(list, room, &lines, &bad)) {
 		r->config->otlp.headers = secret_keep(&r->config->room, buf_str(&lines));
 	} else {
@@ -204,9 +226,17 @@ static void read_headers(struct reader *r, const struct tree_node *node)
 		             "\"authorization=Bearer%%20...,x-team=blue\"");
 	}
 	mem_wipe(room, sizeof(room));
-	if (lines.ptr)
-		mem_wipe(lines.ptr, lines.cap);
-	buf_free(&lines);
+	wipe(&lines);
+}
+
+static void read_headers(struct reader *r, const struct tree_node *node)
+{
+	struct buf file = BUF_LIMIT(SECRET_FILE_MOST);
+	str list;
+
+	if (find_headers(r, node, &file, &list))
+		keep_headers(r, node, list);
+	wipe(&file);
 }
 
 /* A list of a resource's attributes on its way. */

@@ -13,10 +13,11 @@ enum tree_kind { TREE_SCALAR, TREE_LIST, TREE_MAP };
 
 struct tree_node {
 	enum tree_kind kind;
-	bool is_plain;    /* a scalar without quotes */
-	bool is_broken;   /* its variables could not be resolved; an error was noted */
-	bool is_bare;     /* "$NAME" without braces, and not "$$NAME" */
-	bool is_resolved; /* variables were looked at (a node may be reached twice) */
+	bool is_plain;     /* a scalar without quotes */
+	bool is_broken;    /* its variables could not be resolved; an error was noted */
+	bool is_bare;      /* "$NAME" without braces, and not "$$NAME" */
+	bool may_be_empty; /* ${NAME:-}, and NAME has nothing */
+	bool is_resolved;  /* variables were looked at (a node may be reached twice) */
 	unsigned line, column, width; /* from 1, in characters */
 	str text;                     /* of a scalar */
 	str variable;                 /* the first variable named in it, or empty */

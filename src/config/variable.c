@@ -76,6 +76,7 @@ static bool look_up(struct reader *r, struct tree_node *n, const struct variable
 		n->variable = arena_copy(&r->work, v->name);
 	if (v->mode && (!value || !*value)) {
 		*ret = v->rest;
+		n->may_be_empty |= v->mode == '-' && v->rest.len == 0;
 		if (v->mode == '-' && !value && v->rest.len == 0)
 			lacks(r, v);
 		if (v->mode == '-')

@@ -63,6 +63,7 @@ struct opening {
 	struct vault *v;
 	struct seal_key key; /* derived from the master key of that id */
 	bool has_key;
+	uint32_t missing; /* id of a master key that is not there; 0: none */
 	unsigned line;
 	struct buf *why;
 	const char *path;
@@ -86,6 +87,7 @@ static bool choose_key(struct opening *o, str sealed)
 		return true;
 	master = master_key(o->master, id);
 	if (!master) {
+		o->missing = id;
 		buf_addf(o->why,
 		         "%s was encrypted with master key %08x, which is not in the "
 		         "file of master keys; restore that file",
@@ -199,8 +201,10 @@ bool vault_read_text(str text, const char *path, const struct master *m,
 	vault_init(ret);
 	is_read = read_lines(&o, text);
 	mem_wipe(&o.key, sizeof(o.key));
-	if (!is_read)
+	if (!is_read) {
 		vault_done(ret);
+		ret->sealed_with = o.missing;
+	}
 	return is_read;
 }
 
@@ -210,6 +214,7 @@ bool vault_read(str data, const struct master *m, struct vault *ret, struct buf 
 	char path[PATH_MAX];
 	bool is_read = false;
 
+	*ret = (struct vault){ 0 };
 	if (vault_path(data, path, why)) {
 		switch (file_read(path, 077, &text, why)) {
 		case FILE_FOUND:
@@ -225,6 +230,49 @@ bool vault_read(str data, const struct master *m, struct vault *ret, struct buf 
 	}
 	buf_free(&text);
 	return is_read;
+}
+
+/* A command that does not know of the service's own master keys seals with others, which
+ * the service does not have. */
+static void look_beside(const struct master_place *at, uint32_t id, struct buf *why)
+{
+	struct master_place beside = { .data = at->data };
+	struct buf ignored = BUF_LIMIT(8 * KiB);
+	struct master m;
+	char path[PATH_MAX];
+
+	if (master_is_ours(at) || master_find(&beside, &m, &ignored) != MASTER_FOUND) {
+		buf_free(&ignored);
+		return;
+	}
+	if (master_key(&m, id) && master_path(at, path, sizeof(path), why))
+		buf_addf(why,
+		         ". %.*s/master.key has it: a key was stored by who did not know "
+		         "of %s. Put the keys of the former into the latter as well, "
+		         "before its own, and then: sluice secrets rotate",
+		         STR_ARG(at->data), path);
+	master_done(&m);
+	buf_free(&ignored);
+}
+
+bool vault_open(const struct master_place *at, struct master *ret_master,
+                struct vault *ret, struct buf *why)
+{
+	enum master_found found = master_find(at, ret_master, why);
+
+	if (found == MASTER_MISSING)
+		buf_addf(why,
+		         "%.*s/secrets is encrypted, and its master key is missing; "
+		         "restore %.*s/master.key",
+		         STR_ARG(at->data), STR_ARG(at->data));
+	if (found != MASTER_FOUND)
+		return false;
+	if (vault_read(at->data, ret_master, ret, why))
+		return true;
+	if (ret->sealed_with)
+		look_beside(at, ret->sealed_with, why);
+	master_done(ret_master);
+	return false;
 }
 
 bool vault_next_name(str *rest, str *ret_provider, str *ret_format, str *ret_url)
@@ -332,13 +380,25 @@ bool vault_put(struct vault *v, const struct vault_row *row, bool replace,
 {
 	struct vault_row fresh = *row;
 	str key = secret_reveal(&row->key);
+	unsigned of_one = 0;
 
 	fresh.version = 1;
-	for (unsigned i = 0; i < v->count && replace; i++)
-		if (str_eq(v->rows[i].provider, row->provider))
+	for (unsigned i = 0; i < v->count; i++) {
+		if (!str_eq(v->rows[i].provider, row->provider))
+			continue;
+		of_one++;
+		if (replace)
 			fresh.version = max_of(fresh.version, v->rows[i].version + 1);
-	if (replace)
+	}
+	if (replace) {
 		vault_remove(v, row->provider, 0);
+	} else if (of_one >= VAULT_OF_ONE) {
+		buf_addf(why,
+		         "the provider has %d keys in the store already, and more are "
+		         "not used; remove one, or replace them",
+		         VAULT_OF_ONE);
+		return false;
+	}
 	if (v->count == VAULT_ROWS) {
 		buf_addf(why, "there are %d keys in the store already", VAULT_ROWS);
 		return false;

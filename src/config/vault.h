@@ -15,7 +15,11 @@
 #include "base/usec.h"
 #include "config/master.h"
 
-enum { VAULT_ROWS = 1024, VAULT_KEY_MOST = 8 * KiB };
+enum {
+	VAULT_ROWS = 1024,
+	VAULT_KEY_MOST = 8 * KiB,
+	VAULT_OF_ONE = 64, /* keys of one provider: so many are used */
+};
 
 struct vault_row {
 	uint64_t id;      /* never 0 */
@@ -40,7 +44,12 @@ bool vault_exists(str data);
  * then. */
 must_check bool vault_read(str data, const struct master *m, struct vault *ret,
                            struct buf *why);
-/* The same with the text of a file. */
+/* Finds the master keys first.  False: *why, also when a key that is needed lies
+ * elsewhere. */
+must_check bool vault_open(const struct master_place *at, struct master *ret_master,
+                           struct vault *ret, struct buf *why);
+/* vault_read with the text of a file.  False: ret->sealed_with is the id of a master key
+ * that *m has not, or 0. */
 must_check bool vault_read_text(str text, const char *path, const struct master *m,
                                 struct vault *ret, struct buf *why);
 /* Seals all rows with the newest key.  False: *why; nothing was changed. */

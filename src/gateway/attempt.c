@@ -210,7 +210,8 @@ void attempt_start(struct exchange *x)
 /* ---- a token, for providers that want one ---- */
 
 /* Taken now, so that a head can be written in one go.  Without one the attempt waits a
- * little: the worker is woken when there is news. */
+ * little, as long as those before it have left: the worker is woken when there is news.
+ */
 static void authorize(struct attempt *a)
 {
 	struct exchange *x = a->x;
@@ -225,6 +226,7 @@ static void authorize(struct attempt *a)
 	switch (token_take(s, loop_of(a)->now, &x->arena, &a->token, &why)) {
 	case TOKEN_READY:
 		a->first_due = USEC_NEVER;
+		x->token_by = 0;
 		dial(a);
 		return;
 	case TOKEN_FAILED:
@@ -232,8 +234,10 @@ static void authorize(struct attempt *a)
 		return;
 	case TOKEN_PENDING:
 		a->awaits_token = true;
+		if (x->token_by == 0)
+			x->token_by = loop_of(a)->now + TOKEN_PATIENCE;
 		if (a->first_due == USEC_NEVER)
-			a->first_due = loop_of(a)->now + TOKEN_PATIENCE;
+			a->first_due = x->token_by;
 		wait_for_connection(a);
 		worker_await_token(x->worker, s);
 	}
@@ -405,7 +409,7 @@ void attempt_end(struct attempt *a, fault_t why, str detail)
 void attempt_free(struct attempt *a)
 {
 	retained_free(&a->held);
-	buf_free(&a->renamed);
+	buf_free(&a->patched);
 	free(a->head);
 	free(a->kept);
 	resume_drop_log(a);

@@ -93,7 +93,7 @@ struct attempt {
 	struct retained held; /* a unary answer or an error body */
 	struct tap tap;
 	const struct wire *wire; /* the provider's format */
-	struct buf renamed;  /* the body with the model's name changed in many places */
+	struct buf patched;      /* the body, where it is not quite the client's own */
 	struct given *given; /* what the client has been given; NULL: nobody keeps it */
 	size_t hold_at;      /* of the presented bytes: from here a call waits; 0: none */
 	usec hold_due;       /* so long it may; 0: none */

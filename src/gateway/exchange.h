@@ -119,6 +119,7 @@ struct exchange {
 	unsigned attempts; /* begun */
 	uint8_t hedges;    /* of these, beside one that had been sent */
 	usec retry_at;     /* the next try waits until then; 0: no wait */
+	usec token_by;     /* when its attempts stop waiting for a token; 0: none does */
 	/* of a trial (gateway/trial.h) */
 	const struct trial *trial; /* it takes part in that one; NULL */
 	struct trial_account *trial_account;

@@ -68,19 +68,22 @@ static size_t cut_end(str text, str secret)
 	return 0;
 }
 
+void hide_secret(str secret, char *text, size_t len)
+{
+	size_t at, n = cut_end(str_of(text, len), secret);
+
+	memset(text + len - n, '*', n);
+	for (size_t from = 0; find(str_of(text + from, len - from), secret, &at, &n);
+	     from += at + n)
+		memset(text + from + at, '*', n);
+}
+
 void hide_secrets(const struct attempt *a, char *text, size_t len)
 {
-	size_t at, n;
 	str secret;
 
-	for (unsigned i = 0; len > 0 && nth_secret(a, i, &secret); i++) {
-		n = cut_end(str_of(text, len), secret);
-		memset(text + len - n, '*', n);
-		for (size_t from = 0;
-		     find(str_of(text + from, len - from), secret, &at, &n);
-		     from += at + n)
-			memset(text + from + at, '*', n);
-	}
+	for (unsigned i = 0; len > 0 && nth_secret(a, i, &secret); i++)
+		hide_secret(secret, text, len);
 }
 
 bool hide_finds(const struct attempt *a, str text)

@@ -7,6 +7,8 @@
  * for it, the access token that was sent.  Also where JSON has written "\/" for a slash.
  */
 cold void hide_secrets(const struct attempt *a, char *text, size_t len);
+/* The same of one; len > 0. */
+cold void hide_secret(str secret, char *text, size_t len);
 /* Does the text hold one of them? */
 bool hide_finds(const struct attempt *a, str text);
 /* So many of the text's last bytes may be the beginning of one. */

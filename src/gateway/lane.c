@@ -60,9 +60,10 @@ static void need_reader(struct attempt *a)
 static bool has_foreign_seals(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
+	enum operation op = x->endpoint->operation;
 
-	return x->endpoint->operation == OP_CHAT && a->wire != &wire_openai_chat &&
-	       chat_has_marked_seal(retained_str(&x->body));
+	return (op == OP_CHAT || op == OP_COUNT) && !a->wire->patches_seals &&
+	       chat_has_marked_seal(retained_str(&x->body), a->wire->format);
 }
 
 void lane_init(struct attempt *a)

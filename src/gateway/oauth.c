@@ -29,7 +29,7 @@ struct waiter {
 };
 
 struct token_source {
-	struct token_source *next; /* constant once it is in the list */
+	struct token_source *next; /* changed by the thread, under the lock */
 	struct oauth *oauth;
 	struct service_account account; /* its texts are in `arena`; constant */
 	struct arena arena;
@@ -40,7 +40,7 @@ struct token_source {
 	uint64_t number; /* of the token; 0: there was none yet */
 	usec had_at;     /* when the token came */
 	usec good_until; /* 0: there is none */
-	bool is_pending; /* nothing usable is there, and a question is under way or due */
+	bool is_pending; /* a question is under way or due */
 	bool is_due;     /* somebody wants a new one now */
 	struct buf why;  /* of the last failure */
 	struct waiter waiters[WAITERS_MOST];
@@ -54,6 +54,7 @@ struct token_source {
 	usec ask_at, retry;
 	int status;
 	struct buf request, answer;
+	struct grave grave;
 };
 
 struct oauth {
@@ -144,7 +145,7 @@ static void take_answer(struct token_source *s)
 	struct arena *keep = &s->oauth->loop.scratch;
 	struct token_answer answer;
 
-	token_read_answer(s->status, buf_str(&s->answer), keep, &answer);
+	token_read_answer(&s->account, s->status, buf_str(&s->answer), keep, &answer);
 	end_question(s);
 	if (answer.token.len)
 		take_token(s, answer.token, answer.life);
@@ -238,7 +239,7 @@ static void ask(struct token_source *s)
 
 	pthread_mutex_lock(&o->lock);
 	s->is_due = false;
-	s->is_pending = o->loop.now >= s->good_until;
+	s->is_pending = true;
 	pthread_mutex_unlock(&o->lock);
 	buf_clear(&s->request);
 	buf_clear(&s->answer);
@@ -272,6 +273,54 @@ static void on_timer(struct timer *t)
 
 /* ---- the thread ---- */
 
+static void wipe(struct buf *b)
+{
+	if (b->ptr)
+		mem_wipe(b->ptr, b->cap);
+	buf_free(b);
+}
+
+static void source_free(struct token_source *s)
+{
+	if (s->up)
+		end_question(s);
+	timer_done(&s->oauth->loop, &s->timer);
+	if (s->is_ready)
+		http_pool_done(&s->pool);
+	if (s->is_ready && s->account.tls)
+		tls_client_done(&s->tls);
+	wipe(&s->token);
+	wipe(&s->request);
+	wipe(&s->answer);
+	buf_free(&s->why);
+	arena_done(&s->arena);
+	secret_room_done(&s->room);
+}
+
+static void bury(struct grave *g)
+{
+	free(container_of(g, struct token_source, grave));
+}
+
+/* Those nobody uses: their account was replaced, or its provider is gone.  A question
+ * under way is broken off, and what they know is not kept for longer.  The lock is held.
+ */
+static void forget_unused(struct oauth *o)
+{
+	struct token_source **at = &o->sources, *s;
+
+	while ((s = *at)) {
+		if (s->users > 0) {
+			at = &s->next;
+			continue;
+		}
+		tell(s);
+		*at = s->next;
+		source_free(s); /* its connection is buried first, and knows its pool */
+		loop_bury(&o->loop, &s->grave, bury);
+	}
+}
+
 /* What was asked for since the last look. */
 static void on_wake(struct loop *loop)
 {
@@ -283,6 +332,7 @@ static void on_wake(struct loop *loop)
 		return;
 	}
 	pthread_mutex_lock(&o->lock);
+	forget_unused(o);
 	first = o->sources;
 	pthread_mutex_unlock(&o->lock);
 	for (struct token_source *s = first; s; s = s->next) {
@@ -327,25 +377,6 @@ void oauth_stop(struct oauth *o)
 	o->has_thread = false;
 }
 
-static void source_free(struct token_source *s)
-{
-	if (s->up)
-		end_question(s);
-	timer_done(&s->oauth->loop, &s->timer);
-	if (s->is_ready)
-		http_pool_done(&s->pool);
-	if (s->is_ready && s->account.tls)
-		tls_client_done(&s->tls);
-	if (s->token.ptr)
-		mem_wipe(s->token.ptr, s->token.len);
-	buf_free(&s->token);
-	buf_free(&s->why);
-	buf_free(&s->request);
-	buf_free(&s->answer);
-	arena_done(&s->arena);
-	secret_room_done(&s->room);
-}
-
 void oauth_free(struct oauth **o)
 {
 	struct oauth *old = *o;
@@ -372,33 +403,12 @@ void oauth_free(struct oauth **o)
 
 /* ---- from the workers ---- */
 
-static bool is_same(const struct service_account *a, const struct service_account *b)
-{
-	return str_eq(a->email, b->email) && str_eq(a->key_id, b->key_id) &&
-	       a->is_user == b->is_user && secret_eq(&a->key, &b->key) &&
-	       secret_eq(&a->client_secret, &b->client_secret) &&
-	       str_eq(a->token_url, b->token_url);
-}
-
-static void copy_account(struct token_source *s, const struct service_account *a)
-{
-	struct service_account *to = &s->account;
-	str *const texts[] = { &to->email, &to->key_id,    &to->project, &to->token_url,
-		               &to->host,  &to->authority, &to->path };
-
-	*to = *a;
-	for (size_t i = 0; i < countof(texts); i++)
-		*texts[i] = arena_copy(&s->arena, *texts[i]);
-	to->key = secret_keep(&s->room, secret_reveal(&a->key));
-	to->client_secret = secret_keep(&s->room, secret_reveal(&a->client_secret));
-}
-
 static struct token_source *source_new(struct oauth *o, const struct service_account *a)
 {
 	struct token_source *s = new_of(struct token_source);
 
 	s->oauth = o;
-	copy_account(s, a);
+	s->account = account_keep(a, &s->arena, &s->room);
 	s->token.limit = TOKEN_MOST;
 	s->why.limit = WHY_MOST;
 	s->request.limit = 32 * KiB;
@@ -414,20 +424,20 @@ struct token_source *oauth_source(struct oauth *o, const struct service_account 
 	struct token_source *s;
 
 	pthread_mutex_lock(&o->lock);
-	for (s = o->sources; s && !is_same(&s->account, a); s = s->next)
+	for (s = o->sources; s && !account_is_same(&s->account, a); s = s->next)
 		;
 	if (!s) {
 		s = source_new(o, a);
 		s->next = o->sources;
 		o->sources = s;
 	}
-	/* It may have grown old while nobody used it. */
+	/* It may have grown old while nobody used it, and was not forgotten yet. */
 	if (s->users++ == 0)
-		s->is_due = true;
+		s->is_pending = s->is_due = true;
 	if (!o->has_thread && !atomic_load(&o->stop))
 		o->has_thread = thread_start(&o->thread, "oauth", run, o);
 	if (!o->has_thread) {
-		s->is_pending = false;
+		s->is_pending = s->is_due = false;
 		buf_set(&s->why, STR("the thread that asks could not be started"));
 	}
 	pthread_mutex_unlock(&o->lock);
@@ -438,14 +448,19 @@ struct token_source *oauth_source(struct oauth *o, const struct service_account 
 void token_source_unref(struct token_source **s)
 {
 	struct token_source *source = *s;
+	struct oauth *o;
+	bool is_last;
 
 	*s = NULL;
 	if (!source)
 		return;
-	pthread_mutex_lock(&source->oauth->lock);
+	o = source->oauth;
+	pthread_mutex_lock(&o->lock);
 	assert(source->users > 0);
-	source->users--;
-	pthread_mutex_unlock(&source->oauth->lock);
+	is_last = --source->users == 0;
+	pthread_mutex_unlock(&o->lock);
+	if (is_last)
+		loop_wake(&o->loop);
 }
 
 enum token_state token_take(struct token_source *s, usec now, struct arena *keep,

@@ -20,8 +20,8 @@ void oauth_stop(struct oauth *o);
 /* After all sources are given back. */
 void oauth_free(struct oauth **o);
 
-/* Of that account, which may go after the call; counted.  Tokens nobody uses are not
- * renewed.  Any thread. */
+/* Of that account, which may go after the call; counted.  What nobody uses any more is
+ * forgotten, its credentials too.  Any thread. */
 struct token_source *oauth_source(struct oauth *o, const struct service_account *a);
 void token_source_unref(struct token_source **s);
 

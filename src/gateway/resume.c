@@ -420,6 +420,7 @@ bool resume_start(struct attempt *a)
 	}
 	plan_places(r, a);
 	add_cost(r, a);
+	x->token_by = 0; /* it was long ago that it waited for one */
 	if (!go_to_next(x))
 		return false;
 	exchange_run(x);

@@ -29,16 +29,25 @@ static str model_value(struct attempt *a)
 	return buf_str(&quoted);
 }
 
-/* Of what is no chat, some formats name the model in the body as well. */
-static bool rename_model(struct attempt *a, str body)
+/* What skim has found in the body that is sent: the client's, or a patched one, where the
+ * same stands elsewhere. */
+static const struct skimmed *patch_body(struct attempt *a, str *body,
+                                        struct skimmed *patched)
 {
-	const struct exchange *x = a->x;
+	struct exchange *x = a->x;
+	enum operation op = x->endpoint->operation;
+	str detail;
 
-	if (!a->wire->rename || operations[x->endpoint->operation].is_chat)
-		return false;
-	buf_free(&a->renamed); /* of the same attempt, on a connection gone stale */
-	a->renamed = BUF_LIMIT(2 * body.len + MiB);
-	return a->wire->rename(body, a->target->model, &a->renamed) && !a->renamed.over;
+	if (!a->wire->patch || !x->body_whole)
+		return &x->skim;
+	buf_free(&a->patched); /* of the same attempt, on a connection gone stale */
+	a->patched = BUF_LIMIT(2 * body->len + MiB);
+	if (!a->wire->patch(op, *body, a->target->model, &a->patched) ||
+	    a->patched.over ||
+	    a->wire->skim(buf_str(&a->patched), op, &x->arena, patched, &detail))
+		return &x->skim;
+	*body = buf_str(&a->patched);
+	return patched;
 }
 
 /* Where one stands; of two at a place, the one that takes nothing away goes first. */
@@ -58,10 +67,11 @@ static void add_edit(struct edit edits[EDIT_MOST], size_t *count, struct edit e)
 
 /* What differs from the client's bytes: the model, a limit of the answer that a budget
  * needs, the wish for usage, and the one for the cost, which is ours to tell. */
-static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOST])
+static size_t make_edits(struct attempt *a, str body, const struct skimmed *skim,
+                         struct edit edits[EDIT_MOST])
 {
 	struct exchange *x = a->x;
-	struct edit model = { .at = x->skim.model_at, .len = x->skim.model_len }, cap;
+	struct edit model = { .at = skim->model_at, .len = skim->model_len }, cap;
 	size_t count = 0;
 
 	if (unlikely(a->cap) && x->endpoint->operation != OP_STORED) {
@@ -76,10 +86,10 @@ static size_t make_edits(struct attempt *a, str body, struct edit edits[EDIT_MOS
 	model.with = model_value(a);
 	if (!str_eq(model.with, str_of(body.ptr + model.at, model.len)))
 		add_edit(edits, &count, model);
-	if (a->asked_usage && x->skim.ask_usage.with.len)
-		add_edit(edits, &count, x->skim.ask_usage);
-	if (x->skim.drop_cost.len && !(a->target->provider->quirks & QUIRK_TELLS_COST))
-		add_edit(edits, &count, x->skim.drop_cost);
+	if (a->asked_usage && skim->ask_usage.with.len)
+		add_edit(edits, &count, skim->ask_usage);
+	if (skim->drop_cost.len && !(a->target->provider->quirks & QUIRK_TELLS_COST))
+		add_edit(edits, &count, skim->drop_cost);
 	return count;
 }
 
@@ -234,6 +244,8 @@ void attempt_send(struct attempt *a)
 {
 	struct exchange *x = a->x;
 	str body = retained_str(&x->body), head;
+	const struct skimmed *skim = &x->skim;
+	struct skimmed patched;
 	struct edit edits[EDIT_MOST];
 	struct iovec iov[EDIT_IOV + 1];
 	size_t count, length;
@@ -243,9 +255,9 @@ void attempt_send(struct attempt *a)
 	bool is_written = a->lane && a->lane->translates;
 	if (is_written)
 		body = buf_str(&a->lane->body);
-	else if (rename_model(a, body))
-		body = buf_str(&a->renamed);
-	count = is_written ? 0 : make_edits(a, body, edits);
+	else
+		skim = patch_body(a, &body, &patched);
+	count = is_written ? 0 : make_edits(a, body, skim, edits);
 	length = edit_length(body, edits, count);
 
 	if (!x->body_whole) /* a large upload goes through while it comes in */

@@ -1,9 +1,11 @@
 #include "gateway/token.h"
 
+#include "base/mem.h"
 #include "codec/json.h"
 #include "codec/json_write.h"
 #include "codec/jwt.h"
 #include "codec/text.h"
+#include "gateway/hide.h"
 
 enum { CLAIMS_MOST = 4 * KiB, FORM_MOST = 24 * KiB, WORD_MOST = 40, SAID_MOST = 200 };
 #define LIFE_LEAST (10 * USEC_SEC)
@@ -82,10 +84,33 @@ static bool is_sendable(str token)
 	return token.len > 0 && token.len <= TOKEN_MOST;
 }
 
-/* Somebody else's words, for a log: no long ones, which may be what we have sent. */
-static void add_words(struct buf *to, str text)
+/* One of ours, as it is and as it was sent. */
+static void hide_one(const struct secret *ours, char *text, size_t len)
 {
-	text = str_first(text, SAID_MOST);
+	struct buf sent = BUF_LIMIT(FORM_MOST);
+
+	url_encode(&sent, secret_reveal(ours));
+	hide_secret(secret_reveal(ours), text, len);
+	hide_secret(buf_str(&sent), text, len);
+	if (sent.ptr)
+		mem_wipe(sent.ptr, sent.cap);
+	buf_free(&sent);
+}
+
+/* Somebody else's words, for a log and for clients: without what we have sent.  A
+ * person's secrets are known; of a service account it is a signature, and no long word is
+ * told. */
+static void add_words(struct buf *to, const struct service_account *a, str text,
+                      struct arena *keep)
+{
+	char *own = arena_alloc(keep, text.len);
+
+	memcpy(own, text.ptr, text.len);
+	if (a->is_user) {
+		hide_one(&a->key, own, text.len);
+		hide_one(&a->client_secret, own, text.len);
+	}
+	text = str_first(str_of(own, text.len), SAID_MOST);
 	while (text.len > 0) {
 		str word = str_cut(&text, ' ');
 
@@ -104,22 +129,27 @@ static str text_of(struct json_value root, const char *name, struct arena *keep)
 	return json_text(v, arena_alloc(keep, v.raw.len));
 }
 
-static str explain(int status, struct json_value root, struct arena *keep)
+static str explain(const struct service_account *a, int status, struct json_value root,
+                   struct arena *keep)
 {
+	static const char *const members[] = { "error", "error_description" };
 	struct buf why = BUF_LIMIT(512);
 	str kept;
 
 	buf_addf(&why, "HTTP %d", status);
-	if (root.type == JSON_OBJECT) {
-		add_words(&why, text_of(root, "error", keep));
-		add_words(&why, text_of(root, "error_description", keep));
+	for (size_t i = 0; i < countof(members) && root.type == JSON_OBJECT; i++) {
+		str text = text_of(root, members[i], keep);
+
+		if (text.len)
+			add_words(&why, a, text, keep);
 	}
 	kept = arena_copy(keep, buf_str(&why));
 	buf_free(&why);
 	return kept;
 }
 
-void token_read_answer(int status, str body, struct arena *keep, struct token_answer *ret)
+void token_read_answer(const struct service_account *a, int status, str body,
+                       struct arena *keep, struct token_answer *ret)
 {
 	struct json_value root = { 0 };
 	uint64_t seconds = 3600;
@@ -130,7 +160,7 @@ void token_read_answer(int status, str body, struct arena *keep, struct token_an
 	if (!is_json)
 		root.type = JSON_NONE;
 	if (status != 200) {
-		ret->why = explain(status, root, keep);
+		ret->why = explain(a, status, root, keep);
 		return;
 	}
 	ret->token = text_of(root, "access_token", keep);

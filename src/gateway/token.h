@@ -14,5 +14,6 @@ struct token_answer {
 /* The whole request, head and body. False: it could not be signed. */
 must_check bool token_write_request(const struct service_account *a, usec wall,
                                     struct buf *to);
-void token_read_answer(int status, str body, struct arena *keep,
-                       struct token_answer *ret);
+/* Of a question for `a`. */
+void token_read_answer(const struct service_account *a, int status, str body,
+                       struct arena *keep, struct token_answer *ret);

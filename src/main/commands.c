@@ -305,7 +305,8 @@ const struct command_row command_rows[] = {
 	{ "secrets", "[status|rotate]", "what encrypts the store, and a new key for it",
 	  "`rotate` makes a new master key and seals everything with it, while the gateway\n"
 	  "runs. The old ones stay in the file and still open what they have sealed\n"
-	  "(backups, logged bodies), until --forget-old.",
+	  "(backups, logged bodies), until --forget-old. A `secrets.key_file` or credential\n"
+	  "is only read: add a key to it first, as its last line.",
 	  secrets_command, secrets_options, 1, false },
 	{ "explain", "MODEL", "show where a request would go, and why",
 	  "MODEL is what a client would write: a route, provider/model or a model. Nothing\n"

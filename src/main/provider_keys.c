@@ -230,15 +230,9 @@ static int remove_key(struct stored *s)
 static bool open_store(struct stored *s, struct master *master, struct vault *vault)
 {
 	struct master_place at = place_of(s);
-	enum master_found found = master_find(&at, master, &s->why);
 
-	if (found == MASTER_MISSING)
-		buf_addf(&s->why, "%.*s/master.key is missing", STR_ARG(s->dir));
-	if (found == MASTER_FOUND) {
-		if (vault_read(s->dir, master, vault, &s->why))
-			return true;
-		master_done(master);
-	}
+	if (vault_open(&at, master, vault, &s->why))
+		return true;
 	failed(s, "the store cannot be opened");
 	return false;
 }

@@ -81,8 +81,6 @@ void anthropic_write_part(struct anthropic_writing *c, const struct chat_part *p
 void anthropic_write_mark(struct anthropic_writing *c, const struct chat_part *p);
 /* The part, when it is a text and all there is: it can be said without a block. */
 const struct chat_part *anthropic_only_text(const struct chat_part *parts);
-/* Nothing but white space: Anthropic refuses such blocks. */
-bool anthropic_is_blank(jstr text);
 void anthropic_write_cache(struct json_writer *w, enum chat_cache cache);
 /* A concept cannot be said to this model: named in the client's words. */
 void anthropic_lose(struct chat_request *r, enum concept concept);

@@ -39,12 +39,14 @@ static void lose_thinking(struct anthropic_writing *c)
 }
 
 /* A loop of tools goes on at the end of the history: does the turn with its calls begin
- * with the thinking that led to them?  Without it a budget is refused. */
-static bool has_lost_thinking(const struct chat_request *r)
+ * with the thinking that led to them?  Without it a budget is refused.  Clients of this
+ * format know that; they lose what another vendor thought. */
+static bool has_lost_thinking(const struct anthropic_writing *c)
 {
 	const struct chat_message *turn = NULL, *last = NULL;
+	bool is_foreign = false;
 
-	for (const struct chat_message *m = r->messages; m; m = m->next) {
+	for (const struct chat_message *m = c->r->messages; m; m = m->next) {
 		if (m->role == CHAT_ASSISTANT && (!last || last->role != CHAT_ASSISTANT))
 			turn = m;
 		last = m;
@@ -52,18 +54,20 @@ static bool has_lost_thinking(const struct chat_request *r)
 	if (!turn || !last || last->role != CHAT_TOOL)
 		return false;
 	for (const struct chat_part *p = turn->parts; p; p = p->next) {
-		if (p->kind != CHAT_REASONING)
-			return true;
-		if (anthropic_keeps_reasoning(p))
+		if (p->kind == CHAT_REASONING && anthropic_keeps_reasoning(p))
 			return false;
+		if (p->kind == CHAT_REASONING)
+			is_foreign = true;
+		else if (!c->own || p->kind == CHAT_CALL)
+			break;
 	}
-	return true;
+	return is_foreign || !c->own;
 }
 
 static void decide_budget(struct anthropic_writing *c)
 {
 	c->budget = max_of(chat_wanted_budget(c->r), (uint64_t)BUDGET_LEAST);
-	if (c->force || (!c->own && has_lost_thinking(c->r))) {
+	if (c->force || has_lost_thinking(c)) {
 		lose_thinking(c);
 		return;
 	}

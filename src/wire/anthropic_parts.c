@@ -5,6 +5,7 @@
 #include "wire/anthropic.h"
 
 #include "codec/text.h"
+#include "wire/jchars.h"
 
 static void refuse(struct anthropic_writing *c, str detail)
 {
@@ -56,19 +57,6 @@ static void write_id(struct anthropic_writing *c, str key, jstr id)
 
 /* ---- blocks ---- */
 
-bool anthropic_is_blank(jstr text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] == ' ')
-			continue;
-		if (text.ptr[i] != '\\' || i + 1 == text.len ||
-		    str_find(STR("ntrf"), text.ptr[i + 1]) == 4)
-			return false;
-		i++;
-	}
-	return true;
-}
-
 static void open_block(struct anthropic_writing *c, str type)
 {
 	json_open(c->w, '{');
@@ -77,7 +65,7 @@ static void open_block(struct anthropic_writing *c, str type)
 
 static void write_text(struct anthropic_writing *c, const struct chat_part *p)
 {
-	if (anthropic_is_blank(p->text))
+	if (jchars_are_blank(p->text)) /* refused as a block */
 		return;
 	open_block(c, STR("text"));
 	json_key_jstr(c->w, STR("text"), p->text);
@@ -206,7 +194,7 @@ static void write_file(struct anthropic_writing *c, const struct chat_part *p)
 	}
 	open_block(c, STR("document"));
 	write_source(c, p, type);
-	if (!anthropic_is_blank(p->name))
+	if (!jchars_are_blank(p->name))
 		json_key_jstr(c->w, STR("title"), p->name);
 	anthropic_write_mark(c, p);
 	json_close(c->w, '}');

@@ -8,6 +8,8 @@
  * 13.4. */
 #include "wire/anthropic.h"
 
+#include "wire/jchars.h"
+
 enum { SORTED_MOST = 256 };
 
 /* A turn being written; taken back when no block came. */
@@ -59,7 +61,7 @@ static bool write_string_turn(struct anthropic_writing *c, const struct chat_mes
 	const struct chat_part *text =
 	        m->next == end ? anthropic_only_text(m->parts) : NULL;
 
-	if (!text || anthropic_is_blank(text->text))
+	if (!text || jchars_are_blank(text->text))
 		return false;
 	json_open(c->w, '{');
 	json_key_str(c->w, STR("role"), role);
@@ -150,7 +152,7 @@ static void write_folded(struct anthropic_writing *c, const struct chat_message 
 	for (const struct chat_part *p = m->parts; p; p = p->next) {
 		if (p->kind == CHAT_FOREIGN && c->own)
 			chat_drop(c->r, STR("messages[].content[].tool_addition"));
-		if (p->kind != CHAT_TEXT || anthropic_is_blank(p->text))
+		if (p->kind != CHAT_TEXT || jchars_are_blank(p->text))
 			continue;
 		json_open(c->w, '{');
 		json_key_str(c->w, STR("type"), STR("text"));
@@ -284,7 +286,7 @@ void anthropic_write_system(struct anthropic_writing *c)
 		return;
 	json_key(c->w, STR("system"));
 	text = m->next == end ? anthropic_only_text(m->parts) : NULL;
-	if (text && !anthropic_is_blank(text->text)) {
+	if (text && !jchars_are_blank(text->text)) {
 		json_jstr(c->w, text->text);
 		return;
 	}

@@ -65,9 +65,6 @@ const struct bedrock_family *bedrock_family_of(str model);
 /* A jstr that holds JSON text, as an object. */
 void bedrock_write_args(struct json_writer *w, struct arena *keep, jstr text);
 
-/* How base64 of a seal with our mark begins. */
-#define BEDROCK_WRAPPED "c2x1aWNlMS"
-
 fault_t bedrock_read_request(str body, struct chat_request *r, str *ret_detail);
 fault_t bedrock_write_request(struct chat_request *r, const struct chat_target *t,
                               struct buf *to, str *ret_detail);
@@ -87,8 +84,6 @@ struct bedrock_writing {
 	str names[64];          /* of the documents so far */
 	unsigned files;
 };
-/* Nothing but white space, which Bedrock refuses as a text. */
-bool bedrock_is_blank(jstr text);
 /* Or refuses it: what Bedrock does not take. */
 void bedrock_write_media(struct bedrock_writing *w, const struct chat_part *p);
 void bedrock_write_system(struct bedrock_writing *w);

@@ -121,11 +121,11 @@ static jstr unwrap_seal(struct reading *in, jstr shown)
 	char *room;
 	str plain;
 
-	if (!str_starts(shown, STR(BEDROCK_WRAPPED)))
+	if (!str_starts(shown, STR(CHAT_SEAL_MARK_BASE64)))
 		return shown;
 	room = arena_try(in->r->keep, shown.len);
 	if (!room || !base64_decode(shown, room, &plain) ||
-	    !str_starts(plain, STR("sluice1.")) ||
+	    !str_starts(plain, STR(CHAT_SEAL_MARK)) ||
 	    chat_escape(in->r->keep, plain).ptr != plain.ptr)
 		return shown;
 	return plain;

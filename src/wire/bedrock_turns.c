@@ -7,6 +7,7 @@
 #include "wire/bedrock.h"
 
 #include "codec/text.h"
+#include "wire/jchars.h"
 
 #define FILLER STR(".")
 
@@ -117,22 +118,9 @@ static void write_mark_of_files(struct bedrock_writing *w, enum chat_role role,
 
 /* ---- texts ---- */
 
-bool bedrock_is_blank(jstr text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-
-		if (c == '\\' && i + 1 < text.len && strchr("nrt", text.ptr[i + 1]))
-			i++;
-		else if (c != ' ')
-			return false;
-	}
-	return true;
-}
-
 static void write_text(struct bedrock_writing *w, enum chat_role role, jstr text)
 {
-	if (bedrock_is_blank(text))
+	if (jchars_are_blank(text)) /* refused as a text */
 		return;
 	need_turn(w, role);
 	write_plain_text(w, text);
@@ -142,7 +130,7 @@ static void write_text(struct bedrock_writing *w, enum chat_role role, jstr text
 static void write_late_system(struct bedrock_writing *w, const struct chat_message *m)
 {
 	for (const struct chat_part *p = m->parts; p; p = p->next) {
-		if (p->kind != CHAT_TEXT || bedrock_is_blank(p->text))
+		if (p->kind != CHAT_TEXT || jchars_are_blank(p->text))
 			continue;
 		need_turn(w, CHAT_USER);
 		json_open(&w->json, '{');
@@ -216,7 +204,7 @@ static void write_result(struct bedrock_writing *w, const struct chat_part *p)
 	json_open(&w->json, '[');
 	for (const struct chat_part *in = p->parts; in; in = in->next) {
 		if (in->kind == CHAT_FOREIGN ||
-		    (in->kind == CHAT_TEXT && bedrock_is_blank(in->text)))
+		    (in->kind == CHAT_TEXT && jchars_are_blank(in->text)))
 			continue;
 		if (in->kind == CHAT_TEXT)
 			write_plain_text(w, in->text);
@@ -441,7 +429,7 @@ void bedrock_write_system(struct bedrock_writing *w)
 
 	for (const struct chat_message *m = w->r->messages; m != end; m = m->next) {
 		for (const struct chat_part *p = m->parts; p; p = p->next) {
-			if (p->kind != CHAT_TEXT || bedrock_is_blank(p->text))
+			if (p->kind != CHAT_TEXT || jchars_are_blank(p->text))
 				continue;
 			if (!is_open) {
 				json_key(&w->json, STR("system"));

@@ -5,8 +5,6 @@
  * back the mark decides who gets it: never another vendor (wire-formats 14.1). */
 #include "wire/chat.h"
 
-#define MARK "sluice1."
-
 bool chat_seal_fits(const struct chat_seal *s, enum wire_format to)
 {
 	if (s->origin == WIRE_NONE || !s->blob.len)
@@ -26,7 +24,8 @@ jstr chat_seal_show(struct arena *keep, const struct chat_seal *s, enum wire_for
 
 	if (s->origin == to && s->blob.len)
 		return s->blob;
-	buf_addf(&shown, MARK "%.*s%s.", STR_ARG(origin), s->redacted ? "-redacted" : "");
+	buf_addf(&shown, CHAT_SEAL_MARK "%.*s%s.", STR_ARG(origin),
+	         s->redacted ? "-redacted" : "");
 	buf_add(&shown, s->blob);
 	room = arena_try(keep, shown.len);
 	if (room)
@@ -36,9 +35,13 @@ jstr chat_seal_show(struct arena *keep, const struct chat_seal *s, enum wire_for
 	return origin;
 }
 
-bool chat_has_marked_seal(str body)
+/* Both have a digit that texts seldom have. */
+bool chat_has_marked_seal(str body, enum wire_format format)
 {
-	return str_has(body, STR(MARK));
+	bool may_be_coded = format == WIRE_GEMINI || format == WIRE_BEDROCK;
+
+	return str_has_by(body, STR(CHAT_SEAL_MARK), 6) ||
+	       (may_be_coded && str_has_by(body, STR(CHAT_SEAL_MARK_BASE64), 3));
 }
 
 struct chat_seal chat_seal_read(jstr shown, enum wire_format from)
@@ -46,7 +49,7 @@ struct chat_seal chat_seal_read(jstr shown, enum wire_format from)
 	struct chat_seal s = { .origin = from, .blob = shown };
 	str rest = shown, origin;
 
-	if (!str_skip(&rest, STR(MARK)))
+	if (!str_skip(&rest, STR(CHAT_SEAL_MARK)))
 		return shown.len ? s : (struct chat_seal){ 0 };
 	origin = str_cut(&rest, '.');
 	if (str_ends(origin, STR("-redacted"))) {

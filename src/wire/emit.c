@@ -2,6 +2,8 @@
  * and citations, and end.  When they are written is emit_order.c's. */
 #include "wire/emit_private.h"
 
+#include "wire/jchars.h"
+
 static struct emit_choice *choice_of(struct emitter *e, const struct chat_event *ev)
 {
 	if (ev->choice >= EMIT_CHOICES || (ev->choice && !e->ops->has_choices)) {
@@ -151,11 +153,6 @@ static struct emit_block *reopen(struct emitter *e, struct emit_choice *c,
 	return add_block(e, c, ev, old->what);
 }
 
-static bool is_blank(jstr text)
-{
-	return str_trim(text).len == 0 || str_eq(text, STR("\\n"));
-}
-
 /* The block a piece belongs to; NULL: it is left out. */
 static struct emit_block *block_of_piece(struct emitter *e, struct emit_choice *c,
                                          const struct chat_event *ev)
@@ -169,7 +166,7 @@ static struct emit_block *block_of_piece(struct emitter *e, struct emit_choice *
 		return b;
 	if (b->what != CHAT_CALL)
 		return reopen(e, c, ev, b);
-	if (!is_blank(ev->text) && !e->why)
+	if (!jchars_are_blank(ev->text) && !e->why)
 		e->why = FAULT_UPSTREAM_MALFORMED;
 	return NULL;
 }

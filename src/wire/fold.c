@@ -229,6 +229,16 @@ static void take_value(struct fold *f, struct fold_member *m, struct json_value 
 	keep_value(m, v);
 }
 
+static bool has_object(const struct json_member *members, size_t count, str name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (members[i].value.type == JSON_OBJECT &&
+		    fold_key_is(members[i].key, name))
+			return true;
+	}
+	return false;
+}
+
 static void take_object(struct fold *f, struct fold_object *to, struct json_value from,
                         const struct fold_rule *rules)
 {
@@ -241,7 +251,8 @@ static void take_object(struct fold *f, struct fold_object *to, struct json_valu
 		const struct fold_rule *rule = rule_of(rules, members[i].key);
 		str name = rule->as.len ? rule->as : rule->name;
 
-		if (rule->how == FOLD_DROP)
+		if (rule->how == FOLD_DROP ||
+		    (rule->less.len && has_object(members, count, rule->less)))
 			continue;
 		struct fold_member *m =
 		        member_of(f, to, name.len ? name : members[i].key, rule);

@@ -31,6 +31,7 @@ struct fold_rule {
 	/* Is item, with the index of held, another object all the same?  May be NULL. */
 	bool (*begins_anew)(const struct fold_object *held, struct json_value item);
 	str as;   /* its name in the result, when it is another one */
+	str less; /* dropped beside an object of that name: it only repeats */
 	str fill; /* stands in the result when no value came, or only null */
 };
 

@@ -214,38 +214,76 @@ static void gemini_write_count(struct buf *to, uint64_t tokens)
 	json_close(&w, '}');
 }
 
-/* What has been copied of a body, and what is written instead of a model's name. */
-struct renaming {
-	str body;
-	size_t done;
-	str quoted;
-	struct buf *to;
-};
-
-static void rename_in(struct renaming *n, struct json_value object)
+static void rename_in(struct edit_copy *c, struct json_value object, str quoted)
 {
 	struct json_value v = json_get(object, STR("model"));
-	size_t at;
 
-	if (v.type != JSON_STRING || str_eq(v.raw, n->quoted))
-		return;
-	at = (size_t)(v.raw.ptr - n->body.ptr);
-	if (at < n->done) /* out of order: a member named twice */
-		return;
-	buf_add(n->to, str_of(n->body.ptr + n->done, at - n->done));
-	buf_add(n->to, n->quoted);
-	n->done = at + v.raw.len;
+	if (v.type == JSON_STRING && !str_eq(v.raw, quoted))
+		edit_copy_put(c, v.raw, quoted);
+}
+
+/* Has the body calls in its history?  Found by a letter that texts seldom have. */
+static bool has_calls(str body)
+{
+	return str_has_by(body, STR("functionCall\""), 8) ||
+	       str_has_by(body, STR("function_call\""), 8);
+}
+
+static struct json_value either(struct json_value object, str camel, str snake)
+{
+	struct json_value v = json_get(object, camel);
+
+	return v.type == JSON_NONE ? json_get(object, snake) : v;
+}
+
+/* False: the part is no call. */
+static bool sign_call(struct edit_copy *c, struct json_value part)
+{
+	struct json_value call = either(part, STR("functionCall"), STR("function_call"));
+	struct json_value sign =
+	        either(part, STR("thoughtSignature"), STR("thought_signature"));
+
+	if (call.type != JSON_OBJECT)
+		return false;
+	if (sign.type == JSON_NONE) /* behind the brace */
+		edit_copy_put(c, str_of(part.raw.ptr + 1, 0),
+		              STR("\"thoughtSignature\":\"" GEMINI_UNSIGNED "\","));
+	else if (!json_has_text(sign))
+		edit_copy_put(c, sign.raw, STR("\"" GEMINI_UNSIGNED "\""));
+	return true;
+}
+
+/* The history may be an older model's, or another vendor's that does not think: its calls
+ * have no signatures, for which Gemini 3 answers 400 (wire-formats 6.3). */
+static bool sign_calls(str body, str model, struct buf *to)
+{
+	struct edit_copy c = { .text = body, .to = to };
+	struct json_value content, part, one_content, one_part;
+	struct json_iter contents, parts;
+
+	if (!has_calls(body) || gemini_model_of(model)->generation < 3)
+		return false;
+	contents = gemini_items(json_get(chat_root(body), STR("contents")), &one_content);
+	while (gemini_next(&contents, &one_content, &content)) {
+		if (!json_text_is(json_get(content, STR("role")), STR("model")))
+			continue;
+		parts = gemini_items(json_get(content, STR("parts")), &one_part);
+		while (gemini_next(&parts, &one_part, &part) && !sign_call(&c, part))
+			; /* only the first of a turn needs one */
+	}
+	return edit_copy_end(&c);
 }
 
 /* Embeddings and counts name the model in the body as well, a batch for each text, and it
  * must be the URL's. */
-static bool gemini_rename(str body, str model, struct buf *to)
+static bool rename_model(str body, str model, struct buf *to)
 {
 	struct buf quoted = BUF_LIMIT(4 * KiB), name = BUF_LIMIT(KiB);
 	struct json_writer w = { .to = &quoted };
-	struct renaming n = { .body = body, .to = to };
+	struct edit_copy c = { .text = body, .to = to };
 	struct json_value root, requests;
 	struct json_member m;
+	bool is_changed;
 
 	if (json_check(body, &json_limits_default, &root))
 		return false;
@@ -253,17 +291,21 @@ static bool gemini_rename(str body, str model, struct buf *to)
 	buf_add(&name, STR("models/"));
 	buf_add(&name, model);
 	json_str(&w, buf_str(&name));
-	n.quoted = buf_str(&quoted);
-	rename_in(&n, root);
+	rename_in(&c, root, buf_str(&quoted));
 	requests = json_get(root, STR("requests"));
 	for (struct json_iter it = json_iter(requests); json_next(&it, &m);)
-		rename_in(&n, m.value);
-	rename_in(&n, json_get(root, STR("generateContentRequest")));
-	if (n.done)
-		buf_add(to, str_from(body, n.done));
+		rename_in(&c, m.value, buf_str(&quoted));
+	rename_in(&c, json_get(root, STR("generateContentRequest")), buf_str(&quoted));
+	is_changed = edit_copy_end(&c);
 	buf_free(&quoted);
 	buf_free(&name);
-	return n.done > 0;
+	return is_changed;
+}
+
+static bool gemini_patch(enum operation op, str body, str model, struct buf *to)
+{
+	return op == OP_CHAT ? sign_calls(body, model, to)
+	                     : rename_model(body, model, to);
 }
 
 const struct wire wire_gemini = {
@@ -293,5 +335,5 @@ const struct wire wire_gemini = {
 	.emit = &gemini_emit,
 	.write_count = gemini_write_count,
 	.work = { [OP_EMBEDDINGS] = &embed_gemini, [OP_COUNT] = &count_gemini },
-	.rename = gemini_rename,
+	.patch = gemini_patch,
 };

@@ -38,6 +38,9 @@ struct json_iter gemini_items(struct json_value list, struct json_value *ret_sin
 
 /* ---- signatures, media ---- */
 
+/* The signature for calls that Gemini 3 did not make: base64 of
+ * skip_thought_signature_validator.  The first call of a turn must have one. */
+#define GEMINI_UNSIGNED "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 /* A thoughtSignature is base64 for Google's SDKs, so seals of others travel encoded. */
 void gemini_keep_head(str data, struct buf *to);
 jstr gemini_seal_show(struct arena *keep, const struct chat_seal *s);

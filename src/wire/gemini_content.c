@@ -13,9 +13,6 @@ enum side { NOBODY, USER, RESULTS, MODEL };
 
 enum { SORT_MOST = 256 }; /* results of one turn that are put in order */
 
-/* base64 of skip_thought_signature_validator: for calls that Gemini 3 did not make */
-#define UNSIGNED_CALL "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-
 struct out {
 	struct chat_request *r;
 	const struct gemini_model *model;
@@ -206,7 +203,7 @@ static void write_call(struct out *o, const struct chat_part *p)
 	}
 	json_close(o->w, '}');
 	if (!o->seal.len && !o->has_called && o->model->generation >= 3)
-		o->seal = STR(UNSIGNED_CALL);
+		o->seal = STR(GEMINI_UNSIGNED);
 	o->has_called = true;
 	close_part(o);
 }

@@ -84,16 +84,13 @@ jstr gemini_base64(struct chat_request *r, jstr data)
 	return str_of(room, data.len + pad);
 }
 
-#define SEAL_MARK "sluice1."
-#define SEAL_MARK_BASE64 "c2x1aWNlMS" /* of its first seven bytes */
-
 jstr gemini_seal_show(struct arena *keep, const struct chat_seal *s)
 {
 	jstr shown = chat_seal_show(keep, s, WIRE_GEMINI);
 	struct buf coded = BUF_LIMIT(shown.len * 2 + 16);
 	char *room;
 
-	if (!str_starts(shown, STR(SEAL_MARK)))
+	if (!str_starts(shown, STR(CHAT_SEAL_MARK)))
 		return shown;
 	base64_encode(&coded, shown);
 	room = arena_try(keep, coded.len + 1);
@@ -124,7 +121,7 @@ struct chat_seal gemini_seal_read(struct chat_request *r, jstr shown)
 	char *room;
 	str text;
 
-	if (!str_starts(shown, STR(SEAL_MARK_BASE64)))
+	if (!str_starts(shown, STR(CHAT_SEAL_MARK_BASE64)))
 		return chat_seal_read(shown, WIRE_GEMINI);
 	data = gemini_base64(r, shown);
 	room = arena_try(r->keep, data.len + 1);

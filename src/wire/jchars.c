@@ -106,6 +106,19 @@ size_t jchars_bytes(jstr text)
 	return all;
 }
 
+bool jchars_are_blank(jstr text)
+{
+	static const char blanks[] = " \t\n\r\f";
+	struct jchars s = { 0 };
+	char out[JCHAR_MOST];
+
+	while (text.len) {
+		if (jchars_next(&s, &text, out) != 1 || !memchr(blanks, out[0], 5))
+			return false;
+	}
+	return true;
+}
+
 size_t utf8_count(str plain)
 {
 	size_t count = 0;

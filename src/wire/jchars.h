@@ -23,5 +23,7 @@ size_t jchars_next(struct jchars *s, jstr *rest, char out[JCHAR_MOST]);
 bool jchars_plain(jstr text, struct buf *to);
 /* How many bytes a text is as UTF-8, but for half a pair at its end. */
 size_t jchars_bytes(jstr text);
+/* Nothing but white space, however it is escaped. */
+bool jchars_are_blank(jstr text);
 /* How many characters of UTF-8. */
 size_t utf8_count(str plain);

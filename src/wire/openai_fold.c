@@ -110,7 +110,8 @@ static const struct fold_rule logprobs_rules[] = {
 static const struct fold_rule choice_rules[] = {
 	{ NAME("index"), FOLD_FIRST, .fill = STR_INIT("0") },
 	{ NAME("delta"), FOLD_MERGE, .inside = message_rules, .as = STR_INIT("message") },
-	{ NAME("message"), FOLD_MERGE, .inside = message_rules },
+	{ NAME("message"), FOLD_MERGE, .inside = message_rules,
+	  .less = STR_INIT("delta") },
 	{ NAME("text"), FOLD_JOIN },
 	{ NAME("logprobs"), FOLD_MERGE, .inside = logprobs_rules },
 	{ NAME("token_ids"), FOLD_JOIN },
@@ -385,9 +386,9 @@ static void write_choice(struct unfold *u, struct json_value choice, uint64_t n)
 /* Its finish, with what providers add to that; as they wrote it, or null. */
 static void write_finish(struct unfold *u, struct json_value choice, uint64_t n)
 {
-	static const str before[] = { STR_INIT("index"), STR_INIT("message"),
-		                      STR_INIT("text"), STR_INIT("logprobs"),
-		                      STR_INIT("finish_reason") };
+	static const str before[] = { STR_INIT("index"),    STR_INIT("message"),
+		                      STR_INIT("delta"),    STR_INIT("text"),
+		                      STR_INIT("logprobs"), STR_INIT("finish_reason") };
 	struct json_value finish = json_get(choice, STR("finish_reason"));
 	struct json_iter it = json_iter(choice);
 	struct json_writer *w = &u->w;

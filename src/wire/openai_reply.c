@@ -135,11 +135,14 @@ static void sort_choice(struct json_value v, struct choice *c)
 	}
 }
 
-/* What is said behind a finish reason belongs to the answer, until the finish is told. */
+/* What is said behind a finish reason belongs to the answer, until the finish is told.
+ * Perplexity has both in each choice: in a stream its message is all that was said so
+ * far, in an answer its delta is empty. */
 static void read_said(struct reading *g, const struct choice *c, bool is_late)
 {
 	struct json_value logprobs = json_get(c->logprobs, STR("content"));
-	bool is_message = c->message.type == JSON_OBJECT && !is_late;
+	bool is_piece = !g->is_whole && (is_late || c->delta.type == JSON_OBJECT);
+	bool is_message = c->message.type == JSON_OBJECT && !is_piece;
 
 	if (!(g->rd->own[TOLD] >> g->choice & 1))
 		openai_read_delta(g, is_message ? c->message : c->delta, logprobs);

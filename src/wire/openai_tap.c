@@ -164,6 +164,7 @@ struct said {
 	str text, padding; /* insides of strings */
 	unsigned texts;
 	bool has_more;
+	bool is_whole; /* it is an answer, not an event; set before */
 };
 
 static str inside_of(struct json_value string)
@@ -223,13 +224,18 @@ static void look_at_choice(struct tap *t, const struct json_node *nodes, uint32_
 {
 	struct json_value finish = { 0 };
 	uint64_t index = 0;
+	uint32_t says = 0; /* where its delta stands, or its message */
 
 	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next) {
 		const struct json_member *m = &nodes[i].m;
+		bool is_delta = str_eq(m->key, STR("delta"));
 
-		if (str_eq(m->key, STR("delta")) || str_eq(m->key, STR("message"))) {
-			if (look_at_delta(t, nodes, i, said))
-				ret->is_meaningful = true;
+		if (is_delta || str_eq(m->key, STR("message"))) {
+			/* Perplexity has both, of which one repeats what was said. */
+			said->has_more |= says > 0;
+			if (m->value.type == JSON_OBJECT &&
+			    (!says || is_delta != said->is_whole))
+				says = i;
 		} else if (str_eq(m->key, STR("text")) && json_has_text(m->value)) {
 			say_text(t, m->value, said);
 			ret->is_meaningful = true;
@@ -239,6 +245,8 @@ static void look_at_choice(struct tap *t, const struct json_node *nodes, uint32_
 			json_u64(m->value, &index);
 		}
 	}
+	if (says && look_at_delta(t, nodes, says, said))
+		ret->is_meaningful = true;
 	uint64_t bit = index < 64 ? (uint64_t)1 << index : 0;
 	t->seen_bits |= bit;
 	if (json_has_text(finish)) {
@@ -460,7 +468,7 @@ void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
 fault_t openai_tap_answer(struct tap *t, str body, str *ret_message)
 {
 	struct tap_event found = { 0 };
-	struct said said = { .texts = 0 };
+	struct said said = { .is_whole = true };
 
 	t->usage_end = NULL;
 	if (!look_at(t, body, &found, &said))

@@ -1,8 +1,10 @@
 /* openai_write.c - a chat request written for one provider: its options.  Messages are
  * written in openai_history.c, tools in openai_tools.c.
  *
- * Every member goes through the rows of dialect.def, so "who" is asked nowhere else. */
+ * Every member goes through the rows of dialect.def, so "who" is asked nowhere else;
+ * which levels of reasoning a model of OpenAI takes stands in openai_effort.c. */
 #include "wire/openai_chat.h"
+#include "wire/openai_effort.h"
 
 #include <stdlib.h>
 
@@ -287,11 +289,14 @@ static void add_wish(struct wishes *to, str path, str value)
 
 static void add_effort(struct openai_writer *w, struct wishes *to, str path)
 {
-	enum chat_effort effort = chat_wanted_effort(w->r);
+	enum chat_effort wanted = chat_wanted_effort(w->r);
+	enum chat_effort effort = openai_effort(w->r, w->t);
 	str word = dialect_word(&w->dialect, STR("reasoning_effort"),
 	                        chat_effort_name(effort));
 	struct buf b = BUF_LIMIT(32);
 
+	if (effort == EFFORT_UNSET && wanted > EFFORT_NONE)
+		chat_drop(w->r, STR("reasoning_effort"));
 	if (word.len) {
 		buf_addf(&b, "\"%.*s\"", STR_ARG(word));
 		add_wish(to, path, buf_str(&b));

@@ -7,6 +7,8 @@
  * Facts: wire-formats 3.2, 13.1, 13.5, 13.6. */
 #include "wire/responses.h"
 
+#include "wire/openai_effort.h"
+
 enum { OUTPUT_LEAST = 16 };
 
 str responses_word(const struct chat_request *r, enum concept concept)
@@ -45,6 +47,13 @@ static void write_reasoning_options(struct chat_request *r, const struct chat_ta
 	is_shown = is_shown && may_reason(t) && effort != EFFORT_NONE;
 	if (effort == EFFORT_NONE && !may_reason(t))
 		effort = EFFORT_UNSET; /* it does not reason anyway */
+	if (effort != EFFORT_UNSET) {
+		enum chat_effort said = openai_effort(r, t);
+
+		if (said == EFFORT_UNSET && effort != EFFORT_NONE)
+			chat_drop(r, responses_word(r, CONCEPT_EFFORT));
+		effort = said;
+	}
 	if (effort == EFFORT_UNSET && !is_shown)
 		return;
 	json_key(w, STR("reasoning"));

@@ -20,7 +20,7 @@ import urllib.parse
 
 import answers
 from fake_provider import Fake
-from harness import Gateway, check, provider, route, same
+from harness import Gateway, check, openai_error, provider, route, same
 from raw import SLOW, until
 
 ACCESS, SECRET, SESSION = "AKIAE2EEXAMPLE", "wJalrXUtnFEMI/SECRET+SIGNING", "session/token+SECRET=="
@@ -409,6 +409,24 @@ def test_vertex_silent_token_endpoint():
     check(got.status == 200 and got.header("x-sluice-provider") == "well", got)
     # The next target is tried beside one that is not connected after 700 ms.
     check(0.7 <= took < 3 * SLOW, f"waited {took:.1f} s")
+    gateway.remove()
+
+
+def test_a_request_waits_once_for_a_token():
+    """However many of its targets are of an account whose endpoint is silent: four seconds in all."""
+    tokens = Tokens()
+    tokens.script = lambda x: x.stall()
+    gateway, site = vertex_gateway(tokens)
+    gateway.write(gateway.body + route("many", *(f"google-vertex/{each}" for each in "abcdefgh")))
+    gateway.stop()
+    gateway.start()
+    got = ask(gateway, "many")
+    openai_error(got, 502, "upstream_auth")
+    until(lambda: len(gateway.rows("asked = 'many' AND state = 'done'")) == 8, "eight attempts")
+    rows = gateway.rows("asked = 'many'")
+    same(len(site.requests), 0, "requests without a token")
+    took = max(each["began"] + each["total_us"] for each in rows) - min(each["began"] for each in rows)
+    check(4e6 <= took < 7e6 * SLOW, f"waited {took / 1e6:.1f} s")
     gateway.remove()
 
 

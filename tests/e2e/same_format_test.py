@@ -2,6 +2,7 @@
 and the client gets the provider's, also what Sluice has never heard of.
 """
 
+import base64
 import json
 
 import answers
@@ -35,6 +36,10 @@ FEATURES = {
     "anthropic": ("anthropic-beta", "context-1m-2025-08-07,made-up-2099-01-01"),
     "gemini": ("x-goog-api-client", "gl-node/22"),
 }
+
+
+def coded(text):
+    return base64.b64encode(text.encode()).decode()
 
 
 def setup():
@@ -115,16 +120,81 @@ def test_streams():
     same((row["input_tokens"], row["output_tokens"], row["finish"]), (3, 4, "stop"), "ledger")
 
 
+ECHOED = {  # the assistant's turn, as a client has it from an answer of another vendor
+    "openai-chat": {"role": "assistant", "content": "yes", "reasoning_content": "hm", "reasoning_details": [
+        {"type": "reasoning.encrypted", "data": "sluice1.anthropic.QUJD", "id": "think-0-0-2", "index": 0}]},
+    "anthropic": {"role": "assistant", "content": [
+        {"type": "thinking", "thinking": "hm", "signature": "sluice1.gemini.QUJD"}, {"type": "text", "text": "yes"}]},
+    "gemini": {"role": "model", "parts": [
+        {"text": "hm", "thought": True}, {"text": "yes", "thoughtSignature": coded("sluice1.anthropic.QUJD")}]},
+    "bedrock": {"role": "assistant", "content": [
+        {"reasoningContent": {"redactedContent": coded("sluice1.gemini-redacted.QUJD")}}, {"text": "yes"}]},
+}
+
+
+def echoing(name):
+    """(path, body) of a second turn."""
+    client = next(each for each in ALL if each.name == name)
+    path, body = client.request(f"p-{name}/m", Turn("go on"), False)
+    turns = body["contents" if name == "gemini" else "messages"]
+    turns[:0] = [dict(turns[0]), ECHOED[name]]
+    return path, body
+
+
+def has_no_seal(site):
+    sent = site.requests[-1].body
+    check(b"sluice1" not in sent and b"c2x1aWNlMS" not in sent and b"yes" in sent, sent)
+
+
 def test_seals_of_others_never_reach_a_vendor():
     """A marked signature that a client echoes is taken out, although the format is the same."""
-    client = next(each for each in ALL if each.name == "anthropic")
-    site = fake.site("anthropic")
-    path, body = client.request("p-anthropic/m", Turn("go on"), False)
-    body["messages"].insert(0, {"role": "user", "content": "first"})
-    body["messages"].insert(1, {"role": "assistant", "content": [
-        {"type": "thinking", "thinking": "hm", "signature": "sluice1.gemini.QUJD"}, {"type": "text", "text": "yes"}]})
-    site.queue(answers.reply(json.dumps(WHOLE["anthropic"]).encode()))
-    reply = gateway.post(json.dumps(body).encode(), path=path)
+    for name in ECHOED:
+        def run(name=name):
+            path, body = echoing(name)
+            site = fake.site(name)
+            site.queue(answers.reply(json.dumps(WHOLE[name]).encode()))
+            reply = gateway.post(json.dumps(body).encode(), path=path)
+            check(reply.status == 200, reply)
+            has_no_seal(site)
+        yield name, run
+
+
+def test_a_seal_goes_alone():
+    """Of a chat completion the rest stays as it is, and so does where the model and the options stand."""
+    path, body = echoing("openai-chat")
+    site = fake.site("openai-chat")
+    body.update(model="p-openai-chat/m", stream=True, provider={"order": ["made-up"]})
+    sent = json.loads(json.dumps(dict(body, model="m", stream_options={"include_usage": True})))
+    del sent["messages"][1]["reasoning_details"]
+    site.queue(answers.stream(answers.events()))
+    reply = gateway.post(json.dumps({"messages": body.pop("messages"), **body}).encode(), path=path)
     check(reply.status == 200, reply)
-    check(b"sluice1" not in site.requests[-1].body and b"yes" in site.requests[-1].body, site.requests[-1].body)
+    same(json.loads(site.requests[-1].body), sent, "request")
+
+
+def test_calls_of_others_go_to_gemini_3_as_such():
+    client = next(each for each in ALL if each.name == "gemini")
+    path, body = client.request("p-gemini/gemini-3-pro-preview", Turn("go on"), False)
+    call = {"functionCall": {"name": "f", "args": {}}}
+    result = {"functionResponse": {"name": "f", "response": {}}}
+    body["contents"] += [{"role": "model", "parts": [call]}, {"role": "user", "parts": [result]}]
+    site = fake.site("gemini")
+    for _ in range(2):
+        site.queue(answers.reply(json.dumps(WHOLE["gemini"]).encode()))
+    same(gateway.post(json.dumps(body).encode(), path=path).status, 200, "status")
+    signed = {"thoughtSignature": coded("skip_thought_signature_validator"), **call}
+    same(json.loads(site.requests[-1].body)["contents"][1]["parts"], [signed], "parts")
+    path = path.replace("gemini-3-pro-preview", "gemini-2.5-flash")
+    same(gateway.post(json.dumps(body).encode(), path=path).status, 200, "status")
+    same(json.loads(site.requests[-1].body), body, "for an older model")
+
+
+def test_seals_of_others_are_not_counted():
+    path, body = echoing("anthropic")
+    site = fake.site("anthropic")
+    site.queue(answers.reply(b'{"input_tokens":9}'))
+    del body["max_tokens"]
+    reply = gateway.post(json.dumps(body).encode(), path="/v1/messages/count_tokens")
+    same((reply.status, reply.json()["input_tokens"]), (200, 9), "answer")
+    has_no_seal(site)
 

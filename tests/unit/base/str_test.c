@@ -54,6 +54,11 @@ TEST(str_nocase_at_every_length_and_place)
 TEST(str_search)
 {
 	CHECK_INT(str_find_str(STR("hello world"), STR("wor")), 6);
+	CHECK(str_has_by(STR("a mark1."), STR("mark1."), 4));
+	CHECK(str_has_by(STR("1mark1mark1.1"), STR("mark1."), 4));
+	CHECK(str_has_by(STR("mark1."), STR("mark1."), 0));
+	CHECK(!str_has_by(STR("1 ark1. mark1"), STR("mark1."), 4));
+	CHECK(!str_has_by(STR("ark1."), STR("mark1."), 4));
 	CHECK_INT(str_find_last(STR("a/b/c"), '/'), 3);
 	CHECK_INT(str_find_any(STR("abc\r\n"), STR("\r\n")), 3);
 	CHECK(str_eq_nocase(STR("Content-TYPE"), STR("content-type")));

@@ -48,3 +48,20 @@ TEST(edits_may_touch)
 	CHECK_STR(pieces(&b, STR("abcdef"), edits, 4), "<|ab|CD|+|ef|>");
 	buf_free(&b);
 }
+
+TEST(a_copy_has_all_changes)
+{
+	struct buf b = BUF_LIMIT(256);
+	str text = STR("one two three");
+	struct edit_copy c = { .text = text, .to = &b };
+
+	CHECK(!edit_copy_end(&c));
+	CHECK_INT(b.len, 0);
+	edit_copy_put(&c, str_of(text.ptr, 0), STR("<"));
+	edit_copy_put(&c, str_of(text.ptr + 4, 3), STR("2"));
+	edit_copy_put(&c, str_of(text.ptr + 5, 1), STR("late"));
+	edit_copy_put(&c, str_of(text.ptr + 7, 1), STR_NONE);
+	CHECK(edit_copy_end(&c));
+	CHECK_STR(buf_str(&b), "<one 2three");
+	buf_free(&b);
+}

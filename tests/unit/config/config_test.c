@@ -240,6 +240,9 @@ TEST(what_is_doubtful_is_a_warning)
 		{ "version: 1\nproviders: { mistral: {} }\n", "W031" },
 		{ "version: 1\nproviders: { openai: { keys: [\"\", \"${EMPTY}\"] } }\n",
 		  "W031" },
+		{ "version: 1\nproviders: { openai: { keys: [a, \"${EMPTY}\"] } }\n",
+		  "W031" },
+		{ "version: 1\nproviders: { openai: { keys: [\"\", a] } }\n", "W031" },
 		{ "version: 1\nproviders: { openai: { url: \"http://8.8.8.8/v1\" } }\n",
 		  "W042" },
 		{ "version: 1\nproviders: { openai: { url: \"http://x.y/v1\" } }\n",
@@ -271,6 +274,28 @@ TEST(what_is_doubtful_is_a_warning)
 		}
 		reading_done(&r);
 	}
+}
+
+/* Each of them, but what is written as something that may be missing. */
+TEST(keys_that_are_empty_are_told_of)
+{
+	struct reading r;
+
+	read_text(&r, STR("version: 1\nproviders: { openai: { keys: [\"${EMPTY:-}\", "
+	                  "\"${EMPTY}\", a, \"${UNSET:-}\", \"\"] } }\n"));
+	if (CHECK(r.config != NULL)) {
+		CHECK_INT(r.config->providers[0].key_count, 1);
+		CHECK_INT(r.config->providers[0].disabled.len, 0);
+	}
+	if (CHECK_INT(r.notes.count, 2)) {
+		CHECK_STR_EQ(r.notes.list[0].text,
+		             STR("EMPTY is empty; provider \"openai\" has its other keys "
+		                 "only"));
+		CHECK_STR_EQ(r.notes.list[1].text,
+		             STR("a key is empty; provider \"openai\" has its other keys "
+		                 "only"));
+	}
+	reading_done(&r);
 }
 
 TEST(the_nearest_models_are_named)

@@ -5,7 +5,9 @@
 
 #include "codec/json_write.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* NAME, VALUE, ..., NULL */
@@ -269,6 +271,38 @@ static void check_bad_account(const char *type, str pem, const char *uri, const 
 	unlink(f.path);
 }
 
+/* Google's names seen from inside a private network (Private Service Connect). */
+TEST(a_token_endpoint_is_as_private_as_its_provider)
+{
+	static const struct {
+		const char *line, *token_uri;
+		bool allow_private;
+	} rows[] = {
+		{ "google-vertex: {}", NULL, false },
+		{ "google-vertex: { private: yes }", NULL, true },
+		{ "google-vertex: { private: yes }", "https://tokens.corp/t", true },
+		{ "google-vertex: {}", "http://127.0.0.1:8000/t", true },
+		{ "google-vertex: { url: \"http://10.0.0.1/v1\" }", NULL, false },
+	};
+	BIO *owner;
+	str pem = test_pem(test_rsa(), &owner);
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct account_file f;
+		const char *const env[] = { "GOOGLE_APPLICATION_CREDENTIALS", f.path,
+			                    NULL };
+		const struct provider *p;
+		struct reading r;
+
+		write_account(&f, "service_account", pem, rows[i].token_uri);
+		if ((p = read_one(&r, rows[i].line, env)) && CHECK(p->account))
+			CHECK(p->account->allow_private == rows[i].allow_private);
+		reading_done(&r);
+		unlink(f.path);
+	}
+	BIO_free(owner);
+}
+
 TEST(accounts_that_cannot_work_are_refused)
 {
 	BIO *owner;
@@ -283,6 +317,31 @@ TEST(accounts_that_cannot_work_are_refused)
 	check_bad_account("service_account", pem, "ftp://x", "not an https");
 	check_bad_account("authorized_user", pem, NULL, "\"client_id\" is missing");
 	BIO_free(owner);
+}
+
+/* Nobody writes into the one, and of the others there is no text. */
+TEST(what_is_no_file_is_not_waited_for)
+{
+	const char *dir = test_dir();
+	char path[PATH_MAX], text[PATH_MAX + 128];
+	const char *const rows[][2] = { { "pipe", "pipe is no regular file" },
+		                        { ".", "is no regular file" } };
+
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	CHECK(mkfifo(path, 0600) == 0);
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct reading r;
+
+		snprintf(text, sizeof(text),
+		         "version: 1\nproviders:\n  google-vertex:\n    credentials: "
+		         "%s/%s\n",
+		         dir, rows[i][0]);
+		read_text(&r, str_from_z(text));
+		CHECK(!r.config && r.notes.errors == 1);
+		CHECK(r.notes.count &&
+		      str_has(r.notes.list[0].text, str_from_z(rows[i][1])));
+		reading_done(&r);
+	}
 }
 
 TEST(secrets_of_all_kinds_are_masked)

@@ -96,6 +96,45 @@ TEST(keys_come_from_files_and_from_the_store)
 	}
 }
 
+/* What the documentation says of all secrets. */
+TEST(every_secret_may_be_in_a_file)
+{
+	const char *dir = stored_dir();
+	char path[PATH_MAX + 16], text[PATH_MAX + 512];
+	struct buf why = BUF_LIMIT(KiB);
+	const struct provider *p;
+	struct reading r;
+
+	snprintf(path, sizeof(path), "%s/headers", dir);
+	CHECK(file_replace(path, STR("authorization=Bearer%20abc\n"), false, &why));
+	snprintf(
+	        text, sizeof(text),
+	        "version: 1\ndata: %s\nproviders:\n  amazon-bedrock: { region: "
+	        "us-east-1, "
+	        "access_key: { file: key }, secret_key: { file: key }, session_token: "
+	        "{ file: key } }\ntelemetry: { otlp: { endpoint: \"http://127.0.0.1:1\", "
+	        "headers: { file: headers } } }\n",
+	        dir);
+	read_in(&r, dir, text);
+	if (CHECK(r.config != NULL)) {
+		p = &r.config->providers[0];
+		CHECK_STR_EQ(p->aws.access_key, STR("sk-from-a-file"));
+		CHECK_STR_EQ(secret_reveal(&p->aws.secret_key), STR("sk-from-a-file"));
+		CHECK_STR_EQ(secret_reveal(&p->aws.session_token), STR("sk-from-a-file"));
+		CHECK_STR_EQ(secret_reveal(&r.config->otlp.headers),
+		             STR("authorization: Bearer abc\r\n"));
+		CHECK_INT(r.notes.count, 0);
+	}
+	reading_done(&r);
+	CHECK(unlink(path) == 0);
+	read_in(&r, dir, text);
+	CHECK(!r.config && r.notes.errors == 1);
+	CHECK(r.notes.count &&
+	      str_starts(r.notes.list[0].text, STR("telemetry.otlp.headers: ")));
+	reading_done(&r);
+	buf_free(&why);
+}
+
 TEST(a_store_that_cannot_be_opened_refuses_the_configuration)
 {
 	const char *dir = stored_dir();

@@ -4,9 +4,13 @@
 #include "config/replace.h"
 #include "tests/check.h"
 
+#include <dirent.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A data directory with a store of three keys. */
@@ -111,6 +115,25 @@ TEST(another_key_replaces_those_of_its_provider)
 	world_done(&w);
 }
 
+/* A provider uses 64 of its keys. */
+TEST(no_key_is_taken_that_would_not_be_used)
+{
+	struct world w;
+
+	world_init(&w);
+	CHECK(opens(&w));
+	for (unsigned i = 2; i < VAULT_OF_ONE; i++)
+		CHECK(put(&w, STR("openai"), STR("sk-more"), false));
+	CHECK(!put(&w, STR("openai"), STR("sk-65"), false));
+	CHECK(str_has(buf_str(&w.why), STR("64 keys")));
+	CHECK_INT(w.vault.count, VAULT_OF_ONE + 1);
+	CHECK(put(&w, STR("anthropic"), STR("sk-ant-2"), false));
+	CHECK(put(&w, STR("openai"), STR("sk-new"), true));
+	CHECK(put(&w, STR("openai"), STR("sk-newer"), false));
+	CHECK_INT(w.vault.count, 4);
+	world_done(&w);
+}
+
 TEST(no_byte_of_a_vault_may_change_and_none_may_lack)
 {
 	struct buf text;
@@ -206,6 +229,48 @@ TEST(a_vault_opens_with_old_master_keys_and_not_with_others)
 	world_done(&w);
 }
 
+/* As when a key was stored by a command before the service, which has a credential,
+ * began: it is told where the master key is, and what to do helps. */
+TEST(a_master_key_that_lies_in_the_data_directory_is_named)
+{
+	static const str own = STR_INIT("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlBQkNERUY=\n");
+	const char *dir = test_dir();
+	struct master_place service;
+	struct buf both = BUF_LIMIT(16 * KiB);
+	char path[PATH_MAX], ours[PATH_MAX];
+	struct master m;
+	struct world w;
+
+	world_init(&w);
+	service = (struct master_place){ .credentials_dir = dir, .data = w.at.data };
+	snprintf(path, sizeof(path), "%s/sluice-master-key", dir);
+	CHECK(file_replace(path, own, false, &w.why));
+	CHECK(!vault_open(&service, &m, &w.vault, &w.why));
+	CHECK(str_has(buf_str(&w.why), STR("/master.key has it")));
+	CHECK(str_has(buf_str(&w.why), str_from_z(path)));
+	CHECK(datadir_path(w.at.data, "master.key", ours, sizeof(ours)));
+	CHECK(file_read(ours, 0, &both, &w.why) == FILE_FOUND);
+	buf_add(&both, own);
+	CHECK(file_replace(path, buf_str(&both), false, &w.why));
+	if (CHECK(vault_open(&service, &m, &w.vault, &w.why))) {
+		CHECK_INT(w.vault.count, 3);
+		CHECK(vault_write(w.at.data, &m, &w.vault, &w.why));
+		master_done(&m);
+		vault_done(&w.vault);
+	}
+	CHECK(file_replace(path, own, false, &w.why));
+	if (CHECK(vault_open(&service, &m, &w.vault, &w.why))) {
+		master_done(&m);
+		vault_done(&w.vault);
+	}
+	/* Another key than that of the data directory: nothing is said of that. */
+	buf_clear(&w.why);
+	CHECK(!vault_open(&w.at, &m, &w.vault, &w.why));
+	CHECK(!str_has(buf_str(&w.why), STR("has it")));
+	buf_free(&both);
+	world_done(&w);
+}
+
 /* The file was made with Python's hmac and cryptography: another hand, the same form. */
 TEST(the_form_of_a_vault_is_what_its_header_says)
 {
@@ -234,6 +299,44 @@ TEST(the_form_of_a_vault_is_what_its_header_says)
 		CHECK_STR(v.rows[1].format, "openai-chat");
 		vault_done(&v);
 	}
+	buf_free(&why);
+}
+
+static unsigned files_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned count = 0;
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		count += e->d_name[0] != '.';
+	closedir(d);
+	return count;
+}
+
+/* It may be full of secrets that were to be forgotten. */
+TEST(what_a_killed_process_leaves_goes_with_the_next_write)
+{
+	const char *dir = test_dir();
+	struct buf why = BUF_LIMIT(KiB);
+	char path[PATH_MAX];
+	int status;
+
+	snprintf(path, sizeof(path), "%s/master.key", dir);
+	CHECK(file_replace(path, STR("first"), false, &why));
+	for (int i = 0; i < 2; i++) {
+		pid_t child = fork();
+
+		if (child == 0) { /* the kernel ends it within the write */
+			setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+			setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, 0 });
+			signal(SIGXFSZ, SIG_DFL);
+			_exit(file_replace(path, STR("second"), false, &why));
+		}
+		CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+	}
+	CHECK_INT(files_in(dir), 2);
+	CHECK(file_replace(path, STR("third"), false, &why));
+	CHECK_INT(files_in(dir), 1);
 	buf_free(&why);
 }
 

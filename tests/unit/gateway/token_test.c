@@ -3,11 +3,12 @@
 #include "tests/check.h"
 #include "tests/unit/codec/rsa.h"
 
-static struct token_answer read_answer(int status, const char *body, struct arena *keep)
+static struct token_answer read_answer(const struct service_account *of, int status,
+                                       const char *body, struct arena *keep)
 {
 	struct token_answer a;
 
-	token_read_answer(status, str_from_z(body), keep, &a);
+	token_read_answer(of, status, str_from_z(body), keep, &a);
 	return a;
 }
 
@@ -43,11 +44,48 @@ TEST(token_answers_are_tokens_or_reasons)
 
 	for (size_t i = 0; i < countof(rows); i++) {
 		struct arena keep = { 0 };
-		struct token_answer a = read_answer(rows[i].status, rows[i].body, &keep);
+		struct service_account robot = { 0 };
+		struct token_answer a =
+		        read_answer(&robot, rows[i].status, rows[i].body, &keep);
 
 		CHECK_STR_EQ(a.token, str_from_z(rows[i].token));
 		CHECK_STR_EQ(a.why, str_from_z(rows[i].why));
 		CHECK_INT(a.life, rows[i].seconds * USEC_SEC);
+		arena_done(&keep);
+	}
+}
+
+TEST(what_is_said_of_a_persons_secrets_is_hidden)
+{
+	static const char *const rows[][2] = {
+		{ "{\"error\":\"invalid_client\",\"error_description\":"
+		  "\"bad secret GOCSPX-abcdefghijklmnopqrstuvwxyz01 given\"}",
+		  "HTTP 401 invalid_client bad secret "
+		  "*********************************** given" },
+		{ "{\"error\":\"GOCSPX-abcdefghijklmnopqrstuvwxyz0\\u0031\"}",
+		  "HTTP 401 ***********************************" },
+		{ "{\"error_description\":\"1//refresh and 1%2F%2Frefresh and "
+		  "1\\/\\/refresh\"}",
+		  "HTTP 401 ********** and ************** and **********" },
+		{ "{\"error_description\":\"................................"
+		  "................................................................"
+		  "........................................................ ......... "
+		  ".................................. GOCSPX-abcdefghijklmnopqrstuvwxyz01"
+		  "\"}",
+		  "HTTP 401 ... ......... .................................. **" },
+		{ "{\"error\":\"invalid_grant\"}", "HTTP 401 invalid_grant" },
+	};
+	struct service_account a = {
+		.is_user = true,
+		.key = { STR("1//refresh") },
+		.client_secret = { STR("GOCSPX-abcdefghijklmnopqrstuvwxyz01") },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct arena keep = { 0 };
+
+		CHECK_STR_EQ(read_answer(&a, 401, rows[i][0], &keep).why,
+		             str_from_z(rows[i][1]));
 		arena_done(&keep);
 	}
 }

@@ -682,6 +682,20 @@ TEST(anthropic_a_loop_of_tools_that_lost_its_thinking_goes_on_without)
 
 	CHECK(str_has(neutral(with, "claude-sonnet-4-5"), STR("'budget_tokens':2000")));
 	CHECK(!str_has(neutral(without, "claude-sonnet-4-5"), STR("budget_tokens")));
+
+	/* A client of Anthropic's, whose calls another vendor made. */
+	static const char foreign[] =
+	        "{'type':'thinking','thinking':'h','signature':'sluice1.none.'},";
+	static const char compacted[] =
+	        "{'type':'compaction','content':'c'},"
+	        "{'type':'thinking','thinking':'h','signature':'U0lH'},";
+	struct chat_request r;
+
+	CHECK_OK(read_text(str_z(&keep, arena_printf(&keep, body, foreign)), &r));
+	CHECK(!str_has(written(&r, "claude-sonnet-4-5"), STR("thinking")));
+	CHECK_STR(all_dropped(&r), "thinking.budget_tokens reasoning");
+	CHECK_OK(read_text(str_z(&keep, arena_printf(&keep, body, compacted)), &r));
+	CHECK(str_has(written(&r, "claude-sonnet-4-5"), STR("'budget_tokens':2000")));
 	arena_done(&keep);
 }
 

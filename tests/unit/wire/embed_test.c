@@ -249,19 +249,22 @@ TEST(embed_names_the_model_in_every_request)
 {
 	struct buf out = BUF_LIMIT(MiB);
 
-	CHECK(wire_gemini.rename(STR("{ \"requests\":[{\"model\" : "
-	                             "\"models\\/a\"},{},{\"model\":\"b\"}]} "),
-	                         STR("x\"y"), &out));
+	CHECK(wire_gemini.patch(OP_EMBEDDINGS,
+	                        STR("{ \"requests\":[{\"model\" : "
+	                            "\"models\\/a\"},{},{\"model\":\"b\"}]} "),
+	                        STR("x\"y"), &out));
 	CHECK_STR(buf_str(&out), "{ \"requests\":[{\"model\" : \"models/x\\\"y\"},{},"
 	                         "{\"model\":\"models/x\\\"y\"}]} ");
 	buf_clear(&out);
-	CHECK(!wire_gemini.rename(STR("{\"model\":\"models/x\",\"requests\":[]}"),
-	                          STR("models/x"), &out));
-	CHECK(!wire_gemini.rename(STR("{\"content\":{\"model\":\"a\"}}"), STR("x"),
-	                          &out));
-	CHECK_INT(out.len, 0);
-	CHECK(wire_gemini.rename(STR("{\"generateContentRequest\":{\"model\":\"a\"}}"),
+	CHECK(!wire_gemini.patch(OP_EMBEDDINGS,
+	                         STR("{\"model\":\"models/x\",\"requests\":[]}"),
+	                         STR("models/x"), &out));
+	CHECK(!wire_gemini.patch(OP_EMBEDDINGS, STR("{\"content\":{\"model\":\"a\"}}"),
 	                         STR("x"), &out));
+	CHECK_INT(out.len, 0);
+	CHECK(wire_gemini.patch(OP_EMBEDDINGS,
+	                        STR("{\"generateContentRequest\":{\"model\":\"a\"}}"),
+	                        STR("x"), &out));
 	CHECK_STR(buf_str(&out), "{\"generateContentRequest\":{\"model\":\"models/x\"}}");
 	buf_free(&out);
 }

@@ -172,6 +172,24 @@ TEST(text_that_goes_on_after_another_block_opens_anew)
 	rig_done(&r);
 }
 
+/* Some providers send white space behind the last call. */
+TEST(white_space_behind_a_call_is_let_pass)
+{
+	static const char *const late[] = { "\\n\\n", "\\r\\n", "\\t", " \\u000a ", "" };
+	struct rig r;
+
+	for (size_t i = 0; i <= countof(late); i++) {
+		rig_init(&r, &plain, true);
+		push(&r, CHAT_OPEN, 0, CHAT_CALL, "f");
+		push(&r, CHAT_PIECE, 0, CHAT_CALL, "{}");
+		push(&r, CHAT_CLOSE, 0, CHAT_CALL, "");
+		push(&r, CHAT_PIECE, 0, CHAT_CALL,
+		     i < countof(late) ? late[i] : "\\n\\\"");
+		CHECK_FAULT(r.e.why, i < countof(late) ? NULL : FAULT_UPSTREAM_MALFORMED);
+		rig_done(&r);
+	}
+}
+
 TEST(whole_kinds_come_in_one_piece)
 {
 	struct emit_ops ops = plain;

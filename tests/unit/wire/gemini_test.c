@@ -45,6 +45,48 @@ static void check_round(str body, str model, const char *want)
 	arena_done(&keep);
 }
 
+static void check_patch(const char *model, const char *body, const char *want)
+{
+	struct buf made = BUF_LIMIT(4 * KiB);
+	bool is_changed =
+	        wire_gemini.patch(OP_CHAT, str_from_z(body), str_from_z(model), &made);
+
+	CHECK_INT(is_changed, want[0] != 0);
+	CHECK_STR_EQ(buf_str(&made), str_from_z(want));
+	buf_free(&made);
+}
+
+#define UNSIGNED "\"" GEMINI_UNSIGNED "\""
+#define CONTENTS(parts)                                                                  \
+	"{\"contents\":[{\"role\":\"user\",\"parts\":[{\"functionCall\":{}}]},"          \
+	"{\"role\":\"model\",\"parts\":[" parts "]}],\"x\":1e0}"
+
+TEST(gemini_3_gets_calls_that_others_made_as_such)
+{
+	static const char unsigned_body[] =
+	        CONTENTS("{\"text\":\"a\"},{ \"functionCall\":{}},{\"functionCall\":{}}");
+
+	check_patch("gemini-3-pro-preview", unsigned_body,
+	            CONTENTS("{\"text\":\"a\"},{\"thoughtSignature\":" UNSIGNED
+	                     ", \"functionCall\":{}},{\"functionCall\":{}}"));
+	check_patch("gemini-2.5-pro", unsigned_body, "");
+	check_patch(
+	        "gemini-3-pro-preview",
+	        CONTENTS("{\"function_call\":{},\"thought_signature\":\"\"}"),
+	        CONTENTS("{\"function_call\":{},\"thought_signature\":" UNSIGNED "}"));
+	check_patch("gemini-3-pro-preview",
+	            CONTENTS("{\"functionCall\":{},\"thoughtSignature\":\"QUJD\"},"
+	                     "{\"functionCall\":{}}"),
+	            "");
+	check_patch("gemini-3-pro-preview", CONTENTS("{\"text\":\"functionCall\"}"), "");
+	check_patch("gemini-3-pro-preview",
+	            "{\"contents\":{\"role\":\"model\",\"parts\":{\"functionCall\":{}}}}",
+	            "{\"contents\":{\"role\":\"model\",\"parts\":{"
+	            "\"thoughtSignature\":" UNSIGNED ",\"functionCall\":{}}}}");
+}
+#undef CONTENTS
+#undef UNSIGNED
+
 TEST(gemini_skim)
 {
 	struct skimmed s;

@@ -57,6 +57,21 @@ TEST(fold_joins_what_a_choice_says)
 	                  "\"Hello\\n\",\"refusal\":null},\"finish_reason\":\"stop\"}]}");
 }
 
+/* Perplexity's way: a message beside the delta is all that was said so far. */
+TEST(fold_takes_pieces_rather_than_what_repeats_them)
+{
+#define BOTH(finish, piece, all)                                                         \
+	"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"finish_reason\":" finish        \
+	",\"message\":{\"role\":\"assistant\",\"content\":\"" all                        \
+	"\"},\"delta\":{\"role\":\"assistant\",\"content\":\"" piece "\"}}]}\n\n"
+	CHECK_FOLD(BOTH("null", "It", "It") BOTH("null", " rains", "It rains")
+	                   BOTH("\"stop\"", "", "It rains") DONE,
+	           "{\"id\":\"c\",\"choices\":[{\"index\":0,\"finish_reason\":\"stop\","
+	           "\"message\":{\"role\":\"assistant\",\"content\":\"It rains\"}}],"
+	           "\"object\":\"chat.completion\"}");
+#undef BOTH
+}
+
 TEST(fold_tells_interleaved_choices_apart)
 {
 	CHECK_FOLD(
@@ -418,6 +433,19 @@ TEST(unfold_makes_the_stream_a_client_expects)
 	CHECK(str_ends(quiet, STR("]}\n\n" DONE)));
 	buf_free(&out);
 #undef CHUNK
+}
+
+TEST(unfold_does_not_say_delta_twice)
+{
+	CHECK_UNFOLD(
+	        "{\"choices\":[{\"message\":{\"content\":\"a\"},\"delta\":{\"content\":"
+	        "\"\"},\"finish_reason\":\"stop\"}]}",
+	        false,
+	        "data: {\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,"
+	        "\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"
+	        "data: {\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,"
+	        "\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\n"
+	        "data: [DONE]\n\n");
 }
 
 TEST(unfold_text_completion)

@@ -174,6 +174,41 @@ static struct tap_event tap(struct tap *t, const char *data)
 	return found;
 }
 
+static void check_patch(const char *body, const char *want)
+{
+	struct buf out = BUF_LIMIT(4 * KiB);
+	bool is_changed =
+	        wire_openai_chat.patch(OP_CHAT, str_from_z(body), STR("m"), &out);
+
+	CHECK_INT(is_changed, want[0] != 0);
+	CHECK_STR_EQ(buf_str(&out), str_from_z(want));
+	buf_free(&out);
+}
+
+/* Nothing else of the body is touched. */
+TEST(patch_takes_out_seals_of_others)
+{
+#define OURS "[{\"type\":\"reasoning.encrypted\",\"data\":\"sluice1.anthropic.QUI=\"}]"
+#define SIGNED "[{\"text\":\"h\"},{\"signature\":\"sluice1.gemini.QUI=\"}]"
+#define THEIRS "[{\"type\":\"reasoning.encrypted\",\"data\":\"gAAA\"}]"
+	check_patch(
+	        "{\"messages\":[{\"role\":\"assistant\" , \"reasoning_details\": " OURS
+	        ", \"x\":1e1}, {\"reasoning_details\":" SIGNED
+	        " ,\"role\":\"assistant\"},{\"reasoning_details\":" OURS
+	        " },{\"reasoning_details\":" THEIRS "}],\"y\":[ ]}",
+	        "{\"messages\":[{\"role\":\"assistant\", \"x\":1e1}, "
+	        "{\"role\":\"assistant\"},{ },{\"reasoning_details\":" THEIRS
+	        "}],\"y\":[ ]}");
+	check_patch("{\"messages\":[{\"content\":\"sluice1.\"},{\"reasoning_details\":"
+	            "[\"sluice1.\"]},1,[]],\"reasoning_details\":" OURS "}",
+	            "");
+	check_patch("{\"messages\":{\"reasoning_details\":" OURS "}}", "");
+	check_patch("{\"messages\":[{\"reasoning_details\":" THEIRS "}]}", "");
+#undef THEIRS
+#undef SIGNED
+#undef OURS
+}
+
 TEST(tap_knows_the_first_event_that_says_something)
 {
 	struct tap t = { .operation = OP_CHAT, .choices = 1 };
@@ -255,6 +290,32 @@ TEST(tap_takes_an_event_like_the_last_for_what_it_is)
 		framed += t.frame.pieces > 0;
 	}
 	CHECK(framed > countof(events));
+}
+
+/* Perplexity's way: what repeats all that was said so far is not said anew. */
+TEST(tap_counts_a_piece_once)
+{
+#define BOTH(finish, piece, all)                                                         \
+	"{\"choices\":[{\"index\":0,\"finish_reason\":" finish                           \
+	",\"message\":{\"content\":\"" all "\"},\"delta\":{\"content\":\"" piece         \
+	"\"}}]}"
+	struct tap t = { .operation = OP_CHAT, .choices = 1 };
+	str message;
+
+	CHECK(tap(&t, BOTH("null", "It", "It")).is_meaningful);
+	CHECK(tap(&t, BOTH("null", "It", "ItIt")).is_meaningful);
+	CHECK_INT(t.text_bytes, 8);
+	CHECK(!tap(&t, BOTH("\"stop\"", "", "ItIt")).is_meaningful);
+	CHECK_INT(t.text_bytes, 8);
+	CHECK_INT(t.frame.pieces, 0);
+	CHECK(tap(&t, "{\"choices\":[{\"delta\":null,\"message\":{\"content\":\"a\"}}]}")
+	              .is_meaningful);
+
+	struct tap whole = { .operation = OP_CHAT, .choices = 1 };
+	CHECK_OK(wire_openai_chat.tap_answer(&whole, STR(BOTH("\"stop\"", "", "ItIt")),
+	                                     &message));
+	CHECK_INT(whole.text_bytes, 6);
+#undef BOTH
 }
 
 TEST(tap_strips_only_the_chunk_we_asked_for)
