@@ -12,7 +12,9 @@
 enum { PARTS_MOST = 100, HEADERS_MOST = 16 * KiB, BOUNDARY_MOST = 70, JOIN = KiB };
 
 struct part {
-	bool is_wanted;  /* it has the name that is looked for */
+	bool is_wanted; /* it has the name that is looked for */
+	bool is_beside; /* it has the other one */
+	bool is_file;
 	bool is_encoded; /* its content is not the value, but an encoding of it */
 	bool has_name;
 	unsigned dispositions; /* header lines of that name */
@@ -99,9 +101,19 @@ bool multipart_boundary(str content_type, str *ret)
 
 /* ---- the parts ---- */
 
-/* form-data; name="model"; filename="..." */
-static bool read_disposition(str value, str wanted, struct part *p)
+/* Is it that name?  *ret_is_clear: not, unless it is the same name to some. */
+static bool is_named(str text, str name, bool *ret_is_clear)
 {
+	bool is_same = str_eq(text, name);
+
+	*ret_is_clear &= is_same || !str_eq_nocase(text, name);
+	return is_same;
+}
+
+/* form-data; name="model"; filename="..." */
+static bool read_disposition(str value, const struct multipart_scan *s, struct part *p)
+{
+	bool is_clear = true;
 	str name;
 
 	p->dispositions++;
@@ -114,16 +126,16 @@ static bool read_disposition(str value, str wanted, struct part *p)
 			return false;
 		if (str_starts_nocase(name, STR("name*")))
 			return false;
+		p->is_file |= str_starts_nocase(name, STR("filename"));
 		if (!str_eq_nocase(name, STR("name")))
 			continue;
 		if (p->has_name || str_find(text, '\\') < text.len)
 			return false;
 		p->has_name = true;
-		p->is_wanted = str_eq(text, wanted);
-		if (!p->is_wanted && str_eq_nocase(text, wanted))
-			return false; /* the same name to some */
+		p->is_wanted = is_named(text, s->name, &is_clear);
+		p->is_beside = s->beside.len && is_named(text, s->beside, &is_clear);
 	}
-	return p->has_name;
+	return p->has_name && is_clear;
 }
 
 static bool is_identity(str encoding)
@@ -134,7 +146,7 @@ static bool is_identity(str encoding)
 }
 
 /* The header lines of a part, each with its CRLF. */
-static bool read_headers(str block, str wanted, struct part *p)
+static bool read_headers(str block, const struct multipart_scan *s, struct part *p)
 {
 	while (block.len > 0) {
 		size_t n = str_find_any(block, STR("\r\n"));
@@ -147,7 +159,7 @@ static bool read_headers(str block, str wanted, struct part *p)
 			return false;
 		line = str_trim(line);
 		if (str_eq_nocase(field, STR("content-disposition"))) {
-			if (!read_disposition(line, wanted, p))
+			if (!read_disposition(line, s, p))
 				return false;
 		} else if (str_eq_nocase(field, STR("content-transfer-encoding"))) {
 			p->is_encoded |= !is_identity(line);
@@ -177,14 +189,15 @@ static enum multipart_result take_delimiter_end(str *rest)
 }
 
 /* Takes a part's header block, the empty line with it. */
-static enum multipart_result take_headers(str *rest, str wanted, struct part *ret)
+static enum multipart_result take_headers(str *rest, const struct multipart_scan *s,
+                                          struct part *ret)
 {
 	str window = str_first(*rest, HEADERS_MOST);
 	size_t end = str_find_str(window, STR("\r\n\r\n"));
 
 	if (end == window.len)
 		return window.len == HEADERS_MOST ? MULTIPART_BAD : MULTIPART_MORE;
-	if (!read_headers(str_take(rest, end + 2), wanted, ret))
+	if (!read_headers(str_take(rest, end + 2), s, ret))
 		return MULTIPART_BAD;
 	str_take(rest, 2);
 	return MULTIPART_FOUND;
@@ -236,12 +249,38 @@ enum place { PREAMBLE, DELIMITER, HEADERS, CONTENT };
 /* Its header block is read. */
 static enum multipart_result begin_part(struct multipart_scan *s, const struct part *p)
 {
-	if (p->is_wanted && s->is_found)
+	if ((p->is_wanted && s->is_found) || (p->is_beside && s->has_beside))
 		return MULTIPART_TWICE;
-	if (p->is_wanted && p->is_encoded)
+	if ((p->is_wanted || p->is_beside) && p->is_encoded)
 		return MULTIPART_BAD;
 	s->is_wanted = p->is_wanted;
+	s->is_beside = p->is_beside;
+	s->files += p->is_file;
 	return MULTIPART_FOUND;
+}
+
+/* More of the part's content was read. */
+static void keep_content(struct multipart_scan *s, str some)
+{
+	if (!s->is_beside)
+		return;
+	s->is_long |= some.len > (size_t)(MULTIPART_SHORT - s->beside_len);
+	if (s->is_long)
+		return;
+	memcpy(s->beside_value + s->beside_len, some.ptr, some.len);
+	s->beside_len += (uint8_t)some.len;
+}
+
+/* It ends at `end` of the body. */
+static void end_part(struct multipart_scan *s, size_t end)
+{
+	if (s->is_wanted) {
+		s->value_len = end - s->value_at;
+		s->is_found = true;
+	}
+	s->has_beside |= s->is_beside;
+	if (s->is_long)
+		s->beside_len = 0;
 }
 
 /* Of content without a delimiter only what may be the beginning of one is kept, with the
@@ -250,7 +289,7 @@ static void let_go(struct multipart_scan *s, str *rest)
 {
 	size_t keep = s->dashes_len + 1, n = rest->len > keep ? rest->len - keep : 0;
 
-	str_take(rest, n);
+	keep_content(s, str_take(rest, n));
 	s->searched = s->searched > n ? s->searched - n : 0;
 }
 
@@ -277,7 +316,7 @@ static enum multipart_result read_one(struct multipart_scan *s, str *rest)
 			s->place = HEADERS;
 		return got;
 	case HEADERS:
-		got = take_headers(rest, s->name, &p);
+		got = take_headers(rest, s, &p);
 		if (got == MULTIPART_FOUND)
 			got = begin_part(s, &p);
 		if (got == MULTIPART_FOUND)
@@ -289,15 +328,11 @@ static enum multipart_result read_one(struct multipart_scan *s, str *rest)
 		break;
 	}
 	got = take_content(rest, dashes, &s->searched, &content);
-	if (got == MULTIPART_FOUND && s->is_wanted) {
-		size_t end = s->at + (size_t)(content.ptr + content.len - begin);
-
-		s->value_len = end - s->value_at;
-		s->is_found = true;
-	}
-	if (got == MULTIPART_FOUND)
+	if (got == MULTIPART_FOUND) {
+		keep_content(s, content);
+		end_part(s, s->at + (size_t)(content.ptr + content.len - begin));
 		s->place = DELIMITER;
-	else if (got == MULTIPART_MORE)
+	} else if (got == MULTIPART_MORE)
 		let_go(s, rest);
 	return got;
 }

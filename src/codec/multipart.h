@@ -16,13 +16,21 @@ enum multipart_result {
 	MULTIPART_TWICE, /* the field stands there twice: ambiguous, refused */
 };
 
+enum { MULTIPART_SHORT = 20 /* bytes of a short field's value */ };
+
 /* Looks for one field while a body comes in, and goes on to its end: a second one may
- * stand behind megabytes. */
+ * stand behind megabytes. On its way it takes the value of another, which is short, and
+ * counts the files. */
 struct multipart_scan {
 	size_t taken;    /* bytes of the body that were given so far */
 	bool is_over;    /* the closing boundary has come */
 	size_t value_at; /* FOUND: where the field's value stands in the body */
 	size_t value_len;
+	str beside;      /* the other one's name; set behind multipart_begin, or empty */
+	bool has_beside; /* it has come; until then the rest is not told */
+	uint8_t beside_len; /* of its value so many bytes, or 0: it is longer */
+	char beside_value[MULTIPART_SHORT];
+	unsigned files; /* parts with a file's name that have begun so far */
 	/* -- private from here -- */
 	str name;
 	char dashes[72]; /* "--" and the boundary */
@@ -30,6 +38,7 @@ struct multipart_scan {
 	enum multipart_result bad; /* BAD or TWICE: it stays so; else MORE */
 	uint8_t place;
 	bool is_found, is_wanted; /* the field; this part is it */
+	bool is_beside, is_long;  /* this part is the other one; its value is too long */
 	unsigned parts;
 	size_t at;       /* of the body: the first byte that is not read */
 	size_t searched; /* bytes behind it in which no delimiter begins */
@@ -40,7 +49,7 @@ struct multipart_scan {
  * that multipart_boundary gave. */
 void multipart_begin(struct multipart_scan *s, str boundary, str name);
 /* The body's next bytes.  FOUND as soon as the whole part has come, and still then while
- * nothing behind it is BAD or the same name again; these two are final. */
+ * nothing behind it is BAD or one of the two names again; these two are final. */
 enum multipart_result multipart_next(struct multipart_scan *s, str bytes);
 void multipart_done(struct multipart_scan *s);
 

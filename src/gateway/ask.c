@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "policy/price.h"
 
-enum { ANSWER_USUAL = 500 /* tokens, when nobody says how many */ };
+/* Tokens of an answer: clients ask for far more than they get. */
+enum { ANSWER_USUAL = 500 };
 
 /* ---- keys ---- */
 

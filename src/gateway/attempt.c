@@ -93,6 +93,8 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->health.gaps = &a->gaps;
 	x->admitted.is_live = false;
 	a->number = ++x->attempts;
+	if (unlikely(x->resume))
+		a->repeated = (uint32_t)x->resume->text.len;
 	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);
 	a->began = w->loop.now;
 	a->began_wall = w->loop.wall;
@@ -170,8 +172,10 @@ static void give_up_unpaid(struct attempt *a, fault_t why, str detail)
 	give_up(a);
 	x->attempts--;
 	x->worker->counts.attempts--;
-	if (!others_live(x) && !tenancy_downgrade(x))
-		exchange_fail(x, why, detail);
+	if (others_live(x) || tenancy_downgrade(x))
+		return;
+	tenancy_say_wait(x, a->retry_after);
+	exchange_fail(x, why, detail);
 }
 
 void attempt_start(struct exchange *x)
@@ -184,6 +188,8 @@ void attempt_start(struct exchange *x)
 		give_up_unpaid(a, why, detail);
 		return;
 	}
+	if (unlikely(x->downgraded) && !why)
+		tenancy_say_downgraded(x);
 	a->unjournalled = !attempt_reserve(a);
 	/* What is spent of a budget has to be known after a crash. */
 	if (a->unjournalled &&

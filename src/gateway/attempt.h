@@ -55,6 +55,7 @@ struct attempt {
 	struct http_up *up;          /* NULL when it is given back or dead */
 	uint64_t id;
 	unsigned number;
+	uint32_t repeated; /* bytes of the answer so far that its prompt has as well */
 	enum attempt_step step;
 	bool fresh;              /* a pooled connection went stale: dial a new one */
 	bool settled;            /* its CLOSE record is written */
@@ -128,6 +129,11 @@ void attempt_free(struct attempt *a);
 nanousd attempt_cost(const struct attempt *a);
 /* What it has used and what that costs, as of now; once it has ended that stays. */
 void attempt_bill(struct attempt *a);
+/* Bytes of its prompt, as far as they are ours to see. */
+static inline uint64_t attempt_prompt_bytes(const struct attempt *a)
+{
+	return a->x->body_bytes + a->repeated;
+}
 /* Tokens by the bytes that were seen, as many to each as the model is known for: where
  * nobody reports them. */
 struct token_usage attempt_estimate(const struct attempt *a);

@@ -186,6 +186,9 @@ void exchange_arm(struct exchange *x);
 /* The live attempt has been closed for good: settle. */
 void exchange_settle(struct exchange *x);
 
+/* Pictures that one request makes at most, where its form has not said how many. */
+enum { FORM_PICTURES_MOST = 10 };
+
 /* Looks at what there is of the body (skim.c). *ret_enough: all that is needed of it is
  * known; else more has to come in. */
 must_check fault_t exchange_skim(struct exchange *x, bool *ret_enough, str *ret_detail);

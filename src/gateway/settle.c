@@ -73,7 +73,7 @@ struct token_usage attempt_estimate(const struct attempt *a)
 	/* An answer that is held has not been looked at until it is whole. */
 	uint64_t seen = a->tap.text_bytes ? a->tap.text_bytes : a->held.len;
 	uint64_t output = health_text_tokens(&a->health.at, seen);
-	uint64_t input = health_prompt_tokens(&a->health.at, x->body_bytes);
+	uint64_t input = health_prompt_tokens(&a->health.at, attempt_prompt_bytes(a));
 	uint64_t choices = skim_generated(&x->skim), most = most_output(a), context;
 
 	/* It was not asked for more, nor can it take more, whatever was learned. */
@@ -152,6 +152,24 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	return USAGE_ESTIMATED;
 }
 
+enum {
+	PLAIN_MOST = 8, /* bytes a token of a longer text has */
+	PLAIN_LONG = 4 * KiB,
+};
+
+/* Do the bytes of the prompt tell its tokens?  Nobody looks through it for what does not
+ * show in them (pictures, what a provider fetches or has): it is seen by the figures, or
+ * does no harm.  A token is a byte at least, and only of a short request the most is
+ * JSON. */
+static bool is_plain(const struct attempt *a, uint64_t tokens)
+{
+	const struct exchange *x = a->x;
+
+	return x->body_bytes >= tokens &&
+	       (x->body_bytes / PLAIN_MOST <= tokens || x->body_bytes < PLAIN_LONG) &&
+	       !a->repeated && !skim_is_kept(&x->skim);
+}
+
 /* The model's tokens, from answers to plain text: how many bytes each, how many an
  * answer. */
 static void learn(const struct attempt *a, const struct token_usage *u)
@@ -159,7 +177,8 @@ static void learn(const struct attempt *a, const struct token_usage *u)
 	const struct tap *t = &a->tap;
 
 	if (operations[t->operation].is_chat && !a->why)
-		health_learn_usage(&a->health.at, a->x->body_bytes, u->input,
+		health_learn_usage(&a->health.at,
+		                   is_plain(a, u->input) ? a->x->body_bytes : 0, u->input,
 		                   t->text_bytes, u->output, a->closed);
 }
 

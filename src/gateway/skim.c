@@ -39,6 +39,7 @@ static fault_t begin_form(struct exchange *x, str *ret_detail)
 	}
 	x->form = arena_new(&x->arena, struct multipart_scan);
 	multipart_begin(x->form, boundary, STR("model"));
+	x->form->beside = STR("n");
 	return NULL;
 }
 
@@ -47,7 +48,7 @@ static fault_t refuse_form(const struct exchange *x, enum multipart_result found
                            str *ret_detail)
 {
 	if (found == MULTIPART_TWICE)
-		*ret_detail = STR("\"model\" stands there twice");
+		*ret_detail = STR("\"model\" or \"n\" stands there twice");
 	if (found == MULTIPART_TWICE || found == MULTIPART_BAD)
 		return FAULT_BAD_MULTIPART;
 	if (found == MULTIPART_NONE)
@@ -59,6 +60,19 @@ static fault_t refuse_form(const struct exchange *x, enum multipart_result found
 	return FAULT_BAD_MULTIPART;
 }
 
+/* How many pictures are wanted, once that has come. */
+static void take_number(struct exchange *x)
+{
+	const struct multipart_scan *f = x->form;
+	uint64_t n;
+
+	if (likely(!f->has_beside))
+		return;
+	if (!str_to_u64(str_trim(str_of(f->beside_value, f->beside_len)), &n))
+		n = FORM_PICTURES_MOST; /* whatever a provider takes it for */
+	x->skim.choices = (uint32_t)min_of(n ? n : 1, (uint64_t)UINT32_MAX);
+}
+
 static fault_t skim_multipart(struct exchange *x, bool *ret_enough, str *ret_detail)
 {
 	str body = retained_str(&x->body);
@@ -68,6 +82,7 @@ static fault_t skim_multipart(struct exchange *x, bool *ret_enough, str *ret_det
 	if (why)
 		return why;
 	found = multipart_next(x->form, str_from(body, x->form->taken));
+	take_number(x);
 	why = refuse_form(x, found, ret_detail);
 	if (why)
 		return why;
@@ -80,9 +95,13 @@ static fault_t skim_multipart(struct exchange *x, bool *ret_enough, str *ret_det
  * ends before it has the bytes. */
 fault_t exchange_skim_rest(struct exchange *x, str bytes, str *ret_detail)
 {
+	enum multipart_result found;
+
 	if (!x->form)
 		return NULL;
-	return refuse_form(x, multipart_next(x->form, bytes), ret_detail);
+	found = multipart_next(x->form, bytes);
+	take_number(x);
+	return refuse_form(x, found, ret_detail);
 }
 
 /* What it is instead, where that can be seen; else it is broken somewhere. */

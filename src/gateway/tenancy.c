@@ -1,6 +1,7 @@
 #include "gateway/tags.h"
 #include "gateway/tenancy.h"
 
+#include "codec/multipart.h"
 #include "config/key.h"
 #include "gateway/attached.h"
 #include "gateway/capture.h"
@@ -8,6 +9,7 @@
 #include "gateway/pick.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
+#include "wire/rank.h"
 #include "wire/tap.h"
 
 enum {
@@ -17,10 +19,17 @@ enum {
 	BYTES_A_TOKEN_MOST = 16,
 	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
 	SOUND_BYTES_A_TOKEN = 64,   /* at least, of a recording */
+	GO_ON_WORDS = 512, /* bytes of the words that ask to go on with an answer */
 	/* Tokens of one picture at most, however few its bytes: gpt-4o-mini's, who counts
 	 * the most, 2,833 and 5,667 for each of the 4 x 2 tiles of 512 pixels which are
 	 * left of the largest (OpenAI's guide "Images and vision"). */
 	PICTURE_MOST = 2833 + 8 * 5667,
+	/* Of one that is made: gpt-image-1's of high quality, 1024 x 1536, and three that
+	 * are shown on the way (OpenAI's guide "Image generation"). */
+	PICTURE_MADE_MOST = 6240 + 3 * 100,
+	PICTURES_TAKEN = 16 + 1,  /* that one request changes at most, with a mask, */
+	PICTURE_WORDS = 32000,    /* by so many bytes of words */
+	PICTURE_BYTES_LEAST = 64, /* of a file that is a picture */
 };
 
 /* ---- ADMIT ---- */
@@ -115,6 +124,24 @@ static bool is_free(enum operation op)
 	return op == OP_COUNT || op == OP_STORED;
 }
 
+static bool makes_pictures(enum operation op)
+{
+	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
+}
+
+/* The same of a form, which may still be on its way. */
+static uint64_t most_of_form(const struct exchange *x, uint64_t bytes)
+{
+	const struct multipart_scan *f = x->form;
+	uint64_t pictures = min_of((uint64_t)PICTURES_TAKEN, bytes / PICTURE_BYTES_LEAST);
+
+	if (!makes_pictures(x->endpoint->operation))
+		return bytes / SOUND_BYTES_A_TOKEN;
+	if (f && (f->is_over || f->files > pictures))
+		pictures = f->files;
+	return min_of(bytes, (uint64_t)PICTURE_WORDS) + pictures * PICTURE_MOST;
+}
+
 /* Tokens of the prompt at most: by its bytes, and of what these do not tell. */
 static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 {
@@ -125,10 +152,15 @@ static uint64_t most_input(const struct attempt *a, uint64_t *ret_added)
 	uint64_t context = facts && facts->context ? facts->context : 0;
 	uint64_t bytes = max_of(x->body_bytes, x->body_length);
 
-	if (operations[x->endpoint->operation].multipart)
-		return bytes / SOUND_BYTES_A_TOKEN;
+	if (a->repeated)
+		bytes += a->repeated + GO_ON_WORDS;
+
+	if (operations[x->endpoint->operation].multipart) {
+		bytes = most_of_form(x, bytes);
+		return context ? min_of(bytes, context) : bytes;
+	}
 	attached_find(retained_str(&x->body), &with);
-	if (with.is_unbounded || x->skim.previous.len || x->skim.conversation.len)
+	if (with.is_unbounded || skim_is_kept(&x->skim))
 		return context ? context : CONTEXT_MOST + bytes;
 	*ret_added = with.pictures * PICTURE_MOST;
 	if (!context)
@@ -153,6 +185,10 @@ static uint64_t most_output(struct attempt *a)
 	case OP_CHAT:
 	case OP_COMPLETIONS:
 		break;
+	case OP_IMAGES:
+	case OP_IMAGE_EDITS:
+	case OP_IMAGE_VARIATIONS:
+		return known ? known : PICTURE_MADE_MOST;
 	default:
 		return known ? known : CAP;
 	}
@@ -164,16 +200,30 @@ static uint64_t most_output(struct attempt *a)
 	return CAP;
 }
 
+/* Pictures that are made at most: what a form says of that may be still to come. */
 static uint64_t images_of(const struct exchange *x)
 {
-	switch (x->endpoint->operation) {
-	case OP_IMAGES:
-	case OP_IMAGE_EDITS:
-	case OP_IMAGE_VARIATIONS:
-		return max_of(x->skim.choices, 1u);
-	default:
+	const struct multipart_scan *f = x->form;
+
+	if (!makes_pictures(x->endpoint->operation))
 		return 0;
+	if (f && !f->has_beside && !f->is_over)
+		return FORM_PICTURES_MOST;
+	return max_of(x->skim.choices, 1u);
+}
+
+/* Search units of a ranking, where these have a price: without one its tokens have it. */
+static uint64_t searches_of(const struct attempt *a)
+{
+	const struct target *t = a->target;
+
+	if (a->x->endpoint->operation != OP_RERANK)
+		return 0;
+	for (unsigned i = 0; i < t->price_count; i++) {
+		if (t->prices[i].of[PRICE_SEARCH] != PRICE_UNKNOWN)
+			return rank_units_most(retained_str(&a->x->body));
 	}
+	return 0;
 }
 
 /* Does somebody above it set aside what is likely, not what is possible? */
@@ -193,8 +243,8 @@ static nanousd find_likely(const struct attempt *a, const struct price_ask *ask,
 	const struct exchange *x = a->x;
 	uint64_t learned = health_length_quantile(&a->health.at, 990);
 	uint64_t output = min_of(ask->output, learned ? learned : TOKENS_LIKELY);
-	uint64_t input =
-	        min_of(health_prompt_tokens(&a->health.at, x->body_bytes), ask->body);
+	uint64_t input = min_of(
+	        health_prompt_tokens(&a->health.at, attempt_prompt_bytes(a)), ask->body);
 	nanousd likely = price_likely(a->target, ask, input, output);
 
 	*ret_output = output * skim_generated(&x->skim);
@@ -206,13 +256,14 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
                         uint64_t *ret_output)
 {
 	const struct exchange *x = a->x;
-	uint64_t added = 0, body = most_input(a, &added);
+	uint64_t added = 0, body = most_input(a, &added), images = images_of(x);
 	struct price_ask ask = {
 		.body = body,
 		.added = added,
 		.output = most_output(a),
-		.choices = skim_generated(&x->skim),
-		.images = images_of(x),
+		.choices = images ? images : skim_generated(&x->skim),
+		.images = images,
+		.searches = searches_of(a),
 	};
 
 	ret->most = ret->likely = price_upper_bound(a->target, &ask);
@@ -223,19 +274,22 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 	return true;
 }
 
-/* So much text its money is for: what is set aside for the worst case is watched only in
- * case a provider forgets its limit; a text of soft money reaches its end for sure. */
-static uint64_t bytes_paid(const struct attempt *a, struct tenant_amount amount,
-                           uint64_t likely_output)
+/* Bytes of text that no answer within its limit has: beyond it a provider forgets it. */
+static uint64_t bytes_most(const struct attempt *a)
 {
 	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens, bytes;
 
-	if (a->money.charged_at_most < amount.most)
-		return likely_output * BYTES_A_TOKEN;
 	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
 	                                       skim_generated(&a->x->skim), &bytes)
 	               ? bytes
 	               : UINT64_MAX;
+}
+
+/* So much text its money is for: what is set aside for the worst case is watched only in
+ * case a provider forgets its limit; a text of soft money reaches its end for sure. */
+static uint64_t bytes_paid(const struct attempt *a, uint64_t likely_output)
+{
+	return tenant_can_grow(&a->money) ? likely_output * BYTES_A_TOKEN : bytes_most(a);
 }
 
 /* ---- RESERVE ---- */
@@ -270,11 +324,12 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 	}
 	if (tenant_reserve(&x->chain, amount, a->began_wall, &a->money, &refusal)) {
 		a->reserved = a->money.charged_at_most;
-		a->paid_bytes = bytes_paid(a, amount, output);
+		a->paid_bytes = bytes_paid(a, output);
 		x->may_stop |= ends_streams(x);
 		return NULL;
 	}
 	x->downgrade = arena_copy(&x->arena, refusal.downgrade);
+	a->retry_after = refusal.wait == USEC_NEVER ? 0 : refusal.wait;
 	*ret_detail = tenancy_say_refusal(x, &refusal, amount.most);
 	return FAULT_BUDGET_EXCEEDED;
 }
@@ -309,10 +364,16 @@ bool tenancy_downgrade(struct exchange *x)
 	x->has_next = x->has_spare = false;
 	x->retry_at = 0;
 	x->too_long = 0;
-	tenancy_add_line(x, STR("x-sluice-downgraded"), route);
 	resume_decide(x);
 	capture_decide(x);
 	return true;
+}
+
+void tenancy_say_downgraded(struct exchange *x)
+{
+	if (x->downgrade.len)
+		tenancy_add_line(x, STR("x-sluice-downgraded"), x->downgrade);
+	x->downgrade = STR_NONE; /* once */
 }
 
 void tenancy_settle(struct attempt *a)
@@ -328,7 +389,7 @@ void tenancy_settle(struct attempt *a)
 static nanousd price_more(const struct attempt *a)
 {
 	const struct price_ask ask = { .output = TOKENS_LIKELY, .choices = 1 };
-	uint64_t input = health_prompt_tokens(&a->health.at, a->x->body_bytes);
+	uint64_t input = health_prompt_tokens(&a->health.at, attempt_prompt_bytes(a));
 	nanousd less = price_likely(a->target, &ask, input, 0);
 	nanousd more = price_likely(a->target, &ask, input, TOKENS_LIKELY);
 
@@ -346,13 +407,15 @@ void tenancy_on_text(struct attempt *a)
 	if (tenant_extend(&x->chain, &a->money, more, &refusal)) {
 		a->reserved = a->money.charged_at_most;
 		a->paid_bytes += (uint64_t)TOKENS_LIKELY * BYTES_A_TOKEN;
+		if (!tenant_can_grow(&a->money))
+			a->paid_bytes = max_of(a->paid_bytes, bytes_most(a));
 		return;
 	}
 	a->paid_bytes = UINT64_MAX;
-	if (refusal.row->on_exhausted == EXHAUSTED_FINISH)
+	if (refusal.on_exhausted == EXHAUSTED_FINISH)
 		return;
 	tap_cut(&a->tap);
-	if (refusal.row->on_exhausted == EXHAUSTED_STOP && resume_stop(a))
+	if (refusal.on_exhausted == EXHAUSTED_STOP && resume_stop(a))
 		return;
 	exchange_fail(x, FAULT_BUDGET_EXCEEDED, tenancy_say_refusal(x, &refusal, more));
 	exchange_run(x);

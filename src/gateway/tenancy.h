@@ -19,12 +19,15 @@ must_check bool tenancy_follow(struct exchange *shadow);
 /* All its attempts are settled. */
 void tenancy_leave(struct exchange *x);
 
-/* Money for an attempt that is to begin.  BUDGET_EXCEEDED; BUDGET_NO_PRICE: there is a
- * budget, and nobody can say what this target may cost. */
+/* Money for an attempt that is to begin.  BUDGET_EXCEEDED, and a->retry_after until there
+ * may be some; BUDGET_NO_PRICE: there is a budget, and nobody can say what this target
+ * may cost. */
 must_check fault_t tenancy_reserve(struct attempt *a, str *ret_detail);
 /* The budget is spent, but there is a route for that: the exchange goes there.  False:
  * there is none, or it is too late. */
 cold bool tenancy_downgrade(struct exchange *x);
+/* Money was set aside where it went. */
+cold void tenancy_say_downgraded(struct exchange *x);
 /* The attempt has ended: it is billed, and what was set aside for it given back. */
 void tenancy_settle(struct attempt *a);
 
@@ -43,5 +46,8 @@ void tenancy_say_rates(struct exchange *x, const struct tenant_rates *rates);
 /* What was exceeded, by whom, how much of it, until when; kept in the exchange. */
 cold str tenancy_say_refusal(struct exchange *x, const struct tenant_refusal *why,
                              nanousd amount);
+/* The exchange fails for want of money: so long until there may be some; 0: nobody knows,
+ * or never. */
+cold void tenancy_say_wait(struct exchange *x, usec wait);
 /* One more line for the client's head; the value has no line end. */
 cold void tenancy_add_line(struct exchange *x, str name, str value);

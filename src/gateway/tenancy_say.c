@@ -174,10 +174,12 @@ static void say_rate(struct buf *to, const struct tenant_refusal *why)
 	}
 }
 
-static void add_retry_after(struct exchange *x, usec wait)
+void tenancy_say_wait(struct exchange *x, usec wait)
 {
 	struct buf seconds = BUF_LIMIT(32);
 
+	if (!wait || x->head_sent)
+		return;
 	buf_add_i64(&seconds, (wait + USEC_SEC - 1) / USEC_SEC);
 	tenancy_add_line(x, STR("retry-after"), buf_str(&seconds));
 	buf_free(&seconds);
@@ -196,7 +198,5 @@ str tenancy_say_refusal(struct exchange *x, const struct tenant_refusal *why,
 		say_budget(x, &text, why, amount);
 	kept = arena_copy(&x->arena, buf_str(&text));
 	buf_free(&text);
-	if (why->cap < TENANT_RPM && why->wait != USEC_NEVER && !x->head_sent)
-		add_retry_after(x, why->wait);
 	return kept;
 }

@@ -157,16 +157,17 @@ bool trial_other_side(struct exchange *x)
 static bool has_effects(const struct exchange *x)
 {
 	static const str words[] = {
-		STR_INIT("\"file_id\""),       STR_INIT("\"fileUri\""),
-		STR_INIT("\"file_ids\""),      STR_INIT("\"vector_store_ids\""),
-		STR_INIT("\"container\""),     STR_INIT("\"mcp_servers\""),
-		STR_INIT("\"server_url\""),    STR_INIT("\"server_label\""),
-		STR_INIT("\"cachedContent\""), STR_INIT("\"item_reference\""),
-		STR_INIT("\"background\""),
+		STR_INIT("\"file_id\""),        STR_INIT("\"fileUri\""),
+		STR_INIT("\"file_ids\""),       STR_INIT("\"vector_store_ids\""),
+		STR_INIT("\"container\""),      STR_INIT("\"mcp_servers\""),
+		STR_INIT("\"server_url\""),     STR_INIT("\"server_label\""),
+		STR_INIT("\"cachedContent\""),  STR_INIT("\"item_reference\""),
+		STR_INIT("\"background\""),     STR_INIT("\"file_uri\""),
+		STR_INIT("\"cached_content\""),
 	};
 	str body = retained_str(&x->body);
 
-	if (x->skim.previous.len || x->skim.conversation.len)
+	if (skim_is_kept(&x->skim))
 		return true;
 	if (!x->skim.unstored && (x->endpoint->wire->format == WIRE_OPENAI_RESPONSES ||
 	                          str_has(body, STR("\"store\""))))

@@ -340,7 +340,7 @@ bool process_start(struct process *p, struct config *config, struct calendar *ca
 	p->reloaded_wall = p->started_wall;
 	p->drain = config->drain;
 	pthread_mutex_init(&g->lock, NULL);
-	g->found = scout_recall(config->data);
+	g->found = scout_recall(config);
 	config->found = g->found;
 	g->config = config;
 	p->started = config_ref(config);

@@ -17,7 +17,6 @@
 
 enum {
 	LIST_MOST = 8 * MiB,
-	IDS_MOST = 2000, /* new ones of one list */
 	PAGES_MOST = 20,
 	PAGE_TOKEN_MOST = 2 * KiB,
 	PROBES_TO_OPEN = 3, /* failures open the breaker: they come soon after another */
@@ -27,7 +26,7 @@ enum {
 
 struct seen { /* of a provider, by its place in the configuration */
 	usec due;
-	bool is_failing;
+	bool is_failing, is_full;
 	usec probe_due;
 	unsigned unreachable; /* probes in a row that failed */
 };
@@ -104,17 +103,20 @@ bool scout_next_page(enum wire_format format, str json, struct buf *ret)
 struct listing {
 	struct scout *s;
 	const struct provider *p;
-	unsigned added;
+	unsigned added, left_out;
 };
 
 static void add(void *arg, str id)
 {
 	struct listing *l = arg;
 	struct catalog_model known;
+	enum found_added added;
 
-	if (l->added >= IDS_MOST ||
-	    catalog_find_model(l->s->config->catalog, l->p->name, id, &known) ||
-	    !found_add(l->s->g->found, l->p->name, id))
+	if (catalog_find_model(l->s->config->catalog, l->p->name, id, &known))
+		return;
+	added = found_add(l->s->g->found, l->p->name, id);
+	l->left_out += added == FOUND_FULL;
+	if (added != FOUND_NEW)
 		return;
 	l->added++;
 	log_info("provider %.*s has a new model: %.*s", STR_ARG(l->p->name), STR_ARG(id));
@@ -222,16 +224,19 @@ static void save(struct scout *s)
 	buf_free(&why);
 }
 
-struct found *scout_recall(str data)
+/* Those of providers that are no longer there would only take their room. */
+struct found *scout_recall(const struct config *c)
 {
 	struct found *found = found_new();
 	struct buf text = { 0 };
 	str rest = STR_NONE, provider, id;
 
-	if (facts_found_load(data, &text))
+	if (facts_found_load(c->data, &text))
 		rest = buf_str(&text);
-	while (facts_found_next(&rest, &provider, &id))
-		found_add(found, provider, id);
+	while (facts_found_next(&rest, &provider, &id)) {
+		if (config_find_provider(c, provider))
+			(void)found_add(found, provider, id);
+	}
 	buf_free(&text);
 	return found;
 }
@@ -288,6 +293,11 @@ static void look_at(struct scout *s, unsigned i)
 		log_warn("provider %.*s does not tell its models: %s", STR_ARG(p->name),
 		         buf_z(&why));
 	s->seen[i].is_failing = !is_good;
+	if (l.left_out && !s->seen[i].is_full)
+		log_warn("provider %.*s lists %u models more than are remembered: %d of "
+		         "one provider and %d of all that are in no catalogue",
+		         STR_ARG(p->name), l.left_out, FOUND_SHARE, FOUND_MOST);
+	s->seen[i].is_full = l.left_out > 0;
 	s->seen[i].due = sys_now() + jittered(p->discover);
 	if (l.added)
 		save(s);

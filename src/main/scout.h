@@ -9,8 +9,8 @@
 
 struct scout;
 
-/* What earlier runs have found; before the first request is taken. */
-struct found *scout_recall(str data);
+/* What earlier runs have found at its providers; before the first request is taken. */
+struct found *scout_recall(const struct config *c);
 /* NULL when the thread could not be started. */
 struct scout *scout_new(struct gateway *g);
 /* Before what the gateway consists of goes. */

@@ -55,25 +55,6 @@ bool spent_load(struct gateway *g, struct ledger *l, usec wall)
 	return read_windows(g, l, tenants_counted(g->tenants), &everybody);
 }
 
-/* Nobody can say what is left of it. */
-static void take_for_spent(struct gateway *g, const struct tenant_row *row, usec wall)
-{
-	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
-		struct tenant_spent all = {
-			.key = row->kind == TENANT_KEY ? row->id : 0,
-			.team = row->kind == TENANT_TEAM ? row->id : 0,
-			.window = (enum budget_window)w,
-			.wall = wall,
-			.now = sys_now(),
-			.amount = row->caps.budget[w],
-			.only = row->id,
-		};
-
-		if (all.amount != COST_UNKNOWN && !tenants_add_spent(g->tenants, &all))
-			log_error("no room for the users of %.*s", STR_ARG(row->name));
-	}
-}
-
 static bool put(struct gateway *g, const struct tenant_row *row)
 {
 	struct buf path = BUF_LIMIT(4 * KiB), why = BUF_LIMIT(KiB);
@@ -100,7 +81,7 @@ static bool put(struct gateway *g, const struct tenant_row *row)
 	     read_windows(g, l, fresh_users, &users) && ledger_end_read(l);
 	ledger_close(&l);
 	if (!ok)
-		take_for_spent(g, row, sys_wall());
+		tenants_take_for_spent(g->tenants, row->id, fresh, fresh_users, its.wall);
 	buf_free(&path);
 	buf_free(&why);
 	return ok;

@@ -67,18 +67,29 @@ static struct entry *entry_new(str provider, str id)
 	return e;
 }
 
-bool found_add(struct found *f, str provider, str id)
+/* Is there room for another of that provider? */
+static bool has_room(const struct found *f, unsigned count, str provider)
 {
+	unsigned its = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		its += str_eq(atomic_load(&f->list[i])->provider, provider);
+	return count < FOUND_MOST && its < FOUND_SHARE;
+}
+
+enum found_added found_add(struct found *f, str provider, str id)
+{
+	enum found_added added = FOUND_OLD;
 	unsigned at, count;
-	bool is_new;
 
 	if (provider.len == 0 || id.len == 0)
-		return false;
+		return FOUND_OLD;
 	pthread_mutex_lock(&f->lock);
 	at = find(f, provider, id);
 	count = atomic_load(&f->count);
-	is_new = count < FOUND_MOST && !atomic_load(&f->slots[at]);
-	if (is_new) {
+	if (!atomic_load(&f->slots[at]))
+		added = has_room(f, count, provider) ? FOUND_NEW : FOUND_FULL;
+	if (added == FOUND_NEW) {
 		struct entry *e = entry_new(provider, id);
 
 		atomic_store(&f->list[count], e);
@@ -86,7 +97,7 @@ bool found_add(struct found *f, str provider, str id)
 		atomic_store(&f->count, count + 1);
 	}
 	pthread_mutex_unlock(&f->lock);
-	return is_new;
+	return added;
 }
 
 bool found_next(const struct found *f, unsigned *at, str *ret_provider, str *ret_id)

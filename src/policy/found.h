@@ -6,14 +6,18 @@
 #pragma once
 #include "base/str.h"
 
-enum { FOUND_MOST = 8192 };
+enum {
+	FOUND_MOST = 8192,
+	FOUND_SHARE = 2048, /* of one provider */
+};
 
 struct found;
 
 struct found *found_new(void);
 void found_free(struct found **f);
-/* True: it is new, and there is room for it. The texts are copied. */
-bool found_add(struct found *f, str provider, str id);
+/* FOUND_NEW: it was not there, and has been added.  The texts are copied. */
+enum found_added { FOUND_OLD, FOUND_NEW, FOUND_FULL };
+enum found_added found_add(struct found *f, str provider, str id);
 /* f may be NULL: nothing was found. */
 bool found_has(const struct found *f, str provider, str id);
 /* Walks all, in the order of their coming: *at is 0 at first. Good for ever. */

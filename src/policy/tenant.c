@@ -224,13 +224,14 @@ static nanousd amount_of(const struct tenant_reservation *r, unsigned i)
 }
 
 /* Of several refusals the one that lasts longest is told; the first that knows another
- * route is asked for it. */
+ * route is asked for it, and how a stream ends says the strictest. */
 static void refuse_money(struct tenant_refusal *ret, const struct tenant *n, unsigned w,
                          const struct budget_span *s, nanousd limit, usec wall)
 {
 	const struct budget_span mad = { .spent = limit, .until = wall + USEC_MIN };
 	const struct tenant_row *row = tenant_row(n);
 	str downgrade = ret->downgrade.len ? ret->downgrade : row->downgrade;
+	enum on_exhausted ending = max_of(ret->on_exhausted, row->on_exhausted);
 
 	if (!s)
 		s = &mad;
@@ -245,6 +246,7 @@ static void refuse_money(struct tenant_refusal *ret, const struct tenant *n, uns
 			.resets_wall = s->until,
 		};
 	ret->downgrade = downgrade;
+	ret->on_exhausted = ending;
 }
 
 static void ask_money(struct tenant_chain *c, unsigned i, unsigned bits, usec wall,
@@ -315,20 +317,30 @@ bool tenant_reserve(struct tenant_chain *c, struct tenant_amount amount, usec wa
 bool tenant_extend(struct tenant_chain *c, struct tenant_reservation *r, nanousd more,
                    struct tenant_refusal *ret)
 {
+	bool is_soft = tenant_can_grow(r);
+	unsigned held[TENANT_CHAIN];
+
 	if (!r->any)
 		return true;
+	/* The strict ones have set the most aside already. */
+	for (unsigned i = 0; i < c->count; i++)
+		held[i] = is_soft && !(r->soft >> i & 1) ? 0 : r->held[i];
+	if (is_soft)
+		more = min_of(more, r->amount.most - r->amount.likely);
 	*ret = (struct tenant_refusal){ 0 };
 	tenant_lock(lock_of(c));
 	for (unsigned i = 0; i < c->count; i++)
-		ask_money(c, i, r->held[i], r->wall, more, ret);
+		ask_money(c, i, held[i], r->wall, more, ret);
 	for (unsigned i = 0; i < c->count && !ret->row; i++)
-		hold_money(c->at[i], r->held[i], more);
+		hold_money(c->at[i], held[i], more);
 	tenant_unlock(lock_of(c));
 	if (ret->row)
 		return false;
-	r->amount.most += more;
 	r->amount.likely += more;
-	r->charged_at_most += more;
+	if (!is_soft)
+		r->amount.most += more;
+	if (!is_soft || r->charged_at_most < r->amount.likely)
+		r->charged_at_most += more;
 	return true;
 }
 

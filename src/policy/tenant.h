@@ -79,6 +79,12 @@ struct tenant_spent {
 /* Adds it to each node that counts that window.  False: there is no room for the user. */
 must_check bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s);
 
+/* Nobody can say what is left of them: those windows of the node or user with that row
+ * (bits) are spent up to their limits, and `of_users` of the users below it who are known
+ * and have no limits of their own. */
+void tenants_take_for_spent(struct tenants *t, uint64_t id, unsigned windows,
+                            unsigned of_users, usec wall);
+
 /* An attempt that began at s->wall is charged s->amount more than was told, or less:
  * each node and user it belongs to counts that, in all its windows.  Of *s the rest is
  * not read but whose it was. */
@@ -157,6 +163,8 @@ struct tenant_refusal {
 	usec wait;           /* how long until there may be room; 0: when another ends */
 	usec resets_wall;    /* when a budget's window ends; USEC_NEVER: never */
 	str downgrade;       /* of the first node that refused and has one; on loan */
+	/* of budgets: the strictest of all nodes that refused */
+	enum on_exhausted on_exhausted;
 };
 
 /* The tightest of the chain, for x-ratelimit-*; limit 0: not bounded. */
@@ -195,7 +203,13 @@ bool tenant_has_budget(const struct tenant_chain *c);
 must_check bool tenant_reserve(struct tenant_chain *c, struct tenant_amount amount,
                                usec wall, struct tenant_reservation *r,
                                struct tenant_refusal *ret);
-/* More of it, in the same windows. */
+/* Is some node's share less than the most? */
+static inline bool tenant_can_grow(const struct tenant_reservation *r)
+{
+	return r->soft && r->amount.likely < r->amount.most;
+}
+/* More of it, in the same windows: on soft nodes until they have set the most aside as
+ * well, and from then on, or where none is soft, on all. */
 must_check bool tenant_extend(struct tenant_chain *c, struct tenant_reservation *r,
                               nanousd more, struct tenant_refusal *ret);
 /* Once: what was set aside is given back, `charged` is spent; COST_UNKNOWN: all of it.

@@ -217,6 +217,24 @@ void tenants_restart_users(struct tenants *t, const struct tenant *below,
 	}
 }
 
+void tenants_spend_users(struct tenants *t, const struct tenant *below, unsigned windows,
+                         usec wall)
+{
+	unsigned count;
+
+	tenant_lock(&t->lock);
+	count = t->leaf_count;
+	tenant_unlock(&t->lock);
+	for (unsigned i = 0; i < count; i++) {
+		struct tenant *leaf = hold_leaf(t, i, below);
+
+		if (!leaf)
+			continue;
+		tenant_spend(t, leaf, windows & ~tenant_own_budgets(leaf), wall);
+		tenant_leaf_done(leaf);
+	}
+}
+
 /* ---- users who have rows ---- */
 
 static void list_row(struct tenants *t, struct tenant *leaf, uint64_t id)

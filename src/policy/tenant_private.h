@@ -163,6 +163,11 @@ void tenants_retire(struct tenants *t, const struct tenant_row *row, usec now);
  * user's own bounds: these are known. */
 void tenants_restart_users(struct tenants *t, const struct tenant *below,
                            unsigned windows);
+/* The same windows are spent up to their limits. */
+void tenants_spend_users(struct tenants *t, const struct tenant *below, unsigned windows,
+                         usec wall);
+/* Those windows of it are. */
+void tenant_spend(struct tenants *t, struct tenant *n, unsigned windows, usec wall);
 /* A user with limits of its own, in place of those for all users.  Revoked, these hold
  * again.  False: there is no room. */
 bool tenants_put_user(struct tenants *t, const struct tenant_row *row,

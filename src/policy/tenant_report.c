@@ -99,6 +99,40 @@ bool tenants_add_spent(struct tenants *t, const struct tenant_spent *s)
 	return each_of(t, s, add_below);
 }
 
+void tenant_spend(struct tenants *t, struct tenant *n, unsigned windows, usec wall)
+{
+	const struct tenant_caps *caps = tenant_caps(n);
+
+	tenant_lock(&n->root->lock);
+	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
+		struct budget_span *s;
+		nanousd limit = caps->budget[w];
+
+		if (!(windows >> w & 1) || limit == COST_UNKNOWN)
+			continue;
+		s = budget_at(&n->budgets[w], t->calendar, (enum budget_window)w, wall);
+		if (s)
+			s->spent = max_of(s->spent, min_of(limit, BUDGET_SUM_MOST));
+	}
+	tenant_unlock(&n->root->lock);
+}
+
+void tenants_take_for_spent(struct tenants *t, uint64_t id, unsigned windows,
+                            unsigned of_users, usec wall)
+{
+	struct tenant *n = tenants_find(t, id), *leaf = NULL;
+
+	if (!n)
+		n = leaf = tenants_leaf_of_row(t, id);
+	if (!n)
+		return;
+	tenant_spend(t, n, windows, wall);
+	if (leaf)
+		tenant_leaf_done(leaf);
+	else
+		tenants_spend_users(t, n, of_users, wall);
+}
+
 void tenants_correct_spent(struct tenants *t, const struct tenant_spent *s)
 {
 	(void)each_of(t, s, correct_below);

@@ -157,8 +157,10 @@ must_check bool ledger_trial_rows(struct ledger *l, str name, uint64_t *after,
                                   bool *ret_more);
 /* Was anything ever recorded of it? */
 bool ledger_trial_is_known(struct ledger *l, str name);
-/* What its candidate's attempts have cost, as far as it is known, and of how many
- * exchanges they were.  Looks at all rows. */
+/* What its candidate's attempts that are over were charged (their cost with corrections,
+ * else what was reserved), also those that were pruned, and of how many exchanges they
+ * were.  One that died with its process is taken for the candidate's: its side stands in
+ * no row. Looks at all rows. */
 bool ledger_trial_spent(struct ledger *l, str name, nanousd *ret,
                         uint64_t *ret_exchanges);
 /* It was stopped by hand then; a second time changes nothing. */

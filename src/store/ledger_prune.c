@@ -46,11 +46,23 @@ static bool find_hour(struct ledger *l, usec before_wall, uint64_t max_bytes,
 	return true;
 }
 
+/* What trials have spent outlives the attempts: max_cost is for all of them. */
+static bool keep_trials(struct ledger *l, int64_t first_id)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_TRIAL_PRUNE);
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, first_id);
+	sqlite3_bind_int64(st, 2, ROW_CANDIDATE);
+	return ledger_run(st);
+}
+
 static bool delete_some(struct ledger *l, int64_t hour, bool *ret_more)
 {
 	int64_t first_id = hour * USEC_HOUR << 8;
 
-	if (!run_with(l, LEDGER_KEEP_FROM, hour) ||
+	if (!run_with(l, LEDGER_KEEP_FROM, hour) || !keep_trials(l, first_id) ||
 	    !run_with(l, LEDGER_PRUNE_CORRECTIONS, first_id) ||
 	    !run_with(l, LEDGER_PRUNE, first_id))
 		return false;

@@ -322,8 +322,17 @@ static const char version_phi[] =
 static const char version_conversation[] =
 	"ALTER TABLE attempt ADD COLUMN conversation INTEGER;"; /* NULL: the exchange */
 
+/* What candidates of trials were charged by attempts that were deleted. */
+static const char version_trial_gone[] =
+	"CREATE TABLE trial_gone ("
+	"  name TEXT PRIMARY KEY,"
+	"  charged_nano INTEGER NOT NULL,"
+	"  exchanges INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
-	                                  version_admin, version_phi, version_conversation };
+	                                  version_admin, version_phi, version_conversation,
+	                                  version_trial_gone };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -332,13 +341,21 @@ const int ledger_version = countof(ledger_migrations);
 	" audio_input_pico, output_pico, reasoning_pico, audio_output_pico, image_pico," \
 	" request_pico, search_pico"
 
+/* As the view has it: what is not known as reserved, with what was said of it later. */
+#define CORRECTED "(SELECT sum(delta_nano) FROM correction k WHERE k.attempt = a.id)"
+#define CHARGED \
+	"coalesce(a.cost_nano + coalesce(" CORRECTED ", 0), " CORRECTED ", a.reserved_nano, 0)"
+
+/* The ids that ledger_prune deletes at once. */
+#define PRUNED "SELECT id FROM attempt WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000"
+
 /* The columns that read_row in ledger_attempts.c takes, in its order. */
 #define ROW \
 	"SELECT a.id, coalesce(a.exchange, a.id), a.number, a.state," \
 	" coalesce(a.began, a.id >> 8), a.request_bytes, r.key, r.operation, r.asked, r.route," \
 	" r.stream, r.provider, r.model, r.team, r.trial, a.conversation, s.user, s.tags," \
 	" a.reserved_nano," \
-	" (SELECT sum(delta_nano) FROM correction k WHERE k.attempt = a.id)," \
+	" " CORRECTED "," \
 	" o.status, o.fault, o.answered_model, o.finish, o.usage_kind, o.client_status," \
 	" a.detail, a.connect_us, a.first_byte_us, a.first_token_us, a.total_us," \
 	" a.answer_bytes, a.input_tokens, a.output_tokens, a.cache_read_tokens," \
@@ -477,10 +494,21 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_ID_BEHIND] = "SELECT id FROM attempt WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
 	[LEDGER_TRIAL_SPENT] =
 		/* The candidate is asked first, or not at all. */
-		"SELECT coalesce(sum(a.cost_nano), 0), coalesce(sum(a.number = 1), 0)"
-		" FROM attempt a"
-		" JOIN outcome o ON o.id = a.outcome WHERE o.flags & ?2 <> 0"
-		" AND a.request IN (SELECT id FROM request WHERE trial = ?1)",
+		"SELECT coalesce(sum(charged), 0), coalesce(sum(exchanges), 0) FROM ("
+		"SELECT sum(" CHARGED ") AS charged, sum(a.number = 1) AS exchanges"
+		" FROM attempt a LEFT JOIN outcome o ON o.id = a.outcome"
+		" WHERE coalesce(o.flags & ?2, 1) <> 0 AND a.state <> 0"
+		" AND a.request IN (SELECT id FROM request WHERE trial = ?1)"
+		" UNION ALL SELECT charged_nano, exchanges FROM trial_gone WHERE name = ?1)",
+	[LEDGER_TRIAL_PRUNE] =
+		"INSERT INTO trial_gone SELECT r.trial, sum(" CHARGED "), sum(a.number = 1)"
+		" FROM attempt a JOIN request r ON r.id = a.request"
+		" LEFT JOIN outcome o ON o.id = a.outcome"
+		" WHERE a.id IN (" PRUNED ") AND r.trial <> ''"
+		" AND coalesce(o.flags & ?2, 1) <> 0"
+		" GROUP BY r.trial ON CONFLICT (name) DO UPDATE SET"
+		" charged_nano = charged_nano + excluded.charged_nano,"
+		" exchanges = exchanges + excluded.exchanges",
 	[LEDGER_TRIAL_STOP] = "INSERT OR IGNORE INTO trial VALUES (?1,?2)",
 	[LEDGER_TRIALS] = "SELECT name, stopped FROM trial ORDER BY name",
 	[LEDGER_ODD] = "SELECT provider, name, count, first, last FROM odd"
@@ -525,11 +553,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_KEEP_FROM] = "INSERT INTO kept VALUES (1, ?1)"
 			     " ON CONFLICT (id) DO UPDATE SET hour = max(hour, ?1)",
 	/* Ids are never below the time an attempt began: none of a later hour is among them. */
-	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (SELECT id FROM attempt"
-			 " WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000)",
-	[LEDGER_PRUNE_CORRECTIONS] =
-		"DELETE FROM correction WHERE attempt IN (SELECT id FROM attempt"
-		" WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000)",
+	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (" PRUNED ")",
+	[LEDGER_PRUNE_CORRECTIONS] = "DELETE FROM correction WHERE attempt IN (" PRUNED ")",
 	/* What is beyond the span is passed over before anything is joined to it. */
 	[LEDGER_SPAN] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND coalesce(a.began, a.id >> 8) >= ?3"
 			" AND coalesce(a.began, a.id >> 8) < ?4 ORDER BY a.id",

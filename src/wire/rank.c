@@ -67,6 +67,35 @@ static fault_t rank_read(str body, struct chat_request *r, str *ret_detail)
 	                  ret_detail);
 }
 
+/* ---- what it is billed as ---- */
+
+enum {
+	UNIT = 100,         /* documents of one search unit */
+	CHUNK = 500,        /* tokens of a query and what of a document is read with it */
+	QUERY_TOKENS = 256, /* that are read of a query by models of so short chunks */
+	DOCUMENT_LEAST = 3, /* bytes of one in a list */
+};
+
+/* Cohere: a query with up to 100 documents is one unit, and one that is longer than 500
+ * tokens with its query is cut into chunks, each of which counts as a document
+ * (https://cohere.com/pricing).  A byte is one token at most. */
+uint64_t rank_units_most(str body)
+{
+	uint64_t chunks = 0, room = CHUNK;
+	struct json_value root, list;
+	struct json_member m;
+
+	if (work_root(body, &root))
+		return 1 + body.len / (UNIT * DOCUMENT_LEAST);
+	list = json_get(root, STR("documents"));
+	if (list.type != JSON_ARRAY)
+		return 1 + body.len / (UNIT * DOCUMENT_LEAST);
+	room -= min_of(json_get(root, STR("query")).raw.len, (size_t)QUERY_TOKENS);
+	for (struct json_iter it = json_iter(list); json_next(&it, &m);)
+		chunks += 1 + m.value.raw.len / room;
+	return chunks <= UNIT ? 1 : (chunks + UNIT - 1) / UNIT;
+}
+
 static void write_request(const struct rank *k, const struct chat_target *t,
                           bool is_cohere, struct buf *to)
 {

@@ -20,3 +20,7 @@ struct ranked {
 	uint64_t index;
 	str score; /* a JSON number */
 };
+
+/* The search units that a request of any format is billed as at most, 1 at least: one for
+ * each hundred documents, of which a long one counts as several. */
+uint64_t rank_units_most(str body);

@@ -89,7 +89,7 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 	struct json_member members[MEMBERS_MOST];
 	struct json_value model = { 0 }, stream = { 0 }, most = { 0 };
 	struct json_value previous = { 0 }, conversation = { 0 }, store = { 0 };
-	struct json_value user = { 0 }, background = { 0 };
+	struct json_value user = { 0 }, background = { 0 }, prompt = { 0 };
 	size_t count;
 	fault_t why;
 
@@ -114,8 +114,11 @@ static fault_t responses_skim(str body, enum operation op, struct arena *keep,
 			user = members[i].value;
 		else if (fold_key_is(members[i].key, STR("background")))
 			background = members[i].value;
+		else if (fold_key_is(members[i].key, STR("prompt")))
+			prompt = members[i].value;
 	}
 	*ret = (struct skimmed){ .choices = 1 };
+	ret->has_kept_prompt = prompt.type == JSON_OBJECT;
 	ret->wants_usage = true; /* a stream always has it */
 	ret->unstored = store.type == JSON_FALSE;
 	ret->background = background.type == JSON_TRUE;

@@ -32,10 +32,17 @@ struct skimmed {
 	uint32_t drafts; /* that they are chosen from: best_of; 0: no more than these */
 	/* what providers keep: the client's names, unescaped; or empty */
 	str previous, conversation;
-	bool unstored;   /* the answer is not to be kept */
-	bool background; /* it is made after this request, to be asked for later */
-	str user;        /* whom it is for, as far as it says so; at most 128 bytes */
+	bool has_kept_prompt; /* a prompt of its own is at the provider, under a name */
+	bool unstored;        /* the answer is not to be kept */
+	bool background;      /* it is made after this request, to be asked for later */
+	str user; /* whom it is for, as far as it says so; at most 128 bytes */
 };
+
+/* Does the prompt begin with something that a provider keeps? */
+static inline bool skim_is_kept(const struct skimmed *s)
+{
+	return s->previous.len || s->conversation.len || s->has_kept_prompt;
+}
 
 /* How many answers are generated, and paid. */
 static inline uint64_t skim_generated(const struct skimmed *s)

@@ -214,6 +214,114 @@ def test_pictures_cost_more_than_their_bytes():
     check(48 * DOLLAR < row["reserved_nano"] < 50 * DOLLAR, row)
 
 
+def test_what_bytes_do_not_tell_teaches_nothing():
+    """How many bytes a token has is learned from plain prompts: soft budgets go by it."""
+    def likely(gate, name):
+        limited(gate, name, "--budget", "100/day", "--soft")
+        check(gate.post(gate.chat("m", "x" * 4000, max_tokens=5), key=name).status == 200)
+        return until(lambda: gate.rows("key = ? AND state = 'done'", int(gate.key_ids[name], 16)), "its row", 10)[0]["reserved_nano"]
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBO" * 5000}}
+    for name, part, tokens in (("seen", picture, 100), ("read", {"type": "file", "file": {"file_id": "file-1"}}, 5000)):
+        site.models[name] = answers.reply(answers.chat(spent=answers.usage(tokens, 1)))
+        gate = Gateway("providers:\n" + provider("fake", site.url) + 'prices:\n  "fake/*": { input: $1000/1M, output: $1000/1M }\n'
+                       "routes:\n" + route("m", f"fake/{name}"))
+        body = gate.chat("m", max_tokens=5)
+        body["messages"][0]["content"] = [part]
+        for _ in range(3):
+            check(gate.post(body).status == 200)
+        amount = likely(gate, name)
+        check(DOLLAR <= amount < 1.2 * DOLLAR, name, amount)
+        gate.remove()
+
+
+def form(*parts, edge="edge"):
+    """A form of (name, value), or (name, value, file name)."""
+    return "".join(f'--{edge}\r\nContent-Disposition: form-data; name="{name}"'
+                   + "".join(f'; filename="{one}"' for one in file) + f"\r\n\r\n{value}\r\n"
+                   for name, value, *file in parts).encode()
+
+
+def test_pictures_that_are_made():
+    """A dime each: a form says how many, or may still say it; else by the tokens they may be."""
+    draw = fake.site("draw")
+    gate = Gateway("providers:\n" + provider("fake", draw.url) +
+                   'prices:\n  "fake/dime": { image: $0.10 }\n'
+                   '  "fake/tokens": { input: $1000/1M, output: $1000/1M }\nroutes:\n'
+                   + route("dime", "fake/dime") + route("tokens", "fake/tokens"))
+    kind = "multipart/form-data; boundary=edge"
+    end = b"--edge--\r\n"
+    picture = ("image", "x" * 1000, "a.png")
+
+    def ask(budget, *parts):
+        key = limited(gate, f"painter{len(gate.keys)}", "--budget", f"{budget}/day")
+        return gate.post(form(*parts) + end, path="/v1/images/edits", kind=kind, key=key).status
+    for parts, count in ((["model"], 1), (["n", "model"], 4), (["model", "n"], 4)):
+        values = {"model": "dime", "n": "4"}
+        parts = [picture] + [(name, values[name]) for name in parts]
+        check(ask(f"{count / 10 - .01:.2f}", *parts) == 402, count, "pictures fit")
+        check(ask(f"{count / 10:.2f}", *parts) == 200, count, "pictures do not fit")
+    check(ask(1000, picture, ("n", "1"), ("model", "dime"), ("n", "4")) == 400, "of two numbers one is taken")
+    # What has not come may be the number: as many as are made at most.
+    begun = form(("model", "dime")) + form(picture)[:500]
+    for budget, status in ((.99, 402), (1, 200)):
+        limited(gate, "slow", "--budget", f"{budget}/day")
+        raw = Raw(gate.port, timeout=60)
+        whole = begun + form(picture)[500:] + end
+        sent = request("POST", "/v1/images/edits", [gate.bearer("slow"), ("Content-Type", kind)], whole)
+        raw.send(sent[:len(sent) - len(whole) + len(begun)])
+        if status == 200:
+            raw.send(sent[len(sent) - len(whole) + len(begun):])
+        check(raw.reply().status == status, budget)
+        raw.close()
+    # By tokens: a made one is up to 6,540, a given one up to 48,169.
+    limited(gate, "prompter", "--budget", "6/day")
+    body = {"model": "tokens", "prompt": "a cat"}
+    check(gate.post(body, path="/v1/images/generations", key="prompter").status == 402, "a picture fits")
+    limited(gate, "prompter", "--budget", "7/day")
+    check(gate.post(body, path="/v1/images/generations", key="prompter").status == 200, "it does not fit")
+    check(ask(50, picture, ("model", "tokens")) == 402, "an edit fits")
+    check(ask(60, picture, ("model", "tokens")) == 200, "it does not fit")
+    gate.remove()
+
+
+def test_a_stored_prompt_fills_the_context():
+    kept = fake.site("kept")
+    gate = Gateway(f'providers:\n  fake: {{ format: openai-responses, url: "{kept.url}", key: sk-a }}\n'
+                   + PRICES + "routes:\n" + route("m", "fake/tokens"))
+    limited(gate, "keeper", "--budget", "100/day")
+    said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": "hello", "annotations": []}]}
+    kept.default = answers.reply(json.dumps({
+        "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "tokens",
+        "output": [said], "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}).encode())
+    for more, status in (({"prompt": {"id": "pmpt_1"}}, 400), ({"prompt": None}, 200), ({"metadata": {"prompt": "x"}}, 200)):
+        reply = gate.post({"model": "m", "input": "hi", "max_output_tokens": 9, **more}, path="/v1/responses", key="keeper")
+        check(reply.status == status, more, reply)
+    gate.remove()
+
+
+def test_rankings_are_paid_by_the_search():
+    """A dime for each search unit: a hundred documents, and a long one counts as several."""
+    def ranked(x):
+        found = [{"index": 0, "relevance_score": 0.5}]
+        answers.reply(json.dumps({"id": "r", "results": found,
+                                  "meta": {"billed_units": {"search_units": 1}}}).encode())(x)
+    ranks = fake.site("ranks")
+    ranks.default = ranked
+    gate = Gateway(f'providers:\n  fake: {{ format: cohere, url: "{fake.origin}/ranks", key: sk-a }}\n'
+                   'prices:\n  "fake/rr": { search: $0.10 }\nroutes:\n' + route("rr", "fake/rr"))
+    limited(gate, "ranker", "--budget", "0.25/day")
+
+    def ask(documents):
+        return gate.post({"model": "rr", "query": "q", "documents": documents}, path="/v2/rerank",
+                         key="ranker").status
+    check(ask(["a"] * 201) == 402, "three units fit")
+    check(ask(["a " * 1000] * 90) == 402, "long documents fit")
+    check([ask(["a"] * 100), ask(["a"]), ask(["a"])] == [200, 200, 402], "of one unit each")
+    until(lambda: charged(gate) == DOLLAR // 5, "two units to be charged", 10)
+    gate.remove()
+
+
 def test_a_cost_beyond_the_reservation_is_a_debt():
     limited(gateway, "debtor", "--budget", "1/day")
     site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))

@@ -435,6 +435,24 @@ def test_discovered_models_work_at_once():
         shop.stop()
 
 
+def test_a_long_list_leaves_room_for_others():
+    """Of one provider so many are remembered; what is left out is said, once."""
+    shop = Fake()
+    large = lists(shop, "large", (200, {"data": [{"id": f"m{n}"} for n in range(2060)]}))
+    small = lists(shop, "small", (200, {"data": [{"id": "only"}]}))
+    other = Gateway("providers:\n" + provider("large", large.url, more=", discover: 1s") +
+                    provider("small", small.url, more=", discover: 1s"))
+    try:
+        until(lambda: "lists 12 models more than are remembered" in other.stderr(), "a warning", 20)
+        until(lambda: other.post(other.chat("only")).status == 200, "the other's model", 10)
+        count = len(large.asked)
+        until(lambda: len(large.asked) > count + 1, "two more rounds", 10)
+        same(other.stderr().count("more than are remembered"), 1, "warnings")
+    finally:
+        other.remove()
+        shop.stop()
+
+
 def test_nobody_is_asked_without_discover():
     shop = Fake()
     where = lists(shop, "q", (200, {"data": [{"id": "first"}]}))

@@ -2,6 +2,7 @@
  * exchange, however it ended, what was spent is what its rows say, and nothing is set
  * aside any more. */
 #include "config/config.h"
+#include "gateway/permit.h"
 #include "tests/sim/race.h"
 
 #include <string.h>
@@ -191,6 +192,7 @@ TEST(a_hedge_needs_money_of_its_own)
 			sim_close(a);
 		race_run(&r, USEC_SEC);
 		CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+		CHECK(!str_has(race_see(&r), STR("retry-after")));
 		check_money(&r);
 		CHECK_INT(r.count, rich ? 2 : 1);
 		race_end(&r);
@@ -229,7 +231,10 @@ TEST(a_resumed_stream_is_paid_piece_by_piece)
 	}
 	race_run(&r, USEC_SEC);
 	check_money(&r);
-	CHECK_INT(r.count, 2);
+	if (CHECK_INT(r.count, 2))
+		/* The second's prompt has what there was of the answer, and words. */
+		CHECK_INT((r.rows[1].reserved - r.rows[0].reserved) / (DOLLAR / 1000),
+		          30 + 512);
 	race_end(&r);
 }
 
@@ -307,10 +312,60 @@ TEST(a_spent_budget_may_go_to_another_route)
 	CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
 	CHECK(str_has(race_see(&r), STR("x-sluice-downgraded: cheap\r\n")));
 	CHECK(str_has(race_see(&r), STR("x-sluice-provider: b\r\n")));
+	CHECK(!str_has(race_see(&r), STR("retry-after")));
 	race_read_rows(&r);
 	CHECK_INT(r.count, 1);
 	CHECK_STR(r.rows[0].route, "cheap");
 	CHECK_INT(look(&r).reserved[BUDGET_DAY], 0);
+	race_end(&r);
+}
+
+static unsigned count_of(str text, str what)
+{
+	unsigned count = 0;
+
+	for (size_t at; (at = str_find_str(text, what)) < text.len; count++)
+		text = str_from(text, at + what.len);
+	return count;
+}
+
+TEST(another_route_may_cost_too_much_as_well)
+{
+	struct tenant_row row = everybody(DOLLAR / 20);
+	struct race r;
+	str seen;
+
+	row.downgrade = STR("cheap");
+	if (!begin(&r, ONE "\n  cheap: { targets: [b/m] }", &row))
+		return;
+	race_ask(&r, false, "");
+	CHECK(!race_accept(&r, 0) && !race_accept(&r, 1));
+	seen = race_see(&r);
+	CHECK(str_starts(seen, STR("HTTP/1.1 402 ")));
+	CHECK_INT(count_of(seen, STR("retry-after: ")), 1);
+	CHECK(!str_has(seen, STR("x-sluice-downgraded")));
+	race_run(&r, USEC_SEC);
+	CHECK_INT(look(&r).reserved[BUDGET_DAY], 0);
+	race_end(&r);
+}
+
+/* As where there is no room to count it. */
+TEST(who_cannot_be_told_sees_no_model)
+{
+	struct tenant_row row = everybody(DOLLAR);
+	struct access access;
+	struct race r;
+
+	if (!begin(&r, ONE, &row))
+		return;
+	const struct target *t = &r.gate.gateway.config->routes[0].targets[0];
+	access = permit_of(&r.gate.worker, 0);
+	CHECK_INT(access_target(&access, STR_NONE, t, NULL), ACCESS_ALLOWED);
+	row.revoked_wall = 1;
+	CHECK(tenants_put(r.gate.gateway.tenants, &row, 0, NULL, NULL));
+	access = permit_of(&r.gate.worker, 0);
+	CHECK(access_is_bounded(&access));
+	CHECK_INT(access_target(&access, STR_NONE, t, NULL), ACCESS_PROVIDER);
 	race_end(&r);
 }
 
@@ -365,16 +420,32 @@ TEST(rates_are_told_in_the_head)
 
 /* ---- streams that come to the end of their money ---- */
 
+/* The soft budget is the user's, and above it is a strict one that is far away. */
+static bool is_below;
+
+static bool begin_soft(struct race *r, enum on_exhausted policy, nanousd budget)
+{
+	struct tenant_row soft = everybody(budget), strict = everybody(1000 * DOLLAR);
+
+	soft.soft = true;
+	soft.on_exhausted = policy;
+	if (!begin(r, "{ targets: [a/m], resume: off }", is_below ? &strict : &soft))
+		return false;
+	soft.id = 0x05e4;
+	soft.kind = TENANT_USER;
+	soft.parent = TENANT_DEFAULT;
+	soft.name = STR("ann");
+	return !is_below ||
+	       CHECK(tenants_put(r->gate.gateway.tenants, &soft, 0, NULL, NULL));
+}
+
 /* A soft budget pays for 512 tokens, four bytes each, at a time. */
 static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
 {
 	static char text[151];
-	struct tenant_row row = everybody(budget);
 	struct sim_peer *a;
 
-	row.soft = true;
-	row.on_exhausted = policy;
-	if (!begin(r, "{ targets: [a/m], resume: off }", &row))
+	if (!begin_soft(r, policy, budget))
 		return;
 	memset(text, 'x', 150);
 	r->client = gate_client(&r->gate);
@@ -383,6 +454,7 @@ static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
 	struct buf request = BUF_LIMIT(KiB);
 	buf_addf(&request,
 	         "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+	         "x-sluice-user: ann\r\n"
 	         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
 	         body.len, STR_ARG(body));
 	sim_send(r->client, buf_str(&request));
@@ -472,6 +544,24 @@ TEST(an_exhausted_stream_may_stop_as_at_its_limit)
 	CHECK(!str_has(seen, STR("\"error\"")));
 	check_money(&r);
 	CHECK_STR(r.rows[0].fault, "");
+	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
+	race_end(&r);
+}
+
+/* What it may cost at most is set aside above; below it is watched all the same. */
+TEST(a_soft_budget_below_a_strict_one_ends_a_stream)
+{
+	struct race r;
+	str seen;
+
+	is_below = true;
+	stream_on(&r, EXHAUSTED_STOP, DOLLAR);
+	is_below = false;
+	seen = race_see(&r);
+	CHECK(str_has(seen, STR("\"finish_reason\":\"length\"")));
+	CHECK(!str_has(seen, STR("\"finish_reason\":\"stop\"")));
+	check_money(&r);
+	CHECK(r.rows[0].reserved > 90 * DOLLAR);
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
 }

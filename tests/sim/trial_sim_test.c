@@ -306,6 +306,12 @@ TEST(what_has_effects_has_no_shadow)
 		"\"content\":\"hi\"}]}",
 		"{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":[{"
 		"\"type\":\"file\",\"file\":{\"file_id\":\"f-1\"}}]}]}",
+		/* Gemini's other spelling */
+		"{\"model\":\"r\",\"cached_content\":\"c-1\",\"messages\":[{\"role\":"
+		"\"user\",\"content\":\"hi\"}]}",
+		"{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":[{"
+		"\"type\":\"text\",\"text\":\"hi\",\"file_data\":{\"file_uri\":\"f\"}}]}"
+		"]}",
 	};
 	struct race r;
 

@@ -350,3 +350,47 @@ TEST(multipart_has_limits)
 	CHECK_INT(find_behind(0, 0, 16 * KiB), MULTIPART_FOUND);
 	CHECK_INT(find_behind(0, 0, 16 * KiB + 1), MULTIPART_BAD);
 }
+
+static void check_beside(str body, size_t step, enum multipart_result want, str value,
+                         unsigned files)
+{
+	struct multipart_scan s;
+	enum multipart_result got = MULTIPART_MORE;
+
+	multipart_begin(&s, STR("B"), STR("model"));
+	s.beside = STR("n");
+	for (size_t at = 0; at < body.len; at += step)
+		got = multipart_next(&s, str_first(str_from(body, at), step));
+	CHECK_INT(got, want);
+	CHECK_INT(s.has_beside, value.len > 0 || want == MULTIPART_TWICE);
+	CHECK_STR_EQ(str_of(s.beside_value, s.beside_len), value);
+	if (want == MULTIPART_FOUND)
+		CHECK_INT(s.files, files);
+	multipart_done(&s);
+}
+
+TEST(multipart_takes_a_short_field_beside)
+{
+	for (size_t step = 1; step < 100; step++) {
+		check_beside(STR(FIELD("n", "4") FIELD("model", "m") FILE_PART END), step,
+		             MULTIPART_FOUND, STR("4"), 1);
+		check_beside(
+		        STR(FILE_PART FIELD("model", "m") FILE_PART FIELD("n", "10") END),
+		        step, MULTIPART_FOUND, STR("10"), 2);
+		check_beside(STR(FIELD("model", "m") END), step, MULTIPART_FOUND,
+		             STR_NONE, 0);
+		check_beside(STR(FIELD("n", "4") FIELD("model", "m") FIELD("n", "5") END),
+		             step, MULTIPART_TWICE, STR("4"), 0);
+		check_beside(STR(FIELD("model", "m") FIELD("N", "4") END), step,
+		             MULTIPART_BAD, STR_NONE, 0);
+	}
+	/* A long one says nothing. */
+	struct multipart_scan s;
+	multipart_begin(&s, STR("B"), STR("model"));
+	s.beside = STR("n");
+	CHECK_INT(multipart_next(&s, STR(FIELD("n", "000000000000000000004")
+	                                         FIELD("model", "m") END)),
+	          MULTIPART_FOUND);
+	CHECK(s.has_beside && !s.beside_len);
+	multipart_done(&s);
+}

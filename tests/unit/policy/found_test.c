@@ -11,9 +11,12 @@ TEST(found_models_are_remembered_once)
 	unsigned at = 0;
 
 	CHECK(!found_has(NULL, STR("a"), STR("m")) && !found_has(f, STR("a"), STR("m")));
-	CHECK(found_add(f, STR("a"), STR("m")) && !found_add(f, STR("a"), STR("m")));
-	CHECK(found_add(f, STR("am"), STR("x")) && found_add(f, STR("a"), STR("mx")));
-	CHECK(!found_add(f, STR(""), STR("x")) && !found_add(f, STR("x"), STR("")));
+	CHECK_INT(found_add(f, STR("a"), STR("m")), FOUND_NEW);
+	CHECK_INT(found_add(f, STR("a"), STR("m")), FOUND_OLD);
+	CHECK_INT(found_add(f, STR("am"), STR("x")), FOUND_NEW);
+	CHECK_INT(found_add(f, STR("a"), STR("mx")), FOUND_NEW);
+	CHECK_INT(found_add(f, STR(""), STR("x")), FOUND_OLD);
+	CHECK_INT(found_add(f, STR("x"), STR("")), FOUND_OLD);
 	CHECK(found_has(f, STR("a"), STR("m")) && !found_has(f, STR("m"), STR("a")));
 	CHECK(found_next(f, &at, &provider, &id));
 	CHECK_STR(provider, "a");
@@ -34,9 +37,21 @@ TEST(found_models_have_a_limit)
 	for (int i = 0; i < FOUND_MOST + 100; i++) {
 		int n = snprintf(id, sizeof(id), "m%d", i);
 
-		added += found_add(f, STR("p"), str_of(id, (size_t)n));
+		added += found_add(f, STR("p"), str_of(id, (size_t)n)) == FOUND_NEW;
 	}
-	CHECK_INT(added, FOUND_MOST);
+	CHECK_INT(added, FOUND_SHARE); /* there is room for others */
+	CHECK_INT(found_add(f, STR("p"), STR("m0")), FOUND_OLD);
+	CHECK_INT(found_add(f, STR("p"), STR("zz")), FOUND_FULL);
+	for (unsigned provider = 1; added < FOUND_MOST; provider++) {
+		char name[] = { 'p', (char)('a' + provider), 0 };
+
+		for (int i = 0; i < FOUND_SHARE; i++) {
+			int n = snprintf(id, sizeof(id), "m%d", i);
+
+			added += found_add(f, str_from_z(name), str_of(id, (size_t)n));
+		}
+	}
+	CHECK_INT(found_add(f, STR("q"), STR("m0")), FOUND_FULL);
 	CHECK(found_has(f, STR("p"), STR("m0")) && !found_has(f, STR("p"), STR("zz")));
 	found_free(&f);
 }

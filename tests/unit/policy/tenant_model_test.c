@@ -28,11 +28,12 @@ static const struct {
 	{ 301, TENANT_DEFAULT, TENANT_KEY, 0 },
 };
 
-/* An amount at some node and all above it, as of a moment. */
+/* An amount at some node and all above it, as of a moment: strict ones set the most of it
+ * aside, soft ones what is likely. */
 struct paid {
 	int node;
 	usec wall;
-	nanousd reserved, spent;
+	nanousd most, likely, spent;
 };
 
 struct open {
@@ -86,13 +87,13 @@ static nanousd taken(const struct model *m, int node, unsigned w, usec wall,
 
 		if (p->wall >= from && p->wall < until && is_above(node, p->node)) {
 			spent += p->spent;
-			*ret_reserved += p->reserved;
+			*ret_reserved += m->rows[node].soft ? p->likely : p->most;
 		}
 	}
 	return spent;
 }
 
-static bool fits(const struct model *m, int node, nanousd amount)
+static bool fits(const struct model *m, int node, struct tenant_amount amount)
 {
 	for (int n = node; n >= 0; n = tree[n].up) {
 		for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
@@ -101,7 +102,9 @@ static bool fits(const struct model *m, int node, nanousd amount)
 			if (limit == COST_UNKNOWN)
 				continue;
 			spent = taken(m, n, w, m->wall, &reserved);
-			if (spent + reserved + amount > limit)
+			if (spent + reserved +
+			            (m->rows[n].soft ? amount.likely : amount.most) >
+			    limit)
 				return false;
 		}
 	}
@@ -133,15 +136,15 @@ static bool is_same(struct model *m)
 static bool begin(struct model *m, struct open *o)
 {
 	int node = (int)draw(m, NODES - 3) + 3;
-	nanousd amount = (nanousd)draw(m, 2000) + 1;
+	nanousd most = (nanousd)draw(m, 2000) + 1;
+	struct tenant_amount amount = { most, most - (nanousd)draw(m, (uint64_t)most) };
 	bool expected = fits(m, node, amount), got;
 	struct tenant_refusal why;
 
 	if (!CHECK_OK(tenants_chain(m->t, tree[node].id, STR_NONE, m->now, m->wall,
 	                            &o->chain)))
 		return false;
-	got = tenant_reserve(&o->chain, (struct tenant_amount){ amount, amount }, m->wall,
-	                     &o->r, &why);
+	got = tenant_reserve(&o->chain, amount, m->wall, &o->r, &why);
 	if (!CHECK_INT(got, expected))
 		return false;
 	m->granted += got;
@@ -151,16 +154,33 @@ static bool begin(struct model *m, struct open *o)
 		return true;
 	}
 	o->paid = &m->paid[m->count++];
-	*o->paid = (struct paid){ .node = node, .wall = m->wall, .reserved = amount };
+	*o->paid = (struct paid){ .node = node,
+		                  .wall = m->wall,
+		                  .most = amount.most,
+		                  .likely = amount.likely };
 	o->is_live = true;
 	o->ends = m->now + (usec)draw(m, 59 * USEC_MIN);
 	return true;
 }
 
+/* Is there a budget of that kind above? */
+static bool has_kind(const struct model *m, int node, bool soft)
+{
+	for (; node >= 0; node = tree[node].up) {
+		for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
+			if (m->rows[node].soft == soft &&
+			    m->rows[node].caps.budget[w] != COST_UNKNOWN)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* It costs nothing, something, all, or more than was thought; or nobody knows. */
 static void end(struct model *m, struct open *o)
 {
-	nanousd amount = o->r.amount.most, cost = 0;
+	struct paid *p = o->paid;
+	nanousd amount = has_kind(m, p->node, false) ? p->most : p->likely, cost = 0;
 
 	switch (draw(m, 6)) {
 	case 0:
@@ -177,8 +197,8 @@ static void end(struct model *m, struct open *o)
 	default:
 		cost = (nanousd)draw(m, (uint64_t)amount + 1);
 	}
-	o->paid->reserved = 0;
-	o->paid->spent = cost == COST_UNKNOWN ? amount : cost;
+	p->most = p->likely = 0;
+	p->spent = cost == COST_UNKNOWN ? amount : cost;
 	tenant_settle(&o->chain, &o->r, cost);
 	tenant_chain_done(&o->chain, 0, m->now);
 	o->is_live = false;
@@ -189,8 +209,16 @@ static void extend(struct model *m, struct open *o)
 	nanousd more = (nanousd)draw(m, 500);
 	struct tenant_refusal why;
 
-	if (tenant_extend(&o->chain, &o->r, more, &why))
-		o->paid->reserved += more;
+	struct paid *p = o->paid;
+	bool is_soft = p->likely < p->most && has_kind(m, p->node, true);
+
+	if (!tenant_extend(&o->chain, &o->r, more, &why))
+		return;
+	if (is_soft)
+		more = min_of(more, p->most - p->likely);
+	else
+		p->most += more;
+	p->likely += more;
 }
 
 /* Mostly on by some minutes; at times to the next weeks; now and then somebody sets the
@@ -235,6 +263,7 @@ static void run(const char *zone, uint64_t seed)
 			                         .name = STR("node"),
 			                         .caps = TENANT_CAPS_NONE,
 			                         .per_user = TENANT_CAPS_NONE };
+		m.rows[n].soft = draw(&m, 3) == 0;
 		for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
 			static const nanousd scale[] = { 6000, 40000, 200000, 700000,
 				                         5000000 };

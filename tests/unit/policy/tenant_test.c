@@ -323,6 +323,114 @@ TEST(soft_budgets_set_aside_what_is_likely)
 	world_free(&w);
 }
 
+/* What is likely is set aside below, the most above: only below more of it is needed. */
+TEST(soft_budgets_grow_below_strict_ones)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_chain c;
+	struct tenant_reservation r;
+	struct tenant_refusal why;
+
+	put_three(&w, 2 * DOLLAR, 0, 0);
+	key.soft = true;
+	key.on_exhausted = EXHAUSTED_STOP;
+	key.caps.budget[BUDGET_DAY] = 3 * DOLLAR / 2;
+	put(&w, &key);
+	c = chain_of(&w, KEY, STR_NONE);
+	CHECK(reserve(&c, 2 * DOLLAR, NOON, &r, NULL));
+	CHECK(tenant_can_grow(&r));
+	CHECK(tenant_extend(&c, &r, DOLLAR / 2, &why));
+	check_money(&w, KEY, BUDGET_DAY, 0, 3 * DOLLAR / 2);
+	check_money(&w, TENANT_DEFAULT, BUDGET_DAY, 0, 2 * DOLLAR);
+	CHECK(!tenant_extend(&c, &r, 1, &why));
+	CHECK_INT(why.row->id, KEY);
+	CHECK_INT(why.on_exhausted, EXHAUSTED_STOP);
+	CHECK_INT(tenant_charged(&r, COST_UNKNOWN), 2 * DOLLAR);
+	/* With room it grows to the most, and not beyond. */
+	key.caps.budget[BUDGET_DAY] = 3 * DOLLAR;
+	put(&w, &key);
+	CHECK(tenant_extend(&c, &r, DOLLAR, &why));
+	CHECK(!tenant_can_grow(&r));
+	check_money(&w, KEY, BUDGET_DAY, 0, 2 * DOLLAR);
+	CHECK(!tenant_extend(&c, &r, 1, &why));
+	CHECK_INT(why.row->id, TENANT_DEFAULT);
+	tenant_settle(&c, &r, DOLLAR);
+	check_money(&w, KEY, BUDGET_DAY, DOLLAR, 0);
+	check_money(&w, TENANT_DEFAULT, BUDGET_DAY, DOLLAR, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
+TEST(the_strictest_says_how_a_stream_ends)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_chain c;
+	struct tenant_reservation r;
+	struct tenant_refusal why;
+
+	put_three(&w, 0, DOLLAR, 0);
+	key.on_exhausted = EXHAUSTED_ERROR;
+	key.caps.budget[BUDGET_HOUR] = DOLLAR; /* over before the team's day */
+	put(&w, &key);
+	c = chain_of(&w, KEY, STR_NONE);
+	CHECK(reserve(&c, DOLLAR, NOON, &r, NULL));
+	CHECK(!tenant_extend(&c, &r, 1, &why));
+	CHECK_INT(why.row->id, TEAM);
+	CHECK_INT(why.on_exhausted, EXHAUSTED_ERROR);
+	tenant_settle(&c, &r, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
+/* What nobody can read is no budget to spend from, whoever's it is. */
+TEST(what_cannot_be_read_is_taken_for_spent)
+{
+	enum { ELSEWHERE = 0x04a, THERE = 0x4e3 };
+	struct world w = world_new();
+	struct tenant_row other = row_of(ELSEWHERE, TENANT_ORGANISATION, 0);
+	struct tenant_row there = row_of(THERE, TENANT_KEY, ELSEWHERE);
+	struct tenant_row ann = row_of(USER_ROW, TENANT_USER, THERE);
+	struct tenant_reservation r;
+	struct tenant_refusal why;
+	struct tenant_chain c[3];
+
+	put(&w, &other);
+	put(&w, &there);
+	ann.name = STR("ann");
+	ann.caps.budget[BUDGET_DAY] = DOLLAR;
+	CHECK(put(&w, &ann));
+	c[0] = chain_of(&w, THERE, STR("ann"));
+	CHECK(reserve(&c[0], 1, NOON, &r, NULL));
+	tenant_settle(&c[0], &r, 1);
+	tenants_take_for_spent(w.t, USER_ROW, 1 << BUDGET_DAY, 0, NOON);
+	CHECK(!reserve(&c[0], 1, NOON, &r, &why));
+	CHECK_INT(why.used, DOLLAR);
+	/* A limit for all users: those who are known. */
+	there.per_user.budget[BUDGET_DAY] = 2 * DOLLAR;
+	put(&w, &there);
+	c[1] = chain_of(&w, THERE, STR("bob"));
+	CHECK(reserve(&c[1], 1, NOON, &r, NULL));
+	tenants_take_for_spent(w.t, THERE, 0, 1 << BUDGET_DAY, NOON);
+	tenant_settle(&c[1], &r, 0);
+	CHECK(!reserve(&c[1], 1, NOON, &r, &why));
+	CHECK_INT(why.used, 2 * DOLLAR);
+	CHECK(!reserve(&c[0], 1, NOON, &r,
+	               &why)); /* who has limits of her own keeps them */
+	CHECK_INT(why.used, DOLLAR);
+	/* And an organisation that is not the default one. */
+	other.caps.budget[BUDGET_WEEK] = DOLLAR;
+	put(&w, &other);
+	tenants_take_for_spent(w.t, ELSEWHERE, 1 << BUDGET_WEEK, 0, NOON);
+	c[2] = chain_of(&w, THERE, STR("eve"));
+	CHECK(!reserve(&c[2], 1, NOON, &r, &why));
+	CHECK_INT(why.row->id, ELSEWHERE);
+	for (unsigned i = 0; i < countof(c); i++)
+		tenant_chain_done(&c[i], 0, 0);
+	world_free(&w);
+}
+
 /* A budget that was taken away is counted on, but sets nothing aside: nobody would ask
  * whether an amount fits there, however large a client makes it. */
 TEST(nothing_is_set_aside_where_nothing_is_bounded)
@@ -360,6 +468,8 @@ TEST(nothing_is_set_aside_where_nothing_is_bounded)
 	/* The limit is taken away under way. */
 	team.caps.budget[BUDGET_DAY] = COST_UNKNOWN;
 	put(&w, &team);
+	CHECK(tenant_extend(&c, &r[0], INT64_MAX - 1, &why)); /* to the most */
+	check_money(&w, KEY, BUDGET_DAY, 6 * DOLLAR, DOLLAR);
 	CHECK(!tenant_extend(&c, &r[0], INT64_MAX - 1, &why));
 	CHECK(tenant_extend(&c, &r[0], 2 * DOLLAR, &why));
 	check_money(&w, TEAM, BUDGET_DAY, 6 * DOLLAR, 3 * DOLLAR);

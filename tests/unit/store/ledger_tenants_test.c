@@ -240,6 +240,7 @@ TEST(keys_of_the_first_days_are_still_good)
 	                   "INSERT INTO keys VALUES (2749, 'bad', x'00', 5, 6);"
 	                   /* of later versions */
 	                   "DROP TABLE trial;"
+	                   "DROP TABLE trial_gone;"
 	                   "DROP TABLE admin_token;"
 	                   "DROP TABLE audit;"
 	                   "DROP TABLE audit_head;"

@@ -109,3 +109,59 @@ TEST(the_ledger_knows_a_trials_rows)
 	CHECK_INT(s.wall, 77);
 	ledger_close(&l);
 }
+
+/* max_cost is for all that a trial has spent, however long ago and whatever is said of it
+ * later. */
+TEST(what_a_trial_has_spent_is_not_forgotten)
+{
+	static const struct attempt_row died = {
+		.id = (uint64_t)1003 << 8,
+		.exchange = (uint64_t)1003 << 8,
+		.number = 1,
+		.began_wall = 1003,
+		.operation = STR_INIT("chat"),
+		.provider = STR_INIT("p"),
+		.model = STR_INIT("m"),
+		.trial = STR_INIT("t"),
+		.flags = ROW_CANDIDATE,
+		.state = ROW_OPEN,
+		.reserved = 9000,
+	};
+	const struct correction_row more = { .attempt = (uint64_t)1001 << 8,
+		                             .why = STR("dearer") };
+	static const struct price dearer = { .version = 2 };
+	struct ledger *l = open_ledger("trial-spent");
+	uint64_t exchanges, closed;
+	bool has_more = true, is_changed = false;
+	unsigned n = 0;
+	nanousd spent;
+
+	CHECK(ledger_begin(l));
+	put(l, 1000, "t", 0, 5);
+	put(l, 1001, "t", ROW_CANDIDATE, 70);
+	put(l, 1002, "u", ROW_CANDIDATE, 8000);
+	CHECK(ledger_put(l, &died, NULL));
+	CHECK(ledger_correct(l, &more, 570, &dearer, &is_changed, NULL) && is_changed);
+	CHECK(ledger_commit(l));
+	CHECK(ledger_trial_spent(l, STR("t"), &spent, &exchanges));
+	CHECK_INT(spent, 570);
+	CHECK(ledger_close_open_rows(l, &closed));
+	CHECK(ledger_trial_spent(l, STR("t"), &spent, &exchanges));
+	CHECK_INT(spent, 9570);
+	CHECK_INT(exchanges, 2);
+	while (has_more)
+		CHECK(ledger_prune(l, 2 * USEC_HOUR, 0, &has_more));
+	CHECK(ledger_attempt(l, (uint64_t)1001 << 8, count, &n) && n == 0);
+	CHECK(ledger_trial_spent(l, STR("t"), &spent, &exchanges));
+	CHECK_INT(spent, 9570);
+	CHECK_INT(exchanges, 2);
+	CHECK(ledger_begin(l));
+	put(l, USEC_HOUR, "t", ROW_CANDIDATE, 1);
+	CHECK(ledger_commit(l));
+	for (has_more = true; has_more;)
+		CHECK(ledger_prune(l, 3 * USEC_HOUR, 0, &has_more));
+	CHECK(ledger_trial_spent(l, STR("t"), &spent, &exchanges));
+	CHECK_INT(spent, 9571);
+	CHECK_INT(exchanges, 3);
+	ledger_close(&l);
+}

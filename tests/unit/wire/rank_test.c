@@ -72,3 +72,34 @@ TEST(rank_refuses)
 	           "{\"model\":\"up\",\"query\":\"q\"," DOCUMENTS "}", "{\"results\":7}",
 	           "UPSTREAM_MALFORMED");
 }
+
+static uint64_t units(const char *document, unsigned count)
+{
+	struct buf body = BUF_LIMIT(MiB);
+	uint64_t found;
+
+	buf_add(&body, STR("{\"query\":\"q\",\"documents\":["));
+	for (unsigned i = 0; i < count; i++)
+		buf_addf(&body, "%s\"%s\"", i ? "," : "", document);
+	buf_add(&body, STR("]}"));
+	found = rank_units_most(buf_str(&body));
+	buf_free(&body);
+	return found;
+}
+
+TEST(rank_knows_the_most_it_is_billed_as)
+{
+	static char text[1201];
+
+	memset(text, 'x', 1200);
+	CHECK_INT(units("", 0), 1);
+	CHECK_INT(units("a", 1), 1);
+	CHECK_INT(units("a", 100), 1);
+	CHECK_INT(units("a", 101), 2);
+	/* Three chunks each, as long as a token is a byte. */
+	CHECK_INT(units(text, 33), 1);
+	CHECK_INT(units(text, 34), 2);
+	/* What nobody knows may be as many documents as there is room for. */
+	CHECK_INT(rank_units_most(STR("{}")), 1);
+	CHECK_INT(rank_units_most(str_of(text, 1200)), 5);
+}
