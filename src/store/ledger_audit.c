@@ -14,6 +14,7 @@
 #include "codec/json_write.h"
 #include "codec/text.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -143,19 +144,42 @@ static bool put_head(struct ledger *l, const struct audit_head *head)
 	return ledger_run(st);
 }
 
+static bool same(const uint8_t *a, const uint8_t *b)
+{
+	return CRYPTO_memcmp(a, b, AUDIT_HASH) == 0;
+}
+
+/* What a new entry follows: the head, as long as it is ours and fits.  Where it is ahead
+ * of `last`, entries between them are gone, and that stays visible.  Where it is missing
+ * or another's, or another entry stands where it was, nobody knows what came behind
+ * `last`: a number is left out, so that the log is never whole again. */
+static struct audit_head find_end(const uint8_t key[AUDIT_KEY],
+                                  const struct audit_head *last,
+                                  const struct audit_head *head)
+{
+	struct audit_head made = *head, end = *last;
+
+	if (head->seq == 0 && last->seq == 0)
+		return *head;
+	audit_seal_head(key, &made);
+	if (same(made.mac, head->mac) &&
+	    (head->seq > last->seq ||
+	     (head->seq == last->seq && same(head->hash, last->hash))))
+		return *head;
+	end.seq++;
+	return end;
+}
+
 bool ledger_audit_add(struct ledger *l, const uint8_t key[AUDIT_KEY],
                       struct audit_row *row)
 {
-	struct audit_head last, head;
+	struct audit_head last, head, end;
 
-	/* Behind the head also when entries before it were taken away: what is missing
-	 * stays visible. */
 	if (!last_entry(l, &last) || !ledger_audit_head(l, &head))
 		return false;
-	if (head.seq > last.seq)
-		last = head;
-	row->seq = last.seq + 1;
-	audit_seal(key, last.hash, row);
+	end = find_end(key, &last, &head);
+	row->seq = end.seq + 1;
+	audit_seal(key, end.hash, row);
 	head.seq = row->seq;
 	memcpy(head.hash, row->hash, AUDIT_HASH);
 	audit_seal_head(key, &head);

@@ -147,6 +147,49 @@ TEST(a_log_goes_on_behind_its_head_when_entries_are_gone)
 	ledger_close(&l);
 }
 
+/* What is done to the end of a log, and where a later look still sees it. */
+static const struct {
+	const char *sql;
+	uint64_t at;
+} endings[] = {
+	{ "DELETE FROM audit WHERE seq > 3; DELETE FROM audit_head", 4 },
+	{ "DELETE FROM audit_head", ENTRIES + 1 },
+	{ "DELETE FROM audit WHERE seq > 3; UPDATE audit_head SET seq = 3,"
+	  " hash = (SELECT hash FROM audit WHERE seq = 3)",
+	  4 },
+	{ "DELETE FROM audit WHERE seq > 3; UPDATE audit_head SET seq = 3,"
+	  " hash = (SELECT hash FROM audit WHERE seq = 3),"
+	  " mac = (SELECT mac FROM audit WHERE seq = 3)",
+	  4 },
+	{ "DELETE FROM audit WHERE seq > 3; UPDATE audit_head SET seq = 0", 4 },
+	{ "UPDATE audit_head SET mac = randomblob(32)", ENTRIES + 1 },
+	{ "UPDATE audit SET hash = randomblob(32) WHERE seq = 5", 5 },
+	{ "DELETE FROM audit", 1 },
+};
+
+TEST(entries_that_were_cut_off_are_missed_for_ever)
+{
+	for (size_t i = 0; i < countof(endings); i++) {
+		struct audit_row row = { .wall = 9, .action = STR("more") };
+		struct ledger *l;
+		char name[32], path[700];
+
+		snprintf(name, sizeof(name), "ending%zu", i);
+		if (!(l = begin(name, path)))
+			return;
+		tamper(path, endings[i].sql);
+		for (int more = 0; more < 3; more++) {
+			CHECK(ledger_begin(l) && ledger_audit_add(l, key, &row) &&
+			      ledger_commit(l));
+			if (verdict_of(l).first_bad == endings[i].at)
+				continue;
+			CHECK_INT(verdict_of(l).first_bad, endings[i].at);
+			CHECK_STR(str_from_z(endings[i].sql), "found");
+		}
+		ledger_close(&l);
+	}
+}
+
 TEST(a_noted_head_proves_that_nothing_was_rolled_back)
 {
 	struct audit_head noted;
