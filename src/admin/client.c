@@ -73,8 +73,10 @@ static void no_gateway(str dir, int error, struct buf *why)
 	                        : strerror(error));
 }
 
-bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
-               struct buf *why)
+enum asked { ASKED_ANSWERED, ASKED_NOBODY, ASKED_NO_ANSWER /* it may have been done */ };
+
+static enum asked ask_once(str dir, str request, struct buf *answer,
+                           struct json_value *ret, struct buf *why)
 {
 	int fd = admin_connect(dir);
 	struct json_value value;
@@ -82,7 +84,7 @@ bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
 
 	if (fd < 0) {
 		no_gateway(dir, -fd, why);
-		return false;
+		return ASKED_NOBODY;
 	}
 	buf_clear(answer);
 	is_answered = ask(fd, request, answer);
@@ -91,10 +93,16 @@ bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
 	    value.type != JSON_OBJECT) {
 		buf_addf(why, "the gateway at %.*s/admin.sock gave no answer",
 		         STR_ARG(dir));
-		return false;
+		return ASKED_NO_ANSWER;
 	}
 	*ret = value;
-	return true;
+	return ASKED_ANSWERED;
+}
+
+bool admin_ask(str dir, str request, struct buf *answer, struct json_value *ret,
+               struct buf *why)
+{
+	return ask_once(dir, request, answer, ret, why) == ASKED_ANSWERED;
 }
 
 static bool read_some(int fd, struct buf *to)
@@ -240,13 +248,20 @@ bool admin_is_ok(struct json_value answer, struct buf *why)
 bool admin_ask_holder(str dir, str request, struct buf *answer, struct json_value *ret,
                       bool *ret_asked, struct buf *why)
 {
+	*ret_asked = true;
 	for (int i = 0; i < TRIES && datadir_is_locked(dir); i++) {
 		buf_clear(why);
-		if (admin_ask(dir, request, answer, ret, why)) {
-			*ret_asked = true;
+		switch (ask_once(dir, request, answer, ret, why)) {
+		case ASKED_ANSWERED:
 			return admin_is_ok(*ret, why);
+		case ASKED_NO_ANSWER:
+			buf_add(why, STR("; what was asked for may have been done all "
+			                 "the same: look before you ask again"));
+			return false;
+		case ASKED_NOBODY:
+			nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
+			break;
 		}
-		nanosleep(&(struct timespec){ .tv_nsec = try_every_ns }, NULL);
 	}
 	*ret_asked = datadir_is_locked(dir);
 	if (!*ret_asked)

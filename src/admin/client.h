@@ -8,10 +8,11 @@
  * object in `answer`. */
 must_check bool admin_ask(str dir, str request, struct buf *answer,
                           struct json_value *ret, struct buf *why);
-/* admin_ask of whoever holds the lock of `dir`: a gateway, whose socket may come in a
- * moment, or a command that is done in a moment. *ret_asked: is it a gateway's still? If
- * not, nobody runs there.  False without an answer that says ok; *why when it was asked.
- */
+/* A change, asked of whoever holds the lock of `dir`: a gateway, whose socket may come in
+ * a moment, or a command that is done in a moment.  It is sent once: when the answer is
+ * lost or late, nobody knows here whether it was done.  *ret_asked: was it sent, or is
+ * the lock held still?  If not, nobody runs there and nothing was done.  False without an
+ * answer that says ok; *why when it was asked. */
 must_check bool admin_ask_holder(str dir, str request, struct buf *answer,
                                  struct json_value *ret, bool *ret_asked,
                                  struct buf *why);
