@@ -141,36 +141,24 @@ static void verify_head(struct verify *v, const struct audit_head *head)
 		is_bad(v, v->expect->seq, "the noted head is not in it");
 }
 
-enum { VERIFY_TRIES = 5 };
-
-/* Entries and head are two questions: where something was added between them, again. */
-static bool verify_once(struct ledger *l, const uint8_t key[AUDIT_KEY],
-                        const struct audit_head *expect, struct audit_verdict *ret,
-                        bool *ret_moved)
+bool audit_verify(struct ledger *l, const uint8_t key[AUDIT_KEY],
+                  const struct audit_head *expect, struct audit_verdict *ret)
 {
 	struct verify v = { .key = key, .expect = expect, .verdict = ret };
-	struct audit_head before, head;
+	struct audit_head head;
+	bool is_read;
 
 	*ret = (struct audit_verdict){ 0 };
-	if (!ledger_audit_head(l, &before) ||
-	    !ledger_audit(l, false, 0, INT32_MAX, verify_entry, &v) ||
-	    !ledger_audit_head(l, &head))
+	/* Entries and head of one moment: others add to them meanwhile. */
+	if (!ledger_begin_read(l))
+		return false;
+	is_read = ledger_audit(l, false, 0, INT32_MAX, verify_entry, &v) &&
+	          ledger_audit_head(l, &head);
+	if (!ledger_end_read(l) || !is_read)
 		return false;
 	if (!ret->problem)
 		verify_head(&v, &head);
 	ret->is_whole = !ret->problem;
-	*ret_moved = before.seq != head.seq;
-	return true;
-}
-
-bool audit_verify(struct ledger *l, const uint8_t key[AUDIT_KEY],
-                  const struct audit_head *expect, struct audit_verdict *ret)
-{
-	bool moved = true;
-
-	for (int i = 0; i < VERIFY_TRIES && moved; i++)
-		if (!verify_once(l, key, expect, ret, &moved))
-			return false;
 	return true;
 }
 

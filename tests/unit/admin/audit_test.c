@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "tests/check.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 enum { ENTRIES = 5 };
@@ -224,4 +226,55 @@ TEST(a_change_that_is_undone_leaves_no_entry)
 	v = verdict_of(l);
 	CHECK(v.is_whole && v.entries == ENTRIES);
 	ledger_close(&l);
+}
+
+enum { MANY = 2000, MEANWHILE = 100 };
+
+struct adding {
+	struct ledger *l;
+	_Atomic bool is_done;
+};
+
+static bool add_more(struct ledger *l, unsigned count)
+{
+	struct audit_row row = { .wall = 9, .action = STR("more") };
+
+	for (unsigned i = 0; i < count; i++)
+		if (!ledger_audit_add(l, key, &row))
+			return false;
+	return true;
+}
+
+static void *add_meanwhile(void *arg)
+{
+	struct adding *a = arg;
+
+	for (int i = 0; i < MEANWHILE; i++)
+		CHECK(ledger_begin(a->l) && add_more(a->l, 1) && ledger_commit(a->l));
+	atomic_store(&a->is_done, true);
+	return NULL;
+}
+
+TEST(a_log_that_grows_meanwhile_is_whole)
+{
+	struct buf why = BUF_LIMIT(KiB);
+	struct adding a = { 0 };
+	struct ledger *reader;
+	pthread_t thread;
+	char path[700];
+
+	if (!(a.l = begin("growing", path)))
+		return;
+	CHECK(ledger_begin(a.l) && add_more(a.l, MANY) && ledger_commit(a.l));
+	reader = ledger_open_reader(path, &why);
+	if (CHECK(reader != NULL) &&
+	    CHECK(pthread_create(&thread, NULL, add_meanwhile, &a) == 0)) {
+		while (!atomic_load(&a.is_done))
+			CHECK(verdict_of(reader).is_whole);
+		pthread_join(thread, NULL);
+		CHECK_INT(verdict_of(reader).entries, ENTRIES + MANY + MEANWHILE);
+	}
+	ledger_close(&reader);
+	ledger_close(&a.l);
+	buf_free(&why);
 }
