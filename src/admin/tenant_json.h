@@ -25,6 +25,8 @@ enum {
 	TENANT_TAG_NAME_MOST = 32,
 	TENANT_TAG_VALUE_MOST = 64,
 	TENANT_METADATA_MOST = 4096,
+	TENANT_METADATA_DEPTH =
+	        8, /* it stands within other objects wherever it is told */
 };
 
 /* "organisation", "team", "key", "user". */

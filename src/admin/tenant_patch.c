@@ -309,12 +309,18 @@ static str without_blanks(struct arena *keep, str json)
 
 static bool set_metadata(struct patch *p, struct json_value v, void *at)
 {
+	static const struct json_limits limits = { TENANT_METADATA_DEPTH,
+		                                   TENANT_METADATA_MOST,
+		                                   TENANT_METADATA_MOST, 64 };
+
 	if (v.type == JSON_NULL)
 		v.raw = STR_NONE;
 	else if (v.type != JSON_OBJECT)
 		return bad(p, "this is no object (null: none)");
 	if (v.raw.len > TENANT_METADATA_MOST)
 		return bad(p, "metadata has 4096 bytes at most");
+	if (v.raw.len && json_check(v.raw, &limits, NULL))
+		return bad(p, "metadata has eight levels at most");
 	*(str *)at = without_blanks(p->keep, v.raw);
 	return true;
 }

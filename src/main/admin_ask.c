@@ -19,7 +19,7 @@
 enum { TRIES = 30 };
 static const long try_every_ns = 100 * 1000 * 1000;
 
-static const struct json_limits limits = { 32, 4 * 1024 * 1024, 256, 64 };
+static const struct json_limits limits = { 64, 4 * 1024 * 1024, 256, 64 };
 
 void admin_asked_done(struct admin_asked *a)
 {

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const struct json_limits limits = { 16, 1024 * 1024, 256, 64 };
+static const struct json_limits limits = { 64, 1024 * 1024, 256, 64 };
 
 /* The answer of roster_ask as an object, with what is wrong in *why.  writer: the
  * transaction is under way in which it is done and traced; NULL: it only reads. */

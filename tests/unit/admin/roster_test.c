@@ -266,6 +266,7 @@ TEST(what_cannot_be_set_is_said_with_its_place)
 		{ "{'tags':{'a':1}}", "tags", "no string" },
 		{ "{'tags':[]}", "tags", "no object" },
 		{ "{'metadata':[]}", "metadata", "no object" },
+		{ "{'metadata':{'a':[[[[[[[[7]]]]]]]]}}", "metadata", "eight levels" },
 		{ "{'soft':1}", "soft", "neither" },
 		{ "{'on_exhausted':'explode'}", "on_exhausted", "none of" },
 		{ "{'on_exhausted':null}", "on_exhausted", "none of" },
