@@ -3,6 +3,7 @@
 #include "admin/token.h"
 #include "base/mem.h"
 #include "codec/text.h"
+#include "codec/utf8.h"
 
 void admin_write_token(struct json_writer *w, const struct admin_token_row *t)
 {
@@ -97,12 +98,7 @@ static int put_token(struct admin_call *c, struct ledger *l, void *arg)
 
 static bool name_is_good(str name)
 {
-	if (name.len == 0 || name.len > ADMIN_TOKEN_NAME)
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
-			return false;
-	return true;
+	return name.len > 0 && name.len <= ADMIN_TOKEN_NAME && !utf8_has_steering(name);
 }
 
 /* 0: good. */

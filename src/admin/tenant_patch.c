@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "codec/text.h"
+#include "codec/utf8.h"
 #include "config/scalar.h"
 
 enum { PATH_MOST = 128, MEMBERS_MOST = 32 };
@@ -106,9 +107,8 @@ static bool take_text(struct patch *p, struct json_value v, size_t most, str *re
 	text = json_text(v, arena_alloc(p->keep, v.raw.len));
 	if (text.len > most)
 		return bad(p, "this is too long");
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
-			return bad(p, "control characters are not allowed");
+	if (utf8_has_steering(text))
+		return bad(p, "control characters are not allowed");
 	*ret = arena_copy(p->keep, text);
 	return true;
 }
@@ -418,8 +418,7 @@ bool tenant_name_check(str name, struct buf *why)
 		buf_add(why, STR("name: a name is needed"));
 	else if (name.len > TENANT_NAME_MOST)
 		buf_addf(why, "name: a name has at most %d bytes", TENANT_NAME_MOST);
-	for (size_t i = 0; i < name.len && why->len == 0; i++)
-		if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
-			buf_add(why, STR("name: a name has no control characters"));
+	else if (utf8_has_steering(name))
+		buf_add(why, STR("name: a name has no control characters"));
 	return why->len == 0;
 }

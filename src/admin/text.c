@@ -2,6 +2,7 @@
 #include "admin/text.h"
 
 #include "codec/text.h"
+#include "codec/utf8.h"
 
 #include <time.h>
 
@@ -70,10 +71,14 @@ void text_time(struct buf *to, usec wall)
 
 void text_safe(struct buf *to, str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		bool steers = (unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f;
+	while (s.len > 0) {
+		size_t n = utf8_length(s.ptr, s.ptr + s.len);
 
-		buf_add_char(to, (char)(steers ? '?' : s.ptr[i]));
+		if (n == 0 || utf8_steers(utf8_get(s.ptr, n)))
+			buf_add_char(to, '?');
+		else
+			buf_add(to, str_first(s, n));
+		s = str_from(s, max_of(n, (size_t)1));
 	}
 }
 

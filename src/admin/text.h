@@ -11,7 +11,7 @@ void text_span(struct buf *to, usec span);
 void text_time(struct buf *to, usec wall);
 /* USD per million tokens: "0.25"; "-" when unknown. */
 void text_price(struct buf *to, picousd per_token);
-/* Bytes that would steer a terminal become '?'. */
+/* Characters that would steer a terminal become '?', and so do bytes that are none. */
 void text_safe(struct buf *to, str s);
 
 /* Did the provider say that another model answered than the one it was asked for? */

@@ -66,6 +66,27 @@ static inline uint32_t utf8_get(const char *at, size_t n)
 	return c;
 }
 
+/* Would it steer a terminal, or turn the direction of what is read?  C0, DEL, C1 (which
+ * has a CSI of its own), embeddings, overrides and isolates. */
+static inline bool utf8_steers(uint32_t c)
+{
+	return c < ' ' || (c >= 0x7f && c <= 0x9f) || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+/* Does any character of s? */
+static inline bool utf8_has_steering(str s)
+{
+	while (s.len > 0) {
+		size_t n = utf8_length(s.ptr, s.ptr + s.len);
+
+		if (n > 0 && utf8_steers(utf8_get(s.ptr, n)))
+			return true;
+		s = str_from(s, n > 0 ? n : 1);
+	}
+	return false;
+}
+
 /* Is c a byte that begins a character? */
 static inline bool utf8_begins(char c)
 {

@@ -267,6 +267,7 @@ TEST(what_cannot_be_set_is_said_with_its_place)
 		{ "{'tags':[]}", "tags", "no object" },
 		{ "{'metadata':[]}", "metadata", "no object" },
 		{ "{'metadata':{'a':[[[[[[[[7]]]]]]]]}}", "metadata", "eight levels" },
+		{ "{'allow':{'models':['a\\u009b2J']}}", "allow.models", "control" },
 		{ "{'soft':1}", "soft", "neither" },
 		{ "{'on_exhausted':'explode'}", "on_exhausted", "none of" },
 		{ "{'on_exhausted':null}", "on_exhausted", "none of" },
