@@ -89,6 +89,14 @@ static void ledger_failed(struct intake *in)
 	}
 }
 
+void intake_wrote(struct intake *in)
+{
+	in->busy_at = sys_now();
+	in->is_resting = false;
+	if (ledger_wal_bytes(in->ledger) > WAL_MOST)
+		ledger_checkpoint(in->ledger);
+}
+
 static bool apply(struct intake *in)
 {
 	unsigned rows = in->batch.count;
@@ -101,10 +109,7 @@ static bool apply(struct intake *in)
 	in->ledger_trouble = RECORDER_WELL;
 	in->counts.rows += rows;
 	in->counts.batches++;
-	in->busy_at = sys_now();
-	in->is_resting = false;
-	if (ledger_wal_bytes(in->ledger) > WAL_MOST)
-		ledger_checkpoint(in->ledger);
+	intake_wrote(in);
 	return true;
 }
 

@@ -42,6 +42,8 @@ must_check bool intake_open(struct intake *in, const char *dir, const char *acce
                             struct buf *why);
 /* Brings over what there is now. urgent: also what failed a moment ago. */
 void intake_turn(struct intake *in, bool urgent);
+/* The owner has written to the ledger: its WAL is looked after as after a batch. */
+void intake_wrote(struct intake *in);
 /* When nothing was to do for a while: checkpoint, and give memory back. */
 void intake_rest(struct intake *in);
 void intake_done(struct intake *in);

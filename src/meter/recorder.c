@@ -101,9 +101,11 @@ static void answer(struct recorder *r, struct call *c)
 		break;
 	case CALL_TENANT_PUT:
 		c->ok = write_tenant(r, c);
+		intake_wrote(&r->in);
 		break;
 	case CALL_WRITE:
 		c->ok = write_other(r, c);
+		intake_wrote(&r->in);
 		break;
 	case CALL_SCRUB:
 		c->ok = ledger_scrub(r->in.ledger, *(const str *)c->arg);

@@ -498,6 +498,36 @@ TEST(recorder_writes_keys_for_others)
 	recorder_free(&r);
 }
 
+static bool write_much(void *arg, struct ledger *l, struct buf *ret_why)
+{
+	struct buf text = BUF_LIMIT(4 * MiB);
+	struct audit_row row = { .wall = 1, .action = STR("much") };
+	bool is_done;
+
+	(void)ret_why;
+	for (int i = 0; i < MiB / 16; i++)
+		buf_add(&text, STR("0123456789abcdef"));
+	row.after = buf_str(&text);
+	is_done = ledger_audit_add(l, arg, &row);
+	buf_free(&text);
+	return is_done;
+}
+
+TEST(recorder_bounds_the_wal_of_other_changes_too)
+{
+	const char *dir = test_dir();
+	struct recorder *r = start(dir, 1, false);
+	uint8_t key[AUDIT_KEY] = { 1 };
+	char path[512];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/ledger.db-wal", dir);
+	for (int i = 0; i < 64; i++)
+		CHECK(recorder_write(r, write_much, key, &why));
+	CHECK(stat(path, &st) == 0 && st.st_size < 32 * MiB);
+	recorder_free(&r);
+}
+
 TEST(recorder_opens_its_log_again)
 {
 	const char *dir = test_dir();
