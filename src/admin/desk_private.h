@@ -16,9 +16,10 @@ struct desk {
 	struct http_server local;  /* of the socket */
 	struct http_limits limits;
 	struct guard guard;
-	struct io listener; /* fd -1: none */
-	struct net_addr at; /* where it is bound */
-	struct timer again; /* accepting failed: look again then */
+	struct io listener;  /* fd -1: none */
+	struct net_addr at;  /* where it is bound */
+	struct timer again;  /* accepting failed: look again then */
+	uint64_t body_bytes; /* of bodies that are held now, at all connections */
 	struct mailbox newcomers;
 	pthread_t thread;
 	bool has_thread;

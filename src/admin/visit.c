@@ -11,7 +11,10 @@
 
 #include <stdio.h>
 
-enum { HEADER_MOST = 1024 }; /* bytes of If-Match and the like */
+enum {
+	HEADER_MOST = 1024,                /* bytes of If-Match and the like */
+	BODIES_MOST = 2 * ADMIN_TEXT_MOST, /* bytes of all bodies that are held at once */
+};
 
 static void refuse(struct visit *v, int status, const char *type, const char *text,
                    str more)
@@ -286,6 +289,12 @@ static void on_body(struct http_conn *conn, str bytes, bool end)
 
 	if (!v)
 		return;
+	if (bytes.len > BODIES_MOST - v->desk->body_bytes) {
+		refuse(v, 503, "busy", "others are sending large bodies; try again",
+		       STR("retry-after: 5\r\n"));
+		return;
+	}
+	v->desk->body_bytes += bytes.len;
 	buf_add(&v->body, bytes);
 	if (end)
 		run_call(v);

@@ -11,6 +11,7 @@ enum {
 void visit_free(struct visit *v)
 {
 	task_done(&v->making);
+	v->desk->body_bytes -= v->body.len;
 	admin_pieces_done(&v->call.pieces);
 	/* A secret may have come, and one may have gone. */
 	if (v->out.ptr)

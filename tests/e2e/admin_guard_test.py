@@ -42,6 +42,30 @@ def test_slow_and_huge_bodies_hold_nobody_up():
     same(ask("POST", "/tokens", None, body=b" " * 1000000).status, 401, "who is nobody sends no body")
 
 
+def test_large_bodies_share_their_memory():
+    """Each may be 32 MiB, and a token that only reads may send one; but not many at once."""
+    size = 32 * 1024 * 1024 - 1
+    held = [Raw(gateway.admin_port) for _ in range(2)]
+
+    def one_more():
+        return ask("POST", "/reconcile", "read", body=b"," * 100000, kind="text/csv")
+
+    try:
+        for raw in held:
+            raw.send(f"POST {BASE}/reconcile HTTP/1.1\r\nHost: x\r\nAuthorization: {tokens['read']}\r\n"
+                     f"Content-Type: text/csv\r\nContent-Length: {size}\r\n\r\n".encode())
+            raw.send(b"," * (size - 1))
+        until(lambda: one_more().status == 503, "their bytes to have come")
+        busy = one_more()
+        same((busy.status, busy.json()["error"]["type"]), (503, "busy"), busy)
+        check(busy.header("retry-after"), busy.headers)
+        same(ask("GET", "/status").status, 200, "others are answered")
+    finally:
+        for raw in held:
+            raw.close()
+    until(lambda: one_more().status != 503, "their memory to be free")
+
+
 def test_many_connections_are_bounded():
     held = []
     known = Raw(gateway.admin_port)
