@@ -116,6 +116,13 @@ static enum roster_result check_body(struct roster *t, struct json_value body)
 	return ROSTER_INVALID;
 }
 
+static enum roster_result two_parents(struct roster *t, str member)
+{
+	t->param = arena_copy(t->keep, member);
+	buf_addf(t->why, "%.*s: what it belongs to is named twice", STR_ARG(member));
+	return ROSTER_INVALID;
+}
+
 /* Name and parent out of the body; *ret_rest is an object of what remains. */
 static enum roster_result take_head(struct roster *t, struct json_value body,
                                     str *ret_name, str *ret_parent, str *ret_rest)
@@ -137,6 +144,10 @@ static enum roster_result take_head(struct roster *t, struct json_value body,
 		}
 		if (m.value.type == JSON_NULL)
 			continue;
+		if (!is_name && ret_parent->ptr) {
+			buf_free(&rest);
+			return two_parents(t, m.key);
+		}
 		*(is_name ? ret_name : ret_parent) =
 		        json_text(m.value, arena_alloc(t->keep, m.value.raw.len));
 	}
@@ -185,15 +196,11 @@ enum roster_result roster_create(struct roster *t, enum tenant_kind kind,
 	result = check_body(t, body);
 	if (!result)
 		result = take_head(t, body, &n.row.name, &above, &set.raw);
-	if (!result && kind == TENANT_ORGANISATION && above.len) {
-		buf_add(t->why, STR("an organisation has nothing above it"));
-		t->param = STR("parent");
-		result = ROSTER_INVALID;
-	} else if (!result && kind != TENANT_ORGANISATION) {
+	if (!result && kind != TENANT_ORGANISATION)
 		n.row.parent = TENANT_DEFAULT;
-		if (above.len && !(result = roster_find_parent(t, kind, above, &parent)))
-			n.row.parent = parent.row.id;
-	}
+	if (!result && above.len &&
+	    !(result = roster_find_parent(t, kind, above, &parent)))
+		n.row.parent = parent.row.id;
 	if (!result && !tenant_patch(&n.row, set, t->wall, t->keep, t->why, &t->param))
 		result = ROSTER_INVALID;
 	if (!result)

@@ -144,6 +144,11 @@ enum roster_result roster_find_parent(struct roster *t, enum tenant_kind kind, s
 	enum roster_result result = ROSTER_NOT_FOUND;
 	size_t said = t->why->len, usual = said;
 
+	t->param = STR("parent");
+	if (kind == TENANT_ORGANISATION) {
+		buf_add(t->why, STR("an organisation has nothing above it"));
+		return ROSTER_INVALID;
+	}
 	for (size_t i = 0; i < countof(parents) && result == ROSTER_NOT_FOUND; i++) {
 		if (parents[i].kind != kind)
 			continue;
@@ -154,15 +159,16 @@ enum roster_result roster_find_parent(struct roster *t, enum tenant_kind kind, s
 	}
 	if (result == ROSTER_DONE) {
 		t->why->len = said;
-		if (ret->row.revoked_wall == 0)
+		if (ret->row.revoked_wall == 0) {
+			t->param = STR_NONE;
 			return ROSTER_DONE;
+		}
 		buf_addf(t->why, "the %.*s \"%.*s\" is revoked",
 		         STR_ARG(tenant_kind_name(ret->row.kind)),
 		         STR_ARG(ret->row.name));
 	} else if (result == ROSTER_NOT_FOUND) {
 		t->why->len = usual;
 	}
-	t->param = STR("parent");
 	return result == ROSTER_FAILED ? result : ROSTER_INVALID;
 }
 

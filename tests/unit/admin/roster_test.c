@@ -328,6 +328,16 @@ TEST(whom_a_node_belongs_to_is_found_by_id_or_name)
 	          ROSTER_TAKEN);
 	CHECK_INT(ask(d, "create','kind':'organisation','set':{'name':'o','parent':'x'}"),
 	          ROSTER_INVALID);
+	CHECK_STR(d->roster.param, "parent");
+	CHECK_INT(ask(d, "list','kind':'organisation','parent':'x'"), ROSTER_INVALID);
+	CHECK(str_has(buf_str(&d->why), STR("nothing above it")));
+	CHECK_INT(ask(d, "create','set':{'name':'k5','team':'research','parent':'%.*s'}",
+	              STR_ARG(team)),
+	          ROSTER_INVALID);
+	CHECK_STR(d->roster.param, "parent");
+	CHECK(str_has(buf_str(&d->why), STR("named twice")));
+	CHECK_INT(ask(d, "create','set':{'name':'k5','team':'research','parent':null}"),
+	          ROSTER_DONE);
 	CHECK_INT(ask(d, "create','kind':'organisation','set':{'name':'o'}"),
 	          ROSTER_DONE);
 	CHECK_STR(text(d, "parent"), "null");
