@@ -50,30 +50,29 @@ static bool ask(struct roster *t, struct ledger *writer, str request, struct buf
 /* ---- without a gateway ---- */
 
 /* Whoever lost the pepper can still revoke what it was for. */
-static bool needs_pepper(str request)
+static bool is_revocation(str request)
 {
-	struct json_value root, what;
+	struct json_value root;
 
-	if (json_check(request, &limits, &root))
-		return false;
-	what = json_get(root, STR("do"));
-	return json_text_is(what, STR("tenant_create")) ||
-	       json_text_is(what, STR("tenant_rotate"));
+	return !json_check(request, &limits, &root) &&
+	       json_text_is(json_get(root, STR("do")), STR("tenant_revoke"));
 }
 
-/* What is revoked without one has an entry in the audit log whose MAC fits nothing: the
- * MACs before it fit nothing any more either. */
 static bool find_pepper(str dir, str request, uint8_t ret[PEPPER], struct buf *why)
 {
 	struct buf ignored = BUF_LIMIT(4 * KiB);
-	bool is_found;
+	bool is_lost = is_revocation(request) &&
+	               pepper_find(dir, ret, &ignored) == PEPPER_MISSING &&
+	               !keys_pepper(dir, ret, &ignored);
 
-	if (needs_pepper(request))
-		return keys_pepper(dir, ret, why);
-	is_found = keys_pepper(dir, ret, &ignored);
-	if (!is_found)
-		memset(ret, 0, PEPPER);
 	buf_free(&ignored);
+	if (!is_lost)
+		return keys_pepper(dir, ret, why);
+	memset(ret, 0, PEPPER);
+	fprintf(stderr,
+	        "%.*s/pepper is missing: the entry of this in the audit log cannot be "
+	        "sealed, and sluice audit verify will name it when that file is back\n",
+	        STR_ARG(dir));
 	return true;
 }
 
