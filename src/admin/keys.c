@@ -36,17 +36,15 @@ static bool count_keys(str dir, unsigned *ret_active, struct buf *why)
 	return is_read;
 }
 
-bool keys_pepper(str dir, uint8_t ret[PEPPER], struct buf *why)
+/* May there be none?  False: *why. */
+static bool is_dispensable(str dir, struct buf *why)
 {
-	enum pepper_found found = pepper_find(dir, ret, why);
 	unsigned active;
 
-	if (found != PEPPER_MISSING)
-		return found == PEPPER_FOUND;
 	if (!count_keys(dir, &active, why))
 		return false;
 	if (active == 0)
-		return pepper_load(dir, ret, why);
+		return true;
 	buf_addf(
 	        why,
 	        "%.*s/pepper is missing, and the %u active key%s in the ledger cannot be "
@@ -55,6 +53,24 @@ bool keys_pepper(str dir, uint8_t ret[PEPPER], struct buf *why)
 	        "start again, and create new ones",
 	        STR_ARG(dir), active, active == 1 ? "" : "s");
 	return false;
+}
+
+bool keys_pepper(str dir, uint8_t ret[PEPPER], struct buf *why)
+{
+	enum pepper_found found = pepper_find(dir, ret, why);
+
+	if (found != PEPPER_MISSING)
+		return found == PEPPER_FOUND;
+	return is_dispensable(dir, why) && pepper_load(dir, ret, why);
+}
+
+bool keys_pepper_look(str dir, uint8_t ret[PEPPER], struct buf *why)
+{
+	enum pepper_found found = pepper_find(dir, ret, why);
+
+	if (found == PEPPER_MISSING)
+		memset(ret, 0, PEPPER);
+	return found == PEPPER_MISSING ? is_dispensable(dir, why) : found == PEPPER_FOUND;
 }
 
 bool key_id_parse(str text, uint64_t *ret)

@@ -147,7 +147,8 @@ static bool ask_here(const struct admin_errand *e, struct admin_asked *a, struct
 		return false;
 	}
 	if (!writes) {
-		is_done = keys_pepper(house.dir, pepper, why) && ask_house(&house, e, a);
+		is_done = keys_pepper_look(house.dir, pepper, why) &&
+		          ask_house(&house, e, a);
 		mem_wipe(pepper, sizeof(pepper));
 		return is_done;
 	}

@@ -78,6 +78,9 @@ def test_commands_work_without_a_gateway():
         code, out, _ = cli("audit", "verify", "--data", data, home=home)
         check(code == 0 and "1 entries, whole" in out, out)
         same(cli("tokens", "list", "--data", str(home / "none"), home=home)[0], 1, "nothing there")
+        (home / "data" / "pepper").unlink()
+        same(cli("tokens", "list", "--data", data, home=home)[0], 0, "it needs no pepper")
+        check(not (home / "data" / "pepper").exists(), "a look has made a pepper")
     finally:
         shutil.rmtree(home)
 
