@@ -40,6 +40,7 @@ struct clerk {
 	struct clerk_options options;
 	char *dir;
 	int listener, stop; /* stop: an eventfd */
+	bool is_short;      /* of descriptors: nobody is let in before the next tick */
 	pthread_t thread;
 	struct conn conns[CONNS_MOST];
 };
@@ -89,6 +90,8 @@ static void take_connection(struct clerk *k, usec now)
 	int fd = c ? accept4(k->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 	unsigned uid;
 
+	k->is_short =
+	        c && fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
 	if (fd < 0)
 		return;
 	if (!is_ours(fd, &uid)) {
@@ -206,7 +209,8 @@ static void watch(const struct clerk *k, struct pollfd *fds)
 		has_room |= c->fd < 0;
 		fds[2 + i] = (struct pollfd){ c->fd, c->out.len ? POLLOUT : POLLIN, 0 };
 	}
-	fds[1] = (struct pollfd){ has_room ? k->listener : -1, POLLIN, 0 };
+	fds[1] =
+	        (struct pollfd){ has_room && !k->is_short ? k->listener : -1, POLLIN, 0 };
 }
 
 static void turn(struct clerk *k, const struct pollfd *fds)
@@ -241,6 +245,7 @@ static void *run(void *arg)
 		watch(k, fds);
 		if (poll(fds, countof(fds), TICK_MS) < 0 && errno != EINTR)
 			break;
+		k->is_short = false;
 		if (fds[0].revents)
 			break;
 		turn(k, fds);
