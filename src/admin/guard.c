@@ -91,24 +91,32 @@ static void mac_of(const struct guard *g, str text, uint8_t ret[32])
 }
 
 /* All are compared, always. */
-static bool is_known(const struct guard *g, uint64_t id, const uint8_t mac[32])
+static bool is_known(struct guard *g, uint64_t id, const uint8_t mac[32])
 {
-	bool found = false;
+	int found = -1;
 
 	for (int i = 0; i < GUARD_KNOWN; i++) {
 		bool same = str_eq_secret(str_of((const char *)g->known[i].mac, 32),
 		                          str_of((const char *)mac, 32));
 
-		found |= same && g->known[i].id == id;
+		if (same && g->known[i].id == id)
+			found = i;
 	}
-	return found;
+	if (found >= 0)
+		g->known[found].came = ++g->requests;
+	return found >= 0;
 }
 
+/* In place of the one that has not come for longest. */
 static void remember(struct guard *g, uint64_t id, const uint8_t mac[32])
 {
-	unsigned at = g->next_known++ % GUARD_KNOWN;
+	int at = 0;
 
+	for (int i = 1; i < GUARD_KNOWN; i++)
+		if (g->known[i].came < g->known[at].came)
+			at = i;
 	g->known[at].id = id;
+	g->known[at].came = ++g->requests;
 	memcpy(g->known[at].mac, mac, 32);
 }
 

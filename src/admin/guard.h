@@ -12,7 +12,7 @@
 #include "loop/net.h"
 
 enum {
-	GUARD_KNOWN = 64,       /* tokens remembered */
+	GUARD_KNOWN = 1024,     /* tokens remembered, those that came last */
 	GUARD_PLACES = 256,     /* addresses remembered */
 	GUARD_WRONG = 10,       /* at once from one address, */
 	GUARD_WRONG_ALL = 60,   /* and from all; */
@@ -35,10 +35,10 @@ struct guard_place {
 struct guard {
 	uint8_t key[32]; /* of the process */
 	struct {
-		uint64_t id;
+		uint64_t id, came; /* came: the number of its last request */
 		uint8_t mac[32];
 	} known[GUARD_KNOWN];
-	unsigned next_known;
+	uint64_t requests; /* with a token that is known, counted */
 	struct guard_place places[GUARD_PLACES], all;
 	uint64_t scrypts; /* counted */
 };

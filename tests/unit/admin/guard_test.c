@@ -30,6 +30,15 @@ static bool rig_init(struct rig *g, const char *name, unsigned scopes, usec expi
 	return CHECK(g->l && ledger_token_put(g->l, &g->row));
 }
 
+/* Whoever it is. */
+static enum guard_found let_in(struct rig *g, str header)
+{
+	struct admin_who who;
+	str text;
+
+	return guard_check(&g->guard, g->l, header, &g->peer, g->now, 100, &who, &text);
+}
+
 static enum guard_found ask(struct rig *g, str header)
 {
 	struct admin_who who;
@@ -69,6 +78,33 @@ TEST(a_token_is_hashed_once_and_looked_up_each_time)
 	CHECK_INT(g.guard.scrypts, 1);
 	CHECK(ledger_token_revoke(g.l, g.row.id, 50, &is_changed) && is_changed);
 	CHECK_INT(ask(&g, own(&g)), GUARD_WRONG_TOKEN);
+	done(&g);
+}
+
+/* However many others there are: who goes on asking stays known. */
+TEST(the_token_that_has_not_come_for_longest_is_forgotten)
+{
+	struct admin_token_row late;
+	char text[ADMIN_TOKEN], header[8 + ADMIN_TOKEN];
+	struct rig g;
+
+	if (!rig_init(&g, "known", ADMIN_READ, 0))
+		return;
+	admin_token_make(STR("late ci"), ADMIN_READ, 5, 0, &late, text);
+	CHECK(ledger_token_put(g.l, &late));
+	CHECK_INT(ask(&g, own(&g)), GUARD_GOOD);
+	for (int i = 1; i < GUARD_KNOWN; i++) {
+		g.guard.known[i].id = 1;
+		g.guard.known[i].came = ++g.guard.requests;
+	}
+	CHECK_INT(ask(&g, own(&g)), GUARD_GOOD);
+	CHECK_INT(g.guard.scrypts, 1);
+	snprintf(header, sizeof(header), "Bearer %.*s", ADMIN_TOKEN, text);
+	CHECK_INT(let_in(&g, str_from_z(header)), GUARD_GOOD);
+	CHECK_INT(g.guard.scrypts, 2);
+	CHECK(g.guard.known[1].id == late.id);
+	CHECK_INT(ask(&g, own(&g)), GUARD_GOOD);
+	CHECK_INT(g.guard.scrypts, 2);
 	done(&g);
 }
 
