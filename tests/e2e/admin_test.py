@@ -111,6 +111,20 @@ def test_beyond_loopback_it_needs_tls():
     other.remove()
 
 
+def test_nobody_is_told_where_the_ledger_is():
+    blind = Gateway(BODY)
+    first_token(blind)
+    try:
+        (blind.data / "ledger.db").rename(blind.data / "elsewhere")
+        reply = ask("GET", "/status", None, g=blind)
+        problem(reply, 503, "ledger_unavailable")
+        check(str(blind.data).encode() not in reply.body and b"ledger.db" not in reply.body, reply)
+        (blind.data / "elsewhere").rename(blind.data / "ledger.db")
+        same(ask("GET", "/status", None, g=blind).status, 401, "and back")
+    finally:
+        blind.remove()
+
+
 def test_off_is_off():
     other = Gateway(BODY, start=False)
     other.file.write_text(other.text(BODY).replace(f"admin: 127.0.0.1:{other.admin_port}", "admin: off"))
