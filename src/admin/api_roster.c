@@ -74,8 +74,6 @@ static void work_init(struct work *w, struct admin_call *c)
 		                     .arg = w,
 		                     .keep = c->keep,
 		                     .why = &w->why };
-	/* What was used is told too, and changes without the serial. */
-	c->if_none_match = STR_NONE;
 }
 
 /* A node's ETag is its id and its serial: the serial alone is also that of others, and a
@@ -125,6 +123,8 @@ int api_node(struct admin_call *c)
 	int status = 200;
 
 	work_init(&w, c);
+	/* What was used is told too, and changes without the serial. */
+	c->if_none_match = STR_NONE;
 	if (!(w.roster.ledger = admin_reader(c)))
 		return 503;
 	json_open(&c->to, '{');

@@ -272,6 +272,8 @@ def test_etags():
     again = ask("GET", "/models", headers=[("If-None-Match", f'"x", {tag}')])
     same((again.status, bytes(again.body), again.header("etag")), (304, b"", tag), again)
     same(ask("GET", "/models", headers=[("If-None-Match", '"x"')]).status, 200, "another one")
+    keys = ask("GET", "/keys")
+    same(ask("GET", "/keys", headers=[("If-None-Match", keys.header("etag"))]).status, 304, "a list of nodes too")
 
 
 def test_pages_stand_while_rows_come():
