@@ -81,7 +81,8 @@ static bool know(struct visit *v, str authorization)
 		break;
 	case GUARD_TOO_OFTEN:
 		refuse(v, 429, "too_many_failures",
-		       "there were too many wrong tokens from this address; wait",
+		       "there were too many wrong tokens, from this address or from all; "
+		       "wait",
 		       STR("retry-after: 10\r\n"));
 		break;
 	case GUARD_FAILED:
