@@ -454,19 +454,22 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 /* The provider has ended its side. */
 static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 {
-	struct exchange *x = a->x;
+	bool is_end = a->wire->format == WIRE_OPENAI_CHAT && is_bare_end(rest);
 
-	if (a->wire->format == WIRE_OPENAI_CHAT && is_bare_end(rest)) {
+	if (is_end)
 		a->tap.done = true;
-		buf_add(&out->text, STR("data: [DONE]\n\n"));
-	} else {
+	else
 		take_last(a, out, rest);
-	}
 	if (is_whole(a, out)) {
+		if (is_end)
+			buf_add(&out->text, STR("data: [DONE]\n\n"));
 		relay_stream_over(a, out);
 		return;
 	}
-	outgoing_send(x, out, false);
+	/* An end mark without a finish is no end, and nobody gets it. */
+	if (is_end)
+		a->tap.done = false;
+	outgoing_send(a->x, out, false);
 	attempt_fail(a, FAULT_UPSTREAM_CUT, STR("the stream ended before its finish"));
 }
 

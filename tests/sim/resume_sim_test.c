@@ -956,6 +956,39 @@ TEST(resume_a_finish_is_the_end)
 	done(&p);
 }
 
+/* The end mark may lack its blank line, or any: without a finish it is none all the same,
+ * and no client sees it. */
+TEST(resume_not_with_an_end_mark_in_the_middle)
+{
+	static const char *const marks[] = { "data: [DONE]\n\n", "data: [DONE]\n",
+		                             "data: [DONE]" };
+
+	for (unsigned i = 0; i < 2 * countof(marks); i++) {
+		bool alone = i >= countof(marks);
+		struct pair p;
+
+		if (!begin(&p, alone ? "{ targets: [a/m], retry: { same_target: 0 } }"
+		                     : "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "", "");
+		begin_a(&p);
+		tell(&p, marks[i % countof(marks)]);
+		die(&p);
+		if (!alone && CHECK(accept_at(&p, 1))) {
+			tell(&p, head);
+			say(&p, "b", FIRST REST);
+			finish(&p, "b");
+			die(&p);
+		}
+		end(&p);
+		if (alone)
+			ERROR(FIRST);
+		else
+			WHOLE(FIRST REST);
+		done(&p);
+	}
+}
+
 TEST(resume_holds_calls_in_the_pass_lane)
 {
 	const char *call = OPEN_D(
