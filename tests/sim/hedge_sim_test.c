@@ -343,6 +343,51 @@ TEST(a_hedge_that_cannot_be_written_leaves_the_first_alone)
 	race_end(&r);
 }
 
+/* A pooled connection has gone stale, and a new one is not accepted: what is dialled
+ * beside it is no hedge, which this route has none of. */
+TEST(a_dial_beside_a_stale_connection_is_no_hedge)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!race_begin(&r, "{ targets: [a/m, b/m], retry: { same_target: 0 } }"))
+		return;
+	race_ask(&r, false, "");
+	a = race_accept(&r, 0);
+	if (!CHECK(a))
+		return;
+	sim_send(a, str_from_z(race_unary));
+	race_run(&r, USEC_MS);
+	CHECK(str_has(race_see(&r), STR("unary")));
+	sim_close(r.client);
+	buf_clear(&r.seen);
+	race_ask(&r, true, "");
+	sim_port_set(r.ports[0], SIM_DROPS);
+	sim_rst(a);
+	race_run(&r, 699 * USEC_MS);
+	CHECK(!race_accept(&r, 1));
+	race_run(&r, 2 * USEC_MS);
+	b = race_accept(&r, 1);
+	if (!CHECK(b))
+		return;
+	answer(&r, b, "from b");
+	CHECK(str_has(race_see(&r), STR("from b")));
+	sim_close(a);
+	sim_close(b);
+	race_run(&r, 5 * USEC_SEC);
+	race_read_rows(&r);
+	CHECK_INT(r.count, 3);
+	CHECK_INT(r.closed, 3);
+	CHECK_INT(r.closing, 2);
+	CHECK(row_is(&r.rows[1], "a", "CONNECT_TIMEOUT") && !r.rows[1].closes);
+	/* It may have been read before the connection went. */
+	CHECK_INT(r.rows[1].usage_kind, USAGE_ESTIMATED);
+	CHECK(row_is(&r.rows[2], "b", "") && r.rows[2].closes);
+	CHECK_INT(r.gate.worker.counts.hedges, 0);
+	CHECK_INT(r.gate.worker.counts.hedges_won, 0);
+	race_end(&r);
+}
+
 TEST(a_request_may_say_no_to_hedging)
 {
 	struct race r;
