@@ -1055,6 +1055,43 @@ TEST(resume_holds_calls_ten_seconds_at_most)
 	}
 }
 
+/* Not only when more of it comes. */
+TEST(resume_lets_a_call_go_while_its_provider_is_silent)
+{
+	const char *call = OPEN_D(
+	        "0", "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}");
+	struct pair p;
+
+	for (int translated = 0; translated < 2; translated++) {
+		if (!begin(&p, "{ targets: [d/m, b/m] }"))
+			return;
+		if (translated)
+			ask(&p, "", "");
+		else
+			ask_d(&p, "");
+		if (CHECK(accept_at(&p, 3))) {
+			const char *want = translated ? "\"arguments\":\"[\"" : call;
+
+			tell(&p, head);
+			tell(&p, BEGIN_D);
+			tell(&p, call);
+			tell(&p, DELTA_D("0", "{\"type\":\"input_json_delta\","
+			                      "\"partial_json\":\"[\"}"));
+			race_run(&p.race, 9999 * USEC_MS);
+			CHECK(!saw(&p, want));
+			race_run(&p.race, 2 * USEC_MS);
+			CHECK(saw(&p, want));
+			tell(&p, DELTA_D("0", "{\"type\":\"input_json_delta\","
+			                      "\"partial_json\":\"]\"}"));
+			tell(&p, CLOSE_D("0") STOP_D END_D);
+			CHECK(saw(&p, translated ? "data: [DONE]" : END_D));
+			die(&p);
+		}
+		CHECK(!accept_at(&p, 1));
+		done(&p);
+	}
+}
+
 TEST(resume_goes_on_in_another_block_where_the_first_was_closed)
 {
 	struct pair p;
