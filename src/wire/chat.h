@@ -304,6 +304,15 @@ jstr chat_unwrap(struct arena *keep, jstr args);
 void chat_rename_tools(struct chat_request *r, enum wire_format to);
 /* What the client calls a tool of that name. */
 jstr chat_client_name(const struct chat_request *r, jstr name);
+/* Where a search is made for, as chat completions and Responses say it. */
+#define CHAT_PLACE_PATHS                                                                 \
+	STR_INIT("user_location.type"), STR_INIT("user_location.city"),                  \
+	        STR_INIT("user_location.region"), STR_INIT("user_location.country"),     \
+	        STR_INIT("user_location.timezone"),                                      \
+	        STR_INIT("user_location.approximate.city"),                              \
+	        STR_INIT("user_location.approximate.region"),                            \
+	        STR_INIT("user_location.approximate.country"),                           \
+	        STR_INIT("user_location.approximate.timezone")
 /* Names the options of a hosted tool, but those which the writer has said: their paths,
  * "user_location.city". */
 void chat_drop_options(struct chat_request *r, const struct chat_tool *t, const str *used,
