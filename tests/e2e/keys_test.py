@@ -97,6 +97,9 @@ def manage(g):
           limited["downgrade"], limited["soft"], limited["phi"], limited["limits"]["budget"]["hour"],
           limited["tags"], limited["serial"]),
          (None, 5, None, None, False, False, "7.00", {"env": "prod", "cost": "x"}, 2), "limit")
+    for pair in (("--no-budget", "--budget", "5/day"), ("--soft", "--no-soft"), ("--no-phi", "--phi")):
+        code, _, err = g.cli("keys", "limit", "ci bot", *pair)
+        check(code == 2 and "exclude each other" in err, pair, code, err)
     limited = run("keys", "limit", "ci bot", "--no-budget", "--tpm", "none", on=g)
     same((limited["limits"]["tpm"], limited["limits"]["budget"]["hour"]), (None, None), "none")
     run("keys", "limit", "ci bot", "--budget", "7/hour", "--user-budget", "1/day", "--user-budget",
