@@ -5,12 +5,13 @@ import csv
 import io
 import json
 import re
+import threading
 import time
 
 import answers
 from fake_provider import Fake
-from harness import Gateway, check, provider, route, same
-from raw import until
+from harness import CHAT, Gateway, check, provider, route, same, shown_id
+from raw import request, until
 
 fake = gateway = None
 PRICES = """prices:
@@ -219,3 +220,26 @@ def test_reconcile():
         alone = gateway.cli("reconcile", path, *more)
         gateway.start()
         same(alone, beside, f"{more} without a gateway")
+
+
+def test_tail_has_what_died_with_the_gateway():
+    """Whoever lost an answer asks what became of it."""
+    died, hold, parts = Gateway(gateway.body), threading.Event(), answers.events()
+    fake.site("fast").queue(answers.gated(parts, [None, hold, *[None] * (len(parts) - 2)]))
+    try:
+        with died.open() as raw:
+            raw.send(request("POST", CHAT, [died.bearer(), ("Content-Type", "application/json")],
+                             json.dumps(died.chat("m", stream=True)).encode()))
+            until(lambda: died.rows("state = 'open'"), "the stream to be in the ledger")
+            same(died.tail(), [], "while it is under way")
+            died.kill()
+    finally:
+        hold.set()
+    died.start()
+    row = until(lambda: died.rows("state = 'unknown'"), "the stream to be marked")[0]
+    for errors in ((), ("-e",)):
+        lines = [json.loads(line) for line in died.cli("tail", "--json", *errors)[1].splitlines()]
+        same([(line["id"], line["state"]) for line in lines], [(shown_id(row["exchange"]), "unknown")], errors)
+        text = died.cli("tail", *errors)[1]
+        check("the gateway died meanwhile" in text and shown_id(row["exchange"]) in text, errors, text)
+    died.remove()
