@@ -196,8 +196,7 @@ int api_cost(struct admin_call *c)
 	    (key.len && !hex_to_u64(key, &only->key)))
 		return admin_problem(c, 400, "invalid_parameter", "key", "it is no id");
 	k.query.since = admin_query_time(
-	        c, "since",
-	        k.has_step ? sys_wall() - DAYS_USUAL * 24 * USEC_HOUR : 0);
+	        c, "since", k.has_step ? sys_wall() - DAYS_USUAL * 24 * USEC_HOUR : 0);
 	k.query.until = until_of(c);
 	only->user = admin_query(c, "user");
 	only->provider = admin_query(c, "provider");
