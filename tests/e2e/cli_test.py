@@ -389,6 +389,8 @@ def test_tail_and_show():
     code, out, err = gateway.cli("show", "987654321987654321")
     check(code not in (0, 3) and out + err, "show of nothing:", code, out, err)
     same(gateway.cli("show")[0], 2, "exit of show without an id")
+    code, _, err = gateway.cli("show", "xyz")
+    check(code == 2 and '"xyz" is no id' in err, "what is no id:", code, err)
 
 
 def test_tail_follows_a_stream_that_ends_late():

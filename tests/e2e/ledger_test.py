@@ -191,6 +191,14 @@ def test_tail_filters():
     check(lines and all(line["route"] == "both" for line in lines), "only of one route", lines)
 
 
+def test_cost_of_nobody():
+    code, _, err = gateway.cli("cost", "--provider", "nope")
+    check(code == 0 and "nothing of that is recorded" in err, "a name that was mistyped:", code, err)
+    check("nothing of that" not in gateway.cli("cost", "--provider", "fast")[2], "one that there is")
+    code, _, err = gateway.cli("cost", "--csv", "--json")
+    check(code == 2 and "exclude each other" in err, code, err)
+
+
 def test_reconcile():
     day = time.strftime("%Y-%m-%d", time.gmtime(gateway.rows("provider = 'fast'")[0]["began"] // 1000000))
     ours = gateway.rows("provider = 'fast' AND (input_tokens > 0 OR cost_nano > 0)")
