@@ -62,8 +62,8 @@ static bool take_query(struct cost *k)
 	if (!spend_by(str_from_z(command_value(k->c, "by")), &k->by, &wrong)) {
 		command_misused(k->c,
 		                "cost: --by takes team, key, user, provider, model, "
-		                "route, operation, tag, tag:NAME, client, trial, hour, "
-		                "day and month, not %.*s",
+		                "route, operation, tag, tag:NAME, client and trial, and "
+		                "one of hour, day and month: not %.*s",
 		                STR_ARG(wrong));
 		return false;
 	}

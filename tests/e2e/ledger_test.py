@@ -195,6 +195,8 @@ def test_cost_of_nobody():
     code, _, err = gateway.cli("cost", "--provider", "nope")
     check(code == 0 and "nothing of that is recorded" in err, "a name that was mistyped:", code, err)
     check("nothing of that" not in gateway.cli("cost", "--provider", "fast")[2], "one that there is")
+    code, _, err = gateway.cli("cost", "--by", "hour,day")
+    check(code == 2 and "one of hour, day and month: not day" in err, code, err)
     code, _, err = gateway.cli("cost", "--csv", "--json")
     check(code == 2 and "exclude each other" in err, code, err)
 
