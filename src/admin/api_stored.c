@@ -271,6 +271,17 @@ static int put(struct admin_call *c, struct ledger *l, void *arg)
 	return 201;
 }
 
+/* Will it be somebody's? */
+static bool is_good(struct storing *s)
+{
+	if (!stored_check(&s->row, &s->why))
+		return false;
+	if (!s->config || config_find_provider(s->config, s->row.provider))
+		return true;
+	return s->config->file.len ? stored_check_typo(&s->row, &s->why)
+	                           : stored_check_unwritten(&s->row, &s->why);
+}
+
 int api_provider_key_create(struct admin_call *c)
 {
 	struct json_value key = admin_member(c, "key");
@@ -285,9 +296,7 @@ int api_provider_key_create(struct admin_call *c)
 		                    .format = admin_member_text(c, "format"),
 		                    .url = admin_member_text(c, "url"),
 		                    .key = { json_text(key, room) } };
-	bool is_unwritten = s.config && s.config->file.len == 0;
-	if (stored_check(&s.row, &s.why) &&
-	    (!is_unwritten || stored_check_unwritten(&s.row, &s.why)))
+	if (is_good(&s))
 		status = change(&s, put, 201);
 	else
 		status = admin_problem(c, 400, "invalid_member", NULL, "%.*s",

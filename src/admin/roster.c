@@ -28,9 +28,14 @@ static enum roster_result write_node(struct roster *t, const struct node *n,
 	return ROSTER_FAILED;
 }
 
+/* What a node belongs to. */
 struct named {
 	char name[TENANT_NAME_MOST];
 	size_t len;
+	enum tenant_kind kind;
+	str state;
+	uint64_t above;
+	usec wall;
 };
 
 static bool take_name(void *arg, const struct tenant_row *row,
@@ -42,18 +47,42 @@ static bool take_name(void *arg, const struct tenant_row *row,
 	if (name.len)
 		memcpy(n->name, name.ptr, name.len);
 	n->len = name.len;
+	n->kind = row->kind;
+	n->state = tenant_state(row, n->wall);
+	n->above = row->parent;
 	return false;
+}
+
+/* A key of a team that is revoked is in force by itself, and good for nothing. */
+static void write_above(const struct named *n, struct json_writer *to)
+{
+	struct buf text = BUF_LIMIT(64);
+
+	buf_addf(&text, "%.*s %.*s", STR_ARG(tenant_kind_name(n->kind)),
+	         STR_ARG(n->state));
+	json_key_str(to, STR("ended_above"), buf_str(&text));
+	buf_free(&text);
 }
 
 /* With the name of what it belongs to, if that can be read. */
 static void write_shown(struct roster *t, const struct tenant_row *row,
                         const struct key_secret *secret, struct json_writer *to)
 {
-	struct named parent = { .len = 0 };
+	struct named parent = { .wall = t->wall }, above;
 
 	if (row->parent && !ledger_tenant(t->ledger, row->parent, take_name, &parent))
-		parent.len = 0;
+		parent = (struct named){ .wall = t->wall };
 	tenant_write(to, row, secret, str_of(parent.name, parent.len), t->wall);
+	above = parent;
+	while (str_eq(above.state, STR("active")) && above.above) {
+		uint64_t next = above.above;
+
+		above = (struct named){ .wall = t->wall };
+		if (!ledger_tenant(t->ledger, next, take_name, &above))
+			return;
+	}
+	if (above.state.len && !str_eq(above.state, STR("active")))
+		write_above(&above, to);
 }
 
 static void write_object(struct roster *t, const struct node *n, struct buf *to)

@@ -103,6 +103,21 @@ bool stored_check_unwritten(const struct vault_row *row, struct buf *why)
 	return false;
 }
 
+bool stored_check_typo(const struct vault_row *row, struct buf *why)
+{
+	struct catalog_provider known;
+	str near = config_nearest_provider(row->provider);
+
+	if (row->url.len || !near.len || catalog_find_provider(row->provider, &known))
+		return true;
+	buf_addf(why,
+	         "\"%.*s\" is neither in the configuration nor in the catalogue; did you "
+	         "mean \"%.*s\"? Else say its --url and --format, or name it in the "
+	         "configuration first",
+	         STR_ARG(row->provider), STR_ARG(near));
+	return false;
+}
+
 /* ---- changes ---- */
 
 /* Everything that is sealed now. */

@@ -11,6 +11,9 @@ struct master_place stored_place(const char *key_file, str data);
 must_check bool stored_check(const struct vault_row *row, struct buf *why);
 /* Can a gateway run it that has no configuration?  False: *why, with the nearest name. */
 must_check bool stored_check_unwritten(const struct vault_row *row, struct buf *why);
+/* Is it no slip of a name, of a provider that the configuration does not have?  False:
+ * *why, with the name that was meant. */
+must_check bool stored_check_typo(const struct vault_row *row, struct buf *why);
 /* Adds the row (its id, version and time are made here), instead of all other keys of the
  * provider when `replace`.  *ret_first: it is the first that $data/master.key has sealed,
  * and people are to be told of that. */

@@ -155,7 +155,7 @@ static void write_tags(struct json_writer *to, str tags)
 	json_close(to, '}');
 }
 
-static str state_of(const struct tenant_row *row, usec wall)
+str tenant_state(const struct tenant_row *row, usec wall)
 {
 	if (row->revoked_wall)
 		return STR("revoked");
@@ -172,7 +172,7 @@ void tenant_write(struct json_writer *to, const struct tenant_row *row,
 	admin_write_id(to, STR("parent"), row->parent);
 	if (parent_name.len)
 		json_key_str(to, STR("parent_name"), parent_name);
-	json_key_str(to, STR("state"), state_of(row, wall));
+	json_key_str(to, STR("state"), tenant_state(row, wall));
 	admin_write_time(to, STR("created"), row->created_wall);
 	admin_write_time(to, STR("expires"), row->expires_wall);
 	admin_write_time(to, STR("revoked"), row->revoked_wall);

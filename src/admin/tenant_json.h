@@ -37,6 +37,8 @@ must_check bool tenant_kind_parse(str name, enum tenant_kind *ret);
 /* "finish", "stop", "error". */
 must_check bool tenant_ending_parse(str name, enum on_exhausted *ret);
 
+/* "active", "expired", "revoked": by itself, whatever it belongs to. */
+str tenant_state(const struct tenant_row *row, usec wall);
 /* Writes the members above into the open object, as of then; parent_name where there is
  * one. */
 void tenant_write(struct json_writer *to, const struct tenant_row *row,

@@ -41,6 +41,20 @@ void text_price(struct buf *to, picousd per_token)
 		add_decimal(to, (uint64_t)per_token * 1000, 2);
 }
 
+void text_failing(struct buf *to, uint64_t per_mille, uint64_t attempts)
+{
+	uint64_t rest = 1000000, share;
+
+	if (attempts == 0)
+		return;
+	for (uint64_t i = 0; i < attempts && i < 200; i++)
+		rest -= rest / 16;
+	/* What was cut off the figure is half of one, more or less. */
+	share = per_mille ? (per_mille * 2 + 1) * 500000 / (1000000 - rest) : 0;
+	buf_addf(to, "%llu %% of the last attempts failed",
+	         (unsigned long long)((min_of(share, (uint64_t)1000) + 5) / 10));
+}
+
 void text_span(struct buf *to, usec span)
 {
 	long long us = span;
@@ -262,11 +276,29 @@ static void add_target(struct buf *to, const struct attempt_row *row)
 	}
 }
 
+static void add_end(struct buf *to, const struct attempt_row *row)
+{
+	if (row->key)
+		buf_addf(to, "  key %012llx", (unsigned long long)row->key);
+	buf_add(to, STR("  "));
+	buf_add_hex(to, row->exchange, 16);
+	buf_add_char(to, '\n');
+}
+
 void row_line(struct buf *to, const struct attempt_row *row)
 {
 	text_time(to, row->began_wall);
-	buf_addf(to, "  %3d  %-10.*s  ", row->client_status, STR_ARG(row->operation));
+	if (row->state == ROW_UNKNOWN)
+		buf_add(to, STR("    -"));
+	else
+		buf_addf(to, "  %3d", row->client_status);
+	buf_addf(to, "  %-10.*s  ", STR_ARG(row->operation));
 	add_target(to, row);
+	if (row->state == ROW_UNKNOWN) {
+		buf_add(to, STR("  unknown: the gateway died meanwhile"));
+		add_end(to, row);
+		return;
+	}
 	buf_addf(to, "  %llu/%llu tok%s  ", (unsigned long long)row->usage.input,
 	         (unsigned long long)row->usage.output,
 	         row->usage_kind == USAGE_ESTIMATED ? " (estimated)" : "");
@@ -285,9 +317,5 @@ void row_line(struct buf *to, const struct attempt_row *row)
 		buf_add(to, STR("  "));
 		row_flags(to, row->flags, ',');
 	}
-	if (row->key)
-		buf_addf(to, "  key %012llx", (unsigned long long)row->key);
-	buf_add(to, STR("  "));
-	buf_add_hex(to, row->exchange, 16);
-	buf_add_char(to, '\n');
+	add_end(to, row);
 }

@@ -11,6 +11,10 @@ void text_span(struct buf *to, usec span);
 void text_time(struct buf *to, usec wall);
 /* USD per million tokens: "0.25"; "-" when unknown. */
 void text_price(struct buf *to, picousd per_token);
+/* "12 % of the last attempts failed", by the average of a target's health (of a
+ * thousand), which begins at nothing and moves by a sixteenth: of a few attempts it shows
+ * less than there was.  Nothing when there were none. */
+void text_failing(struct buf *to, uint64_t per_mille, uint64_t attempts);
 /* Characters that would steer a terminal become '?', and so do bytes that are none. */
 void text_safe(struct buf *to, str s);
 

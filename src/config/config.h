@@ -357,6 +357,10 @@ str config_mock_host(void);
 /* The notes as people read them, with file:line:column, most important first, at most 20.
  */
 void config_notes_print(const struct config_notes *notes, str path, struct buf *to);
+/* The first `most` errors in a line, with where they stand; without the file's text. */
+void config_notes_brief(const struct config_notes *notes, unsigned most, struct buf *to);
+/* Is a file that cannot be read among the errors? */
+bool config_notes_miss_file(const struct config_notes *notes);
 void config_notes_json(const struct config_notes *notes, str path, struct buf *to);
 /* JSON Schema and docs/config.md, from the same table as the parser. */
 void config_schema_write(struct buf *to);

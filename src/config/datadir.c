@@ -2,6 +2,8 @@
  * gateway leaves nothing behind that has to be cleaned up. */
 #include "config/datadir.h"
 
+#include "config/replace.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -119,6 +121,36 @@ static bool lock_soon(int fd)
 	return true;
 }
 
+/* Made when there is none. */
+static int open_own(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return errno == EEXIST ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+	if (file_give(fd, path))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* SQLite gives the files beside it to whom this one belongs.  One that is there is left
+ * closed: whoever closes it drops all locks of the process on it. */
+bool datadir_own_ledger(str dir, struct buf *why)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (geteuid() != 0 || !datadir_path(dir, "ledger.db", path, sizeof(path)) ||
+	    access(path, F_OK) == 0)
+		return true;
+	fd = open_own(path);
+	if (fd < 0)
+		return failed(why, "cannot make", path);
+	close(fd);
+	return true;
+}
+
 bool datadir_lock(str dir, int *ret_fd, struct buf *why)
 {
 	char path[PATH_MAX];
@@ -128,7 +160,7 @@ bool datadir_lock(str dir, int *ret_fd, struct buf *why)
 		buf_addf(why, "the name of the data directory is too long");
 		return false;
 	}
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open_own(path);
 	if (fd < 0)
 		return failed(why, "cannot open", path);
 	if (!lock_soon(fd)) {

@@ -18,6 +18,9 @@ must_check bool datadir_make(str dir, struct buf *why);
 /* Takes $data/lock, for as long as *ret_fd is open; waits two seconds for a command that
  * has it.  False: *why; another one has it, or it cannot be made. */
 must_check bool datadir_lock(str dir, int *ret_fd, struct buf *why);
+/* Before a command opens the ledger, under the lock: if there is none, and root makes it
+ * in the directory of a service, it is that service's.  False: *why. */
+must_check bool datadir_own_ledger(str dir, struct buf *why);
 /* Does a gateway (or a command that writes) hold the lock now? */
 bool datadir_is_locked(str dir);
 /* May we look into it?  What is not there yet may be looked into.  False: *why names

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "codec/text.h"
 #include "config/datadir.h"
+#include "config/replace.h"
 #include "loop/sys.h"
 
 #include <errno.h>
@@ -259,7 +260,9 @@ static bool make_pepper(const char *path, struct buf *why)
 		return false;
 	}
 	sys_random(pepper, sizeof(pepper));
-	is_good = write_whole(fd, pepper) && (link(beside, path) == 0 || errno == EEXIST);
+	is_good = file_give(fd, path);
+	is_good = write_whole(fd, pepper) && is_good &&
+	          (link(beside, path) == 0 || errno == EEXIST);
 	if (!is_good)
 		buf_addf(why, "cannot make %s: %s", path, strerror(errno));
 	mem_wipe(pepper, sizeof(pepper));

@@ -88,6 +88,12 @@ void read_log_settings(struct reader *r, const struct tree_node *node)
 	const struct tree_node *redact =
 	        node && node->kind == TREE_MAP ? tree_find(node, STR("redact")) : NULL;
 
-	if (redact)
-		read_redact(r, redact);
+	if (!redact)
+		return;
+	read_redact(r, redact);
+	if (r->config->log.bodies == LOG_BODIES_OFF) {
+		note(r, NOTE_NO_EFFECT, redact,
+		     "redact changes nothing: no bodies are kept");
+		note_hint(r, "bodies: errors or all keeps them");
+	}
 }

@@ -258,6 +258,37 @@ void config_notes_print(const struct config_notes *notes, str path, struct buf *
 		buf_add_char(to, '\n');
 }
 
+void config_notes_brief(const struct config_notes *notes, unsigned most, struct buf *to)
+{
+	unsigned order[KEPT_MOST], shown = min_of(sort_notes(notes, order), most);
+
+	shown = min_of(shown, notes->errors);
+	for (unsigned i = 0; i < shown; i++) {
+		const struct config_note *n = &notes->list[order[i]];
+
+		buf_add(to, i ? STR("; ") : STR_NONE);
+		if (n->line)
+			buf_addf(to, "line %u: ", n->line);
+		buf_addf(to, "%.*s [%s]", STR_ARG(n->text), n->code);
+		if (n->hint.len)
+			buf_addf(to, " (%.*s)", STR_ARG(n->hint));
+	}
+	if (notes->errors > shown)
+		buf_addf(to, "; and %u more", notes->errors - shown);
+}
+
+bool config_notes_miss_file(const struct config_notes *notes)
+{
+	for (unsigned i = 0; i < notes->count; i++) {
+		str code = str_from_z(notes->list[i].code);
+
+		if (notes->list[i].is_error &&
+		    (str_eq(code, STR("E100")) || str_eq(code, STR("E119"))))
+			return true;
+	}
+	return false;
+}
+
 static void write_note(struct json_writer *w, const struct config_note *n)
 {
 	json_open(w, '{');

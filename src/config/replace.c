@@ -112,23 +112,33 @@ static void sync_dir(char *path)
 	close(fd);
 }
 
-/* Of root's commands: what the service's user has made stays that user's, and what is new
- * is of whom the directory is, or the service could not read it. */
-static bool give_away(int fd, const char *path, const char *beside)
+/* A sandboxed gateway that runs as root may not; it is its own then. */
+static bool give_to(int fd, const struct stat *whose)
+{
+	return whose->st_uid == 0 || fchown(fd, whose->st_uid, whose->st_gid) == 0 ||
+	       errno == EPERM;
+}
+
+bool file_give(int fd, const char *path)
 {
 	char dir[PATH_MAX];
 	struct stat st;
+	int n = snprintf(dir, sizeof(dir), "%s", path);
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 || n < 0 || (size_t)n >= sizeof(dir) || !strrchr(dir, '/'))
 		return true;
-	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-		snprintf(dir, sizeof(dir), "%s", beside);
-		*strrchr(dir, '/') = 0;
-		if (stat(*dir ? dir : "/", &st) != 0)
-			return true;
-	}
-	/* A sandboxed gateway that runs as root may not; it is its own then. */
-	return st.st_uid == 0 || fchown(fd, st.st_uid, st.st_gid) == 0 || errno == EPERM;
+	*strrchr(dir, '/') = 0;
+	return stat(*dir ? dir : "/", &st) != 0 || give_to(fd, &st);
+}
+
+/* Of root's commands: what the service's user has made stays that user's. */
+static bool give_away(int fd, const char *path, const char *beside)
+{
+	struct stat st;
+
+	if (geteuid() == 0 && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		return give_to(fd, &st);
+	return file_give(fd, beside);
 }
 
 bool file_replace(const char *path, str text, bool is_new, struct buf *why)

@@ -16,3 +16,6 @@ void file_sum(const char *path, uint8_t ret[FILE_SUM]);
  * killed: who calls holds a lock.  is_new: there must be none yet (false and *why when
  * there is). False: nothing was changed. */
 must_check bool file_replace(const char *path, str text, bool is_new, struct buf *why);
+/* What root has just made, at `path` (with a slash), is from now on of whom the directory
+ * is, or the service could not use it. Of anybody else: nothing. False: errno. */
+must_check bool file_give(int fd, const char *path);

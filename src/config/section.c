@@ -53,6 +53,9 @@ static void note_word(struct reader *r, const struct config_key *key,
 	note(r, is_bool ? NOTE_BOOL : NOTE_WORD, node, "%s: \"%.*s\" is not %s",
 	     key->name, STR_ARG(node->text), list);
 	near = nearest_name(node->text, names, count);
+	for (unsigned i = 0; near.len == 0 && node->text.len > 2 && i < count; i++)
+		if (str_starts(names[i], node->text)) /* "openai" */
+			near = names[i];
 	if (near.len > 0)
 		note_hint(r, "did you mean \"%.*s\"?", STR_ARG(near));
 	else if (is_bool)
@@ -82,7 +85,7 @@ static bool hint_elsewhere(struct reader *r, str name)
 /* What people call it elsewhere, typing errors included, if we have it here. */
 static str synonym_here(const struct config_section *section, str name)
 {
-	str names[64];
+	str names[64] = { 0 };
 	unsigned index, place, count = 0;
 	str near;
 
@@ -95,6 +98,17 @@ static str synonym_here(const struct config_section *section, str name)
 		if (str_eq(config_synonyms[i].theirs, near))
 			return str_from_z(config_synonyms[i].ours);
 	return STR_NONE;
+}
+
+/* The same of a key of routes: "timeout" is not the collector's alone. */
+static bool hint_route(struct reader *r, str name)
+{
+	str ours = synonym_here(&config_sections[SECTION_DEFAULTS], name);
+
+	if (ours.len == 0)
+		return false;
+	note_hint(r, "routes have \"%.*s\"", STR_ARG(ours));
+	return true;
 }
 
 static void hint_all(struct reader *r, const str *names, unsigned count)
@@ -130,7 +144,7 @@ static void note_unknown(struct reader *r, const struct config_section *section,
 		note_hint(r, "did you mean \"%.*s\"?", STR_ARG(near));
 	else if (str_eq(name, STR("<<")))
 		note_hint(r, "merge keys are not accepted; write the keys out");
-	else if (!hint_elsewhere(r, name))
+	else if (!hint_route(r, name) && !hint_elsewhere(r, name))
 		hint_all(r, names, count);
 }
 
@@ -191,11 +205,18 @@ static void note_number(struct reader *r, const struct config_key *key,
 	else
 		note(r, NOTE_VALUE, node, "%s: \"%.*s\" is not %s", key->name,
 		     STR_ARG(node->text), kind->what);
-	if (why == SCALAR_NO_UNIT || why == SCALAR_NOT_A_UNIT)
+	if (key->words) {
+		char list[160];
+
+		list_words(key->words, list, sizeof(list));
+		note_hint(r, "possible: %s, and %s from %s to %s", list, kind->what,
+		          key->low, key->high);
+	} else if (why == SCALAR_NO_UNIT || why == SCALAR_NOT_A_UNIT) {
 		note_hint(r, "write it like this: %s (units: %s)", key->example,
 		          kind->units);
-	else
+	} else {
 		note_hint(r, "write it like this: %s", key->example);
+	}
 }
 
 static bool is_in_range(const struct config_key *key, uint64_t value)
@@ -307,7 +328,11 @@ static bool store_text(struct reader *r, const struct config_key *key,
 	if (node->is_plain && node->variable.len == 0 && scalar_is_ambiguous(text)) {
 		note(r, NOTE_QUOTE, node, "%s: %.*s is not text", key->name,
 		     STR_ARG(text));
-		note_hint(r, "write it in quotes: \"%.*s\"", STR_ARG(text));
+		if (str_has(str_from_z(key->example), STR("%")) ||
+		    str_has(str_from_z(key->example), STR("$")))
+			note_hint(r, "write it like this: %s", key->example);
+		else
+			note_hint(r, "write it in quotes: \"%.*s\"", STR_ARG(text));
 		return false;
 	}
 	if (to)
@@ -469,6 +494,15 @@ static void read_key(struct reader *r, const struct tree_item *it, void *base,
 	}
 }
 
+/* How a mapping begins. */
+static void hint_shape(struct reader *r, const struct config_section *section)
+{
+	const struct config_key *key = config_key_at(section, 0);
+
+	if (*section->path && key && key->example)
+		note_hint(r, "write it like this: { %s: %s }", key->name, key->example);
+}
+
 void section_read(struct reader *r, enum section_id id, const struct tree_node *node,
                   void *base, struct extra_keys *extra, struct found *ret)
 {
@@ -481,6 +515,7 @@ void section_read(struct reader *r, enum section_id id, const struct tree_node *
 		note(r, NOTE_SHAPE, node, "%s is %s, but must be a mapping",
 		     *section->path ? section->path : "the configuration",
 		     tree_kind_name(node->kind));
+		hint_shape(r, section);
 		return;
 	}
 	for (struct tree_item *it = node->first; it; it = it->next)

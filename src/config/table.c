@@ -112,7 +112,7 @@ static const struct config_key root_keys[] = {
 	  .section = SECTION_TELEMETRY,
 	  .help = "Where traces go (docs/telemetry.md)." },
 	LATER("trusted_proxies", "addresses whose X-Forwarded-For is believed"),
-	LATER("teams", "tenants with budgets"),
+	LATER("teams", "to name them here; `sluice teams` and the admin API make them"),
 	LATER("store", "PostgreSQL instead of the embedded ledger"),
 	LATER("cache", "answers that are given again"),
 	LATER("guards", "rules on what passes"),

@@ -148,7 +148,7 @@ void answer_own(struct worker *w, struct http_conn *c, const struct endpoint *e,
 {
 	switch (e->kind) {
 	case ENDPOINT_MODELS:
-		models_answer(w, c, req, key);
+		models_answer(w, c, e, req, key);
 		return;
 	case ENDPOINT_MODEL:
 		models_answer_one(w, c, e, key, rest);

@@ -22,10 +22,12 @@
 	{ .path = STR_INIT(before), .suffix = STR_INIT(after), .method = method_,        \
 	  .kind = ENDPOINT_EXCHANGE, .auth = MUST_SAY(AUTH_CLASS_KEY), .operation = OP_STORED,     \
 	  .wire = &wire_openai_responses, .of_id = true }
-#define OWN(path_, method_, kind_, auth_)                                                \
+#define OWN_OF(format, path_, method_, kind_, auth_)                                     \
 	{ .path = STR_INIT(path_), .suffix = STR_INIT(""), .method = method_,            \
 	  .kind = kind_, .auth = MUST_SAY(auth_), .operation = OP_CHAT,                            \
-	  .wire = &wire_openai_chat }
+	  .wire = &wire_##format }
+#define OWN(path_, method_, kind_, auth_)                                                \
+	OWN_OF(openai_chat, path_, method_, kind_, auth_)
 
 /* Behind a prefix and "/v1" or "/v1beta", both of which may be missing. */
 static const struct endpoint endpoints[] = {
@@ -62,6 +64,8 @@ static const struct endpoint endpoints[] = {
 	OWN("/models", HTTP_GET, ENDPOINT_MODELS, AUTH_CLASS_KEY),
 	OWN("/models/", HTTP_GET, ENDPOINT_MODEL, AUTH_CLASS_KEY),
 	OWN("/responses", HTTP_GET, ENDPOINT_WEBSOCKET, AUTH_CLASS_NONE),
+	OWN_OF(gemini, "/v1beta/models", HTTP_GET, ENDPOINT_MODELS, AUTH_CLASS_KEY),
+	OWN_OF(gemini, "/v1beta/models/", HTTP_GET, ENDPOINT_MODEL, AUTH_CLASS_KEY),
 };
 
 /* Whole paths, without prefixes. */
@@ -82,12 +86,14 @@ const char endpoint_list[] =
         "/v2/rerank, "
         "/v1/completions, /v1/embeddings, /v1/moderations, "
         "/v1/images/*, /v1/audio/*, /v1/rerank; GET, DELETE /v1/responses/{id}; "
-        "GET /v1/models, /health";
+        "GET /v1/models, /v1beta/models, /health";
 
 const str endpoint_prefixes[] = { STR_INIT("/openai"), STR_INIT("/anthropic"),
 	                          STR_INIT("/gemini"), STR_INIT("/api"), STR_INIT("") };
 
-static str without_prefix(str path)
+/* What is asked of a model in Gemini's path is in the table without its version; to ask
+ * for the model itself is not, for that has another shape there. */
+static str without_prefix(enum http_method method, str path)
 {
 	for (const str *p = endpoint_prefixes; p->len; p++) {
 		if (str_starts(path, *p) && path.len > p->len && path.ptr[p->len] == '/')
@@ -98,7 +104,9 @@ static str without_prefix(str path)
 		if (str_starts(path, STR("/v1/")))
 			path = str_from(path, 3);
 	}
-	return str_starts(path, STR("/v1beta/models/")) ? str_from(path, 7) : path;
+	return method != HTTP_GET && str_starts(path, STR("/v1beta/models/"))
+	               ? str_from(path, 7)
+	               : path;
 }
 
 static bool is_at(const struct endpoint *e, str path, str *ret_rest)
@@ -144,8 +152,8 @@ const struct endpoint *endpoint_find(enum http_method method, str path, str *ret
 	e = find(own_endpoints, countof(own_endpoints), method, path, ret_rest, ret_why);
 	if (e)
 		return e;
-	return find(endpoints, countof(endpoints), method, without_prefix(path), ret_rest,
-	            ret_why);
+	return find(endpoints, countof(endpoints), method, without_prefix(method, path),
+	            ret_rest, ret_why);
 }
 
 const struct endpoint *endpoint_at(unsigned i, bool *ret_is_own)
@@ -175,7 +183,7 @@ static void add_methods(const struct endpoint *list, size_t count, str path,
 void endpoint_methods(str path, struct buf *to)
 {
 	add_methods(own_endpoints, countof(own_endpoints), path, to);
-	add_methods(endpoints, countof(endpoints), without_prefix(path), to);
+	add_methods(endpoints, countof(endpoints), without_prefix(HTTP_POST, path), to);
 }
 
 /* Beginnings of paths that are of one format, whatever follows. */
@@ -203,7 +211,7 @@ static const struct endpoint *first_of(const struct wire *wire)
 
 const struct endpoint *endpoint_like(str path)
 {
-	str plain = without_prefix(path), rest;
+	str plain = without_prefix(HTTP_POST, path), rest;
 
 	for (size_t i = 0; i < countof(endpoints); i++)
 		if (is_at(&endpoints[i], plain, &rest) &&
@@ -238,8 +246,9 @@ const char *endpoint_describe(unsigned number, struct buf *path)
 	if (number == 0 || number > countof(endpoints))
 		return NULL;
 	e = &endpoints[number - 1];
-	has_version =
-	        str_starts(e->path, STR("/v2/")) || str_starts(e->path, STR("/model/"));
+	has_version = str_starts(e->path, STR("/v2/")) ||
+	              str_starts(e->path, STR("/v1beta/")) ||
+	              str_starts(e->path, STR("/model/"));
 	if (!has_version)
 		buf_add(path,
 		        e->wire->format == WIRE_GEMINI ? STR("/v1beta") : STR("/v1"));

@@ -176,9 +176,12 @@ static void write_reason(struct json_writer *to, const struct ask *a, unsigned c
 	health_see(h, a->now, &v);
 	no = refusal(f->answer, &v);
 
-	if (c->list[candidate].provider->disabled.len)
-		buf_addf(&text, "disabled: %.*s",
-		         STR_ARG(c->list[candidate].provider->disabled));
+	const struct provider *p = c->list[candidate].provider;
+	if (p->disabled.len)
+		buf_addf(&text, "disabled: %.*s", STR_ARG(p->disabled));
+	else if (p->missing.len) /* no gateway's, but a command's without its variables */
+		buf_addf(&text, "no key here (%.*s): a gateway without it leaves it out",
+		         STR_ARG(p->missing));
 	else if (no)
 		buf_add(&text, str_from_z(no));
 	else if (f->answer == HEALTH_PROBE)

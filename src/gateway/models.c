@@ -123,6 +123,26 @@ static void write_entry(struct json_writer *to, const struct entry *e)
 	json_close(to, '}');
 }
 
+/* Gemini's shape. */
+static void write_gemini(struct json_writer *to, const struct entry *e)
+{
+	struct buf name = BUF_LIMIT(KiB);
+
+	buf_addf(&name, "models/%.*s", STR_ARG(e->id));
+	json_open(to, '{');
+	json_key_str(to, STR("name"), buf_str(&name));
+	json_key_str(to, STR("displayName"), e->name.len ? e->name : e->id);
+	if (e->facts && e->facts->context)
+		json_key_int(to, STR("inputTokenLimit"), e->facts->context);
+	if (e->facts && e->facts->output)
+		json_key_int(to, STR("outputTokenLimit"), e->facts->output);
+	json_key(to, STR("supportedGenerationMethods"));
+	json_raw(to, STR("[\"generateContent\",\"streamGenerateContent\","
+	                 "\"countTokens\"]"));
+	json_close(to, '}');
+	buf_free(&name);
+}
+
 /* What Codex needs to know of a model: all of these members, or it refuses the list. */
 static void write_codex(struct json_writer *to, const struct entry *e)
 {
@@ -251,8 +271,35 @@ static void list_ends(struct json_writer *to, const struct listing *l)
 	l->count ? json_str(to, buf_str(&l->last)) : json_null(to);
 }
 
-void models_answer(struct worker *w, struct http_conn *c, const struct http_request *req,
-                   uint64_t key)
+static void list_in_all_shapes(struct listing *l, const struct config *config, bool codex)
+{
+	json_key_str(&l->to, STR("object"), STR("list"));
+	json_key(&l->to, STR("data"));
+	list_all(l, config);
+	list_ends(&l->to, l);
+	if (!codex)
+		return;
+	json_key(&l->to, STR("models"));
+	l->write = write_codex;
+	l->count = 0;
+	list_all(l, config);
+}
+
+/* All of them at once: there is no next page. */
+static void list_for_gemini(struct listing *l, const struct config *config)
+{
+	json_key(&l->to, STR("models"));
+	l->write = write_gemini;
+	list_all(l, config);
+}
+
+static bool is_codex(const struct http_request *req)
+{
+	return str_starts_nocase(http_request_get(req, STR("user-agent")), STR("codex"));
+}
+
+void models_answer(struct worker *w, struct http_conn *c, const struct endpoint *e,
+                   const struct http_request *req, uint64_t key)
 {
 	struct buf body = BUF_LIMIT(LIST_MOST);
 	struct listing l = { .to = { .to = &body },
@@ -264,16 +311,10 @@ void models_answer(struct worker *w, struct http_conn *c, const struct http_requ
 
 	l.is_bounded = access_is_bounded(&l.access);
 	json_open(&l.to, '{');
-	json_key_str(&l.to, STR("object"), STR("list"));
-	json_key(&l.to, STR("data"));
-	list_all(&l, w->plan->config);
-	list_ends(&l.to, &l);
-	if (str_starts_nocase(http_request_get(req, STR("user-agent")), STR("codex"))) {
-		json_key(&l.to, STR("models"));
-		l.write = write_codex;
-		l.count = 0;
-		list_all(&l, w->plan->config);
-	}
+	if (e->wire->format == WIRE_GEMINI)
+		list_for_gemini(&l, w->plan->config);
+	else
+		list_in_all_shapes(&l, w->plan->config, is_codex(req));
 	json_close(&l.to, '}');
 	answer_json(w, c, 200, buf_str(&body));
 	buf_free(&l.first);
@@ -322,14 +363,14 @@ void models_answer_one(struct worker *w, struct http_conn *c, const struct endpo
 		buf_free(&detail);
 		return;
 	}
-	write_entry(&to,
-	            &(struct entry){ .id = id,
-	                             .owner = found.route.len ? STR("sluice")
-	                                                      : first->provider->name,
-	                             .name = found.route.len || !first->is_known
-	                                             ? STR_NONE
-	                                             : first->facts.name,
-	                             .facts = first->is_known ? &first->facts : NULL });
+	bool is_nameless = found.route.len || !first->is_known;
+	const struct entry entry = {
+		.id = id,
+		.owner = found.route.len ? STR("sluice") : first->provider->name,
+		.name = is_nameless ? STR_NONE : first->facts.name,
+		.facts = first->is_known ? &first->facts : NULL,
+	};
+	(e->wire->format == WIRE_GEMINI ? write_gemini : write_entry)(&to, &entry);
 	answer_json(w, c, 200, buf_str(&body));
 	buf_free(&body);
 }

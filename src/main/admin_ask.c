@@ -111,6 +111,8 @@ static bool write_here(struct admin_house *house, const struct admin_errand *e,
 	char path[PATH_MAX];
 	bool is_done = false;
 
+	if (!datadir_own_ledger(house->dir, why))
+		return false;
 	if (e->alone.by_recorder)
 		house->recorder = admin_recorder(e->alone.config, house->dir, why);
 	else if (datadir_path(house->dir, "ledger.db", path, sizeof(path)))

@@ -88,6 +88,10 @@ bool command_number(const struct command *c, const char *name, uint64_t most,
  * when it serves; else the reading is lenient (config/config.h): an administrator's shell
  * need not have the gateway's variables.  NULL: return EXIT_CONFIG. */
 struct config *command_config(const struct command *c, struct buf *found, bool serves);
+/* The same for a gateway that runs: *errors also gets the first of them in a line, for
+ * whom stderr is not; *ret_misses_file: a file that cannot be read is among them. */
+struct config *command_config_again(const struct command *c, struct buf *errors,
+                                    bool *ret_misses_file);
 /* The same, leniently and without a word; NULL when there are errors. */
 struct config *command_config_unsaid(const struct command *c);
 /* $data alone, also when other parts of the file are wrong or its variables unset: for

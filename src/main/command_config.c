@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { PRINTED_MOST = 256 * KiB };
+enum { PRINTED_MOST = 256 * KiB, TOLD_MOST = 3 };
 
 static str option_text(const struct command *c, const char *name)
 {
@@ -36,7 +36,9 @@ static void print_notes(const struct config_notes *notes, str path)
 	buf_free(&text);
 }
 
-struct config *command_config(const struct command *c, struct buf *found, bool serves)
+/* errors (may be NULL): the first of them in a line. */
+static struct config *load(const struct command *c, struct buf *found, bool serves,
+                           struct buf *errors, bool *ret_misses_file)
 {
 	struct config_source source = source_of(c, !serves);
 	struct arena arena = { 0 };
@@ -48,9 +50,24 @@ struct config *command_config(const struct command *c, struct buf *found, bool s
 
 	if (notes.errors > 0 || (notes.warnings > 0 && serves))
 		print_notes(&notes, source.path);
+	if (errors)
+		config_notes_brief(&notes, TOLD_MOST, errors);
+	if (ret_misses_file)
+		*ret_misses_file = config_notes_miss_file(&notes);
 	arena_done(&arena);
 	buf_free(&ignored);
 	return config;
+}
+
+struct config *command_config(const struct command *c, struct buf *found, bool serves)
+{
+	return load(c, found, serves, NULL, NULL);
+}
+
+struct config *command_config_again(const struct command *c, struct buf *errors,
+                                    bool *ret_misses_file)
+{
+	return load(c, NULL, true, errors, ret_misses_file);
 }
 
 struct config *command_config_unsaid(const struct command *c)

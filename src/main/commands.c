@@ -373,7 +373,9 @@ const struct command_row command_rows[] = {
 	  "openai-responses, anthropic, gemini, bedrock, cohere.",
 	  translate_command, translate_options, 0, false },
 	{ "mock", "", "run a stand-alone provider for tests and demos",
-	  "Speaks the OpenAI format and has the models of the built-in `mock`.",
+	  "Speaks every format that the gateway does (OpenAI's two, Anthropic's, Gemini's,\n"
+	  "Bedrock's, Cohere's), each at its own path, and has the models of the built-in\n"
+	  "`mock`.",
 	  mock_command, mock_options, 0, false },
 	{ "version", "", "print the version", NULL, command_version, NULL, 0, false },
 	{ "help", "[COMMAND]", "explain a command", NULL, help_command, NULL, 1, false },

@@ -62,8 +62,8 @@ static bool take_query(struct cost *k)
 	if (!spend_by(str_from_z(command_value(k->c, "by")), &k->by, &wrong)) {
 		command_misused(k->c,
 		                "cost: --by takes team, key, user, provider, model, "
-		                "route, operation, tag, tag:NAME, client, trial, hour, "
-		                "day and month, not %.*s",
+		                "route, operation, tag, tag:NAME, client and trial, and "
+		                "one of hour, day and month: not %.*s",
 		                STR_ARG(wrong));
 		return false;
 	}
@@ -163,6 +163,15 @@ static void print_json(struct cost *k, struct buf *out)
 	buf_free(&time);
 }
 
+/* A name that was mistyped has cost nothing. */
+static bool is_narrowed(const struct cost *k)
+{
+	const struct report_row *only = &k->query.only;
+
+	return only->key || only->team || only->user.len || only->provider.len ||
+	       only->model.len || only->route.len || only->client.len;
+}
+
 static int print(struct cost *k)
 {
 	struct buf out = BUF_LIMIT(512 * MiB), rows = BUF_LIMIT(512 * MiB);
@@ -188,6 +197,8 @@ static int print(struct cost *k)
 			fwrite(out.ptr, 1, out.len, stdout);
 		fprintf(stderr, "%s%.*s", notes.len && !k->all ? "\n" : "",
 		        STR_ARG(buf_str(&notes)));
+		if (k->total.of[SUM_ATTEMPTS] == 0 && is_narrowed(k))
+			fprintf(stderr, "nothing of that is recorded in this time\n");
 	}
 	k->w.to = NULL;
 	buf_free(&out);
@@ -244,6 +255,8 @@ int cost_command(struct command *c)
 		return cost_reprice(c);
 	if (command_has(c, "dry-run"))
 		return command_misused(c, "--dry-run is of `cost reprice`");
+	if (c->json && command_has(c, "csv"))
+		return command_misused(c, "cost: --csv and --json exclude each other");
 	if (command_has(c, "verify") && c->given_count > 1)
 		return command_misused(c, "cost: --verify is of all that is recorded and "
 		                          "goes with no other option");

@@ -15,85 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CASES_MOST = 4096, JOBS = 8, JOBS_MOST = 64 };
-
-#define DRILL(name_, how_, fault_, says_, stream_, text_)                                \
-	{ (name_), DRILL_##how_, STR_INIT(fault_), STR_INIT(says_), (stream_), (text_) },
-const struct drill_row drill_rows[] = {
-#include "main/drill.def"
-};
-#undef DRILL
-const unsigned drill_row_count = countof(drill_rows);
+enum { JOBS = 8, JOBS_MOST = 64, FLUSH_AT = 64 * KiB };
 
 struct drill {
 	struct command *c;
 	struct drill_world world;
-	const struct wire *wire;
-	const char *route, *fault; /* NULL: all */
-	struct drill_case *cases;
-	unsigned count, jobs;
-	struct drill_row *healthy; /* one for each way of asking */
-	unsigned healthy_count;
+	struct drill_plan plan;
+	unsigned jobs;
 	_Atomic unsigned next;
 	unsigned told[DRILL_BROKEN + 1];
 };
-
-/* ---- which cases there are ---- */
-
-static struct drill_case *add_case(struct drill *d, const struct drill_row *row,
-                                   const struct route *route, unsigned target,
-                                   const struct drill_case *healthy)
-{
-	struct drill_case *c = &d->cases[d->count++];
-
-	*c = (struct drill_case){ .world = &d->world,
-		                  .row = row,
-		                  .wire = d->wire,
-		                  .route = route,
-		                  .target = target,
-		                  .healthy = healthy };
-	return c;
-}
-
-/* The healthy case of that route that is asked the same; made when it is not there. */
-static const struct drill_case *healthy_of(struct drill *d, const struct drill_row *row,
-                                           const struct route *route)
-{
-	struct drill_row *healthy;
-
-	for (unsigned i = 0; i < d->count; i++) {
-		const struct drill_case *c = &d->cases[i];
-
-		if (!c->healthy && c->route == route && str_eq(c->row->says, row->says) &&
-		    c->row->stream == row->stream)
-			return c;
-	}
-	healthy = &d->healthy[d->healthy_count++];
-	*healthy = (struct drill_row){ .name = "healthy",
-		                       .how = DRILL_NONE,
-		                       .says = row->says,
-		                       .stream = row->stream,
-		                       .text = "nothing is wrong" };
-	return add_case(d, healthy, route, 0, NULL);
-}
-
-static void add_route(struct drill *d, const struct route *route)
-{
-	for (unsigned i = 0; i < drill_row_count; i++) {
-		if (d->fault && strcmp(d->fault, drill_rows[i].name) != 0)
-			continue;
-		healthy_of(d, &drill_rows[i], route);
-	}
-	for (unsigned i = 0; i < drill_row_count; i++) {
-		const struct drill_row *row = &drill_rows[i];
-
-		if (d->fault && strcmp(d->fault, row->name) != 0)
-			continue;
-		for (unsigned k = 0; k < route->target_count && d->count + 1 < CASES_MOST;
-		     k++)
-			add_case(d, row, route, k, healthy_of(d, row, route));
-	}
-}
 
 /* ---- running them ---- */
 
@@ -102,9 +33,9 @@ static void *work(void *arg)
 {
 	struct drill *d = arg;
 
-	for (unsigned i; (i = atomic_fetch_add(&d->next, 1)) < d->count;) {
-		if (d->cases[i].healthy)
-			drill_case_run(&d->cases[i]);
+	for (unsigned i; (i = atomic_fetch_add(&d->next, 1)) < d->plan.count;) {
+		if (d->plan.cases[i].healthy)
+			drill_case_run(&d->plan.cases[i]);
 	}
 	return NULL;
 }
@@ -114,9 +45,9 @@ static void run(struct drill *d)
 	pthread_t threads[JOBS_MOST];
 	unsigned started = 0;
 
-	for (unsigned i = 0; i < d->count; i++) {
-		if (!d->cases[i].healthy)
-			drill_case_run(&d->cases[i]);
+	for (unsigned i = 0; i < d->plan.count; i++) {
+		if (!d->plan.cases[i].healthy)
+			drill_case_run(&d->plan.cases[i]);
 	}
 	while (started + 1 < d->jobs && thread_start(&threads[started], "drill", work, d))
 		started++;
@@ -198,13 +129,19 @@ static void case_json(const struct drill_case *c, struct json_writer *w)
 	json_close(w, '}');
 }
 
+static void flush(struct buf *out)
+{
+	fwrite(out->ptr, 1, out->len, stdout);
+	buf_clear(out);
+}
+
 static void print_lines(const struct drill *d)
 {
-	struct buf out = BUF_LIMIT(16 * MiB);
+	struct buf out = BUF_LIMIT(MiB);
 	const struct route *route = NULL;
 
-	for (unsigned i = 0; i < d->count; i++) {
-		const struct drill_case *c = &d->cases[i];
+	for (unsigned i = 0; i < d->plan.count; i++) {
+		const struct drill_case *c = &d->plan.cases[i];
 
 		if (c->route != route) {
 			route = c->route;
@@ -216,6 +153,8 @@ static void print_lines(const struct drill *d)
 		}
 		if (c->healthy)
 			case_line(c, &out);
+		if (out.len >= FLUSH_AT)
+			flush(&out);
 	}
 	buf_addf(&out,
 	         "\n%u rescued, %u honest errors, %u lost (# attempts; extra: beside "
@@ -225,21 +164,23 @@ static void print_lines(const struct drill *d)
 		buf_addf(&out,
 		         "%u not reached: the route asks fewer targets than it has\n",
 		         d->told[DRILL_MISSED]);
-	fwrite(out.ptr, 1, out.len, stdout);
+	flush(&out);
 	buf_free(&out);
 }
 
 static void print_json(const struct drill *d)
 {
-	struct buf out = BUF_LIMIT(64 * MiB);
+	struct buf out = BUF_LIMIT(MiB);
 	struct json_writer w = { .to = &out };
 
 	json_open(&w, '{');
 	json_key(&w, STR("cases"));
 	json_open(&w, '[');
-	for (unsigned i = 0; i < d->count; i++) {
-		if (d->cases[i].healthy)
-			case_json(&d->cases[i], &w);
+	for (unsigned i = 0; i < d->plan.count; i++) {
+		if (d->plan.cases[i].healthy)
+			case_json(&d->plan.cases[i], &w);
+		if (out.len >= FLUSH_AT)
+			flush(&out);
 	}
 	json_close(&w, ']');
 	json_key_int(&w, STR("rescued"), d->told[DRILL_RESCUED]);
@@ -248,15 +189,16 @@ static void print_json(const struct drill *d)
 	json_key_int(&w, STR("not_reached"), d->told[DRILL_MISSED]);
 	json_key_int(&w, STR("not_run"), d->told[DRILL_BROKEN]);
 	json_close(&w, '}');
-	printf("%.*s\n", (int)out.len, out.ptr);
+	buf_add_char(&out, '\n');
+	flush(&out);
 	buf_free(&out);
 }
 
 /* A drill whose healthy cases fail tells nothing. */
 static int report(struct drill *d)
 {
-	for (unsigned i = 0; i < d->count; i++) {
-		const struct drill_case *c = &d->cases[i];
+	for (unsigned i = 0; i < d->plan.count; i++) {
+		const struct drill_case *c = &d->plan.cases[i];
 
 		if (c->healthy)
 			d->told[c->outcome]++;
@@ -309,32 +251,42 @@ static int list_faults(bool json)
 	return EXIT_OK;
 }
 
+/* What was asked for by name is there. */
+static bool find_asked(const struct drill *d)
+{
+	const struct config *config = d->world.config;
+	bool has_fault = !d->plan.fault, has_route = !d->plan.route;
+
+	for (unsigned i = 0; i < config->route_count; i++)
+		has_route |= drill_is_asked_route(&d->plan, &config->routes[i]);
+	for (unsigned i = 0; i < drill_row_count; i++)
+		has_fault |= drill_is_asked(&d->plan, &drill_rows[i]);
+	if (!has_route)
+		command_failed("drill: there is no route %s", d->plan.route);
+	else if (!has_fault)
+		command_failed("drill: there is no fault %s; see --fault list",
+		               d->plan.fault);
+	else if (config->route_count == 0)
+		command_failed("drill: the configuration has no routes");
+	else
+		return true;
+	return false;
+}
+
 static int drill_routes(struct drill *d)
 {
 	struct buf why = BUF_LIMIT(4 * KiB);
-	const struct config *config = d->world.config;
 	int code;
 
-	for (unsigned i = 0; i < config->route_count; i++) {
-		if (!d->route || str_eq(config->routes[i].name, str_from_z(d->route)))
-			add_route(d, &config->routes[i]);
-	}
-	if (d->count == 0) {
-		code = d->route ? command_failed("drill: there is no route %s", d->route)
-		       : d->fault ? command_failed("drill: there is no fault %s; see "
-		                                   "--fault list",
-		                                   d->fault)
-		                  : command_failed("drill: the configuration has no "
-		                                   "routes");
-	} else if (!drill_world_init(&d->world, &why)) {
+	drill_plan_make(&d->plan);
+	if (!drill_world_init(&d->world, &why)) {
 		code = command_failed("drill: %s", buf_z(&why));
 	} else {
 		run(d);
 		code = report(d);
 	}
 	drill_world_done(&d->world);
-	for (unsigned i = 0; i < d->count; i++)
-		drill_case_done(&d->cases[i]);
+	drill_plan_done(&d->plan);
 	buf_free(&why);
 	return code;
 }
@@ -355,11 +307,8 @@ static int drill_with(struct drill *d, const char *path)
 	if (config) {
 		d->world.config = config;
 		d->world.source = &source;
-		d->cases = mem_new(CASES_MOST * sizeof(struct drill_case));
-		d->healthy = mem_new(CASES_MOST * sizeof(struct drill_row));
-		code = drill_routes(d);
-		free(d->cases);
-		free(d->healthy);
+		d->plan.world = &d->world;
+		code = find_asked(d) ? drill_routes(d) : EXIT_FAILED;
 	}
 	config_unref(&config);
 	arena_done(&arena);
@@ -369,20 +318,20 @@ static int drill_with(struct drill *d, const char *path)
 int drill_command(struct command *c)
 {
 	struct drill d = { .c = c,
-		           .wire = &wire_openai_chat,
-		           .route = command_value(c, "route"),
-		           .fault = command_value(c, "fault") };
+		           .plan = { .wire = &wire_openai_chat,
+		                     .route = command_value(c, "route"),
+		                     .fault = command_value(c, "fault") } };
 	const char *format = command_value(c, "format");
 	uint64_t jobs;
 
-	if (d.fault && strcmp(d.fault, "list") == 0)
+	if (d.plan.fault && strcmp(d.plan.fault, "list") == 0)
 		return list_faults(c->json);
 	if (!command_number(c, "jobs", JOBS_MOST, JOBS, &jobs))
 		return EXIT_USAGE;
 	d.jobs = (unsigned)jobs;
 	if (format)
-		d.wire = wire_of(wire_format_find(str_from_z(format)));
-	if (!d.wire)
+		d.plan.wire = wire_of(wire_format_find(str_from_z(format)));
+	if (!d.plan.wire)
 		return command_misused(c, "drill: there is no format %s", format);
 	if (!c->config)
 		return command_misused(c, "drill: say which configuration: -c FILE");

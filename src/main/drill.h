@@ -1,6 +1,7 @@
 /* drill.h - between the files of `sluice drill`. For main/ alone.
  *
- *   drill.c        the command: which cases there are, who runs them, the report
+ *   drill.c        the command: who runs the cases, the report
+ *   drill_plan.c   which cases there are
  *   drill_case.c   one case: a gateway of its own, one answer, what became of it
  *   drill_world.c  the user's configuration with a mock in place of each provider
  *   drill_ask.c    the request as a client sends it, and the answer as it reads it */
@@ -103,3 +104,24 @@ struct drill_case {
 
 void drill_case_run(struct drill_case *c);
 void drill_case_done(struct drill_case *c);
+
+/* ---- drill_plan.c ---- */
+
+/* The cases of a drill, those of a route side by side, healthy ones before those that are
+ * compared with them. */
+struct drill_plan {
+	const struct drill_world *world; /* with its config */
+	const struct wire *wire;
+	const char *route, *fault; /* of that name alone; NULL: all */
+	struct drill_case *cases;
+	unsigned count, room;
+	unsigned route_at;         /* the first case of the route that is being added */
+	struct drill_row *healthy; /* one for each way of asking a route */
+	unsigned healthy_count;
+};
+
+bool drill_is_asked(const struct drill_plan *p, const struct drill_row *row);
+bool drill_is_asked_route(const struct drill_plan *p, const struct route *route);
+/* Each fault that is asked for at each target of each route that is. */
+void drill_plan_make(struct drill_plan *p);
+void drill_plan_done(struct drill_plan *p);

@@ -158,6 +158,7 @@ static void bend(const struct drill_world *w, struct config *c, const char *dir,
 	c->workers = 1;
 	c->tls_cert = c->tls_key = NULL;
 	c->access_log = STR("off");
+	c->otlp.endpoint = STR_NONE; /* the collector is no part of the drill */
 	c->unknown_price = UNKNOWN_PRICE_ALLOW;
 	for (unsigned i = 0; i < c->provider_count; i++) {
 		const struct net_addr *at = mock_address(w->mocks[i]);

@@ -6,6 +6,7 @@
 
 #include "admin/client.h"
 #include "admin/roster.h"
+#include "admin/text.h"
 #include "config/datadir.h"
 #include "loop/sys.h"
 #include "main/command.h"
@@ -38,40 +39,38 @@ static void print_part(const char *before, uint64_t n, const char *behind)
 		printf("%s%llu%s", before, (unsigned long long)n, behind);
 }
 
-/* Micro-dollars per million as dollars. */
+static void add_price(struct buf *to, struct json_value p, const char *of)
+{
+	struct json_value price = json_get(p, str_from_z(of));
+	int64_t micro_usd_per_million;
+
+	if (!json_i64(price, &micro_usd_per_million))
+		micro_usd_per_million = PRICE_UNKNOWN;
+	buf_add(to, micro_usd_per_million < 0 ? STR_NONE : STR("$"));
+	text_price(to, micro_usd_per_million); /* pico-dollars per token */
+}
+
 static void print_price(struct json_value candidate)
 {
 	struct json_value p = json_get(candidate, STR("micro_usd_per_million"));
-	uint64_t in = number(p, "input"), out = number(p, "output");
+	struct buf in = BUF_LIMIT(64), out = BUF_LIMIT(64);
 
-	if (p.type == JSON_OBJECT)
-		printf("       $%llu.%02llu in, $%llu.%02llu out per million tokens\n",
-		       (unsigned long long)(in / 1000000),
-		       (unsigned long long)(in / 10000 % 100),
-		       (unsigned long long)(out / 1000000),
-		       (unsigned long long)(out / 10000 % 100));
-}
-
-/* The average begins at nothing and moves by a sixteenth: of the first few attempts it
- * shows less than there was. */
-static uint64_t share_of(uint64_t per_mille, uint64_t attempts)
-{
-	uint64_t rest = 1000000;
-
-	for (uint64_t i = 0; i < attempts && i < 200; i++)
-		rest -= rest / 16;
-	return min_of(per_mille * 1000000 / (1000000 - rest), (uint64_t)1000);
+	if (p.type != JSON_OBJECT)
+		return;
+	add_price(&in, p, "input");
+	add_price(&out, p, "output");
+	printf("       %s in, %s out per million tokens\n", buf_z(&in), buf_z(&out));
+	buf_free(&in);
+	buf_free(&out);
 }
 
 static void print_failing(struct json_value c)
 {
-	uint64_t attempts = number(c, "attempts");
+	struct buf text = BUF_LIMIT(KiB);
 
-	if (!attempts)
-		return;
-	uint64_t failing = share_of(number(c, "failing_per_mille"), attempts);
-	printf(", %llu.%llu %% of the last attempts failed",
-	       (unsigned long long)(failing / 10), (unsigned long long)(failing % 10));
+	text_failing(&text, number(c, "failing_per_mille"), number(c, "attempts"));
+	printf("%s%s", text.len ? ", " : "", buf_z(&text));
+	buf_free(&text);
 }
 
 static void print_health(struct json_value c, const char *indent)

@@ -24,7 +24,9 @@ static void greet(const struct mock *m)
 
 	net_print(mock_address(m), &at);
 	fprintf(stderr,
-	        "sluice mock %s  models and faults in OpenAI's format\n"
+	        "sluice mock %s  models and faults in OpenAI's format, and in the "
+	        "others' "
+	        "at their paths\n"
 	        "  API        %s%s/v1\n"
 	        "  Try        curl %s%s/v1/chat/completions -d '{\"model\":\"echo\","
 	        "\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'\n",

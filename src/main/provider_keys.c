@@ -147,11 +147,16 @@ static int put(struct stored *s, const struct vault_row *row)
 /* It works when the configuration names the provider, or there is none. */
 static void hint(const struct stored *s, str provider)
 {
+	struct catalog_provider known;
+
 	if (s->c->config && s->config && !config_find_provider(s->config, provider))
 		fprintf(stderr,
 		        "the configuration has no provider %.*s yet; write below "
-		        "providers: %.*s: { key: store }\n",
-		        STR_ARG(provider), STR_ARG(provider));
+		        "providers: %.*s: { %skey: store }\n",
+		        STR_ARG(provider), STR_ARG(provider),
+		        catalog_find_provider(provider, &known)
+		                ? ""
+		                : "format: ..., url: ..., ");
 }
 
 static int add(struct stored *s)

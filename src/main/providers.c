@@ -176,9 +176,11 @@ static void print_health(struct json_value h, unsigned keys)
 	uint64_t refused = figure(h, "keys_benched");
 	str says = refused >= max_of(keys, 1u) ? STR("every key is refused")
 	                                       : json_text(answer, room);
-	printf("  %.*s, %llu/1000 failing, %llu under way", STR_ARG(says),
-	       (unsigned long long)figure(h, "failing_per_mille"),
-	       (unsigned long long)figure(h, "in_flight"));
+	struct buf failing = BUF_LIMIT(KiB);
+	text_failing(&failing, figure(h, "failing_per_mille"), figure(h, "attempts"));
+	printf("  %.*s%s%s, %llu under way", STR_ARG(says), failing.len ? ", " : "",
+	       buf_z(&failing), (unsigned long long)figure(h, "in_flight"));
+	buf_free(&failing);
 	if (refused && refused < keys)
 		printf(", %llu keys refused", (unsigned long long)refused);
 }

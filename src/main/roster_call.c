@@ -104,7 +104,7 @@ static bool change_alone(str dir, str request, struct buf *answer, struct json_v
 		return false;
 	if (!datadir_path(dir, "ledger.db", path, sizeof(path)))
 		buf_add(why, STR("the name of the data directory is too long"));
-	else if ((t.ledger = ledger_open(path, why)))
+	else if (datadir_own_ledger(dir, why) && (t.ledger = ledger_open(path, why)))
 		is_done = find_pepper(dir, request, pepper, why) &&
 		          write_alone(&t, request, answer, ret);
 	ledger_close(&t.ledger);

@@ -47,12 +47,24 @@ static bool start_mock(struct serving *s, const struct config *c, struct buf *wh
 
 /* `data` stays where it is until a restart: so the file is read as if it said so, and
  * with it what lies there (keys of providers, facts about models). */
-static struct config *read_again(struct serving *s, const char *data, struct buf *found)
+static struct config *read_again(struct serving *s, const char *data, struct buf *said)
 {
 	struct command again = *s->command;
+	struct buf errors = BUF_LIMIT(4 * KiB);
+	bool misses_file;
+	struct config *c;
 
 	again.data = data;
-	return command_config(&again, found, true);
+	c = command_config_again(&again, &errors, &misses_file);
+	if (!c)
+		buf_addf(said, "the configuration has errors; nothing was changed: %s%s",
+		         buf_z(&errors),
+		         misses_file && s->sandbox.landlock
+		                 ? " (a file in a directory that was not named at start "
+		                   "needs a restart: sandbox)"
+		                 : "");
+	buf_free(&errors);
+	return c;
 }
 
 static bool is_moved(const struct serving *s, const char *data)
@@ -68,7 +80,6 @@ static bool is_moved(const struct serving *s, const char *data)
 bool serving_reload(void *arg, struct buf *said)
 {
 	struct serving *s = arg;
-	struct buf found = BUF_LIMIT(64 * KiB);
 	struct config *c;
 	bool done = false;
 	char *data;
@@ -76,13 +87,8 @@ bool serving_reload(void *arg, struct buf *said)
 	pthread_mutex_lock(&s->reloading);
 	notify_supervisor("RELOADING=1");
 	data = mem_copy_z(s->process.gateway.config->data);
-	c = read_again(s, data, &found);
-	if (!c)
-		buf_addf(said, "the configuration has errors; nothing was changed%s",
-		         s->sandbox.landlock ? " (a file in a directory that was not "
-		                               "named at start needs a restart: sandbox)"
-		                             : "");
-	else if (start_mock(s, c, said))
+	c = read_again(s, data, said);
+	if (c && start_mock(s, c, said))
 		done = process_reload(&s->process, c, said);
 	else
 		config_unref(&c);
@@ -106,13 +112,12 @@ bool serving_reload(void *arg, struct buf *said)
 	s->process.reload_failed = !done;
 	notify_supervisor("READY=1");
 	pthread_mutex_unlock(&s->reloading);
-	buf_free(&found);
 	return done;
 }
 
 static void on_hangup(struct serving *s)
 {
-	struct buf said = BUF_LIMIT(4 * KiB);
+	struct buf said = BUF_LIMIT(8 * KiB);
 	bool done = serving_reload(s, &said);
 
 	if (!done)

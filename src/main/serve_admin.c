@@ -14,8 +14,10 @@
 #include "meter/body_log.h"
 #include "policy/resolve.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- the audit log ---- */
 
@@ -58,6 +60,19 @@ void serving_note_config(struct serving *s, const char *who, const char *from,
 
 /* ---- what the clerk asks ---- */
 
+/* Who asks may be in another directory than the gateway. */
+static void write_file(struct json_writer *to, str file)
+{
+	char here[PATH_MAX];
+	struct buf path = BUF_LIMIT(2 * PATH_MAX);
+
+	if (file.len && file.ptr[0] != '/' && getcwd(here, sizeof(here)))
+		buf_addf(&path, "%s/", here);
+	buf_add(&path, file);
+	json_key_str(to, STR("config"), buf_str(&path));
+	buf_free(&path);
+}
+
 static void write_status(void *arg, struct json_writer *to)
 {
 	struct serving *s = arg;
@@ -82,7 +97,7 @@ static void write_status(void *arg, struct json_writer *to)
 		net_print(&at, &address);
 		json_key_str(to, STR("admin"), buf_str(&address));
 	}
-	json_key_str(to, STR("config"), g->config->file);
+	write_file(to, g->config->file);
 	json_key_bool(to, STR("tls"), g->tls != NULL);
 	json_key_str(to, STR("auth"),
 	             g->config->auth == AUTH_MODE_OPEN ? STR("open") : STR("keys"));

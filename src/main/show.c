@@ -307,9 +307,14 @@ int show_command(struct command *c)
 	uint64_t id;
 	int result;
 
-	if (c->argc == 0 || !parse_id(str_from_z(c->argv[0]), &id))
+	if (c->argc == 0)
 		return command_misused(
 		        c, "show: give the id of a request (see sluice tail)");
+	if (!parse_id(str_from_z(c->argv[0]), &id))
+		return command_misused(c,
+		                       "show: \"%s\" is no id of a request: 16 hex "
+		                       "digits, as sluice tail shows them",
+		                       c->argv[0]);
 	if (command_has(c, "body"))
 		return show_body(c, id);
 	result = reading_begin(c, &r);

@@ -68,7 +68,8 @@ static bool is_wanted(const struct tail *t, const struct attempt_row *row)
 {
 	str model = t->only.model;
 
-	if (t->only.errors && row->client_status < 400 && !row->fault.len && !row->flags)
+	if (t->only.errors && row->state == ROW_DONE && row->client_status < 400 &&
+	    !row->fault.len && !row->flags)
 		return false;
 	if (t->only.key && row->key != t->only.key)
 		return false;
@@ -81,8 +82,8 @@ static bool take_row(void *arg, const struct attempt_row *row)
 	struct tail *t = arg;
 	struct json_writer w = { 0 };
 
-	if (!row->closes || !seen_add(t->seen, row->id) || t->count >= t->most ||
-	    !is_wanted(t, row))
+	if ((!row->closes && row->state != ROW_UNKNOWN) || !seen_add(t->seen, row->id) ||
+	    t->count >= t->most || !is_wanted(t, row))
 		return true;
 	w.to = &t->lines[t->count++];
 	w.to->limit = 64 * KiB;

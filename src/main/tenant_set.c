@@ -279,16 +279,32 @@ static int check_words(const struct command *c)
 	return code;
 }
 
+/* Two options of which each would undo the other. */
+static int check_pairs(const struct command *c)
+{
+	static const char *const pairs[][2] = { { "budget", "no-budget" },
+		                                { "soft", "no-soft" },
+		                                { "phi", "no-phi" } };
+
+	for (size_t i = 0; i < countof(pairs); i++)
+		if (command_has(c, pairs[i][0]) && command_has(c, pairs[i][1]))
+			return command_misused(c, "--%s and --%s exclude each other",
+			                       pairs[i][0], pairs[i][1]);
+	return EXIT_OK;
+}
+
 int tenant_set_check(const struct command *c)
 {
 	static const struct json_limits limits = { 16, 1024, 256, 64 };
 	str on_budget = str_from_z(command_value(c, "on-budget"));
 	str metadata = str_from_z(command_value(c, "metadata"));
 	str ended = str_from_z(command_value(c, "on-exhausted"));
-	int code = check_budgets(c, "budget");
+	int code = check_pairs(c);
 	unsigned at = 0;
 	const char *tag;
 
+	if (code == EXIT_OK)
+		code = check_budgets(c, "budget");
 	if (code == EXIT_OK)
 		code = check_budgets(c, "user-budget");
 	if (code == EXIT_OK)

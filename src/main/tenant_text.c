@@ -40,6 +40,21 @@ static void add_padded(struct buf *to, struct json_value v, size_t width)
 		buf_add_char(to, ' ');
 }
 
+/* "active (team revoked)": what it belongs to ends it as well. */
+static void add_state(struct buf *to, struct json_value node, size_t width)
+{
+	struct json_value above = json_get(node, STR("ended_above"));
+
+	if (above.type != JSON_STRING) {
+		add_padded(to, json_get(node, STR("state")), width);
+		return;
+	}
+	add_text(to, json_get(node, STR("state")));
+	buf_add(to, STR(" ("));
+	add_text(to, above);
+	buf_add(to, width ? STR(")  ") : STR(")"));
+}
+
 /* ---- limits ---- */
 
 static void separate(struct buf *to, size_t begin)
@@ -84,7 +99,7 @@ void tenant_line(struct buf *to, struct json_value node)
 
 	add_text(to, json_get(node, STR("id")));
 	buf_add(to, STR("  "));
-	add_padded(to, json_get(node, STR("state")), 9);
+	add_state(to, node, 9);
 	add_time(to, "created ", json_get(node, STR("created")));
 	buf_add(to, STR("  "));
 	add_padded(to, json_get(node, STR("name")), 20);
@@ -157,7 +172,7 @@ static void tags_line(struct buf *to, struct json_value tags)
 static void state_line(struct buf *to, struct json_value node)
 {
 	begin_line(to, "state");
-	add_text(to, json_get(node, STR("state")));
+	add_state(to, node, 0);
 	add_time(to, ", created ", json_get(node, STR("created")));
 	add_time(to, ", expires ", json_get(node, STR("expires")));
 	add_time(to, ", revoked ", json_get(node, STR("revoked")));

@@ -1,5 +1,5 @@
-/* mock.h - a provider that is always there: OpenAI's format, made-up answers, faults on
- * demand.
+/* mock.h - a provider that is always there: all formats (format.c), made-up answers,
+ * faults on demand.
  *
  * It listens on an address of its own and runs in a thread of its own, so the gateway
  * reaches it as it reaches any provider.  Its models (models.def) echo, chatter, call

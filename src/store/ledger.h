@@ -67,8 +67,9 @@ void ledger_rest(struct ledger *l);
 /* One row on loan until the next call. Of a row that is not done only the first half of
  * the struct means something: its usage and cost are unknown. */
 typedef bool ledger_row_fn(void *arg, const struct attempt_row *row); /* false: enough */
-/* Rows that close an exchange, newest first when `newest`, with id > after and < before
- * (0: no bound), at most `most`. */
+/* Rows that close an exchange, and those of exchanges that no row closes because the
+ * process died (ROW_UNKNOWN; two of one exchange when it was asked twice at once), newest
+ * first when `newest`, with id > after and < before (0: no bound), at most `most`. */
 bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool newest,
                       unsigned most, ledger_row_fn *each, void *arg);
 /* The ids of attempts that are under way, ascending, at most `most`. */

@@ -404,6 +404,9 @@ const int ledger_version = countof(ledger_migrations);
 	"?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34"
 #define TENANT_SELECT "SELECT " TENANT_COLUMNS ", " SECRET_COLUMNS " FROM tenant "
 
+/* The row that closes an exchange, or one whose process died, so that none ever will. */
+#define ENDED "(a.caller IS NOT NULL OR a.state = 2)"
+
 const char ledger_new_rows[] =
 	"CREATE TABLE new_rows (" ALL_COLUMNS ")";
 
@@ -452,10 +455,10 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_EXCHANGE] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND (a.id = ?1 OR a.exchange = ?1)"
 		" ORDER BY a.id",
 	[LEDGER_EXCHANGES] =
-		ROW "WHERE a.id > ?1 AND a.id < ?2 AND a.caller IS NOT NULL"
+		ROW "WHERE a.id > ?1 AND a.id < ?2 AND " ENDED
 		" ORDER BY a.id LIMIT ?3",
 	[LEDGER_EXCHANGES_NEWEST] =
-		ROW "WHERE a.id > ?1 AND a.id < ?2 AND a.caller IS NOT NULL"
+		ROW "WHERE a.id > ?1 AND a.id < ?2 AND " ENDED
 		" ORDER BY a.id DESC LIMIT ?3",
 	[LEDGER_FIND_REQUEST] =
 		"SELECT key, operation, asked, route, stream, provider, model, team, trial"

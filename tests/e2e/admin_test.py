@@ -533,3 +533,14 @@ def test_cost_is_the_ledgers():
     same(sum(each["attempts"] for each in report["data"]), report["total"]["attempts"], "the sum")
     same(ask("GET", f"/cost?key={gateway.key_ids['test']}").json()["data"][0]["attempts"], rows[0]["attempts"], "of one key")
     problem(ask("GET", "/cost?by=moon"), 400, "invalid_parameter", "by")
+    for step, form in ("hour", r"\d{4}-\d\d-\d\d \d\d:00"), ("day", r"\d{4}-\d\d-\d\d"), ("month", r"\d{4}-\d\d"):
+        stepped = ask("GET", f"/cost?by=key,{step}&since=2h", "read").json()
+        same(stepped["total"], ask("GET", "/cost?since=2h", "read").json()["total"], step)
+        check(stepped["data"] and all(re.fullmatch(form, row[step]) for row in stepped["data"]), stepped)
+        same(sum(row["attempts"] for row in stepped["data"]), stepped["total"]["attempts"], step)
+    check(ask("GET", "/cost?by=day").json()["since"] > "2000", "of the last days, not since 1970")
+    for wrong in "by=hour,day", "by=hour&since=2020-01-01T00:00:00Z":
+        problem(ask("GET", f"/cost?{wrong}"), 400, "invalid_parameter", "by")
+    same(ask("GET", "/cost?client=nobodys").json()["total"]["attempts"], 0, "of another client")
+    clients = ask("GET", "/cost?by=client").json()["data"]
+    same(ask("GET", f"/cost?client={clients[0]['client']}").json()["total"]["attempts"], clients[0]["attempts"], clients)

@@ -39,7 +39,7 @@ class Bare:
     def __init__(self, *args, files=(), **env):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="sluice-home-"))
         for name in files:
-            (self.home / name).write_text("version: 1\n")
+            (self.home / name).write_text(files[name] if isinstance(files, dict) else "version: 1\n")
         self.env = {"HOME": str(self.home), **env}
         for name, value in os.environ.items():
             if name.endswith("SAN_OPTIONS"):
@@ -392,6 +392,8 @@ def test_tail_and_show():
     code, out, err = gateway.cli("show", "987654321987654321")
     check(code not in (0, 3) and out + err, "show of nothing:", code, out, err)
     same(gateway.cli("show")[0], 2, "exit of show without an id")
+    code, _, err = gateway.cli("show", "xyz")
+    check(code == 2 and '"xyz" is no id' in err, "what is no id:", code, err)
 
 
 def test_tail_follows_a_stream_that_ends_late():
@@ -623,3 +625,45 @@ def test_drain_deadline_ends_streams_honestly():
     check(b'"error"' in reply.body, "no error event at the end of the drain:", reply)
     server.process.wait(5 * SLOW)
     server.remove()
+
+
+def test_try_from_any_directory():
+    """A gateway's configuration may be named from where it was started: others stand elsewhere."""
+    def work():
+        server = Bare("serve", "-c", "sluice.yaml", files={"sluice.yaml":
+            "version: 1\nauth: open\nproviders: { mock: {} }\nroutes: { mine: { targets: [mock/lorem] } }\n"})
+        try:
+            server.ready()
+            until(lambda: "ready in" in server.said(), "the greeting", 2)
+            for here in (server.home, "/"):
+                done = subprocess.run([SLUICE, "try", "hello"], env=server.env, cwd=here, capture_output=True,
+                                      text=True, timeout=20 * SLOW, stdin=subprocess.DEVNULL)
+                check(done.returncode == 0 and "Lorem" in done.stdout, here, done)
+        finally:
+            server.end()
+    in_netns(work)
+
+
+def test_explain_without_a_gateway():
+    there = Gateway("providers:\n" + provider("one", site.url, '"${ONE_KEY}"') + provider("two", site.url) +
+                    "routes:\n" + route("m", "one/x", "two/x") +
+                    'prices:\n  "two/*": { input: $0.0375/1M, output: $0.15/1M }\n', start=False)
+    code, out, err = there.cli("explain", "m")
+    check(code == 0 and "no key here (ONE_KEY" in out and "leaves it out" in out, code, out, err)
+    check("$0.0375 in, $0.15 out per million tokens" in out, "a price below a cent:", out)
+    same(out.count("no key here"), 1, out)
+    there.remove()
+
+
+def test_what_failed_is_told_in_percent():
+    """The first few attempts have no average yet: two of two are all of them."""
+    there = Gateway("providers:\n" + provider("one", site.url) + "routes:\n" + route("m", "one/x"))
+    for count in (1, 2):
+        site.queue(answers.reply(status=500))
+        site.queue(answers.reply(status=500))
+    for _ in range(2):
+        there.post(there.chat("m"))
+    for command in (("explain", "m"), ("providers",)):
+        out = there.cli(*command)[1]
+        check(re.search(r"\b100 % of the last attempts failed", out), command, out)
+    there.remove()

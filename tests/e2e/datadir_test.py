@@ -83,3 +83,20 @@ def test_another_users_process_is_told_nothing():
         gateway.cli("providers", "add", "openai", stdin=KEY + "\n", seconds=60)
         check(listener.got, "one of our own is asked")
     gateway.remove()
+
+
+def test_what_root_makes_for_a_service_is_the_services():
+    """Keys are made by root before the service ever ran."""
+    if os.geteuid() != 0:
+        raise Skip("only root can be two users")
+    for first in (("keys", "create", "--name", "x"), ("providers", "add", "openai")):
+        gateway = Gateway("", start=False)
+        gateway.data.mkdir(0o700)
+        os.chown(gateway.data, 65534, 65533)
+        for args in (first, ("keys", "create", "--name", "y"), ("teams", "create", "t")):
+            code, _, err = gateway.cli(*args, stdin=KEY + "\n")
+            same(code, 0, err)
+        made = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in gateway.data.rglob("*")}
+        check({"lock", "pepper", "ledger.db"} <= set(made), made)
+        same({whose for whose in made.values()}, {(65534, 65533)}, made)
+        gateway.remove()

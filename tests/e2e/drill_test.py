@@ -3,6 +3,7 @@ formats, as clients of several formats see it. Nothing may be lost."""
 
 import json
 import pathlib
+import socket
 import tempfile
 
 from harness import check, cli, same
@@ -114,9 +115,27 @@ def test_what_does_not_exist_is_said():
     code, _, err = cli("drill", "-c", home / "sluice.yaml", "--fault", "fire", home=home)
     same(code, 1, "exit code")
     check("there is no fault fire" in err, err)
+    code, _, err = cli("drill", "-c", home / "sluice.yaml", "--route", "fast", "--fault", "fire", home=home)
+    check(code == 1 and "there is no fault fire" in err, "of a route that there is:", code, err)
     code, out, _ = cli("drill", "--fault", "list", home=home)
     same(code, 0, "exit code")
     check("black-hole" in out, out)
     code, _, err = cli("drill", home=home)
     same(code, 2, "exit code")
     check("-c FILE" in err, err)
+
+
+def test_a_drill_leaves_the_collector_alone():
+    """What is broken on purpose is no trace for whoever is on call."""
+    with tempfile.TemporaryDirectory() as other, socket.create_server(("127.0.0.1", 0)) as collector:
+        file = pathlib.Path(other) / "sluice.yaml"
+        file.write_text(CONFIG + f'telemetry: {{ otlp: {{ endpoint: "http://127.0.0.1:{collector.getsockname()[1]}" }} }}\n')
+        code, _, err = cli("drill", "-c", file, "--route", "alone", "--fault", "500", seconds=60, home=other,
+                           env={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.getsockname()[1]}"})
+        same(code, 0, err)
+        collector.setblocking(False)
+        try:
+            collector.accept()
+        except BlockingIOError:
+            return
+        check(False, "the collector was called")

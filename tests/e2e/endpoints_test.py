@@ -406,3 +406,21 @@ def test_expect_continue_for_a_large_body():
         check(raw.buffer.startswith(b"HTTP/1.1 100"), show(raw.buffer))
         raw.send(body)
         same(raw.reply().status, 200, "status")
+
+
+def test_models_for_geminis_clients():
+    """One route of theirs had OpenAI's shape, and the list was 404."""
+    listed = gateway.get("/v1/models").json()["data"]
+    for path, headers in (("/v1beta/models?pageSize=50", [gateway.bearer()]),
+                          (f"/gemini/v1beta/models?key={gateway.key()}", [])):
+        reply = gateway.get(path, key=None, headers=headers)
+        same(reply.status, 200, path)
+        same([model["name"] for model in reply.json()["models"]], ["models/" + model["id"] for model in listed], path)
+        check("nextPageToken" not in reply.json(), reply)
+    one = gateway.get("/v1beta/models/" + listed[0]["id"]).json()
+    same(one["name"], "models/" + listed[0]["id"], one)
+    check("generateContent" in one["supportedGenerationMethods"] and "object" not in one, one)
+    reply = gateway.get("/v1beta/models/nobodys")
+    check(reply.status == 404 and reply.json()["error"]["status"] == "NOT_FOUND", reply)
+    same(gateway.get("/v1beta/models", method="POST").status, 405, "POST")
+    same(gateway.get("/v1beta/models", key=None).status, 401, "without a key")

@@ -97,6 +97,9 @@ def manage(g):
           limited["downgrade"], limited["soft"], limited["phi"], limited["limits"]["budget"]["hour"],
           limited["tags"], limited["serial"]),
          (None, 5, None, None, False, False, "7.00", {"env": "prod", "cost": "x"}, 2), "limit")
+    for pair in (("--no-budget", "--budget", "5/day"), ("--soft", "--no-soft"), ("--no-phi", "--phi")):
+        code, _, err = g.cli("keys", "limit", "ci bot", *pair)
+        check(code == 2 and "exclude each other" in err, pair, code, err)
     limited = run("keys", "limit", "ci bot", "--no-budget", "--tpm", "none", on=g)
     same((limited["limits"]["tpm"], limited["limits"]["budget"]["hour"]), (None, None), "none")
     run("keys", "limit", "ci bot", "--budget", "7/hour", "--user-budget", "1/day", "--user-budget",
@@ -626,3 +629,15 @@ def test_what_changes_at_once_is_not_lost():
           shown["tags"], shown["metadata"], shown["user_limits"]["rpm"], shown["soft"],
           shown["allow"]["regions"], shown["serial"]),
          (7, 8, 9, {"a": "b"}, {"c": 1}, 5, True, ["eu"], 1 + len(options)), "all of them")
+
+
+def test_a_key_of_a_revoked_team_is_not_told_to_be_good():
+    run("teams", "create", "ending", on=gateway)
+    made = run("keys", "create", "--name", "ends-with-it", "--team", "ending", on=gateway)
+    check("ended_above" not in made, made)
+    run("teams", "revoke", "ending", on=gateway)
+    shown = run("keys", "show", made["id"], on=gateway)
+    same((shown["state"], shown["ended_above"]), ("active", "team revoked"), shown)
+    line = next(each for each in gateway.cli("keys", "list")[1].splitlines() if made["id"] in each)
+    check("active (team revoked)" in line, line)
+    check("active (team revoked)" in gateway.cli("keys", "show", made["id"])[1], "the page")

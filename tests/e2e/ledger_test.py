@@ -5,12 +5,13 @@ import csv
 import io
 import json
 import re
+import threading
 import time
 
 import answers
 from fake_provider import Fake
-from harness import Gateway, check, provider, route, same
-from raw import until
+from harness import CHAT, Gateway, check, provider, route, same, shown_id
+from raw import request, until
 
 fake = gateway = None
 PRICES = """prices:
@@ -190,6 +191,16 @@ def test_tail_filters():
     check(lines and all(line["route"] == "both" for line in lines), "only of one route", lines)
 
 
+def test_cost_of_nobody():
+    code, _, err = gateway.cli("cost", "--provider", "nope")
+    check(code == 0 and "nothing of that is recorded" in err, "a name that was mistyped:", code, err)
+    check("nothing of that" not in gateway.cli("cost", "--provider", "fast")[2], "one that there is")
+    code, _, err = gateway.cli("cost", "--by", "hour,day")
+    check(code == 2 and "one of hour, day and month: not day" in err, code, err)
+    code, _, err = gateway.cli("cost", "--csv", "--json")
+    check(code == 2 and "exclude each other" in err, code, err)
+
+
 def test_reconcile():
     day = time.strftime("%Y-%m-%d", time.gmtime(gateway.rows("provider = 'fast'")[0]["began"] // 1000000))
     ours = gateway.rows("provider = 'fast' AND (input_tokens > 0 OR cost_nano > 0)")
@@ -219,3 +230,26 @@ def test_reconcile():
         alone = gateway.cli("reconcile", path, *more)
         gateway.start()
         same(alone, beside, f"{more} without a gateway")
+
+
+def test_tail_has_what_died_with_the_gateway():
+    """Whoever lost an answer asks what became of it."""
+    died, hold, parts = Gateway(gateway.body), threading.Event(), answers.events()
+    fake.site("fast").queue(answers.gated(parts, [None, hold, *[None] * (len(parts) - 2)]))
+    try:
+        with died.open() as raw:
+            raw.send(request("POST", CHAT, [died.bearer(), ("Content-Type", "application/json")],
+                             json.dumps(died.chat("m", stream=True)).encode()))
+            until(lambda: died.rows("state = 'open'"), "the stream to be in the ledger")
+            same(died.tail(), [], "while it is under way")
+            died.kill()
+    finally:
+        hold.set()
+    died.start()
+    row = until(lambda: died.rows("state = 'unknown'"), "the stream to be marked")[0]
+    for errors in ((), ("-e",)):
+        lines = [json.loads(line) for line in died.cli("tail", "--json", *errors)[1].splitlines()]
+        same([(line["id"], line["state"]) for line in lines], [(shown_id(row["exchange"]), "unknown")], errors)
+        text = died.cli("tail", *errors)[1]
+        check("the gateway died meanwhile" in text and shown_id(row["exchange"]) in text, errors, text)
+    died.remove()

@@ -162,6 +162,23 @@ def test_bad_config_changes_nothing():
     check(gateway.post(gateway.chat("m")).status == 200, "requests without a file")
 
 
+def test_who_asked_is_told_what_is_wrong():
+    """Whoever reloads over the API does not see the gateway's stderr."""
+    gateway = Gateway(body_of(Fake(), "a", "30s"))
+    admin_world.serving(gateway)
+    gateway.key()
+    for text, wanted, hint in ((gateway.text(gateway.body) + "tiemout: sk-CANARY-1234567890abcdefghij\n", "unknown key", False),
+                               (gateway.text(gateway.body) + "tls: { cert: /nowhere/c, key: /nowhere/k }\n", "/nowhere/c", True)):
+        gateway.file.write_text(text)
+        status, answer = admin_world.over_socket(gateway, "POST", "/config/reload")
+        said = json.dumps(answer)
+        check(status == 409 and wanted in said and f"line {len(text.splitlines())}" in said, status, said)
+        check("CANARY" not in said, said)
+        if not hint:
+            check("restart" not in said, "no file is missing:", said)
+    gateway.remove()
+
+
 def test_restart_only_keys_are_named():
     fake = Fake()
     gateway = Gateway(body_of(fake, "a", "30s"))

@@ -239,6 +239,14 @@ def test_keys_from_files_and_the_environment():
     same(code, 0, f"@FILE: {err}")
     code, out, err = gate.cli("providers", "add", "e", "sk-typed-0123456789")
     check(code == 2 and "sk-typed" not in out + err, "a key as an argument:", code, out, err)
+    code, _, err = gate.cli("providers", "add", "opnai", "--from-env", "E_KEY")
+    check(code == 1 and 'did you mean "openai"?' in err, "a typo:", code, err)
+    check("opnai" not in gate.cli("providers", "keys")[1], "it is not stored")
+    code, _, err = gate.cli("providers", "add", "opnai", "--from-env", "E_KEY", "--url", site.url, "--format",
+                            "openai-chat")
+    same(code, 0, f"if it is none: {err}")
+    code, _, err = gate.cli("providers", "add", "house-of-mine", "--from-env", "E_KEY")
+    check(code == 0 and "format: ..., url: ..., key: store" in err, "what is still to be written:", code, err)
 
 
 class Prompt:

@@ -42,6 +42,18 @@ TEST(what_is_kept_is_read)
 	reading_done(&r);
 }
 
+TEST(what_is_taken_out_of_nothing_is_warned_of)
+{
+	struct reading r;
+
+	read_log(&r, "{ redact: [email] }");
+	CHECK(r.config && r.notes.warnings == 1 && !strcmp(r.notes.list[0].code, "W046"));
+	reading_done(&r);
+	read_log(&r, "{ redact: [email], bodies: all }");
+	CHECK(r.config && r.notes.warnings == 0);
+	reading_done(&r);
+}
+
 TEST(what_cannot_be_taken_out_is_refused)
 {
 	static const struct {

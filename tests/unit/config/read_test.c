@@ -45,6 +45,18 @@ static const struct broken rows[] = {
 	{ V "port: 8080\n", "E104", 2, 1, "did you mean \"listen\"", 0 },
 	{ V "LISTEN: 127.0.0.1:1\n", "E104", 2, 1, "did you mean \"listen\"", 0 },
 	{ V "first_token: 3s\n", "E104", 2, 1, "it belongs into defaults", 0 },
+	{ V "providers: { openai: { timeout: 3s } }\n", "E104", 2, 24,
+	  "routes have \"total\"", 0 },
+	{ V "teams: {}\n", "E105", 2, 1, "sluice teams", 0 },
+	{ V "workers: two\n", "E110", 2, 10, "auto, and a whole number from 1 to 32", 0 },
+	{ V
+	  "providers: { a: { format: openai, url: \"http://127.0.0.1:9/v1\", key: none } "
+	  "}\n",
+	  "E112", 2, 27, "did you mean \"openai-chat\"", 0 },
+	{ ROUTE "{ targets: [mock/echo], hedge: p99 }\n", "E110", 4, 40,
+	  "off or p95, and a time from 10ms to 1h", 0 },
+	{ ROUTE "{ targets: [mock/echo], retry: 3 }\n", "E107", 4, 40,
+	  "{ same_target: 1 }", 0 },
 	{ V "limits: { bdy: 1MiB }\n", "E104", 2, 11, "did you mean \"body\"", 0 },
 	{ V "providers:\n  local: { format: openai-chat, url: \"http://127.0.0.1/v1\", "
 	    "key: "

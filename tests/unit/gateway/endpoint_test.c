@@ -68,6 +68,37 @@ TEST(a_wrong_method_is_told_from_a_wrong_path)
 	CHECK_STR(rest, "openai/gpt-5");
 }
 
+/* Whoever asks at Gemini's path reads Gemini's shape, and says it may be. */
+TEST(models_are_told_in_the_shape_of_the_path)
+{
+	static const struct {
+		const char *path, *rest;
+		const struct wire *wire;
+		enum endpoint_kind kind;
+	} rows[] = {
+		{ "/v1/models", "", &wire_openai_chat, ENDPOINT_MODELS },
+		{ "/models/a/b", "a/b", &wire_openai_chat, ENDPOINT_MODEL },
+		{ "/v1beta/models", "", &wire_gemini, ENDPOINT_MODELS },
+		{ "/gemini/v1beta/models", "", &wire_gemini, ENDPOINT_MODELS },
+		{ "/v1beta/models/a/b", "a/b", &wire_gemini, ENDPOINT_MODEL },
+	};
+	fault_t why;
+	str rest;
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		const struct endpoint *e =
+		        endpoint_find(HTTP_GET, str_from_z(rows[i].path), &rest, &why);
+
+		if (!CHECK(e && e->wire == rows[i].wire && e->kind == rows[i].kind))
+			printf("at %s\n", rows[i].path);
+		CHECK_STR_EQ(rest, str_from_z(rows[i].rest));
+	}
+	CHECK(!endpoint_find(HTTP_POST, STR("/v1beta/models"), &rest, &why));
+	CHECK_FAULT(why, FAULT_HTTP_METHOD);
+	CHECK(!endpoint_find(HTTP_DELETE, STR("/v1beta/models/a"), &rest, &why));
+	CHECK_FAULT(why, FAULT_HTTP_METHOD);
+}
+
 TEST(a_stored_response_is_found_by_its_id)
 {
 	static const struct {

@@ -118,6 +118,8 @@ static bool add_cost(void *arg, const struct attempt_row *row)
 {
 	uint64_t *counts = arg;
 
+	if (!row->closes) /* its process died */
+		return true;
 	counts[0]++;
 	counts[1] += (uint64_t)row->cost;
 	return true;

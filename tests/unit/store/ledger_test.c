@@ -520,6 +520,26 @@ TEST(ledger_tells_who_is_under_way)
 	ledger_close(&l);
 }
 
+/* No row will ever close them. */
+TEST(ledger_finds_exchanges_whose_process_died)
+{
+	struct ledger *l = open_fresh();
+	struct seen s = { .count = 0 };
+	uint64_t count;
+
+	put_exchange(l, 10, 2);
+	CHECK(put(l, row_of(20)));
+	CHECK(ledger_exchanges(l, 0, 0, true, 10, see, &s));
+	CHECK(s.count == 1 && s.ids[0] == 11); /* it is under way */
+	CHECK(ledger_close_open_rows(l, &count));
+	for (int newest = 0; newest < 2; newest++) {
+		s = (struct seen){ .count = 0 };
+		CHECK(ledger_exchanges(l, 0, 0, newest, 10, see, &s));
+		CHECK(s.count == 2 && s.ids[newest] == 11 && s.ids[!newest] == 20);
+	}
+	ledger_close(&l);
+}
+
 TEST(ledger_finds_exchanges)
 {
 	const char *path = path_in(test_dir());
