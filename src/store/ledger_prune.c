@@ -2,7 +2,10 @@
  *
  * The sums of their hours stay for ever.  First the hour is written down before which
  * attempts may be missing, then they go, some thousand at a time: whoever adds them up
- * again knows which hours are whole (ledger_check.c, ledger_report.c). */
+ * again knows which hours are whole (ledger_check.c, ledger_report.c).  A journal keeps
+ * its records until a segment is full, which may be days after their rows have gone: how
+ * far they were in the ledger is written down as well, so that who reads them again after
+ * a crash does not count them twice. */
 #include "store/ledger_private.h"
 
 enum { VACUUM_PAGES = 1000 };
@@ -58,11 +61,28 @@ static bool keep_trials(struct ledger *l, int64_t first_id)
 	return ledger_run(st);
 }
 
-static bool delete_some(struct ledger *l, int64_t hour, bool *ret_more)
+static bool keep_places(struct ledger *l, const struct ledger_places *places)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_PLACE_PUT);
+
+	for (int i = 0; st && i < LEDGER_WORKERS; i++) {
+		if (!places->of[i])
+			continue;
+		sqlite3_bind_int64(st, 1, i);
+		sqlite3_bind_int64(st, 2, (int64_t)places->of[i]);
+		if (!ledger_run(st))
+			return false;
+	}
+	return st != NULL;
+}
+
+static bool delete_some(struct ledger *l, int64_t hour,
+                        const struct ledger_places *places, bool *ret_more)
 {
 	int64_t first_id = hour * USEC_HOUR << 8;
 
-	if (!run_with(l, LEDGER_KEEP_FROM, hour) || !keep_trials(l, first_id) ||
+	if (!run_with(l, LEDGER_KEEP_FROM, hour) || !keep_places(l, places) ||
+	    !keep_trials(l, first_id) ||
 	    !run_with(l, LEDGER_PRUNE_CORRECTIONS, first_id) ||
 	    !run_with(l, LEDGER_PRUNE, first_id))
 		return false;
@@ -85,18 +105,37 @@ static bool shrink(struct ledger *l, bool *more)
 	return sqlite3_exec(l->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-bool ledger_prune(struct ledger *l, usec before_wall, uint64_t max_bytes, bool *ret_more)
+bool ledger_prune(struct ledger *l, usec before_wall, uint64_t max_bytes,
+                  const struct ledger_places *places, bool *ret_more)
 {
 	int64_t hour;
 	bool more = false;
 
 	if (!find_hour(l, max_of(before_wall, (usec)0), max_bytes, &hour))
 		return false;
-	if (hour &&
-	    (!ledger_begin(l) || !delete_some(l, hour, &more) || !ledger_commit(l)))
+	if (hour && (!ledger_begin(l) || !delete_some(l, hour, places, &more) ||
+	             !ledger_commit(l)))
 		return false;
 	if (hour && !more && max_bytes)
 		more = true; /* the next hour may have to go as well */
 	*ret_more = more;
 	return more || shrink(l, ret_more);
+}
+
+bool ledger_pruned(struct ledger *l, struct ledger_places *ret, uint64_t *ret_below)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_PLACES);
+	int64_t hour;
+
+	*ret = (struct ledger_places){ 0 };
+	if (!st || !ask(l, "SELECT coalesce(max(hour), 0) FROM kept", &hour))
+		return false;
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		int64_t worker = sqlite3_column_int64(st, 0);
+
+		if (worker >= 0 && worker < LEDGER_WORKERS)
+			ret->of[worker] = (uint64_t)sqlite3_column_int64(st, 1);
+	}
+	*ret_below = (uint64_t)(hour * USEC_HOUR) << 8;
+	return sqlite3_reset(st) == SQLITE_OK;
 }

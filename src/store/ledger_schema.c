@@ -330,9 +330,20 @@ static const char version_trial_gone[] =
 	"  exchanges INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
+/* How far each worker's journal was in the ledger when attempts were last deleted.  An
+ * older Sluice did not write it down: then whatever is of a deleted hour was in it. */
+static const char version_places[] =
+	"CREATE TABLE journal_place ("
+	"  worker INTEGER PRIMARY KEY,"
+	"  place INTEGER NOT NULL"           /* of store/journal.h */
+	") STRICT;"
+	"WITH RECURSIVE w (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM w WHERE n < 63)"
+	" INSERT INTO journal_place SELECT n, 9223372036854775807 FROM w"
+	" WHERE EXISTS (SELECT 1 FROM kept);";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
 	                                  version_admin, version_phi, version_conversation,
-	                                  version_trial_gone };
+	                                  version_trial_gone, version_places };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -552,6 +563,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_KEPT] = "SELECT hour FROM kept",
 	[LEDGER_KEEP_FROM] = "INSERT INTO kept VALUES (1, ?1)"
 			     " ON CONFLICT (id) DO UPDATE SET hour = max(hour, ?1)",
+	[LEDGER_PLACE_PUT] = "INSERT OR REPLACE INTO journal_place VALUES (?1,?2)",
+	[LEDGER_PLACES] = "SELECT worker, place FROM journal_place",
 	/* Ids are never below the time an attempt began: none of a later hour is among them. */
 	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (" PRUNED ")",
 	[LEDGER_PRUNE_CORRECTIONS] = "DELETE FROM correction WHERE attempt IN (" PRUNED ")",

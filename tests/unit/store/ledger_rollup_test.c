@@ -10,6 +10,7 @@
 /* 2026-11-26 00:00 UTC */
 #define DAY_ZERO (1795651200LL * USEC_SEC)
 
+static const struct ledger_places no_journal;
 static const struct price a_price = { .version = 7, .of = { [PRICE_INPUT] = 150000 } };
 static char path[512];
 
@@ -451,7 +452,7 @@ TEST(retention_changes_no_total)
 	/* In the middle of an hour: that hour stays whole. */
 	usec gone = DAY_ZERO + 50 * 24 * USEC_HOUR + 30 * USEC_MIN;
 	for (int i = 0; more && i < 100; i++)
-		CHECK(ledger_prune(l, gone, 0, &more));
+		CHECK(ledger_prune(l, gone, 0, &no_journal, &more));
 	CHECK(!more);
 	check_verified(l);
 	CHECK(count_groups("SELECT count(*) FROM attempt") < 1100);
@@ -482,7 +483,7 @@ TEST(retention_keeps_the_ledger_below_its_size)
 	unsigned rows = count_groups("SELECT count(*) FROM attempt");
 	CHECK(ledger_checkpoint(l));
 	for (; more && turns < 5000; turns++)
-		CHECK(ledger_prune(l, 0, 1, &more));
+		CHECK(ledger_prune(l, 0, 1, &no_journal, &more));
 	check_verified(l);
 	CHECK(!more || turns == 5000);
 	/* What is written now is never deleted, however small the bound. */
@@ -556,7 +557,7 @@ TEST(spent_is_known_of_users_beyond_the_sums)
 	CHECK_INT(s.all, 10000);
 	/* What is left is the sum of all when their attempts are gone. */
 	for (int i = 0; more && i < 10; i++)
-		CHECK(ledger_prune(l, DAY_ZERO + 2 * USEC_HOUR, 0, &more));
+		CHECK(ledger_prune(l, DAY_ZERO + 2 * USEC_HOUR, 0, &no_journal, &more));
 	s = (struct spent){ 0 };
 	CHECK(ledger_spent(l, DAY_ZERO, true, add_spent, &s));
 	CHECK_INT(s.ann, 0);
