@@ -258,6 +258,26 @@ static unsigned count_groups(const char *sql)
 }
 
 /* No sum grows out of its column, where the next commit would fail for ever. */
+/* A row that says how many records are missing is no attempt, and none without a cost. */
+TEST(rollup_counts_no_gap_as_an_attempt)
+{
+	struct ledger *l = open_fresh();
+	struct report_query q = { 0 };
+	struct report r;
+	struct attempt_row gap = row_of(1);
+
+	gap.number = 0;
+	gap.cost = COST_UNKNOWN;
+	gap.price = NULL;
+	CHECK(ledger_begin(l) && ledger_put(l, &gap, NULL) && ledger_commit(l));
+	check_verified(l);
+	CHECK(ledger_report(l, &q, &r));
+	CHECK_INT(r.total.of[SUM_ATTEMPTS], 0);
+	CHECK_INT(r.total.of[SUM_UNPRICED], 0);
+	report_done(&r);
+	ledger_close(&l);
+}
+
 TEST(rollup_has_an_end_to_its_sums)
 {
 	struct ledger *l = open_fresh();
