@@ -367,7 +367,7 @@ void spend_notes(struct buf *to, const struct sums *sums, bool from_rows, bool i
 		                               "(retention): what users used of which "
 		                               "model is "
 		                               "known only of those that are left\n"
-		                             : "attempts are deleted (retention): the "
-		                               "span was "
-		                               "widened to whole hours\n"));
+		                             : "attempts are deleted (retention): an "
+		                               "end of the span went back to the "
+		                               "beginning of its hour\n"));
 }

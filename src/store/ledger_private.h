@@ -74,6 +74,8 @@ enum ledger_statement {
 	LEDGER_KEPT,
 	LEDGER_KEEP_FROM,
 	LEDGER_PLACE_PUT,
+	LEDGER_AHEAD_PUT,
+	LEDGER_AHEAD,
 	LEDGER_PLACES,
 	LEDGER_PRUNE,
 	LEDGER_PRUNE_CORRECTIONS,
@@ -96,6 +98,10 @@ enum ledger_statement {
 	LEDGER_KEY_USED,
 	LEDGER_STATEMENTS,
 };
+
+/* Ids are not below the time an attempt began, but may be above: a clock was set back. By
+ * more than that is written down (the table `clock`). */
+#define LEDGER_CLOCK_SLACK (2 * USEC_HOUR)
 
 enum {
 	LEDGER_ROW_VALUES = 33, /* parameters of a whole row */
@@ -129,6 +135,8 @@ struct ledger {
 	struct row_queue *queue;    /* the writer's: new rows, until they are put */
 	struct rollup *rollup;      /* the writer's: sums, until they are put */
 	struct forgotten forgotten; /* the writer's: whose rows may still come */
+	usec ahead; /* the writer's: so far above their beginning may ids be, as far as
+	               `clock` is known to say */
 	uint64_t wal_pages;
 	uint64_t page_size;
 	struct {

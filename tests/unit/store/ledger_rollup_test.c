@@ -483,12 +483,22 @@ TEST(retention_changes_no_total)
 	CHECK_INT(before.count, after.count);
 	CHECK(!after.is_rounded);
 	report_done(&after);
-	/* A span that begins within an hour that is gone is widened to the whole of it,
-	 * and says so. */
+	/* A span that begins within an hour that is gone begins with the whole of it, and
+	 * says so. */
 	q.since = DAY_ZERO + 10 * USEC_HOUR + 1;
 	CHECK(ledger_report(l, &q, &after));
 	CHECK(after.is_rounded);
 	report_done(&after);
+	/* Days of a zone off the full hour: each hour is in one of them. */
+	struct sums sums = { 0 };
+	for (int day = -1; day < 130; day++) {
+		q.since = DAY_ZERO + day * 24 * USEC_HOUR - 330 * USEC_MIN;
+		q.until = q.since + 24 * USEC_HOUR;
+		CHECK(ledger_report(l, &q, &after));
+		sums_add(&sums, &after.total);
+		report_done(&after);
+	}
+	CHECK(memcmp(&before.total, &sums, sizeof(sums)) == 0);
 	report_done(&before);
 	ledger_close(&l);
 }
@@ -509,6 +519,36 @@ TEST(retention_keeps_the_ledger_below_its_size)
 	/* What is written now is never deleted, however small the bound. */
 	unsigned left = count_groups("SELECT count(*) FROM attempt");
 	CHECK(left > 0 && left < rows / 2);
+	ledger_close(&l);
+}
+
+/* ---- clocks ---- */
+
+/* Ids go on above the highest when the clock is set back, here by a day. */
+TEST(span_finds_attempts_of_before_the_clock_was_set_back)
+{
+	struct ledger *l = open_fresh();
+	const usec day = 24 * USEC_HOUR;
+
+	for (int again = 0; again < 2; again++) {
+		struct attempt_row row = row_of(1);
+		struct reference seen = { .q.by = 0 };
+
+		row.id = row.exchange = (uint64_t)(DAY_ZERO + 2 * day + again) << 8;
+		row.began_wall = DAY_ZERO + day + again;
+		row.state = ROW_DONE;
+		row.detail = STR_NONE;
+		CHECK(ledger_begin(l));
+		/* What is not committed is not known either. */
+		CHECK(ledger_put_new(l, &row));
+		ledger_rollback(l);
+		CHECK(ledger_begin(l) && ledger_put_new(l, &row) && ledger_commit(l));
+		CHECK(ledger_span(l, DAY_ZERO, DAY_ZERO + day + USEC_HOUR, add_row,
+		                  &seen));
+		CHECK_INT(seen.total.of[SUM_ATTEMPTS], again + 1);
+		ledger_close(&l);
+		l = open_again();
+	}
 	ledger_close(&l);
 }
 

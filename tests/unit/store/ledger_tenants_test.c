@@ -242,6 +242,7 @@ TEST(keys_of_the_first_days_are_still_good)
 	                   "DROP TABLE trial;"
 	                   "DROP TABLE trial_gone;"
 	                   "DROP TABLE journal_place;"
+	                   "DROP TABLE clock;"
 	                   "DROP TABLE admin_token;"
 	                   "DROP TABLE audit;"
 	                   "DROP TABLE audit_head;"
