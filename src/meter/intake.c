@@ -266,6 +266,13 @@ static void retain(struct intake *in)
 	                  in->keep_bytes, &places, &more))
 		ledger_rollback(in->ledger);
 	in->retain_at = more ? now : now + PRUNE_EVERY;
+	if (more)
+		return;
+	if (ledger_is_too_large(in->ledger) && !in->is_too_large)
+		say(in,
+		    "the ledger is larger than ledger_max, and nothing more of it may "
+		    "go: the newest hour, sums, keys and the audit log stay");
+	in->is_too_large = ledger_is_too_large(in->ledger);
 }
 
 static void save_odd(struct intake *in, bool urgent)

@@ -34,6 +34,7 @@ struct intake {
 	bool in_trouble[TROUBLES];
 	enum recorder_trouble ledger_trouble; /* why the last batch was not written */
 	bool is_resting;
+	bool is_too_large; /* the ledger, as it was said */
 	usec retry_at, busy_at, prune_at, retain_at, odd_at;
 };
 

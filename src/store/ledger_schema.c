@@ -511,7 +511,9 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TRIAL_ROWS] =
 		ROW "WHERE a.id > ?2 AND a.id <= ?3"
 		" AND a.request IN (SELECT id FROM request WHERE trial = ?1) ORDER BY a.id",
-	[LEDGER_TRIAL_KNOWN] = "SELECT 1 FROM request WHERE trial = ?1 LIMIT 1",
+	[LEDGER_TRIAL_KNOWN] = "SELECT 1 FROM request WHERE trial = ?1"
+			       " UNION ALL SELECT 1 FROM trial_gone WHERE name = ?1"
+			       " UNION ALL SELECT 1 FROM usage_group WHERE trial = ?1 LIMIT 1",
 	[LEDGER_ID_BEHIND] = "SELECT id FROM attempt WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
 	[LEDGER_TRIAL_SPENT] =
 		/* The candidate is asked first, or not at all. */
