@@ -57,10 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	while (r.stop_count < 3 && rest.len)
 		r.stops[r.stop_count++] = str_cut(&rest, '\n');
-	r.stops_kept = (1u << r.stop_count) - 1;
-	if (r.stops_kept) {
+	if (r.stop_count) {
 		bool has_escapes = str_find(fuzz_input(data, size), '\\') < size;
-		struct chat_stopper *s = chat_stopper_new(&keep, &r, &h.sink);
+		struct chat_stopper *s =
+		        chat_stopper_new(&keep, &r, (1u << r.stop_count) - 1, &h.sink);
 
 		push(s, CHAT_OPEN, STR_NONE);
 		while (rest.len) {

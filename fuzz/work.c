@@ -45,7 +45,7 @@ static void cross(const struct wire *from, const struct wire *to, enum operation
 	if (!why && !to->work[op]->write(&r, &t, &out, &detail))
 		check_json(&out);
 	buf_clear(&out);
-	if (!why && from->rename && from->rename(body, t.model, &out))
+	if (!why && from->patch && from->patch(op, body, t.model, &out))
 		check_json(&out);
 	if (!why)
 		answer(to, from, op, &r, reply);

@@ -125,6 +125,7 @@ void lane_renew(struct attempt *a)
 	l->sse = (struct sse_reader){ .limit = EVENT_MOST };
 	l->aws = (struct aws_scan){ 0 };
 	l->frames_at = 0;
+	l->written = (struct chat_written){ 0 };
 	l->translates = true;
 	if (l->stopper)
 		chat_stopper_done(l->stopper);
@@ -191,7 +192,7 @@ void lane_begin(struct attempt *a, bool streams)
 		l->e.cost = cost_of;
 	l->e.array = x->as_array;
 	l->e.input_estimate = health_prompt_tokens(&a->health.at, x->body_bytes);
-	l->e.request = x->chat;
+	l->e.written = &l->written;
 	if (x->chat)
 		l->e.echo = lane_echo(x);
 	if (streams)

@@ -12,9 +12,10 @@
 #include "wire/emit.h"
 
 struct lane {
-	bool translates; /* false: only the shape changes */
-	bool verbatim;   /* Gemini's array: each event's JSON as it came */
-	bool begun;      /* the emitter is ready */
+	bool translates;             /* false: only the shape changes */
+	bool verbatim;               /* Gemini's array: each event's JSON as it came */
+	bool begun;                  /* the emitter is ready */
+	struct chat_written written; /* for its provider; zero: as it came */
 	struct emitter e;
 	struct chat_stopper *stopper; /* NULL: the provider knows all stop sequences */
 	struct buf out;               /* for the client, not yet sent */

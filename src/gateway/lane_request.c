@@ -113,6 +113,7 @@ static fault_t write_request(struct attempt *a, struct chat_request *r, str *ret
 		why = work->write(r, &target, &a->lane->body, ret_detail);
 	else if (!why)
 		why = a->wire->write_request(r, &target, &a->lane->body, ret_detail);
+	chat_uncross(r, &a->lane->written);
 	if (!why)
 		why = r->why;
 	if (!why && a->lane->body.over)
@@ -125,10 +126,11 @@ static fault_t write_request(struct attempt *a, struct chat_request *r, str *ret
 void lane_watch_stops(struct attempt *a, struct chat_sink *next)
 {
 	struct chat_request *r = a->x->chat;
+	uint32_t kept = a->lane->written.stops_kept;
 
-	if (!a->lane->translates || !r || !r->stops_kept)
+	if (!kept)
 		return;
-	a->lane->stopper = chat_stopper_new(r->keep, r, next);
+	a->lane->stopper = chat_stopper_new(r->keep, r, kept, next);
 	if (!a->lane->stopper)
 		a->lane->e.why = FAULT_NO_MEMORY;
 }
@@ -143,7 +145,6 @@ static fault_t write_rest(struct attempt *a, struct chat_request *r, str *ret_de
 	resume_request(a, r, &before);
 	why = write_request(a, r, ret_detail);
 	go_on_end(r, &before);
-	a->lane->e.request = r;
 	lane_watch_stops(a, seam->next);
 	if (a->lane->stopper)
 		seam->next = chat_stopper_sink(a->lane->stopper);

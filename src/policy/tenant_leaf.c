@@ -199,19 +199,30 @@ static struct tenant *hold_leaf(struct tenants *t, unsigned i, const struct tena
 	return is_its ? leaf : NULL;
 }
 
-void tenants_restart_users(struct tenants *t, const struct tenant *below,
-                           unsigned windows)
+/* The users below a node, from place *at on, one after another; who is given is held. */
+static struct tenant *next_user(struct tenants *t, const struct tenant *below,
+                                unsigned *at)
 {
 	unsigned count;
 
 	tenant_lock(&t->lock);
 	count = t->leaf_count;
 	tenant_unlock(&t->lock);
-	for (unsigned i = 0; i < count; i++) {
-		struct tenant *leaf = hold_leaf(t, i, below);
+	while (*at < count) {
+		struct tenant *leaf = hold_leaf(t, (*at)++, below);
 
-		if (!leaf)
-			continue;
+		if (leaf)
+			return leaf;
+	}
+	return NULL;
+}
+
+void tenants_restart_users(struct tenants *t, const struct tenant *below,
+                           unsigned windows)
+{
+	struct tenant *leaf;
+
+	for (unsigned at = 0; (leaf = next_user(t, below, &at));) {
 		restart(leaf, windows & ~tenant_own_budgets(leaf));
 		tenant_leaf_done(leaf);
 	}
@@ -220,16 +231,9 @@ void tenants_restart_users(struct tenants *t, const struct tenant *below,
 void tenants_spend_users(struct tenants *t, const struct tenant *below, unsigned windows,
                          usec wall)
 {
-	unsigned count;
+	struct tenant *leaf;
 
-	tenant_lock(&t->lock);
-	count = t->leaf_count;
-	tenant_unlock(&t->lock);
-	for (unsigned i = 0; i < count; i++) {
-		struct tenant *leaf = hold_leaf(t, i, below);
-
-		if (!leaf)
-			continue;
+	for (unsigned at = 0; (leaf = next_user(t, below, &at));) {
 		tenant_spend(t, leaf, windows & ~tenant_own_budgets(leaf), wall);
 		tenant_leaf_done(leaf);
 	}

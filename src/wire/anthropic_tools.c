@@ -232,15 +232,7 @@ static void write_hosted(struct anthropic_writing *c, const struct chat_tool *t)
 {
 	static const str of_search[] = {
 		STR_INIT("filters.allowed_domains"),
-		STR_INIT("user_location.type"),
-		STR_INIT("user_location.city"),
-		STR_INIT("user_location.region"),
-		STR_INIT("user_location.country"),
-		STR_INIT("user_location.timezone"),
-		STR_INIT("user_location.approximate.city"),
-		STR_INIT("user_location.approximate.region"),
-		STR_INIT("user_location.approximate.country"),
-		STR_INIT("user_location.approximate.timezone"),
+		CHAT_PLACE_PATHS,
 	};
 	static const str of_code[] = { STR_INIT("container.type") };
 	bool is_search = t->kind == TOOL_WEB_SEARCH, is_code = t->kind == TOOL_CODE;

@@ -208,6 +208,17 @@ struct chat_request {
 	struct chat_tool spare_tool;
 };
 
+/* How a request was said to one target, as far as its answer has to be read by it.  All
+ * zero: as the client has said it.  The texts lie in the request's arena, and stay what
+ * they are when it is written for another target. */
+struct chat_written {
+	const struct chat_renamed *renamed;
+	const jstr *customs; /* names of custom tools, as the provider knows them */
+	unsigned custom_count;
+	uint32_t stops_kept; /* bits of the request's stops: watched for here */
+	jstr answer;         /* the tool whose call is the answer; empty: there is none */
+};
+
 /* For whom a request is written. */
 struct chat_target {
 	str model;                         /* as the provider calls it, plain text */
@@ -286,24 +297,38 @@ void chat_set_url(struct chat_part *p, jstr url);
 /* ---- saying it (writers) ---- */
 
 /* What occurs in r and has no place in `to`: named as dropped, or refused (NOT_OFFERED,
- * with *ret_detail naming it). */
+ * with *ret_detail naming it).  From here to chat_uncross r is said for that target. */
 must_check fault_t chat_cross(struct chat_request *r, enum wire_format to,
                               str *ret_detail);
+/* When it has been written, or could not be: r is what the client has said again, and
+ * what its answer needs of the way it was written is in *ret.  r->why is set when there
+ * is no room for that. */
+void chat_uncross(struct chat_request *r, struct chat_written *ret);
 /* Custom tools take free text.  For formats without them they become functions with one
- * member, "input", and back again for formats that have them; chat_cross does it.  */
+ * member, "input"; chat_cross does it, chat_uncross turns them back. */
 void chat_wrap_custom(struct chat_request *r, bool wrapped);
 /* Are they, from one format to another? */
 bool chat_wraps_custom(enum wire_format from, enum wire_format to);
-/* Is that a custom tool, which as a function is offered in a wrap? */
-bool chat_is_wrapped(const struct chat_request *r, jstr name);
+/* Does the provider know a custom tool by that name, which as a function is offered in a
+ * wrap?  NULL: there is none. */
+bool chat_is_wrapped(const struct chat_written *w, jstr name);
 /* The input out of the arguments of a call of such a tool; the arguments themselves where
  * they have none. */
 jstr chat_unwrap(struct arena *keep, jstr args);
 /* Names of tools which the format cannot hold become others, in tools, history and
  * choice; what was renamed for another target is undone.  chat_cross does it. */
 void chat_rename_tools(struct chat_request *r, enum wire_format to);
-/* What the client calls a tool of that name. */
-jstr chat_client_name(const struct chat_request *r, jstr name);
+/* What the client calls the tool which a provider knows by that name; NULL: the same. */
+jstr chat_client_name(const struct chat_renamed *renamed, jstr name);
+/* Where a search is made for, as chat completions and Responses say it. */
+#define CHAT_PLACE_PATHS                                                                 \
+	STR_INIT("user_location.type"), STR_INIT("user_location.city"),                  \
+	        STR_INIT("user_location.region"), STR_INIT("user_location.country"),     \
+	        STR_INIT("user_location.timezone"),                                      \
+	        STR_INIT("user_location.approximate.city"),                              \
+	        STR_INIT("user_location.approximate.region"),                            \
+	        STR_INIT("user_location.approximate.country"),                           \
+	        STR_INIT("user_location.approximate.timezone")
 /* Names the options of a hosted tool, but those which the writer has said: their paths,
  * "user_location.city". */
 void chat_drop_options(struct chat_request *r, const struct chat_tool *t, const str *used,
@@ -315,11 +340,11 @@ const struct chat_tool *chat_named_tool(const struct chat_request *r, jstr name)
 /* May one of the client's own be called (as chat_is_allowed)? */
 bool chat_allows_functions(const struct chat_request *r);
 /* Where a format has no word for the force of a hosted tool, the model may choose freely;
- * undone for the next target.  chat_cross does it. */
+ * undone by chat_uncross.  chat_cross does it. */
 void chat_free_choice(struct chat_request *r, enum wire_format to);
 /* FORM_SCHEMA for a model that takes no schema: a tool that has to be called, whose
  * arguments are the answer (r->answer_tool).  False: it cannot be done.  Undone by
- * chat_cross. */
+ * chat_uncross. */
 must_check bool chat_schema_to_tool(struct chat_request *r);
 void chat_schema_undo(struct chat_request *r);
 /* Writes the scalar options of r which stand in that object of the format: prefix is ""

@@ -103,10 +103,10 @@ bool chat_wraps_custom(enum wire_format from, enum wire_format to)
 	return from != to && !concepts[CONCEPT_TOOL_CUSTOM].path[to].len;
 }
 
-bool chat_is_wrapped(const struct chat_request *r, jstr name)
+bool chat_is_wrapped(const struct chat_written *w, jstr name)
 {
-	for (const struct chat_tool *t = r ? r->tools : NULL; t; t = t->next) {
-		if ((t->was_custom || t->kind == TOOL_CUSTOM) && str_eq(t->name, name))
+	for (unsigned i = 0; w && i < w->custom_count; i++) {
+		if (str_eq(w->customs[i], name))
 			return true;
 	}
 	return false;

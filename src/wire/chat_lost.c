@@ -1,5 +1,10 @@
 /* chat_lost.c - what a request says that the target has no word for: named as dropped, or
- * refused (concept.def says which), always in the client's own words. */
+ * refused (concept.def says which), always in the client's own words.
+ *
+ * A request is written for several targets, one after the other or beside one another,
+ * and their answers come in any order.  So it is said otherwise only while it is written
+ * (chat_cross to chat_uncross), and what that means for the answer goes with the attempt
+ * (struct chat_written). */
 #include "wire/chat.h"
 
 #include <stdarg.h>
@@ -170,7 +175,6 @@ static void drop_validation(struct chat_request *r)
 
 fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 {
-	chat_schema_undo(r);
 	chat_free_choice(r, to);
 	chat_rename_tools(r, to);
 	chat_wrap_custom(r, chat_wraps_custom(r->from, to));
@@ -195,4 +199,46 @@ fault_t chat_cross(struct chat_request *r, enum wire_format to, str *ret_detail)
 	}
 	drop_validation(r);
 	return NULL;
+}
+
+/* ---- and back ---- */
+
+static bool is_custom(const struct chat_tool *t)
+{
+	return t->was_custom || t->kind == TOOL_CUSTOM;
+}
+
+static void keep_customs(struct chat_request *r, struct chat_written *to)
+{
+	unsigned count = 0;
+	jstr *names;
+
+	for (const struct chat_tool *t = r->tools; t; t = t->next)
+		count += is_custom(t);
+	if (!count)
+		return;
+	names = arena_try(r->keep, count * sizeof(*names));
+	if (!names) {
+		r->why = r->why ? r->why : FAULT_JSON_LIMIT;
+		return;
+	}
+	for (const struct chat_tool *t = r->tools; t; t = t->next) {
+		if (is_custom(t))
+			names[to->custom_count++] = t->name;
+	}
+	to->customs = names;
+}
+
+void chat_uncross(struct chat_request *r, struct chat_written *ret)
+{
+	*ret = (struct chat_written){ .renamed = r->renamed,
+		                      .stops_kept = r->stops_kept };
+	if (r->answer_tool)
+		ret->answer = r->answer_tool->name;
+	keep_customs(r, ret);
+	r->stops_kept = 0;
+	chat_schema_undo(r);
+	chat_free_choice(r, r->from);
+	chat_rename_tools(r, r->from);
+	chat_wrap_custom(r, false);
 }

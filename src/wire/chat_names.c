@@ -90,11 +90,9 @@ static const struct chat_renamed *find_by_client(const struct chat_request *r, j
 	return n;
 }
 
-static const struct chat_renamed *find_by_provider(const struct chat_request *r,
+static const struct chat_renamed *find_by_provider(const struct chat_renamed *n,
                                                    jstr name)
 {
-	const struct chat_renamed *n = r->renamed;
-
 	while (n && !str_eq(n->provider, name))
 		n = n->next;
 	return n;
@@ -106,7 +104,7 @@ static bool is_taken(const struct chat_request *r, jstr name)
 		if (str_eq(t->name, name))
 			return true;
 	}
-	return find_by_provider(r, name);
+	return find_by_provider(r->renamed, name);
 }
 
 static void rename_one(struct chat_request *r, jstr *name, enum wire_format to)
@@ -138,7 +136,7 @@ static void rename_one(struct chat_request *r, jstr *name, enum wire_format to)
 static void name_back(struct chat_request *r, jstr *name, enum wire_format to)
 {
 	(void)to;
-	*name = chat_client_name(r, *name);
+	*name = chat_client_name(r->renamed, *name);
 }
 
 void chat_rename_tools(struct chat_request *r, enum wire_format to)
@@ -150,9 +148,9 @@ void chat_rename_tools(struct chat_request *r, enum wire_format to)
 		each_name(r, rename_one, to);
 }
 
-jstr chat_client_name(const struct chat_request *r, jstr name)
+jstr chat_client_name(const struct chat_renamed *renamed, jstr name)
 {
-	const struct chat_renamed *n = r ? find_by_provider(r, name) : NULL;
+	const struct chat_renamed *n = find_by_provider(renamed, name);
 
 	return n ? n->client : name;
 }

@@ -70,12 +70,12 @@ static bool add_sequence(struct chat_stopper *s, struct arena *keep, jstr shown)
 static void take(struct chat_sink *sink, const struct chat_event *e);
 
 struct chat_stopper *chat_stopper_new(struct arena *keep, const struct chat_request *r,
-                                      struct chat_sink *next)
+                                      uint32_t kept, struct chat_sink *next)
 {
 	struct chat_stopper *s;
 	uint64_t n = 1;
 
-	if (!r->stops_kept)
+	if (!kept)
 		return NULL;
 	s = arena_try(keep, sizeof(*s));
 	if (!s)
@@ -84,7 +84,7 @@ struct chat_stopper *chat_stopper_new(struct arena *keep, const struct chat_requ
 	json_u64(r->options[CONCEPT_CHOICES], &n);
 	s->choices = (unsigned)min_of(max_of(n, (uint64_t)1), (uint64_t)EMIT_CHOICES);
 	for (unsigned i = 0; i < r->stop_count; i++) {
-		if (r->stops_kept >> i & 1 && !add_sequence(s, keep, r->stops[i]))
+		if (kept >> i & 1 && !add_sequence(s, keep, r->stops[i]))
 			return NULL;
 	}
 	return s;

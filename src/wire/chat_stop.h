@@ -14,10 +14,10 @@
 
 struct chat_stopper;
 
-/* Watches for those of r->stops whose bit is in r->stops_kept (chat_write_stops), on the
+/* Watches for those of r->stops whose bit is in `kept` (chat_written.stops_kept), on the
  * way to `next`.  Lies in keep; NULL: there is no room, or no bit. */
 struct chat_stopper *chat_stopper_new(struct arena *keep, const struct chat_request *r,
-                                      struct chat_sink *next);
+                                      uint32_t kept, struct chat_sink *next);
 /* Where a reader pushes its events. */
 struct chat_sink *chat_stopper_sink(struct chat_stopper *s);
 /* Have all choices met a sequence?  Then the rest of the stream matters to nobody. */

@@ -87,13 +87,13 @@ static bool can_say(const struct emitter *e, enum chat_kind what)
 static bool unfold_answer(const struct emitter *e, const struct emit_choice *c,
                           struct chat_event *ev)
 {
-	const struct chat_tool *answer = e->request ? e->request->answer_tool : NULL;
+	jstr answer = e->written ? e->written->answer : STR_NONE;
 
-	if (!answer || (ev->what != CHAT_TEXT && ev->what != CHAT_CALL))
+	if (!answer.len || (ev->what != CHAT_TEXT && ev->what != CHAT_CALL))
 		return false;
 	if (ev->what == CHAT_TEXT)
 		return true;
-	if (!str_eq(ev->name, answer->name))
+	if (!str_eq(ev->name, answer))
 		return false;
 	ev->what = CHAT_TEXT;
 	for (const struct emit_block *b = c->first; b; b = b->next) {
@@ -101,6 +101,11 @@ static bool unfold_answer(const struct emitter *e, const struct emit_choice *c,
 			return true; /* a second one */
 	}
 	return false;
+}
+
+static jstr client_name(const struct emitter *e, jstr name)
+{
+	return chat_client_name(e->written ? e->written->renamed : NULL, name);
 }
 
 static void on_open(struct emitter *e, struct emit_choice *c,
@@ -127,8 +132,8 @@ static void on_open(struct emitter *e, struct emit_choice *c,
 		return;
 	}
 	if (ev->what == CHAT_CALL) {
-		b->name = emit_keep_copy(e, chat_client_name(e->request, ev->name));
-		b->is_wrapped = !b->is_custom && chat_is_wrapped(e->request, ev->name);
+		b->name = emit_keep_copy(e, client_name(e, ev->name));
+		b->is_wrapped = !b->is_custom && chat_is_wrapped(e->written, ev->name);
 		b->is_custom |= b->is_wrapped;
 		b->id = call_id(e, c, b, ev->id);
 	}

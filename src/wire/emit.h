@@ -123,15 +123,15 @@ struct emitter {
 	const void *cost_of;
 	bool same_format; /* the provider speaks it too: foreign blocks are its own */
 	bool array;       /* Gemini: one JSON array instead of server-sent events */
-	uint64_t input_estimate; /* tokens, for formats that begin with them */
-	const struct chat_request
-	        *request; /* for tools that were said otherwise; or NULL */
-	str head;         /* what the events of a stream that another has begun repeat
-	                     (wire.keep_head); empty: ours */
-	bool is_lost;     /* of what it has adopted something has no place here */
-	bool adopts; /* what comes now is said already: it has the numbers of its places
-	              */
-	str echo;    /* Responses: members of the request to repeat, JSON; or empty */
+	uint64_t input_estimate;            /* tokens, for formats that begin with them */
+	const struct chat_written *written; /* how the provider was asked; NULL: as
+	                                       the client has said it */
+	str head;     /* what the events of a stream that another has begun repeat
+	                 (wire.keep_head); empty: ours */
+	bool is_lost; /* of what it has adopted something has no place here */
+	bool adopts;  /* what comes now is said already: it has the numbers of its places
+	               */
+	str echo;     /* Responses: members of the request to repeat, JSON; or empty */
 	/* state */
 	bool started, ended;
 	struct arena keep; /* ids, names, seals, citations */

@@ -202,9 +202,17 @@ static void write_thinking(struct chat_request *r, const struct gemini_model *m,
 	json_close(w, '}');
 }
 
-static void write_form(const struct chat_request *r, struct json_writer *w)
+/* Before Gemini 3 an answer in JSON, whatever its members, is not to be had beside
+ * functions. */
+static bool loses_json(const struct chat_request *r, const struct gemini_model *m)
 {
-	if (r->form == FORM_TEXT)
+	return r->form == FORM_JSON && m->generation < 3 && count_tools(r).functions;
+}
+
+static void write_form(const struct chat_request *r, const struct gemini_model *m,
+                       struct json_writer *w)
+{
+	if (r->form == FORM_TEXT || loses_json(r, m))
 		return;
 	json_key_str(w, STR("responseMimeType"), STR("application/json"));
 	if (r->form != FORM_SCHEMA || r->schema.type != JSON_OBJECT)
@@ -250,7 +258,7 @@ static fault_t write_config(struct chat_request *r, const struct gemini_model *m
 		json_key(w, STR("responseModalities"));
 		json_raw(w, STR("[\"TEXT\",\"IMAGE\"]"));
 	}
-	write_form(r, w);
+	write_form(r, m, w);
 	write_thinking(r, m, t, w);
 	json_close(w, '}');
 	return why;
@@ -281,10 +289,8 @@ static fault_t look(struct chat_request *r, const struct gemini_model *m,
 		drop_servers(r);
 		n->servers = 0;
 	}
-	if (n->functions && r->form == FORM_JSON && m->generation < 3) {
+	if (loses_json(r, m))
 		chat_drop(r, concepts[CONCEPT_JSON_MODE].path[r->from]);
-		r->form = FORM_TEXT;
-	}
 	return NULL;
 }
 

@@ -66,15 +66,7 @@ static void write_search(struct chat_request *r, const struct chat_tool *t,
 	static const str used[] = {
 		STR_INIT("search_context_size"),
 		STR_INIT("allowed_domains"),
-		STR_INIT("user_location.type"),
-		STR_INIT("user_location.city"),
-		STR_INIT("user_location.region"),
-		STR_INIT("user_location.country"),
-		STR_INIT("user_location.timezone"),
-		STR_INIT("user_location.approximate.city"),
-		STR_INIT("user_location.approximate.region"),
-		STR_INIT("user_location.approximate.country"),
-		STR_INIT("user_location.approximate.timezone"),
+		CHAT_PLACE_PATHS,
 	};
 	static const str places[] = { STR_INIT("city"), STR_INIT("region"),
 		                      STR_INIT("country"), STR_INIT("timezone") };

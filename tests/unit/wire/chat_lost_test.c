@@ -134,3 +134,91 @@ TEST(lost_seeds_are_those_that_google_has_no_room_for)
 	          "2147483648}}",
 	          &wire_gemini, "gemini-2.5-pro", "'seed':2147483648", "");
 }
+
+#define HI "'model':'m','messages':[{'role':'user','content':'hi'}]"
+#define OBJECT "{'type':'object','properties':{'a':{'type':'integer'}}}"
+#define FUNCTION(name) "{'type':'function','function':{'name':'" name "'}}"
+
+/* Whoever a request was written for before, and whatever it became for that: the next
+ * target gets the same, and hears of the same losses. */
+TEST(what_was_written_for_one_target_leaves_nothing_for_the_next)
+{
+	static const struct {
+		const struct wire *from;
+		const char *body;
+	} asked[] = {
+		{ &wire_openai_chat,
+		  "{" HI
+		  ",'stop':['1','2','3','4','5','6',' '],'response_format':{'type':"
+		  "'json_schema','json_schema':{'name':'n','strict':true,'schema':" OBJECT
+		  "}}}" },
+		{ &wire_openai_chat, "{" HI ",'response_format':{'type':'json_schema',"
+		                     "'json_schema':{'name':'n','schema':" OBJECT
+		                     "}},'tools':[" FUNCTION("x.y") "],'tool_choice':"
+		                                                    "'required'}" },
+		{ &wire_openai_chat,
+		  "{" HI ",'response_format':{'type':'json_object'},'tools':[" FUNCTION(
+		          "7.y") "," FUNCTION("z") "]}" },
+		{ &wire_openai_responses,
+		  "{'model':'m','input':[{'type':'message','role':'user','content':'a'},"
+		  "{'type':'custom_tool_call','call_id':'c','name':'p.q','input':'x'},"
+		  "{'type':'custom_tool_call_output','call_id':'c','output':'y'}],"
+		  "'tools':[{'type':'custom','name':'p.q','description':'d','format':{"
+		  "'type':'grammar','syntax':'lark','definition':'g'}}]}" },
+		{ &wire_openai_responses,
+		  "{'model':'m','input':'a','tools':[{'type':'web_search'},{'type':"
+		  "'function','name':'f','parameters':" OBJECT
+		  "}],'tool_choice':{'type':'web_search'}}" },
+		{ &wire_gemini,
+		  "{'contents':[{'role':'user','parts':[{'text':'a'}]}],'tools':[{"
+		  "'functionDeclarations':[{'name':'f.g'},{'name':'h'}]}],'toolConfig':{"
+		  "'functionCallingConfig':{'mode':'ANY','allowedFunctionNames':['f.g',"
+		  "'h']}},'generationConfig':{'responseMimeType':'application/json',"
+		  "'responseJsonSchema':" OBJECT "}}" },
+	};
+	static const struct {
+		const struct wire *wire;
+		const char *model;
+	} targets[] = {
+		{ &wire_openai_chat, "m" },
+		{ &wire_openai_responses, "m" },
+		{ &wire_anthropic, "claude-3-5-haiku" },
+		{ &wire_anthropic, "claude-sonnet-4-5" },
+		{ &wire_gemini, "gemini-2.5-flash" },
+		{ &wire_gemini, "gemini-3-pro" },
+		{ &wire_bedrock, "us.amazon.nova-pro-v1:0" },
+		{ &wire_bedrock, "us.anthropic.claude-sonnet-4-5" },
+		{ &wire_cohere, "command-a" },
+	};
+	enum { TARGETS = countof(targets), PAIRS = TARGETS * TARGETS };
+	struct arena keep = { .ceiling = MiB };
+
+	for (unsigned i = 0; i < countof(asked) * PAIRS; i++) {
+		unsigned first = i % PAIRS / TARGETS, second = i % TARGETS;
+		str body = form_quoted(&keep, asked[i / PAIRS].body);
+		struct form f, alone;
+		fault_t why;
+		unsigned read;
+
+		CHECK_OK(form_read(&f, asked[i / PAIRS].from, body));
+		CHECK_OK(form_read(&alone, asked[i / PAIRS].from, body));
+		read = f.r.dropped_count;
+		why = form_write(&alone, targets[second].wire,
+		                 str_from_z(targets[second].model));
+		(void)!form_write(&f, targets[first].wire,
+		                  str_from_z(targets[first].model));
+		f.r.dropped_count = read;
+		CHECK_FAULT(form_write(&f, targets[second].wire,
+		                       str_from_z(targets[second].model)),
+		            why);
+		CHECK_STR_EQ(buf_str(&f.body), buf_str(&alone.body));
+		CHECK_STR_EQ(buf_str(&f.dropped), buf_str(&alone.dropped));
+		CHECK_STR_EQ(f.written.answer, alone.written.answer);
+		CHECK_INT(f.written.stops_kept, alone.written.stops_kept);
+		CHECK_INT(f.written.custom_count, alone.written.custom_count);
+		CHECK_INT(f.r.form, alone.r.form);
+		form_done(&f);
+		form_done(&alone);
+	}
+	arena_done(&keep);
+}

@@ -31,8 +31,8 @@ TEST(tools_are_renamed_where_a_format_cannot_hold_the_name)
 	CHECK_STR_EQ(name_at(&f, "messages.1.content.0.name"), dot);
 	CHECK_STR_EQ(name_at(&f, "tool_choice.name"), dot);
 	CHECK_STR_EQ(f.r.dropped_count ? f.r.dropped[0] : STR("none"), STR("none"));
-	CHECK_STR(chat_client_name(&f.r, dot), "files.read");
-	CHECK_STR(chat_client_name(&f.r, STR("plain")), "plain");
+	CHECK_STR(chat_client_name(f.written.renamed, dot), "files.read");
+	CHECK_STR(chat_client_name(f.written.renamed, STR("plain")), "plain");
 	/* Another target keeps them all; and the same one gets the same names again. */
 	CHECK_OK(form_write(&f, &wire_openai_chat, STR("m")));
 	colon = arena_copy(&f.keep, name_at(&f, "tools.1.function.name"));
@@ -62,7 +62,7 @@ TEST(names_of_tools_are_cut_and_begin_as_the_format_wants)
 	CHECK_INT(first.len, 64);
 	CHECK_INT(second.len, 64);
 	CHECK(!str_eq(first, second));
-	CHECK_STR(chat_client_name(&f.r, second), LONG "2");
+	CHECK_STR(chat_client_name(f.written.renamed, second), LONG "2");
 	CHECK(str_starts(name_at(&f, "tools.0.functionDeclarations.2.name"),
 	                 STR("_zip_")));
 	CHECK(str_starts(name_at(&f, "tools.0.functionDeclarations.3.name"),

@@ -105,7 +105,7 @@ TEST(the_call_of_an_answer_is_text_again)
 		CHECK_OK(form_write(&f, &wire_anthropic, STR(OLD)));
 		emit_init(&e, wire_openai_chat.emit, &out, streams);
 		e.seed = e.model = STR("x");
-		e.request = &f.r;
+		e.written = &f.written;
 		for (size_t i = 0; i < countof(said); i++) {
 			CHECK_OK(wire_anthropic.read_event(&rd, str_from_z(said[i][0]),
 			                                   str_from_z(said[i][1]),

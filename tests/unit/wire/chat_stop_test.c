@@ -38,8 +38,8 @@ static void rig_init(struct rig *g, const char *const *stops)
 		                      .text = BUF_LIMIT(MiB) } };
 	for (; *stops; stops++)
 		g->r.stops[g->r.stop_count++] = str_from_z(*stops);
-	g->r.stops_kept = (1u << g->r.stop_count) - 1;
-	g->s = chat_stopper_new(&g->keep, &g->r, &g->heard.sink);
+	g->s = chat_stopper_new(&g->keep, &g->r, (1u << g->r.stop_count) - 1,
+	                        &g->heard.sink);
 }
 
 static void rig_done(struct rig *g)

@@ -268,7 +268,7 @@ TEST(cohere_has_limits_and_models_that_think)
 	                  STR("{" HI ",\"stop_sequences\":[\"1\",\"2\",\"3\",\"4\",\"5\","
 	                      "\"6\"]}")));
 	CHECK_OK(form_write(&f, cohere, STR("m")));
-	CHECK_INT(f.r.stops_kept, 1 << 5); /* the sixth is watched for here */
+	CHECK_INT(f.written.stops_kept, 1 << 5); /* the sixth is watched for here */
 	form_done(&f);
 	CHECK_OK(form_read(&f, cohere, STR("{" HI ",\"documents\":[]}")));
 	CHECK_FAULT(form_write(&f, &wire_bedrock, STR("m")), FAULT_NOT_OFFERED);

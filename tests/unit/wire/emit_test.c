@@ -260,22 +260,23 @@ TEST(a_custom_tool_that_was_a_function_gets_its_text_back)
 	struct arena keep = { 0 };
 	struct chat_request request = { .keep = &keep };
 	struct chat_tool *tool = chat_add_tool(&request, TOOL_CUSTOM);
+	struct chat_written written;
 	struct rig r;
 
 	tool->name = STR("patch");
 	chat_wrap_custom(&request, true);
 	CHECK_INT(tool->kind, TOOL_FUNCTION);
 	CHECK_INT(tool->schema.type, JSON_OBJECT);
+	chat_uncross(&request, &written);
+	CHECK_INT(tool->kind, TOOL_CUSTOM);
 	rig_init(&r, &plain, true);
-	r.e.request = &request;
+	r.e.written = &written;
 	push(&r, CHAT_OPEN, 0, CHAT_CALL, "patch");
 	push(&r, CHAT_PIECE, 0, CHAT_TEXT, "{\\\"input\\\":");
 	push(&r, CHAT_PIECE, 0, CHAT_TEXT, "\\\"a\\\\n\\\\\\\"b\\\"}");
 	finish(&r);
 	CHECK_STR(buf_str(&r.out), "<C0:patch(a\\n\\\"b|)>5");
 	rig_done(&r);
-	chat_wrap_custom(&request, false);
-	CHECK_INT(tool->kind, TOOL_CUSTOM);
 	arena_done(&keep);
 }
 

@@ -11,6 +11,7 @@
 struct form {
 	struct arena keep;
 	struct chat_request r;
+	struct chat_written written; /* the last time */
 	struct buf body;
 	struct buf dropped; /* names, joined by commas */
 	str detail;
@@ -46,6 +47,7 @@ static inline fault_t form_write(struct form *f, const struct wire *to, str mode
 	buf_clear(&f->dropped);
 	if (!why)
 		why = to->write_request(&f->r, &t, &f->body, &f->detail);
+	chat_uncross(&f->r, &f->written);
 	for (unsigned i = 0; i < f->r.dropped_count; i++) {
 		if (i > 0)
 			buf_add_char(&f->dropped, ',');

@@ -18,6 +18,7 @@ static void write_rest(struct form *f, const struct wire *to, const struct go_on
                        struct buf *ret)
 {
 	struct chat_request before;
+	struct chat_written written;
 	struct chat_target t = { .model = how->model,
 		                 .provider = how->provider,
 		                 .stream = true };
@@ -27,6 +28,7 @@ static void write_rest(struct form *f, const struct wire *to, const struct go_on
 	go_on_begin(&f->r, how, &before);
 	CHECK_OK(chat_cross(&f->r, to->format, &detail));
 	CHECK_OK(to->write_request(&f->r, &t, ret, &detail));
+	chat_uncross(&f->r, &written);
 	go_on_end(&f->r, &before);
 }
 
