@@ -10,6 +10,10 @@ static bool by_parse(str text, struct report_query *q)
 		str word = str_cut(&text, ',');
 		size_t i = 0;
 
+		/* A report tells apart by one of them. */
+		if (q->by & REPORT_TAG &&
+		    (str_starts(word, STR("tag:")) || str_eq(word, STR("tag"))))
+			return false;
 		if (str_skip(&word, STR("tag:"))) {
 			q->by |= REPORT_TAG;
 			q->tag = word;
@@ -115,7 +119,10 @@ int api_cost(struct admin_call *c)
 		return admin_problem(
 		        c, 400, "invalid_parameter", "by",
 		        "team, key, user, provider, model, route, operation, "
-		        "tag, tag:NAME, client or trial; several with commas");
+		        "tag or one tag:NAME, client or trial; several with commas");
+	if (q.until && q.since > q.until)
+		return admin_problem(c, 400, "invalid_parameter", "until",
+		                     "it is before `since`");
 	if ((team.len && !hex_to_u64(team, &q.only.team)) ||
 	    (key.len && !hex_to_u64(key, &q.only.key)))
 		return admin_problem(c, 400, "invalid_parameter", "key", "it is no id");
