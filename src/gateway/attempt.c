@@ -359,6 +359,8 @@ static void on_fault(struct http_up *u, fault_t why)
 		note_overhead(a, u);
 	if (is_stale(a, u, why)) {
 		a->fresh = true;
+		a->sent = 0; /* what is tried beside it meanwhile is no hedge */
+		a->first_due = a->second_due = USEC_NEVER;
 		dial(a);
 		return;
 	}

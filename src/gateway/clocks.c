@@ -7,6 +7,7 @@
  *   gap                   from one meaningful event to the next
  *   wire                  from any bytes to the next
  *   second                until the next candidate is tried as well
+ *   hold                  until a tool call that is not whole goes out all the same
  *   total                 the exchange's
  *
  * Pings, comments, blank lines and empty deltas are bytes and no more.  Only while a
@@ -109,6 +110,8 @@ usec attempt_due(const struct attempt *a)
 {
 	usec due = min_of(a->first_due, a->idle_due);
 
+	if (unlikely(a->hold_due))
+		due = min_of(due, a->hold_due);
 	return a->step == ATTEMPT_CLOSE ? USEC_NEVER : min_of(due, a->second_due);
 }
 
@@ -159,6 +162,8 @@ void attempt_on_time(struct attempt *a)
 		a->second_due = USEC_NEVER;
 		exchange_try_beside(x);
 	}
+	if (a->hold_due && a->hold_due <= now)
+		resume_let_go(a);
 	if (attempt_due(a) > now)
 		return;
 	if (x->step == STEP_RELAY && !x->client) {

@@ -286,6 +286,12 @@ static size_t raw_data(struct attempt *a, str bytes, bool end)
 	return bytes.len;
 }
 
+/* Must it be looked at as a whole?  Then it cannot pass as it comes. */
+static bool needs_whole(const struct attempt *a)
+{
+	return a->lane || (a->x->skim.stream && operations[a->tap.operation].is_chat);
+}
+
 /* Small answers are left with the connection until they are whole and never copied. */
 static size_t unary_data(struct attempt *a, str bytes, bool end)
 {
@@ -299,11 +305,11 @@ static size_t unary_data(struct attempt *a, str bytes, bool end)
 		return 0;
 	if (a->held.len + bytes.len >
 	            (a->tap.operation == OP_EMBEDDINGS ? VECTORS_MOST : UNARY_MOST) &&
-	    a->lane) {
+	    needs_whole(a)) {
 		attempt_fail(a, FAULT_UPSTREAM_LARGE, STR_NONE);
 		return bytes.len;
 	}
-	if (a->held.len + bytes.len > UNARY_MOST && !a->lane) {
+	if (a->held.len + bytes.len > UNARY_MOST && !needs_whole(a)) {
 		/* Too large to be held: from here on it passes as it comes. */
 		str held = retained_str(&a->held);
 

@@ -142,12 +142,30 @@ void resume_turn(struct attempt *a)
 	if (!g)
 		return;
 	charge(a);
-	if (!given_is_held(g))
+	if (!given_is_held(g)) {
 		a->hold_due = 0;
-	else if (!a->hold_due)
+	} else if (!a->hold_due) {
 		a->hold_due = now + HOLD_PATIENCE;
-	else if (now >= a->hold_due)
-		given_release(g);
+		exchange_arm(a->x);
+	}
+}
+
+void resume_let_go(struct attempt *a)
+{
+	struct exchange *x = a->x;
+
+	a->hold_due = 0;
+	if (!a->given || !given_is_held(a->given) || !x->client)
+		return;
+	given_release(a->given);
+	if (a->lane && a->lane->out.len) {
+		exchange_commit(a);
+		lane_pass_on(a, false);
+	} else if (!a->lane && a->up && http_has_room(x->client)) {
+		/* Its bytes are still with the connection, which shows them again. */
+		http_up_pause(a->up);
+		http_up_resume(a->up);
+	}
 }
 
 bool resume_holds_all(const struct attempt *a)

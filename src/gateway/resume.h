@@ -53,8 +53,10 @@ void resume_watch(struct attempt *a, struct chat_sink *next);
 /* The pass lane has looked at an event (given_mark was before). */
 void resume_note(struct attempt *a, str name, str data, const struct tap_event *found);
 /* The events of a turn have been looked at: what the log needs is charged to the memory
- * budget, and a call that has waited too long goes out. */
+ * budget, and a call that waits has its time from here on (a->hold_due). */
 void resume_turn(struct attempt *a);
+/* A call has waited too long: what is held goes out as it is. */
+void resume_let_go(struct attempt *a);
 /* Is all that came a call that waits? Then another attempt may still replace this one. */
 bool resume_holds_all(const struct attempt *a);
 

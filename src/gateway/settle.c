@@ -144,7 +144,8 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 		*ret = t->usage;
 		return USAGE_REPORTED;
 	}
-	if (a->sent == 0 || a->status >= 300)
+	/* One whose connection went stale may have been read before that. */
+	if ((a->sent == 0 && !a->fresh) || a->status >= 300)
 		return USAGE_NONE;
 	if (is_beyond_estimate(t->operation) || goes_on(a))
 		return USAGE_UNKNOWN;

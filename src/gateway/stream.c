@@ -43,8 +43,9 @@ static void pass_on(struct attempt *a, struct outgoing *out, str seen)
 
 /* What looking at the events of a turn came to. */
 struct looked {
-	size_t upto; /* whole events end here */
-	bool ended;  /* the end mark was seen */
+	size_t upto;  /* whole events end here */
+	size_t strip; /* of these the last, if it is not for the client either */
+	bool ended;   /* the end mark was seen */
 	fault_t why;
 	str detail;
 	bool pass_error; /* the provider's own error event goes to the client as it is */
@@ -61,12 +62,29 @@ static void note_cost(struct attempt *a, const struct sse_found *event, size_t a
 	a->cost_at = at + (size_t)(a->tap.usage_end - event->raw.ptr);
 }
 
+/* It was asked for by us alone.  There is one in a stream, or should be: a second that
+ * stands elsewhere ends the turn.  False: it does. */
+static bool strip(struct attempt *a, size_t at, size_t len, struct looked *ret)
+{
+	if (a->strip_len && at != a->strip_at + a->strip_len) {
+		if (!a->first_token || a->hold_at)
+			return true; /* nothing goes out yet */
+		ret->strip = len;
+		return false;
+	}
+	if (a->strip_len == 0)
+		a->strip_at = at;
+	a->strip_len += len;
+	return true;
+}
+
 static bool look_at_event(struct attempt *a, const struct sse_found *event, size_t at,
                           struct looked *ret)
 {
 	struct tap_event found;
 	struct buf joined = BUF_LIMIT(EVENT_SEEN_MOST);
 	str data = event->data;
+	bool on = true;
 
 	if (!event->has_data || (event->data.len == 0 && !event->several))
 		return true; /* a comment, or nothing */
@@ -85,12 +103,10 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	else if (a->given && !a->hold_at)
 		a->hold_at = at + 1;
 	COUNT(a->x->worker->counts.events);
-	if (found.strip && a->strip_len == 0) {
-		a->strip_at = at;
-		a->strip_len = event->raw.len;
-	} else if (!event->several) {
+	if (found.strip)
+		on = strip(a, at, event->raw.len, ret);
+	else if (!event->several)
 		note_cost(a, event, at);
-	}
 	if (found.is_meaningful)
 		attempt_progress(a);
 	if (found.is_broken)
@@ -117,7 +133,7 @@ static bool look_at_event(struct attempt *a, const struct sse_found *event, size
 	}
 	if (event->several)
 		buf_free(&joined);
-	return !ret->why && !ret->ended;
+	return on && !ret->why && !ret->ended;
 }
 
 /* The next whole event or message. */
@@ -454,19 +470,22 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 /* The provider has ended its side. */
 static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 {
-	struct exchange *x = a->x;
+	bool is_end = a->wire->format == WIRE_OPENAI_CHAT && is_bare_end(rest);
 
-	if (a->wire->format == WIRE_OPENAI_CHAT && is_bare_end(rest)) {
+	if (is_end)
 		a->tap.done = true;
-		buf_add(&out->text, STR("data: [DONE]\n\n"));
-	} else {
+	else
 		take_last(a, out, rest);
-	}
 	if (is_whole(a, out)) {
+		if (is_end)
+			buf_add(&out->text, STR("data: [DONE]\n\n"));
 		relay_stream_over(a, out);
 		return;
 	}
-	outgoing_send(x, out, false);
+	/* An end mark without a finish is no end, and nobody gets it. */
+	if (is_end)
+		a->tap.done = false;
+	outgoing_send(a->x, out, false);
 	attempt_fail(a, FAULT_UPSTREAM_CUT, STR("the stream ended before its finish"));
 }
 
@@ -528,11 +547,16 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	}
 	if (bytes.len > EVENT_SEEN_MOST && a->given)
 		given_release(a->given);
-	upto = upto_hold(a, found.upto);
+	upto = upto_hold(a, found.upto - found.strip);
 	outgoing_init(&out);
 	if (upto)
 		pass_on(a, &out, str_first(bytes, upto));
+	upto += found.strip;
 	take(a, found.upto, upto);
+	if (unlikely(found.strip)) {
+		outgoing_send(x, &out, false);
+		return upto + relay_stream_data(a, str_from(bytes, upto), end);
+	}
 	if (found.ended) {
 		/* Bytes behind the end mark are nobody's, and cost the connection. */
 		a->ended = end && found.upto == bytes.len;

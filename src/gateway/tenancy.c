@@ -396,6 +396,14 @@ static nanousd price_more(const struct attempt *a)
 	return less == COST_UNKNOWN || more == COST_UNKNOWN ? 0 : more - less;
 }
 
+/* Has it said all, and what comes yet is figures? */
+static bool is_finished(const struct attempt *a)
+{
+	const struct tap *t = &a->tap;
+
+	return wire_is_complete(a->wire, t) || (t->finished && t->finished >= t->choices);
+}
+
 void tenancy_on_text(struct attempt *a)
 {
 	struct exchange *x = a->x;
@@ -412,7 +420,7 @@ void tenancy_on_text(struct attempt *a)
 		return;
 	}
 	a->paid_bytes = UINT64_MAX;
-	if (refusal.on_exhausted == EXHAUSTED_FINISH)
+	if (refusal.on_exhausted == EXHAUSTED_FINISH || is_finished(a))
 		return;
 	tap_cut(&a->tap);
 	if (refusal.on_exhausted == EXHAUSTED_STOP && resume_stop(a))

@@ -3,7 +3,8 @@
  *
  * The attempts that are live hang behind x->attempt, the eldest first.  Those that drop
  * out are settled at once, with their own usage; the row of x->attempt waits, because it
- * closes the exchange if no other follows. */
+ * closes the exchange if no other follows.  So does a hedge that was refused: its words
+ * are the client's if those before it fail. */
 #include "gateway/attempt.h"
 #include "gateway/lane.h"
 #include "gateway/pick.h"
@@ -257,7 +258,9 @@ static bool choose_next(struct exchange *x, const struct attempt *a)
  * another was dialled for its sake has failed to connect, and that is its provider's. */
 static void drop_out(struct attempt *a, fault_t why)
 {
-	if (!why && a->sent) {
+	if (a->step == ATTEMPT_CLOSE) {
+		/* it has said why */
+	} else if (!why && a->sent) {
 		why = FAULT_HEDGE_LOST;
 		health_outrun(&a->health, a->x->worker->loop.now);
 	} else if (!why && a->step == ATTEMPT_DIAL && a->second_due == USEC_NEVER)
@@ -350,6 +353,16 @@ static unsigned count_live(const struct exchange *x)
 	return n;
 }
 
+/* The one that was refused beside those that are live, except `a`; NULL: none was. */
+static struct attempt *find_refused(const struct exchange *x, const struct attempt *a)
+{
+	struct attempt *other = x->attempt;
+
+	while (other && (other == a || other->step != ATTEMPT_CLOSE))
+		other = other->rival;
+	return other;
+}
+
 /* One that was sent is late.  A second costs money, so not every request may have one:
  * those that still have nothing a little later may be the ones that need it most. */
 static void hedge(struct exchange *x)
@@ -379,7 +392,7 @@ void exchange_try_beside(struct exchange *x)
 	bool is_hedge = false;
 	fault_t why;
 
-	if (x->step != STEP_TRY || x->body_dropped || x->resume)
+	if (x->step != STEP_TRY || x->body_dropped || x->resume || find_refused(x, NULL))
 		return;
 	for (const struct attempt *a = x->attempt; a; a = a->rival)
 		is_hedge |= a->sent != 0;
@@ -405,16 +418,37 @@ static bool are_stuck(const struct exchange *x)
 	return due == USEC_NEVER;
 }
 
-/* Others are live.  What one of them says about the request itself holds for all. */
+static cold void fail_with(struct exchange *x, struct attempt *a)
+{
+	lead(x, a);
+	exchange_fail(x, a->why, a->detail);
+	exchange_run(x);
+}
+
+/* Others are there.  What a provider says about the request itself holds for all, but a
+ * hedge that refuses it may stand alone with that: those asked before have their time,
+ * and only if they fail it is told, as if it had been asked after them.  What we cannot
+ * say to one target is none of it. */
 static cold void failed_beside(struct exchange *x, struct attempt *a)
 {
-	if (is_final(x, a->why) && a->why->owner != FAULT_OF_US) {
-		lead(x, a);
-		exchange_fail(x, a->why, a->detail);
-		exchange_run(x);
+	bool is_said = is_final(x, a->why) && a->why->owner != FAULT_OF_US && a->sent;
+	bool is_alone = count_live(x) == 0, is_first = x->attempt == a;
+	struct attempt *refused = find_refused(x, a);
+
+	if (is_said && !is_first && !is_alone && a->why == FAULT_UPSTREAM_REFUSED) {
+		exchange_arm(x);
+		return;
+	}
+	if (is_said) {
+		fail_with(x, a);
 		return;
 	}
 	leave(x, a);
+	if (is_alone) {
+		drop_out(a, a->why);
+		fail_with(x, refused);
+		return;
+	}
 	if (!a->retry_after && !x->has_spare) {
 		struct place next = x->next;
 

@@ -331,6 +331,18 @@ def test_usage_beside_choices_is_kept():
     run_stream("empty choices without usage", [*parts[:3], moderation, *parts[3:]], False, None)
 
 
+def test_usage_of_ours_is_stripped_however_often_it_comes():
+    """A client that did not ask for usage sees none of it, also where one read brings several."""
+    parts = answers.events(("a",), asked=True)
+    at = next(i for i, part in enumerate(parts) if b'"choices":[]' in part)
+    usage, ping = parts[at], b": ping\n\n"
+    for name, more in (("side by side", [usage]), ("apart", [ping, usage]), ("many", [usage, ping, usage, ping, ping, usage])):
+        site.queue(answers.stream([*parts[:at + 1], *more, *parts[at + 1:]]))
+        reply = gateway.post(gateway.chat("m", stream=True))
+        check(b'"choices":[]' not in reply.body and b"data: [DONE]" in reply.body, (name, reply.body))
+        same(reply.body.count(ping), more.count(ping), name)
+
+
 def test_done_without_blank_line():
     """Some servers forget the last blank line; the complete terminal line counts (U34)."""
     parts = answers.events(("a",), asked=True)

@@ -355,6 +355,48 @@ TEST(a_unary_answer_that_dies_at_any_byte_is_replaced)
 	world_end(&w);
 }
 
+/* Nobody who asked for events gets a whole answer instead, however large it is. */
+TEST(a_whole_answer_that_is_too_large_for_a_stream_is_replaced)
+{
+	static const char piece[32 * KiB] = {
+		"{\"choices\":[{\"message\":{\"content\":\""
+	};
+	struct buf request = BUF_LIMIT(64 * KiB), other = BUF_LIMIT(4 * KiB);
+	struct sim_peer *a, *b;
+	struct message m;
+	struct world w;
+
+	if (!world_begin(&w, 1))
+		return;
+	add_stream(&other, events_b, countof(events_b));
+	connect_client(&w);
+	send_request(&w, true);
+	a = sim_accept(w.a);
+	sim_recv(a, &request);
+	sim_send(a, STR("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	                "Content-Length: 9437184\r\n\r\n"));
+	for (unsigned i = 0; i < 9 * MiB / sizeof(piece) && !sim_saw_rst(a); i++) {
+		sim_send(a, str_of(piece, sizeof(piece)));
+		run(&w, 0);
+	}
+	b = sim_accept(w.b);
+	if (CHECK(b)) {
+		sim_recv(b, &request);
+		sim_send(b, buf_str(&other));
+		run(&w, USEC_SEC);
+		sim_close(b);
+	}
+	sim_recv(w.client, &w.seen);
+	m = fold(&w);
+	CHECK(m.is_200 && m.is_whole && m.has_end && text_is(&m, "xyz"));
+	sim_close(a);
+	sim_close(w.client);
+	run(&w, USEC_SEC);
+	buf_free(&request);
+	buf_free(&other);
+	world_end(&w);
+}
+
 /* ---- clocks ---- */
 
 TEST(a_silent_provider_is_replaced_when_its_first_token_is_late)

@@ -219,18 +219,20 @@ TEST(a_client_that_goes_cancels_both)
 	race_end(&r);
 }
 
-/* What is wrong with the request is wrong everywhere: the other is not waited for. */
-TEST(a_refusal_of_the_request_ends_both)
+static const char refusal[] =
+        "HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\n"
+        "Content-Length: 33\r\n\r\n{\"error\":{\"message\":\"bad thing\"}}";
+
+/* What the first says of the request is what its client would have heard without a hedge:
+ * the other is not waited for. */
+TEST(a_refusal_by_the_first_ends_both)
 {
 	struct race r;
 	struct sim_peer *a, *b;
 
 	if (!begin_two(&r, TWO, true, &a, &b))
 		return;
-	sim_send(
-	        b,
-	        STR("HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\n"
-	            "Content-Length: 33\r\n\r\n{\"error\":{\"message\":\"bad thing\"}}"));
+	sim_send(a, str_from_z(refusal));
 	race_run(&r, USEC_MS);
 	CHECK(str_starts(race_see(&r), STR("HTTP/1.1 400 ")));
 	CHECK(str_has(race_see(&r), STR("bad thing")));
@@ -238,8 +240,151 @@ TEST(a_refusal_of_the_request_ends_both)
 	sim_close(b);
 	race_run(&r, USEC_SEC);
 	check_rows(&r, 2);
-	CHECK(row_is(&r.rows[0], "a", "HEDGE_LOST") && !r.rows[0].closes);
+	CHECK(row_is(&r.rows[0], "a", "UPSTREAM_REFUSED") && r.rows[0].closes);
+	CHECK(row_is(&r.rows[1], "b", "HEDGE_LOST") && !r.rows[1].closes);
+	race_end(&r);
+}
+
+/* Another target may refuse what the first takes: that one has its time. */
+TEST(a_refusal_by_the_hedge_leaves_the_first_alone)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!begin_two(&r, TWO, true, &a, &b))
+		return;
+	sim_send(b, str_from_z(refusal));
+	race_run(&r, 5 * USEC_SEC);
+	CHECK_INT(race_see(&r).len, 0);
+	answer(&r, a, "from a");
+	CHECK(str_has(race_see(&r), STR("x-sluice-provider: a\r\n")));
+	CHECK(str_has(race_see(&r), STR("from a")));
+	sim_close(a);
+	sim_close(b);
+	race_run(&r, 5 * USEC_SEC);
+	check_rows(&r, 2);
+	CHECK(row_is(&r.rows[0], "a", "") && r.rows[0].closes);
+	CHECK(row_is(&r.rows[1], "b", "UPSTREAM_REFUSED") && !r.rows[1].closes);
+	CHECK_INT(r.rows[1].usage_kind, USAGE_NONE);
+	race_end(&r);
+}
+
+/* As if the second had been asked after it. */
+TEST(a_refusal_by_the_hedge_is_told_when_the_first_fails)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!begin_two(&r, TWO, true, &a, &b))
+		return;
+	sim_send(b, str_from_z(refusal));
+	race_run(&r, USEC_SEC);
+	CHECK_INT(race_see(&r).len, 0);
+	sim_send(a, STR("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+	race_run(&r, USEC_MS);
+	CHECK(str_starts(race_see(&r), STR("HTTP/1.1 400 ")));
+	CHECK(str_has(race_see(&r), STR("bad thing")));
+	sim_close(a);
+	sim_close(b);
+	race_run(&r, 5 * USEC_SEC);
+	check_rows(&r, 2);
+	CHECK(row_is(&r.rows[0], "a", "UPSTREAM_BUSY") && !r.rows[0].closes);
 	CHECK(row_is(&r.rows[1], "b", "UPSTREAM_REFUSED") && r.rows[1].closes);
+	race_end(&r);
+}
+
+TEST(a_client_that_goes_after_a_refusal_by_the_hedge_closes_both)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!begin_two(&r, TWO, true, &a, &b))
+		return;
+	sim_send(b, str_from_z(refusal));
+	race_run(&r, USEC_SEC);
+	sim_close(r.client);
+	r.client = NULL;
+	race_run(&r, USEC_MS);
+	CHECK(sim_saw_fin(a) || sim_saw_rst(a));
+	check_rows(&r, 2);
+	CHECK(row_is(&r.rows[0], "a", "CLIENT_GONE") && r.rows[0].closes);
+	CHECK(row_is(&r.rows[1], "b", "UPSTREAM_REFUSED"));
+	sim_close(a);
+	sim_close(b);
+	race_end(&r);
+}
+
+/* What passes in one format may be nothing that we can say in another one: the second is
+ * never asked, and the first is not to blame. */
+TEST(a_hedge_that_cannot_be_written_leaves_the_first_alone)
+{
+	struct race r;
+	struct sim_peer *a;
+
+	if (!race_begin(&r, "{ targets: [a/m, d/m], hedge: 2s }"))
+		return;
+	race_ask_with(&r,
+	              "{\"model\":\"r\",\"stream\":true,\"max_tokens\":9,"
+	              "\"messages\":[{\"role\":\"robot\",\"content\":\"hi\"}]}",
+	              "");
+	a = race_accept(&r, 0);
+	race_run(&r, 3 * USEC_SEC);
+	CHECK(!race_accept(&r, 3));
+	CHECK_INT(race_see(&r).len, 0);
+	if (!CHECK(a))
+		return;
+	answer(&r, a, "from a");
+	CHECK(str_has(race_see(&r), STR("from a")));
+	sim_close(a);
+	race_run(&r, USEC_SEC);
+	check_rows(&r, 2);
+	CHECK(row_is(&r.rows[0], "a", "") && r.rows[0].closes);
+	CHECK(row_is(&r.rows[1], "d", "BAD_REQUEST") && !r.rows[1].closes);
+	race_end(&r);
+}
+
+/* A pooled connection has gone stale, and a new one is not accepted: what is dialled
+ * beside it is no hedge, which this route has none of. */
+TEST(a_dial_beside_a_stale_connection_is_no_hedge)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!race_begin(&r, "{ targets: [a/m, b/m], retry: { same_target: 0 } }"))
+		return;
+	race_ask(&r, false, "");
+	a = race_accept(&r, 0);
+	if (!CHECK(a))
+		return;
+	sim_send(a, str_from_z(race_unary));
+	race_run(&r, USEC_MS);
+	CHECK(str_has(race_see(&r), STR("unary")));
+	sim_close(r.client);
+	buf_clear(&r.seen);
+	race_ask(&r, true, "");
+	sim_port_set(r.ports[0], SIM_DROPS);
+	sim_rst(a);
+	race_run(&r, 699 * USEC_MS);
+	CHECK(!race_accept(&r, 1));
+	race_run(&r, 2 * USEC_MS);
+	b = race_accept(&r, 1);
+	if (!CHECK(b))
+		return;
+	answer(&r, b, "from b");
+	CHECK(str_has(race_see(&r), STR("from b")));
+	sim_close(a);
+	sim_close(b);
+	race_run(&r, 5 * USEC_SEC);
+	race_read_rows(&r);
+	CHECK_INT(r.count, 3);
+	CHECK_INT(r.closed, 3);
+	CHECK_INT(r.closing, 2);
+	CHECK(row_is(&r.rows[1], "a", "CONNECT_TIMEOUT") && !r.rows[1].closes);
+	/* It may have been read before the connection went. */
+	CHECK_INT(r.rows[1].usage_kind, USAGE_ESTIMATED);
+	CHECK(row_is(&r.rows[2], "b", "") && r.rows[2].closes);
+	CHECK_INT(r.gate.worker.counts.hedges, 0);
+	CHECK_INT(r.gate.worker.counts.hedges_won, 0);
 	race_end(&r);
 }
 

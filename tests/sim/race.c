@@ -61,12 +61,18 @@ void race_run(struct race *r, usec span)
 
 void race_ask(struct race *r, bool stream, const char *headers)
 {
-	struct buf text = BUF_LIMIT(4 * KiB);
 	const char *body =
 	        stream ? "{\"model\":\"r\",\"stream\":true,\"max_tokens\":9,"
 	                 "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
 	               : "{\"model\":\"r\",\"max_tokens\":9,"
 	                 "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+
+	race_ask_with(r, body, headers);
+}
+
+void race_ask_with(struct race *r, const char *body, const char *headers)
+{
+	struct buf text = BUF_LIMIT(4 * KiB);
 
 	r->client = gate_client(&r->gate);
 	buf_addf(&text,

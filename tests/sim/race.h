@@ -23,6 +23,8 @@ bool race_begin(struct race *r, const char *route);
 void race_end(struct race *r);
 /* A chat request for `r` on a connection of its own; `headers` may be empty. */
 void race_ask(struct race *r, bool stream, const char *headers);
+/* The same with a body of the test's. */
+void race_ask_with(struct race *r, const char *body, const char *headers);
 void race_run(struct race *r, usec span);
 /* The connection that provider has been dialled on, its request read; NULL: none. */
 struct sim_peer *race_accept(struct race *r, unsigned provider);

@@ -956,6 +956,39 @@ TEST(resume_a_finish_is_the_end)
 	done(&p);
 }
 
+/* The end mark may lack its blank line, or any: without a finish it is none all the same,
+ * and no client sees it. */
+TEST(resume_not_with_an_end_mark_in_the_middle)
+{
+	static const char *const marks[] = { "data: [DONE]\n\n", "data: [DONE]\n",
+		                             "data: [DONE]" };
+
+	for (unsigned i = 0; i < 2 * countof(marks); i++) {
+		bool alone = i >= countof(marks);
+		struct pair p;
+
+		if (!begin(&p, alone ? "{ targets: [a/m], retry: { same_target: 0 } }"
+		                     : "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "", "");
+		begin_a(&p);
+		tell(&p, marks[i % countof(marks)]);
+		die(&p);
+		if (!alone && CHECK(accept_at(&p, 1))) {
+			tell(&p, head);
+			say(&p, "b", FIRST REST);
+			finish(&p, "b");
+			die(&p);
+		}
+		end(&p);
+		if (alone)
+			ERROR(FIRST);
+		else
+			WHOLE(FIRST REST);
+		done(&p);
+	}
+}
+
 TEST(resume_holds_calls_in_the_pass_lane)
 {
 	const char *call = OPEN_D(
@@ -1015,6 +1048,43 @@ TEST(resume_holds_calls_ten_seconds_at_most)
 					                          : call),
 					          i == 11);
 			}
+			die(&p);
+		}
+		CHECK(!accept_at(&p, 1));
+		done(&p);
+	}
+}
+
+/* Not only when more of it comes. */
+TEST(resume_lets_a_call_go_while_its_provider_is_silent)
+{
+	const char *call = OPEN_D(
+	        "0", "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}");
+	struct pair p;
+
+	for (int translated = 0; translated < 2; translated++) {
+		if (!begin(&p, "{ targets: [d/m, b/m] }"))
+			return;
+		if (translated)
+			ask(&p, "", "");
+		else
+			ask_d(&p, "");
+		if (CHECK(accept_at(&p, 3))) {
+			const char *want = translated ? "\"arguments\":\"[\"" : call;
+
+			tell(&p, head);
+			tell(&p, BEGIN_D);
+			tell(&p, call);
+			tell(&p, DELTA_D("0", "{\"type\":\"input_json_delta\","
+			                      "\"partial_json\":\"[\"}"));
+			race_run(&p.race, 9999 * USEC_MS);
+			CHECK(!saw(&p, want));
+			race_run(&p.race, 2 * USEC_MS);
+			CHECK(saw(&p, want));
+			tell(&p, DELTA_D("0", "{\"type\":\"input_json_delta\","
+			                      "\"partial_json\":\"]\"}"));
+			tell(&p, CLOSE_D("0") STOP_D END_D);
+			CHECK(saw(&p, translated ? "data: [DONE]" : END_D));
 			die(&p);
 		}
 		CHECK(!accept_at(&p, 1));

@@ -440,14 +440,12 @@ static bool begin_soft(struct race *r, enum on_exhausted policy, nanousd budget)
 }
 
 /* A soft budget pays for 512 tokens, four bytes each, at a time. */
-static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
+static struct sim_peer *ask_long(struct race *r, enum on_exhausted policy, nanousd budget)
 {
-	static char text[151];
 	struct sim_peer *a;
 
 	if (!begin_soft(r, policy, budget))
-		return;
-	memset(text, 'x', 150);
+		return NULL;
 	r->client = gate_client(&r->gate);
 	str body = STR("{\"model\":\"r\",\"stream\":true,\"max_tokens\":90000,"
 	               "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
@@ -462,13 +460,32 @@ static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
 	race_run(r, 0);
 	a = race_accept(r, 0);
 	if (!CHECK(a))
-		return;
+		return NULL;
 	sim_send(a, str_from_z(race_head));
 	sim_send(a, str_from_z(race_role));
-	for (int i = 0; i < 32; i++) { /* 4800 bytes: 1200 tokens */
+	return a;
+}
+
+/* 4800 bytes: 1200 tokens. */
+static void say_much(struct race *r, struct sim_peer *a, usec between)
+{
+	static char text[151];
+
+	memset(text, 'x', 150);
+	for (int i = 0; i < 32; i++) {
 		race_say(a, text);
-		race_run(r, USEC_MS);
+		if (between)
+			race_run(r, between);
 	}
+}
+
+static void stream_on(struct race *r, enum on_exhausted policy, nanousd budget)
+{
+	struct sim_peer *a = ask_long(r, policy, budget);
+
+	if (!a)
+		return;
+	say_much(r, a, USEC_MS);
 	race_finish(a);
 	race_run(r, USEC_MS);
 	sim_close(a);
@@ -546,6 +563,42 @@ TEST(an_exhausted_stream_may_stop_as_at_its_limit)
 	CHECK_STR(r.rows[0].fault, "");
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
+}
+
+/* The money ends within the read that brings the answer's finish: it is whole, and its
+ * figures are still waited for. */
+TEST(an_exhausted_stream_that_has_finished_is_not_ended_again)
+{
+	static const enum on_exhausted policies[] = { EXHAUSTED_STOP, EXHAUSTED_ERROR };
+
+	for (unsigned i = 0; i < countof(policies); i++) {
+		struct race r;
+		struct sim_peer *a = ask_long(&r, policies[i], DOLLAR);
+		str seen;
+
+		if (!a)
+			return;
+		say_much(&r, a, 0);
+		sim_send(a, STR("data: {\"choices\":[{\"index\":0,\"delta\":{},"
+		                "\"finish_reason\":\"stop\"}]}\n\n"));
+		race_run(&r, USEC_MS);
+		sim_send(a, STR("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+		                "\"completion_tokens\":1200,\"total_tokens\":1205}}\n\n"
+		                "data: [DONE]\n\n"));
+		race_run(&r, USEC_MS);
+		sim_close(a);
+		race_run(&r, USEC_SEC);
+		seen = race_see(&r);
+		CHECK(str_has(seen, STR("\"finish_reason\":\"stop\"")));
+		CHECK(str_has(seen, STR("[DONE]")));
+		CHECK(!str_has(seen, STR("\"finish_reason\":\"length\"")));
+		CHECK(!str_has(seen, STR("\"error\"")));
+		check_money(&r);
+		CHECK_STR(r.rows[0].fault, "");
+		CHECK_INT(r.rows[0].usage_kind, USAGE_REPORTED);
+		CHECK_INT(r.rows[0].usage.output, 1200);
+		race_end(&r);
+	}
 }
 
 /* What it may cost at most is set aside above; below it is watched all the same. */
