@@ -44,6 +44,10 @@ static bool by_parse(str text, struct cost *k)
 
 		if (take_step(word, k))
 			continue;
+		/* A report tells apart by one of them. */
+		if (q->by & REPORT_TAG &&
+		    (str_starts(word, STR("tag:")) || str_eq(word, STR("tag"))))
+			return false;
 		if (str_skip(&word, STR("tag:"))) {
 			q->by |= REPORT_TAG;
 			q->tag = word;
@@ -190,14 +194,17 @@ int api_cost(struct admin_call *c)
 		return admin_problem(
 		        c, 400, "invalid_parameter", "by",
 		        "team, key, user, provider, model, route, operation, "
-		        "tag, tag:NAME, client or trial, and one of hour, day and month; "
-		        "several with commas");
+		        "tag or one tag:NAME, client or trial, and one of hour, day and "
+		        "month; several with commas");
 	if ((team.len && !hex_to_u64(team, &only->team)) ||
 	    (key.len && !hex_to_u64(key, &only->key)))
 		return admin_problem(c, 400, "invalid_parameter", "key", "it is no id");
 	k.query.since = admin_query_time(
 	        c, "since", k.has_step ? sys_wall() - DAYS_USUAL * 24 * USEC_HOUR : 0);
 	k.query.until = until_of(c);
+	if (k.query.until && k.query.since > k.query.until)
+		return admin_problem(c, 400, "invalid_parameter", "until",
+		                     "it is before `since`");
 	only->user = admin_query(c, "user");
 	only->provider = admin_query(c, "provider");
 	only->model = admin_query(c, "model");

@@ -34,14 +34,17 @@ struct monthly {
 	struct buf *out;
 	struct json_writer w;
 	struct report whole;
+	bool is_rounded; /* some part of it */
 };
 
-static bool read_sums(const struct monthly *m, const struct spend_by *by, usec from,
-                      usec until, struct report *ret)
+static bool read_sums(struct monthly *m, const struct spend_by *by, usec from, usec until,
+                      struct report *ret)
 {
 	struct report_query q = { .since = from, .until = until, .by = by->by };
 
-	return ledger_report(m->ledger, &q, ret);
+	bool ok = ledger_report(m->ledger, &q, ret);
+	m->is_rounded |= ret->is_rounded;
+	return ok;
 }
 
 /* ---- a section ---- */
@@ -153,7 +156,7 @@ static void add_notes(struct monthly *m)
 {
 	struct buf notes = BUF_LIMIT(16 * KiB);
 
-	spend_notes(&notes, &m->whole.total, m->whole.from_rows, m->whole.is_rounded);
+	spend_notes(&notes, &m->whole.total, m->whole.from_rows, m->is_rounded);
 	for (str rest = buf_str(&notes); rest.len;) {
 		str line = str_cut(&rest, '\n');
 
@@ -188,6 +191,7 @@ static bool write_json(struct monthly *m)
 	json_close(&m->w, '}');
 	for (unsigned i = 0; ok && i < countof(sections); i++)
 		ok = add_section(m, &sections[i]);
+	json_key_bool(&m->w, STR("is_rounded"), m->is_rounded);
 	json_close(&m->w, '}');
 	buf_add_char(m->out, '\n');
 	return ok;

@@ -14,10 +14,26 @@ static struct tm local_of(usec wall)
 	return tm;
 }
 
+static bool is_same_time(const struct tm *a, const struct tm *b)
+{
+	return a->tm_mday == b->tm_mday && a->tm_hour == b->tm_hour &&
+	       a->tm_min == b->tm_min && a->tm_sec == b->tm_sec;
+}
+
+/* Where the clock is set back over midnight it comes twice: what begins then begins with
+ * the earlier one, or the time between would be in nothing. */
 static usec wall_of(struct tm *tm)
 {
 	tm->tm_isdst = -1;
-	return (usec)mktime(tm) * USEC_SEC;
+	usec wall = (usec)mktime(tm) * USEC_SEC, first = wall;
+
+	for (usec ago = 30 * USEC_MIN; ago <= 3 * USEC_HOUR; ago += 30 * USEC_MIN) {
+		struct tm earlier = local_of(wall - ago);
+
+		if (is_same_time(&earlier, tm))
+			first = wall - ago;
+	}
+	return first;
 }
 
 static usec day_of(usec wall, int days)

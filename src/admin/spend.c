@@ -16,7 +16,10 @@ static bool add_name(void *arg, const struct tenant_row *row,
 		n->names = mem_resize(n->names, n->room * sizeof(*n->names));
 	}
 	n->names[n->count++] =
-	        (struct spend_name){ row->id, arena_copy(&n->texts, row->name) };
+	        (struct spend_name){ .id = row->id,
+		                     .name = arena_copy(&n->texts, row->name),
+		                     .kind = row->kind,
+		                     .is_revoked = row->revoked_wall != 0 };
 	return true;
 }
 
@@ -53,17 +56,26 @@ str spend_name(const struct spend_names *n, uint64_t id)
 	return found ? found->name : STR_NONE;
 }
 
-bool spend_find(const struct spend_names *n, str text, uint64_t *ret)
+bool spend_find(const struct spend_names *n, enum tenant_kind kind, str text,
+                uint64_t *ret)
 {
-	unsigned found = 0;
+	unsigned active = 0, revoked = 0;
+	uint64_t id = 0, old = 0;
 
 	for (unsigned i = 0; i < n->count; i++) {
-		if (str_eq(n->names[i].name, text)) {
-			*ret = n->names[i].id;
-			found++;
-		}
+		const struct spend_name *name = &n->names[i];
+
+		if (name->kind != kind || !str_eq(name->name, text))
+			continue;
+		*(name->is_revoked ? &old : &id) = name->id;
+		++*(name->is_revoked ? &revoked : &active);
 	}
-	return found == 1 || (text.len == 12 && hex_to_u64(text, ret));
+	if (active + revoked == 0)
+		return text.len == 12 && hex_to_u64(text, ret);
+	if ((active ? active : revoked) > 1)
+		return false;
+	*ret = active ? id : old;
+	return true;
 }
 
 /* ---- what is told apart ---- */
@@ -74,6 +86,10 @@ static bool add_by(str word, struct spend_by *ret)
 {
 	str name = word, tag = STR_NONE;
 
+	/* A report tells apart by one of them. */
+	if (ret->by & REPORT_TAG &&
+	    (str_starts(word, STR("tag:")) || str_eq(word, STR("tag"))))
+		return false;
 	if (str_starts(word, STR("tag:"))) {
 		name = STR("tag");
 		tag = str_from(word, 4);
@@ -367,7 +383,7 @@ void spend_notes(struct buf *to, const struct sums *sums, bool from_rows, bool i
 		                               "(retention): what users used of which "
 		                               "model is "
 		                               "known only of those that are left\n"
-		                             : "attempts are deleted (retention): the "
-		                               "span was "
-		                               "widened to whole hours\n"));
+		                             : "attempts are deleted (retention): an "
+		                               "end of the span went back to the "
+		                               "beginning of its hour\n"));
 }

@@ -11,6 +11,8 @@ struct spend_names {
 	struct spend_name {
 		uint64_t id;
 		str name;
+		enum tenant_kind kind;
+		bool is_revoked;
 	} * names;
 	unsigned count, room;
 	struct arena texts;
@@ -20,8 +22,10 @@ bool spend_names_load(struct spend_names *n, struct ledger *l);
 void spend_names_done(struct spend_names *n);
 /* Empty: it has none. */
 str spend_name(const struct spend_names *n, uint64_t id);
-/* 12 hex digits, or a name that one key or team has. False: neither. */
-bool spend_find(const struct spend_names *n, str text, uint64_t *ret);
+/* The node of that kind by its name: the one that is active, or was and none is now; or
+ * by 12 hex digits.  False: there is none, or are several. */
+bool spend_find(const struct spend_names *n, enum tenant_kind kind, str text,
+                uint64_t *ret);
 
 /* What --by says. */
 struct spend_by {
@@ -31,7 +35,7 @@ struct spend_by {
 	enum period_step step;
 };
 
-/* "model,key,tag:env,day". False: *ret_wrong is none of these. */
+/* "model,key,tag:env,day". False: *ret_wrong is none of these, or a second tag. */
 bool spend_by(str text, struct spend_by *ret, str *ret_wrong);
 
 /* The columns of the grid, and a row of it: for people the usual figures, for programs

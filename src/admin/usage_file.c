@@ -19,6 +19,14 @@ enum column {
 	COL_OUTPUT,
 	COL_REQUESTS,
 	COL_AMOUNT,
+	COL_DAY_OF_REPORT, /* as the next ones, in Anthropic's cost_report */
+	COL_OF_REPORT,
+	COL_PLAIN_AMOUNT,
+	COL_CURRENCY,
+	COL_CENTS,         /* what a plain amount is there */
+	COL_WRITTEN,       /* to the cache, all of it */
+	COL_WRITTEN_APART, /* a part of that */
+	COLUMNS,
 };
 
 /* Lower case, everything but letters and digits is '_'. */
@@ -32,7 +40,7 @@ static const struct spelling {
 	{ STR_INIT("usage_date_utc"), COL_DAY },
 	{ STR_INIT("start_time_iso"), COL_DAY },
 	{ STR_INIT("start_time"), COL_DAY },
-	{ STR_INIT("starting_at"), COL_DAY },
+	{ STR_INIT("starting_at"), COL_DAY_OF_REPORT },
 	{ STR_INIT("timestamp"), COL_DAY },
 	{ STR_INIT("aggregation_timestamp"), COL_DAY },
 	{ STR_INIT("model"), COL_MODEL },
@@ -48,7 +56,11 @@ static const struct spelling {
 	{ STR_INIT("usage_input_tokens_cache_write_5m"), COL_INPUT_APART },
 	{ STR_INIT("usage_input_tokens_cache_write_1h"), COL_INPUT_APART },
 	{ STR_INIT("cache_read_input_tokens"), COL_INPUT_APART },
-	{ STR_INIT("cache_creation_input_tokens"), COL_INPUT_APART },
+	{ STR_INIT("cache_creation_input_tokens"), COL_WRITTEN },
+	{ STR_INIT("cache_creation_ephemeral_5m_input_tokens"), COL_WRITTEN_APART },
+	{ STR_INIT("cache_creation_ephemeral_1h_input_tokens"), COL_WRITTEN_APART },
+	{ STR_INIT("ephemeral_5m_input_tokens"), COL_WRITTEN_APART },
+	{ STR_INIT("ephemeral_1h_input_tokens"), COL_WRITTEN_APART },
 	{ STR_INIT("output_tokens"), COL_OUTPUT },
 	{ STR_INIT("completion_tokens"), COL_OUTPUT },
 	{ STR_INIT("usage_output_tokens"), COL_OUTPUT },
@@ -56,7 +68,10 @@ static const struct spelling {
 	{ STR_INIT("num_model_requests"), COL_REQUESTS },
 	{ STR_INIT("n_requests"), COL_REQUESTS },
 	{ STR_INIT("requests"), COL_REQUESTS },
-	{ STR_INIT("amount"), COL_AMOUNT },
+	{ STR_INIT("amount"), COL_PLAIN_AMOUNT },
+	{ STR_INIT("currency"), COL_CURRENCY },
+	{ STR_INIT("cost_type"), COL_OF_REPORT },
+	{ STR_INIT("token_type"), COL_OF_REPORT },
 	{ STR_INIT("amount_value"), COL_AMOUNT },
 	{ STR_INIT("amount_usd"), COL_AMOUNT },
 	{ STR_INIT("cost"), COL_AMOUNT },
@@ -179,6 +194,28 @@ static bool take_exponent(str text, int *exponent)
 	return true;
 }
 
+/* "1,234,567" has commas in front of each three digits; "0,016" and "1,5" are how others
+ * write a fraction, and are not read. */
+static bool is_grouped_right(str text)
+{
+	size_t end = str_find_any(text, STR(".eE"));
+	str rest = str_first(text, end), behind = str_from(text, end);
+	str lead = str_cut(&rest, ',');
+
+	if (str_find(behind, ',') < behind.len)
+		return false;
+	if (lead.len == end)
+		return true;
+	if (lead.len == 0 || lead.len > 3 || lead.ptr[0] == '0' ||
+	    text.ptr[end - 1] == ',')
+		return false;
+	while (rest.len) {
+		if (str_cut(&rest, ',').len != 3)
+			return false;
+	}
+	return true;
+}
+
 static bool parse_decimal(str text, struct decimal *ret)
 {
 	struct decimal d = { 0 };
@@ -188,6 +225,8 @@ static bool parse_decimal(str text, struct decimal *ret)
 	text = str_trim(text);
 	d.is_negative = str_skip(&text, STR("-"));
 	str_skip(&text, STR("$"));
+	if (!is_grouped_right(text))
+		return false;
 	while (text.len && text.ptr[0] != 'e' && text.ptr[0] != 'E') {
 		char c = str_take(&text, 1).ptr[0];
 
@@ -246,14 +285,20 @@ static bool scale(uint64_t digits, int exponent, nanousd *ret)
 	return value <= INT64_MAX;
 }
 
-bool usage_amount(str text, nanousd *ret)
+/* Of units of 10^exponent dollars. */
+static bool amount_in(str text, int exponent, nanousd *ret)
 {
 	struct decimal d;
 
-	if (!parse_decimal(text, &d) || !scale(d.digits, d.exponent, ret))
+	if (!parse_decimal(text, &d) || !scale(d.digits, d.exponent + exponent, ret))
 		return false;
 	*ret = d.is_negative ? -*ret : *ret;
 	return true;
+}
+
+bool usage_amount(str text, nanousd *ret)
+{
+	return amount_in(text, 0, ret);
 }
 
 /* Without one date at its end: -20250929, or -2025-08-07. */
@@ -416,17 +461,25 @@ static bool take_value(struct row *r, enum column column, str text)
 		break;
 	case COL_INPUT:
 	case COL_INPUT_APART:
+	case COL_WRITTEN:
+	case COL_WRITTEN_APART:
 		return add_text_count(text, &r->line.input);
 	case COL_OUTPUT:
 		return add_text_count(text, &r->line.output);
 	case COL_REQUESTS:
 		return add_text_count(text, &r->line.requests);
 	case COL_AMOUNT:
-		if (!usage_amount(text, &amount))
+	case COL_CENTS:
+		if (!amount_in(text, column == COL_CENTS ? -2 : 0, &amount))
 			return false;
 		r->line.amount = add_amounts(r->line.amount, amount);
 		break;
 	case COL_OTHER:
+	case COL_DAY_OF_REPORT:
+	case COL_OF_REPORT:
+	case COL_PLAIN_AMOUNT:
+	case COL_CURRENCY:
+	case COLUMNS:
 		break;
 	}
 	return true;
@@ -441,6 +494,29 @@ static void note_unread(struct usage_file *f, str text)
 	f->unread_text = arena_copy(&f->texts, str_first(text, TOLD_MOST));
 }
 
+/* What a column is depends on what stands beside it. */
+static void settle_head(enum column *columns, unsigned count, const bool *found)
+{
+	bool is_report =
+	        found[COL_CURRENCY] && (found[COL_DAY_OF_REPORT] || found[COL_OF_REPORT]);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (columns[i] == COL_PLAIN_AMOUNT)
+			columns[i] = is_report ? COL_CENTS : COL_AMOUNT;
+		if (columns[i] == COL_WRITTEN_APART && found[COL_WRITTEN])
+			columns[i] = COL_OTHER;
+	}
+}
+
+/* Of several amounts, or days, the first one counts. */
+static bool is_second(enum column c, const bool *found)
+{
+	bool is_amount = c == COL_AMOUNT || c == COL_PLAIN_AMOUNT;
+
+	return ((c == COL_DAY || c == COL_INPUT) && found[c]) ||
+	       (is_amount && (found[COL_AMOUNT] || found[COL_PLAIN_AMOUNT]));
+}
+
 static unsigned read_head(struct usage_file *f, str *csv, struct buf *room,
                           enum column *columns, bool *found)
 {
@@ -450,15 +526,18 @@ static unsigned read_head(struct usage_file *f, str *csv, struct buf *room,
 	while (csv->len && !last) {
 		enum column c = column_of(take_cell(csv, room, &last));
 
-		/* Of several amounts, or days, the first one. */
-		if ((c == COL_AMOUNT || c == COL_DAY || c == COL_INPUT) && found[c])
-			c = COL_OTHER;
-		found[c] = true;
+		if (c == COL_DAY_OF_REPORT) {
+			found[c] = true;
+			c = COL_DAY;
+		}
 		if (count < COLUMNS_MOST)
-			columns[count++] = c;
+			columns[count++] = is_second(c, found) ? COL_OTHER : c;
+		found[c] = true;
 	}
-	f->has_tokens = found[COL_OUTPUT] || found[COL_INPUT] || found[COL_INPUT_APART];
-	f->has_amount = found[COL_AMOUNT];
+	settle_head(columns, count, found);
+	f->has_tokens = found[COL_OUTPUT] || found[COL_INPUT] || found[COL_INPUT_APART] ||
+	                found[COL_WRITTEN] || found[COL_WRITTEN_APART];
+	f->has_amount = found[COL_AMOUNT] || found[COL_PLAIN_AMOUNT];
 	f->has_requests = found[COL_REQUESTS];
 	return count;
 }
@@ -488,7 +567,7 @@ static void read_row(struct usage_file *f, str *csv, struct buf *room,
 bool usage_file_read(struct usage_file *f, str csv, struct buf *why)
 {
 	enum column columns[COLUMNS_MOST];
-	bool found[COL_AMOUNT + 1] = { false };
+	bool found[COLUMNS] = { false };
 	struct buf room = BUF_LIMIT(CELL_MOST);
 
 	*f = (struct usage_file){ .texts = { .ceiling = 64 * MiB } };

@@ -42,11 +42,12 @@ static bool take_moment(struct cost *k, const char *option, usec now, usec fallb
 	return false;
 }
 
-static bool take_id(struct cost *k, const char *option, uint64_t *ret)
+static bool take_id(struct cost *k, const char *option, enum tenant_kind kind,
+                    uint64_t *ret)
 {
 	const char *text = command_value(k->c, option);
 
-	if (!text || spend_find(&k->names, str_from_z(text), ret))
+	if (!text || spend_find(&k->names, kind, str_from_z(text), ret))
 		return true;
 	command_misused(k->c, "%s: there is no %s %s (or several)", k->c->row->name,
 	                option, text);
@@ -60,17 +61,23 @@ static bool take_query(struct cost *k)
 	str wrong;
 
 	if (!spend_by(str_from_z(command_value(k->c, "by")), &k->by, &wrong)) {
-		command_misused(k->c,
-		                "cost: --by takes team, key, user, provider, model, "
-		                "route, operation, tag, tag:NAME, client and trial, and "
-		                "one of hour, day and month: not %.*s",
-		                STR_ARG(wrong));
+		command_misused(
+		        k->c,
+		        "cost: --by takes team, key, user, provider, model, "
+		        "route, operation, tag or one tag:NAME, client and trial, and "
+		        "one of hour, day and month: not %.*s",
+		        STR_ARG(wrong));
 		return false;
 	}
 	if (!take_moment(k, "since", now, now - 30 * 24 * USEC_HOUR, &k->query.since) ||
 	    !take_moment(k, "until", now, 0, &k->query.until) ||
-	    !take_id(k, "key", &only->key) || !take_id(k, "team", &only->team))
+	    !take_id(k, "key", TENANT_KEY, &only->key) ||
+	    !take_id(k, "team", TENANT_TEAM, &only->team))
 		return false;
+	if (k->query.until && k->query.since > k->query.until) {
+		command_misused(k->c, "cost: --since is later than --until");
+		return false;
+	}
 	k->query.by = k->by.by;
 	k->query.tag = k->by.tag;
 	only->user = str_from_z(command_value(k->c, "user"));

@@ -183,7 +183,7 @@ static int take_filters(struct tail *t, struct ledger *l)
 	t->only.model = str_from_z(command_value(t->c, "model"));
 	if (key && l)
 		found = spend_names_load(&names, l) &&
-		        spend_find(&names, str_from_z(key), &t->only.key);
+		        spend_find(&names, TENANT_KEY, str_from_z(key), &t->only.key);
 	spend_names_done(&names);
 	return found ? EXIT_OK : command_misused(t->c, "tail: there is no key %s", key);
 }

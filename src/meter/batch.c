@@ -80,6 +80,8 @@ static void add(struct batch *b, const struct journal_record *record)
 	id = record_id(record);
 	if (!id)
 		b->unreadable++;
+	else if (id < b->pruned_below && record->place <= b->pruned_place)
+		return;
 	else if (record->kind == RECORD_OPEN)
 		add_open(b, id, record->payload);
 	else

@@ -36,6 +36,10 @@ struct batch {
 	/* Some rows may be in the ledger already: set by the owner while it replays, and
 	 * after a failure until the batch is through. */
 	bool is_replay, is_retry;
+	/* Of records up to that place, with lower ids than that, the rows are written,
+	 * and may be deleted again: they are passed over. Set by the owner, for the
+	 * journal that is read next, while it replays; else 0. */
+	uint64_t pruned_place, pruned_below;
 	/* Told of each row that is settled, once; not while replaying. NULL: nobody is.
 	 */
 	void (*on_row)(void *arg, const struct attempt_row *row);

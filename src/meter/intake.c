@@ -117,6 +117,7 @@ static bool apply(struct intake *in)
 static bool read_journals(struct intake *in)
 {
 	for (unsigned i = 0; i < WORKERS_MOST; i++) {
+		in->batch.pruned_place = in->pruned.of[i];
 		if (in->journals[i] && !batch_read(&in->batch, in->journals[i]))
 			return false;
 	}
@@ -262,11 +263,21 @@ static void retain(struct intake *in)
 	if ((!in->keep && !in->keep_bytes) || now < in->retain_at ||
 	    in->in_trouble[LEDGER_TROUBLE])
 		return;
+	struct ledger_places places = { 0 };
 	bool more = false;
+	for (unsigned i = 0; i < in->workers; i++)
+		places.of[i] = journal_place(in->journals[i]);
 	if (!ledger_prune(in->ledger, in->keep ? sys_wall() - in->keep : 0,
-	                  in->keep_bytes, &more))
+	                  in->keep_bytes, &places, &more))
 		ledger_rollback(in->ledger);
 	in->retain_at = more ? now : now + PRUNE_EVERY;
+	if (more)
+		return;
+	if (ledger_is_too_large(in->ledger) && !in->is_too_large)
+		say(in,
+		    "the ledger is larger than ledger_max, and nothing more of it may "
+		    "go: the newest hour, sums, keys and the audit log stay");
+	in->is_too_large = ledger_is_too_large(in->ledger);
 }
 
 static void save_odd(struct intake *in, bool urgent)
@@ -356,7 +367,8 @@ static bool open_journals(struct intake *in, struct buf *why)
 static bool replay(struct intake *in, struct buf *why)
 {
 	uint64_t unknown = 0;
-	bool all = false, ok = true;
+	bool all = false;
+	bool ok = ledger_pruned(in->ledger, &in->pruned, &in->batch.pruned_below);
 
 	in->batch.is_replay = true;
 	while (ok && !all) {
@@ -376,6 +388,7 @@ static bool replay(struct intake *in, struct buf *why)
 	}
 	batch_forget_open(&in->batch);
 	in->batch.is_replay = false;
+	in->batch.pruned_below = 0;
 	if (unknown)
 		say(in,
 		    "%llu attempts were under way when the last process ended; their "

@@ -8,7 +8,7 @@
 #include "meter/batch.h"
 #include "meter/recorder.h"
 
-enum { WORKERS_MOST = 64 };
+enum { WORKERS_MOST = LEDGER_WORKERS };
 
 /* What can be wrong for a while; told when it begins and when it ends. */
 enum trouble { LEDGER_TROUBLE, LOG_TROUBLE, SEGMENT_TROUBLE, TROUBLES };
@@ -30,9 +30,11 @@ struct intake {
 	struct batch batch;
 	uint64_t refused[WORKERS_MOST]; /* journal_refused, as far as gap rows tell */
 	uint64_t last_gap_id;
+	struct ledger_places pruned; /* what ledger_pruned said at the start */
 	bool in_trouble[TROUBLES];
 	enum recorder_trouble ledger_trouble; /* why the last batch was not written */
 	bool is_resting;
+	bool is_too_large; /* the ledger, as it was said */
 	usec retry_at, busy_at, prune_at, retain_at, odd_at;
 };
 

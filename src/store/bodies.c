@@ -130,13 +130,15 @@ static void mend(struct bodies *b, usec begun)
 	int index = bodies_file(b->dir, begun, "idx", O_RDWR);
 	uint64_t end = 0;
 	size_t count;
-	struct body_index *list = bodies_index(b->dir, begun, &count);
+	struct body_index *list;
+	bool is_read = bodies_index(b->dir, begun, &list, &count);
 	struct stat st;
 
 	for (size_t i = 0; i < count; i++)
 		end = max_of(end, list[i].at + list[i].len);
 	free(list);
-	if (segment >= 0 && index >= 0 && fstat(segment, &st) == 0) {
+	/* What nobody could read is not known to be nothing. */
+	if (is_read && segment >= 0 && index >= 0 && fstat(segment, &st) == 0) {
 		if ((uint64_t)st.st_size > end && ftruncate(segment, (off_t)end) != 0)
 			goto out; /* it stays, encrypted, until the file is old */
 		if (ftruncate(index, (off_t)(count * sizeof(struct body_index))) != 0)
@@ -412,8 +414,9 @@ static bool erase_in(struct bodies *b, usec begun, const struct body_match *m,
 	int segment = bodies_file(b->dir, begun, "seg", O_RDWR);
 	int index = bodies_file(b->dir, begun, "idx", O_RDWR);
 	size_t n;
-	struct body_index *list = bodies_index(b->dir, begun, &n);
-	bool ok = segment >= 0 && index >= 0, any = false;
+	struct body_index *list;
+	bool is_read = bodies_index(b->dir, begun, &list, &n);
+	bool ok = is_read && segment >= 0 && index >= 0, any = false;
 
 	for (size_t i = 0; ok && i < n; i++) {
 		if (!matches(segment, &list[i], m, b->keys))

@@ -89,24 +89,24 @@ int bodies_file(const char *dir, usec begun, const char *ending, int flags)
 	return open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-/* All entries of an index; a torn last one is left out.  NULL and 0: none. */
-struct body_index *bodies_index(const char *dir, usec begun, size_t *ret_count)
+bool bodies_index(const char *dir, usec begun, struct body_index **ret, size_t *ret_count)
 {
 	int fd = bodies_file(dir, begun, "idx", O_RDONLY);
-	struct body_index *list = NULL;
 	struct stat st;
+	size_t size;
+	bool ok;
 
+	*ret = NULL;
 	*ret_count = 0;
 	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct body_index) &&
-	    st.st_size < (off_t)INT32_MAX) {
-		size_t count = (size_t)st.st_size / sizeof(struct body_index);
-
-		list = mem_new(count * sizeof(struct body_index));
-		if (bodies_read_at(fd, list, count * sizeof(struct body_index), 0))
-			*ret_count = count;
+		return errno == ENOENT;
+	ok = fstat(fd, &st) == 0 && st.st_size < (off_t)INT32_MAX;
+	size = ok ? (size_t)st.st_size / sizeof(**ret) * sizeof(**ret) : 0;
+	if (size) {
+		*ret = mem_new(size);
+		ok = bodies_read_at(fd, *ret, size, 0);
+		*ret_count = ok ? size / sizeof(**ret) : 0;
 	}
 	close(fd);
-	return list;
+	return ok;
 }

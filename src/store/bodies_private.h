@@ -42,5 +42,7 @@ bool bodies_files(const char *dir, struct body_files *ret, struct buf *why);
 /* "seg" or "idx" of a segment; -1 and errno. */
 int bodies_file(const char *dir, usec begun, const char *ending, int flags);
 bool bodies_read_at(int fd, void *to, size_t len, uint64_t at);
-/* All entries of an index, for free(); a torn last one is left out.  NULL and 0: none. */
-struct body_index *bodies_index(const char *dir, usec begun, size_t *ret_count);
+/* All entries of an index, for free(); a torn last one is left out, and without a file
+ * there is none.  False: it could not be read, and *ret_count is 0. */
+bool bodies_index(const char *dir, usec begun, struct body_index **ret,
+                  size_t *ret_count);

@@ -95,11 +95,12 @@ bool bodies_find(str dir, const struct body_keys *keys, uint64_t exchange,
 	/* It was written when it was over: never into a file that had ended before. */
 	for (size_t i = 0; ok && !found && i < files.count; i++) {
 		size_t n;
-		struct body_index *list = NULL;
+		struct body_index *list;
 
 		if (i + 1 < files.count && files.list[i + 1] < (usec)(exchange >> 8))
 			continue;
-		list = bodies_index(path, files.list[i], &n);
+		/* Of one that cannot be read nothing is found. */
+		bodies_index(path, files.list[i], &list, &n);
 		for (size_t k = 0; k < n && !found; k++) {
 			if (list[k].exchange != exchange)
 				continue;
@@ -148,7 +149,7 @@ bool bodies_list(str dir, const struct body_place *behind, body_entry_fn *each, 
 
 		if (behind && files.list[i] > behind->begun)
 			continue;
-		list = bodies_index(path, files.list[i], &n);
+		bodies_index(path, files.list[i], &list, &n);
 		if (behind && files.list[i] == behind->begun)
 			n = min_of(n, (size_t)behind->number);
 		more = list_index(list, n, files.list[i], each, arg);

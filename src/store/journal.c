@@ -182,6 +182,11 @@ static bool is_read(struct journal *j, uint64_t word)
 	return word == 0 && s->leftover;
 }
 
+static uint64_t place_of(const struct segment *s, size_t at)
+{
+	return s->sequence * JOURNAL_SEGMENT + at;
+}
+
 bool journal_next(struct journal *j, struct journal_record *ret)
 {
 	while (j->reading) {
@@ -202,9 +207,15 @@ bool journal_next(struct journal *j, struct journal_record *ret)
 		memcpy(&ret->kind, body, SEGMENT_KIND);
 		ret->payload = str_of((const char *)body + SEGMENT_KIND, (uint32_t)word);
 		j->read_at += record_size((uint32_t)word);
+		ret->place = place_of(s, j->read_at);
 		return true;
 	}
 	return false;
+}
+
+uint64_t journal_place(const struct journal *j)
+{
+	return j->retired_in ? place_of(j->retired_in, j->retired_at) : 0;
 }
 
 void journal_retire(struct journal *j)

@@ -32,7 +32,8 @@ struct journal;
 
 struct journal_record {
 	uint32_t kind;
-	str payload; /* in the mapping: good until journal_retire */
+	str payload;    /* in the mapping: good until journal_retire */
+	uint64_t place; /* where it ends: see journal_place */
 };
 
 /* ---- writer: one worker's thread ---- */
@@ -79,6 +80,9 @@ void journal_set_limit(struct journal *j, uint64_t bytes);
 bool journal_next(struct journal *j, struct journal_record *ret);
 /* All records read so far are in the ledger: segments wholly read are retired. */
 void journal_retire(struct journal *j);
+/* How far journal_retire came: rises from record to record, over restarts as well, as
+ * long as the files are there.  0: nowhere yet. */
+uint64_t journal_place(const struct journal *j);
 /* Prepares segments until `ahead` are free. 0 or -errno (ENOSPC above all; EDQUOT at the
  * limit): tried again at the next call. */
 int journal_prepare(struct journal *j);

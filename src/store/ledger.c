@@ -179,6 +179,7 @@ static bool set_up(struct ledger *l, const char *path, bool writer, struct buf *
 	if (writer) {
 		l->labels = label_cache_new();
 		l->rollup = rollup_new();
+		l->ahead = LEDGER_CLOCK_SLACK;
 		sqlite3_wal_hook(l->db, on_commit, l);
 		return ledger_queue_init(l);
 	}
@@ -302,6 +303,7 @@ void ledger_rollback(struct ledger *l)
 		label_cache_clear(l->labels);
 	if (l->rollup)
 		rollup_clear(l->rollup);
+	l->ahead = LEDGER_CLOCK_SLACK;
 	/* After some errors (a full disk) SQLite has rolled back by itself. */
 	if (!sqlite3_get_autocommit(l->db) && !ledger_run(ledger_get(l, LEDGER_ROLLBACK)))
 		return; /* it stays to be tried again: the next begin fails */

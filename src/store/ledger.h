@@ -82,11 +82,25 @@ bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, v
 
 /* ---- retention ---- */
 
+/* How far each worker's journal is in the ledger (journal_place). */
+enum { LEDGER_WORKERS = 64 };
+struct ledger_places {
+	uint64_t of[LEDGER_WORKERS];
+};
+
 /* Deletes some thousand attempts that began before then, or the oldest while the
- * database is larger than max_bytes (0: as large as it likes); sums stay.  *ret_more:
- * call again soon. False: roll back. */
+ * database is larger than max_bytes (0: as large as it likes), and what names and
+ * outcomes no attempt has any more, within a day; sums stay.  `places` is kept for
+ * ledger_pruned.  *ret_more: call again soon. False: roll back. */
 must_check bool ledger_prune(struct ledger *l, usec before_wall, uint64_t max_bytes,
-                             bool *ret_more);
+                             const struct ledger_places *places, bool *ret_more);
+/* Did the last one find more than max_bytes, and nothing that may go? */
+bool ledger_is_too_large(const struct ledger *l);
+/* What was deleted: a record that stands before its worker's place and has a lower id
+ * than *ret_below has been counted, though its row may be gone.  It must not come again.
+ */
+must_check bool ledger_pruned(struct ledger *l, struct ledger_places *ret,
+                              uint64_t *ret_below);
 
 /* ---- corrections ---- */
 

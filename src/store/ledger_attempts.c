@@ -147,6 +147,22 @@ static void bind_one(sqlite3_stmt *st, const struct row_values *v, int at)
 
 /* ---- writing ---- */
 
+/* Who reads a span of time has to know how far ids may be off. */
+static bool note_clock(struct ledger *l, const struct attempt_row *row)
+{
+	usec ahead = (usec)(row->id >> 8) - row->began_wall;
+	sqlite3_stmt *st;
+
+	if (likely(ahead <= l->ahead))
+		return true;
+	st = ledger_get(l, LEDGER_AHEAD_PUT);
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, ahead);
+	l->ahead = ahead;
+	return ledger_run(st);
+}
+
 static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_changed)
 {
 	static const int open_values[] = { AT_ID,          AT_REQUEST, AT_REQUEST_BYTES,
@@ -157,7 +173,7 @@ static bool put_open(struct ledger *l, const struct attempt_row *row, bool *ret_
 	struct row_labels labels;
 	struct row_values v;
 
-	if (!st || !labels_get(l, row, &labels))
+	if (!st || !note_clock(l, row) || !labels_get(l, row, &labels))
 		return false;
 	take_open(row, &labels, &v);
 	for (unsigned i = 0; i < countof(open_values); i++)
@@ -198,7 +214,7 @@ static bool put_done(struct ledger *l, const struct attempt_row *row, bool was_o
 	struct row_values v;
 	bool changed = false;
 
-	if (!labels_get(l, row, &labels))
+	if (!note_clock(l, row) || !labels_get(l, row, &labels))
 		return false;
 	take_open(row, &labels, &v);
 	take_close(row, &labels, &v);
@@ -235,7 +251,7 @@ bool ledger_put_new(struct ledger *l, const struct attempt_row *row)
 	if (row->state == ROW_UNKNOWN || row->detail.len)
 		return ledger_put(l, row, NULL);
 	v = ledger_queue_place(l, is_open);
-	if (!v || !labels_get(l, row, &labels))
+	if (!v || !note_clock(l, row) || !labels_get(l, row, &labels))
 		return false;
 	take_open(row, &labels, v);
 	if (is_open)

@@ -19,7 +19,7 @@
 	" sum(a.caller IS NOT NULL AND a.number = 0)," \
 	" sum(a.caller IS NOT NULL AND o.client_status < 400 AND a.attempts > 1)," \
 	" sum(a.state = 1 AND a.number > 0 AND o.fault <> ''), sum(a.state = 2)," \
-	" sum(a.cost_nano IS NULL AND k.delta IS NULL)," \
+	" sum(a.number > 0 AND a.cost_nano IS NULL AND k.delta IS NULL)," \
 	" sum(coalesce(o.usage_kind = 2, 0))," \
 	OF("input_tokens") "," OF("cache_read_tokens") "," OF("cache_write_tokens") "," \
 	OF("cache_write_1h_tokens") "," OF("output_tokens") "," OF("reasoning_tokens") "," \

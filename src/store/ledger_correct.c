@@ -57,7 +57,7 @@ static bool correct(void *arg, const struct attempt_row *row)
 		return false;
 	change.of[SUM_COST] = change.of[SUM_CORRECTED] = delta;
 	change.of[SUM_CHARGED] = c->cost - row_charged(row);
-	change.of[SUM_UNPRICED] = was == COST_UNKNOWN ? -1 : 0;
+	change.of[SUM_UNPRICED] = row->number > 0 && was == COST_UNKNOWN ? -1 : 0;
 	c->ok = put(c, row, delta) && rollup_add_sums(c->l, row, &change);
 	c->changed = c->ok;
 	c->charged = change.of[SUM_CHARGED];

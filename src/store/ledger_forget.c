@@ -279,6 +279,7 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	if (!who->key && !who->before)
 		end_limits(&f, ret);
 	run(&f, "DROP TABLE temp.forgotten");
+	sweep_stop(l);
 	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);
 	rollup_clear(l->rollup);

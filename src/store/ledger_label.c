@@ -316,10 +316,11 @@ static bool find_or_add(struct ledger *l, const struct packed *raw, int64_t *ret
 		if (taken && !same)
 			continue;
 		*ret_id = id;
-		return taken || add(l, &p, ret_id);
+		return (taken || add(l, &p, ret_id)) &&
+		       sweep_mark(l, kind_of(&p), *ret_id);
 	}
 	*ret_id = 0;
-	return add(l, &p, ret_id);
+	return add(l, &p, ret_id) && sweep_mark(l, kind_of(&p), *ret_id);
 }
 
 /* ---- is it the one of the row before? ---- */

@@ -73,6 +73,10 @@ enum ledger_statement {
 	LEDGER_ROLLUP_READ,
 	LEDGER_KEPT,
 	LEDGER_KEEP_FROM,
+	LEDGER_PLACE_PUT,
+	LEDGER_AHEAD_PUT,
+	LEDGER_AHEAD,
+	LEDGER_PLACES,
 	LEDGER_PRUNE,
 	LEDGER_PRUNE_CORRECTIONS,
 	LEDGER_SPAN,
@@ -94,6 +98,10 @@ enum ledger_statement {
 	LEDGER_KEY_USED,
 	LEDGER_STATEMENTS,
 };
+
+/* Ids are not below the time an attempt began, but may be above: a clock was set back. By
+ * more than that is written down (the table `clock`). */
+#define LEDGER_CLOCK_SLACK (2 * USEC_HOUR)
 
 enum {
 	LEDGER_ROW_VALUES = 33, /* parameters of a whole row */
@@ -120,6 +128,16 @@ struct row_queue;
 struct rollup;
 struct sums;
 
+/* ledger_sweep.c: labels that nobody points to are looked for, and deleted. */
+struct sweep {
+	enum { SWEEP_NONE, SWEEP_MARK, SWEEP_DELETE } stage;
+	int64_t after; /* rows, then labels, up to that id are done */
+	unsigned kind;
+	uint64_t rows;    /* that were looked at, about, since it began last */
+	uint64_t deleted; /* of attempts since it began last */
+	int64_t hour;     /* before which attempts were to go when it began by time */
+};
+
 struct ledger {
 	sqlite3 *db;
 	sqlite3_stmt *statements[LEDGER_STATEMENTS];
@@ -127,6 +145,11 @@ struct ledger {
 	struct row_queue *queue;    /* the writer's: new rows, until they are put */
 	struct rollup *rollup;      /* the writer's: sums, until they are put */
 	struct forgotten forgotten; /* the writer's: whose rows may still come */
+	usec ahead; /* the writer's: so far above their beginning may ids be, as far as
+	               `clock` is known to say */
+	struct sweep sweep; /* the writer's */
+	bool has_pruned;    /* ledger_prune was called */
+	bool is_too_large;  /* and nothing can be done about it */
 	uint64_t wal_pages;
 	uint64_t page_size;
 	struct {
@@ -192,6 +215,12 @@ struct row_labels {
 /* Those of a row that is open or settled. */
 must_check bool labels_get(struct ledger *l, const struct attempt_row *row,
                            struct row_labels *ret);
+/* A step of a sweep, the first one if none is under way; outside of transactions. */
+must_check bool sweep_step(struct ledger *l);
+/* Nothing is known of who points where any more. */
+void sweep_stop(struct ledger *l);
+/* A row is going to point to that label. */
+must_check bool sweep_mark(struct ledger *l, enum label_kind kind, int64_t id);
 /* At most `room` bytes of text: invalid UTF-8 and NUL, which other readers of the
  * database choke on, become '?'. */
 str label_clean(str text, char *room);

@@ -28,9 +28,6 @@ enum {
 	          REPORT_TAG | REPORT_CLIENT | REPORT_TRIAL,
 	BY_WHOM = REPORT_USER,
 };
-/* Ids are not below the time an attempt began, but may be above: a clock was set back. */
-#define CLOCK_SLACK (2 * USEC_HOUR)
-
 struct group {
 	int64_t id; /* 0: free */
 	struct sums sums;
@@ -301,19 +298,32 @@ bool ledger_span(struct ledger *l, usec since, usec until, ledger_row_fn *each, 
 	return ledger_span_after(l, 0, since, until, each, arg);
 }
 
+/* So far may ids be above the time their attempts began. */
+static bool read_slack(struct ledger *l, usec *ret)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_AHEAD);
+
+	if (!st)
+		return false;
+	*ret = LEDGER_CLOCK_SLACK;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*ret = max_of(*ret, (usec)sqlite3_column_int64(st, 0));
+	return sqlite3_reset(st) == SQLITE_OK;
+}
+
 bool ledger_span_after(struct ledger *l, uint64_t after, usec since, usec until,
                        ledger_row_fn *each, void *arg)
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_SPAN);
 	const usec longest = INT64_MAX >> 8;
 	const usec start = since > 0 ? min_of(since, longest) : 0;
+	usec slack;
 
-	if (!st)
+	if (!st || !read_slack(l, &slack))
 		return false;
 	sqlite3_bind_int64(st, 1, max_of(start * 256, (int64_t)after + (after > 0)));
 	sqlite3_bind_int64(st, 2,
-	                   until < longest - CLOCK_SLACK ? (until + CLOCK_SLACK) * 256
-	                                                 : INT64_MAX);
+	                   until < longest - slack ? (until + slack) * 256 : INT64_MAX);
 	sqlite3_bind_int64(st, 3, since);
 	sqlite3_bind_int64(st, 4, until);
 	return ledger_read_rows(l, st, false, each, arg);
@@ -369,7 +379,8 @@ struct cover {
 	usec before, behind; /* where the parts end and begin */
 };
 
-/* Whole hours where the attempts of a part are gone. */
+/* Where the attempts of a part are gone, an end goes back to the beginning of its hour:
+ * both ends do, so that of two spans that adjoin one alone has the hour. */
 static struct cover cover_of(struct work *w, usec since, usec until)
 {
 	struct cover c = { rollup_hour_of(since), rollup_hour_of(until), since, until };
@@ -384,7 +395,6 @@ static struct cover cover_of(struct work *w, usec since, usec until)
 	if (until > c.until * USEC_HOUR && c.until * USEC_HOUR >= kept) {
 		c.behind = max_of(c.until * USEC_HOUR, c.before);
 	} else if (until > c.until * USEC_HOUR) {
-		c.until++;
 		w->to->is_rounded = true;
 	}
 	return c;

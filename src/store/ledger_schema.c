@@ -330,9 +330,30 @@ static const char version_trial_gone[] =
 	"  exchanges INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
+/* How far each worker's journal was in the ledger when attempts were last deleted.  An
+ * older Sluice did not write it down: then whatever is of a deleted hour was in it. */
+static const char version_places[] =
+	"CREATE TABLE journal_place ("
+	"  worker INTEGER PRIMARY KEY,"
+	"  place INTEGER NOT NULL"           /* of store/journal.h */
+	") STRICT;"
+	"WITH RECURSIVE w (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM w WHERE n < 63)"
+	" INSERT INTO journal_place SELECT n, 9223372036854775807 FROM w"
+	" WHERE EXISTS (SELECT 1 FROM kept);";
+
+/* So far above the time their attempts began were ids at most, where it was more than two
+ * hours.  That of the rows there are is found out once. */
+static const char version_clock[] =
+	"CREATE TABLE clock ("
+	"  id INTEGER PRIMARY KEY CHECK (id = 1),"
+	"  ahead INTEGER NOT NULL"           /* microseconds */
+	") STRICT;"
+	"INSERT INTO clock SELECT 1, ahead FROM (SELECT max((id >> 8) - began) AS ahead"
+	" FROM attempt WHERE began IS NOT NULL) WHERE ahead > 7200000000;";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
 	                                  version_admin, version_phi, version_conversation,
-	                                  version_trial_gone };
+	                                  version_trial_gone, version_places, version_clock };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -493,7 +514,9 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_TRIAL_ROWS] =
 		ROW "WHERE a.id > ?2 AND a.id <= ?3"
 		" AND a.request IN (SELECT id FROM request WHERE trial = ?1) ORDER BY a.id",
-	[LEDGER_TRIAL_KNOWN] = "SELECT 1 FROM request WHERE trial = ?1 LIMIT 1",
+	[LEDGER_TRIAL_KNOWN] = "SELECT 1 FROM request WHERE trial = ?1"
+			       " UNION ALL SELECT 1 FROM trial_gone WHERE name = ?1"
+			       " UNION ALL SELECT 1 FROM usage_group WHERE trial = ?1 LIMIT 1",
 	[LEDGER_ID_BEHIND] = "SELECT id FROM attempt WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
 	[LEDGER_TRIAL_SPENT] =
 		/* The candidate is asked first, or not at all. */
@@ -555,6 +578,11 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_KEPT] = "SELECT hour FROM kept",
 	[LEDGER_KEEP_FROM] = "INSERT INTO kept VALUES (1, ?1)"
 			     " ON CONFLICT (id) DO UPDATE SET hour = max(hour, ?1)",
+	[LEDGER_PLACE_PUT] = "INSERT OR REPLACE INTO journal_place VALUES (?1,?2)",
+	[LEDGER_PLACES] = "SELECT worker, place FROM journal_place",
+	[LEDGER_AHEAD_PUT] = "INSERT INTO clock VALUES (1, ?1)"
+			     " ON CONFLICT (id) DO UPDATE SET ahead = max(ahead, ?1)",
+	[LEDGER_AHEAD] = "SELECT coalesce(max(ahead), 0) FROM clock",
 	/* Ids are never below the time an attempt began: none of a later hour is among them. */
 	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (" PRUNED ")",
 	[LEDGER_PRUNE_CORRECTIONS] = "DELETE FROM correction WHERE attempt IN (" PRUNED ")",

@@ -58,7 +58,8 @@ struct report {
 	bool from_rows;  /* attempts were read: by wish, or what is told apart is in no
 	                    rollup */
 	bool is_rounded; /* an end of the span, or all of it, is no longer in the
-	                    attempts: whole hours were taken, or what is left */
+	                    attempts: it went back to the beginning of its
+	                    hour, or what is left was taken */
 	struct arena texts;
 };
 

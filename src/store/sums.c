@@ -25,7 +25,7 @@ static void add_money(int64_t *of, const struct attempt_row *row)
 {
 	nanousd cost = row_cost(row);
 
-	of[SUM_UNPRICED] += cost == COST_UNKNOWN;
+	of[SUM_UNPRICED] += row->number > 0 && cost == COST_UNKNOWN;
 	of[SUM_COST] += cost == COST_UNKNOWN ? 0 : cost;
 	of[SUM_CHARGED] += row_charged(row);
 	of[SUM_CORRECTED] += row->corrected;

@@ -54,5 +54,20 @@ TEST(period_follows_the_local_clock)
 	CHECK(period_month(STR("2026-12"), &from, &until));
 	CHECK_INT(until, at("2027-01-01"));
 	CHECK(!period_month(STR("2026-12-01"), &from, &until));
+	/* Midnight comes twice: the hour between is of the day that has begun. */
+	set_zone("America/Havana");
+	usec end;
+	CHECK(period_month(STR("2026-10"), &from, &until));
+	CHECK(period_month(STR("2026-11"), &from, &end));
+	CHECK_INT(until, from);
+	CHECK_INT(from, at("2026-11-01T04:00:00Z"));
+	/* The C library would go on with the offset that it found last. */
+	at("2027-01-15");
+	CHECK_INT(at("2026-11-01"), from);
+	at("2026-07-15");
+	CHECK_INT(at("2026-11-01"), from);
+	CHECK_INT(period_next(at("2026-10-31"), PERIOD_DAY), from);
+	CHECK_INT(period_next(from, PERIOD_DAY) - from, 25 * USEC_HOUR);
+	CHECK_INT(period_next(from + 90 * USEC_MIN, PERIOD_DAY) - from, 25 * USEC_HOUR);
 	set_zone("UTC");
 }

@@ -31,9 +31,13 @@ TEST(usage_amount_is_exact)
 		{ "-0.25", -250000000 },
 		{ ".5", 500000000 },
 		{ "2.40000000000000013", 2400000000 },
+		{ "1,234,567", 1234567000000000 },
+		{ "1,234e-3", 1234000000 },
 	};
 	static const char *const wrong[] = {
-		"", "abc", "$", "1.2.3", "1e", "1e999", "99999999999999999999"
+		"",    "abc",    "$",       "1.2.3",  "1e",       "1e999",
+		"1,5", "0,016",  "1,23",    "1,2345", "1234,567", ",123",
+		"1,",  "1,234,", "1.234,5", "1,,234", "1,234,56", "99999999999999999999"
 	};
 	nanousd got;
 
@@ -94,6 +98,38 @@ TEST(usage_file_of_anthropic_is_read)
 	usage_file_done(&f);
 	CHECK(read_text(&f, "Date,Model,Cost (USD),Cost_USD\n2026-11-01,claude,1,0.5\n"));
 	CHECK_INT(f.lines[0].amount, 1000000000);
+	usage_file_done(&f);
+}
+
+/* What the admin API says, flattened: of what was cached for how long, in cents. */
+TEST(usage_file_of_anthropics_api_is_read)
+{
+	struct usage_file f;
+
+	CHECK(read_text(&f, "starting_at,model,uncached_input_tokens,"
+	                    "cache_creation.ephemeral_5m_input_tokens,"
+	                    "cache_creation.ephemeral_1h_input_tokens,"
+	                    "cache_read_input_tokens,output_tokens\n"
+	                    "2026-11-01T00:00:00Z,claude-haiku-4-5,1,2,4,8,9\n"));
+	CHECK_INT(f.count == 1 ? f.lines[0].input : 0, 15);
+	usage_file_done(&f);
+	/* The whole and its parts. */
+	CHECK(read_text(&f, "date,model,input_tokens,cache_creation_input_tokens,"
+	                    "ephemeral_5m_input_tokens,ephemeral_1h_input_tokens\n"
+	                    "2026-11-01,claude-haiku-4-5,1,6,2,4\n"));
+	CHECK_INT(f.count == 1 ? f.lines[0].input : 0, 7);
+	usage_file_done(&f);
+	CHECK(read_text(&f, "starting_at,currency,amount,model\n"
+	                    "2026-11-01T00:00:00Z,USD,123.45678,claude-haiku-4-5\n"));
+	CHECK_INT(f.count == 1 ? f.lines[0].amount : 0, 1234567800);
+	usage_file_done(&f);
+	CHECK(read_text(&f, "date,amount,cost_type,currency,model\n"
+	                    "2026-11-01,1,tokens,USD,claude-haiku-4-5\n"));
+	CHECK_INT(f.count == 1 ? f.lines[0].amount : 0, 10000000);
+	usage_file_done(&f);
+	/* Anybody else's are dollars. */
+	CHECK(read_text(&f, "date,amount,currency,model\n2026-11-01,1,USD,gpt-5\n"));
+	CHECK_INT(f.count == 1 ? f.lines[0].amount : 0, 1000000000);
 	usage_file_done(&f);
 }
 

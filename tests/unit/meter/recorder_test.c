@@ -356,6 +356,80 @@ TEST(recorder_replays_what_others_left)
 	recorder_free(&r);
 }
 
+struct totals {
+	int64_t attempts, cost;
+};
+
+static struct totals totals_of(const char *dir)
+{
+	struct ledger *l = open_reader(dir);
+	struct report_query q = { 0 };
+	struct report r = { 0 };
+
+	CHECK(ledger_report(l, &q, &r));
+	struct totals t = { r.total.of[SUM_ATTEMPTS], r.total.of[SUM_COST] };
+	report_done(&r);
+	ledger_close(&l);
+	return t;
+}
+
+/* Rows of an hour that goes, an attempt of it that is under way, and one of the same hour
+ * that nobody has read when the process dies. */
+static void prune_and_be_killed(const char *dir, usec old)
+{
+	struct recorder *r = start(dir, 1, false);
+	struct journal *j = r ? recorder_journal(r, 0) : NULL;
+
+	if (!j)
+		_exit(1);
+	for (uint64_t i = 0; i < 3; i++)
+		if (!write_record(j, RECORD_WHOLE, (uint64_t)(old + (usec)i) << 8))
+			_exit(1);
+	uint64_t closed = (uint64_t)(old + 3) << 8, open = (uint64_t)(old + 4) << 8;
+	if (!write_record(j, RECORD_OPEN, open) ||
+	    !write_record(j, RECORD_OPEN, closed) ||
+	    !write_record(j, RECORD_CLOSE, closed))
+		_exit(1);
+	recorder_flush(r);
+	recorder_keep(r, USEC_HOUR, 0);
+	recorder_flush(r);
+	if (!write_record(j, RECORD_CLOSE, open) ||
+	    !write_record(j, RECORD_WHOLE, (uint64_t)(old + 5) << 8))
+		_exit(1);
+	kill(getpid(), SIGKILL);
+}
+
+/* The segment in use still has their records when rows are deleted. */
+TEST(recorder_counts_nothing_again_that_was_deleted)
+{
+	const char *dir = test_dir();
+	usec old = (sys_wall() / USEC_HOUR - 3) * USEC_HOUR;
+	struct totals want = { 0, 0 };
+
+	for (int round = 0; round < 2; round++) {
+		usec at = old + round * 100;
+		int status;
+		pid_t child = fork();
+
+		if (child == 0)
+			prune_and_be_killed(dir, at);
+		waitpid(child, &status, 0);
+		CHECK(WIFSIGNALED(status));
+		for (usec i = 0; i < 6; i++)
+			want.cost += (at + i) & 0xfffff;
+		want.attempts += 6;
+		struct recorder *r = start(dir, 1, false);
+		if (!r)
+			return;
+		recorder_free(&r);
+		CHECK_INT(totals_of(dir).attempts, want.attempts);
+		CHECK_INT(totals_of(dir).cost, want.cost);
+		CHECK(!state_of(dir, (uint64_t)at << 8).found);
+		CHECK_INT(state_of(dir, (uint64_t)(at + 4) << 8).state, ROW_DONE);
+		CHECK_INT(state_of(dir, (uint64_t)(at + 5) << 8).state, ROW_DONE);
+	}
+}
+
 TEST(recorder_joins_a_close_to_the_open_row_of_an_earlier_batch)
 {
 	const char *dir = test_dir();

@@ -241,6 +241,8 @@ TEST(keys_of_the_first_days_are_still_good)
 	                   /* of later versions */
 	                   "DROP TABLE trial;"
 	                   "DROP TABLE trial_gone;"
+	                   "DROP TABLE journal_place;"
+	                   "DROP TABLE clock;"
 	                   "DROP TABLE admin_token;"
 	                   "DROP TABLE audit;"
 	                   "DROP TABLE audit_head;"

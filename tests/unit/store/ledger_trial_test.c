@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+static const struct ledger_places no_journal;
 static struct ledger *open_ledger(const char *name)
 {
 	struct buf why = BUF_LIMIT(KiB);
@@ -150,7 +151,7 @@ TEST(what_a_trial_has_spent_is_not_forgotten)
 	CHECK_INT(spent, 9570);
 	CHECK_INT(exchanges, 2);
 	while (has_more)
-		CHECK(ledger_prune(l, 2 * USEC_HOUR, 0, &has_more));
+		CHECK(ledger_prune(l, 2 * USEC_HOUR, 0, &no_journal, &has_more));
 	CHECK(ledger_attempt(l, (uint64_t)1001 << 8, count, &n) && n == 0);
 	CHECK(ledger_trial_spent(l, STR("t"), &spent, &exchanges));
 	CHECK_INT(spent, 9570);
@@ -159,7 +160,7 @@ TEST(what_a_trial_has_spent_is_not_forgotten)
 	put(l, USEC_HOUR, "t", ROW_CANDIDATE, 1);
 	CHECK(ledger_commit(l));
 	for (has_more = true; has_more;)
-		CHECK(ledger_prune(l, 3 * USEC_HOUR, 0, &has_more));
+		CHECK(ledger_prune(l, 3 * USEC_HOUR, 0, &no_journal, &has_more));
 	CHECK(ledger_trial_spent(l, STR("t"), &spent, &exchanges));
 	CHECK_INT(spent, 9571);
 	CHECK_INT(exchanges, 3);
