@@ -309,6 +309,7 @@ static int drill_with(struct drill *d, const char *path)
 		d->world.source = &source;
 		d->plan.world = &d->world;
 		code = find_asked(d) ? drill_routes(d) : EXIT_FAILED;
+		d->world.source = NULL;
 	}
 	config_unref(&config);
 	arena_done(&arena);

@@ -108,12 +108,13 @@ size_t jchars_bytes(jstr text)
 
 bool jchars_are_blank(jstr text)
 {
-	static const char blanks[] = " \t\n\r\f";
+	const str blanks = STR(" \t\n\r\f");
 	struct jchars s = { 0 };
 	char out[JCHAR_MOST];
 
 	while (text.len) {
-		if (jchars_next(&s, &text, out) != 1 || !memchr(blanks, out[0], 5))
+		if (jchars_next(&s, &text, out) != 1 ||
+		    str_find(blanks, out[0]) == blanks.len)
 			return false;
 	}
 	return true;
