@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "codec/text.h"
+#include "loop/sys.h"
 
 /* ---- names ---- */
 
@@ -82,7 +83,7 @@ bool spend_find(const struct spend_names *n, enum tenant_kind kind, str text,
 
 static const str steps[] = { STR_INIT("hour"), STR_INIT("day"), STR_INIT("month") };
 
-static bool add_by(str word, struct spend_by *ret)
+bool spend_by_word(str word, struct spend_by *ret)
 {
 	str name = word, tag = STR_NONE;
 
@@ -117,13 +118,73 @@ bool spend_by(str text, struct spend_by *ret, str *ret_wrong)
 	while (text.len) {
 		str word = str_trim(str_cut(&text, ','));
 
-		if (!add_by(word, ret)) {
+		if (!spend_by_word(word, ret)) {
 			*ret_wrong = word;
 			return false;
 		}
 	}
 	return true;
 }
+
+/* ---- step by step ---- */
+
+str spend_step(const struct spend_by *by)
+{
+	return steps[by->step];
+}
+
+static usec end_of(const struct report_query *q)
+{
+	return q->until ? q->until : sys_wall() + 1;
+}
+
+unsigned spend_count_spans(const struct report_query *q, const struct spend_by *by,
+                           unsigned most)
+{
+	usec end = end_of(q);
+	unsigned count = 0;
+
+	if (!by->has_step)
+		return 1;
+	for (usec at = q->since; at < end && count <= most; count++)
+		at = period_next(at, by->step);
+	return count;
+}
+
+static bool tell_span(struct ledger *l, const struct report_query *q, str when,
+                      spend_span_fn *each, void *arg)
+{
+	struct report r = { 0 };
+	bool is_read = ledger_report(l, q, &r);
+
+	if (is_read)
+		each(arg, when, &r);
+	report_done(&r);
+	return is_read;
+}
+
+bool spend_spans(struct ledger *l, const struct report_query *q,
+                 const struct spend_by *by, spend_span_fn *each, void *arg)
+{
+	struct report_query one = *q;
+	struct buf when = BUF_LIMIT(64);
+	usec end = end_of(q);
+	bool is_read = true;
+
+	if (!by->has_step)
+		return tell_span(l, q, STR_NONE, each, arg);
+	for (usec at = q->since; is_read && at < end; at = one.until) {
+		one.since = at;
+		one.until = min_of(period_next(at, by->step), end);
+		buf_clear(&when);
+		period_name(&when, at, by->step);
+		is_read = tell_span(l, &one, buf_str(&when), each, arg);
+	}
+	buf_free(&when);
+	return is_read;
+}
+
+/* ---- how it is printed ---- */
 
 static str text_of(const struct report_row *row, enum report_by by)
 {

@@ -35,8 +35,23 @@ struct spend_by {
 	enum period_step step;
 };
 
+/* One word of it.  False: it is none, or a second tag or step. */
+bool spend_by_word(str word, struct spend_by *ret);
 /* "model,key,tag:env,day". False: *ret_wrong is none of these, or a second tag. */
 bool spend_by(str text, struct spend_by *ret, str *ret_wrong);
+
+/* Its step's name: "hour", "day", "month". */
+str spend_step(const struct spend_by *by);
+
+/* So many hours, days or months are from since to until; most + 1: more than `most`.  1
+ * where no step is asked for. */
+unsigned spend_count_spans(const struct report_query *q, const struct spend_by *by,
+                           unsigned most);
+typedef void spend_span_fn(void *arg, str when, const struct report *r);
+/* The report of each of them, in order, or of the whole; `when` is its name, or empty.
+ * False: the ledger could not be read, see ledger_error. */
+must_check bool spend_spans(struct ledger *l, const struct report_query *q,
+                            const struct spend_by *by, spend_span_fn *each, void *arg);
 
 /* The columns of the grid, and a row of it: for people the usual figures, for programs
  * (`all`) every sum. `when` is the step's name, or empty. */

@@ -22,7 +22,6 @@ struct cost {
 	struct json_writer w;
 	struct sums total;
 	bool all, from_rows, is_rounded;
-	bool has_too_many; /* hours, days or months */
 };
 
 /* ---- what is asked for ---- */
@@ -102,48 +101,15 @@ static void add_row(struct cost *k, str when, const struct report_row *row)
 	json_close(&k->w, '}');
 }
 
-static bool add_span(struct cost *k, usec since, usec until, str when)
+static void add_span(void *arg, str when, const struct report *r)
 {
-	struct report_query q = k->query;
-	struct report r;
-	bool ok;
+	struct cost *k = arg;
 
-	q.since = since;
-	q.until = until;
-	ok = ledger_report(k->ledger, &q, &r);
-	for (unsigned i = 0; ok && i < r.count; i++)
-		add_row(k, when, &r.rows[i]);
-	sums_add(&k->total, &r.total);
-	k->from_rows |= r.from_rows;
-	k->is_rounded |= r.is_rounded;
-	report_done(&r);
-	return ok;
-}
-
-/* The whole span, or hour by hour, day by day. */
-static bool add_spans(struct cost *k)
-{
-	usec end = k->query.until ? k->query.until : sys_wall() + 1;
-	struct buf when = BUF_LIMIT(64);
-	bool ok = true;
-	unsigned count = 0;
-
-	if (!k->by.has_step)
-		return add_span(k, k->query.since, k->query.until, STR_NONE);
-	for (usec at = k->query.since; ok && at < end; count++) {
-		if (count == STEPS_MOST) {
-			k->has_too_many = true;
-			break;
-		}
-		usec next = min_of(period_next(at, k->by.step), end);
-
-		buf_clear(&when);
-		period_name(&when, at, k->by.step);
-		ok = add_span(k, at, next, buf_str(&when));
-		at = next;
-	}
-	buf_free(&when);
-	return ok && !k->has_too_many;
+	for (unsigned i = 0; i < r->count; i++)
+		add_row(k, when, &r->rows[i]);
+	sums_add(&k->total, &r->total);
+	k->from_rows |= r->from_rows;
+	k->is_rounded |= r->is_rounded;
 }
 
 static void print_json(struct cost *k, struct buf *out)
@@ -184,12 +150,16 @@ static int print(struct cost *k)
 	struct buf out = BUF_LIMIT(512 * MiB), rows = BUF_LIMIT(512 * MiB);
 	struct buf notes = BUF_LIMIT(16 * KiB);
 
+	if (spend_count_spans(&k->query, &k->by, STEPS_MOST) > STEPS_MOST)
+		return command_failed("cost: from --since to --until there are more than "
+		                      "%d of these; take a shorter span",
+		                      STEPS_MOST);
 	k->w.to = &rows;
 	if (k->c->json)
 		json_open(&k->w, '[');
 	else
 		spend_columns(&k->grid, &k->by, k->all);
-	bool ok = add_spans(k);
+	bool ok = spend_spans(k->ledger, &k->query, &k->by, add_span, k);
 	if (k->c->json) {
 		json_close(&k->w, ']');
 		print_json(k, &out);
@@ -211,10 +181,6 @@ static int print(struct cost *k)
 	buf_free(&out);
 	buf_free(&rows);
 	buf_free(&notes);
-	if (k->has_too_many)
-		return command_failed("cost: from --since to --until there are more than "
-		                      "%d of these; take a shorter span",
-		                      STEPS_MOST);
 	return ok ? EXIT_OK : command_failed("%s", ledger_error(k->ledger, NULL));
 }
 
