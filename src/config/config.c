@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "config/facts.h"
+#include "config/replace.h"
 #include "config/section.h"
 #include "loop/tls.h"
 
@@ -342,6 +343,22 @@ static void check_pair(struct reader *r, const struct tree_node *node)
 	    !(t = tls_server_new(c->tls_cert, c->tls_key, &why)))
 		note(r, NOTE_TLS_PAIR, node, "tls: %s", buf_z(&why));
 	tls_server_unref(&t);
+	buf_free(&why);
+}
+
+void check_ca(struct reader *r, const char *name, const char *path,
+              const struct tree_node *at, uint8_t ret_sum[32])
+{
+	struct buf why = BUF_LIMIT(8 * KiB);
+	struct tls_client t;
+
+	file_sum(path, ret_sum);
+	if (r->source->lenient)
+		return;
+	if (tls_client_init(&t, NULL, path, "localhost", &why))
+		tls_client_done(&t);
+	else
+		note(r, NOTE_TLS_PAIR, at, "%s: %.*s", name, STR_ARG(buf_str(&why)));
 	buf_free(&why);
 }
 

@@ -354,6 +354,23 @@ static void leave_missing(struct reader *r, struct provider *p,
 	p->disabled = STR_NONE;
 }
 
+/* One file for many is loaded once. */
+static void read_ca(struct reader *r, const struct draft *d)
+{
+	const struct provider *all = r->config->providers;
+	struct provider *p = d->p;
+
+	for (unsigned i = 0; p->ca_file && i < p->index; i++) {
+		if (!str_eq(str_from_z(all[i].ca_file), str_from_z(p->ca_file)))
+			continue;
+		memcpy(p->ca_sum, all[i].ca_sum, sizeof(p->ca_sum));
+		return;
+	}
+	if (p->ca_file)
+		check_ca(r, "tls.ca", p->ca_file,
+		         tree_find(found_value(&d->found, "tls"), STR("ca")), p->ca_sum);
+}
+
 static void read_provider(struct reader *r, const struct tree_item *it,
                           struct provider *p)
 {
@@ -380,8 +397,7 @@ static void read_provider(struct reader *r, const struct tree_item *it,
 	p->retry_same = RETRY_AS_ROUTE;
 	p->retry_wait = USEC_NEVER;
 	section_read(r, SECTION_PROVIDER, it->value, p, &d.extras, &d.found);
-	if (p->ca_file)
-		file_sum(p->ca_file, p->ca_sum);
+	read_ca(r, &d);
 	p->is_mock = str_eq(p->name, STR("mock")) && !found_value(&d.found, "url");
 	p->prices = read_prices(r, found_value(&d.found, "prices"), false);
 	read_format(r, &d);

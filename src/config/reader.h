@@ -97,5 +97,9 @@ bool read_secret_file(struct reader *r, const char *name, const struct tree_node
                       struct buf *to, const char **ret_path);
 /* Where traces go; `telemetry:` may be NULL (telemetry.c). */
 void read_telemetry(struct reader *r, const struct tree_node *node);
+/* Can the roots in that file (which is readable) be used?  Noted at `at` as what `name`
+ * has; and the sum that tells whether they were replaced (config.c). */
+void check_ca(struct reader *r, const char *name, const char *path,
+              const struct tree_node *at, uint8_t ret_sum[32]);
 /* What holds for the config as a whole (config.c). */
 void finish_config(struct reader *r);

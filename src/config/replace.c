@@ -71,6 +71,22 @@ enum file_found file_read(const char *path, unsigned mode, struct buf *to,
 	return is_read ? FILE_FOUND : FILE_BAD;
 }
 
+bool file_is_readable(const char *path, struct buf *why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	bool is_open = fd >= 0 && fstat(fd, &st) == 0;
+	bool is_file = is_open && S_ISREG(st.st_mode);
+
+	if (!is_open)
+		buf_addf(why, "%s cannot be read: %s", path, strerror(errno));
+	else if (!is_file)
+		buf_addf(why, "%s is no regular file", path);
+	if (fd >= 0)
+		close(fd);
+	return is_file;
+}
+
 void file_sum(const char *path, uint8_t ret[FILE_SUM])
 {
 	struct buf text = BUF_LIMIT(SUMMED_MOST), why = BUF_LIMIT(KiB);

@@ -10,6 +10,9 @@ enum file_found { FILE_FOUND, FILE_MISSING, FILE_BAD /* *why says it */ };
 must_check enum file_found file_read(const char *path, unsigned mode, struct buf *to,
                                      struct buf *why);
 enum { FILE_SUM = 32 };
+/* Is it a regular file that can be opened?  It is opened: what a sandbox (Landlock) hides
+ * access() finds readable.  False: *why says it, with the path. */
+must_check bool file_is_readable(const char *path, struct buf *why);
 /* SHA-256 of what it holds: is it another one than before?  Zeros: it cannot be read. */
 void file_sum(const char *path, uint8_t ret[FILE_SUM]);
 /* With mode 0600, by way of PATH.new, which goes with the next call if this one is

@@ -5,12 +5,11 @@
  * and the reading goes on. */
 #include "config/section.h"
 
+#include "config/replace.h"
 #include "config/scalar.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- messages ---- */
 
@@ -372,19 +371,21 @@ static bool store_dir(struct reader *r, const struct config_key *key,
 static bool store_file(struct reader *r, const struct config_key *key,
                        const struct tree_node *node, void *to)
 {
+	struct buf why = BUF_LIMIT(8 * KiB);
 	const char *path;
+	bool is_good;
 	str text;
 
 	if (!store_text(r, key, node, &text))
 		return false;
 	path = str_z(r->keep, reader_path(r, text));
-	if (!r->source->lenient && access(path, R_OK) != 0) {
-		note(r, NOTE_PATH, node, "%s: %s cannot be read: %s", key->name, path,
-		     strerror(errno));
-		return false;
-	}
-	*(const char **)to = path;
-	return true;
+	is_good = r->source->lenient || file_is_readable(path, &why);
+	if (is_good)
+		*(const char **)to = path;
+	else
+		note(r, NOTE_PATH, node, "%s: %.*s", key->name, STR_ARG(buf_str(&why)));
+	buf_free(&why);
+	return is_good;
 }
 
 bool value_store(struct reader *r, const struct config_key *key,

@@ -14,9 +14,6 @@
 #include "config/scalar.h"
 #include "config/section.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 enum { HEADERS_MOST = 16, LIST_MOST = 8 * KiB };
 
 /* A variable that is for traces alone, else the one for all signals. */
@@ -300,21 +297,25 @@ static void read_resource(struct reader *r, const struct tree_node *node)
 		o->service = a.service.len ? a.service : STR("sluice");
 }
 
-static void read_roots(struct reader *r)
+static void read_roots(struct reader *r, const struct tree_node *node)
 {
 	struct otlp_settings *o = &r->config->otlp;
 	str path = variable(r, "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
 	                    "OTEL_EXPORTER_OTLP_CERTIFICATE");
+	struct buf why = BUF_LIMIT(8 * KiB);
 
-	if (!o->ca_file && path.len && o->tls) {
+	if (o->ca_file) {
+		check_ca(r, "telemetry.otlp.ca", o->ca_file, node, o->ca_sum);
+	} else if (path.len && o->tls) {
 		o->ca_file = str_z(r->keep, path);
-		if (access(o->ca_file, R_OK) != 0)
-			note(r, NOTE_PATH, NULL,
-			     "OTEL_EXPORTER_OTLP_CERTIFICATE: %s cannot be read: %s",
-			     o->ca_file, strerror(errno));
+		if (file_is_readable(o->ca_file, &why))
+			check_ca(r, "OTEL_EXPORTER_OTLP_CERTIFICATE", o->ca_file, NULL,
+			         o->ca_sum);
+		else
+			note(r, NOTE_PATH, NULL, "OTEL_EXPORTER_OTLP_CERTIFICATE: %.*s",
+			     STR_ARG(buf_str(&why)));
 	}
-	if (o->ca_file)
-		file_sum(o->ca_file, o->ca_sum);
+	buf_free(&why);
 }
 
 void read_telemetry(struct reader *r, const struct tree_node *node)
@@ -333,7 +334,7 @@ void read_telemetry(struct reader *r, const struct tree_node *node)
 		use_environment(r);
 	if (!o->endpoint.len)
 		return;
-	read_roots(r);
+	read_roots(r, tree_find(otlp, STR("ca")));
 	read_headers(r, tree_find(otlp, STR("headers")));
 	read_resource(r, tree_find(otlp, STR("attributes")));
 }

@@ -615,6 +615,31 @@ def test_a_replaced_authority_is_read_on_reload():
         certs.remove()
 
 
+def test_an_authority_that_cannot_be_used_is_no_reload():
+    """Out of the sandbox's reach, or half written: the provider goes on with the one it has."""
+    certs = Certs()
+    fake = Fake(tls=certs.server())
+    fake.site("p").default = answers.reply(answers.chat())
+    gate = Gateway("providers:\n" + provider("p", fake.site("p").url, more=", tls: { ca: ca.pem }"), start=False)
+    shutil.copy(certs.ca, gate.dir / "ca.pem")
+    gate.start()
+    until(lambda: "Sandbox" in gate.stderr(), "the greeting")
+    good = gate.file.read_text()
+    (gate.dir / "half.pem").write_bytes(certs.ca.read_bytes()[:300])
+    rows = [(gate.dir / "half.pem", "tls.ca: cannot use")]
+    if "Landlock" in gate.stderr():
+        rows.append((certs.ca, "needs a restart: sandbox"))
+    for path, why in rows:
+        before = len(gate.stderr())
+        gate.file.write_text(good.replace("ca: ca.pem", f"ca: {path}"))
+        os.kill(gate.process.pid, signal.SIGHUP)
+        until(lambda: re.search("reload refused|reloaded", gate.stderr()[before:]), "the reload's end", 10)
+        check("reload refused" in gate.stderr()[before:] and why in gate.stderr()[before:], gate.stderr()[before:])
+        same(gate.post(gate.chat("p/m")).status, 200, why)
+    gate.remove()
+    certs.remove()
+
+
 def test_certificates_change_during_handshakes():
     fake, certs = Fake(), Certs()
     for name in ("one", "two"):

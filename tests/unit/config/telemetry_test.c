@@ -1,4 +1,5 @@
 #include "tests/unit/config/helper.h"
+#include "tests/unit/loop/cert.h"
 
 #define HEAD "version: 1\nproviders: { mock: {} }\n"
 
@@ -171,10 +172,11 @@ TEST(telemetry_certificates_of_the_environment)
 		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "" },
 		{ NULL, NULL },
 	};
-	static const char *const own[][2] = {
+	struct cert_files files = cert_make("DNS:example.test", 1);
+	const char *const own[][2] = {
 		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "https://t.example.com" },
 		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent/all.pem" },
-		{ "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/dev/null" },
+		{ "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", files.ca },
 		{ NULL, NULL },
 	};
 	static const char *const wrong[][2] = {
@@ -191,11 +193,12 @@ TEST(telemetry_certificates_of_the_environment)
 	CHECK(o && !o->ca_file);
 	reading_done(&r);
 	o = read_otlp(&r, HEAD, own);
-	CHECK(o && o->ca_file && strcmp(o->ca_file, "/dev/null") == 0);
+	CHECK(o && o->ca_file && strcmp(o->ca_file, files.ca) == 0);
 	reading_done(&r);
 	variables = wrong;
 	read_with(&r, &source);
-	CHECK(!r.config && r.notes.count == 1);
+	CHECK(!r.config && r.notes.count == 1 &&
+	      strcmp(r.notes.list[0].code, "E119") == 0);
 	reading_done(&r);
 }
 
