@@ -215,6 +215,30 @@ static void write_answer(struct storing *s, const struct buf *said)
 	json_close(w, '}');
 }
 
+static bool is_used(const struct provider *p, const struct secret *key)
+{
+	for (unsigned i = 0; i < p->key_count; i++)
+		if (secret_eq(&p->keys[i], key))
+			return true;
+	return false;
+}
+
+/* The store comes last.  A provider the configuration does not have yet is no failure. */
+static void look_for_key(const struct storing *s, struct buf *said)
+{
+	struct config *now = admin_config(s->c);
+	const struct provider *p =
+	        now ? config_find_provider(now, s->row.provider) : NULL;
+
+	if (p && !is_used(p, &s->row.key))
+		buf_addf(said,
+		         "provider \"%.*s\" does not take it; what its configuration "
+		         "says, or a variable that is set, goes before the store (write "
+		         "key: store)",
+		         STR_ARG(p->name));
+	config_unref(&now);
+}
+
 static int put_in_force(struct storing *s, int status)
 {
 	const struct admin_house *h = s->c->house;
@@ -223,6 +247,8 @@ static int put_in_force(struct storing *s, int status)
 	if (h->ops && !h->ops->reload(h->arg, &ignored))
 		buf_add(&said,
 		        ignored.len ? buf_str(&ignored) : STR("nothing was reloaded"));
+	else if (h->ops && secret_is_set(&s->row.key))
+		look_for_key(s, &said);
 	buf_clear(s->c->out);
 	s->c->to = (struct json_writer){ .to = s->c->out };
 	write_answer(s, &said);

@@ -100,6 +100,21 @@ def test_a_key_is_in_force_when_the_command_ends():
     same(used(site)[-1], f"Bearer {MORE}", "the key that was sent")
 
 
+def test_a_key_that_another_one_goes_before_is_not_in_force():
+    """The variable's, or the file's; the same secret in both places is."""
+    fake = Fake()
+    url = f'format: openai-chat, url: "{fake.site("p").url}"'
+    gate = Gateway(f"providers:\n  p: {{ {url}, key: {MORE} }}\n  openai: {{ {url} }}\n",
+                   env={"OPENAI_API_KEY": OLD})
+    for name, key, force in (("p", NEW, False), ("p", MORE, True), ("openai", NEW, False), ("openai", OLD, True)):
+        code, out, err = gate.cli("providers", "add", name, "--json", stdin=key + "\n")
+        same((json.loads(out)["in_force"], code), (force, 0 if force else 1), f"{name}: {err}")
+        same("goes before the store" in err, not force, err)
+        check(key not in out + err, "a key in what was said")
+    gate.post(gate.chat("openai/m"))
+    same(used(fake.site("p"))[-1], f"Bearer {OLD}", "the key that was sent")
+
+
 def test_keys_and_master_keys_are_rotated_under_load():
     fake = Fake()
     site = fake.site("p")
@@ -236,7 +251,7 @@ def test_keys_from_files_and_the_environment():
     code, _, err = gate.cli("providers", "add", "e", "--from-env", "E_KEY")
     same(code, 0, f"--from-env: {err}")
     code, _, err = gate.cli("providers", "add", "e", f"@{gate.dir / 'key'}")
-    same(code, 0, f"@FILE: {err}")
+    check(code == 1 and "is in the store" in err, f"@FILE, which the variable goes before: {code} {err}")
     code, out, err = gate.cli("providers", "add", "e", "sk-typed-0123456789")
     check(code == 2 and "sk-typed" not in out + err, "a key as an argument:", code, out, err)
     code, _, err = gate.cli("providers", "add", "opnai", "--from-env", "E_KEY")
