@@ -205,7 +205,7 @@ static void key_from_environment(struct reader *r, struct draft *d)
 		if (d->p->key_count > 0)
 			return;
 	}
-	if (d->is_empty || keys_from_store(r, d) || d->p->auth == AUTH_NONE)
+	if (keys_from_store(r, d) || d->is_empty || d->p->auth == AUTH_NONE)
 		return;
 	if (d->known.is_known && known_variable(&d->known, 0).len == 0)
 		d->p->auth = AUTH_NONE; /* vLLM, Ollama: a key is possible, not usual */
@@ -409,12 +409,13 @@ static bool key_is_set(struct reader *r, const struct draft *d)
 	return false;
 }
 
-/* Its way without a key, when the environment has what that needs and no key. */
+/* Its way without a key, when the environment has what that needs, and neither that nor
+ * the store has a key. */
 static bool goes_without_key(struct reader *r, const struct draft *d)
 {
 	enum auth_kind other = d->known.row ? d->known.row->without_key : AUTH_NONE;
 
-	return other != AUTH_NONE && !key_is_set(r, d) &&
+	return other != AUTH_NONE && !key_is_set(r, d) && !has_stored_key(r, d) &&
 	       is_set(r, other == AUTH_SIGV4 ? "AWS_ACCESS_KEY_ID"
 	                                     : "GOOGLE_APPLICATION_CREDENTIALS");
 }

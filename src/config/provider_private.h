@@ -49,6 +49,7 @@ bool secret_from_file(struct reader *r, struct draft *d, const char *name,
                       const struct tree_node *node, struct secret *ret);
 /* The provider's keys in the store; false: it has none there.  (stored.c) */
 bool keys_from_store(struct reader *r, struct draft *d);
+bool has_stored_key(const struct reader *r, const struct draft *d);
 
 /* The account in a file of Google's; NULL (noted at `at`) when there is none.
  * allow_private: its token endpoint may be a name of a private address.  (account.c) */

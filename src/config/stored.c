@@ -45,6 +45,14 @@ void done_vault(struct reader *r)
 	r->vault = NULL;
 }
 
+bool has_stored_key(const struct reader *r, const struct draft *d)
+{
+	for (unsigned i = 0; r->vault && i < r->vault->count; i++)
+		if (str_eq(r->vault->rows[i].provider, d->p->name))
+			return true;
+	return false;
+}
+
 bool keys_from_store(struct reader *r, struct draft *d)
 {
 	struct provider *p = d->p;

@@ -34,12 +34,13 @@ static bool has_code(const struct reading *r, const char *code)
 	return false;
 }
 
-/* A directory with a store that has a key of openai, and the file of another key. */
+/* A directory with a store that has keys of some providers, and the file of another key.
+ */
 static const char *stored_dir(void)
 {
+	static const char *const names[] = { "openai", "amazon-bedrock",
+		                             "google-vertex" };
 	static char dir[PATH_MAX];
-	struct vault_row row = { .provider = STR("openai"),
-		                 .key = { STR("sk-from-the-store") } };
 	struct buf why = BUF_LIMIT(KiB);
 	struct master_place at;
 	struct master master;
@@ -50,7 +51,12 @@ static const char *stored_dir(void)
 	at = (struct master_place){ .data = str_from_z(dir) };
 	CHECK(master_load(&at, &master, NULL, &why));
 	CHECK(vault_read(at.data, &master, &vault, &why));
-	CHECK(vault_put(&vault, &row, false, &why));
+	for (size_t i = 0; i < countof(names); i++) {
+		struct vault_row row = { .provider = str_from_z(names[i]),
+			                 .key = { STR("sk-from-the-store") } };
+
+		CHECK(vault_put(&vault, &row, false, &why));
+	}
 	CHECK(vault_write(at.data, &master, &vault, &why));
 	vault_done(&vault);
 	master_done(&master);
@@ -92,6 +98,66 @@ TEST(keys_come_from_files_and_from_the_store)
 		CHECK((p->disabled.len > 0) == !rows[i].key);
 		if (rows[i].key)
 			CHECK_STR_EQ(secret_reveal(&p->keys[0]), str_from_z(rows[i].key));
+		reading_done(&r);
+	}
+}
+
+static const char *cloud_env(void *arg, const char *name)
+{
+	static const char *const set[][2] = {
+		{ "OPENAI_API_KEY", "" },
+		{ "ANTHROPIC_API_KEY", "" },
+		{ "AWS_ACCESS_KEY_ID", "AKIA" },
+		{ "AWS_SECRET_ACCESS_KEY", "secret" },
+		{ "AWS_REGION", "eu-west-3" },
+		{ "GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/account.json" },
+		{ "GOOGLE_VERTEX_PROJECT", "p" },
+	};
+
+	for (size_t i = 0; i < countof(set); i++)
+		if (strcmp(set[i][0], name) == 0)
+			return set[i][1];
+	return dir_env(arg, name);
+}
+
+/* Not written, and not in the variable: the store's.  What is for all programs of the
+ * machine does not go before what somebody has put there for this one. */
+TEST(the_store_goes_before_an_empty_variable_and_another_way)
+{
+	static const struct {
+		const char *provider;
+		unsigned count;
+		enum auth_kind auth;
+	} rows[] = {
+		{ "openai: {}", 1, AUTH_BEARER },
+		{ "anthropic: {}", 0, AUTH_X_API_KEY }, /* it has none there */
+		{ "amazon-bedrock: {}", 1, AUTH_BEARER },
+		{ "amazon-bedrock: { auth: sigv4 }", 0, AUTH_SIGV4 },
+		{ "google-vertex: {}", 1, AUTH_X_GOOG_API_KEY },
+	};
+	const char *dir = stored_dir();
+	char text[PATH_MAX + 512], path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/sluice.yaml", dir);
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct config_source source = { .path = str_from_z(path),
+			                        .env = cloud_env,
+			                        .env_arg = (void *)(uintptr_t)dir };
+		struct reading r;
+
+		snprintf(text, sizeof(text), "version: 1\ndata: %s\nproviders:\n  %s\n",
+		         dir, rows[i].provider);
+		source.text = str_from_z(text);
+		read_with(&r, &source);
+		if (CHECK(r.config != NULL)) {
+			const struct provider *p = &r.config->providers[0];
+
+			CHECK_INT(p->key_count, rows[i].count);
+			CHECK_INT(p->auth, rows[i].auth);
+			CHECK((p->disabled.len > 0) == str_eq(p->name, STR("anthropic")));
+		} else {
+			print_notes(&r);
+		}
 		reading_done(&r);
 	}
 }
