@@ -367,7 +367,8 @@ static void check_tls(struct reader *r, const struct tree_node *node)
 	const struct tree_node *cert = tree_find(node, STR("cert"));
 	const struct tree_node *key = tree_find(node, STR("key"));
 
-	if (!node || node->kind != TREE_MAP)
+	/* With nothing behind it the gateway would speak in the clear, unasked. */
+	if (!node || (node->kind != TREE_MAP && !tree_is_null(node)))
 		return;
 	if (cert && key) {
 		check_pair(r, node);

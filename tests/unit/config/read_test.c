@@ -171,6 +171,9 @@ static const struct broken rows[] = {
 	/* files */
 	{ V "tls: { cert: /nowhere/cert.pem, key: /nowhere/key.pem }\n", "E119", 2, 14,
 	  NULL, 2 },
+	{ V "tls:\n", "E302", 2, 5, "cert", 0 },
+	{ V "tls: ~\n", "E302", 2, 6, "cert", 0 },
+	{ V "tls: {}\n", "E302", 2, 6, "cert", 0 },
 	{ V "tls: { cert: /etc/passwd }\n", "E302", 2, 6, "key", 0 },
 	{ V "tls: { cert: /etc/passwd, key: /etc/passwd }\n", "E302", 2, 6, NULL, 0 },
 	/* variables */
