@@ -408,7 +408,7 @@ static void read_root(struct reader *r, const struct tree_node *root)
 	read_admin(r, found_value(&found, "admin"));
 	read_workers(r, found_value(&found, "workers"));
 	read_data(r);
-	read_vault(r);
+	read_vault(r, found_value(&found, "secrets"));
 	read_facts(r);
 	read_log(r, found_value(&found, "access_log"));
 	check_zone(r, found_value(&found, "timezone"));

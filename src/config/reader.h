@@ -87,8 +87,9 @@ void read_log_settings(struct reader *r, const struct tree_node *node);
 void read_trials(struct reader *r, const struct tree_node *node);
 /* Makes config->data of what stands there, or of the environment (config.c). */
 void read_data(struct reader *r);
-/* Opens the store of provider keys, where there is one; and closes it (stored.c). */
-void read_vault(struct reader *r);
+/* Opens the store of provider keys, where there is one, else looks at the master keys of
+ * `secrets:` (may be NULL); and closes it (stored.c). */
+void read_vault(struct reader *r, const struct tree_node *secrets);
 void done_vault(struct reader *r);
 /* The text of `{ file: PATH }` without the end of its line, and the path, kept; the file
  * is let into the sandbox.  False: noted, and *ret_path is unchanged when none was

@@ -12,9 +12,25 @@ _Static_assert((int)VAULT_OF_ONE == (int)KEYS_MOST, "what is stored can be used"
 
 /* ---- the store ---- */
 
+/* Looked into also while nothing is sealed: what could not be used then is told now. */
+static void check_masters(struct reader *r, const struct master_place *at,
+                          const struct tree_node *node)
+{
+	struct buf why = BUF_LIMIT(8 * KiB);
+	struct master master;
+
+	if (r->source->lenient || !at->key_file)
+		return;
+	if (master_find(at, &master, &why) == MASTER_FOUND)
+		master_done(&master);
+	else
+		note(r, NOTE_MASTER, node, "key_file: %.*s", STR_ARG(buf_str(&why)));
+	buf_free(&why);
+}
+
 /* A store which cannot be opened refuses the configuration: nothing is guessed, and
  * nothing is written over it. */
-void read_vault(struct reader *r)
+void read_vault(struct reader *r, const struct tree_node *secrets)
 {
 	struct config *c = r->config;
 	struct master_place at = { .key_file = c->key_file,
@@ -24,8 +40,10 @@ void read_vault(struct reader *r)
 	struct buf why = BUF_LIMIT(8 * KiB);
 	struct master master;
 
-	if (c->data.len == 0 || !vault_exists(c->data))
+	if (c->data.len == 0 || !vault_exists(c->data)) {
+		check_masters(r, &at, tree_find(secrets, STR("key_file")));
 		return;
+	}
 	r->vault = new_of(struct vault);
 	if (vault_open(&at, &master, r->vault, &why)) {
 		master_done(&master);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *dir_env(void *arg, const char *name)
@@ -198,6 +199,43 @@ TEST(every_secret_may_be_in_a_file)
 	CHECK(r.notes.count &&
 	      str_starts(r.notes.list[0].text, STR("telemetry.otlp.headers: ")));
 	reading_done(&r);
+	buf_free(&why);
+}
+
+/* Also while nothing is sealed yet: it would refuse the start once something is. */
+TEST(master_keys_that_are_named_are_looked_at)
+{
+	static const struct {
+		const char *text;
+		mode_t mode;
+		const char *says; /* NULL: it is good */
+	} rows[] = {
+		{ "0123456789abcdef0123456789abcdef", 0600, NULL },
+		{ "0123456789abcdef0123456789abcdef", 0644, "may be read by others" },
+		{ "junk", 0600, "is no file of master keys" },
+	};
+	struct buf why = BUF_LIMIT(KiB);
+	const char *dir = test_dir();
+	char path[PATH_MAX], text[2 * PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	snprintf(text, sizeof(text),
+	         "version: 1\ndata: %s\nsecrets: { key_file: keys }\n"
+	         "providers: { mock: {} }\n",
+	         dir);
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct reading r;
+
+		CHECK(file_replace(path, str_from_z(rows[i].text), false, &why));
+		CHECK(chmod(path, rows[i].mode) == 0);
+		read_in(&r, dir, text);
+		CHECK((r.config != NULL) == !rows[i].says);
+		if (rows[i].says)
+			CHECK(r.notes.errors == 1 && has_code(&r, "E211") &&
+			      r.notes.list[0].line == 3 &&
+			      str_has(r.notes.list[0].text, str_from_z(rows[i].says)));
+		reading_done(&r);
+	}
 	buf_free(&why);
 }
 
