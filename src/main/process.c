@@ -372,9 +372,11 @@ bool process_reload(struct process *p, struct config *config, struct buf *why)
 	struct gateway *g = &p->gateway;
 	struct tls_server *tls = NULL;
 
-	if (!listeners_suit(&p->listeners, config, why) || !load_trials(g, config, why) ||
+	/* The trials last: one that has spent too much for this configuration stops. */
+	if (!listeners_suit(&p->listeners, config, why) ||
 	    !keeping_start(g, config, why) || !load_roots(g, config, why) ||
-	    !load_certificate(config, &tls, why)) {
+	    !load_certificate(config, &tls, why) || !load_trials(g, config, why)) {
+		tls_server_unref(&tls);
 		config_unref(&config);
 		return false;
 	}

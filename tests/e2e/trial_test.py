@@ -203,6 +203,25 @@ def test_a_trial_goes_on_when_max_cost_is_raised():
     same(state_of("more")[0], "running", "it goes on")
 
 
+def test_a_refused_reload_stops_no_trial():
+    """What would have stopped it is not in force: no master key can be read for the bodies it wants kept as well."""
+    fake.site("control").default = answers()
+    fake.site("candidate").default = answers()
+    good, master = gateway.body, gateway.data / "master.key"
+    check(state_of("half")[1] > 1000000 and state_of("half")[0] == "running", state_of("half"))
+    master.write_text("junk")
+    master.chmod(0o600)
+    before = len(gateway.stderr())
+    gateway.write(good.replace("candidate: split-new, share: 50%", "candidate: split-new, share: 50%, max_cost: $0.001")
+                  + "log: { bodies: all }\n")
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    until(lambda: "reload refused" in gateway.stderr()[before:], "the reload to be refused", 10)
+    check(any(ask("split", f"refused {n}").header("x-sluice-trial") for n in range(10)), gateway.stderr()[before:])
+    same(state_of("half")[0], "running", "its state")
+    master.unlink()
+    gateway.write(good)
+
+
 def test_the_report():
     fake.site("control").default = answers(1000, 100)
     fake.site("candidate").default = answers(1000, 200)
