@@ -9,7 +9,12 @@
 #include "config/section.h"
 #include "wire/catalog_price.h"
 
-enum { RULES_MOST = 4096, PATTERN_MOST = 384, MILLION = 1000000 };
+enum {
+	RULES_MOST = 4096,
+	RULES_IN_ALL = 16384, /* an alias writes as many with a word */
+	PATTERN_MOST = 384,
+	MILLION = 1000000,
+};
 
 /* ---- reading ---- */
 
@@ -126,6 +131,11 @@ struct price_rules read_prices(struct reader *r, const struct tree_node *node,
 	}
 	if (node->count > RULES_MOST) {
 		note(r, NOTE_TOO_MANY, node, "more than %d prices", RULES_MOST);
+		return rules;
+	}
+	r->price_rules += node->count;
+	if (r->price_rules > RULES_IN_ALL) {
+		note(r, NOTE_TOO_MANY, node, "more than %d prices in all", RULES_IN_ALL);
 		return rules;
 	}
 	rules.list = arena_array(r->keep, struct price_rule, node->count + 1);

@@ -35,6 +35,7 @@ struct reader {
 	str missed;          /* the first that was, is this */
 	struct vault *vault; /* the store of provider keys; NULL: none */
 	size_t expanded;     /* bytes that came out of variables */
+	size_t price_rules;  /* of the root and all providers so far */
 };
 
 enum { READER_FILE_MOST = 1 * MiB, SECRET_FILE_MOST = 16 * KiB };

@@ -148,6 +148,38 @@ TEST(of_several_rules_the_nearest_holds)
 	}
 }
 
+/* A list that is written once may be meant many times. */
+TEST(prices_are_counted_in_all)
+{
+	enum { EACH = 4096, MOST = 4 };
+	struct buf text = BUF_LIMIT(MiB);
+
+	for (unsigned providers = MOST; providers <= MOST + 1; providers++) {
+		struct reading r;
+
+		buf_clear(&text);
+		buf_addf(&text,
+		         "version: 1\nproviders:\n  p0: { format: openai-chat, url: "
+		         "\"http://127.0.0.1:1/v1\", key: none, prices: &p {");
+		for (unsigned i = 0; i < EACH; i++)
+			buf_addf(&text, "%s m%u: { input: $1/1M }", i ? "," : "", i);
+		buf_addf(&text, " } }\n");
+		for (unsigned i = 1; i < providers; i++)
+			buf_addf(&text,
+			         "  p%u: { format: openai-chat, url: "
+			         "\"http://127.0.0.1:1/v1\", key: none, prices: *p }\n",
+			         i);
+		read_text(&r, buf_str(&text));
+		CHECK(!text.over && (r.config != NULL) == (providers == MOST));
+		if (providers > MOST)
+			CHECK(r.notes.errors == 1 &&
+			      strcmp(r.notes.list[0].code, "E108") == 0 &&
+			      str_has(r.notes.list[0].text, STR("16384 prices")));
+		reading_done(&r);
+	}
+	buf_free(&text);
+}
+
 TEST(a_price_for_a_provider_that_is_not_there_is_told)
 {
 	struct reading r;
