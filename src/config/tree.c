@@ -344,11 +344,43 @@ static struct tree_node *read_stream(struct builder *b)
 	return root;
 }
 
+/* To libyaml (YAML 1.1) these end a line, to every editor and to YAML 1.2 they do not: a
+ * comment could hold a setting that nobody sees. */
+static bool has_hidden_break(struct reader *r, str text)
+{
+	static const struct {
+		str bytes;
+		const char *name;
+	} breaks[] = {
+		{ STR_INIT("\xc2\x85"), "0085" },
+		{ STR_INIT("\xe2\x80\xa8"), "2028" },
+		{ STR_INIT("\xe2\x80\xa9"), "2029" },
+	};
+
+	for (size_t i = 0; i < countof(breaks); i++) {
+		size_t offset = str_find_str(text, breaks[i].bytes);
+		struct tree_node at;
+
+		if (offset == text.len)
+			continue;
+		at = place_of_offset(text, offset);
+		note(r, NOTE_SYNTAX, &at,
+		     "this is not YAML: the character U+%s ends a line for some readers",
+		     breaks[i].name);
+		note_hint(r, "write a blank, or \\u%s in double quotes where it is meant",
+		          breaks[i].name);
+		return true;
+	}
+	return false;
+}
+
 struct tree_node *tree_read(struct reader *r, str text)
 {
 	struct builder *b = arena_new(&r->work, struct builder);
 	struct tree_node *root;
 
+	if (has_hidden_break(r, text))
+		return NULL;
 	b->r = r;
 	if (!yaml_parser_initialize(&b->parser))
 		abort();

@@ -15,6 +15,9 @@ struct broken {
 
 static const struct broken rows[] = {
 	/* the text itself */
+	{ V "# x\xe2\x80\xa8insecure_open: true\n", "E101", 2, 4, "blank", 0 },
+	{ V "data: \"a\xe2\x80\xa9\"\n", "E101", 2, 9, "blank", 0 },
+	{ V "# \xc3\xa4\n# x\xc2\x85y\n", "E101", 3, 4, "blank", 0 },
 	{ "version: 1\nlisten: [a\n", "E101", 3, 1, "that began on line 2", 0 },
 	{ "version: 1\n\tlisten: x\n", "E101", 2, 1, "indent with spaces", 0 },
 	{ "# \xc3\xa4\r\nversion: 1\r\nlimits:\r\n \t body: 1MiB\r\n", "E101", 4, 2,
