@@ -75,6 +75,11 @@ static bool read_secret(struct reader *r, struct draft *d, const char *name,
 		note(r, NOTE_EMPTY, node, "%s has no value", name);
 		if (strcmp(name, "key") == 0)
 			note_hint(r, "write key: none when it takes none");
+	} else if (text_needs_quotes(node)) {
+		note(r, NOTE_QUOTE, node,
+		     "the %s of provider \"%.*s\" is a number or a boolean, not text",
+		     name, STR_ARG(d->p->name));
+		note_hint(r, "write it in quotes");
 	} else if (node->is_bare) {
 		note(r, NOTE_VARIABLE, node,
 		     "the %s of provider \"%.*s\" is a variable without braces", name,

@@ -318,6 +318,12 @@ static bool store_word(struct reader *r, const struct config_key *key,
 	return false;
 }
 
+bool text_needs_quotes(const struct tree_node *node)
+{
+	return node->is_plain && node->variable.len == 0 &&
+	       scalar_is_ambiguous(node->text);
+}
+
 static bool store_text(struct reader *r, const struct config_key *key,
                        const struct tree_node *node, void *to)
 {
@@ -325,7 +331,7 @@ static bool store_text(struct reader *r, const struct config_key *key,
 
 	if (!scalar_text(r, key->name, node, &text))
 		return false;
-	if (node->is_plain && node->variable.len == 0 && scalar_is_ambiguous(text)) {
+	if (text_needs_quotes(node)) {
 		note(r, NOTE_QUOTE, node, "%s: %.*s is not text", key->name,
 		     STR_ARG(text));
 		if (str_has(str_from_z(key->example), STR("%")) ||
