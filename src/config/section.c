@@ -331,7 +331,8 @@ static bool store_text(struct reader *r, const struct config_key *key,
 
 	if (!scalar_text(r, key->name, node, &text))
 		return false;
-	if (text_needs_quotes(node)) {
+	if (text_needs_quotes(node) &&
+	    !(key->words && config_word_find(key->words, text) >= 0)) {
 		note(r, NOTE_QUOTE, node, "%s: %.*s is not text", key->name,
 		     STR_ARG(text));
 		if (str_has(str_from_z(key->example), STR("%")) ||

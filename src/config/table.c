@@ -151,7 +151,7 @@ static const struct config_key telemetry_keys[] = {
 };
 
 static const struct config_key otlp_keys[] = {
-	{ .name = "endpoint", .kind = KIND_TEXT, AT(config, otlp.endpoint),
+	{ .name = "endpoint", .kind = KIND_TEXT, AT(config, otlp.endpoint), .words = "off",
 	  .otherwise = "$OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, else "
 	               "$OTEL_EXPORTER_OTLP_ENDPOINT, else none",
 	  .example = "http://127.0.0.1:4318",
