@@ -93,6 +93,19 @@ TEST(a_credential_is_not_shown_wherever_it_stands)
 		{ "{ \"version\": 1, \"providers\": { \"openai\": { \"kye\": \"" CANARY
 		  "\" } } }\n",
 		  "CANARY", "\"kye\": \"***" },
+		/* YAML has more ways to begin a section than people use. */
+		{ "version: 1\n? providers\n: openai: { kee: hunter2horse }\n", "hunter2",
+		  "openai: { kee: ***" },
+		{ "version: 1\n'providers':\n  openai:\n    keey: correct-horse\n",
+		  "horse", "keey: ***" },
+		{ "version: 1\n&a providers:\n  openai: { kee: hunter2horse }\n",
+		  "hunter2", "openai: { kee: ***" },
+		{ "version: 1\n--- { providers: { openai: { kee: hunter2horse } } }\n",
+		  "hunter2", "kee: ***" },
+		{ "version: 1\n'routes':\n  fast: { frist: 3s, targets: [a/my-words] }\n",
+		  "hunter2", "[a/my-words]" },
+		{ "version: 1\nroutes:\n- { frist: my-words }\n", "hunter2",
+		  "frist: my-words" },
 	};
 
 	for (size_t i = 0; i < countof(rows); i++)
