@@ -321,8 +321,11 @@ static void read_region(struct reader *r, struct draft *d)
 			             "AWS_REGION");
 		}
 	} else if (!is_region(p->region)) {
+		const struct tree_node unwritten = { .variable = STR("AWS_REGION") };
+		const struct tree_node *said = written ? written : &unwritten;
+
 		note(r, NOTE_VALUE, written ? written : d->at,
-		     "region: \"%.*s\" is not a region of AWS", STR_ARG(p->region));
+		     "region: %s%.*s%s is not a region of AWS", QUOTE_ARG(said));
 		note_hint(r, "write it like this: us-east-1");
 	}
 }

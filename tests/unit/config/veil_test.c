@@ -112,6 +112,30 @@ TEST(a_credential_is_not_shown_wherever_it_stands)
 		check_said(rows[i][0], rows[i][1], rows[i][2]);
 }
 
+/* The wrong variable in the wrong place: its name says enough. */
+TEST(what_is_in_a_variable_is_not_shown)
+{
+	static const char *const rows[] = {
+		"openai: { discount: \"${MYPASS}\" }",
+		"openai: { trace: \"${MYPASS}\" }",
+		"openai: { format: \"${MYPASS}\" }",
+		"openai: { limits: { rpm: \"${MYPASS}\" } }",
+		"openai: { probe: \"${MYPASS}\" }",
+		"openai: { api_version: \"${MYPASS}\" }",
+		"openai: { prices: { x: { input: \"${MYPASS}\" } } }",
+		"amazon-bedrock: { access_key: a, secret_key: b, region: \"${MYPASS}\" }",
+		"amazon-bedrock: { access_key: a, secret_key: b, aws_region: "
+		"\"${MYPASS}\" }",
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), B "  %s\n", rows[i]);
+		check_said(text, "Horse", "the value of MYPASS is not ");
+	}
+}
+
 /* Masked before it is cut: the rest of a word at the margin says nothing. */
 TEST(a_long_line_is_veiled_before_it_is_cut)
 {
