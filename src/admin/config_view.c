@@ -238,7 +238,7 @@ static void write_section(struct json_writer *w, enum section_id id, const void 
 	for (unsigned i = 0; (key = config_key_at(s, i)); i++) {
 		const char *at = base;
 
-		if (id == SECTION_LOG && key->kind == KIND_SECRETS)
+		if (id == SECTION_LOG && key->kind == KIND_TEXTS)
 			write_redact(w, base);
 		if (key->place == NO_PLACE)
 			continue;

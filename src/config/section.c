@@ -429,6 +429,7 @@ bool value_store(struct reader *r, const struct config_key *key,
 	case KIND_URL:
 	case KIND_SECRET:
 	case KIND_SECRETS:
+	case KIND_TEXTS:
 	case KIND_TARGETS:
 	case KIND_TIERS:
 	case KIND_SECTION:

@@ -464,7 +464,7 @@ static const struct config_key log_keys[] = {
 	  .help = "Request and answer as the client sent and got them: never, of requests "
 	          "that failed, or always. Compressed and encrypted, in `bodies` of the data "
 	          "directory; `sluice show ID --body` shows them." },
-	{ .name = "redact", .kind = KIND_SECRETS, .place = NO_PLACE,
+	{ .name = "redact", .kind = KIND_TEXTS, .place = NO_PLACE,
 	  .example = "email",
 	  .help = "What is taken out before it is written: `email`, `phone`, `card`, `iban`, "
 	          "`secret`, or `/a regular expression/` (POSIX extended)." },

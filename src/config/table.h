@@ -34,6 +34,7 @@ enum config_kind {
 	KIND_URL,
 	KIND_SECRET,
 	KIND_SECRETS,
+	KIND_TEXTS,
 	KIND_TARGETS,
 	KIND_TIERS,   /* a list of mappings with the keys of `section` */
 	KIND_SECTION, /* a mapping with the keys of `section` */
