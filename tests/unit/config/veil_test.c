@@ -124,8 +124,7 @@ TEST(what_is_in_a_variable_is_not_shown)
 		"openai: { api_version: \"${MYPASS}\" }",
 		"openai: { prices: { x: { input: \"${MYPASS}\" } } }",
 		"amazon-bedrock: { access_key: a, secret_key: b, region: \"${MYPASS}\" }",
-		"amazon-bedrock: { access_key: a, secret_key: b, aws_region: "
-		"\"${MYPASS}\" }",
+		"amazon-bedrock: { auth: sigv4, aws_region: \"${MYPASS}\" }",
 	};
 
 	for (size_t i = 0; i < countof(rows); i++) {
