@@ -75,6 +75,11 @@ static bool read_secret(struct reader *r, struct draft *d, const char *name,
 		note(r, NOTE_EMPTY, node, "%s has no value", name);
 		if (strcmp(name, "key") == 0)
 			note_hint(r, "write key: none when it takes none");
+	} else if (text_needs_quotes(node)) {
+		note(r, NOTE_QUOTE, node,
+		     "the %s of provider \"%.*s\" is a number or a boolean, not text",
+		     name, STR_ARG(d->p->name));
+		note_hint(r, "write it in quotes");
 	} else if (node->is_bare) {
 		note(r, NOTE_VARIABLE, node,
 		     "the %s of provider \"%.*s\" is a variable without braces", name,
@@ -316,8 +321,11 @@ static void read_region(struct reader *r, struct draft *d)
 			             "AWS_REGION");
 		}
 	} else if (!is_region(p->region)) {
+		const struct tree_node unwritten = { .variable = STR("AWS_REGION") };
+		const struct tree_node *said = written ? written : &unwritten;
+
 		note(r, NOTE_VALUE, written ? written : d->at,
-		     "region: \"%.*s\" is not a region of AWS", STR_ARG(p->region));
+		     "region: %s%.*s%s is not a region of AWS", QUOTE_ARG(said));
 		note_hint(r, "write it like this: us-east-1");
 	}
 }

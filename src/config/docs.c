@@ -98,6 +98,7 @@ static const char *kind_text(const struct config_key *key)
 	case KIND_SECRET:
 		return "text, or `{ file: PATH }`";
 	case KIND_SECRETS:
+	case KIND_TEXTS:
 		return "list of text";
 	case KIND_TARGETS:
 	case KIND_TIERS:

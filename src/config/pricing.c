@@ -105,12 +105,17 @@ static void read_rule(struct reader *r, const struct tree_item *it, bool has_pro
 	tiers = found_value(&found, "tiers");
 	if (tiers)
 		read_tiers(r, rule, tiers);
-	if (r->notes->errors == errors && !has_figures(rule) &&
-	    rule->discount == DISCOUNT_UNSET && rule->since == 0) {
+	if (r->notes->errors != errors || has_figures(rule) ||
+	    rule->discount != DISCOUNT_UNSET)
+		return;
+	if (rule->since)
+		note(r, NOTE_NO_EFFECT, it->key,
+		     "the price of \"%.*s\" has a date, but no figure or discount",
+		     STR_ARG(rule->pattern));
+	else
 		note(r, NOTE_EMPTY, it->key, "the price of \"%.*s\" has no figure",
 		     STR_ARG(rule->pattern));
-		note_hint(r, "write { input: $2.50/1M, output: $10/1M }");
-	}
+	note_hint(r, "write { input: $2.50/1M, output: $10/1M }");
 }
 
 struct price_rules read_prices(struct reader *r, const struct tree_node *node,
@@ -233,8 +238,13 @@ static void put(struct price *p, const struct price_figures *f)
 static unsigned apply(const struct price_rule *rule, struct price tiers[PRICE_TIERS],
                       unsigned count)
 {
-	if (!has_figures(rule))
+	if (!has_figures(rule)) {
+		/* The date is that of a discount, which was told one day, too. */
+		for (unsigned i = 0;
+		     rule->since && rule->discount != DISCOUNT_UNSET && i < count; i++)
+			tiers[i].since = rule->since;
 		return count;
+	}
 	if (count == 0) {
 		struct price_figures none = no_figures();
 

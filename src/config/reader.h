@@ -55,6 +55,12 @@ static inline bool note_wants_hint(const struct reader *r)
 {
 	return r->last != NULL;
 }
+/* A value as a message quotes it, for "%s%.*s%s"; what is in a variable may be a
+ * credential, and is not shown. */
+#define QUOTE_ARG(node)                                                                  \
+	((node)->variable.len ? "the value of " : "\""),                                 \
+	        STR_ARG((node)->variable.len ? (node)->variable : (node)->text),         \
+	        ((node)->variable.len ? "" : "\"")
 /* More for the note before: what to do about it. */
 void note_hint(struct reader *r, const char *fmt, ...) printf_like(2, 3);
 

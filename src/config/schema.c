@@ -9,7 +9,8 @@
 
 #define VARIABLE "{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{.+\\\\}\"}"
 
-static void write_section(struct json_writer *w, const struct config_section *section);
+static void write_section(struct json_writer *w, const struct config_section *section,
+                          bool may_be_null);
 
 /* "anyOf": the fragments, or text with a variable. */
 #define SECRET_FORMS                                                                     \
@@ -48,22 +49,24 @@ static void write_words(struct json_writer *w, const char *words)
 	json_close(w, ']');
 }
 
-/* `off` is a boolean to YAML 1.1 editors. */
 static void write_time(struct json_writer *w, const struct config_key *key)
 {
-	str rest = str_from_z(key->words ? key->words : "");
+	const char *words = key->words ? key->words : "";
+	str rest = str_from_z(words);
 
 	json_key(w, STR("anyOf"));
 	json_open(w, '[');
 	json_open(w, '{');
 	write_pattern(w, "^[0-9]+(ms|s|m|h|d)$");
 	json_close(w, '}');
-	json_raw(w, STR("{\"const\":0}"));
+	if (key->low && key->low[0] == '0') /* which needs no unit */
+		json_raw(w, STR("{\"const\":0}"));
 	if (rest.len > 0) {
 		json_open(w, '{');
 		json_key(w, STR("enum"));
 		json_open(w, '[');
-		json_raw(w, STR("false"));
+		if (config_word_find(words, STR("off")) >= 0)
+			json_raw(w, STR("false")); /* `off` to YAML 1.1 editors */
 		while (rest.len > 0)
 			json_str(w, str_cut(&rest, '|'));
 		json_close(w, ']');
@@ -89,27 +92,26 @@ static void write_count(struct json_writer *w, const struct config_key *key)
 		json_key_str(w, STR("const"), str_from_z(key->words));
 		json_close(w, '}');
 	}
-	if (key->kind == KIND_PERCENT) {
-		json_open(w, '{');
-		write_pattern(w, "^[0-9]+%?$");
-		json_close(w, '}');
-	}
+	json_open(w, '{');
+	write_pattern(w, key->kind == KIND_PERCENT ? "^[0-9]+%?$" : "^[0-9]+$");
+	json_close(w, '}');
 	json_raw(w, STR(VARIABLE));
 	json_close(w, ']');
 }
 
+static void write_object_type(struct json_writer *w, bool may_be_null)
+{
+	json_key(w, STR("type"));
+	json_raw(w, may_be_null ? STR("[\"object\",\"null\"]") : STR("\"object\""));
+}
+
 static void write_map(struct json_writer *w, const struct config_section *section)
 {
-	json_key_str(w, STR("type"), STR("object"));
+	write_object_type(w, true);
 	json_key(w, STR("additionalProperties"));
 	json_open(w, '{');
-	json_key(w, STR("anyOf"));
-	json_open(w, '[');
-	json_raw(w, STR("{\"type\":\"null\"}"));
-	json_open(w, '{');
-	write_section(w, section);
-	json_close(w, '}');
-	json_close(w, ']');
+	/* Of a provider of the catalogue everything is known. */
+	write_section(w, section, section == &config_sections[SECTION_PROVIDER]);
 	json_close(w, '}');
 }
 
@@ -125,7 +127,7 @@ static void write_targets(struct json_writer *w, const struct config_section *se
 	json_raw(w, STR("{\"type\":\"string\",\"pattern\":\"^[^/]+/.+$\"}"));
 	json_raw(w, STR(VARIABLE));
 	json_open(w, '{');
-	write_section(w, section);
+	write_section(w, section, false);
 	json_close(w, '}');
 	json_close(w, ']');
 	json_close(w, '}');
@@ -138,7 +140,7 @@ static void write_list(struct json_writer *w, const struct config_section *secti
 	json_key_int(w, STR("maxItems"), PRICE_TIERS - 1);
 	json_key(w, STR("items"));
 	json_open(w, '{');
-	write_section(w, section);
+	write_section(w, section, false);
 	json_close(w, '}');
 }
 
@@ -199,15 +201,21 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 		write_any(w, "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9.-]+$\"}");
 		break;
 	case KIND_URL:
-		write_any(w,
-		          "{\"type\":\"string\",\"pattern\":\"^(https?://|unix:).+\"}");
+		write_any(w, "{\"type\":\"string\",\"pattern\":\"^([Hh][Tt][Tt][Pp][Ss]?:"
+		             "//|unix:).+\"}");
 		break;
 	case KIND_ADDRESSES:
 		write_any(w, "{\"type\":\"string\"},{\"type\":\"array\",\"minItems\":1,"
 		             "\"items\":{\"type\":\"string\"}}");
 		break;
+	case KIND_TEXTS:
+		json_key_str(w, STR("type"), STR("array"));
+		json_key(w, STR("items"));
+		json_raw(w, STR("{\"type\":\"string\"}"));
+		break;
 	case KIND_SECRETS:
 		json_key_str(w, STR("type"), STR("array"));
+		json_key_int(w, STR("minItems"), 1);
 		json_key(w, STR("items"));
 		json_open(w, '{');
 		write_any(w, SECRET_FORMS);
@@ -223,7 +231,9 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 		write_list(w, &config_sections[key->section]);
 		break;
 	case KIND_SECTION:
-		write_section(w, &config_sections[key->section]);
+		/* Nothing behind `tls:` is not no TLS. */
+		write_section(w, &config_sections[key->section],
+		              key->section != SECTION_TLS);
 		break;
 	case KIND_MAP:
 		write_map(w, &config_sections[key->section]);
@@ -246,12 +256,13 @@ static void write_key(struct json_writer *w, const struct config_key *key)
 }
 
 /* The members of an object's schema, without its braces. */
-static void write_section(struct json_writer *w, const struct config_section *section)
+static void write_section(struct json_writer *w, const struct config_section *section,
+                          bool may_be_null)
 {
 	const struct config_key *key;
 	bool has_required = false;
 
-	json_key_str(w, STR("type"), STR("object"));
+	write_object_type(w, may_be_null);
 	json_key(w, STR("properties"));
 	json_open(w, '{');
 	for (unsigned i = 0; (key = config_key_at(section, i)); i++) {
@@ -284,7 +295,7 @@ void config_schema_write(struct buf *to)
 	json_key_str(&w, STR("$schema"),
 	             STR("https://json-schema.org/draft/2020-12/schema"));
 	json_key_str(&w, STR("title"), STR("sluice.yaml"));
-	write_section(&w, &config_sections[SECTION_ROOT]);
+	write_section(&w, &config_sections[SECTION_ROOT], false);
 	json_close(&w, '}');
 	buf_add_char(to, '\n');
 }

@@ -16,8 +16,8 @@
 void note_value(struct reader *r, const struct config_key *key,
                 const struct tree_node *node, const char *what)
 {
-	note(r, NOTE_VALUE, node, "%s: \"%.*s\" is not %s", key->name,
-	     STR_ARG(node->text), what);
+	note(r, NOTE_VALUE, node, "%s: %s%.*s%s is not %s", key->name, QUOTE_ARG(node),
+	     what);
 	if (key->example)
 		note_hint(r, "write it like this: %s", key->example);
 }
@@ -49,8 +49,8 @@ static void note_word(struct reader *r, const struct config_key *key,
 	while (rest.len > 0 && count < countof(names))
 		names[count++] = str_cut(&rest, '|');
 	list_words(words, list, sizeof(list));
-	note(r, is_bool ? NOTE_BOOL : NOTE_WORD, node, "%s: \"%.*s\" is not %s",
-	     key->name, STR_ARG(node->text), list);
+	note(r, is_bool ? NOTE_BOOL : NOTE_WORD, node, "%s: %s%.*s%s is not %s",
+	     key->name, QUOTE_ARG(node), list);
 	near = nearest_name(node->text, names, count);
 	for (unsigned i = 0; near.len == 0 && node->text.len > 2 && i < count; i++)
 		if (str_starts(names[i], node->text)) /* "openai" */
@@ -193,17 +193,17 @@ static void note_number(struct reader *r, const struct config_key *key,
 	const struct number_kind *kind = &number_kinds[key->kind];
 
 	if (why == SCALAR_NO_UNIT)
-		note(r, NOTE_VALUE, node, "%s: \"%.*s\" has no unit", key->name,
-		     STR_ARG(node->text));
+		note(r, NOTE_VALUE, node, "%s: %s%.*s%s has no unit", key->name,
+		     QUOTE_ARG(node));
 	else if (why == SCALAR_FINE)
-		note(r, NOTE_RANGE, node, "%s: \"%.*s\" has too many decimals", key->name,
-		     STR_ARG(node->text));
+		note(r, NOTE_RANGE, node, "%s: %s%.*s%s has too many decimals", key->name,
+		     QUOTE_ARG(node));
 	else if (why == SCALAR_LARGE)
-		note(r, NOTE_RANGE, node, "%s: \"%.*s\" is too large", key->name,
-		     STR_ARG(node->text));
+		note(r, NOTE_RANGE, node, "%s: %s%.*s%s is too large", key->name,
+		     QUOTE_ARG(node));
 	else
-		note(r, NOTE_VALUE, node, "%s: \"%.*s\" is not %s", key->name,
-		     STR_ARG(node->text), kind->what);
+		note(r, NOTE_VALUE, node, "%s: %s%.*s%s is not %s", key->name,
+		     QUOTE_ARG(node), kind->what);
 	if (key->words) {
 		char list[160];
 
@@ -308,13 +308,19 @@ static bool store_word(struct reader *r, const struct config_key *key,
 		char list[160];
 
 		list_words(key->words, list, sizeof(list));
-		note(r, NOTE_LATER, node, "%s: \"%.*s\" is not in this version",
-		     key->name, STR_ARG(text));
+		note(r, NOTE_LATER, node, "%s: %s%.*s%s is not in this version",
+		     key->name, QUOTE_ARG(node));
 		note_hint(r, "possible: %s", list);
 		return false;
 	}
 	note_word(r, key, node, key->words, false);
 	return false;
+}
+
+bool text_needs_quotes(const struct tree_node *node)
+{
+	return node->is_plain && node->variable.len == 0 &&
+	       scalar_is_ambiguous(node->text);
 }
 
 static bool store_text(struct reader *r, const struct config_key *key,
@@ -324,7 +330,8 @@ static bool store_text(struct reader *r, const struct config_key *key,
 
 	if (!scalar_text(r, key->name, node, &text))
 		return false;
-	if (node->is_plain && node->variable.len == 0 && scalar_is_ambiguous(text)) {
+	if (text_needs_quotes(node) &&
+	    !(key->words && config_word_find(key->words, text) >= 0)) {
 		note(r, NOTE_QUOTE, node, "%s: %.*s is not text", key->name,
 		     STR_ARG(text));
 		if (str_has(str_from_z(key->example), STR("%")) ||
@@ -423,6 +430,7 @@ bool value_store(struct reader *r, const struct config_key *key,
 	case KIND_URL:
 	case KIND_SECRET:
 	case KIND_SECRETS:
+	case KIND_TEXTS:
 	case KIND_TARGETS:
 	case KIND_TIERS:
 	case KIND_SECTION:

@@ -38,6 +38,8 @@ const struct tree_node *found_value(const struct found *found, const char *name)
 /* A scalar's text; false (noted) when it is none, empty, or broken. */
 bool scalar_text(struct reader *r, const char *name, const struct tree_node *node,
                  str *ret);
+/* Would YAML readers take the scalar for a number, a boolean or null? */
+bool text_needs_quotes(const struct tree_node *node);
 /* One value against one row; false when it was noted. */
 bool value_store(struct reader *r, const struct config_key *key,
                  const struct tree_node *node, void *to);

@@ -71,15 +71,20 @@ struct config *config_load(const struct config_source *source, struct config_not
 static void find_alone(struct reader *r, str text, enum section_id section,
                        const char *parent, const char *name, void *to)
 {
+	const struct config_notes before = *r->notes;
+	const struct tree_node *root = tree_read(r, text), *above = root;
 	const struct config_key *key;
-	struct tree_node *node = tree_read(r, text);
+	struct tree_node *node;
 	unsigned index, place;
 
 	key = config_key_find(&config_sections[section], str_from_z(name), &index,
 	                      &place);
 	if (parent)
-		node = tree_find(node, str_from_z(parent));
-	node = tree_find(node, str_from_z(name));
+		above = tree_find(root, str_from_z(parent));
+	node = tree_find(above, str_from_z(name));
+	/* The other parts of a tree that came back are for others to find wrong. */
+	if (root && !(above && above->is_doubtful) && !(node && node->is_doubtful))
+		*r->notes = before;
 	if (!node)
 		return;
 	resolve_variables(r, node);

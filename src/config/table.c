@@ -151,7 +151,7 @@ static const struct config_key telemetry_keys[] = {
 };
 
 static const struct config_key otlp_keys[] = {
-	{ .name = "endpoint", .kind = KIND_TEXT, AT(config, otlp.endpoint),
+	{ .name = "endpoint", .kind = KIND_TEXT, AT(config, otlp.endpoint), .words = "off",
 	  .otherwise = "$OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, else "
 	               "$OTEL_EXPORTER_OTLP_ENDPOINT, else none",
 	  .example = "http://127.0.0.1:4318",
@@ -464,7 +464,7 @@ static const struct config_key log_keys[] = {
 	  .help = "Request and answer as the client sent and got them: never, of requests "
 	          "that failed, or always. Compressed and encrypted, in `bodies` of the data "
 	          "directory; `sluice show ID --body` shows them." },
-	{ .name = "redact", .kind = KIND_SECRETS, .place = NO_PLACE,
+	{ .name = "redact", .kind = KIND_TEXTS, .place = NO_PLACE,
 	  .example = "email",
 	  .help = "What is taken out before it is written: `email`, `phone`, `card`, `iban`, "
 	          "`secret`, or `/a regular expression/` (POSIX extended)." },

@@ -23,7 +23,7 @@ enum config_kind {
 	KIND_ON_OFF,      /* bool: on, off, true, false */
 	KIND_YES_NO,      /* bool: yes, no, true, false */
 	KIND_WORD,        /* an enum, numbered as `words` */
-	KIND_TEXT,        /* str */
+	KIND_TEXT,        /* str; a word of `words` needs no quotes */
 	KIND_VERSION,     /* str, which may look like a date or a number */
 	KIND_DIR,         /* str, made absolute; need not exist */
 	KIND_FILE,        /* const char *, relative to the file; must be readable */
@@ -34,6 +34,7 @@ enum config_kind {
 	KIND_URL,
 	KIND_SECRET,
 	KIND_SECRETS,
+	KIND_TEXTS,
 	KIND_TARGETS,
 	KIND_TIERS,   /* a list of mappings with the keys of `section` */
 	KIND_SECTION, /* a mapping with the keys of `section` */

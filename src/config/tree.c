@@ -158,11 +158,11 @@ static struct tree_node *new_node(struct builder *b, enum tree_kind kind)
 	return n;
 }
 
-static void refuse_tag(struct builder *b, const struct tree_node *n,
-                       const yaml_char_t *tag)
+static void refuse_tag(struct builder *b, struct tree_node *n, const yaml_char_t *tag)
 {
 	if (!tag)
 		return;
+	n->is_doubtful = true;
 	note(b->r, NOTE_FEATURE, n, "YAML tags are not accepted");
 	note_hint(b->r, "leave \"%s\" out", (const char *)tag);
 }
@@ -242,6 +242,7 @@ static bool read_key(struct builder *b, struct tree_node *map, struct tree_node 
 		note(b->r, NOTE_DUPLICATE_KEY, key, "the key \"%.*s\" stands here twice",
 		     STR_ARG(key->text));
 		note_hint(b->r, "the first is on line %u", it->key->line);
+		it->value->is_doubtful = true;
 		*ret = NULL; /* the first one holds */
 		break;
 	}

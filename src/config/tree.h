@@ -18,6 +18,7 @@ struct tree_node {
 	bool is_bare;      /* "$NAME" without braces, and not "$$NAME" */
 	bool may_be_empty; /* ${NAME:-}, and NAME has nothing */
 	bool is_resolved;  /* variables were looked at (a node may be reached twice) */
+	bool is_doubtful;  /* it has a tag, or its key stands twice; an error was noted */
 	unsigned line, column, width; /* from 1, in characters */
 	str text;                     /* of a scalar */
 	str variable;                 /* the first variable named in it, or empty */

@@ -62,6 +62,20 @@ static bool lacks(struct reader *r, const struct variable *v)
 	return r->may_lack;
 }
 
+/* $$ is a dollar sign in a default, too. */
+static str without_escapes(struct reader *r, str text)
+{
+	char *to = arena_alloc(&r->work, text.len + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		to[n++] = text.ptr[i];
+		if (text.ptr[i] == '$' && i + 1 < text.len && text.ptr[i + 1] == '$')
+			i++;
+	}
+	return str_of(to, n);
+}
+
 /* The value, and false when there is none (which was noted, or may be). */
 static bool look_up(struct reader *r, struct tree_node *n, const struct variable *v,
                     str *ret)
@@ -75,7 +89,7 @@ static bool look_up(struct reader *r, struct tree_node *n, const struct variable
 	if (n->variable.len == 0)
 		n->variable = arena_copy(&r->work, v->name);
 	if (v->mode && (!value || !*value)) {
-		*ret = v->rest;
+		*ret = without_escapes(r, v->rest);
 		n->may_be_empty |= v->mode == '-' && v->rest.len == 0;
 		if (v->mode == '-' && !value && v->rest.len == 0)
 			lacks(r, v);

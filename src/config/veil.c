@@ -379,7 +379,30 @@ static void veil_all(struct veil *v)
 	}
 }
 
-/* In which section of the file is that line?  The last name at the left margin says. */
+/* Does the line go on with the section above it? */
+static bool goes_on(str line)
+{
+	char c = line.len ? line.ptr[0] : ' ';
+
+	return is_blank(c) || c == '#' || c == '}' || c == ']' ||
+	       (c == '-' && (line.len == 1 || is_blank(line.ptr[1])));
+}
+
+/* The name that the line begins with, without its quotes. */
+static str name_of(str line)
+{
+	str name = str_trim(str_first(line, str_find(line, ':')));
+	str quote = str_first(name, 1);
+
+	if (name.len > 1 && (str_eq(quote, STR("\"")) || str_eq(quote, STR("'"))) &&
+	    str_ends(name, quote))
+		name = str_of(name.ptr + 1, name.len - 2);
+	return name;
+}
+
+/* In which section of the file is that line?  The last name at the left margin says.  One
+ * in another dress ("? providers", "&a providers:") is not known, and nothing below it.
+ */
 static void find_place(struct veil *v, str text, unsigned number)
 {
 	const struct config_key *key = NULL;
@@ -387,16 +410,10 @@ static void find_place(struct veil *v, str text, unsigned number)
 
 	while (number-- > 0 && text.len > 0) {
 		str line = str_cut(&text, '\n');
-		str name = str_first(line, str_find(line, ':'));
 
-		if (line.len == 0 || (!is_alnum(line.ptr[0]) && line.ptr[0] != '"') ||
-		    name.len == line.len)
-			continue;
-		name = str_trim(name);
-		if (str_skip(&name, STR("\"")) && str_ends(name, STR("\"")))
-			name.len--;
-		key = config_key_find(&config_sections[SECTION_ROOT], name, &index,
-		                      &place);
+		if (!goes_on(line))
+			key = config_key_find(&config_sections[SECTION_ROOT],
+			                      name_of(line), &index, &place);
 	}
 	v->section = SECTION_ROOT;
 	if (key && (key->kind == KIND_SECTION || key->kind == KIND_MAP))

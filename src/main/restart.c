@@ -60,4 +60,5 @@ void restart_keep(struct config *now, const struct config *old,
 	now->workers = old->workers;
 	now->sandbox = old->sandbox;
 	now->ledger = old->ledger;
+	now->otlp = started->otlp; /* its texts lie in `started` */
 }

@@ -8,6 +8,6 @@
 
 /* Makes `now` keep what `old`, which is in force, has of that, and adds the names of what
  * differs to *note, a blank before each.  Of telemetry what it was `started` with goes
- * on. */
+ * on, the texts of which are borrowed from there: `started` outlives `now`. */
 void restart_keep(struct config *now, const struct config *old,
                   const struct config *started, struct buf *note);

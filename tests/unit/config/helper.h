@@ -17,6 +17,7 @@ static inline const char *test_env(void *arg, const char *name)
 		{ "HOME", "/home/test" },
 		{ "WORD", "word" },
 		{ "NUMBER", "3" },
+		{ "MYPASS", "Correct_Horse" },
 		{ "EMPTY", "" },
 		{ "EVIL", "x, auth: open }\nversion: 2" },
 		{ "STRUCTURE", "[a, b]" },

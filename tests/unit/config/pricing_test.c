@@ -83,6 +83,30 @@ TEST(a_discount_is_off_the_catalogues_figures_alone)
 	reading_done(&r);
 }
 
+TEST(a_date_is_that_of_figures_or_of_a_discount)
+{
+	struct reading r;
+	const struct price *p = price_of_first(
+	        &r,
+	        STR(OPENAI "prices: { openai/gpt-5: { discount: 10%, since: 2026-11-01 "
+	                   "} }\n"),
+	        0);
+
+	if (CHECK(p != NULL)) {
+		CHECK_INT(p->of[PRICE_INPUT], 1125000);
+		CHECK_INT(p->since, 20261101);
+		CHECK(p->source == PRICE_OF_PROGRAM);
+	}
+	CHECK_INT(r.notes.count, 0);
+	reading_done(&r);
+	p = price_of_first(
+	        &r, STR(OPENAI "prices: { openai/gpt-5: { since: 2026-11-01 } }\n"), 0);
+	if (CHECK(p != NULL))
+		CHECK_INT(p->since, catalog_date);
+	CHECK(r.notes.count == 1 && strcmp(r.notes.list[0].code, "W046") == 0);
+	reading_done(&r);
+}
+
 TEST(what_nobody_has_priced_stays_unknown)
 {
 	struct reading r;

@@ -214,6 +214,8 @@ static const struct broken rows[] = {
 	{ V "providers: { openai: { key: x, keys: [y] } }\n", "E109", 2, 38, NULL, 0 },
 	{ V "providers: { openai: { keys: [] } }\n", "E107", 2, 30, "KEY_A", 0 },
 	{ V "providers: { openai: { key: [a, b] } }\n", "E107", 2, 29, "keys:", 0 },
+	{ V "providers: { openai: { key: no } }\n", "E117", 2, 29, "quotes", 0 },
+	{ V "providers: { openai: { keys: [a, 12345] } }\n", "E117", 2, 34, "quotes", 0 },
 	{ V "providers: { openai: { key: } }\n", "E116", 2, 29, "key: none", 0 },
 	{ V "providers: { openai: { key: \"two words\" } }\n", "E208", 2, 29, NULL, 0 },
 	{ V "providers: { openai: { auth: basic } }\n", "E112", 2, 30, NULL, 0 },

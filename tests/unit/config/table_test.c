@@ -26,10 +26,10 @@ static struct json_value object_behind(struct json_value key, enum config_kind k
 		return key;
 	if (kind == KIND_TIERS)
 		return json_get(key, STR("items"));
+	if (kind == KIND_MAP)
+		return json_get(key, STR("additionalProperties"));
 	/* of anyOf the one with properties */
-	for (struct json_iter it = json_iter(
-	             json_path(key, kind == KIND_MAP ? "additionalProperties.anyOf"
-	                                             : "items.anyOf"));
+	for (struct json_iter it = json_iter(json_path(key, "items.anyOf"));
 	     json_next(&it, &m);)
 		if (json_get(m.value, STR("properties")).type == JSON_OBJECT)
 			return m.value;
@@ -79,6 +79,45 @@ TEST(the_schema_has_exactly_the_keys_of_the_table)
 	struct buf text = BUF_LIMIT(256 * KiB);
 
 	compare(&config_sections[SECTION_ROOT], schema_of(&text));
+	buf_free(&text);
+}
+
+/* What the reading refuses, and what it lets pass. */
+TEST(the_schema_is_as_strict_as_the_reading)
+{
+	static const struct {
+		const char *path, *piece;
+		bool has;
+	} rows[] = {
+		{ "properties.ledger_keep", "false", false },
+		{ "properties.ledger_keep", "{\"const\":0}", false },
+		{ "properties.defaults.properties.hedge", "false", true },
+		{ "properties.defaults.properties.hedge", "{\"const\":0}", false },
+		{ "properties.drain", "{\"const\":0}", true },
+		{ "properties.providers.additionalProperties.properties.keys",
+		  "\"minItems\":1", true },
+		{ "properties.log.properties.redact", "\"file\"", false },
+		{ "properties.prices.additionalProperties.type", "null", false },
+		{ "properties.providers.additionalProperties.type", "null", true },
+		{ "properties.routes.additionalProperties.type", "null", false },
+		{ "properties.routes.type", "null", true },
+		{ "properties.limits.type", "null", true },
+		{ "properties.tls.type", "null", false },
+		{ "properties.workers", "\"^[0-9]+$\"", true },
+		{ "properties.providers.additionalProperties.properties.url",
+		  "[Hh][Tt][Tt][Pp]", true },
+	};
+	struct buf text = BUF_LIMIT(256 * KiB);
+	struct json_value root = schema_of(&text);
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		str raw = json_path(root, rows[i].path).raw;
+
+		if (raw.len == 0 ||
+		    str_has(raw, str_from_z(rows[i].piece)) != rows[i].has)
+			check_failed(__FILE__, __LINE__, "%s is %.*s", rows[i].path,
+			             STR_ARG(raw));
+	}
 	buf_free(&text);
 }
 
@@ -151,7 +190,7 @@ static bool is_excused(const struct config_note *n)
 
 static void check_example(const struct config_key *key, const char *prefix)
 {
-	bool is_list = key->kind == KIND_SECRETS;
+	bool is_list = key->kind == KIND_SECRETS || key->kind == KIND_TEXTS;
 	struct reading r;
 	char text[600];
 

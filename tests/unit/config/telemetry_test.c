@@ -108,6 +108,9 @@ TEST(telemetry_of_the_environment)
 	o = read_otlp(&r, HEAD "telemetry: { otlp: { endpoint: \"off\" } }\n", whole);
 	CHECK(o && o->endpoint.len == 0);
 	reading_done(&r);
+	o = read_otlp(&r, HEAD "telemetry: { otlp: { endpoint: off } }\n", whole);
+	CHECK(o && o->endpoint.len == 0);
+	reading_done(&r);
 }
 
 TEST(telemetry_names_its_service_once)

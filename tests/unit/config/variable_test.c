@@ -25,6 +25,7 @@ TEST(variables_are_resolved_in_values)
 		{ "\"/${WORD:-default}\"", "/word" },
 		{ "\"/${WORD:?needed}\"", "/word" },
 		{ "\"/${NOT_SET:-a:-b?}\"", "/a:-b?" },
+		{ "\"/${NOT_SET:-a$$b$c$$$}\"", "/a$b$c$$" },
 		{ "/$$HOME", "/$HOME" },
 		{ "/$$$${WORD}", "/$${WORD}" },
 		{ "/a$b$", "/a$b$" },

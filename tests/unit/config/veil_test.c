@@ -93,10 +93,46 @@ TEST(a_credential_is_not_shown_wherever_it_stands)
 		{ "{ \"version\": 1, \"providers\": { \"openai\": { \"kye\": \"" CANARY
 		  "\" } } }\n",
 		  "CANARY", "\"kye\": \"***" },
+		/* YAML has more ways to begin a section than people use. */
+		{ "version: 1\n? providers\n: openai: { kee: hunter2horse }\n", "hunter2",
+		  "openai: { kee: ***" },
+		{ "version: 1\n'providers':\n  openai:\n    keey: correct-horse\n",
+		  "horse", "keey: ***" },
+		{ "version: 1\n&a providers:\n  openai: { kee: hunter2horse }\n",
+		  "hunter2", "openai: { kee: ***" },
+		{ "version: 1\n--- { providers: { openai: { kee: hunter2horse } } }\n",
+		  "hunter2", "kee: ***" },
+		{ "version: 1\n'routes':\n  fast: { frist: 3s, targets: [a/my-words] }\n",
+		  "hunter2", "[a/my-words]" },
+		{ "version: 1\nroutes:\n- { frist: my-words }\n", "hunter2",
+		  "frist: my-words" },
 	};
 
 	for (size_t i = 0; i < countof(rows); i++)
 		check_said(rows[i][0], rows[i][1], rows[i][2]);
+}
+
+/* The wrong variable in the wrong place: its name says enough. */
+TEST(what_is_in_a_variable_is_not_shown)
+{
+	static const char *const rows[] = {
+		"openai: { discount: \"${MYPASS}\" }",
+		"openai: { trace: \"${MYPASS}\" }",
+		"openai: { format: \"${MYPASS}\" }",
+		"openai: { limits: { rpm: \"${MYPASS}\" } }",
+		"openai: { probe: \"${MYPASS}\" }",
+		"openai: { api_version: \"${MYPASS}\" }",
+		"openai: { prices: { x: { input: \"${MYPASS}\" } } }",
+		"amazon-bedrock: { access_key: a, secret_key: b, region: \"${MYPASS}\" }",
+		"amazon-bedrock: { auth: sigv4, aws_region: \"${MYPASS}\" }",
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), B "  %s\n", rows[i]);
+		check_said(text, "Horse", "the value of MYPASS is not ");
+	}
 }
 
 /* Masked before it is cut: the rest of a word at the margin says nothing. */
