@@ -99,9 +99,10 @@ static void make_labels(struct forgetting *f)
 	run(f, "INSERT INTO subject SELECT f.new, ?4, s.tags FROM temp.forgotten f"
 	       " JOIN subject s ON s.id = f.old WHERE ?1 IS NOT NULL AND (?2 IS NULL OR"
 	       " ?2 IS NOT NULL) AND (?3 IS NULL OR ?3 IS NOT NULL)");
-	run(f, "INSERT INTO caller SELECT coalesce(max(id), 0) + 1, '', '' FROM caller"
-	       " WHERE NOT EXISTS (SELECT 1 FROM caller WHERE client = '' AND agent = "
-	       "'')");
+	/* An aggregate would give a row whatever WHERE says. */
+	run(f, "INSERT INTO caller SELECT (SELECT coalesce(max(id), 0) + 1 FROM caller),"
+	       " '', '' WHERE NOT EXISTS (SELECT 1 FROM caller WHERE client = '' AND"
+	       " agent = '')");
 }
 
 /* Whose rows they are, for whoever has to forget more of them. */
