@@ -6,6 +6,7 @@
 #include "loop/sys.h"
 #include "loop/thread.h"
 #include "store/forgotten.h"
+#include "store/ledger.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -149,7 +150,7 @@ static void take_letter(struct body_log *b, struct body_letter *l)
 {
 	const struct body_row *r = &l->row;
 
-	if (forgotten_find(&b->forgotten, r->exchange, r->user, r->key))
+	if (forgotten_find(&b->forgotten, r->exchange, r->wall, r->user, r->key))
 		b->options.free_letter(l);
 	else
 		write_letter(b, l);
@@ -219,9 +220,13 @@ static struct call *take_calls(struct body_log *b, bool *ret_stop)
 static bool erase(struct body_log *b, struct call *c)
 {
 	const struct body_match *m = c->match;
+	const struct ledger_person who = { .user = m->user,
+		                           .key = m->key,
+		                           .before = m->before,
+		                           .now = sys_wall(),
+		                           .last = m->last };
 
-	if (m->user.len &&
-	    !forgotten_add(&b->forgotten, m->user, m->key, m->before, sys_wall(), "")) {
+	if (m->user.len && !forgotten_add(&b->forgotten, &who, "")) {
 		buf_add(c->why, STR("there is no randomness"));
 		return false;
 	}

@@ -263,6 +263,18 @@ struct journal *recorder_journal(struct recorder *r, unsigned worker)
 	return r->in.journals[worker];
 }
 
+uint64_t recorder_last_id(const struct recorder *r)
+{
+	uint64_t last = 0;
+
+	for (unsigned i = 0; i < r->in.workers; i++) {
+		uint64_t one = journal_last_id(r->in.journals[i]);
+
+		last = max_of(last, one);
+	}
+	return last;
+}
+
 /* ---- the thread ---- */
 
 static void wait_for_work(struct recorder *r)

@@ -40,6 +40,9 @@ struct recorder *recorder_new(const struct recorder_options *options, struct buf
 void recorder_free(struct recorder **at);
 /* Worker n's journal; the recorder's, good until recorder_free. */
 struct journal *recorder_journal(struct recorder *r, unsigned worker);
+/* No id that a worker has given so far is above this one, whatever the clock says; any
+ * thread may ask. */
+uint64_t recorder_last_id(const struct recorder *r);
 
 /* Wait until everything committed so far is in the ledger, and in the access log (or the
  * recorder has tried and could not); from any other thread. */

@@ -137,7 +137,7 @@ static void find_unknown(struct forgetting *f, struct ledger_forgotten *ret)
 	                " ORDER BY id LIMIT 1), ?1), coalesce((SELECT hour FROM kept)"
 	                " * 3600000000 << 8, 0))",
 	                -1, &st, NULL) == SQLITE_OK;
-	sqlite3_bind_int64(st, 1, (int64_t)row_id_at(f->who->now));
+	sqlite3_bind_int64(st, 1, (int64_t)max_of(row_id_at(f->who->now), f->who->last));
 	if (f->ok && sqlite3_step(st) == SQLITE_ROW)
 		ret->unknown = (uint64_t)sqlite3_column_int64(st, 0);
 	f->ok = sqlite3_finalize(st) == SQLITE_OK && f->ok;
@@ -284,9 +284,12 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);
 	rollup_clear(l->rollup);
-	if (f.ok && who->now)
-		f.ok = forgotten_add(&l->forgotten, who->user, who->key, f.before,
-		                     who->now, f.tombstone);
+	if (f.ok && who->now) {
+		struct ledger_person whole_hour = *who;
+
+		whole_hour.before = f.before;
+		f.ok = forgotten_add(&l->forgotten, &whole_hour, f.tombstone);
+	}
 	return f.ok;
 }
 
@@ -300,8 +303,8 @@ bool ledger_is_tombstone(str user)
 
 void ledger_row_forget(const struct ledger *l, struct attempt_row *row)
 {
-	const char *name =
-	        forgotten_find(&l->forgotten, row->exchange, row->user, row->key);
+	const char *name = forgotten_find(&l->forgotten, row->exchange, row->began_wall,
+	                                  row->user, row->key);
 
 	if (!name)
 		return;

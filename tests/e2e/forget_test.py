@@ -128,6 +128,33 @@ def test_what_is_under_way_is_forgotten_as_well():
     gateway.remove()
 
 
+def test_what_is_under_way_after_the_clock_was_set_back():
+    """Ids run ahead of it then, and are his all the same."""
+    gateway, gate = start(), threading.Event()
+    ask(gateway, ANNA, 0)
+    until(lambda: gateway.rows("closes = 1"), "her row")
+    gateway.stop()
+    change("UPDATE attempt SET began = id >> 8, id = id + (3600000000 << 8)", gateway.data)
+    gateway.start()
+    serving(gateway)
+    fake.site("p").queue(lambda x: (x.wait(gate), reply(chat(text="said late", spent=usage(1000, 100)))(x)))
+    got = []
+    asking = threading.Thread(target=lambda: got.append(ask(gateway, FRED, 1)))
+    asking.start()
+    row = until(lambda: gateway.rows("state = 'open' AND user = ?", FRED), "his open row")[0]
+    check(row["id"] >> 8 > row["began"], row)
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 1, "attempts under way")
+    gate.set()
+    asking.join()
+    same(got[0].status, 200, "it went on")
+    until(lambda: len(gateway.rows("closes = 1")) == 2, "all rows")
+    check(not body_of(gateway, got[0]), "his words")
+    same(gateway.cli("cost", "--verify")[0], 0, "the sums are those of the rows")
+    gateway.stop()
+    same(holds(gateway, FRED), [], "files that name him")
+    gateway.remove()
+
+
 def lines_of(gateway):
     """Of each line of the access log whether it still says who called."""
     return [set(json.loads(line)["agent"]) != {"*"} for line in (gateway.data / "access.log").read_text().splitlines()]
