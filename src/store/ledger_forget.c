@@ -356,6 +356,34 @@ static bool empty_log(struct ledger *l)
 	return false;
 }
 
+/* The copy that VACUUM makes lies beside the ledger, in a file without a name: in memory
+ * it would be as large as that, and other places may be out of reach.  Whoever sets this
+ * is the only one with temporary files: everybody else has them in memory. */
+static void set_place(const char *path)
+{
+	const char *end = strrchr(path, '/');
+	char *dir =
+	        sqlite3_mprintf("%.*s", end ? (int)(end - path) : 1, end ? path : ".");
+
+	sqlite3_free(sqlite3_temp_directory);
+	sqlite3_temp_directory = dir;
+}
+
+static bool write_anew(struct ledger *l, const char *path)
+{
+	bool ok;
+
+	ledger_forget_error(l);
+	sweep_stop(l); /* it has a temporary table: those do not outlive the change */
+	set_place(path);
+	ok = sqlite3_exec(l->db, "PRAGMA temp_store = FILE; VACUUM", NULL, NULL, NULL) ==
+	     SQLITE_OK;
+	ledger_keep_error(l);
+	return sqlite3_exec(l->db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL) ==
+	               SQLITE_OK &&
+	       ok;
+}
+
 bool ledger_scrub(struct ledger *l, str text)
 {
 	const char *path = sqlite3_db_filename(l->db, "main");
@@ -365,6 +393,5 @@ bool ledger_scrub(struct ledger *l, str text)
 	if (!text.len || !path || !is_in_file(path, text))
 		return true;
 	/* Pages that were split keep copies of what they had: all are written anew. */
-	return sqlite3_exec(l->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK &&
-	       empty_log(l);
+	return write_anew(l, path) && empty_log(l);
 }

@@ -3,13 +3,17 @@
 import fcntl
 import json
 import os
+import pathlib
+import re
+import resource
 import threading
 
 from admin_world import change, over_socket, serving
 from answers import chat, error_body, reply, usage
 from fake_provider import Fake
-from harness import Gateway, check, provider, route, same
+from harness import SANITIZED, Gateway, check, provider, route, same
 from raw import until
+from runner import Skip
 
 fake = None
 FRED, ANNA = "fred-canary-4711", "anna-canary-0815"
@@ -152,6 +156,32 @@ def test_what_is_under_way_after_the_clock_was_set_back():
     same(gateway.cli("cost", "--verify")[0], 0, "the sums are those of the rows")
     gateway.stop()
     same(holds(gateway, FRED), [], "files that name him")
+    gateway.remove()
+
+
+def test_pages_are_written_anew_in_little_memory():
+    """His name stands in the file as part of another's, so VACUUM makes a copy of all of it: on the disk."""
+    if SANITIZED:
+        raise Skip("a sanitizer has memory of its own")
+    gateway = start()
+    ask(gateway, FRED, 1)
+    ask(gateway, FRED + "-2", 1)
+    until(lambda: len(gateway.rows("closes = 1")) == 2, "the rows")
+    gateway.stop()
+    change("CREATE TABLE filler AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+           " SELECT i, zeroblob(1 << 20) FROM n", gateway.data)
+    gateway.start()
+    serving(gateway)
+    size = (gateway.data / "ledger.db").stat().st_size
+    check(size > 100 << 20, size)
+    status = pathlib.Path(f"/proc/{gateway.process.pid}/status").read_text()
+    most = (int(re.search(r"VmData:\s+(\d+)", status)[1]) << 10) + (50 << 20)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_DATA, (most, most))
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1].get("attempts"), 1, "forgotten")
+    same(gateway.rows("user = ?", FRED), [], "his rows")
+    same(ask(gateway, ANNA, 1).status, 200, "it goes on")
+    until(lambda: gateway.rows("user = ?", ANNA), "and is written")
+    same({path.name for path in gateway.data.iterdir() if path.name.startswith(("etilqs", "sqlite"))}, set(), "what the copy has left")
     gateway.remove()
 
 
