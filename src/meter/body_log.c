@@ -5,6 +5,7 @@
 #include "codec/redact.h"
 #include "loop/sys.h"
 #include "loop/thread.h"
+#include "meter/steady.h"
 #include "store/forgotten.h"
 #include "store/ledger.h"
 
@@ -59,6 +60,7 @@ struct body_log {
 	struct forgotten forgotten; /* whose bodies may still come */
 	bool in_trouble[TROUBLES], is_dirty;
 	usec pruned_at, synced_at;
+	struct steady clock;
 	/* everybody's */
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
@@ -169,7 +171,8 @@ static void tidy(struct body_log *b, bool now_too)
 	}
 	buf_clear(&why);
 	if (r->keep > 0 && (now_too || now - b->pruned_at >= PRUNE_EVERY)) {
-		usec before = sys_wall() - r->keep;
+		usec wall = sys_wall();
+		usec before = steady_look(&b->clock, now, wall) ? wall - r->keep : 0;
 
 		went(b, DELETING, bodies_prune(b->bodies, before, r->max, &why), &why);
 		b->pruned_at = now;
@@ -207,6 +210,10 @@ static struct call *take_calls(struct body_log *b, bool *ret_stop)
 	b->calls = NULL;
 	*ret_stop = b->stop;
 	if (b->has_next) {
+		if (b->rules.keep && b->rules.keep != b->next.keep) {
+			steady_trust(&b->clock, sys_now(), sys_wall());
+			b->pruned_at = 0;
+		}
 		redact_free(&b->rules.redact);
 		b->rules = b->next;
 		b->next.redact = NULL;

@@ -117,9 +117,7 @@ static void answer(struct recorder *r, struct call *c)
 		c->count = r->in.log ? access_log_scrub(r->in.log, c->match) : 0;
 		break;
 	case CALL_KEEP:
-		r->in.keep = c->keep;
-		r->in.keep_bytes = c->keep_bytes;
-		r->in.retain_at = 0; /* with the next turn */
+		intake_keep(&r->in, c->keep, c->keep_bytes);
 		break;
 	case CALL_REOPEN_LOG:
 		if (r->in.log)

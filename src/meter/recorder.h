@@ -63,7 +63,8 @@ must_check bool recorder_scrub(struct recorder *r, str text, struct buf *why);
 /* access_log_scrub by the recorder's thread: of lines that are not in the file yet, and
  * would reach it behind whoever scrubs that. Gives how many; the caller waits. */
 uint64_t recorder_scrub_log(struct recorder *r, const struct access_match *match);
-/* As in the options, from now on; from any other thread, waits. */
+/* As in the options, from now on, and what the clock says is believed; from any other
+ * thread, waits. */
 void recorder_keep(struct recorder *r, usec keep, uint64_t keep_bytes);
 /* Closes and opens the access log again (after a rotation). */
 void recorder_reopen_log(struct recorder *r);

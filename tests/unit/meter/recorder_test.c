@@ -327,6 +327,25 @@ static void leave(const char *dir, unsigned worker, enum record_kind kind, uint6
 	journal_close(&j);
 }
 
+/* The clock may be wrong. */
+TEST(recorder_deletes_nothing_old_right_after_its_start)
+{
+	const char *dir = test_dir();
+	struct recorder_options options = { .dir = dir, .workers = 1, .keep = USEC_HOUR };
+	uint64_t old = (uint64_t)(sys_wall() - 3 * USEC_HOUR) << 8;
+
+	leave(dir, 0, RECORD_WHOLE, old);
+	leave(dir, 0, RECORD_WHOLE, (uint64_t)sys_wall() << 8);
+	buf_clear(&why);
+	struct recorder *r = recorder_new(&options, &why);
+	if (!CHECK(r))
+		return;
+	recorder_flush(r);
+	recorder_flush(r);
+	CHECK(state_of(dir, old).found);
+	recorder_free(&r);
+}
+
 TEST(recorder_replays_what_others_left)
 {
 	const char *dir = test_dir();
