@@ -180,6 +180,7 @@ def test_without_room_the_bodies_are_lost_and_nothing_else():
     same(got.status, 200, "the request")
     rows = until(lambda: gateway.rows("closes"), "its row")
     check(rows[0]["flags"] & 256, "the row says so", rows[0]["flags"])
+    check("body_lost" in gateway.cli("show", got.header("x-request-id"))[1], "and so does show")
     said = kept(gateway, got)
     check("answer" not in said and "y" * 40000 in said["request"], list(said))
     gateway.remove()
