@@ -245,12 +245,13 @@ static void count(struct intake *in)
  * way before its time is said in the journal: policy/pins.h decides whose it is.) */
 static void prune(struct intake *in)
 {
-	usec now = sys_now();
+	usec now = sys_now(), wall = sys_wall();
 
 	if (now < in->prune_at || in->in_trouble[LEDGER_TROUBLE])
 		return;
 	bool more = false;
-	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_MOST, &more))
+	usec before = steady_look(&in->clock, now, wall) ? wall - PINS_KEPT : 0;
+	if (!ledger_pins_prune(in->ledger, before, PINS_MOST, &more))
 		ledger_rollback(in->ledger);
 	in->prune_at = more ? now : now + PRUNE_EVERY;
 }
