@@ -112,6 +112,7 @@ static bool write_forget(void *arg, struct ledger *l, struct buf *why)
 
 	(void)why;
 	f->who.now = sys_wall();
+	f->who.last = recorder_last_id(f->c->house->recorder);
 	return ledger_forget(l, &f->who, &f->done);
 }
 
@@ -192,6 +193,7 @@ static bool erase(struct forgetting *f)
 	const struct admin_house *h = f->c->house;
 
 	settle(h);
+	f->who.last = recorder_last_id(h->recorder);
 	return erase_bodies(f) && change_ledger(f) && scrub_log(f) &&
 	       recorder_scrub(h->recorder, f->who.user, &f->why);
 }

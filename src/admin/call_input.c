@@ -60,7 +60,7 @@ static bool time_parse(str text, usec wall, usec *ret)
 		return true;
 	if (!span_parse(text, &span))
 		return false;
-	*ret = wall - span;
+	*ret = max_of(wall - span, (usec)0);
 	return true;
 }
 

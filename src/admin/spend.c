@@ -7,18 +7,35 @@
 
 /* ---- names ---- */
 
+#define NAMES_MOST ((size_t)64 * MiB)
+/* Of these and those in force, who are 131,072 at most: they have room behind them. */
+#define REVOKED_MOST ((size_t)40 * MiB)
+
+/* Empty when there are too many: the id stands for it. */
+static str keep_name(struct spend_names *n, const struct tenant_row *row)
+{
+	bool has_room = !row->revoked_wall || n->texts.used < REVOKED_MOST;
+	char *copy = has_room ? arena_try(&n->texts, row->name.len) : NULL;
+
+	if (copy && row->name.len)
+		memcpy(copy, row->name.ptr, row->name.len);
+	return copy ? str_of(copy, row->name.len) : STR_NONE;
+}
+
 static bool add_name(void *arg, const struct tenant_row *row,
                      const struct key_secret *secret)
 {
 	struct spend_names *n = arg;
 
+	if (row->kind != TENANT_KEY && row->kind != TENANT_TEAM)
+		return true;
 	if (n->count == n->room) {
 		n->room = n->room ? n->room * 2 : 64;
 		n->names = mem_resize(n->names, n->room * sizeof(*n->names));
 	}
 	n->names[n->count++] =
 	        (struct spend_name){ .id = row->id,
-		                     .name = arena_copy(&n->texts, row->name),
+		                     .name = keep_name(n, row),
 		                     .kind = row->kind,
 		                     .is_revoked = row->revoked_wall != 0 };
 	return true;
@@ -33,7 +50,7 @@ static int by_id(const void *a, const void *b)
 
 bool spend_names_load(struct spend_names *n, struct ledger *l)
 {
-	*n = (struct spend_names){ .texts = { .ceiling = 64 * MiB } };
+	*n = (struct spend_names){ .texts = { .ceiling = NAMES_MOST } };
 	if (!ledger_tenants(l, add_name, n))
 		return false;
 	if (n->count)

@@ -6,7 +6,8 @@
 #include "codec/json_write.h"
 #include "store/report.h"
 
-/* Names of keys and teams by their ids. */
+/* Names of keys and teams by their ids.  Where there are hundreds of thousands, those
+ * that were revoked last may have none. */
 struct spend_names {
 	struct spend_name {
 		uint64_t id;

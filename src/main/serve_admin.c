@@ -185,7 +185,8 @@ static bool forget_bodies(void *arg, const struct ledger_person *who, uint64_t *
 	struct gateway *g = &((struct serving *)arg)->process.gateway;
 	const struct body_match match = { .user = who->user,
 		                          .key = who->key,
-		                          .before = who->before };
+		                          .before = who->before,
+		                          .last = who->last };
 
 	*ret_count = 0;
 	return !g->bodies || body_log_erase(g->bodies, &match, ret_count, why);

@@ -5,7 +5,9 @@
 #include "codec/redact.h"
 #include "loop/sys.h"
 #include "loop/thread.h"
+#include "meter/steady.h"
 #include "store/forgotten.h"
+#include "store/ledger.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -58,6 +60,7 @@ struct body_log {
 	struct forgotten forgotten; /* whose bodies may still come */
 	bool in_trouble[TROUBLES], is_dirty;
 	usec pruned_at, synced_at;
+	struct steady clock;
 	/* everybody's */
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
@@ -149,7 +152,7 @@ static void take_letter(struct body_log *b, struct body_letter *l)
 {
 	const struct body_row *r = &l->row;
 
-	if (forgotten_find(&b->forgotten, r->exchange, r->user, r->key))
+	if (forgotten_find(&b->forgotten, r->exchange, r->wall, r->user, r->key))
 		b->options.free_letter(l);
 	else
 		write_letter(b, l);
@@ -168,7 +171,8 @@ static void tidy(struct body_log *b, bool now_too)
 	}
 	buf_clear(&why);
 	if (r->keep > 0 && (now_too || now - b->pruned_at >= PRUNE_EVERY)) {
-		usec before = sys_wall() - r->keep;
+		usec wall = sys_wall();
+		usec before = steady_look(&b->clock, now, wall) ? wall - r->keep : 0;
 
 		went(b, DELETING, bodies_prune(b->bodies, before, r->max, &why), &why);
 		b->pruned_at = now;
@@ -206,6 +210,10 @@ static struct call *take_calls(struct body_log *b, bool *ret_stop)
 	b->calls = NULL;
 	*ret_stop = b->stop;
 	if (b->has_next) {
+		if (b->rules.keep && b->rules.keep != b->next.keep) {
+			steady_trust(&b->clock, sys_now(), sys_wall());
+			b->pruned_at = 0;
+		}
 		redact_free(&b->rules.redact);
 		b->rules = b->next;
 		b->next.redact = NULL;
@@ -219,9 +227,13 @@ static struct call *take_calls(struct body_log *b, bool *ret_stop)
 static bool erase(struct body_log *b, struct call *c)
 {
 	const struct body_match *m = c->match;
+	const struct ledger_person who = { .user = m->user,
+		                           .key = m->key,
+		                           .before = m->before,
+		                           .now = sys_wall(),
+		                           .last = m->last };
 
-	if (m->user.len &&
-	    !forgotten_add(&b->forgotten, m->user, m->key, m->before, sys_wall(), "")) {
+	if (m->user.len && !forgotten_add(&b->forgotten, &who, "")) {
 		buf_add(c->why, STR("there is no randomness"));
 		return false;
 	}

@@ -245,12 +245,13 @@ static void count(struct intake *in)
  * way before its time is said in the journal: policy/pins.h decides whose it is.) */
 static void prune(struct intake *in)
 {
-	usec now = sys_now();
+	usec now = sys_now(), wall = sys_wall();
 
 	if (now < in->prune_at || in->in_trouble[LEDGER_TROUBLE])
 		return;
 	bool more = false;
-	if (!ledger_pins_prune(in->ledger, sys_wall() - PINS_KEPT, PINS_MOST, &more))
+	usec before = steady_look(&in->clock, now, wall) ? wall - PINS_KEPT : 0;
+	if (!ledger_pins_prune(in->ledger, before, PINS_MOST, &more))
 		ledger_rollback(in->ledger);
 	in->prune_at = more ? now : now + PRUNE_EVERY;
 }
@@ -258,7 +259,7 @@ static void prune(struct intake *in)
 /* A few attempts in a turn: nobody's answer waits for it. */
 static void retain(struct intake *in)
 {
-	usec now = sys_now();
+	usec now = sys_now(), wall = sys_wall(), before = 0;
 
 	if ((!in->keep && !in->keep_bytes) || now < in->retain_at ||
 	    in->in_trouble[LEDGER_TROUBLE])
@@ -267,8 +268,9 @@ static void retain(struct intake *in)
 	bool more = false;
 	for (unsigned i = 0; i < in->workers; i++)
 		places.of[i] = journal_place(in->journals[i]);
-	if (!ledger_prune(in->ledger, in->keep ? sys_wall() - in->keep : 0,
-	                  in->keep_bytes, &places, &more))
+	if (in->keep && steady_look(&in->clock, now, wall))
+		before = wall - in->keep;
+	if (!ledger_prune(in->ledger, before, in->keep_bytes, &places, &more))
 		ledger_rollback(in->ledger);
 	in->retain_at = more ? now : now + PRUNE_EVERY;
 	if (more)
@@ -278,6 +280,15 @@ static void retain(struct intake *in)
 		    "the ledger is larger than ledger_max, and nothing more of it may "
 		    "go: the newest hour, sums, keys and the audit log stay");
 	in->is_too_large = ledger_is_too_large(in->ledger);
+}
+
+void intake_keep(struct intake *in, usec keep, uint64_t keep_bytes)
+{
+	if (keep != in->keep)
+		steady_trust(&in->clock, sys_now(), sys_wall());
+	in->keep = keep;
+	in->keep_bytes = keep_bytes;
+	in->retain_at = 0; /* with the next turn */
 }
 
 static void save_odd(struct intake *in, bool urgent)

@@ -7,6 +7,7 @@
 #include "meter/access_log.h"
 #include "meter/batch.h"
 #include "meter/recorder.h"
+#include "meter/steady.h"
 
 enum { WORKERS_MOST = LEDGER_WORKERS };
 
@@ -35,6 +36,7 @@ struct intake {
 	enum recorder_trouble ledger_trouble; /* why the last batch was not written */
 	bool is_resting;
 	bool is_too_large; /* the ledger, as it was said */
+	struct steady clock;
 	usec retry_at, busy_at, prune_at, retain_at, odd_at;
 };
 
@@ -44,6 +46,8 @@ must_check bool intake_open(struct intake *in, const char *dir, const char *acce
                             struct buf *why);
 /* Brings over what there is now. urgent: also what failed a moment ago. */
 void intake_turn(struct intake *in, bool urgent);
+/* As in `keep` and `keep_bytes`, from the next turn on. */
+void intake_keep(struct intake *in, usec keep, uint64_t keep_bytes);
 /* The owner has written to the ledger: its WAL is looked after as after a batch. */
 void intake_wrote(struct intake *in);
 /* When nothing was to do for a while: checkpoint, and give memory back. */

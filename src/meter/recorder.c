@@ -117,9 +117,7 @@ static void answer(struct recorder *r, struct call *c)
 		c->count = r->in.log ? access_log_scrub(r->in.log, c->match) : 0;
 		break;
 	case CALL_KEEP:
-		r->in.keep = c->keep;
-		r->in.keep_bytes = c->keep_bytes;
-		r->in.retain_at = 0; /* with the next turn */
+		intake_keep(&r->in, c->keep, c->keep_bytes);
 		break;
 	case CALL_REOPEN_LOG:
 		if (r->in.log)
@@ -261,6 +259,18 @@ struct journal *recorder_journal(struct recorder *r, unsigned worker)
 {
 	assert(worker < r->in.workers);
 	return r->in.journals[worker];
+}
+
+uint64_t recorder_last_id(const struct recorder *r)
+{
+	uint64_t last = 0;
+
+	for (unsigned i = 0; i < r->in.workers; i++) {
+		uint64_t one = journal_last_id(r->in.journals[i]);
+
+		last = max_of(last, one);
+	}
+	return last;
 }
 
 /* ---- the thread ---- */

@@ -40,6 +40,9 @@ struct recorder *recorder_new(const struct recorder_options *options, struct buf
 void recorder_free(struct recorder **at);
 /* Worker n's journal; the recorder's, good until recorder_free. */
 struct journal *recorder_journal(struct recorder *r, unsigned worker);
+/* No id that a worker has given so far is above this one, whatever the clock says; any
+ * thread may ask. */
+uint64_t recorder_last_id(const struct recorder *r);
 
 /* Wait until everything committed so far is in the ledger, and in the access log (or the
  * recorder has tried and could not); from any other thread. */
@@ -60,7 +63,8 @@ must_check bool recorder_scrub(struct recorder *r, str text, struct buf *why);
 /* access_log_scrub by the recorder's thread: of lines that are not in the file yet, and
  * would reach it behind whoever scrubs that. Gives how many; the caller waits. */
 uint64_t recorder_scrub_log(struct recorder *r, const struct access_match *match);
-/* As in the options, from now on; from any other thread, waits. */
+/* As in the options, from now on, and what the clock says is believed; from any other
+ * thread, waits. */
 void recorder_keep(struct recorder *r, usec keep, uint64_t keep_bytes);
 /* Closes and opens the access log again (after a rotation). */
 void recorder_reopen_log(struct recorder *r);

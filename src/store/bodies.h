@@ -67,6 +67,7 @@ struct body_match {
 	uint64_t key;      /* 0: any */
 	usec before;       /* 0: all */
 	uint64_t exchange; /* 0: any */
+	uint64_t last;     /* of a user who may have more under way: ledger_person's */
 };
 /* Overwrites and syncs all that match, and of a user also what may: a record of somebody
  * that was sealed with a key which is not there any more.  Nobody can tell whose it is,

@@ -15,6 +15,8 @@ enum {
 /* No exchange lasts longer. */
 #define FORGOTTEN_KEPT (24 * USEC_HOUR)
 
+struct ledger_person;
+
 struct forgotten {
 	struct forgotten_one *list;
 	unsigned count;
@@ -22,17 +24,19 @@ struct forgotten {
 	uint8_t secret[32];
 };
 
-/* Exchanges of that user and key (0: any) that began by now, and before `before` (0:
- * whenever), are to bear the tombstone.  False: there is no randomness. */
-must_check bool forgotten_add(struct forgotten *f, str user, uint64_t key, usec before,
-                              usec now, const char *tombstone);
-/* What that exchange is to be called instead; NULL: it may say its name. */
-const char *forgotten_look(const struct forgotten *f, uint64_t exchange, str user,
-                           uint64_t key);
+/* Exchanges of the person that began by `now`, or have an id up to `last`, are to bear
+ * the tombstone.  False: there is no randomness. */
+must_check bool forgotten_add(struct forgotten *f, const struct ledger_person *who,
+                              const char *tombstone);
+/* What that exchange, or an attempt of it that began then, is to be called instead; NULL:
+ * it may say its name. */
+const char *forgotten_look(const struct forgotten *f, uint64_t exchange, usec began,
+                           str user, uint64_t key);
 static inline const char *forgotten_find(const struct forgotten *f, uint64_t exchange,
-                                         str user, uint64_t key)
+                                         usec began, str user, uint64_t key)
 {
-	return exchange > f->newest || !user.len ? NULL
-	                                         : forgotten_look(f, exchange, user, key);
+	return exchange > f->newest || !user.len
+	               ? NULL
+	               : forgotten_look(f, exchange, began, user, key);
 }
 void forgotten_done(struct forgotten *f);

@@ -136,8 +136,18 @@ void journal_keep_promise(struct journal *j)
  * of the clock. */
 uint64_t journal_next_id(struct journal *j, usec wall)
 {
-	j->last_id = max_of(wall, j->last_id + 1);
-	return (uint64_t)j->last_id << 8 | j->worker;
+	usec last = atomic_load_explicit(&j->last_id, memory_order_relaxed);
+	usec next = max_of(wall, last + 1);
+
+	atomic_store_explicit(&j->last_id, next, memory_order_relaxed);
+	return (uint64_t)next << 8 | j->worker;
+}
+
+uint64_t journal_last_id(const struct journal *j)
+{
+	usec last = atomic_load_explicit(&j->last_id, memory_order_relaxed);
+
+	return (uint64_t)last << 8 | 0xff;
 }
 
 bool journal_has_room(const struct journal *j)
@@ -368,7 +378,10 @@ int journal_sync(struct journal *j)
 
 void journal_raise_floor(struct journal *j, uint64_t floor_id)
 {
-	j->last_id = max_of(j->last_id, (usec)(floor_id >> 8));
+	usec last = atomic_load_explicit(&j->last_id, memory_order_relaxed);
+
+	atomic_store_explicit(&j->last_id, max_of(last, (usec)(floor_id >> 8)),
+	                      memory_order_relaxed);
 }
 
 void journal_set_limit(struct journal *j, uint64_t bytes)

@@ -52,6 +52,8 @@ void journal_promise(struct journal *j);
 void journal_keep_promise(struct journal *j);
 /* Unique and rising: microseconds since 1970 << 8 | worker. */
 uint64_t journal_next_id(struct journal *j, usec wall);
+/* No id that it has given is above this one; any thread may ask. */
+uint64_t journal_last_id(const struct journal *j);
 /* Would a write succeed now? (of a record of up to 1 KiB) */
 bool journal_has_room(const struct journal *j);
 

@@ -10,8 +10,8 @@ enum { JOURNAL_RING = 64 };
 struct journal { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	/* the writer's */
 	struct segment *writing;
-	size_t at; /* of the next commit word in it */
-	usec last_id;
+	size_t at;            /* of the next commit word in it */
+	_Atomic usec last_id; /* others look at it now and then */
 	unsigned worker;
 	void (*nudge)(void *);
 	void *nudge_arg;

@@ -186,10 +186,11 @@ bool ledger_trials(struct ledger *l, ledger_trial_fn *each, void *arg);
 /* ---- forgetting ---- */
 
 struct ledger_person {
-	str user;     /* not empty */
-	uint64_t key; /* 0: whatever key */
-	usec before;  /* 0: all of it; an hour that has begun then counts as older */
-	usec now;     /* what began by then may be under way; 0: nothing is */
+	str user;      /* not empty */
+	uint64_t key;  /* 0: whatever key */
+	usec before;   /* 0: all of it; an hour that has begun then counts as older */
+	usec now;      /* what began by then may be under way; 0: nothing is */
+	uint64_t last; /* no id of that is above: they may be ahead of the clock */
 };
 struct ledger_forgotten {
 	uint64_t attempts, sums; /* that named the person */

@@ -99,9 +99,10 @@ static void make_labels(struct forgetting *f)
 	run(f, "INSERT INTO subject SELECT f.new, ?4, s.tags FROM temp.forgotten f"
 	       " JOIN subject s ON s.id = f.old WHERE ?1 IS NOT NULL AND (?2 IS NULL OR"
 	       " ?2 IS NOT NULL) AND (?3 IS NULL OR ?3 IS NOT NULL)");
-	run(f, "INSERT INTO caller SELECT coalesce(max(id), 0) + 1, '', '' FROM caller"
-	       " WHERE NOT EXISTS (SELECT 1 FROM caller WHERE client = '' AND agent = "
-	       "'')");
+	/* An aggregate would give a row whatever WHERE says. */
+	run(f, "INSERT INTO caller SELECT (SELECT coalesce(max(id), 0) + 1 FROM caller),"
+	       " '', '' WHERE NOT EXISTS (SELECT 1 FROM caller WHERE client = '' AND"
+	       " agent = '')");
 }
 
 /* Whose rows they are, for whoever has to forget more of them. */
@@ -136,7 +137,7 @@ static void find_unknown(struct forgetting *f, struct ledger_forgotten *ret)
 	                " ORDER BY id LIMIT 1), ?1), coalesce((SELECT hour FROM kept)"
 	                " * 3600000000 << 8, 0))",
 	                -1, &st, NULL) == SQLITE_OK;
-	sqlite3_bind_int64(st, 1, (int64_t)row_id_at(f->who->now));
+	sqlite3_bind_int64(st, 1, (int64_t)max_of(row_id_at(f->who->now), f->who->last));
 	if (f->ok && sqlite3_step(st) == SQLITE_ROW)
 		ret->unknown = (uint64_t)sqlite3_column_int64(st, 0);
 	f->ok = sqlite3_finalize(st) == SQLITE_OK && f->ok;
@@ -283,9 +284,12 @@ bool ledger_forget(struct ledger *l, const struct ledger_person *who,
 	/* Ids that were learned may be another label's now, or nobody's. */
 	label_cache_clear(l->labels);
 	rollup_clear(l->rollup);
-	if (f.ok && who->now)
-		f.ok = forgotten_add(&l->forgotten, who->user, who->key, f.before,
-		                     who->now, f.tombstone);
+	if (f.ok && who->now) {
+		struct ledger_person whole_hour = *who;
+
+		whole_hour.before = f.before;
+		f.ok = forgotten_add(&l->forgotten, &whole_hour, f.tombstone);
+	}
 	return f.ok;
 }
 
@@ -299,8 +303,8 @@ bool ledger_is_tombstone(str user)
 
 void ledger_row_forget(const struct ledger *l, struct attempt_row *row)
 {
-	const char *name =
-	        forgotten_find(&l->forgotten, row->exchange, row->user, row->key);
+	const char *name = forgotten_find(&l->forgotten, row->exchange, row->began_wall,
+	                                  row->user, row->key);
 
 	if (!name)
 		return;
@@ -352,6 +356,34 @@ static bool empty_log(struct ledger *l)
 	return false;
 }
 
+/* The copy that VACUUM makes lies beside the ledger, in a file without a name: in memory
+ * it would be as large as that, and other places may be out of reach.  Whoever sets this
+ * is the only one with temporary files: everybody else has them in memory. */
+static void set_place(const char *path)
+{
+	const char *end = strrchr(path, '/');
+	char *dir =
+	        sqlite3_mprintf("%.*s", end ? (int)(end - path) : 1, end ? path : ".");
+
+	sqlite3_free(sqlite3_temp_directory);
+	sqlite3_temp_directory = dir;
+}
+
+static bool write_anew(struct ledger *l, const char *path)
+{
+	bool ok;
+
+	ledger_forget_error(l);
+	sweep_stop(l); /* it has a temporary table: those do not outlive the change */
+	set_place(path);
+	ok = sqlite3_exec(l->db, "PRAGMA temp_store = FILE; VACUUM", NULL, NULL, NULL) ==
+	     SQLITE_OK;
+	ledger_keep_error(l);
+	return sqlite3_exec(l->db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL) ==
+	               SQLITE_OK &&
+	       ok;
+}
+
 bool ledger_scrub(struct ledger *l, str text)
 {
 	const char *path = sqlite3_db_filename(l->db, "main");
@@ -361,6 +393,5 @@ bool ledger_scrub(struct ledger *l, str text)
 	if (!text.len || !path || !is_in_file(path, text))
 		return true;
 	/* Pages that were split keep copies of what they had: all are written anew. */
-	return sqlite3_exec(l->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK &&
-	       empty_log(l);
+	return write_anew(l, path) && empty_log(l);
 }

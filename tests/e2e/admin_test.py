@@ -539,6 +539,7 @@ def test_cost_is_the_ledgers():
         check(stepped["data"] and all(re.fullmatch(form, row[step]) for row in stepped["data"]), stepped)
         same(sum(row["attempts"] for row in stepped["data"]), stepped["total"]["attempts"], step)
     check(ask("GET", "/cost?by=day").json()["since"] > "2000", "of the last days, not since 1970")
+    same(ask("GET", "/cost?since=9999999w").json()["since"], None, "since ever")
     for wrong in "by=hour,day", "by=hour&since=2020-01-01T00:00:00Z":
         problem(ask("GET", f"/cost?{wrong}"), 400, "invalid_parameter", "by")
     same(ask("GET", "/cost?client=nobodys").json()["total"]["attempts"], 0, "of another client")

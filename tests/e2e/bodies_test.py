@@ -4,6 +4,7 @@ while, and never at the cost of a request."""
 import base64
 import json
 import os
+import signal
 import subprocess
 
 import admin_world
@@ -179,6 +180,7 @@ def test_without_room_the_bodies_are_lost_and_nothing_else():
     same(got.status, 200, "the request")
     rows = until(lambda: gateway.rows("closes"), "its row")
     check(rows[0]["flags"] & 256, "the row says so", rows[0]["flags"])
+    check("body_lost" in gateway.cli("show", got.header("x-request-id"))[1], "and so does show")
     said = kept(gateway, got)
     check("answer" not in said and "y" * 40000 in said["request"], list(said))
     gateway.remove()
@@ -216,6 +218,8 @@ def test_what_cannot_be_deleted_is_told_apart():
     gateway.data.chmod(0o700)
     (gateway.data / "bodies" / f"{1:016x}.idx").write_text("")
     gateway.start()
+    gateway.write(config("all", ", keep: 20d"))     # another one: a start alone does not believe the clock
+    os.kill(gateway.process.pid, signal.SIGHUP)
     until(lambda: "too old is not deleted: cannot delete" in gateway.stderr(), "the log to say so", 20)
     fake.site("p").default = reply(chat())
     got = gateway.post(gateway.chat("r", "canary"))

@@ -3,13 +3,17 @@
 import fcntl
 import json
 import os
+import pathlib
+import re
+import resource
 import threading
 
 from admin_world import change, over_socket, serving
 from answers import chat, error_body, reply, usage
 from fake_provider import Fake
-from harness import Gateway, check, provider, route, same
+from harness import SANITIZED, Gateway, check, provider, route, same
 from raw import until
+from runner import Skip
 
 fake = None
 FRED, ANNA = "fred-canary-4711", "anna-canary-0815"
@@ -125,6 +129,59 @@ def test_what_is_under_way_is_forgotten_as_well():
     same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 1, "and goes again")
     gateway.stop()
     same(holds(gateway, FRED), [], "files that name him")
+    gateway.remove()
+
+
+def test_what_is_under_way_after_the_clock_was_set_back():
+    """Ids run ahead of it then, and are his all the same."""
+    gateway, gate = start(), threading.Event()
+    ask(gateway, ANNA, 0)
+    until(lambda: gateway.rows("closes = 1"), "her row")
+    gateway.stop()
+    change("UPDATE attempt SET began = id >> 8, id = id + (3600000000 << 8)", gateway.data)
+    gateway.start()
+    serving(gateway)
+    fake.site("p").queue(lambda x: (x.wait(gate), reply(chat(text="said late", spent=usage(1000, 100)))(x)))
+    got = []
+    asking = threading.Thread(target=lambda: got.append(ask(gateway, FRED, 1)))
+    asking.start()
+    row = until(lambda: gateway.rows("state = 'open' AND user = ?", FRED), "his open row")[0]
+    check(row["id"] >> 8 > row["began"], row)
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1]["attempts"], 1, "attempts under way")
+    gate.set()
+    asking.join()
+    same(got[0].status, 200, "it went on")
+    until(lambda: len(gateway.rows("closes = 1")) == 2, "all rows")
+    check(not body_of(gateway, got[0]), "his words")
+    same(gateway.cli("cost", "--verify")[0], 0, "the sums are those of the rows")
+    gateway.stop()
+    same(holds(gateway, FRED), [], "files that name him")
+    gateway.remove()
+
+
+def test_pages_are_written_anew_in_little_memory():
+    """His name stands in the file as part of another's, so VACUUM makes a copy of all of it: on the disk."""
+    if SANITIZED:
+        raise Skip("a sanitizer has memory of its own")
+    gateway = start()
+    ask(gateway, FRED, 1)
+    ask(gateway, FRED + "-2", 1)
+    until(lambda: len(gateway.rows("closes = 1")) == 2, "the rows")
+    gateway.stop()
+    change("CREATE TABLE filler AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+           " SELECT i, zeroblob(1 << 20) FROM n", gateway.data)
+    gateway.start()
+    serving(gateway)
+    size = (gateway.data / "ledger.db").stat().st_size
+    check(size > 100 << 20, size)
+    status = pathlib.Path(f"/proc/{gateway.process.pid}/status").read_text()
+    most = (int(re.search(r"VmData:\s+(\d+)", status)[1]) << 10) + (50 << 20)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_DATA, (most, most))
+    same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1].get("attempts"), 1, "forgotten")
+    same(gateway.rows("user = ?", FRED), [], "his rows")
+    same(ask(gateway, ANNA, 1).status, 200, "it goes on")
+    until(lambda: gateway.rows("user = ?", ANNA), "and is written")
+    same({path.name for path in gateway.data.iterdir() if path.name.startswith(("etilqs", "sqlite"))}, set(), "what the copy has left")
     gateway.remove()
 
 

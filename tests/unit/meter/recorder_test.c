@@ -327,6 +327,44 @@ static void leave(const char *dir, unsigned worker, enum record_kind kind, uint6
 	journal_close(&j);
 }
 
+static bool count_pin(void *arg, const struct pin_row *pin)
+{
+	unsigned *count = arg;
+
+	*count += pin->made_wall == 1;
+	return true;
+}
+
+/* The clock may be wrong. */
+TEST(recorder_deletes_nothing_old_right_after_its_start)
+{
+	const char *dir = test_dir();
+	struct recorder_options options = { .dir = dir, .workers = 1, .keep = USEC_HOUR };
+	uint64_t old = (uint64_t)(sys_wall() - 3 * USEC_HOUR) << 8;
+
+	leave(dir, 0, RECORD_WHOLE, old);
+	leave(dir, 0, RECORD_WHOLE, (uint64_t)sys_wall() << 8);
+	char path[512];
+	snprintf(path, sizeof(path), "%s/ledger.db", dir);
+	struct pin_row pin = { .id = { 1 }, .account = 1, .made_wall = 1 };
+	unsigned pins = 0;
+	buf_clear(&why);
+	struct ledger *l = ledger_open(path, &why);
+	CHECK(ledger_begin(l) && ledger_pin_put(l, &pin) && ledger_commit(l));
+	ledger_close(&l);
+	struct recorder *r = recorder_new(&options, &why);
+	if (!CHECK(r))
+		return;
+	recorder_flush(r);
+	recorder_flush(r);
+	CHECK(state_of(dir, old).found);
+	l = open_reader(dir);
+	CHECK(ledger_pins(l, 0, 10, count_pin, &pins));
+	CHECK_INT(pins, 1);
+	ledger_close(&l);
+	recorder_free(&r);
+}
+
 TEST(recorder_replays_what_others_left)
 {
 	const char *dir = test_dir();

@@ -751,6 +751,35 @@ TEST(forgotten_people_may_come_back)
 	}
 }
 
+/* One after another, and what nobody is called any more is there once. */
+TEST(many_people_are_forgotten)
+{
+	static const char *const names[] = { "ann", "ben", "cid", "dan", "eve" };
+	struct ledger *l = open_fresh();
+
+	CHECK(ledger_begin(l));
+	for (unsigned i = 0; i < countof(names); i++) {
+		struct attempt_row row = named_row(i, DAY_ZERO, names[i]);
+
+		CHECK(ledger_put(l, &row, NULL));
+	}
+	CHECK(ledger_commit(l));
+	for (unsigned i = 0; i < countof(names); i++) {
+		struct ledger_person who = { .user = str_from_z(names[i]) };
+		struct ledger_forgotten gone;
+
+		CHECK(ledger_begin(l));
+		CHECK(ledger_forget(l, &who, &gone) && ledger_commit(l));
+		CHECK_INT(gone.attempts, 1);
+		free(gone.exchanges);
+		CHECK_INT(count_dangling(), 0);
+		CHECK_INT(count_groups("SELECT count(*) FROM caller"),
+		          countof(names) - i);
+	}
+	check_verified(l);
+	ledger_close(&l);
+}
+
 /* Forgotten up to an hour in the middle of a day and of a month. */
 TEST(forgetting_divides_the_sums_of_what_goes_on)
 {
