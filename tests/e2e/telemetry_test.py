@@ -229,6 +229,31 @@ def test_teams_of_two_organisations():
     other.remove()
 
 
+def test_a_refused_key_counts_until_it_is_taken_again():
+    """Nobody asks meanwhile: the time it is left out for goes by, and it is out all the same."""
+    refusing = Fake()
+    refusing.site("one").default = reply(answers.error_body(), 401)
+    other = Gateway("providers:\n" + provider("one", refusing.site("one").url))
+    other.key()
+
+    def benched():
+        return metrics(on=other).get("sluice_provider_keys_benched", provider="one")
+
+    def answer_of_its_key():
+        code, out, err = other.cli("explain", "one/m", "--json")
+        check(code == 0, err)
+        return json.loads(out)["candidates"][0]["answer"]
+    same(benched(), 0, "keys at first")
+    ask("one/m", on=other)
+    same(benched(), 1, "a key that was refused")
+    until(lambda: answer_of_its_key() == "probe", "its time to be over", 10)
+    same(benched(), 1, "a key that nobody has tried since")
+    refusing.site("one").default = reply()
+    same(ask("one/m", on=other).status, 200, "status")
+    same(benched(), 0, "a key that is taken again")
+    other.remove()
+
+
 def test_promtool_agrees():
     promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
     if not promtool:
