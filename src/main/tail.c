@@ -158,21 +158,12 @@ static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
 	return is_read;
 }
 
-static bool follow(struct tail *t, struct reading *r)
+static int unreadable(void)
 {
-	for (unsigned i = 1; !ferror(stdout); i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = look_every_ns }, NULL);
-		if (!r->ledger) { /* the gateway may come */
-			reading_done(r);
-			if (reading_begin(t->c, r) != EXIT_OK)
-				return false;
-		}
-		if (r->ledger && !look(t, r->ledger, i % FAR_EVERY ? NEAR : FAR, FAR))
-			return false;
-	}
-	return true;
+	return command_failed("the ledger could not be read");
 }
 
+/* A key's name is looked up when there is a ledger; without one nothing is printed. */
 static int take_filters(struct tail *t, struct ledger *l)
 {
 	const char *key = command_value(t->c, "key");
@@ -188,12 +179,36 @@ static int take_filters(struct tail *t, struct ledger *l)
 	return found ? EXIT_OK : command_misused(t->c, "tail: there is no key %s", key);
 }
 
+/* There was no ledger yet; the gateway may come. */
+static int look_for_ledger(struct tail *t, struct reading *r)
+{
+	int result;
+
+	reading_done(r);
+	result = reading_begin(t->c, r);
+	return result == EXIT_OK && r->ledger ? take_filters(t, r->ledger) : result;
+}
+
+static int follow(struct tail *t, struct reading *r)
+{
+	int result;
+
+	for (unsigned i = 1; !ferror(stdout); i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = look_every_ns }, NULL);
+		if (!r->ledger && (result = look_for_ledger(t, r)) != EXIT_OK)
+			return result;
+		if (r->ledger && !look(t, r->ledger, i % FAR_EVERY ? NEAR : FAR, FAR))
+			return unreadable();
+	}
+	return EXIT_OK;
+}
+
 int tail_command(struct command *c)
 {
 	struct tail t = { .c = c };
 	struct reading r;
 	uint64_t lines;
-	bool is_read = true, follows = command_has(c, "follow");
+	bool follows = command_has(c, "follow");
 	int result;
 
 	/* -n 0 -f: new ones only. */
@@ -213,11 +228,11 @@ int tail_command(struct command *c)
 	t.open = mem_new(sizeof(*t.open));
 	t.before = mem_new(sizeof(*t.before));
 	t.lines = mem_new((FAR + OPEN_MOST) * sizeof(*t.lines));
-	if (r.ledger)
-		is_read = look(&t, r.ledger, follows || filters ? FAR : (unsigned)lines,
-		               (unsigned)lines);
-	if (is_read && follows)
-		is_read = follow(&t, &r);
+	if (r.ledger && !look(&t, r.ledger, follows || filters ? FAR : (unsigned)lines,
+	                      (unsigned)lines))
+		result = unreadable();
+	else if (follows)
+		result = follow(&t, &r);
 	else if (!r.ledger)
 		fprintf(stderr, "nothing was recorded yet in %.*s\n", (int)r.dir.len,
 		        r.dir.ptr);
@@ -226,5 +241,5 @@ int tail_command(struct command *c)
 	free(t.seen);
 	free(t.open);
 	free(t.before);
-	return is_read ? EXIT_OK : command_failed("the ledger could not be read");
+	return result;
 }

@@ -396,6 +396,39 @@ def test_tail_and_show():
     check(code == 2 and '"xyz" is no id' in err, "what is no id:", code, err)
 
 
+def test_tail_of_one_key_waits_for_the_ledger():
+    """It is begun where nothing was recorded yet: the key is looked up when there is a ledger."""
+    late = Gateway(gateway.body)
+    for name in ("alice", "bob"):
+        late.key(name)
+        same(late.post(late.chat("m"), key=name).status, 200, name)
+    until(lambda: len(late.rows("state = 'done'")) == 2, "both requests in the ledger")
+    keys = {each["name"]: each["id"] for each in json.loads(late.cli("keys", "list", "--json")[1])}
+    late.stop()
+    ledger, away = late.data / "ledger.db", late.data / "away"
+    os.rename(ledger, away)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(late.dir)}
+    with open(late.dir / "tail", "w+b") as out:
+        def follow(name):
+            return subprocess.Popen([SLUICE, "tail", "-f", "-k", name, "--json", "-c", str(late.file)], stdout=out,
+                                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+        tails = [follow("alice"), follow("nobody")]
+        try:
+            for each in tails:
+                until(lambda each=each: " S " in pathlib.Path(f"/proc/{each.pid}/stat").read_text(), "tail to wait")
+            os.rename(away, ledger)
+            seen = pathlib.Path(out.name)
+            until(lambda: seen.stat().st_size > 0, "tail to print something")
+            rows = [json.loads(line) for line in seen.read_text().splitlines()]
+            same([each["key"] for each in rows], [keys["alice"]], "whose requests")
+            same((tails[1].wait(20), tails[1].stderr.read()[:30]), (2, b"sluice: tail: there is no key "), "nobody's")
+        finally:
+            for each in tails:
+                each.kill()
+                each.wait()
+    late.remove()
+
+
 def test_tail_follows_a_stream_that_ends_late():
     """More requests have ended since it began than tail looks back at: it is shown all the same."""
     first, last = threading.Event(), threading.Event()
