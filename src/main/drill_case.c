@@ -179,6 +179,10 @@ void drill_case_run(struct drill_case *c)
 
 	c->outcome = DRILL_BROKEN;
 	c->error = BUF_LIMIT(4 * KiB);
+	if (c->healthy && c->healthy->outcome != DRILL_RESCUED) {
+		buf_add(&c->error, STR("nothing to compare with"));
+		return;
+	}
 	if (!make_dir(dir, &c->error))
 		return;
 	run(c, dir);

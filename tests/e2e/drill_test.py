@@ -100,6 +100,22 @@ def test_who_is_alone_is_honest():
     same(found["cases"][0]["status"], 502, "status")
 
 
+def test_a_route_that_does_not_answer_is_no_good_drill():
+    """Nobody is marked for `phi: on`, so every case would be an error of ours."""
+    with tempfile.TemporaryDirectory() as other:
+        file = pathlib.Path(other) / "sluice.yaml"
+        file.write_text(CONFIG + "  private:\n    targets: [openai/gpt-5-mini, anthropic/claude-haiku-4-5]\n    phi: on\n")
+        code, out, err = cli("drill", "-c", file, "--route", "private", "--fault", "500", "--json", seconds=60, home=other)
+        same(code, 1, "exit code")
+        check("does not answer even when nothing is wrong: 403" in err, err)
+        found = json.loads(out)
+        same((found["not_run"], found["not_reached"], found["rescued"]), (2, 0, 0), found)
+        same({(each["outcome"], each["error"]) for each in found["cases"]}, {("not run", "nothing to compare with")},
+             "cases")
+        code, out, _ = cli("drill", "-c", file, "--route", "private", "--fault", "500", seconds=60, home=other)
+        check(code == 1 and "\n2 not run\n" in out and "not reached" not in out, code, out)
+
+
 def test_no_credential_and_no_file_is_needed():
     code, out, _ = cli("drill", "-c", home / "sluice.yaml", "--fault", "500", "--route", "fast", seconds=60,
                        home=home)
