@@ -24,7 +24,8 @@ enum {
 };
 static const long look_every_ns = 250 * 1000 * 1000;
 
-/* Ids that were printed or passed over: a hash set that is begun anew when it is full. */
+/* Ids that were printed or passed over: a hash set.  Half full, it keeps those that may
+ * be met again. */
 struct seen {
 	uint64_t slot[SEEN_SLOTS];
 	unsigned count;
@@ -38,7 +39,7 @@ struct open {
 
 struct tail {
 	struct command *c;
-	struct seen *seen;
+	struct seen *seen, *old;    /* old: while it is replaced */
 	struct open *open, *before; /* now, and one look earlier */
 	struct buf *lines;          /* texts of rows to print, newest first */
 	struct {
@@ -49,16 +50,24 @@ struct tail {
 	unsigned count, most; /* beyond `most` rows are only remembered */
 };
 
-/* False: it was there. */
-static bool seen_add(struct seen *s, uint64_t id)
+/* Where it is, or its place. */
+static uint64_t *seen_at(struct seen *s, uint64_t id)
 {
 	uint64_t at = (id * 0x9e3779b97f4a7c15u) >> 47;
 
 	while (s->slot[at] && s->slot[at] != id)
 		at = (at + 1) & (SEEN_SLOTS - 1);
-	if (s->slot[at] == id)
+	return &s->slot[at];
+}
+
+/* False: it was there. */
+static bool seen_add(struct seen *s, uint64_t id)
+{
+	uint64_t *slot = seen_at(s, id);
+
+	if (*slot == id)
 		return false;
-	s->slot[at] = id;
+	*slot = id;
 	s->count++;
 	return true;
 }
@@ -137,24 +146,43 @@ static bool look_at_open(struct tail *t, struct ledger *l)
 	return ledger_open_ids(l, t->open->ids, OPEN_MOST, &t->open->count);
 }
 
+static bool keep_seen(void *arg, const struct attempt_row *row)
+{
+	struct tail *t = arg;
+
+	if (*seen_at(t->old, row->id) == row->id)
+		seen_add(t->seen, row->id);
+	return true;
+}
+
+/* Only what lies within sight is met again, and only what was seen is kept: rows that
+ * have come since the last look are still to be printed. */
+static bool forget_old(struct tail *t, struct ledger *l)
+{
+	bool is_read;
+
+	t->old = t->seen;
+	t->seen = mem_new(sizeof(*t->seen));
+	is_read = ledger_exchanges(l, 0, 0, true, FAR, keep_seen, t);
+	free(t->old);
+	t->old = NULL;
+	return is_read;
+}
+
 /* Looks at the newest rows and prints the new ones among them, `most` at most; false when
  * they cannot be read. */
 static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
 {
-	bool is_full = t->seen->count > SEEN_SLOTS / 2;
-	bool is_read;
-
-	if (is_full) { /* forget what is old; what is there now was printed already */
-		memset(t->seen, 0, sizeof(*t->seen));
-		rows = FAR;
-	}
 	/* First who is under way, so that nobody can end unseen between the two. */
-	is_read = look_at_open(t, l);
-	t->most = is_full ? 0 : most;
+	bool is_read = look_at_open(t, l);
+
+	t->most = most;
 	is_read = is_read && ledger_exchanges(l, 0, 0, true, rows, take_row, t);
 	t->most = FAR + OPEN_MOST;
 	is_read = is_read && take_ended(t, l);
 	print_lines(t);
+	if (is_read && t->seen->count > SEEN_SLOTS / 2)
+		is_read = forget_old(t, l);
 	return is_read;
 }
 

@@ -16,9 +16,10 @@ import time
 
 import answers
 from fake_provider import Fake
-from harness import (CHAT, REPORT, SLUICE, Gateway, check, cli, in_netns, openai_error, provider, route, same,
+from harness import (CHAT, FEW, REPORT, SLUICE, Gateway, check, cli, in_netns, openai_error, provider, route, same,
                      shown_id, split_comment)
 from raw import SLOW, Raw, request, until
+from runner import Skip
 
 fake = site = gateway = None
 
@@ -460,6 +461,54 @@ def test_tail_follows_a_stream_that_ends_late():
                  "lines of the stream")
         finally:
             tail.terminate()
+            tail.wait()
+    busy.remove()
+
+
+def test_tail_forgets_what_is_old_and_loses_nothing():
+    """It remembers some 65,000 rows, and then those in sight: what comes at that moment is shown too."""
+    if FEW:
+        raise Skip("it takes as long as tail needs to look far back, three times")
+    busy = Gateway(gateway.body)
+    busy.key()
+    busy.post(busy.chat("m"))
+    done = until(lambda: busy.rows("state = 'done'"), "a request to be in the ledger")[0]["id"]
+    rest = ", ".join(columns(busy)[1:])
+
+    def put(first, count):
+        execute(busy, f"WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {first + count}) "
+                      f"INSERT INTO attempt SELECT {done} + i, {rest} FROM attempt, n WHERE id = {done}")
+    put(1, 20000)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(busy.dir)}
+    with open(busy.dir / "tail", "w+b") as out:
+        tail = subprocess.Popen([SLUICE, "tail", "-f", "-n", "1", "--json", "-c", str(busy.file)], stdout=out,
+                                stdin=subprocess.DEVNULL, env=environment)
+        shown, last = open(out.name, "rb"), 20001
+        text = bytearray()
+
+        def shows(number):
+            text.extend(shown.read())
+            return f'"{shown_id(done + number)}"'.encode() in text
+        try:
+            until(lambda: shows(20000), "tail to print something")
+            for _ in range(2):
+                put(last, 19000)
+                until(lambda: shows(last), "tail to look far back", 20)
+                last += 19000
+            put(last, 19000)
+            began, last = last, last + 19000
+            while not shows(began):
+                put(last, 1)
+                last += 1
+            for _ in range(100):
+                put(last, 1)
+                last += 1
+            until(lambda: shows(last - 1), "the last one", 10)
+            ids = re.findall(rb'"id":"([0-9a-f]{16})"', text)
+            same((len(ids), len(set(ids))), (last - 20000, last - 20000), "lines, and rows, behind the first 19,999")
+        finally:
+            shown.close()
+            tail.kill()
             tail.wait()
     busy.remove()
 
