@@ -47,7 +47,10 @@ struct tail {
 		uint64_t key;
 		str model;
 	} only;
-	unsigned count, most; /* beyond `most` rows are only remembered */
+	unsigned count, most; /* beyond `most` rows are only remembered, if that */
+	bool remembers;       /* rows will be met again */
+	unsigned looked;      /* rows of this look */
+	uint64_t oldest;      /* of these */
 };
 
 /* Where it is, or its place. */
@@ -91,9 +94,12 @@ static bool take_row(void *arg, const struct attempt_row *row)
 	struct tail *t = arg;
 	struct json_writer w = { 0 };
 
-	if ((!row->closes && row->state != ROW_UNKNOWN) || !seen_add(t->seen, row->id) ||
-	    t->count >= t->most || !is_wanted(t, row))
-		return true;
+	t->looked++;
+	t->oldest = row->id;
+	if ((!row->closes && row->state != ROW_UNKNOWN) ||
+	    (t->remembers && !seen_add(t->seen, row->id)) || t->count >= t->most ||
+	    !is_wanted(t, row))
+		return t->remembers || t->count < t->most;
 	w.to = &t->lines[t->count++];
 	w.to->limit = 64 * KiB;
 	if (t->c->json) {
@@ -176,6 +182,7 @@ static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
 	/* First who is under way, so that nobody can end unseen between the two. */
 	bool is_read = look_at_open(t, l);
 
+	t->remembers = true;
 	t->most = most;
 	is_read = is_read && ledger_exchanges(l, 0, 0, true, rows, take_row, t);
 	t->most = FAR + OPEN_MOST;
@@ -183,6 +190,26 @@ static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
 	print_lines(t);
 	if (is_read && t->seen->count > SEEN_SLOTS / 2)
 		is_read = forget_old(t, l);
+	return is_read;
+}
+
+/* The first look: at `rows`, and at so many again until `most` are found.  `follows`: the
+ * first of them are not to be printed by later looks. */
+static bool look_back(struct tail *t, struct ledger *l, unsigned rows, unsigned most,
+                      bool follows)
+{
+	bool is_read = look_at_open(t, l);
+
+	t->most = most;
+	t->remembers = follows;
+	t->oldest = 0;
+	do {
+		t->looked = 0;
+		is_read = is_read &&
+		          ledger_exchanges(l, 0, t->oldest, true, rows, take_row, t);
+		t->remembers = false;
+	} while (is_read && t->looked == rows && t->count < most);
+	print_lines(t);
 	return is_read;
 }
 
@@ -256,8 +283,8 @@ int tail_command(struct command *c)
 	t.open = mem_new(sizeof(*t.open));
 	t.before = mem_new(sizeof(*t.before));
 	t.lines = mem_new((FAR + OPEN_MOST) * sizeof(*t.lines));
-	if (r.ledger && !look(&t, r.ledger, follows || filters ? FAR : (unsigned)lines,
-	                      (unsigned)lines))
+	unsigned rows = follows || filters ? (unsigned)FAR : (unsigned)lines;
+	if (r.ledger && !look_back(&t, r.ledger, rows, (unsigned)lines, follows))
 		result = unreadable();
 	else if (follows)
 		result = follow(&t, &r);

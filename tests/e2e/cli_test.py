@@ -420,8 +420,11 @@ def test_tail_of_one_key_waits_for_the_ledger():
             os.rename(away, ledger)
             seen = pathlib.Path(out.name)
             until(lambda: seen.stat().st_size > 0, "tail to print something")
+            late.start()
+            later = late.post(late.chat("m"), key="alice").header("x-request-id")
+            until(lambda: later in seen.read_text(), "a later request")
             rows = [json.loads(line) for line in seen.read_text().splitlines()]
-            same([each["key"] for each in rows], [keys["alice"]], "whose requests")
+            same([each["key"] for each in rows], 2 * [keys["alice"]], "whose requests")
             same((tails[1].wait(20), tails[1].stderr.read()[:30]), (2, b"sluice: tail: there is no key "), "nobody's")
         finally:
             for each in tails:
@@ -462,6 +465,26 @@ def test_tail_follows_a_stream_that_ends_late():
         finally:
             tail.terminate()
             tail.wait()
+    busy.remove()
+
+
+def test_tail_looks_back_until_it_has_found_enough():
+    """The only requests that failed are behind more than it looks at in one go."""
+    busy = Gateway(gateway.body)
+    busy.key()
+    for _ in range(2):
+        same(busy.post(busy.chat("nowhere")).status, 404, "status")
+    busy.post(busy.chat("m"))
+    done = until(lambda: busy.rows("state = 'done' AND provider = 'fake'"), "a request to be in the ledger")[0]["id"]
+    execute(busy, f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 41000) "
+                  f"INSERT INTO attempt SELECT {done} + i, {', '.join(columns(busy)[1:])} FROM attempt, n WHERE id = {done}")
+    for count, options in ((2, ["-e"]), (1, ["-e", "-n", "1"]), (2, ["-m", "nowhere"]), (0, ["-m", "elsewhere"]),
+                           (0, ["-e", "-n", "0"]), (10, ["-m", "m"]), (10, [])):
+        code, out, err = busy.cli("tail", "--json", *options)
+        lines = [json.loads(line) for line in out.splitlines()]
+        same((code, len(lines)), (0, count), f"lines of {options}: {err}")
+        same([each["id"] for each in lines], sorted({each["id"] for each in lines}), f"their order: {options}")
+        same({each["client_status"] for each in lines}, ({404} if count in (1, 2) else {200} if count else set()), options)
     busy.remove()
 
 
