@@ -261,6 +261,20 @@ def test_try_without_a_gateway():
     in_netns(work)
 
 
+def test_what_a_model_says_does_not_steer_the_terminal():
+    """C1 has a CSI of its own, U+202E turns the direction: as C0 and DEL they become question marks."""
+    gateway.key("try")
+    said = ["a\u009b2J\u202eb", "c\x1b[2J\x7fd\r\te\n", "f\u00e9\u2192g"]
+    shown = "a?2J?bc?[2J?d?\te\nf\u00e9\u2192g\n"
+
+    def streamed(x):
+        answers.stream(answers.events(said, asked=x.request.wants_usage()))(x)
+    for option, script in (("--no-stream", answers.reply(answers.chat("".join(said)))), ("--stream", streamed)):
+        site.queue(script)
+        code, out, err = gateway.cli("try", "hello", "-m", "m", "-k", gateway.keys["try"], option)
+        same((code, out), (0, shown), f"{option}: {err}")
+
+
 # --- keys --------------------------------------------------------------------------------------------
 
 def test_keys_create_list_revoke():
