@@ -1,4 +1,5 @@
 /* What x-mock-fault does, and how an answer that was broken off is gone on with. */
+#include "loop/sys.h"
 #include "tests/unit/mock/talk.h"
 
 #include <errno.h>
@@ -88,6 +89,29 @@ TEST(mock_answers_for_any_model_as_it_is_told)
 	              "\"content\":\"hello\"}]}"));
 	CHECK_STR(talk_get(&t, "model"), "gpt-x");
 	CHECK_STR(talk_first(&t, "choices", "message.content"), "You said: hello");
+	talk_end(&t);
+}
+
+/* Also a model it knows keeps its pace: ten tokens with 20 ms before each. */
+TEST(mock_answers_for_models_it_does_not_know_as_lorem_does)
+{
+	static const char *const models[] = { "gpt-x", "lorem" };
+	struct talk t;
+
+	talk_begin_as(&t, "127.0.0.1:0", true);
+	for (size_t i = 0; i < countof(models); i++) {
+		usec before = sys_now();
+		char body[200];
+
+		snprintf(body, sizeof(body),
+		         "{\"model\":\"%s\",\"max_completion_tokens\":10,"
+		         "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+		         models[i]);
+		talk_with(&t, "POST", CHAT, "", str_from_z(body));
+		CHECK(sys_now() - before >= 200 * USEC_MS);
+		CHECK_STR_EQ(talk_get(&t, "model"), str_from_z(models[i]));
+		CHECK_STR(talk_get(&t, "usage.completion_tokens"), "10");
+	}
 	talk_end(&t);
 }
 
