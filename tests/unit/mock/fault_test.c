@@ -115,6 +115,41 @@ TEST(mock_answers_for_models_it_does_not_know_as_lorem_does)
 	talk_end(&t);
 }
 
+/* As vendors of these formats call them. */
+TEST(mock_refusals_have_the_types_of_their_format)
+{
+	static const struct {
+		const char *fault, *type, *status;
+		int code;
+	} rows[] = {
+		{ "400", "invalid_request_error", "INVALID_ARGUMENT", 400 },
+		{ "401", "authentication_error", "UNAUTHENTICATED", 401 },
+		{ "429", "rate_limit_error", "RESOURCE_EXHAUSTED", 429 },
+		{ "500", "api_error", "INTERNAL", 500 },
+		{ "503", "overloaded_error", "UNAVAILABLE", 503 },
+		{ "529", "overloaded_error", "UNAVAILABLE", 529 },
+	};
+	struct talk t;
+
+	talk_begin(&t, "127.0.0.1:0");
+	for (size_t i = 0; i < countof(rows); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "x-mock-fault: %s\r\n", rows[i].fault);
+		talk_with(&t, "POST", "/v1/messages", line,
+		          STR("{\"model\":\"echo\",\"max_tokens\":50,"
+		              "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}"));
+		CHECK_INT(t.heard.status, rows[i].code);
+		CHECK_STR_EQ(talk_get(&t, "error.type"), str_from_z(rows[i].type));
+		talk_with(&t, "POST", "/v1beta/models/echo:generateContent", line,
+		          STR("{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":"
+		              "\"x\"}]}]}"));
+		CHECK_INT(t.heard.status, rows[i].code);
+		CHECK_STR_EQ(talk_get(&t, "error.status"), str_from_z(rows[i].status));
+	}
+	talk_end(&t);
+}
+
 /* The whole answer, and then the same asked again with a part of it said already. */
 static void check_goes_on(const char *after, const char *expected)
 {
