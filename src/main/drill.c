@@ -320,6 +320,19 @@ static int drill_with(struct drill *d, const char *path)
 	return code;
 }
 
+struct errand {
+	struct drill *drill;
+	const char *path;
+};
+
+static int drill_in(void *arg, const char *dir)
+{
+	struct errand *e = arg;
+
+	e->drill->world.dir = dir;
+	return drill_with(e->drill, e->path);
+}
+
 int drill_command(struct command *c)
 {
 	struct drill d = { .c = c,
@@ -341,5 +354,5 @@ int drill_command(struct command *c)
 	if (!c->config)
 		return command_misused(c, "drill: say which configuration: -c FILE");
 	signal(SIGPIPE, SIG_IGN);
-	return drill_with(&d, c->config);
+	return drill_guard(drill_in, &(struct errand){ .drill = &d, .path = c->config });
 }
