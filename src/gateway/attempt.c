@@ -288,11 +288,31 @@ static void dial(struct attempt *a)
 
 /* ---- SEND ---- */
 
-/* Ours on the way there: from the request's last byte until it left for the provider. */
+/* Of a live attempt; a connection may still have the time of what it did before. */
+static void note_gone(struct exchange *x, const struct attempt *a,
+                      const struct http_up *u)
+{
+	usec at = http_up_gone_at(u);
+
+	if (a->sent && at >= x->whole_at && (!x->gone_at || at < x->gone_at))
+		x->gone_at = at;
+}
+
+/* Ours on the way there: from the request's last byte until it first left for a provider.
+ * What passes until it leaves for another one is the time of the first, or a wait. */
 static void note_overhead(struct attempt *a, const struct http_up *u)
 {
-	if (a->sent && a->x->whole_at)
-		a->overhead = max_of(http_up_gone_at(u) - a->x->whole_at, (usec)0);
+	struct exchange *x = a->x;
+
+	if (!a->sent || !x->whole_at)
+		return;
+	note_gone(x, a, u);
+	/* One beside it may have been sent before, and not have answered yet. */
+	for (const struct attempt *r = x->attempt; unlikely(r != a) && r; r = r->rival)
+		if (r->up)
+			note_gone(x, r, r->up);
+	if (x->gone_at)
+		a->overhead = x->gone_at - x->whole_at;
 }
 
 static void on_ready(struct http_up *u)

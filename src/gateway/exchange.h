@@ -72,6 +72,7 @@ struct exchange {
 	const struct endpoint *endpoint;
 	usec began, began_wall;
 	usec whole_at; /* the request's last byte came, by the precise clock */
+	usec gone_at;  /* the first attempt's went out, by the same; 0: not known yet */
 	str peer;      /* the client's address, without the port */
 	str agent, content_type, query;
 	str tags;       /* what it is counted under: "name=value,..."; or empty */

@@ -364,7 +364,7 @@ const struct command_row command_rows[] = {
 	  "gateway of its own for each case, breaks one target of a route in one way, and\n"
 	  "tells what a client got: rescued (the same answer as from healthy providers), an\n"
 	  "honest error, or lost. Nothing leaves this machine and no key is used. Exits with\n"
-	  "1 when anything is lost.",
+	  "1 when anything is lost, or a route does not answer even when nothing is wrong.",
 	  drill_command, drill_options, 0, false },
 	{ "translate", "--from FORMAT --to FORMAT < BODY",
 	  "turn a request or an answer into another format",

@@ -97,7 +97,7 @@ static void case_line(const struct drill_case *c, struct buf *to)
 	text_span(&span, extra_time(c));
 	buf_addf(to, "  %-13s  %-34.*s  %-12s  %u  %9s  ", c->row->name,
 	         STR_ARG(buf_str(&target)), outcomes[c->outcome], c->attempts,
-	         c->outcome == DRILL_MISSED ? "-" : buf_z(&span));
+	         c->outcome >= DRILL_MISSED ? "-" : buf_z(&span));
 	text_money(to, extra_cost(c));
 	if (c->outcome == DRILL_BROKEN)
 		buf_addf(to, "  %s", buf_z((struct buf *)(uintptr_t)&c->error));
@@ -111,6 +111,8 @@ static void case_line(const struct drill_case *c, struct buf *to)
 static void case_json(const struct drill_case *c, struct json_writer *w)
 {
 	const struct target *t = &c->route->targets[c->target];
+	const struct buf *error =
+	        c->outcome == DRILL_BROKEN ? &c->error : &c->answer.error;
 	nanousd cost = extra_cost(c);
 
 	json_open(w, '{');
@@ -124,8 +126,8 @@ static void case_json(const struct drill_case *c, struct json_writer *w)
 	json_key_int(w, STR("extra_us"), extra_time(c));
 	json_key(w, STR("extra_cost_nano"));
 	cost == COST_UNKNOWN ? json_null(w) : json_int(w, cost);
-	if (c->answer.error.len)
-		json_key_str(w, STR("error"), buf_str(&c->answer.error));
+	if (error->len)
+		json_key_str(w, STR("error"), buf_str(error));
 	json_close(w, '}');
 }
 
@@ -164,6 +166,8 @@ static void print_lines(const struct drill *d)
 		buf_addf(&out,
 		         "%u not reached: the route asks fewer targets than it has\n",
 		         d->told[DRILL_MISSED]);
+	if (d->told[DRILL_BROKEN])
+		buf_addf(&out, "%u not run\n", d->told[DRILL_BROKEN]);
 	flush(&out);
 	buf_free(&out);
 }
@@ -194,7 +198,7 @@ static void print_json(const struct drill *d)
 	buf_free(&out);
 }
 
-/* A drill whose healthy cases fail tells nothing. */
+/* Where a healthy case fails, those that are compared with it were not run. */
 static int report(struct drill *d)
 {
 	for (unsigned i = 0; i < d->plan.count; i++) {
@@ -316,6 +320,19 @@ static int drill_with(struct drill *d, const char *path)
 	return code;
 }
 
+struct errand {
+	struct drill *drill;
+	const char *path;
+};
+
+static int drill_in(void *arg, const char *dir)
+{
+	struct errand *e = arg;
+
+	e->drill->world.dir = dir;
+	return drill_with(e->drill, e->path);
+}
+
 int drill_command(struct command *c)
 {
 	struct drill d = { .c = c,
@@ -337,5 +354,5 @@ int drill_command(struct command *c)
 	if (!c->config)
 		return command_misused(c, "drill: say which configuration: -c FILE");
 	signal(SIGPIPE, SIG_IGN);
-	return drill_with(&d, c->config);
+	return drill_guard(drill_in, &(struct errand){ .drill = &d, .path = c->config });
 }

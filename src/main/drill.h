@@ -4,7 +4,8 @@
  *   drill_plan.c   which cases there are
  *   drill_case.c   one case: a gateway of its own, one answer, what became of it
  *   drill_world.c  the user's configuration with a mock in place of each provider
- *   drill_ask.c    the request as a client sends it, and the answer as it reads it */
+ *   drill_ask.c    the request as a client sends it, and the answer as it reads it
+ *   drill_guard.c  nothing stays behind when it is interrupted */
 #pragma once
 #include "config/config.h"
 #include "mock/mock.h"
@@ -12,7 +13,8 @@
 
 enum {
 	DRILL_PROVIDERS_MOST = 64,
-	DRILL_FLAPS = 4, /* requests of a FLAP */
+	DRILL_FLAPS = 4,     /* requests of a FLAP */
+	DRILL_DIR_SIZE = 64, /* of the name of a directory */
 };
 
 enum drill_how { DRILL_NONE, DRILL_HEADER, DRILL_REFUSED, DRILL_BLACK_HOLE, DRILL_FLAP };
@@ -34,6 +36,7 @@ extern const unsigned drill_row_count;
 struct drill_world {
 	const struct config_source *source;
 	const struct config *config; /* as the user wrote it */
+	const char *dir;             /* for the data of all cases */
 	struct mock *mocks[DRILL_PROVIDERS_MOST];
 	struct net_addr refuses, swallows;
 	int swallowing[4];
@@ -103,6 +106,8 @@ struct drill_case {
 };
 
 void drill_case_run(struct drill_case *c);
+/* With all that is in it. */
+void drill_remove_dir(const char *path);
 void drill_case_done(struct drill_case *c);
 
 /* ---- drill_plan.c ---- */
@@ -125,3 +130,10 @@ bool drill_is_asked_route(const struct drill_plan *p, const struct route *route)
 /* Each fault that is asked for at each target of each route that is. */
 void drill_plan_make(struct drill_plan *p);
 void drill_plan_done(struct drill_plan *p);
+
+/* ---- drill_guard.c ---- */
+
+/* Runs `work` in a process of its own, with a directory that is gone when it is over,
+ * however that came about.  Before there are threads.  What it returned; 128 + the signal
+ * that ended it, which may be one that was sent to us (SIGINT, SIGTERM, SIGHUP). */
+int drill_guard(int (*work)(void *arg, const char *dir), void *arg);

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,18 +20,16 @@ enum { ROWS_MOST = 64 };
 
 /* ---- its data ---- */
 
-static bool make_dir(char path[64], struct buf *why)
+static bool make_dir(const char *top, char path[DRILL_DIR_SIZE], struct buf *why)
 {
-	static const char form[] = "/tmp/sluice-drill-XXXXXX";
-
-	memcpy(path, form, sizeof(form));
+	snprintf(path, DRILL_DIR_SIZE, "%s/case-XXXXXX", top);
 	if (mkdtemp(path))
 		return true;
 	buf_addf(why, "%s: %s", path, strerror(errno));
 	return false;
 }
 
-static void remove_dir(const char *path)
+void drill_remove_dir(const char *path)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
@@ -41,7 +40,7 @@ static void remove_dir(const char *path)
 		buf_addf(&name, "%s/%s", path, entry->d_name);
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
 		    unlink(buf_z(&name)) != 0)
-			remove_dir(buf_z(&name));
+			drill_remove_dir(buf_z(&name));
 		buf_free(&name);
 	}
 	if (dir)
@@ -175,14 +174,18 @@ static void run(struct drill_case *c, const char *dir)
 
 void drill_case_run(struct drill_case *c)
 {
-	char dir[64];
+	char dir[DRILL_DIR_SIZE];
 
 	c->outcome = DRILL_BROKEN;
 	c->error = BUF_LIMIT(4 * KiB);
-	if (!make_dir(dir, &c->error))
+	if (c->healthy && c->healthy->outcome != DRILL_RESCUED) {
+		buf_add(&c->error, STR("nothing to compare with"));
+		return;
+	}
+	if (!make_dir(c->world->dir, dir, &c->error))
 		return;
 	run(c, dir);
-	remove_dir(dir);
+	drill_remove_dir(dir);
 }
 
 void drill_case_done(struct drill_case *c)

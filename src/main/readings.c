@@ -13,7 +13,8 @@
 
 /* ---- providers ---- */
 
-/* Keys of a provider are benched one by one; their cells say so. */
+/* Keys of a provider are benched one by one; their cells say so.  One whose time is over
+ * is still out until a request has found that it is taken again. */
 static unsigned keys_benched(struct board *b, const struct provider *p, usec now)
 {
 	unsigned count = 0;
@@ -24,7 +25,19 @@ static unsigned keys_benched(struct board *b, const struct provider *p, usec now
 		usec until;
 
 		h.provider = NULL;
-		count += health_look(&h, NULL, 0, now, &until) >= HEALTH_ILL;
+		switch (health_look(&h, NULL, 0, now, &until)) {
+		case HEALTH_PROBE:
+		case HEALTH_ILL:
+		case HEALTH_DEAD:
+			count++;
+			break;
+		case HEALTH_OK:
+		case HEALTH_SCARCE:
+		case HEALTH_PACED:
+		case HEALTH_FULL:
+		case HEALTH_ANSWERS:
+			break;
+		}
 	}
 	return count;
 }

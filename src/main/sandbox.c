@@ -55,11 +55,14 @@ struct rules {
 	uint64_t handled;
 };
 
-static int landlock_version(void)
+/* 0: there is none; *ret_forbidden: for a filter keeps us from it (a kernel without it
+ * says ENOSYS or EOPNOTSUPP). */
+static int landlock_version(bool *ret_forbidden)
 {
 	long n = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	                 LANDLOCK_CREATE_RULESET_VERSION);
 
+	*ret_forbidden = n < 0 && errno == EPERM;
 	return n > 0 ? (int)n : 0;
 }
 
@@ -240,9 +243,9 @@ static void allow_config(const struct rules *r, const struct config *c)
 }
 
 /* The version in force; 0: none. */
-static int close_files(const struct config *c)
+static int close_files(const struct config *c, bool *ret_forbidden)
 {
-	int version = landlock_version();
+	int version = landlock_version(ret_forbidden);
 	struct rules r = { .handled = handled_by(version) };
 	bool is_closed;
 
@@ -260,6 +263,7 @@ static int close_files(const struct config *c)
 void sandbox_enter(const struct config *c, struct sandbox *ret)
 {
 	struct arena keep = { 0 };
+	bool no_landlock, no_seccomp;
 
 	*ret = (struct sandbox){ 0 };
 	if (harden_is_sanitized())
@@ -270,12 +274,17 @@ void sandbox_enter(const struct config *c, struct sandbox *ret)
 		return;
 	/* SQLite's own temporary files; where they would else go is closed. */
 	setenv("SQLITE_TMPDIR", str_z(&keep, c->data), 1);
-	ret->landlock = close_files(c);
-	ret->seccomp = sandbox_deny_calls();
+	ret->landlock = close_files(c, &no_landlock);
+	ret->seccomp = sandbox_deny_calls(&no_seccomp);
+	ret->forbidden = no_landlock || no_seccomp;
 	if (!ret->landlock)
-		log_warn("sandbox: this kernel has no Landlock; files stay open");
+		log_warn("sandbox: %s; files stay open",
+		         no_landlock ? "a system call filter of what started us forbids "
+		                       "landlock_create_ruleset"
+		                     : "this kernel has no Landlock");
 	if (!ret->seccomp)
-		log_warn("sandbox: system calls could not be restricted (seccomp)");
+		log_warn("sandbox: system calls could not be restricted (seccomp)%s",
+		         no_seccomp ? ": a filter of what started us forbids it" : "");
 	arena_done(&keep);
 }
 
@@ -284,7 +293,11 @@ void sandbox_print(const struct sandbox *s, struct buf *to)
 	if (s->off)
 		buf_addf(to, "off: %s", s->off);
 	else if (!s->landlock && !s->seccomp)
-		buf_add(to, STR("none: this kernel has neither Landlock nor seccomp"));
+		buf_add(to, s->forbidden
+		                    ? STR("none: a system call filter of what started "
+		                          "the gateway forbids it")
+		                    : STR("none: this kernel has neither Landlock nor "
+		                          "seccomp"));
 	if (s->landlock)
 		buf_addf(to, "files (Landlock %d)", s->landlock);
 	if (s->seccomp)

@@ -13,6 +13,7 @@
 struct sandbox {
 	int landlock; /* the version of its interface; 0: the kernel has none */
 	bool seccomp;
+	bool forbidden;  /* to make one: by a filter of whoever started us */
 	const char *off; /* why there is none at all; NULL: it is on */
 };
 
@@ -20,8 +21,9 @@ struct sandbox {
  * a place among files.  Nothing of it is a
  * reason not to run. */
 void sandbox_enter(const struct config *c, struct sandbox *ret);
-/* "files (Landlock 4), system calls (seccomp)", or why it is off. */
+/* "files (Landlock 4), system calls (seccomp)", or why there is none. */
 void sandbox_print(const struct sandbox *s, struct buf *to);
 
-/* sandbox_calls.c: false when the kernel or the library refuses. */
-bool sandbox_deny_calls(void);
+/* sandbox_calls.c: false when the kernel, the library or a filter refuses;
+ * *ret_forbidden is true when it was a filter. */
+bool sandbox_deny_calls(bool *ret_forbidden);

@@ -7,11 +7,14 @@
 #include "main/sandbox.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* What a library does not know for this machine is negative, and then left out. */
 static const int denied[] = {
@@ -148,11 +151,21 @@ static bool deny_all(scmp_filter_ctx ctx)
 	return is_done && deny_processes(ctx) && deny_sockets(ctx) && deny_tricks(ctx);
 }
 
-bool sandbox_deny_calls(void)
+/* A kernel that has the call answers this to anybody. */
+static bool is_forbidden(void)
+{
+	uint32_t action = SECCOMP_RET_ALLOW;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0 &&
+	       errno == EPERM;
+}
+
+bool sandbox_deny_calls(bool *ret_forbidden)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	bool is_done;
 
+	*ret_forbidden = false;
 	if (!ctx)
 		return false;
 	/* For all threads; a search instead of a list; and without the slower branches
@@ -162,5 +175,6 @@ bool sandbox_deny_calls(void)
 	(void)!seccomp_attr_set(ctx, SCMP_FLTATR_CTL_SSB, 1);
 	is_done = is_done && deny_all(ctx) && seccomp_load(ctx) == 0;
 	seccomp_release(ctx);
+	*ret_forbidden = !is_done && is_forbidden();
 	return is_done;
 }

@@ -24,7 +24,8 @@ enum {
 };
 static const long look_every_ns = 250 * 1000 * 1000;
 
-/* Ids that were printed or passed over: a hash set that is begun anew when it is full. */
+/* Ids that were printed or passed over: a hash set.  Half full, it keeps those that may
+ * be met again. */
 struct seen {
 	uint64_t slot[SEEN_SLOTS];
 	unsigned count;
@@ -38,7 +39,7 @@ struct open {
 
 struct tail {
 	struct command *c;
-	struct seen *seen;
+	struct seen *seen, *old;    /* old: while it is replaced */
 	struct open *open, *before; /* now, and one look earlier */
 	struct buf *lines;          /* texts of rows to print, newest first */
 	struct {
@@ -46,19 +47,30 @@ struct tail {
 		uint64_t key;
 		str model;
 	} only;
-	unsigned count, most; /* beyond `most` rows are only remembered */
+	unsigned count, most; /* beyond `most` rows are only remembered, if that */
+	bool remembers;       /* rows will be met again */
+	unsigned looked;      /* rows of this look */
+	uint64_t oldest;      /* of these */
 };
 
-/* False: it was there. */
-static bool seen_add(struct seen *s, uint64_t id)
+/* Where it is, or its place. */
+static uint64_t *seen_at(struct seen *s, uint64_t id)
 {
 	uint64_t at = (id * 0x9e3779b97f4a7c15u) >> 47;
 
 	while (s->slot[at] && s->slot[at] != id)
 		at = (at + 1) & (SEEN_SLOTS - 1);
-	if (s->slot[at] == id)
+	return &s->slot[at];
+}
+
+/* False: it was there. */
+static bool seen_add(struct seen *s, uint64_t id)
+{
+	uint64_t *slot = seen_at(s, id);
+
+	if (*slot == id)
 		return false;
-	s->slot[at] = id;
+	*slot = id;
 	s->count++;
 	return true;
 }
@@ -82,9 +94,12 @@ static bool take_row(void *arg, const struct attempt_row *row)
 	struct tail *t = arg;
 	struct json_writer w = { 0 };
 
-	if ((!row->closes && row->state != ROW_UNKNOWN) || !seen_add(t->seen, row->id) ||
-	    t->count >= t->most || !is_wanted(t, row))
-		return true;
+	t->looked++;
+	t->oldest = row->id;
+	if ((!row->closes && row->state != ROW_UNKNOWN) ||
+	    (t->remembers && !seen_add(t->seen, row->id)) || t->count >= t->most ||
+	    !is_wanted(t, row))
+		return t->remembers || t->count < t->most;
 	w.to = &t->lines[t->count++];
 	w.to->limit = 64 * KiB;
 	if (t->c->json) {
@@ -137,42 +152,73 @@ static bool look_at_open(struct tail *t, struct ledger *l)
 	return ledger_open_ids(l, t->open->ids, OPEN_MOST, &t->open->count);
 }
 
+static bool keep_seen(void *arg, const struct attempt_row *row)
+{
+	struct tail *t = arg;
+
+	if (*seen_at(t->old, row->id) == row->id)
+		seen_add(t->seen, row->id);
+	return true;
+}
+
+/* Only what lies within sight is met again, and only what was seen is kept: rows that
+ * have come since the last look are still to be printed. */
+static bool forget_old(struct tail *t, struct ledger *l)
+{
+	bool is_read;
+
+	t->old = t->seen;
+	t->seen = mem_new(sizeof(*t->seen));
+	is_read = ledger_exchanges(l, 0, 0, true, FAR, keep_seen, t);
+	free(t->old);
+	t->old = NULL;
+	return is_read;
+}
+
 /* Looks at the newest rows and prints the new ones among them, `most` at most; false when
  * they cannot be read. */
 static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
 {
-	bool is_full = t->seen->count > SEEN_SLOTS / 2;
-	bool is_read;
-
-	if (is_full) { /* forget what is old; what is there now was printed already */
-		memset(t->seen, 0, sizeof(*t->seen));
-		rows = FAR;
-	}
 	/* First who is under way, so that nobody can end unseen between the two. */
-	is_read = look_at_open(t, l);
-	t->most = is_full ? 0 : most;
+	bool is_read = look_at_open(t, l);
+
+	t->remembers = true;
+	t->most = most;
 	is_read = is_read && ledger_exchanges(l, 0, 0, true, rows, take_row, t);
 	t->most = FAR + OPEN_MOST;
 	is_read = is_read && take_ended(t, l);
 	print_lines(t);
+	if (is_read && t->seen->count > SEEN_SLOTS / 2)
+		is_read = forget_old(t, l);
 	return is_read;
 }
 
-static bool follow(struct tail *t, struct reading *r)
+/* The first look: at `rows`, and at so many again until `most` are found.  `follows`: the
+ * first of them are not to be printed by later looks. */
+static bool look_back(struct tail *t, struct ledger *l, unsigned rows, unsigned most,
+                      bool follows)
 {
-	for (unsigned i = 1; !ferror(stdout); i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = look_every_ns }, NULL);
-		if (!r->ledger) { /* the gateway may come */
-			reading_done(r);
-			if (reading_begin(t->c, r) != EXIT_OK)
-				return false;
-		}
-		if (r->ledger && !look(t, r->ledger, i % FAR_EVERY ? NEAR : FAR, FAR))
-			return false;
-	}
-	return true;
+	bool is_read = look_at_open(t, l);
+
+	t->most = most;
+	t->remembers = follows;
+	t->oldest = 0;
+	do {
+		t->looked = 0;
+		is_read = is_read &&
+		          ledger_exchanges(l, 0, t->oldest, true, rows, take_row, t);
+		t->remembers = false;
+	} while (is_read && t->looked == rows && t->count < most);
+	print_lines(t);
+	return is_read;
 }
 
+static int unreadable(void)
+{
+	return command_failed("the ledger could not be read");
+}
+
+/* A key's name is looked up when there is a ledger; without one nothing is printed. */
 static int take_filters(struct tail *t, struct ledger *l)
 {
 	const char *key = command_value(t->c, "key");
@@ -188,12 +234,36 @@ static int take_filters(struct tail *t, struct ledger *l)
 	return found ? EXIT_OK : command_misused(t->c, "tail: there is no key %s", key);
 }
 
+/* There was no ledger yet; the gateway may come. */
+static int look_for_ledger(struct tail *t, struct reading *r)
+{
+	int result;
+
+	reading_done(r);
+	result = reading_begin(t->c, r);
+	return result == EXIT_OK && r->ledger ? take_filters(t, r->ledger) : result;
+}
+
+static int follow(struct tail *t, struct reading *r)
+{
+	int result;
+
+	for (unsigned i = 1; !ferror(stdout); i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = look_every_ns }, NULL);
+		if (!r->ledger && (result = look_for_ledger(t, r)) != EXIT_OK)
+			return result;
+		if (r->ledger && !look(t, r->ledger, i % FAR_EVERY ? NEAR : FAR, FAR))
+			return unreadable();
+	}
+	return EXIT_OK;
+}
+
 int tail_command(struct command *c)
 {
 	struct tail t = { .c = c };
 	struct reading r;
 	uint64_t lines;
-	bool is_read = true, follows = command_has(c, "follow");
+	bool follows = command_has(c, "follow");
 	int result;
 
 	/* -n 0 -f: new ones only. */
@@ -213,11 +283,11 @@ int tail_command(struct command *c)
 	t.open = mem_new(sizeof(*t.open));
 	t.before = mem_new(sizeof(*t.before));
 	t.lines = mem_new((FAR + OPEN_MOST) * sizeof(*t.lines));
-	if (r.ledger)
-		is_read = look(&t, r.ledger, follows || filters ? FAR : (unsigned)lines,
-		               (unsigned)lines);
-	if (is_read && follows)
-		is_read = follow(&t, &r);
+	unsigned rows = follows || filters ? (unsigned)FAR : (unsigned)lines;
+	if (r.ledger && !look_back(&t, r.ledger, rows, (unsigned)lines, follows))
+		result = unreadable();
+	else if (follows)
+		result = follow(&t, &r);
 	else if (!r.ledger)
 		fprintf(stderr, "nothing was recorded yet in %.*s\n", (int)r.dir.len,
 		        r.dir.ptr);
@@ -226,5 +296,5 @@ int tail_command(struct command *c)
 	free(t.seen);
 	free(t.open);
 	free(t.before);
-	return is_read ? EXIT_OK : command_failed("the ledger could not be read");
+	return result;
 }

@@ -41,17 +41,19 @@ static void copy(char to[NAME_MOST], str s)
 
 /* ---- what comes back ---- */
 
-/* What a model says is not to steer the terminal. */
+/* What a model says is not to steer the terminal: as text_safe, but of several lines.
+ * Each piece has whole characters: json_check has seen to it. */
 static void say(struct try *t, str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		bool steers = (c < ' ' && c != '\n' && c != '\t') || c == 0x7f;
-
-		buf_add_char(&t->text, (char)(steers ? '?' : s.ptr[i]));
-	}
 	if (s.len > 0 && !t->first_at)
 		t->first_at = sys_now();
+	while (s.len > 0) {
+		size_t n = str_find_any(s, STR("\n\t"));
+
+		text_safe(&t->text, str_first(s, n));
+		buf_add(&t->text, str_first(str_from(s, n), 1));
+		s = str_from(s, min_of(n + 1, s.len));
+	}
 }
 
 static void say_member(struct try *t, struct json_value v)

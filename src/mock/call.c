@@ -112,14 +112,15 @@ static refusal_t read_body(struct call *c)
 	return NULL;
 }
 
-/* It answers by the name it was asked by. */
+/* It answers by the name it was asked by; at once where it stands for another. */
 static const struct model *rename_model(struct call *c, const struct model *m, str id)
 {
 	struct model *named = arena_new(&c->arena, struct model);
 
 	*named = *m;
 	named->id = id;
-	named->first_ms = named->pace_ms = 0;
+	if (c->stands_for.len)
+		named->first_ms = named->pace_ms = 0;
 	return named;
 }
 

@@ -256,6 +256,8 @@ void format_break(struct call *c)
 static fault_t fault_of(int status)
 {
 	switch (status) {
+	case 401:
+		return FAULT_BAD_KEY;
 	case 404:
 		return FAULT_NO_SUCH_MODEL;
 	case 429:
@@ -263,6 +265,7 @@ static fault_t fault_of(int status)
 	case 500:
 		return FAULT_INTERNAL;
 	case 503:
+	case 529:
 		return FAULT_UPSTREAM_BUSY;
 	default:
 		return FAULT_BAD_REQUEST;

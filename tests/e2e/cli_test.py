@@ -16,9 +16,10 @@ import time
 
 import answers
 from fake_provider import Fake
-from harness import (CHAT, REPORT, SLUICE, Gateway, check, cli, in_netns, openai_error, provider, route, same,
+from harness import (CHAT, FEW, REPORT, SLUICE, Gateway, check, cli, in_netns, openai_error, provider, route, same,
                      shown_id, split_comment)
 from raw import SLOW, Raw, request, until
+from runner import Skip
 
 fake = site = gateway = None
 
@@ -260,6 +261,20 @@ def test_try_without_a_gateway():
     in_netns(work)
 
 
+def test_what_a_model_says_does_not_steer_the_terminal():
+    """C1 has a CSI of its own, U+202E turns the direction: as C0 and DEL they become question marks."""
+    gateway.key("try")
+    said = ["a\u009b2J\u202eb", "c\x1b[2J\x7fd\r\te\n", "f\u00e9\u2192g"]
+    shown = "a?2J?bc?[2J?d?\te\nf\u00e9\u2192g\n"
+
+    def streamed(x):
+        answers.stream(answers.events(said, asked=x.request.wants_usage()))(x)
+    for option, script in (("--no-stream", answers.reply(answers.chat("".join(said)))), ("--stream", streamed)):
+        site.queue(script)
+        code, out, err = gateway.cli("try", "hello", "-m", "m", "-k", gateway.keys["try"], option)
+        same((code, out), (0, shown), f"{option}: {err}")
+
+
 # --- keys --------------------------------------------------------------------------------------------
 
 def test_keys_create_list_revoke():
@@ -396,6 +411,42 @@ def test_tail_and_show():
     check(code == 2 and '"xyz" is no id' in err, "what is no id:", code, err)
 
 
+def test_tail_of_one_key_waits_for_the_ledger():
+    """It is begun where nothing was recorded yet: the key is looked up when there is a ledger."""
+    late = Gateway(gateway.body)
+    for name in ("alice", "bob"):
+        late.key(name)
+        same(late.post(late.chat("m"), key=name).status, 200, name)
+    until(lambda: len(late.rows("state = 'done'")) == 2, "both requests in the ledger")
+    keys = {each["name"]: each["id"] for each in json.loads(late.cli("keys", "list", "--json")[1])}
+    late.stop()
+    ledger, away = late.data / "ledger.db", late.data / "away"
+    os.rename(ledger, away)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(late.dir)}
+    with open(late.dir / "tail", "w+b") as out:
+        def follow(name):
+            return subprocess.Popen([SLUICE, "tail", "-f", "-k", name, "--json", "-c", str(late.file)], stdout=out,
+                                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+        tails = [follow("alice"), follow("nobody")]
+        try:
+            for each in tails:
+                until(lambda each=each: " S " in pathlib.Path(f"/proc/{each.pid}/stat").read_text(), "tail to wait")
+            os.rename(away, ledger)
+            seen = pathlib.Path(out.name)
+            until(lambda: seen.stat().st_size > 0, "tail to print something")
+            late.start()
+            later = late.post(late.chat("m"), key="alice").header("x-request-id")
+            until(lambda: later in seen.read_text(), "a later request")
+            rows = [json.loads(line) for line in seen.read_text().splitlines()]
+            same([each["key"] for each in rows], 2 * [keys["alice"]], "whose requests")
+            same((tails[1].wait(20), tails[1].stderr.read()[:30]), (2, b"sluice: tail: there is no key "), "nobody's")
+        finally:
+            for each in tails:
+                each.kill()
+                each.wait()
+    late.remove()
+
+
 def test_tail_follows_a_stream_that_ends_late():
     """More requests have ended since it began than tail looks back at: it is shown all the same."""
     first, last = threading.Event(), threading.Event()
@@ -427,6 +478,74 @@ def test_tail_follows_a_stream_that_ends_late():
                  "lines of the stream")
         finally:
             tail.terminate()
+            tail.wait()
+    busy.remove()
+
+
+def test_tail_looks_back_until_it_has_found_enough():
+    """The only requests that failed are behind more than it looks at in one go."""
+    busy = Gateway(gateway.body)
+    busy.key()
+    for _ in range(2):
+        same(busy.post(busy.chat("nowhere")).status, 404, "status")
+    busy.post(busy.chat("m"))
+    done = until(lambda: busy.rows("state = 'done' AND provider = 'fake'"), "a request to be in the ledger")[0]["id"]
+    execute(busy, f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 41000) "
+                  f"INSERT INTO attempt SELECT {done} + i, {', '.join(columns(busy)[1:])} FROM attempt, n WHERE id = {done}")
+    for count, options in ((2, ["-e"]), (1, ["-e", "-n", "1"]), (2, ["-m", "nowhere"]), (0, ["-m", "elsewhere"]),
+                           (0, ["-e", "-n", "0"]), (10, ["-m", "m"]), (10, [])):
+        code, out, err = busy.cli("tail", "--json", *options)
+        lines = [json.loads(line) for line in out.splitlines()]
+        same((code, len(lines)), (0, count), f"lines of {options}: {err}")
+        same([each["id"] for each in lines], sorted({each["id"] for each in lines}), f"their order: {options}")
+        same({each["client_status"] for each in lines}, ({404} if count in (1, 2) else {200} if count else set()), options)
+    busy.remove()
+
+
+def test_tail_forgets_what_is_old_and_loses_nothing():
+    """It remembers some 65,000 rows, and then those in sight: what comes at that moment is shown too."""
+    if FEW:
+        raise Skip("it takes as long as tail needs to look far back, three times")
+    busy = Gateway(gateway.body)
+    busy.key()
+    busy.post(busy.chat("m"))
+    done = until(lambda: busy.rows("state = 'done'"), "a request to be in the ledger")[0]["id"]
+    rest = ", ".join(columns(busy)[1:])
+
+    def put(first, count):
+        execute(busy, f"WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {first + count}) "
+                      f"INSERT INTO attempt SELECT {done} + i, {rest} FROM attempt, n WHERE id = {done}")
+    put(1, 20000)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(busy.dir)}
+    with open(busy.dir / "tail", "w+b") as out:
+        tail = subprocess.Popen([SLUICE, "tail", "-f", "-n", "1", "--json", "-c", str(busy.file)], stdout=out,
+                                stdin=subprocess.DEVNULL, env=environment)
+        shown, last = open(out.name, "rb"), 20001
+        text = bytearray()
+
+        def shows(number):
+            text.extend(shown.read())
+            return f'"{shown_id(done + number)}"'.encode() in text
+        try:
+            until(lambda: shows(20000), "tail to print something")
+            for _ in range(2):
+                put(last, 19000)
+                until(lambda: shows(last), "tail to look far back", 20)
+                last += 19000
+            put(last, 19000)
+            began, last = last, last + 19000
+            while not shows(began):
+                put(last, 1)
+                last += 1
+            for _ in range(100):
+                put(last, 1)
+                last += 1
+            until(lambda: shows(last - 1), "the last one", 10)
+            ids = re.findall(rb'"id":"([0-9a-f]{16})"', text)
+            same((len(ids), len(set(ids))), (last - 20000, last - 20000), "lines, and rows, behind the first 19,999")
+        finally:
+            shown.close()
+            tail.kill()
             tail.wait()
     busy.remove()
 

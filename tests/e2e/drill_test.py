@@ -2,11 +2,15 @@
 formats, as clients of several formats see it. Nothing may be lost."""
 
 import json
+import os
 import pathlib
+import signal
 import socket
+import subprocess
 import tempfile
 
-from harness import check, cli, same
+from harness import SLUICE, check, cli, same
+from raw import until
 
 CONFIG = """version: 1
 providers:
@@ -100,6 +104,22 @@ def test_who_is_alone_is_honest():
     same(found["cases"][0]["status"], 502, "status")
 
 
+def test_a_route_that_does_not_answer_is_no_good_drill():
+    """Nobody is marked for `phi: on`, so every case would be an error of ours."""
+    with tempfile.TemporaryDirectory() as other:
+        file = pathlib.Path(other) / "sluice.yaml"
+        file.write_text(CONFIG + "  private:\n    targets: [openai/gpt-5-mini, anthropic/claude-haiku-4-5]\n    phi: on\n")
+        code, out, err = cli("drill", "-c", file, "--route", "private", "--fault", "500", "--json", seconds=60, home=other)
+        same(code, 1, "exit code")
+        check("does not answer even when nothing is wrong: 403" in err, err)
+        found = json.loads(out)
+        same((found["not_run"], found["not_reached"], found["rescued"]), (2, 0, 0), found)
+        same({(each["outcome"], each["error"]) for each in found["cases"]}, {("not run", "nothing to compare with")},
+             "cases")
+        code, out, _ = cli("drill", "-c", file, "--route", "private", "--fault", "500", seconds=60, home=other)
+        check(code == 1 and "\n2 not run\n" in out and "not reached" not in out, code, out)
+
+
 def test_no_credential_and_no_file_is_needed():
     code, out, _ = cli("drill", "-c", home / "sluice.yaml", "--fault", "500", "--route", "fast", seconds=60,
                        home=home)
@@ -123,6 +143,44 @@ def test_what_does_not_exist_is_said():
     code, _, err = cli("drill", home=home)
     same(code, 2, "exit code")
     check("-c FILE" in err, err)
+
+
+def below(process):
+    """The processes that it has started."""
+    return pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+
+def data_of(process):
+    """The directory that its gateways keep their data in, once they have begun to."""
+    for child in below(process):
+        for each in pathlib.Path(f"/proc/{child}/fd").iterdir():
+            try:
+                where = os.readlink(each)
+            except OSError:
+                continue
+            if where.startswith("/tmp/sluice-drill-"):
+                return pathlib.Path("/".join(where.split("/")[:3]))
+    return None
+
+
+def test_a_drill_that_is_interrupted_leaves_nothing_behind():
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        with tempfile.TemporaryDirectory() as other:
+            file = pathlib.Path(other) / "sluice.yaml"
+            file.write_text(CONFIG.replace("1s", "60s"))
+            process = subprocess.Popen([SLUICE, "drill", "-c", file, "--fault", "stall"], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, env={"HOME": other, "PATH": os.environ["PATH"]})
+            try:
+                data = until(lambda p=process: data_of(p), "the data of a case")
+                children = below(process)
+                check(data.is_dir() and children, data, children)
+                process.send_signal(sig)
+                same(process.wait(20), 128 + sig, "exit code")
+                check(not data.exists(), "left behind:", data)
+                check(not any(pathlib.Path(f"/proc/{each}").exists() for each in children), "still running:", children)
+            finally:
+                process.kill()
+                process.wait()
 
 
 def test_a_drill_leaves_the_collector_alone():

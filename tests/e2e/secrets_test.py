@@ -6,6 +6,8 @@ at start and stays as it is. The sandbox is tried from inside the running servic
 that calls what an intruder would call.
 """
 
+import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -544,6 +546,54 @@ def test_the_sandbox_can_be_switched_off():
     until(lambda: "Sandbox    off" in gate.stderr(), "the greeting")
     check("Seccomp:\t0" in pathlib.Path(f"/proc/{gate.process.pid}/status").read_text(), "seccomp")
     same(gate.post(gate.chat("p/m")).status, 200, "requests")
+
+
+def calls_of(name):
+    """The system calls of one of systemd's groups, as this systemd knows it."""
+    if not name.startswith("@"):
+        return {name}
+    done = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, timeout=60)
+    members = [line.strip() for line in done.stdout.splitlines()[1:]]
+    return {call for each in members if each and not each.startswith("#") for call in calls_of(each)}
+
+
+def allow_only(names):
+    """What is not among the names fails with EPERM, in this process and what it starts."""
+    library = ctypes.CDLL("libseccomp.so.2")
+    library.seccomp_init.restype = ctypes.c_void_p
+    context = ctypes.c_void_p(library.seccomp_init(0x00050000 | errno.EPERM))
+    for name in names:
+        number = library.seccomp_syscall_resolve_name(name.encode())
+        if number >= 0 and library.seccomp_rule_add(context, 0x7fff0000, number, 0) != 0:
+            os._exit(99)
+    if library.seccomp_load(context) != 0:
+        os._exit(98)
+
+
+def test_the_service_lets_the_gateway_close_its_sandbox():
+    """Under the filter of sluice.service, which must not forbid what makes the sandbox."""
+    if SANITIZED or not shutil.which("systemd-analyze"):
+        raise Skip("needs systemd-analyze, and a build without sanitizers")
+    service = (pathlib.Path(__file__).parents[2] / "packaging/sluice.service").read_text()
+    calls = set()
+    for line in re.findall(r"^SystemCallFilter=(.*)$", service, re.M):
+        for name in line.lstrip("~").split():
+            calls = calls - calls_of(name) if line.startswith("~") else calls | calls_of(name)
+    check("read" in calls and "chroot" not in calls, "systemd's groups:", len(calls))
+    fake = Fake()
+    gate = Gateway("providers:\n" + provider("p", fake.site("p").url), start=False)
+    process = subprocess.Popen([SLUICE, "serve", "-c", gate.file], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               env={"HOME": str(gate.dir), "PATH": os.environ["PATH"]},
+                               stderr=open(gate.errors, "ab"), preexec_fn=lambda: allow_only(calls))
+    try:
+        until(lambda: "Sandbox" in gate.stderr() or process.poll() is not None, "a start", 30)
+        same(process.poll(), None, gate.stderr()[-300:])
+        check("system calls (seccomp)" in gate.stderr(), gate.stderr())
+        check("forbid" not in gate.stderr(), gate.stderr())
+        same(gate.post(gate.chat("p/m")).status, 200, "a request")
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def test_no_socket_but_the_configured_ones():

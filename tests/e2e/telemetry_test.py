@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from decimal import Decimal
 
@@ -27,6 +28,7 @@ from raw import SLOW, until
 from runner import Skip
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+PROMTOOL = os.environ.get("PROMTOOL") or shutil.which("promtool")
 fake = gateway = collector = None
 
 
@@ -229,12 +231,36 @@ def test_teams_of_two_organisations():
     other.remove()
 
 
+def test_a_refused_key_counts_until_it_is_taken_again():
+    """Nobody asks meanwhile: the time it is left out for goes by, and it is out all the same."""
+    refusing = Fake()
+    refusing.site("one").default = reply(answers.error_body(), 401)
+    other = Gateway("providers:\n" + provider("one", refusing.site("one").url))
+    other.key()
+
+    def benched():
+        return metrics(on=other).get("sluice_provider_keys_benched", provider="one")
+
+    def answer_of_its_key():
+        code, out, err = other.cli("explain", "one/m", "--json")
+        check(code == 0, err)
+        return json.loads(out)["candidates"][0]["answer"]
+    same(benched(), 0, "keys at first")
+    ask("one/m", on=other)
+    same(benched(), 1, "a key that was refused")
+    until(lambda: answer_of_its_key() == "probe", "its time to be over", 10)
+    same(benched(), 1, "a key that nobody has tried since")
+    refusing.site("one").default = reply()
+    same(ask("one/m", on=other).status, 200, "status")
+    same(benched(), 0, "a key that is taken again")
+    other.remove()
+
+
 def test_promtool_agrees():
-    promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
-    if not promtool:
+    if not PROMTOOL:
         raise Skip("no promtool here")
     text = admin_get("/metrics")[2]
-    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True,
+    done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True,
                           timeout=60)
     same((done.returncode, done.stdout + done.stderr), (0, ""), "promtool check metrics")
 
@@ -581,11 +607,59 @@ def test_dashboards_and_rules_speak_of_what_there_is():
             check(name in known, f"{file.name}: {name} is no metric of ours")
             for label in re.findall(r"(\w+)\s*(?:=~|!=|=)", matchers):
                 check(label in known[name], f"{file.name}: {name} has no label {label}")
-    if promtool := os.environ.get("PROMTOOL") or shutil.which("promtool"):
+    if PROMTOOL:
         for file in root.glob("packaging/prometheus/*.yml"):
-            done = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True,
+            done = subprocess.run([PROMTOOL, "check", "rules", str(file)], capture_output=True,
                                   text=True, timeout=60)
             same(done.returncode, 0, done.stdout + done.stderr)
-        done = subprocess.run([promtool, "test", "rules", str(root / "tests/e2e/alerts.yml")], capture_output=True,
+        done = subprocess.run([PROMTOOL, "test", "rules", str(root / "tests/e2e/alerts.yml")], capture_output=True,
                               text=True, timeout=60)
         same(done.returncode, 0, done.stdout + done.stderr)
+
+
+# Panel, its series in an hour and a half of minutes, and what the panel shows of the last hour.
+NO_FAILURES = ("caller_client_gone", "policy_phi_not_allowed", "gateway_hedge_lost", "gateway_superseded")
+BEFORE = {'sluice_build_info{instance="a"}': "1x90", 'process_start_time_seconds{instance="a"}': "0x90"}
+PANELS = [
+    ("cost", "Cost in this time", {**BEFORE, 'sluice_cost_usd_total{instance="a", model="new"}': "_x59 5x30"}, 5),
+    ("cost", "Cost in this time", {**BEFORE, 'sluice_cost_usd_total{instance="a", model="old"}': "5x90"}, 0),
+    ("cost", "Cost in this time", {**BEFORE, 'sluice_cost_usd_total{instance="a", model="old"}': "5x59 5+1x29 34x0"}, 29),
+    # Nobody looked when the hour began: what was counted before is not of this hour.
+    ("cost", "Cost in this time", {'sluice_build_info{instance="a"}': "1x9 _x59 1x20",
+                                   'process_start_time_seconds{instance="a"}': "0x9 _x59 0x20",
+                                   'sluice_cost_usd_total{instance="a"}': "500x9 _x59 900x20"}, 0),
+    # The gateway itself began in this hour.
+    ("cost", "Cost in this time", {'process_start_time_seconds{instance="a"}': "_x59 3600x30",
+                                   'sluice_cost_usd_total{instance="a"}': "_x59 7x30"}, 7),
+    ("cost", "Tokens in this time", {**BEFORE, 'sluice_tokens_total{instance="a", type="input"}': "_x59 8x30",
+                                     'sluice_tokens_total{instance="a", type="cache_read"}': "_x59 4x30"}, 8),
+    ("cost", "Attempts without a known cost", {**BEFORE, 'sluice_cost_unknown_total{instance="a"}': "_x59 1x30"}, 1),
+    ("cost", "Attempts without a known cost", BEFORE, 0),
+    ("reliability", "Attempts that succeed", {
+        'sluice_upstream_attempts_total{instance="a", outcome="ok"}': "0+3x90",
+        'sluice_upstream_attempts_total{instance="a", outcome="provider_upstream_busy"}': "0+1x90",
+        **{f'sluice_upstream_attempts_total{{instance="a", outcome="{each}"}}': "0+9x90" for each in NO_FAILURES}}, 0.75),
+]
+
+
+def test_what_panels_show():
+    """As promtool reckons it: of series that begin with a first request, and of attempts nobody failed in."""
+    if not PROMTOOL:
+        raise Skip("no promtool here")
+    root = pathlib.Path(__file__).resolve().parents[2]
+    variables = {"$instance": ".*", "$__range_s": "3600", "$__rate_interval": "5m", "$__range": "1h"}
+    tests = []
+    for file, title, series, value in PANELS:
+        panels = json.loads((root / f"packaging/grafana/{file}.json").read_text())["panels"]
+        (expr,) = [each["targets"][0]["expr"] for each in panels if each["title"] == title]
+        for name, text in variables.items():
+            expr = expr.replace(name, text)
+        tests.append({"interval": "1m",
+                      "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                      "promql_expr_test": [{"expr": expr, "eval_time": "90m",
+                                            "exp_samples": [{"labels": "{}", "value": value}]}]})
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as out:
+        json.dump({"rule_files": [], "evaluation_interval": "1m", "tests": tests}, out)     # JSON is YAML
+        out.flush()
+        done = subprocess.run([PROMTOOL, "test", "rules", out.name], capture_output=True, text=True, timeout=60)
+    same(done.returncode, 0, done.stdout + done.stderr)

@@ -66,8 +66,38 @@ TEST(a_hedge_that_is_faster_wins)
 	CHECK(r.rows[0].usage.input > 0 && r.rows[0].usage.output == 0);
 	CHECK(row_is(&r.rows[1], "b", "") && r.rows[1].closes);
 	CHECK_INT(r.rows[1].usage_kind, USAGE_ESTIMATED);
+	/* The two seconds that a was given are not what the gateway added. */
+	CHECK_INT(r.rows[1].overhead, 0);
 	CHECK_INT(r.gate.worker.counts.hedges, 1);
 	CHECK_INT(r.gate.worker.counts.hedges_won, 1);
+	race_end(&r);
+}
+
+TEST(the_time_of_one_that_failed_is_not_ours)
+{
+	struct race r;
+	struct sim_peer *a, *b;
+
+	if (!race_begin(&r, "{ targets: [a/m, b/m], retry: { same_target: 0 } }"))
+		return;
+	race_ask(&r, false, "");
+	a = race_accept(&r, 0);
+	race_run(&r, 3 * USEC_SEC);
+	if (!CHECK(a))
+		return;
+	sim_send(a, STR("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+	race_run(&r, USEC_MS);
+	b = race_accept(&r, 1);
+	if (!CHECK(b))
+		return;
+	sim_send(b, str_from_z(race_unary));
+	race_run(&r, USEC_MS);
+	CHECK(str_has(race_see(&r), STR("x-sluice-overhead-us: 0\r\n")));
+	sim_close(a);
+	sim_close(b);
+	race_run(&r, 5 * USEC_SEC);
+	check_rows(&r, 2);
+	CHECK_INT(r.rows[1].overhead, 0);
 	race_end(&r);
 }
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -194,6 +195,39 @@ static int outside(struct world *w)
 	                                          : __LINE__;
 }
 
+/* As systemd's SystemCallFilter= does, or a container's profile. */
+static bool forbid(const char *const *calls, size_t count)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	bool is_done = ctx;
+
+	for (size_t i = 0; i < count && is_done; i++)
+		is_done =
+		        seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		                         seccomp_syscall_resolve_name(calls[i]), 0) == 0;
+	is_done = is_done && seccomp_load(ctx) == 0;
+	seccomp_release(ctx);
+	return is_done;
+}
+
+static int inside_of_a_filter(struct world *w)
+{
+	static const char *const calls[] = { "landlock_create_ruleset", "seccomp" };
+	struct buf b = BUF_LIMIT(KiB);
+	struct sandbox s;
+
+	if (!forbid(calls, countof(calls)))
+		return __LINE__;
+	sandbox_enter(&w->config, &s);
+	if (s.off)
+		return 0;
+	sandbox_print(&s, &b);
+	return s.forbidden && !s.landlock && !s.seccomp &&
+	                       str_has(buf_str(&b), STR("filter"))
+	               ? 0
+	               : __LINE__;
+}
+
 TEST(what_a_gateway_does_not_need_is_gone)
 {
 	struct world w;
@@ -202,6 +236,7 @@ TEST(what_a_gateway_does_not_need_is_gone)
 	CHECK_INT(in_child(inside, &w), 0);
 	CHECK_INT(in_child(inside_and_replaced, &w), 0);
 	CHECK_INT(in_child(outside, &w), 0);
+	CHECK_INT(in_child(inside_of_a_filter, &w), 0);
 }
 
 TEST(the_sandbox_says_what_it_is)
@@ -214,6 +249,8 @@ TEST(the_sandbox_says_what_it_is)
 		  "files (Landlock 4), system calls (seccomp)" },
 		{ { .seccomp = true }, "system calls (seccomp)" },
 		{ { .off = "`sandbox: off`" }, "off: `sandbox: off`" },
+		{ { .forbidden = true },
+		  "none: a system call filter of what started the gateway forbids it" },
 		{ { 0 }, "none: this kernel has neither Landlock nor seccomp" },
 	};
 

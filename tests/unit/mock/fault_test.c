@@ -1,4 +1,5 @@
 /* What x-mock-fault does, and how an answer that was broken off is gone on with. */
+#include "loop/sys.h"
 #include "tests/unit/mock/talk.h"
 
 #include <errno.h>
@@ -88,6 +89,64 @@ TEST(mock_answers_for_any_model_as_it_is_told)
 	              "\"content\":\"hello\"}]}"));
 	CHECK_STR(talk_get(&t, "model"), "gpt-x");
 	CHECK_STR(talk_first(&t, "choices", "message.content"), "You said: hello");
+	talk_end(&t);
+}
+
+/* Also a model it knows keeps its pace: ten tokens with 20 ms before each. */
+TEST(mock_answers_for_models_it_does_not_know_as_lorem_does)
+{
+	static const char *const models[] = { "gpt-x", "lorem" };
+	struct talk t;
+
+	talk_begin_as(&t, "127.0.0.1:0", true);
+	for (size_t i = 0; i < countof(models); i++) {
+		usec before = sys_now();
+		char body[200];
+
+		snprintf(body, sizeof(body),
+		         "{\"model\":\"%s\",\"max_completion_tokens\":10,"
+		         "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+		         models[i]);
+		talk_with(&t, "POST", CHAT, "", str_from_z(body));
+		CHECK(sys_now() - before >= 200 * USEC_MS);
+		CHECK_STR_EQ(talk_get(&t, "model"), str_from_z(models[i]));
+		CHECK_STR(talk_get(&t, "usage.completion_tokens"), "10");
+	}
+	talk_end(&t);
+}
+
+/* As vendors of these formats call them. */
+TEST(mock_refusals_have_the_types_of_their_format)
+{
+	static const struct {
+		const char *fault, *type, *status;
+		int code;
+	} rows[] = {
+		{ "400", "invalid_request_error", "INVALID_ARGUMENT", 400 },
+		{ "401", "authentication_error", "UNAUTHENTICATED", 401 },
+		{ "429", "rate_limit_error", "RESOURCE_EXHAUSTED", 429 },
+		{ "500", "api_error", "INTERNAL", 500 },
+		{ "503", "overloaded_error", "UNAVAILABLE", 503 },
+		{ "529", "overloaded_error", "UNAVAILABLE", 529 },
+	};
+	struct talk t;
+
+	talk_begin(&t, "127.0.0.1:0");
+	for (size_t i = 0; i < countof(rows); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "x-mock-fault: %s\r\n", rows[i].fault);
+		talk_with(&t, "POST", "/v1/messages", line,
+		          STR("{\"model\":\"echo\",\"max_tokens\":50,"
+		              "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}"));
+		CHECK_INT(t.heard.status, rows[i].code);
+		CHECK_STR_EQ(talk_get(&t, "error.type"), str_from_z(rows[i].type));
+		talk_with(&t, "POST", "/v1beta/models/echo:generateContent", line,
+		          STR("{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":"
+		              "\"x\"}]}]}"));
+		CHECK_INT(t.heard.status, rows[i].code);
+		CHECK_STR_EQ(talk_get(&t, "error.status"), str_from_z(rows[i].status));
+	}
 	talk_end(&t);
 }
 
