@@ -15,6 +15,7 @@
 #include "gateway/step.h"
 #include "policy/verdict.h"
 #include "wire/complaint.h"
+#include "wire/error_body.h"
 #include "wire/tap.h"
 
 enum {
@@ -426,6 +427,16 @@ static fault_t judge_error(struct attempt *a, str body)
 	return why;
 }
 
+static str error_words(struct attempt *a, str body)
+{
+	str words = relay_words(a, a->wire->error_message(body));
+	str place = error_body_place(body);
+
+	return place.len ? arena_printf(&a->x->arena, "%.*s %.*s", STR_ARG(words),
+	                                STR_ARG(whole_characters(place)))
+	                 : words;
+}
+
 static size_t error_data(struct attempt *a, str bytes, bool end)
 {
 	size_t room = ERROR_KEPT - a->held.len;
@@ -438,8 +449,7 @@ static size_t error_data(struct attempt *a, str bytes, bool end)
 	a->ended = end;
 	hide_secrets(a, a->held.ptr, a->held.len);
 	body = retained_str(&a->held);
-	attempt_fail(a, judge_error(a, body),
-	             relay_words(a, a->wire->error_message(body)));
+	attempt_fail(a, judge_error(a, body), error_words(a, body));
 	return bytes.len;
 }
 

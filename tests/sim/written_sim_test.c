@@ -343,3 +343,20 @@ TEST(what_a_provider_says_inside_a_stream_is_escaped_once)
 	CHECK(saw(&g, AS_SAID));
 	end(&g, a, NULL);
 }
+
+TEST(a_provider_s_list_of_what_is_wrong_is_told)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	if (!begin(&g, "{ targets: [a/m], retry: { same_target: 0 } }"))
+		return;
+	ask(&g, "/v1/messages", "{\"max_tokens\":9," HI "}");
+	a = accept_at(&g, CHAT_A);
+	if (a)
+		refuse(&g, a,
+		       "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",\"n\"],"
+		       "\"msg\":\"Field required\"}]}");
+	CHECK(saw(&g, "refused the request: Field required [\\\"body\\\",\\\"n\\\"]"));
+	end(&g, a, NULL);
+}
