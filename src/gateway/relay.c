@@ -5,6 +5,7 @@
  * and images pass as they come.  ERROR: a few KiB are kept to say why. */
 #include "gateway/relay.h"
 
+#include "codec/utf8.h"
 #include "gateway/capture.h"
 #include "gateway/headers.h"
 #include "gateway/hide.h"
@@ -14,12 +15,15 @@
 #include "gateway/step.h"
 #include "policy/verdict.h"
 #include "wire/complaint.h"
+#include "wire/error_body.h"
 #include "wire/tap.h"
 
 enum {
 	UNARY_MOST = 8 * MiB,
 	VECTORS_MOST = 32 * MiB, /* embeddings that are written anew */
 	ERROR_KEPT = 64 * KiB,
+	WORDS = 512,           /* of a provider's message that are repeated */
+	RAW_WORDS = 6 * WORDS, /* which may be escapes, all of them */
 };
 /* After the client has its answer: how long the provider may take to end its own. */
 #define DRAIN_TIME (500 * USEC_MS)
@@ -354,13 +358,40 @@ static size_t fold_data(struct attempt *a, str bytes, bool end)
 
 /* ---- ERROR ---- */
 
+/* The beginning, cut neither inside an escape nor inside a character. */
+static jstr whole_escapes(jstr text)
+{
+	size_t at = 0;
+
+	while (at < text.len) {
+		str rest = str_from(text, at);
+		size_t n = rest.ptr[0] != '\\' ? 1 : str_starts(rest, STR("\\u")) ? 6 : 2;
+
+		if (at + n > min_of(text.len, (size_t)RAW_WORDS))
+			break;
+		at += n;
+	}
+	return str_first(text, at);
+}
+
+static str whole_characters(str text)
+{
+	size_t n = min_of(text.len, (size_t)WORDS);
+
+	while (n > 0 && n < text.len && !utf8_begins(text.ptr[n]))
+		n--;
+	return str_first(text, n);
+}
+
 str relay_words(struct attempt *a, str message)
 {
-	str said = str_first(message, 512);
+	struct arena scratch = { .ceiling = 4 * (size_t)RAW_WORDS };
+	str said = whole_characters(chat_plain(&scratch, whole_escapes(message)));
 	char *kept = arena_alloc(&a->x->arena, said.len);
 
 	if (said.len)
 		memcpy(kept, said.ptr, said.len);
+	arena_done(&scratch);
 	hide_secrets(a, kept, said.len);
 	return str_of(kept, said.len);
 }
@@ -396,6 +427,16 @@ static fault_t judge_error(struct attempt *a, str body)
 	return why;
 }
 
+static str error_words(struct attempt *a, str body)
+{
+	str words = relay_words(a, a->wire->error_message(body));
+	str place = error_body_place(body);
+
+	return place.len ? arena_printf(&a->x->arena, "%.*s %.*s", STR_ARG(words),
+	                                STR_ARG(whole_characters(place)))
+	                 : words;
+}
+
 static size_t error_data(struct attempt *a, str bytes, bool end)
 {
 	size_t room = ERROR_KEPT - a->held.len;
@@ -408,7 +449,7 @@ static size_t error_data(struct attempt *a, str bytes, bool end)
 	a->ended = end;
 	hide_secrets(a, a->held.ptr, a->held.len);
 	body = retained_str(&a->held);
-	attempt_fail(a, judge_error(a, body), a->wire->error_message(body));
+	attempt_fail(a, judge_error(a, body), error_words(a, body));
 	return bytes.len;
 }
 

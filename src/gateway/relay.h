@@ -60,7 +60,8 @@ bool relay_may_comment(const struct exchange *x);
 /* What a provider says of an error beside its row: when to come back, how long a prompt
  * may be.  text: the error's body or event. */
 void relay_listen(struct attempt *a, fault_t why, str text);
-/* Its words, for the exchange's life and without our keys; at most 512 bytes. */
+/* Its words, raw JSON text, as plain text for the exchange's life and without our keys;
+ * at most 512 bytes. */
 cold str relay_words(struct attempt *a, str message);
 /* Was the answer filtered or refused, and does the route want the next target then?
  * Never of the last one: its refusal is the answer. */

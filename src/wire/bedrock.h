@@ -65,6 +65,10 @@ const struct bedrock_family *bedrock_family_of(str model);
 /* A jstr that holds JSON text, as an object. */
 void bedrock_write_args(struct json_writer *w, struct arena *keep, jstr text);
 
+/* inferenceConfig, outputConfig and additionalModelRequestFields. */
+fault_t bedrock_read_options(struct chat_request *r, struct json_value inference,
+                             struct json_value output, struct json_value fields,
+                             str *ret_detail);
 fault_t bedrock_read_request(str body, struct chat_request *r, str *ret_detail);
 fault_t bedrock_write_request(struct chat_request *r, const struct chat_target *t,
                               struct buf *to, str *ret_detail);

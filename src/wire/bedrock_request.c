@@ -382,121 +382,6 @@ static void read_tools(struct chat_request *r, struct json_value v)
 	}
 }
 
-/* ---- options ---- */
-
-static fault_t read_inference(struct chat_request *r, struct json_value v,
-                              str *ret_detail)
-{
-	static const str names[] = { STR_INIT("maxTokens"), STR_INIT("stopSequences"),
-		                     STR_INIT("temperature"), STR_INIT("topP") };
-	struct json_value m[countof(names)];
-	struct json_member stop;
-
-	chat_pick(r, v, STR("inferenceConfig"), names, countof(names), m);
-	chat_read_option(r, WIRE_BEDROCK, STR("inferenceConfig.temperature"), m[2]);
-	chat_read_option(r, WIRE_BEDROCK, STR("inferenceConfig.topP"), m[3]);
-	if (is_there(m[0])) {
-		if (!json_u64(m[0], &r->max_tokens)) {
-			*ret_detail = STR("\"maxTokens\" must be an integer");
-			return FAULT_BAD_REQUEST;
-		}
-		chat_mark(r, CONCEPT_MAX_TOKENS);
-	}
-	for (struct json_iter it = json_iter(m[1]); json_next(&it, &stop);) {
-		if (r->stop_count == CHAT_STOPS) {
-			*ret_detail = STR("too many \"stopSequences\"");
-			return FAULT_BAD_REQUEST;
-		}
-		r->stops[r->stop_count++] = chat_text(r, stop.value);
-		chat_mark(r, CONCEPT_STOP);
-	}
-	return NULL;
-}
-
-/* The schema comes as JSON text inside a string. */
-static fault_t read_output(struct chat_request *r, struct json_value v, str *ret_detail)
-{
-	static const str names[] = { STR_INIT("schema"), STR_INIT("name"),
-		                     STR_INIT("description") };
-	struct json_value form = json_get(v, STR("textFormat")), m[countof(names)];
-
-	if (!is_there(form))
-		return NULL;
-	chat_pick(r, json_path(form, "structure.jsonSchema"), STR("outputConfig"), names,
-	          countof(names), m);
-	char *room = arena_try(r->keep, m[0].raw.len + 1);
-	if (!room)
-		return FAULT_JSON_LIMIT;
-	if (json_check(json_text(m[0], room), &json_limits_default, &r->schema) ||
-	    r->schema.type != JSON_OBJECT) {
-		*ret_detail = STR("\"outputConfig.textFormat\" has no JSON schema");
-		return FAULT_BAD_REQUEST;
-	}
-	r->form = FORM_SCHEMA;
-	r->schema_name = chat_text(r, m[1]);
-	r->schema_description = chat_text(r, m[2]);
-	chat_mark(r, CONCEPT_JSON_SCHEMA);
-	return NULL;
-}
-
-static void set_effort(struct chat_request *r, struct json_value v)
-{
-	enum chat_effort effort = chat_effort_find(chat_text(r, v));
-
-	if (effort == EFFORT_UNSET)
-		return;
-	r->effort = effort;
-	chat_mark(r, CONCEPT_EFFORT);
-}
-
-static void read_thinking(struct chat_request *r, struct json_value v)
-{
-	static const str names[] = { STR_INIT("type"), STR_INIT("budget_tokens"),
-		                     STR_INIT("display") };
-	struct json_value m[countof(names)];
-
-	chat_pick(r, v, STR("additionalModelRequestFields.thinking"), names,
-	          countof(names), m);
-	if (json_text_is(m[0], STR("enabled")) && json_u64(m[1], &r->budget)) {
-		chat_mark(r, CONCEPT_BUDGET);
-	} else if (json_text_is(m[0], STR("adaptive"))) {
-		/* What such models do when nobody says how much. */
-		if (r->effort == EFFORT_UNSET)
-			r->effort = EFFORT_HIGH;
-		chat_mark(r, CONCEPT_EFFORT);
-	} else if (json_text_is(m[0], STR("disabled"))) {
-		r->effort = EFFORT_NONE;
-		chat_mark(r, CONCEPT_EFFORT);
-	}
-	if (is_there(m[2]))
-		r->show_reasoning = json_text_is(m[2], STR("omitted")) ? TRI_NO : TRI_YES;
-}
-
-/* Each family's own words; the same concepts (wire-formats 8.3). */
-static void read_additional(struct chat_request *r, struct json_value v)
-{
-	static const str names[] = {
-		STR_INIT("top_k"),
-		STR_INIT("inferenceConfig"),
-		STR_INIT("output_config"),
-		STR_INIT("reasoning_effort"),
-		STR_INIT("reasoning_config"),
-		STR_INIT("thinking"),
-		STR_INIT("reasoningConfig"),
-	};
-	struct json_value m[countof(names)], k;
-
-	chat_pick(r, v, STR("additionalModelRequestFields"), names, countof(names), m);
-	k = json_get(m[1], STR("topK"));
-	chat_read_option(r, WIRE_BEDROCK, STR("additionalModelRequestFields.top_k"),
-	                 is_there(m[0]) ? m[0] : k);
-	set_effort(r, json_get(m[2], STR("effort")));
-	set_effort(r, m[3]);
-	set_effort(r, m[4]);
-	set_effort(r, json_get(m[6], STR("maxReasoningEffort")));
-	read_thinking(r, m[5]);
-}
-
 fault_t bedrock_read_request(str body, struct chat_request *r, str *ret_detail)
 {
 	enum {
@@ -539,11 +424,10 @@ fault_t bedrock_read_request(str body, struct chat_request *r, str *ret_detail)
 		if ((why = read_message(r, message.value, ret_detail)))
 			return why;
 	}
-	if ((why = read_inference(r, m[INFERENCE], ret_detail)) ||
-	    (why = read_output(r, m[OUTPUT], ret_detail)))
+	why = bedrock_read_options(r, m[INFERENCE], m[OUTPUT], m[ADDITIONAL], ret_detail);
+	if (why)
 		return why;
 	read_tools(r, m[TOOLS]);
-	read_additional(r, m[ADDITIONAL]);
 	chat_read_option(r, WIRE_BEDROCK, STR("guardrailConfig"), m[GUARDRAIL]);
 	chat_read_option(r, WIRE_BEDROCK, STR("requestMetadata"), m[METADATA]);
 	if (is_there(m[TIER])) {

@@ -83,7 +83,7 @@ static bool can_say(const struct emitter *e, enum chat_kind what)
 }
 
 /* An answer that was asked for as a tool (chat_schema.c) is text again.  True: the block
- * is no part of it. */
+ * is no part of it, and is kept for the case that no call comes (tell_unwanted). */
 static bool unfold_answer(const struct emitter *e, const struct emit_choice *c,
                           struct chat_event *ev)
 {
@@ -164,10 +164,10 @@ static struct emit_block *block_of_piece(struct emitter *e, struct emit_choice *
 {
 	struct emit_block *b = find_block(c, ev->block);
 
-	if (!b || b->unwanted || !can_say(e, b->what) ||
+	if (!b || !can_say(e, b->what) ||
 	    (ev->text.len == 0 && ev->logprobs.type == JSON_NONE))
 		return NULL;
-	if (!b->skipped && !b->whole)
+	if (b->unwanted || (!b->skipped && !b->whole))
 		return b;
 	if (b->what != CHAT_CALL)
 		return reopen(e, c, ev, b);
@@ -212,7 +212,7 @@ static void on_seal(struct emitter *e, struct emit_choice *c, const struct chat_
 {
 	struct emit_block *b = find_block(c, ev->block);
 
-	if (!b || b->closed || !can_say(e, b->what))
+	if (!b || b->closed || b->unwanted || !can_say(e, b->what))
 		return;
 	b->skipped = false;
 	b->seal = ev->seal;
@@ -251,13 +251,40 @@ static void on_cite(struct emitter *e, struct emit_choice *c, const struct chat_
 		e->ops->cite(e, b, cite);
 }
 
-static void end_all(struct emitter *e, struct emit_choice *c)
+static void finish_all(struct emitter *e, struct emit_choice *c)
 {
 	for (struct emit_block *b = c->first; b; b = b->next) {
 		if (!b->whole && !b->skipped)
 			emit_finish_block(e, c, b);
 	}
 	emit_advance(e, c);
+}
+
+/* The model was told to call the answer and has written it instead: better than none. */
+static void tell_unwanted(struct emitter *e, struct emit_choice *c)
+{
+	bool has_answer = false;
+
+	for (const struct emit_block *b = c->first; b; b = b->next)
+		has_answer |=
+		        !b->skipped && (b->what == CHAT_CALL || b->what == CHAT_TEXT);
+	for (struct emit_block *b = c->first; b; b = b->next) {
+		if (b->unwanted && has_answer) {
+			buf_free(&b->text);
+			buf_free(&b->logprobs_text);
+		} else if (b->unwanted && b->bytes) {
+			b->unwanted = b->skipped = false;
+			e->left_out--;
+		}
+	}
+	finish_all(e, c);
+}
+
+static void end_all(struct emitter *e, struct emit_choice *c)
+{
+	finish_all(e, c);
+	if (e->written && e->written->answer.len)
+		tell_unwanted(e, c);
 }
 
 static void on_finish(struct emitter *e, struct emit_choice *c,

@@ -30,21 +30,45 @@ static bool differs(const struct fold_object *held, str name, struct json_value 
 	       !str_eq(m->value.raw, now.raw);
 }
 
+static bool has_place(struct json_value item)
+{
+	return json_get(item, STR("index")).type == JSON_NUMBER;
+}
+
+/* Has it the name of what is called? */
+static bool is_called(const struct fold_object *held)
+{
+	const str places[] = { STR("function"), STR("custom") };
+
+	for (size_t i = 0; i < countof(places); i++) {
+		const struct fold_member *m = fold_find(held, places[i]);
+		const struct fold_member *name =
+		        m && m->objects ? fold_find(m->objects, STR("name")) : NULL;
+
+		if (name && json_has_text(name->value))
+			return true;
+	}
+	return false;
+}
+
 /* Some providers give one index to several calls or details: then item is the next one,
  * never a piece of the one before.  An id alone proves nothing, because others make up a
- * new one for each piece of a call. */
+ * new one for each piece of a call.  Of calls with neither each comes whole. */
 static bool begins_anew(const struct fold_object *held, struct json_value item)
 {
 	const struct fold_member *sealed = fold_find(held, STR("data"));
+	bool is_named = json_has_text(json_path(item, "function.name")) ||
+	                json_has_text(json_path(item, "custom.name"));
 
 	if (differs(held, STR("type"), json_get(item, STR("type"))))
 		return true;
 	if (sealed && json_has_text(sealed->value) &&
 	    json_has_text(json_get(item, STR("data"))))
 		return true;
-	return differs(held, STR("id"), json_get(item, STR("id"))) &&
-	       (json_has_text(json_path(item, "function.name")) ||
-	        json_has_text(json_path(item, "custom.name")));
+	if (is_named && is_called(held) && !json_has_text(json_get(item, STR("id"))) &&
+	    !has_place(item))
+		return true;
+	return is_named && differs(held, STR("id"), json_get(item, STR("id")));
 }
 
 #define CHAT STR_INIT("\"chat.completion\"")

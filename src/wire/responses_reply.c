@@ -264,6 +264,16 @@ static jstr image_type(struct json_value item)
 	return STR("image/png");
 }
 
+/* One that is paid: opening a page that was found, and looking for words in it, are calls
+ * of the same kind which cost nothing.  Older ones do not say what they do. */
+static bool is_search(struct json_value item)
+{
+	struct json_value action = json_get(json_get(item, STR("action")), STR("type"));
+
+	return json_text_is(json_get(item, STR("type")), STR("web_search_call")) &&
+	       (action.type != JSON_STRING || json_text_is(action, STR("search")));
+}
+
 /* What stands in one piece: a made image, or what only OpenAI's clients understand. */
 static bool push_whole(struct chat_reader *rd, struct chat_sink *to, uint64_t index,
                        struct json_value item, struct arena *scratch)
@@ -273,7 +283,7 @@ static bool push_whole(struct chat_reader *rd, struct chat_sink *to, uint64_t in
 	struct json_value image = json_get(item, STR("result"));
 	struct chat_event open = { .what = CHAT_FOREIGN, .raw = item };
 
-	if (json_text_is(type, STR("web_search_call")))
+	if (is_search(item))
 		rd->own[SEEN_SEARCHES]++;
 	if (json_text_is(type, STR("image_generation_call")) && json_has_text(image))
 		open = (struct chat_event){ .what = CHAT_IMAGE,

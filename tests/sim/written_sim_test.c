@@ -292,3 +292,71 @@ TEST(an_answer_with_a_schema_is_not_resumed_after_one_that_was_asked_by_a_tool)
 	CHECK(!saw(&g, "[DONE]") && !saw(&g, "resumed"));
 	end(&g, a, NULL);
 }
+
+/* Quotes, line ends, characters, and a key that only then is one. */
+#define SAID "bad \\\"model\\\": \\u00e9\\n\\u0061aaaaaaaaaaaaaaa."
+#define AS_SAID "bad \\\"model\\\": \xc3\xa9\\n****************."
+
+static void refuse(struct rig *g, struct sim_peer *p, const char *json)
+{
+	struct buf text = BUF_LIMIT(8 * KiB);
+
+	buf_addf(&text,
+	         "HTTP/1.1 400 No\r\nContent-Type: application/json\r\n"
+	         "Content-Length: %zu\r\n\r\n%s",
+	         strlen(json), json);
+	tell(g, p, buf_z(&text));
+	buf_free(&text);
+}
+
+TEST(what_a_provider_says_of_an_error_is_escaped_once)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	if (!begin(&g, "{ targets: [g/m], retry: { same_target: 0 } }"))
+		return;
+	ask(&g, CHAT, "{" HI "}");
+	a = accept_at(&g, GEMINI);
+	if (a)
+		refuse(&g, a,
+		       "{\"error\":{\"code\":400,\"message\":\"" SAID
+		       "\",\"status\":\"INVALID_ARGUMENT\"}}");
+	CHECK(saw(&g, "HTTP/1.1 400 "));
+	CHECK(saw(&g, AS_SAID));
+	end(&g, a, NULL);
+}
+
+TEST(what_a_provider_says_inside_a_stream_is_escaped_once)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	if (!begin(&g, "{ targets: [n/m], retry: { same_target: 0 } }"))
+		return;
+	ask(&g, CHAT, "{\"stream\":true," HI "}");
+	a = accept_at(&g, ANTHROPIC);
+	if (a)
+		tell(&g, a,
+		     SSE "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
+		         "\"invalid_request_error\",\"message\":\"" SAID "\"}}\n\n");
+	CHECK(saw(&g, AS_SAID));
+	end(&g, a, NULL);
+}
+
+TEST(a_provider_s_list_of_what_is_wrong_is_told)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	if (!begin(&g, "{ targets: [a/m], retry: { same_target: 0 } }"))
+		return;
+	ask(&g, "/v1/messages", "{\"max_tokens\":9," HI "}");
+	a = accept_at(&g, CHAT_A);
+	if (a)
+		refuse(&g, a,
+		       "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",\"n\"],"
+		       "\"msg\":\"Field required\"}]}");
+	CHECK(saw(&g, "refused the request: Field required [\\\"body\\\",\\\"n\\\"]"));
+	end(&g, a, NULL);
+}

@@ -185,6 +185,84 @@ TEST(bedrock_reads_a_rich_request)
 	form_done(&f);
 }
 
+static void check_fields(const char *fields, const char *dropped, enum chat_effort effort,
+                         uint64_t budget)
+{
+	struct buf body = BUF_LIMIT(4 * KiB);
+	struct form f;
+
+	buf_addf(&body,
+	         "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}],"
+	         "\"additionalModelRequestFields\":{%s}}",
+	         fields);
+	CHECK_OK(form_read(&f, &wire_bedrock, buf_str(&body)));
+	CHECK_INT(f.r.dropped_count, *dropped != 0);
+	CHECK(str_eq(f.r.dropped_count ? f.r.dropped[0] : STR_NONE, str_from_z(dropped)));
+	CHECK_INT(f.r.effort, effort);
+	CHECK_INT((long long)f.r.budget, (long long)budget);
+	form_done(&f);
+	buf_free(&body);
+}
+
+#define FIELDS "additionalModelRequestFields."
+
+TEST(bedrock_names_what_it_does_not_know_in_a_family_s_fields)
+{
+	check_fields("\"reasoning_config\":{\"type\":\"enabled\",\"budget_tokens\":1024}",
+	             "", EFFORT_UNSET, 1024);
+	check_fields("\"reasoning_config\":\"low\"", "", EFFORT_LOW, 0);
+	check_fields("\"reasoning_config\":\"lots\"", FIELDS "reasoning_config",
+	             EFFORT_UNSET, 0);
+	check_fields("\"reasoning_effort\":\"lots\"", FIELDS "reasoning_effort",
+	             EFFORT_UNSET, 0);
+	check_fields("\"reasoningConfig\":{\"type\":\"disabled\"}", "", EFFORT_NONE, 0);
+	check_fields("\"reasoningConfig\":{\"type\":\"enabled\",\"maxReasoningEffort\":"
+	             "\"high\",\"x\":1}",
+	             FIELDS "reasoningConfig.x", EFFORT_HIGH, 0);
+	check_fields("\"inferenceConfig\":{\"topK\":1,\"x\":1}",
+	             FIELDS "inferenceConfig.x", EFFORT_UNSET, 0);
+	check_fields("\"output_config\":{\"effort\":\"low\",\"task_budget\":{}}",
+	             FIELDS "output_config.task_budget", EFFORT_LOW, 0);
+	check_fields("\"output_config\":{\"format\":{\"type\":\"odd\"}}",
+	             FIELDS "output_config.format", EFFORT_UNSET, 0);
+	check_fields("\"thinking\":{\"type\":\"odd\"}", FIELDS "thinking", EFFORT_UNSET,
+	             0);
+	check_fields("\"thinking\":{\"type\":\"adaptive\"}", "", EFFORT_HIGH, 0);
+}
+
+TEST(bedrock_takes_claude_s_own_schema)
+{
+	struct form f;
+
+	CHECK_OK(form_read(
+	        &f, &wire_bedrock,
+	        STR("{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}],"
+	            "\"additionalModelRequestFields\":{\"output_config\":{\"format\":{"
+	            "\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}}}")));
+	CHECK_INT(f.r.form, FORM_SCHEMA);
+	CHECK_STR(f.r.schema.raw, "{\"type\":\"object\"}");
+	CHECK(chat_is_marked(&f.r, CONCEPT_JSON_SCHEMA));
+	CHECK_INT(f.r.dropped_count, 0);
+	form_done(&f);
+}
+
+TEST(bedrock_names_what_it_does_not_know_in_the_output_s_form)
+{
+	struct form f;
+
+	CHECK_OK(form_read(
+	        &f, &wire_bedrock,
+	        STR("{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}],"
+	            "\"outputConfig\":{\"odd\":1,\"textFormat\":{\"type\":\"json_"
+	            "schema\","
+	            "\"structure\":{\"jsonSchema\":{\"schema\":\"{}\",\"x\":1}}}}}")));
+	CHECK_INT(f.r.form, FORM_SCHEMA);
+	CHECK_INT(f.r.dropped_count, 2);
+	CHECK_STR(f.r.dropped[0], "outputConfig.odd");
+	CHECK_STR(f.r.dropped[1], "outputConfig.textFormat.structure.jsonSchema.x");
+	form_done(&f);
+}
+
 TEST(bedrock_refuses_what_is_no_request)
 {
 	static const str bodies[] = {

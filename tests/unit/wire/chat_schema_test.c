@@ -92,28 +92,36 @@ static const char *const said[][2] = {
 	{ "message_stop", "{\"type\":\"message_stop\"}" },
 };
 
+/* What an OpenAI client gets of such an answer; *out is freed by the caller. */
+static str told(const char *const events[][2], size_t count, bool streams,
+                struct buf *out)
+{
+	struct chat_reader rd = { 0 };
+	struct emitter e;
+	struct form f;
+
+	CHECK_OK(form_read(&f, &wire_openai_chat, STR("{" HI "," SCHEMA "}")));
+	CHECK_OK(form_write(&f, &wire_anthropic, STR(OLD)));
+	emit_init(&e, wire_openai_chat.emit, out, streams);
+	e.seed = e.model = STR("x");
+	e.written = &f.written;
+	for (size_t i = 0; i < count; i++) {
+		CHECK_OK(wire_anthropic.read_event(&rd, str_from_z(events[i][0]),
+		                                   str_from_z(events[i][1]), &e.sink));
+	}
+	if (!streams)
+		wire_openai_chat.write_reply(&e);
+	emit_done(&e);
+	form_done(&f);
+	return buf_str(out);
+}
+
 TEST(the_call_of_an_answer_is_text_again)
 {
 	for (int streams = 0; streams < 2; streams++) {
-		struct chat_reader rd = { 0 };
 		struct buf out = BUF_LIMIT(64 * KiB);
-		struct emitter e;
-		struct form f;
-		str text;
+		str text = told(said, countof(said), streams, &out);
 
-		CHECK_OK(form_read(&f, &wire_openai_chat, STR("{" HI "," SCHEMA "}")));
-		CHECK_OK(form_write(&f, &wire_anthropic, STR(OLD)));
-		emit_init(&e, wire_openai_chat.emit, &out, streams);
-		e.seed = e.model = STR("x");
-		e.written = &f.written;
-		for (size_t i = 0; i < countof(said); i++) {
-			CHECK_OK(wire_anthropic.read_event(&rd, str_from_z(said[i][0]),
-			                                   str_from_z(said[i][1]),
-			                                   &e.sink));
-		}
-		if (!streams)
-			wire_openai_chat.write_reply(&e);
-		text = buf_str(&out);
 		CHECK(!str_has(text, STR("Here it is")) && !str_has(text, STR("tool")));
 		CHECK(str_has(text, STR("\"finish_reason\":\"stop\"")));
 		if (streams) {
@@ -123,8 +131,39 @@ TEST(the_call_of_an_answer_is_text_again)
 			CHECK(str_has(text,
 			              STR("\"content\":\"{\\\"a\\\":\\\"b\\\\n\\\"}\"")));
 		}
-		emit_done(&e);
 		buf_free(&out);
-		form_done(&f);
+	}
+}
+
+static const char *const only_text[][2] = {
+	{ "message_start",
+	  "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":"
+	  "\"message\","
+	  "\"role\":\"assistant\",\"content\":[],\"model\":\"m\",\"usage\":{"
+	  "\"input_tokens\":1,\"output_tokens\":1}}}" },
+	{ "content_block_start", "{\"type\":\"content_block_start\",\"index\":0,"
+	                         "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}" },
+	{ "content_block_delta",
+	  "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+	  "{\"type\":\"text_delta\",\"text\":\"{\\\"a\\\":\"}}" },
+	{ "content_block_delta",
+	  "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+	  "{\"type\":\"text_delta\",\"text\":\"\\\"b\\\"}\"}}" },
+	{ "content_block_stop", "{\"type\":\"content_block_stop\",\"index\":0}" },
+	{ "message_delta", "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+	                   "\"end_turn\",\"stop_sequence\":null},\"usage\":{"
+	                   "\"output_tokens\":5}}" },
+	{ "message_stop", "{\"type\":\"message_stop\"}" },
+};
+
+TEST(an_answer_written_instead_of_called_is_told)
+{
+	for (int streams = 0; streams < 2; streams++) {
+		struct buf out = BUF_LIMIT(64 * KiB);
+		str text = told(only_text, countof(only_text), streams, &out);
+
+		CHECK(str_has(text, STR("\"content\":\"{\\\"a\\\":\\\"b\\\"}\"")));
+		CHECK(str_has(text, STR("\"finish_reason\":\"stop\"")));
+		buf_free(&out);
 	}
 }

@@ -138,6 +138,24 @@ TEST(fold_keeps_calls_apart_that_share_an_index)
 	                  "\"finish_reason\":\"tool_calls\"}]}");
 }
 
+/* As the reader of streams does (openai_delta.c). */
+TEST(fold_keeps_calls_apart_that_have_neither_index_nor_id)
+{
+	CHECK_FOLD(SAYS(0, "\"tool_calls\":[{\"function\":{\"name\":\"f\","
+	                   "\"arguments\":\"{\\\"a\\\":1}\"}}]")
+	                   SAYS(0, "\"tool_calls\":[{\"function\":{\"name\":\"g\","
+	                           "\"arguments\":\"{\"}}]")
+	                           SAYS(0, "\"tool_calls\":[{\"function\":{"
+	                                   "\"arguments\":\"}\"}}]") ENDS(0, "tool_calls")
+	                                   DONE,
+	           ANSWER "{\"index\":0,\"message\":{\"tool_calls\":["
+	                  "{\"function\":{\"name\":\"f\",\"arguments\":"
+	                  "\"{\\\"a\\\":1}\"}},"
+	                  "{\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}],"
+	                  "\"role\":\"assistant\",\"content\":null},"
+	                  "\"finish_reason\":\"tool_calls\"}]}");
+}
+
 TEST(fold_function_call)
 {
 	CHECK_FOLD(SAYS(0, "\"role\":\"assistant\",\"content\":null,\"function_call\":{"

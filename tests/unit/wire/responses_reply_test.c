@@ -352,6 +352,22 @@ TEST(responses_read_what_only_openai_has)
 	arena_done(&keep);
 }
 
+TEST(responses_count_the_searches_alone)
+{
+	struct log *l = EVENTS(
+	        "{'type':'response.output_item.done','output_index':0,'item':{'type':"
+	        "'web_search_call','action':{'type':'search','query':'q'}}}",
+	        "{'type':'response.output_item.done','output_index':1,'item':{'type':"
+	        "'web_search_call','action':{'type':'open_page','url':'u'}}}",
+	        "{'type':'response.output_item.done','output_index':2,'item':{'type':"
+	        "'web_search_call','action':{'type':'find_in_page','pattern':'p'}}}",
+	        "{'type':'response.output_item.done','output_index':3,'item':{'type':"
+	        "'web_search_call','action':null}}",
+	        COMPLETED);
+	CHECK_INT(l->usage.searches, 2);
+	arena_done(&keep);
+}
+
 TEST(responses_read_errors_in_streams)
 {
 	static const char *const errors[] = {
