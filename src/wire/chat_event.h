@@ -62,6 +62,9 @@ struct chat_event {
 	fault_t why; /* FAULT: STREAM_ERROR where nothing better is known; END: of an
 	                error behind a whole answer, which is not for the client */
 	struct token_usage usage;
+	/* USAGE: what is paid, where that is another count than what there was; on loan.
+	 */
+	const struct token_usage *billed;
 	struct json_value raw; /* OPEN of FOREIGN: the whole block */
 };
 

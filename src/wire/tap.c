@@ -126,7 +126,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		take_finish(t, e, s->found);
 		break;
 	case CHAT_USAGE:
-		take_usage(t, &e->usage);
+		take_usage(t, e->billed ? e->billed : &e->usage);
 		break;
 	case CHAT_INPUT:
 		take_input(t, &e->usage);

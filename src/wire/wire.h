@@ -84,8 +84,8 @@ struct tap {
 		uint32_t count; /* 0: free */
 		uint8_t len;
 		char name[TAP_ODD_NAME];
-	} odd[TAP_ODD]; /* the first few names among them */
-	struct token_usage usage;
+	} odd[TAP_ODD];           /* the first few names among them */
+	struct token_usage usage; /* as it is billed */
 	/* The end of a usage object, before its brace, in the text that was read last, if
 	 * it stood there without a cost; else NULL. */
 	const char *usage_end;

@@ -107,6 +107,44 @@ TEST(input_that_is_told_first_is_known_without_the_output)
 	CHECK_INT(t.usage.output, 7);
 }
 
+/* Cohere's two counts: what there was, and what is paid. */
+static struct tap cohere_of(const char *usage)
+{
+	struct chat_reader reader = { .operation = OP_CHAT };
+	struct tap t = { .operation = OP_CHAT, .reader = &reader };
+	struct buf body = BUF_LIMIT(KiB);
+	str message;
+
+	buf_addf(&body,
+	         "{\"id\":\"c\",\"message\":{\"content\":[{\"text\":\"hi\"}]},"
+	         "\"finish_reason\":\"COMPLETE\",\"usage\":%s}",
+	         usage);
+	CHECK_OK(wire_tap_answer(&wire_cohere, &t, buf_str(&body), &message, NULL));
+	buf_free(&body);
+	t.reader = NULL;
+	return t;
+}
+
+TEST(what_is_billed_is_the_usage_where_it_is_another_count)
+{
+	struct tap t = cohere_of("{\"billed_units\":{\"input_tokens\":25,"
+	                         "\"output_tokens\":10},\"tokens\":{\"input_tokens\":91,"
+	                         "\"output_tokens\":12},\"cached_tokens\":40}");
+
+	CHECK(t.has_usage);
+	CHECK_INT(t.usage.input, 25);
+	CHECK_INT(t.usage.cache_read, 25);
+	CHECK_INT(t.usage.output, 10);
+	t = cohere_of("{\"tokens\":{\"input_tokens\":91,\"output_tokens\":12}}");
+	CHECK_INT(t.usage.input, 91);
+	CHECK_INT(t.usage.output, 12);
+	t = cohere_of("{\"billed_units\":{\"search_units\":1},\"tokens\":{"
+	              "\"input_tokens\":91,\"output_tokens\":12}}");
+	CHECK_INT(t.usage.input, 91);
+	t = cohere_of("{\"billed_units\":{\"input_tokens\":25,\"output_tokens\":10}}");
+	CHECK_INT(t.usage.input, 25);
+}
+
 TEST(an_answer_without_choices_is_no_oddity_of_its_operation)
 {
 	static const struct {
