@@ -127,6 +127,17 @@ static bool goes_on(const struct attempt *a)
 	       (a->x->skim.background || str_eq(tap_finish(&a->tap), STR("pause")));
 }
 
+/* A ranking that is paid by its search units, of which nothing was told: bytes do not
+ * tell them, and its tokens cost nothing. */
+static bool hides_units(const struct attempt *a)
+{
+	const struct tap *t = &a->tap;
+	const struct price *p = price_of(a->target, t->usage.input);
+
+	return !t->usage.searches && p && p->of[PRICE_SEARCH] != PRICE_UNKNOWN &&
+	       p->of[PRICE_INPUT] == PRICE_UNKNOWN;
+}
+
 /* How the figures of usage came about; without a report they are counted from what was
  * seen, at as many bytes a token as the model is known for. What was sent and never
  * answered is taken to have been read. */
@@ -140,14 +151,16 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 		return USAGE_NONE;
 	if (a->sent && a->status < 300 && makes_images(t->operation))
 		return judge_images(a, ret);
-	if (t->has_usage && !t->bad_usage && (t->usage.input || !goes_on(a))) {
+	bool is_hidden = unlikely(t->operation == OP_RERANK) && hides_units(a);
+	if (t->has_usage && !t->bad_usage && !is_hidden &&
+	    (t->usage.input || !goes_on(a))) {
 		*ret = t->usage;
 		return USAGE_REPORTED;
 	}
 	/* One whose connection went stale may have been read before that. */
 	if ((a->sent == 0 && !a->fresh) || a->status >= 300)
 		return USAGE_NONE;
-	if (is_beyond_estimate(t->operation) || goes_on(a))
+	if (is_beyond_estimate(t->operation) || is_hidden || goes_on(a))
 		return USAGE_UNKNOWN;
 	*ret = attempt_estimate(a);
 	return USAGE_ESTIMATED;

@@ -145,6 +145,127 @@ TEST(what_is_billed_is_the_usage_where_it_is_another_count)
 	CHECK_INT(t.usage.input, 25);
 }
 
+static void take_nothing(struct chat_sink *sink, const struct chat_event *e)
+{
+}
+
+static struct tap heard(const char *body)
+{
+	struct tap t = { .operation = OP_TRANSCRIPTIONS };
+	str message;
+
+	CHECK_OK(
+	        wire_tap_answer(&wire_openai_chat, &t, str_from_z(body), &message, NULL));
+	CHECK(!t.bad_usage);
+	return t;
+}
+
+TEST(seconds_of_a_recording_are_no_tokens)
+{
+	struct tap t = heard("{\"text\":\"hi\",\"usage\":{\"type\":\"duration\","
+	                     "\"seconds\":90}}");
+
+	CHECK(!t.has_usage);
+	t = heard("{\"text\":\"hi\",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,"
+	          "\"input_token_details\":{\"text_tokens\":2,\"audio_tokens\":12},"
+	          "\"output_tokens\":45,\"total_tokens\":59}}");
+	CHECK(t.has_usage);
+	CHECK_INT(t.usage.input, 14);
+	CHECK_INT(t.usage.audio_input, 12);
+	CHECK_INT(t.usage.output, 45);
+}
+
+TEST(search_units_of_a_compatible_host_are_usage)
+{
+	struct tap t = { .operation = OP_RERANK };
+	str message;
+
+	CHECK_OK(wire_tap_answer(
+	        &wire_openai_chat, &t,
+	        STR("{\"results\":[],\"meta\":{\"billed_units\":{\"search_units\":2}}}"),
+	        &message, NULL));
+	CHECK(t.has_usage);
+	CHECK_INT(t.usage.searches, 2);
+	t = (struct tap){ .operation = OP_RERANK };
+	CHECK_OK(wire_tap_answer(&wire_openai_chat, &t,
+	                         STR("{\"results\":[],\"usage\":{\"total_tokens\":7}}"),
+	                         &message, NULL));
+	CHECK_INT(t.usage.input, 7);
+	CHECK_INT(t.usage.searches, 0);
+}
+
+static struct token_usage usage_read(str body, unsigned quirks, bool as_events)
+{
+	struct chat_reader reader = { .operation = OP_CHAT, .quirks = quirks };
+	struct tap t = { .operation = OP_CHAT,
+		         .quirks = quirks,
+		         .reader = as_events ? &reader : NULL };
+	struct chat_sink next = { .take = take_nothing };
+	str message;
+
+	CHECK_OK(wire_tap_answer(&wire_openai_chat, &t, body, &message,
+	                         as_events ? &next : NULL));
+	CHECK(t.has_usage && !t.bad_usage);
+	return t.usage;
+}
+
+TEST(a_usage_is_the_same_whoever_reads_it)
+{
+	static const struct {
+		const char *usage;
+		unsigned quirks;
+		struct token_usage is;
+	} rows[] = {
+		{ "'prompt_tokens':10,'completion_tokens':10,'total_tokens':120,"
+		  "'completion_tokens_details':{'reasoning_tokens':100}",
+		  0,
+		  { .input = 10, .output = 110, .reasoning = 100 } },
+		{ "'prompt_tokens':10,'completion_tokens':110,'total_tokens':120,"
+		  "'completion_tokens_details':{'reasoning_tokens':100}",
+		  0,
+		  { .input = 10, .output = 110, .reasoning = 100 } },
+		{ "'prompt_tokens':10,'completion_tokens':10,'total_tokens':125,"
+		  "'completion_tokens_details':{'reasoning_tokens':100}",
+		  QUIRK_REASONING_BESIDE,
+		  { .input = 10, .output = 110, .reasoning = 100 } },
+		{ "'prompt_tokens':10,'completion_tokens':10,'total_tokens':120",
+		  QUIRK_TOTAL_MINUS_PROMPT,
+		  { .input = 10, .output = 110, .reasoning = 100 } },
+		{ "'prompt_tokens':1,'completion_tokens':2,'num_search_queries':3",
+		  0,
+		  { .input = 1, .output = 2, .searches = 3 } },
+		{ "'prompt_tokens':1,'completion_tokens':2,'server_tool_use_details':{"
+		  "'web_search_requests':4}",
+		  0,
+		  { .input = 1, .output = 2, .searches = 4 } },
+		{ "'prompt_tokens':9,'prompt_cache_hit_tokens':4,'completion_tokens':2,"
+		  "'prompt_tokens_details':{'cached_tokens':4,'audio_tokens':3}",
+		  0,
+		  { .input = 9, .cache_read = 4, .audio_input = 3, .output = 2 } },
+		{ "'total_tokens':7", 0, { .input = 7 } },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct buf body = BUF_LIMIT(KiB);
+
+		buf_addf(&body,
+		         "{'choices':[{'message':{'content':'hi'},'finish_reason':"
+		         "'stop'}],'usage':{%s}}",
+		         rows[i].usage);
+		for (size_t k = 0; k < body.len; k++)
+			if (body.ptr[k] == '\'')
+				body.ptr[k] = '"';
+		for (int as_events = 0; as_events < 2; as_events++) {
+			struct token_usage got =
+			        usage_read(buf_str(&body), rows[i].quirks, as_events);
+
+			if (memcmp(&got, &rows[i].is, sizeof(got)) != 0)
+				check_failed(__FILE__, __LINE__, "%s", rows[i].usage);
+		}
+		buf_free(&body);
+	}
+}
+
 TEST(an_answer_without_choices_is_no_oddity_of_its_operation)
 {
 	static const struct {
