@@ -145,6 +145,33 @@ TEST(what_is_billed_is_the_usage_where_it_is_another_count)
 	CHECK_INT(t.usage.input, 25);
 }
 
+TEST(sound_from_the_cache_is_not_counted_as_heard)
+{
+	struct chat_reader reader = { .operation = OP_CHAT };
+	struct tap t = { .operation = OP_CHAT, .reader = &reader };
+	struct tap_event e;
+
+	wire_tap_event(
+	        &wire_gemini, &t, STR_NONE,
+	        STR("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"}]}}],"
+	            "\"usageMetadata\":{\"promptTokenCount\":10000,"
+	            "\"cachedContentTokenCount\":9900,\"candidatesTokenCount\":2,"
+	            "\"promptTokensDetails\":[{\"modality\":\"TEXT\",\"tokenCount\":90},"
+	            "{\"modality\":\"AUDIO\",\"tokenCount\":9910}],"
+	            "\"cacheTokensDetails\":[{\"modality\":\"AUDIO\",\"tokenCount\":9900}"
+	            "]}}"),
+	        &e, NULL);
+	CHECK(t.has_usage);
+	CHECK_INT(t.usage.cache_read, 9900);
+	CHECK_INT(t.usage.audio_input, 10);
+	/* What is told once stays. */
+	wire_tap_event(&wire_gemini, &t, STR_NONE,
+	               STR("{\"usageMetadata\":{\"promptTokenCount\":10000,"
+	                   "\"candidatesTokenCount\":3}}"),
+	               &e, NULL);
+	CHECK_INT(t.usage.audio_input, 10);
+}
+
 static void take_nothing(struct chat_sink *sink, const struct chat_event *e)
 {
 }
