@@ -100,11 +100,6 @@ static bool is_beyond_estimate(enum operation op)
 	return op == OP_SPEECH || op == OP_TRANSCRIPTIONS || op == OP_TRANSLATIONS;
 }
 
-static bool makes_images(enum operation op)
-{
-	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
-}
-
 /* Pictures are counted as they come; where they passed unseen, as they were asked for. */
 static enum usage_kind judge_images(const struct attempt *a, struct token_usage *ret)
 {
@@ -149,7 +144,7 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	/* nothing is generated, nothing is billed */
 	if (t->operation == OP_COUNT || t->operation == OP_STORED)
 		return USAGE_NONE;
-	if (a->sent && a->status < 300 && makes_images(t->operation))
+	if (a->sent && a->status < 300 && operations[t->operation].makes_images)
 		return judge_images(a, ret);
 	bool is_hidden = unlikely(t->operation == OP_RERANK) && hides_units(a);
 	if (t->has_usage && !t->bad_usage && !is_hidden &&

@@ -124,18 +124,13 @@ static bool is_free(enum operation op)
 	return op == OP_COUNT || op == OP_STORED;
 }
 
-static bool makes_pictures(enum operation op)
-{
-	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
-}
-
 /* The same of a form, which may still be on its way. */
 static uint64_t most_of_form(const struct exchange *x, uint64_t bytes)
 {
 	const struct multipart_scan *f = x->form;
 	uint64_t pictures = min_of((uint64_t)PICTURES_TAKEN, bytes / PICTURE_BYTES_LEAST);
 
-	if (!makes_pictures(x->endpoint->operation))
+	if (!operations[x->endpoint->operation].makes_images)
 		return bytes / SOUND_BYTES_A_TOKEN;
 	if (f && (f->is_over || f->files > pictures))
 		pictures = f->files;
@@ -205,7 +200,7 @@ static uint64_t images_of(const struct exchange *x)
 {
 	const struct multipart_scan *f = x->form;
 
-	if (!makes_pictures(x->endpoint->operation))
+	if (!operations[x->endpoint->operation].makes_images)
 		return 0;
 	if (f && !f->has_beside && !f->is_over)
 		return FORM_PICTURES_MOST;

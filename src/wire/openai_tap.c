@@ -267,11 +267,6 @@ static bool is_answer(enum operation op, const struct json_node *nodes)
 	return false;
 }
 
-static bool makes_images(enum operation op)
-{
-	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
-}
-
 /* Pictures stand in `data`, or each in an event of its own, of which the partial ones do
  * not count. */
 static void count_images(struct tap *t, const struct json_node *nodes, uint32_t at)
@@ -318,7 +313,7 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 		} else if (str_eq(m->key, STR("obfuscation")) &&
 		           m->value.type == JSON_STRING) {
 			said->padding = inside_of(m->value);
-		} else if (makes_images(t->operation)) {
+		} else if (operations[t->operation].makes_images) {
 			count_images(t, nodes, i);
 		}
 	}
