@@ -157,7 +157,8 @@ static void write_request(struct json_writer *w, const struct attempt_row *row)
 static const str flag_names[] = { STR_INIT("empty"),      STR_INIT("no_finish"),
 	                          STR_INIT("refusal"),    STR_INIT("cut"),
 	                          STR_INIT("zero_usage"), STR_INIT("over_reserved"),
-	                          STR_INIT("shadow"),     STR_INIT("candidate") };
+	                          STR_INIT("shadow"),     STR_INIT("candidate"),
+	                          STR_INIT("body_lost"),  STR_INIT("other_tier") };
 
 void row_flags(struct buf *to, unsigned flags, char between)
 {

@@ -202,6 +202,8 @@ static unsigned usage_flags(const struct attempt *a, const struct attempt_row *r
 		flags |= ROW_ZERO_USAGE;
 	if (row->reserved > 0 && row->cost > row->reserved)
 		flags |= ROW_OVER_RESERVED;
+	if (a->tap.other_tier)
+		flags |= ROW_OTHER_TIER;
 	return flags;
 }
 
@@ -212,7 +214,7 @@ static nanousd cost_of(const struct attempt *a, enum usage_kind kind,
 		return 0;
 	if (kind == USAGE_UNKNOWN)
 		return COST_UNKNOWN;
-	return price_cost(price_of(a->target, usage->input), usage);
+	return price_cost_at(price_of(a->target, usage->input), a->tap.other_tier, usage);
 }
 
 void attempt_bill(struct attempt *a)

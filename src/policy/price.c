@@ -135,6 +135,14 @@ nanousd price_cost(const struct price *p, const struct token_usage *usage)
 	return money_round(sum);
 }
 
+nanousd price_cost_at(const struct price *p, bool other_tier,
+                      const struct token_usage *usage)
+{
+	if (unlikely(other_tier) && p && p->source != PRICE_OF_CONFIG)
+		return COST_UNKNOWN;
+	return price_cost(p, usage);
+}
+
 bool price_correction(nanousd cost, const struct price *now,
                       const struct token_usage *usage, nanousd *ret)
 {

@@ -313,6 +313,8 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 		} else if (str_eq(m->key, STR("obfuscation")) &&
 		           m->value.type == JSON_STRING) {
 			said->padding = inside_of(m->value);
+		} else if (str_eq(m->key, STR("service_tier"))) {
+			t->other_tier |= chat_is_other_tier(m->value);
 		} else if (operations[t->operation].makes_images) {
 			count_images(t, nodes, i);
 		}

@@ -72,6 +72,7 @@ struct tap {
 	bool has_input;    /* without has_usage: usage is of the input alone */
 	bool done;         /* the format's own end mark */
 	bool is_thinking;  /* a block of reasoning is open: it was the last thing said */
+	bool other_tier;   /* it was served at prices of another list */
 	bool refused;      /* the model says in a part of its own that it will not */
 	bool whole, late;  /* wire_tap_eof: it was whole; the end itself said something */
 	uint32_t finished; /* choices with a finish reason */

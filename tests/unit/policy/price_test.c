@@ -48,6 +48,18 @@ TEST(what_was_heard_and_cached_is_paid_once)
 	CHECK_INT(price_cost(&p, &u), 80 * 1250 + 10 * 2500 + 10 * 30000);
 }
 
+TEST(another_tier_costs_what_is_written_for_the_model)
+{
+	struct price p = price();
+	struct token_usage u = { .input = 4 };
+
+	CHECK_INT(price_cost_at(&p, false, &u), 10000);
+	CHECK_INT(price_cost_at(&p, true, &u), COST_UNKNOWN);
+	p.source = PRICE_OF_CONFIG;
+	CHECK_INT(price_cost_at(&p, true, &u), 10000);
+	CHECK_INT(price_cost_at(NULL, true, &u), COST_UNKNOWN);
+}
+
 TEST(hour_long_writes_have_a_price_of_their_own)
 {
 	struct price p = price();

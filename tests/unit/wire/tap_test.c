@@ -176,6 +176,75 @@ static void take_nothing(struct chat_sink *sink, const struct chat_event *e)
 {
 }
 
+static bool is_other(const struct wire *wire, bool as_events, const char *body)
+{
+	struct chat_reader reader = { .operation = OP_CHAT };
+	struct tap t = { .operation = OP_CHAT, .reader = as_events ? &reader : NULL };
+	struct chat_sink next = { .take = take_nothing };
+	struct buf text = BUF_LIMIT(KiB);
+	str message;
+
+	buf_add(&text, str_from_z(body));
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] == '\'')
+			text.ptr[i] = '"';
+	CHECK_OK(wire_tap_answer(wire, &t, buf_str(&text), &message,
+	                         as_events ? &next : NULL));
+	buf_free(&text);
+	return t.other_tier;
+}
+
+#define TIER_CHAT(more)                                                                  \
+	"{'choices':[{'message':{'content':'hi'},'finish_reason':'stop'}],'usage':{"     \
+	"'prompt_tokens':1}" more "}"
+#define CLAUDE(more)                                                                     \
+	"{'type':'message','content':[{'type':'text','text':'hi'}],'stop_reason':"       \
+	"'end_turn','usage':{'input_tokens':1,'output_tokens':1" more "}}"
+#define RESPONSE(more)                                                                   \
+	"{'object':'response','status':'completed','output':[{'type':'message',"         \
+	"'role':'assistant','content':[{'type':'output_text','text':'hi'}]}],'usage':{"  \
+	"'input_tokens':1,'output_tokens':1}" more "}"
+#define CONVERSE(more)                                                                   \
+	"{'output':{'message':{'content':[{'text':'hi'}]}},'stopReason':'end_turn',"     \
+	"'usage':{'inputTokens':1,'outputTokens':1}" more "}"
+TEST(tiers_with_prices_of_their_own_are_known)
+{
+	static const struct {
+		const struct wire *wire;
+		const char *usual[3], *other[3];
+	} rows[] = {
+		{ &wire_openai_chat,
+		  { TIER_CHAT(""), TIER_CHAT(",'service_tier':null"),
+		    TIER_CHAT(",'service_tier':'default'") },
+		  { TIER_CHAT(",'service_tier':'priority'"),
+		    TIER_CHAT(",'service_tier':'flex'"), NULL } },
+		{ &wire_anthropic,
+		  { CLAUDE(""), CLAUDE(",'service_tier':'standard'"),
+		    CLAUDE(",'speed':'standard','inference_geo':'not_available'") },
+		  { CLAUDE(",'service_tier':'priority'"), CLAUDE(",'speed':'fast'"),
+		    CLAUDE(",'inference_geo':'us'") } },
+		{ &wire_openai_responses,
+		  { RESPONSE(""), RESPONSE(",'service_tier':'default'"), NULL },
+		  { RESPONSE(",'service_tier':'priority'"), NULL } },
+		{ &wire_bedrock,
+		  { CONVERSE(""), CONVERSE(",'serviceTier':{'type':'default'}"), NULL },
+		  { CONVERSE(",'serviceTier':{'type':'flex'}"), NULL } },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		for (int k = 0; k < 3; k++) {
+			if (rows[i].usual[k])
+				CHECK(!is_other(rows[i].wire, true, rows[i].usual[k]));
+			if (rows[i].other[k])
+				CHECK(is_other(rows[i].wire, true, rows[i].other[k]));
+		}
+	}
+	/* the format's own tap */
+	CHECK(!is_other(&wire_openai_chat, false,
+	                TIER_CHAT(",'service_tier':'default'")));
+	CHECK(is_other(&wire_openai_chat, false, TIER_CHAT(",'service_tier':'flex'")));
+}
+
 static struct tap heard(const char *body)
 {
 	struct tap t = { .operation = OP_TRANSCRIPTIONS };
