@@ -61,7 +61,7 @@ bool attempt_reserve(struct attempt *a)
 static uint64_t most_output(const struct attempt *a)
 {
 	if (a->x->skim.max_tokens)
-		return a->x->skim.max_tokens;
+		return attempt_max_tokens(a);
 	if (a->cap)
 		return a->cap;
 	return a->target->is_known ? a->target->facts.output : 0;

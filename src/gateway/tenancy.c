@@ -188,7 +188,7 @@ static uint64_t most_output(struct attempt *a)
 		return known ? known : CAP;
 	}
 	if (x->skim.max_tokens)
-		return x->skim.max_tokens;
+		return attempt_max_tokens(a);
 	if (known)
 		return known;
 	a->cap = CAP;
@@ -272,7 +272,7 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 /* Bytes of text that no answer within its limit has: beyond it a provider forgets it. */
 static uint64_t bytes_most(const struct attempt *a)
 {
-	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens, bytes;
+	uint64_t most = a->cap ? a->cap : attempt_max_tokens(a), bytes;
 
 	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
 	                                       skim_generated(&a->x->skim), &bytes)

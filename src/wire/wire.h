@@ -207,6 +207,7 @@ struct wire {
 	/* Where a limit of the answer's tokens stands or may stand: a member of the
 	 * object `cap_in` (cap.h), whose other name is cap_in_too; empty: of the root. */
 	str cap_in, cap_in_too;
+	uint32_t cap_least; /* a translated request is never given less; 0: no such */
 	str cap_names[2]; /* of the member; the first is written.  Empty: there is none */
 	/* A body that skim has accepted as a provider of this format takes it, where that
 	 * is not quite the client's own: the model's name where skim does not know it,

@@ -381,6 +381,15 @@ REFUSALS = {
 }
 
 
+def test_a_raised_limit_is_reserved_as_raised():
+    """OpenAI's Responses take no limit below 16, so one token that was asked for may become 16."""
+    gate = Gateway(f'providers:\n  fake: {{ format: openai-responses, url: "{fake.origin}/raised", key: k }}\n'
+                   'prices:\n  "fake/m": { input: free, output: $1000/1M }\nroutes:\n' + route("m", "fake/m"))
+    limited(gate, "short", "--budget", "0.015/day")
+    check(gate.post(gate.chat("m", max_tokens=1), key="short").status == 402, "16 tokens at a tenth of a cent")
+    gate.remove()
+
+
 def test_refusals():
     """The sentence and the status of each dialect; the provider hears nothing."""
     limited(gateway, "broke", "--budget", "0.01/month")
