@@ -107,7 +107,8 @@ static bool look(void *arg, const struct attempt_row *row)
 		m = &s->ret->models[at];
 		m->attempts++;
 		change.price = price_of(&s->targets[at], row->usage.input);
-		change.cost = price_cost(change.price, &row->usage);
+		change.cost = price_cost_at(change.price, row->flags & ROW_OTHER_TIER,
+		                            &row->usage);
 		if (change.cost == COST_UNKNOWN)
 			m->unpriced++;
 		else if (change.cost != row_cost(row))

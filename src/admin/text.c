@@ -158,7 +158,7 @@ static const str flag_names[] = { STR_INIT("empty"),      STR_INIT("no_finish"),
 	                          STR_INIT("refusal"),    STR_INIT("cut"),
 	                          STR_INIT("zero_usage"), STR_INIT("over_reserved"),
 	                          STR_INIT("shadow"),     STR_INIT("candidate"),
-	                          STR_INIT("body_lost") };
+	                          STR_INIT("body_lost"),  STR_INIT("other_tier") };
 
 void row_flags(struct buf *to, unsigned flags, char between)
 {

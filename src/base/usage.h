@@ -16,7 +16,7 @@ struct token_usage {
 	uint64_t cache_write_1h; /* of cache_write: for an hour */
 	uint64_t output;         /* all completion tokens, reasoning included */
 	uint64_t reasoning;      /* of output */
-	uint64_t audio_input;    /* of input */
+	uint64_t audio_input;    /* of input, not of the cached part */
 	uint64_t audio_output;   /* of output */
 	uint64_t images;         /* generated ones */
 	uint64_t searches; /* calls of the vendor's web search, billed by the piece */

@@ -89,13 +89,17 @@ static enum health_answer answer_of(const struct ask *a, unsigned candidate,
 static nanousd cost_of(const struct ask *a, const struct target *t, bool is_warm)
 {
 	uint64_t input = a->body_bytes / 4, usual = ANSWER_USUAL;
+	const struct price *p = price_of(t, input);
+	bool by_search = p && p->of[PRICE_SEARCH] != PRICE_UNKNOWN;
 	const struct token_usage usage = {
 		.input = input,
 		.cache_read = is_warm ? input - input / 10 : 0,
 		.output = a->max_tokens ? min_of(a->max_tokens, usual) : usual,
+		.images = a->images,
+		.searches = by_search ? a->searches : 0,
 	};
 
-	return price_cost(price_of(t, input), &usage);
+	return price_cost(p, &usage);
 }
 
 struct order_target ask_facts(const struct ask *a, unsigned candidate)

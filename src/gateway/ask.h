@@ -12,6 +12,8 @@ struct ask {
 	const struct candidates *candidates;
 	uint64_t session; /* 0: no conversation */
 	uint64_t body_bytes, max_tokens;
+	uint64_t images;   /* that are to be made */
+	uint64_t searches; /* search units, where these have a price */
 	bool stream;
 	usec now;
 };

@@ -134,6 +134,15 @@ static inline uint64_t attempt_prompt_bytes(const struct attempt *a)
 {
 	return a->x->body_bytes + a->repeated;
 }
+/* Tokens of one answer that were asked for at most, as its provider is told; 0: nothing
+ * was said. */
+static inline uint64_t attempt_max_tokens(const struct attempt *a)
+{
+	uint64_t most = a->x->skim.max_tokens;
+	uint64_t least = a->wire == a->x->endpoint->wire ? 0 : a->wire->cap_least;
+
+	return most ? max_of(most, least) : 0;
+}
 /* Tokens by the bytes that were seen, as many to each as the model is known for: where
  * nobody reports them. */
 struct token_usage attempt_estimate(const struct attempt *a);

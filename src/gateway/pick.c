@@ -14,6 +14,8 @@ static const struct provider *provider_at(const struct exchange *x, unsigned at)
 
 static struct ask ask_of(const struct exchange *x)
 {
+	enum operation op = x->endpoint->operation;
+
 	return (struct ask){
 		.board = x->worker->gateway->board,
 		.marks = x->plan->marks,
@@ -22,6 +24,8 @@ static struct ask ask_of(const struct exchange *x)
 		.session = x->session,
 		.body_bytes = x->body_bytes,
 		.max_tokens = x->skim.max_tokens,
+		.images = operations[op].makes_images ? max_of(x->skim.choices, 1u) : 0,
+		.searches = op == OP_RERANK,
 		.stream = x->skim.stream,
 		.now = x->worker->loop.now,
 	};

@@ -61,7 +61,7 @@ bool attempt_reserve(struct attempt *a)
 static uint64_t most_output(const struct attempt *a)
 {
 	if (a->x->skim.max_tokens)
-		return a->x->skim.max_tokens;
+		return attempt_max_tokens(a);
 	if (a->cap)
 		return a->cap;
 	return a->target->is_known ? a->target->facts.output : 0;
@@ -100,11 +100,6 @@ static bool is_beyond_estimate(enum operation op)
 	return op == OP_SPEECH || op == OP_TRANSCRIPTIONS || op == OP_TRANSLATIONS;
 }
 
-static bool makes_images(enum operation op)
-{
-	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
-}
-
 /* Pictures are counted as they come; where they passed unseen, as they were asked for. */
 static enum usage_kind judge_images(const struct attempt *a, struct token_usage *ret)
 {
@@ -127,6 +122,17 @@ static bool goes_on(const struct attempt *a)
 	       (a->x->skim.background || str_eq(tap_finish(&a->tap), STR("pause")));
 }
 
+/* A ranking that is paid by its search units, of which nothing was told: bytes do not
+ * tell them, and its tokens cost nothing. */
+static bool hides_units(const struct attempt *a)
+{
+	const struct tap *t = &a->tap;
+	const struct price *p = price_of(a->target, t->usage.input);
+
+	return !t->usage.searches && p && p->of[PRICE_SEARCH] != PRICE_UNKNOWN &&
+	       p->of[PRICE_INPUT] == PRICE_UNKNOWN;
+}
+
 /* How the figures of usage came about; without a report they are counted from what was
  * seen, at as many bytes a token as the model is known for. What was sent and never
  * answered is taken to have been read. */
@@ -138,16 +144,18 @@ static enum usage_kind judge_usage(const struct attempt *a, struct token_usage *
 	/* nothing is generated, nothing is billed */
 	if (t->operation == OP_COUNT || t->operation == OP_STORED)
 		return USAGE_NONE;
-	if (a->sent && a->status < 300 && makes_images(t->operation))
+	if (a->sent && a->status < 300 && operations[t->operation].makes_images)
 		return judge_images(a, ret);
-	if (t->has_usage && !t->bad_usage && (t->usage.input || !goes_on(a))) {
+	bool is_hidden = unlikely(t->operation == OP_RERANK) && hides_units(a);
+	if (t->has_usage && !t->bad_usage && !is_hidden &&
+	    (t->usage.input || !goes_on(a))) {
 		*ret = t->usage;
 		return USAGE_REPORTED;
 	}
 	/* One whose connection went stale may have been read before that. */
 	if ((a->sent == 0 && !a->fresh) || a->status >= 300)
 		return USAGE_NONE;
-	if (is_beyond_estimate(t->operation) || goes_on(a))
+	if (is_beyond_estimate(t->operation) || is_hidden || goes_on(a))
 		return USAGE_UNKNOWN;
 	*ret = attempt_estimate(a);
 	return USAGE_ESTIMATED;
@@ -194,6 +202,8 @@ static unsigned usage_flags(const struct attempt *a, const struct attempt_row *r
 		flags |= ROW_ZERO_USAGE;
 	if (row->reserved > 0 && row->cost > row->reserved)
 		flags |= ROW_OVER_RESERVED;
+	if (a->tap.other_tier)
+		flags |= ROW_OTHER_TIER;
 	return flags;
 }
 
@@ -204,7 +214,7 @@ static nanousd cost_of(const struct attempt *a, enum usage_kind kind,
 		return 0;
 	if (kind == USAGE_UNKNOWN)
 		return COST_UNKNOWN;
-	return price_cost(price_of(a->target, usage->input), usage);
+	return price_cost_at(price_of(a->target, usage->input), a->tap.other_tier, usage);
 }
 
 void attempt_bill(struct attempt *a)

@@ -124,18 +124,13 @@ static bool is_free(enum operation op)
 	return op == OP_COUNT || op == OP_STORED;
 }
 
-static bool makes_pictures(enum operation op)
-{
-	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
-}
-
 /* The same of a form, which may still be on its way. */
 static uint64_t most_of_form(const struct exchange *x, uint64_t bytes)
 {
 	const struct multipart_scan *f = x->form;
 	uint64_t pictures = min_of((uint64_t)PICTURES_TAKEN, bytes / PICTURE_BYTES_LEAST);
 
-	if (!makes_pictures(x->endpoint->operation))
+	if (!operations[x->endpoint->operation].makes_images)
 		return bytes / SOUND_BYTES_A_TOKEN;
 	if (f && (f->is_over || f->files > pictures))
 		pictures = f->files;
@@ -193,7 +188,7 @@ static uint64_t most_output(struct attempt *a)
 		return known ? known : CAP;
 	}
 	if (x->skim.max_tokens)
-		return x->skim.max_tokens;
+		return attempt_max_tokens(a);
 	if (known)
 		return known;
 	a->cap = CAP;
@@ -205,7 +200,7 @@ static uint64_t images_of(const struct exchange *x)
 {
 	const struct multipart_scan *f = x->form;
 
-	if (!makes_pictures(x->endpoint->operation))
+	if (!operations[x->endpoint->operation].makes_images)
 		return 0;
 	if (f && !f->has_beside && !f->is_over)
 		return FORM_PICTURES_MOST;
@@ -277,7 +272,7 @@ static bool find_amount(struct attempt *a, struct tenant_amount *ret,
 /* Bytes of text that no answer within its limit has: beyond it a provider forgets it. */
 static uint64_t bytes_most(const struct attempt *a)
 {
-	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens, bytes;
+	uint64_t most = a->cap ? a->cap : attempt_max_tokens(a), bytes;
 
 	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
 	                                       skim_generated(&a->x->skim), &bytes)

@@ -66,14 +66,15 @@ static uint64_t less(uint64_t a, uint64_t b)
 static void split(const struct price *p, const struct token_usage *u,
                   uint64_t ret[PRICE_CLASSES])
 {
-	uint64_t input =
-	        less(less(less(u->input, u->cache_read), u->cache_write), u->audio_input);
+	uint64_t fresh = less(less(u->input, u->cache_read), u->cache_write);
+	/* Of what was heard a provider may count the cached part too. */
+	uint64_t heard = min_of(u->audio_input, fresh);
 	const uint64_t tokens[] = {
-		[PRICE_INPUT] = input,
+		[PRICE_INPUT] = fresh - heard,
 		[PRICE_CACHE_READ] = u->cache_read,
 		[PRICE_CACHE_WRITE] = less(u->cache_write, u->cache_write_1h),
 		[PRICE_CACHE_WRITE_1H] = u->cache_write_1h,
-		[PRICE_AUDIO_INPUT] = u->audio_input,
+		[PRICE_AUDIO_INPUT] = heard,
 		[PRICE_OUTPUT] = less(less(u->output, u->reasoning), u->audio_output),
 		[PRICE_REASONING] = u->reasoning,
 		[PRICE_AUDIO_OUTPUT] = u->audio_output,
@@ -132,6 +133,14 @@ nanousd price_cost(const struct price *p, const struct token_usage *usage)
 		sum = money_plus(sum, lines[i].amount);
 	}
 	return money_round(sum);
+}
+
+nanousd price_cost_at(const struct price *p, bool other_tier,
+                      const struct token_usage *usage)
+{
+	if (unlikely(other_tier) && p && p->source != PRICE_OF_CONFIG)
+		return COST_UNKNOWN;
+	return price_cost(p, usage);
 }
 
 bool price_correction(nanousd cost, const struct price *now,

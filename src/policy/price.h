@@ -28,6 +28,11 @@ unsigned price_lines(const struct price *p, const struct token_usage *usage,
                      struct price_line ret[PRICE_CLASSES]);
 /* The cost of a usage; COST_UNKNOWN when p is NULL or lacks what was used. Saturates. */
 nanousd price_cost(const struct price *p, const struct token_usage *usage);
+/* The same of an answer that may be `other_tier`: served, as it says itself, at a tier, a
+ * speed or in a region which has prices of its own.  These are known only where figures
+ * are written in the configuration. */
+nanousd price_cost_at(const struct price *p, bool other_tier,
+                      const struct token_usage *usage);
 /* What the usage costs by `now` more (or less) than was written down: the amount of a
  * correcting entry.  False: `cost` is unknown, or would be. */
 bool price_correction(nanousd cost, const struct price *now,

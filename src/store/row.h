@@ -27,6 +27,7 @@ enum row_flag {
 	ROW_SHADOW = 1 << 6,        /* of a trial: its answer was thrown away */
 	ROW_CANDIDATE = 1 << 7,     /* of a trial: the candidate, else the control */
 	ROW_BODY_LOST = 1 << 8,     /* what was said should have been kept, and was not */
+	ROW_OTHER_TIER = 1 << 9,    /* served at prices of another list than is known */
 };
 
 enum row_state {

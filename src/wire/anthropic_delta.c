@@ -32,10 +32,13 @@ static const struct place usage_places[] = {
 	[OWN_REASONING] = { STR_INIT("output_tokens_details"),
 	                    STR_INIT("thinking_tokens") },
 	[OWN_SEARCHES] = { STR_INIT("server_tool_use"), STR_INIT("web_search_requests") },
-	{ STR_INIT(""), STR_INIT("iterations") },
+	[OWN_BAD] = { STR_INIT(""), STR_INIT("iterations") },
+	{ STR_INIT(""), STR_INIT("service_tier") },
+	{ STR_INIT(""), STR_INIT("speed") },
+	{ STR_INIT(""), STR_INIT("inference_geo") },
 };
 
-enum { ITERATIONS = countof(usage_places) - 1, COMPACTION_COUNTS = OWN_OUTPUT + 1 };
+enum { ITERATIONS = OWN_BAD, COMPACTION_COUNTS = OWN_OUTPUT + 1 };
 
 static void take_count(uint64_t *own, struct json_value v, enum own_count to)
 {
@@ -80,6 +83,8 @@ void anthropic_take_usage(struct chat_reader *rd, struct json_value usage)
 	for (unsigned i = 0; i < ITERATIONS; i++)
 		take_count(rd->own, values[i], (enum own_count)i);
 	add_compactions(rd->own, values[ITERATIONS]);
+	for (unsigned i = ITERATIONS + 1; i < countof(usage_places); i++)
+		rd->other_tier |= chat_is_other_tier(values[i]);
 }
 
 static struct token_usage usage_of(const uint64_t *own)

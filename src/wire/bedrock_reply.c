@@ -27,9 +27,11 @@ static const struct chat_finish_row finishes[] = {
 };
 
 /* Input without the cached part is what Bedrock counts. */
-static void push_usage(struct chat_reader *rd, struct json_value v, struct chat_sink *to)
+static void push_usage(struct chat_reader *rd, struct json_value root,
+                       struct chat_sink *to)
 {
 	struct chat_event e = { .kind = CHAT_USAGE };
+	struct json_value v = json_get(root, STR("usage"));
 	struct token_usage *u = &e.usage;
 	struct json_member m;
 
@@ -49,6 +51,7 @@ static void push_usage(struct chat_reader *rd, struct json_value v, struct chat_
 	}
 	u->cache_write_1h = min_of(u->cache_write_1h, u->cache_write);
 	u->input += u->cache_read + u->cache_write;
+	rd->other_tier = chat_is_other_tier(json_path(root, "serviceTier.type"));
 	rd->has_usage = true;
 	chat_push(to, &e);
 }
@@ -217,7 +220,7 @@ fault_t bedrock_read_reply(struct chat_reader *rd, str body, struct chat_sink *t
 		read_block(rd, m.value, to);
 	chat_push_finish(rd, to, json_get(root, STR("stopReason")), finishes,
 	                 countof(finishes));
-	push_usage(rd, json_get(root, STR("usage")), to);
+	push_usage(rd, root, to);
 	chat_push_end(rd, to);
 	return NULL;
 }
@@ -353,7 +356,7 @@ static void on_message_stop(struct chat_reader *rd, struct json_value root,
 static void on_metadata(struct chat_reader *rd, struct json_value root,
                         struct chat_sink *to)
 {
-	push_usage(rd, json_get(root, STR("usage")), to);
+	push_usage(rd, root, to);
 	if (rd->finished)
 		chat_push_end(rd, to);
 }

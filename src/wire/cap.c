@@ -44,6 +44,18 @@ static struct json_value limit_in(const struct wire *wire, struct json_value obj
 	                           : v;
 }
 
+/* The object with the limit; an explicit null is none, but the place of one. */
+static struct json_value object_of(const struct wire *wire, struct json_value root)
+{
+	struct json_value v = json_get(root, wire->cap_in), too = { 0 };
+
+	if (wire->cap_in_too.len && v.type != JSON_OBJECT)
+		too = json_get(root, wire->cap_in_too);
+	return v.type == JSON_NONE || (v.type == JSON_NULL && too.type == JSON_OBJECT)
+	               ? too
+	               : v;
+}
+
 /* For some hosts 0 is no limit at all. */
 static bool is_no_limit(struct json_value v)
 {
@@ -64,11 +76,20 @@ bool cap_edit(const struct wire *wire, str body, str provider, str model, uint64
 		return false;
 	object = root;
 	if (wire->cap_in.len) {
-		object = get(root, wire->cap_in, wire->cap_in_too);
+		object = object_of(wire, root);
 		wraps = object.type == JSON_NONE;
 	}
 	if (wraps)
 		object = root;
+	if (object.type == JSON_NULL) {
+		*ret = (struct edit){
+			.at = (size_t)(object.raw.ptr - body.ptr),
+			.len = object.raw.len,
+			.with = arena_printf(keep, "{\"%.*s\":%llu}", STR_ARG(name),
+			                     (unsigned long long)cap),
+		};
+		return true;
+	}
 	if (object.type != JSON_OBJECT)
 		return false;
 	there = wraps ? (struct json_value){ 0 } : limit_in(wire, object, name);

@@ -136,6 +136,23 @@ bool chat_read_count(struct json_value v, uint64_t *ret)
 	       (json_u64(v, ret) && *ret <= COUNT_MOST);
 }
 
+/* What vendors call what their price lists are for. */
+bool chat_is_other_tier(struct json_value v)
+{
+	static const str usual[] = {
+		STR_INIT("default"),   STR_INIT("standard"), STR_INIT("auto"),
+		STR_INIT("on_demand"), STR_INIT("global"),   STR_INIT("standard_only"),
+		STR_INIT(""),          STR_INIT("none"),     STR_INIT("not_available"),
+	};
+
+	if (v.type != JSON_STRING)
+		return false;
+	for (size_t i = 0; i < countof(usual); i++)
+		if (str_eq_nocase(chat_inside(v), usual[i]))
+			return false;
+	return true;
+}
+
 jstr chat_inside(struct json_value v)
 {
 	return v.type == JSON_STRING ? str_of(v.raw.ptr + 1, v.raw.len - 2) : STR_NONE;

@@ -62,6 +62,9 @@ struct chat_event {
 	fault_t why; /* FAULT: STREAM_ERROR where nothing better is known; END: of an
 	                error behind a whole answer, which is not for the client */
 	struct token_usage usage;
+	/* USAGE: what is paid, where that is another count than what there was; on loan.
+	 */
+	const struct token_usage *billed;
 	struct json_value raw; /* OPEN of FOREIGN: the whole block */
 };
 
@@ -81,6 +84,7 @@ struct chat_reader {
 	unsigned quirks;
 	/* -- private to the format from here -- */
 	bool begun, finished, ended, has_usage, saw_call;
+	bool other_tier;     /* chat_is_other_tier; for the tap, with the usage */
 	unsigned next_block; /* the number of the next block */
 	unsigned open_block; /* of the open one + 1; 0: none */
 	enum chat_kind open_kind;
@@ -131,5 +135,8 @@ unsigned chat_find_slot(const struct chat_reader *rd, uint32_t key);
 unsigned chat_free_slot(const struct chat_reader *rd);
 /* A count of tokens; absent or null leaves *ret as it is.  False: it is none. */
 bool chat_read_count(struct json_value v, uint64_t *ret);
+/* Is that a service tier, a speed or a region (as an answer names it) which has prices of
+ * its own?  What is absent, or the usual, has not. */
+bool chat_is_other_tier(struct json_value v);
 /* What stands between the quotes, as it is; empty for what is no string. */
 jstr chat_inside(struct json_value v);

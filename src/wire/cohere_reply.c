@@ -23,20 +23,32 @@ static const struct chat_finish_row finishes[] = {
 	{ STR_INIT("ERROR_LIMIT"), FINISH_CONTEXT },
 };
 
-/* The tokens there were; what is billed is another count (wire-formats 11). */
+static bool read_counts(struct json_value counts, struct token_usage *ret)
+{
+	return counts.type == JSON_OBJECT &&
+	       chat_read_count(json_get(counts, STR("input_tokens")), &ret->input) &&
+	       chat_read_count(json_get(counts, STR("output_tokens")), &ret->output);
+}
+
+/* The tokens there were; what is billed is another count (wire-formats 11), and the only
+ * one of some answers. */
 static void push_usage(struct chat_reader *rd, struct json_value v, struct chat_sink *to)
 {
 	struct chat_event e = { .kind = CHAT_USAGE };
+	struct token_usage billed = { 0 };
 	struct json_value counts = json_get(v, STR("tokens"));
+	struct json_value units = json_get(v, STR("billed_units"));
 
 	if (counts.type != JSON_OBJECT)
-		counts = json_get(v, STR("billed_units"));
-	if (counts.type != JSON_OBJECT ||
-	    !chat_read_count(json_get(counts, STR("input_tokens")), &e.usage.input) ||
-	    !chat_read_count(json_get(counts, STR("output_tokens")), &e.usage.output) ||
+		counts = units;
+	if (!read_counts(counts, &e.usage) ||
 	    !chat_read_count(json_get(v, STR("cached_tokens")), &e.usage.cache_read))
 		return;
 	e.usage.cache_read = min_of(e.usage.cache_read, e.usage.input);
+	if (read_counts(units, &billed) && billed.input + billed.output > 0) {
+		billed.cache_read = min_of(e.usage.cache_read, billed.input);
+		e.billed = &billed;
+	}
 	rd->has_usage = true;
 	chat_push(to, &e);
 }

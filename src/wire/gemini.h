@@ -131,7 +131,7 @@ void gemini_write_grounding(struct json_writer *w, const struct chat_citation *l
 
 /* usageMetadata of an event: into rd->usage, and pushed.  `own` is the reader's, and
  * remembers what earlier events said. */
-enum { GEMINI_COUNTS = 4 };
+enum { GEMINI_COUNTS = 6 };
 void gemini_read_usage(struct chat_reader *rd, uint64_t own[GEMINI_COUNTS],
                        struct json_value usage, struct chat_sink *to);
 void gemini_write_usage(struct emitter *e, struct json_writer *w);

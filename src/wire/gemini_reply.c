@@ -14,7 +14,7 @@ enum { CHOICES_MOST = 16 };
 enum { IS_OPEN = 1, HAS_CALL = 2, NOT_ASCII = 4, IS_TOLD = 8, IN_PIECES = 16 };
 enum {
 	OWN_FINISH, /* four bits for each choice */
-	OWN_PROMPT, /* and three more: gemini_read_usage */
+	OWN_PROMPT, /* and five more: gemini_read_usage */
 	OWN_BYTES = OWN_PROMPT +
 	            GEMINI_COUNTS, /* of choice 0's text: bytes << 32 | characters */
 	OWN_BLOCK,                 /* the same before its open block */

@@ -3,7 +3,7 @@
 
 enum { COUNT_MOST = INT32_MAX };
 /* Counts as Google tells them apart. */
-enum { PROMPT, TOOL_PROMPT, CANDIDATES, THOUGHTS };
+enum { PROMPT, TOOL_PROMPT, CANDIDATES, THOUGHTS, HEARD, HEARD_CACHED };
 
 /* ---- read ---- */
 
@@ -62,11 +62,13 @@ void gemini_read_usage(struct chat_reader *rd, uint64_t own[GEMINI_COUNTS],
 		own[CANDIDATES] = max_of(own[CANDIDATES], n);
 	if (read_count(json_get(usage, STR("thoughtsTokenCount")), &n))
 		own[THOUGHTS] = max_of(own[THOUGHTS], n);
-	read_audio(json_get(usage, STR("promptTokensDetails")), &u->audio_input);
+	read_audio(json_get(usage, STR("promptTokensDetails")), &own[HEARD]);
+	read_audio(json_get(usage, STR("cacheTokensDetails")), &own[HEARD_CACHED]);
 	read_audio(json_get(usage, STR("candidatesTokensDetails")), &u->audio_output);
 	u->input = own[PROMPT] + own[TOOL_PROMPT];
 	u->output = own[CANDIDATES] + own[THOUGHTS];
 	u->reasoning = own[THOUGHTS];
+	u->audio_input = own[HEARD] - min_of(own[HEARD], own[HEARD_CACHED]);
 	if (u->input == 0 && u->output == 0)
 		return;
 	rd->has_usage = true;

@@ -6,6 +6,7 @@
 #pragma once
 #include "wire/dialect.h"
 #include "wire/emit.h"
+#include "wire/openai.h"
 #include "wire/wire.h"
 
 /* ---- the members of struct wire ---- */
@@ -49,8 +50,6 @@ fault_t openai_bad_message(struct openai_message_reading *g, const char *what);
 struct chat_part *openai_new_part(struct openai_message_reading *g, enum chat_kind kind);
 void openai_add_text(struct openai_message_reading *g, enum chat_kind kind, jstr text);
 fault_t openai_read_content(struct openai_message_reading *g, struct json_value content);
-
-bool openai_read_usage(struct json_value usage, unsigned quirks, struct token_usage *ret);
 
 /* ---- writing a request ---- */
 

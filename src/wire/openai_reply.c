@@ -229,6 +229,7 @@ static bool is_error(struct json_value v)
 
 struct chunk {
 	struct json_value id, model, choices, usage, error, object, groq, detail, message;
+	struct json_value tier;
 };
 
 static void sort_chunk(struct json_value root, struct chunk *c)
@@ -241,7 +242,7 @@ static void sort_chunk(struct json_value root, struct chunk *c)
 		{ STR("choices"), &c->choices }, { STR("usage"), &c->usage },
 		{ STR("error"), &c->error },     { STR("object"), &c->object },
 		{ STR("x_groq"), &c->groq },     { STR("detail"), &c->detail },
-		{ STR("message"), &c->message },
+		{ STR("message"), &c->message }, { STR("service_tier"), &c->tier },
 	};
 	struct json_member m;
 
@@ -267,6 +268,7 @@ static void read_counts(struct reading *g, const struct chunk *c)
 {
 	struct json_value usage = c->usage;
 
+	g->rd->other_tier |= chat_is_other_tier(c->tier);
 	if (usage.type != JSON_OBJECT)
 		usage = json_get(c->groq, STR("usage"));
 	if (usage.type != JSON_OBJECT)

@@ -10,8 +10,7 @@
 #include "codec/json.h"
 #include "wire/complaint.h"
 #include "wire/tap.h"
-
-enum { COUNT_MOST = INT32_MAX };
+#include "wire/work.h"
 
 static void keep_text(char *to, uint8_t *len, size_t room, struct json_value v)
 {
@@ -26,103 +25,49 @@ static void keep_text(char *to, uint8_t *len, size_t room, struct json_value v)
 
 /* ---- usage ---- */
 
-/* Where the counts stand (wire-formats 12.2): a member of usage, or of one of its detail
- * objects.  Of several names for one count the first that comes wins. */
-#define USAGE_COUNTS(COUNT)                                                              \
-	COUNT(prompt_tokens, input)                                                      \
-	COUNT(completion_tokens, output)                                                 \
-	COUNT(input_tokens, input)                                                       \
-	COUNT(output_tokens, output)                                                     \
-	COUNT(prompt_cache_hit_tokens, cache_read)                                       \
-	COUNT(num_cached_tokens, cache_read)                                             \
-	COUNT(cached_tokens, cache_read)
-#define PROMPT_COUNTS(COUNT)                                                             \
-	COUNT(cached_tokens, cache_read)                                                 \
-	COUNT(cache_write_tokens, cache_write)                                           \
-	COUNT(audio_tokens, audio_input)
-#define COMPLETION_COUNTS(COUNT)                                                         \
-	COUNT(reasoning_tokens, reasoning)                                               \
-	COUNT(audio_tokens, audio_output)
-
-/* Where a count goes, or NULL when it is none.  `inside` is the name of its detail
- * object, empty for usage itself. */
-static uint64_t *find_count(struct token_usage *found, str inside, str name)
-{
-#define COUNT(from, to)                                                                  \
-	if (str_eq(name, STR(#from)))                                                    \
-		return &found->to;
-	if (inside.len == 0) {
-		USAGE_COUNTS(COUNT)
-	} else if (str_eq(inside, STR("prompt_tokens_details"))) {
-		PROMPT_COUNTS(COUNT)
-	} else if (str_eq(inside, STR("completion_tokens_details"))) {
-		COMPLETION_COUNTS(COUNT)
-	}
-#undef COUNT
-	return NULL;
-}
-
 /* Reads the counts of a usage object and of its detail objects; false: one of them cannot
  * be. */
-static bool read_counts(const struct json_node *nodes, uint32_t at, str inside,
-                        struct token_usage *found, uint64_t *total)
+static bool read_counts(const struct json_node *nodes, uint32_t at,
+                        enum openai_usage_part part, struct openai_counts *c)
 {
 	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next) {
 		const struct json_member *m = &nodes[i].m;
-		uint64_t *to;
+		enum openai_usage_part inner;
 
-		if (m->value.type == JSON_NULL)
-			continue;
-		if (m->value.type == JSON_OBJECT) {
-			if (!read_counts(nodes, i, m->key, found, total))
+		if (m->value.type != JSON_OBJECT) {
+			if (!openai_usage_take(c, part, m->key, m->value))
 				return false;
 			continue;
 		}
-		if (inside.len == 0 && str_eq(m->key, STR("total_tokens")))
-			json_u64(m->value, total);
-		to = find_count(found, inside, m->key);
-		if (to && *to == 0 && !(json_u64(m->value, to) && *to <= COUNT_MOST))
+		inner = part == OPENAI_USAGE_ROOT ? openai_usage_part(m->key)
+		                                  : OPENAI_USAGE_NONE;
+		if (inner != OPENAI_USAGE_NONE && !read_counts(nodes, i, inner, c))
 			return false;
 	}
-	return true;
-}
-
-static bool read_usage(const struct json_node *nodes, uint32_t at, unsigned quirks,
-                       struct token_usage *ret)
-{
-	struct token_usage found = { 0 };
-	uint64_t total = 0;
-
-	if (!read_counts(nodes, at, STR_NONE, &found, &total))
-		return false;
-	if (total > 0 && total <= COUNT_MOST) {
-		/* Embedding providers such as Voyage report a total alone. */
-		if (found.input == 0 && found.output == 0)
-			found.input = total;
-		bool beside = quirks & QUIRK_REASONING_BESIDE;
-		if (beside && total >= found.input + found.output + found.reasoning)
-			found.output += found.reasoning;
-		if ((quirks & QUIRK_TOTAL_MINUS_PROMPT) && total >= found.input)
-			found.output = total - found.input;
-	}
-	*ret = found;
 	return true;
 }
 
 /* The last report wins, because some count up in every chunk (U30). */
 static void take_usage(struct tap *t, const struct json_node *nodes, uint32_t at)
 {
-	struct token_usage found;
+	struct openai_counts found = { .has_any = false };
 
 	if (nodes[at].m.value.type != JSON_OBJECT)
 		return;
-	if (!read_usage(nodes, at, t->quirks, &found) ||
-	    (t->has_usage && found.output < t->usage.output)) {
+	if (!read_counts(nodes, at, OPENAI_USAGE_ROOT, &found)) {
 		t->bad_usage = true;
 		return;
 	}
-	t->usage = found;
-	t->has_usage = true;
+	openai_usage_end(&found, t->quirks);
+	/* Without a count (the seconds of a recording, say) it is no usage. */
+	if (found.has_any && t->has_usage && found.usage.output < t->usage.output) {
+		t->bad_usage = true;
+		return;
+	}
+	if (found.has_any) {
+		t->usage = found.usage;
+		t->has_usage = true;
+	}
 	t->usage_is_empty = nodes[at].next == at + 1;
 	t->usage_end = nodes[at].m.value.raw.ptr + nodes[at].m.value.raw.len - 1;
 	for (uint32_t i = at + 1; i < nodes[at].next; i = nodes[i].next)
@@ -322,11 +267,6 @@ static bool is_answer(enum operation op, const struct json_node *nodes)
 	return false;
 }
 
-static bool makes_images(enum operation op)
-{
-	return op == OP_IMAGES || op == OP_IMAGE_EDITS || op == OP_IMAGE_VARIATIONS;
-}
-
 /* Pictures stand in `data`, or each in an event of its own, of which the partial ones do
  * not count. */
 static void count_images(struct tap *t, const struct json_node *nodes, uint32_t at)
@@ -373,7 +313,9 @@ static void look_at_root(struct tap *t, const struct json_node *nodes,
 		} else if (str_eq(m->key, STR("obfuscation")) &&
 		           m->value.type == JSON_STRING) {
 			said->padding = inside_of(m->value);
-		} else if (makes_images(t->operation)) {
+		} else if (str_eq(m->key, STR("service_tier"))) {
+			t->other_tier |= chat_is_other_tier(m->value);
+		} else if (operations[t->operation].makes_images) {
 			count_images(t, nodes, i);
 		}
 	}
@@ -465,6 +407,19 @@ void openai_tap_event(struct tap *t, str name, str data, struct tap_event *ret)
 	}
 }
 
+/* Search units of a ranking, which a host may say as Cohere does. */
+static void take_units(struct tap *t, str body)
+{
+	struct token_usage units;
+	struct json_value root;
+
+	if (json_check(body, &json_limits_default, &root) ||
+	    !work_usage(&wire_openai_chat, t->operation, root, &units))
+		return;
+	t->usage.searches = units.searches;
+	t->has_usage = true;
+}
+
 fault_t openai_tap_answer(struct tap *t, str body, str *ret_message)
 {
 	struct tap_event found = { 0 };
@@ -477,6 +432,8 @@ fault_t openai_tap_answer(struct tap *t, str body, str *ret_message)
 		*ret_message = found.message;
 		return complaint(body);
 	}
+	if (t->operation == OP_RERANK)
+		take_units(t, body);
 	if (operations[t->operation].is_chat && !found.is_meaningful)
 		return FAULT_EMPTY_ANSWER;
 	return NULL;

@@ -24,6 +24,7 @@ struct operation_row {
 	str path;        /* behind the provider's url in the openai formats */
 	bool multipart;  /* the body is multipart/form-data, else JSON */
 	bool may_stream; /* the answer may be an event stream */
+	bool makes_images;
 	bool is_chat; /* meaningful events, empty answers and finish reasons are known */
 };
 extern const struct operation_row operations[OPERATIONS];

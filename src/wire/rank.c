@@ -149,7 +149,7 @@ static bool read_one(struct json_value v, struct ranked *ret)
 static fault_t rank_read_answer(struct json_value root, struct work_answer *a)
 {
 	struct json_value list = json_get(root, STR("results"));
-	struct json_value usage = json_get(root, STR("usage"));
+	struct token_usage tokens;
 	struct json_member m;
 	size_t count;
 
@@ -158,8 +158,11 @@ static fault_t rank_read_answer(struct json_value root, struct work_answer *a)
 	count = work_items(list);
 	if (list.type != JSON_ARRAY || count > RANK_MOST)
 		return FAULT_UPSTREAM_MALFORMED;
-	if (!a->has_usage && openai_read_usage(usage, 0, &a->usage) && a->usage.input)
+	if (!a->usage.input &&
+	    openai_read_usage(json_get(root, STR("usage")), 0, &tokens) && tokens.input) {
+		a->usage.input = tokens.input;
 		a->has_usage = true;
+	}
 	a->ranks = work_room(a->keep, count, sizeof(a->ranks[0]));
 	if (!a->ranks)
 		return FAULT_UPSTREAM_LARGE;
@@ -255,6 +258,7 @@ const struct wire_work rank_openai = {
 	.write = openai_write,
 	.read_answer = rank_read_answer,
 	.write_answer = openai_write_answer,
+	.searches = "meta.billed_units.search_units",
 };
 const struct wire_work rank_cohere = {
 	.read = rank_read,

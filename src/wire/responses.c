@@ -332,6 +332,7 @@ const struct wire wire_openai_responses = {
 	.error_message = responses_error_message,
 	.write_fault = responses_write_fault,
 	.cap_names = { STR_INIT("max_output_tokens") },
+	.cap_least = RESPONSES_OUTPUT_LEAST,
 	.fault_status = responses_fault_status,
 	.write_stream_fault = responses_write_stream_fault,
 	.keep_head = responses_keep_head,

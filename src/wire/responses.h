@@ -93,6 +93,9 @@ void responses_push_end(struct chat_reader *rd, struct chat_sink *to,
 void responses_push_fault(struct chat_reader *rd, struct chat_sink *to,
                           struct json_value error, struct arena *scratch);
 
+/* The least limit of an answer's tokens that OpenAI takes. */
+enum { RESPONSES_OUTPUT_LEAST = 16 };
+
 /* Blocks by their place: of an item, or of one content part in it. */
 enum { RESPONSES_ITEM = 255 };
 enum { SLOT_HAS_TEXT = 1 << 0, SLOT_HAS_CITES = 1 << 1, SLOT_IS_RAW = 1 << 2 };

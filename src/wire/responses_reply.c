@@ -376,10 +376,12 @@ static bool read_usage(struct json_value usage, struct token_usage *ret)
 }
 
 static void push_usage(struct chat_reader *rd, struct chat_sink *to,
-                       struct json_value usage)
+                       struct json_value response)
 {
 	struct chat_event e = { .kind = CHAT_USAGE };
+	struct json_value usage = json_get(response, STR("usage"));
 
+	rd->other_tier = chat_is_other_tier(json_get(response, STR("service_tier")));
 	if (usage.type != JSON_OBJECT || !read_usage(usage, &e.usage))
 		return;
 	e.usage.searches = rd->own[SEEN_SEARCHES];
@@ -437,7 +439,7 @@ static bool is_failed(struct json_value response)
 void responses_push_failed(struct chat_reader *rd, struct chat_sink *to,
                            struct json_value response, struct arena *scratch)
 {
-	push_usage(rd, to, json_get(response, STR("usage")));
+	push_usage(rd, to, response);
 	responses_push_fault(rd, to, json_get(response, STR("error")), scratch);
 }
 
@@ -458,7 +460,7 @@ void responses_push_end(struct chat_reader *rd, struct chat_sink *to,
 	}
 	e.finish = rd->finish = finish_of(rd, response);
 	chat_push(to, &e);
-	push_usage(rd, to, json_get(response, STR("usage")));
+	push_usage(rd, to, response);
 	rd->finished = rd->ended = true;
 	chat_push(to, &(struct chat_event){ .kind = CHAT_END });
 }

@@ -9,8 +9,6 @@
 
 #include "wire/openai_effort.h"
 
-enum { OUTPUT_LEAST = 16 };
-
 str responses_word(const struct chat_request *r, enum concept concept)
 {
 	str path = concepts[concept].path[r->from];
@@ -186,10 +184,10 @@ static void write_limit(struct chat_request *r, struct json_writer *w)
 {
 	if (!r->max_tokens)
 		return;
-	if (r->max_tokens < OUTPUT_LEAST)
+	if (r->max_tokens < RESPONSES_OUTPUT_LEAST)
 		chat_dropf(r, "%.*s<16", STR_ARG(responses_word(r, CONCEPT_MAX_TOKENS)));
 	json_key(w, STR("max_output_tokens"));
-	json_uint(w, max_of(r->max_tokens, (uint64_t)OUTPUT_LEAST));
+	json_uint(w, max_of(r->max_tokens, (uint64_t)RESPONSES_OUTPUT_LEAST));
 }
 
 /* Images and files may be URLs, sounds may not. */

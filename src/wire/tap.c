@@ -55,6 +55,7 @@ void tap_odd(struct tap *t, str name)
 
 static void take_usage(struct tap *t, const struct token_usage *u)
 {
+	t->other_tier |= t->reader && t->reader->other_tier;
 	if (u->input > COUNT_MOST || u->output > COUNT_MOST ||
 	    (t->has_usage && u->output < t->usage.output)) {
 		t->bad_usage = true;
@@ -67,6 +68,7 @@ static void take_usage(struct tap *t, const struct token_usage *u)
 /* The output is still to be counted, or estimated. */
 static void take_input(struct tap *t, const struct token_usage *u)
 {
+	t->other_tier |= t->reader && t->reader->other_tier;
 	if (t->has_usage || u->input > COUNT_MOST)
 		return;
 	t->usage = *u;
@@ -126,7 +128,7 @@ static void take(struct chat_sink *sink, const struct chat_event *e)
 		take_finish(t, e, s->found);
 		break;
 	case CHAT_USAGE:
-		take_usage(t, &e->usage);
+		take_usage(t, e->billed ? e->billed : &e->usage);
 		break;
 	case CHAT_INPUT:
 		take_input(t, &e->usage);

@@ -72,6 +72,7 @@ struct tap {
 	bool has_input;    /* without has_usage: usage is of the input alone */
 	bool done;         /* the format's own end mark */
 	bool is_thinking;  /* a block of reasoning is open: it was the last thing said */
+	bool other_tier;   /* it was served at prices of another list */
 	bool refused;      /* the model says in a part of its own that it will not */
 	bool whole, late;  /* wire_tap_eof: it was whole; the end itself said something */
 	uint32_t finished; /* choices with a finish reason */
@@ -84,8 +85,8 @@ struct tap {
 		uint32_t count; /* 0: free */
 		uint8_t len;
 		char name[TAP_ODD_NAME];
-	} odd[TAP_ODD]; /* the first few names among them */
-	struct token_usage usage;
+	} odd[TAP_ODD];           /* the first few names among them */
+	struct token_usage usage; /* as it is billed */
 	/* The end of a usage object, before its brace, in the text that was read last, if
 	 * it stood there without a cost; else NULL. */
 	const char *usage_end;
@@ -206,6 +207,7 @@ struct wire {
 	/* Where a limit of the answer's tokens stands or may stand: a member of the
 	 * object `cap_in` (cap.h), whose other name is cap_in_too; empty: of the root. */
 	str cap_in, cap_in_too;
+	uint32_t cap_least; /* a translated request is never given less; 0: no such */
 	str cap_names[2]; /* of the member; the first is written.  Empty: there is none */
 	/* A body that skim has accepted as a provider of this format takes it, where that
 	 * is not quite the client's own: the model's name where skim does not know it,

@@ -322,6 +322,33 @@ def test_rankings_are_paid_by_the_search():
     gate.remove()
 
 
+def test_what_is_not_told_is_unknown_not_free():
+    """Search units of a ranking, seconds of a recording: charged as reserved, not as nothing."""
+    silent = fake.site("silent")
+    silent.default = answers.reply(json.dumps({"results": [{"index": 0, "relevance_score": 0.5}], "usage":
+                                               {"total_tokens": 7}}).encode())
+    gate = Gateway("providers:\n" + provider("fake", silent.url) + '  co: { format: cohere, url: "'
+                   f'{fake.origin}/silent", key: k }}\n'
+                   'prices:\n  "*/rr": { search: $0.10 }\n  "fake/asr": { input: $1/1M, output: $1/1M }\n'
+                   "routes:\n" + route("rr", "fake/rr") + route("cr", "co/rr") + route("asr", "fake/asr"))
+    limited(gate, "ranker", "--budget", "0.25/day")
+    for model, path, total in (("rr", "/v1/rerank", 1), ("cr", "/v2/rerank", 2)):
+        reply = gate.post({"model": model, "query": "q", "documents": ["a"]}, path=path, key="ranker")
+        check(reply.status == 200 and reply.header("x-sluice-cost-usd") == "unknown", reply)
+        until(lambda t=total: charged(gate) == t * DOLLAR // 10, "a unit to be charged", 10)
+    check(gate.total("1", "cost_nano IS NULL AND usage_kind = 'unknown'") == 2, gate.rows())
+
+    silent.default = answers.reply(json.dumps({"results": [{"index": 0, "relevance_score": 0.5}], "meta": {
+        "billed_units": {"search_units": 1}}}).encode())
+    reply = gate.post({"model": "rr", "query": "q", "documents": ["a"]}, path="/v1/rerank")
+    check(reply.header("x-sluice-cost-usd") == "0.100000000", "a unit of a compatible host:", reply)
+    silent.default = answers.reply(json.dumps({"text": "hi", "usage": {"type": "duration", "seconds": 90}}).encode())
+    reply = gate.post(form(("model", "asr"), ("file", "RIFF", "a.wav")) + b"--edge--\r\n",
+                      path="/v1/audio/transcriptions", kind="multipart/form-data; boundary=edge")
+    check(reply.header("x-sluice-cost-usd") == "unknown", "seconds of a recording:", reply)
+    gate.remove()
+
+
 def test_a_cost_beyond_the_reservation_is_a_debt():
     limited(gateway, "debtor", "--budget", "1/day")
     site.models["tokens"] = answers.reply(answers.chat(spent=answers.usage(4000, 1000)))
@@ -352,6 +379,15 @@ REFUSALS = {
     "cohere": ("/v2/chat", {"model": "m", "messages": [{"role": "user", "content": "hi"}]}, 402,
                lambda body: "message" in body),
 }
+
+
+def test_a_raised_limit_is_reserved_as_raised():
+    """OpenAI's Responses take no limit below 16, so one token that was asked for may become 16."""
+    gate = Gateway(f'providers:\n  fake: {{ format: openai-responses, url: "{fake.origin}/raised", key: k }}\n'
+                   'prices:\n  "fake/m": { input: free, output: $1000/1M }\nroutes:\n' + route("m", "fake/m"))
+    limited(gate, "short", "--budget", "0.015/day")
+    check(gate.post(gate.chat("m", max_tokens=1), key="short").status == 402, "16 tokens at a tenth of a cent")
+    gate.remove()
 
 
 def test_refusals():

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 
+import answers
 from fake_provider import Fake
 from admin_world import over_socket
 from harness import Gateway, check, cli, provider, route, same, shown_id
@@ -165,6 +166,43 @@ def test_the_wish_for_the_cost_stays_here():
     sent = fake.requests[-1].json()
     check("usage" not in sent and sent["temperature"] == 0.5, sent)
     same(reply.json()["usage"]["cost"], None, "no price is known")
+
+
+# --- counts and tiers of their own ----------------------------------------------------------------------
+
+def test_what_is_billed_is_priced_and_what_there_was_is_shown():
+    fake = Fake()
+    site = fake.site("co")
+    site.default = answers.reply(json.dumps({
+        "id": "c", "finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [
+            {"type": "text", "text": "hi"}]}, "usage": {"billed_units": {"input_tokens": 25, "output_tokens": 10},
+                                                        "tokens": {"input_tokens": 91, "output_tokens": 12}}}).encode())
+    there = Gateway(f'providers:\n  co: {{ format: cohere, url: "{fake.origin}/co", key: k }}\n'
+                    'prices:\n  "co/m": { input: $2.50/1M, output: $10/1M }\nroutes:\n' + route("m", "co/m"))
+    reply = there.post(there.chat("m", usage={"include": True}))
+    used = reply.json()["usage"]
+    same((used["prompt_tokens"], used["completion_tokens"]), (91, 12), "what is shown")
+    same(reply.header("x-sluice-cost-usd"), "0.000162500", "what is paid")
+    same(there.row(fake.requests[-1].id)["input_tokens"], 25, "the row is the bill")
+    there.remove()
+
+
+def test_tiers_with_prices_of_their_own_are_unknown():
+    """But where figures are written for the model: these are what is paid."""
+    fake = Fake()
+    site = fake.site("openai")
+    there = Gateway(f'providers:\n  openai: {{ url: "{site.url}", key: k, prices: {{ gpt-5-nano: '
+                    '{ input: $1/1M, output: $1/1M } } }\n')
+    for model, tier, cost in (("gpt-5-mini", "default", 8750), ("gpt-5-mini", None, 8750),
+                              ("gpt-5-mini", "priority", None), ("gpt-5-mini", "flex", None),
+                              ("gpt-5-nano", "flex", 7000)):
+        site.default = answers.reply(answers.chat(service_tier=tier))
+        reply = there.post(there.chat(f"openai/{model}", usage={"include": True}))
+        same(reply.header("x-sluice-cost-usd"), f"0.{cost:09}" if cost else "unknown", f"{model} at {tier}")
+        row = there.row(fake.requests[-1].id)
+        same((row["cost_nano"], row["input_tokens"], row["usage_kind"]), (cost, 3, "reported"), f"the row at {tier}")
+    same(repriced(there)["total"]["unpriced"], 2, "nobody knows later either")
+    there.remove()
 
 
 # --- prices that were wrong ----------------------------------------------------------------------------

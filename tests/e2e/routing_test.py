@@ -44,7 +44,9 @@ def setup():
     routes += route("busy", "f/m", "g/m", more=", strategy: least-busy")
     routes += route("adaptive", "b/m", "refused/m", "c/m", more=", strategy: adaptive")
     routes += route("cheapest", "mock/echo", "b/m", more=", strategy: cheapest")
+    routes += route("gallery", "artist/dear", "artist/plain", more=", strategy: cheapest")
     routes += route("again", "once/m")
+    lines += provider("artist", site("artist").url, more=", prices: { dear: { image: $0.10 }, plain: { image: $0.01 } }")
     gateway = Gateway(f"providers:\n{lines}  mock: {{}}\nroutes:\n{routes}", top="workers: 1\n")
     gateway.key()
 
@@ -253,6 +255,12 @@ def test_cheapest_knows_prices():
     same(ask("cheapest").header("x-sluice-provider"), "mock", "unknown prices are last")
     told = explain("cheapest")
     check("price is not known" in told["b/m"]["reason"], told)
+
+
+def test_cheapest_counts_pictures():
+    """The dear one is written first, and both cost nothing by tokens."""
+    reply = gateway.post({"model": "gallery", "prompt": "a cat", "n": 2}, path="/v1/images/generations")
+    same((reply.status, reply.header("x-sluice-model")), (200, "plain"), reply)
 
 
 # --- explain -----------------------------------------------------------------------------------------

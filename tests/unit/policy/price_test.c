@@ -35,6 +35,31 @@ TEST(cost_is_the_exact_sum)
 	CHECK_INT(price_cost(&p, &u), 2070000);
 }
 
+TEST(what_was_heard_and_cached_is_paid_once)
+{
+	struct price p = price();
+	struct token_usage u = { .input = 100, .cache_read = 80, .audio_input = 80 };
+
+	p.of[PRICE_AUDIO_INPUT] = 30000000;
+	CHECK_INT(price_cost(&p, &u), 80 * 1250 + 20 * 30000);
+	u.audio_input = 15;
+	CHECK_INT(price_cost(&p, &u), 80 * 1250 + 5 * 2500 + 15 * 30000);
+	u.cache_write = 10;
+	CHECK_INT(price_cost(&p, &u), 80 * 1250 + 10 * 2500 + 10 * 30000);
+}
+
+TEST(another_tier_costs_what_is_written_for_the_model)
+{
+	struct price p = price();
+	struct token_usage u = { .input = 4 };
+
+	CHECK_INT(price_cost_at(&p, false, &u), 10000);
+	CHECK_INT(price_cost_at(&p, true, &u), COST_UNKNOWN);
+	p.source = PRICE_OF_CONFIG;
+	CHECK_INT(price_cost_at(&p, true, &u), 10000);
+	CHECK_INT(price_cost_at(NULL, true, &u), COST_UNKNOWN);
+}
+
 TEST(hour_long_writes_have_a_price_of_their_own)
 {
 	struct price p = price();

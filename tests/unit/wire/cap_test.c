@@ -52,6 +52,20 @@ TEST(a_limit_that_is_there_stays)
 	check_cap(&wire_gemini, "google", "{\"generationConfig\":7}", "");
 }
 
+TEST(a_limit_takes_the_place_of_a_null)
+{
+	check_cap(&wire_gemini, "google", "{\"generationConfig\":null,\"contents\":[]}",
+	          "{\"generationConfig\":{\"maxOutputTokens\":77},\"contents\":[]}");
+	check_cap(&wire_gemini, "google", "{\"generation_config\": null}",
+	          "{\"generation_config\": {\"maxOutputTokens\":77}}");
+	check_cap(&wire_gemini, "google",
+	          "{\"generationConfig\":null,\"generation_config\":{}}",
+	          "{\"generationConfig\":null,\"generation_config\":{\"maxOutputTokens\":"
+	          "77}}");
+	check_cap(&wire_bedrock, "amazon-bedrock", "{\"inferenceConfig\":null}",
+	          "{\"inferenceConfig\":{\"maxTokens\":77}}");
+}
+
 TEST(a_limit_of_zero_is_none)
 {
 	check_cap(&wire_openai_chat, "openai", "{\"max_tokens\":0}",
