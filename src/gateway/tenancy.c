@@ -7,6 +7,7 @@
 #include "gateway/capture.h"
 #include "gateway/permit.h"
 #include "gateway/pick.h"
+#include "gateway/pinned.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
 #include "wire/rank.h"
@@ -334,29 +335,43 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 	return FAULT_BUDGET_EXCEEDED;
 }
 
-bool tenancy_downgrade(struct exchange *x)
+/* Puts these in the place of those it had; false: nobody of them may have the request,
+ * and it is as it was.  Whoever set the route has allowed it, but not that things are
+ * sent anywhere, nor that one account gets what another keeps. */
+static bool go_elsewhere(struct exchange *x, const struct candidates *found)
 {
-	str route = x->downgrade, detail;
-	struct candidates before = x->candidates, found;
+	struct candidates before = x->candidates;
+	struct pinned *pinned = x->pinned;
+	str param = x->param, detail = STR_NONE;
 	uint8_t order[TARGETS_MOST];
 	bool phi = x->phi;
 
 	memcpy(order, x->order, sizeof(order));
+	x->candidates = *found;
+	x->pinned = NULL;
+	pick_order(x);
+	if (!permit_candidates(x, false, &detail) && !pinned_route(x, &detail))
+		return true;
+	x->candidates = before;
+	x->pinned = pinned;
+	x->param = param;
+	x->phi = phi;
+	memcpy(x->order, order, sizeof(order));
+	return false;
+}
+
+bool tenancy_downgrade(struct exchange *x)
+{
+	str route = x->downgrade;
+	struct candidates found;
+
 	if (!route.len || x->downgraded || x->attempt || x->resume || x->body_dropped ||
 	    is_free(x->endpoint->operation))
 		return false;
 	x->downgraded = true;
-	if (resolve_model(x->plan->config, route, &x->arena, &found))
+	if (resolve_model(x->plan->config, route, &x->arena, &found) ||
+	    !go_elsewhere(x, &found))
 		return false;
-	x->candidates = found;
-	pick_order(x);
-	/* Whoever set the route has allowed it, but not that things are sent anywhere. */
-	if (permit_candidates(x, false, &detail)) {
-		x->candidates = before;
-		x->phi = phi;
-		memcpy(x->order, order, sizeof(order));
-		return false;
-	}
 	x->trial = NULL; /* neither side of one */
 	x->trial_targets = 0;
 	x->begun = 0;
