@@ -170,6 +170,9 @@ void exchange_commit(struct attempt *a);
 void exchange_try_beside(struct exchange *x);
 /* The attempt can send now: those that are still being dialled are given up. */
 void exchange_connected(struct attempt *a);
+/* An attempt that was begun beside others was none, or was given up before anything was
+ * sent: its candidate has not been asked, and may be. */
+void exchange_give_back(struct exchange *x, const struct attempt *a);
 /* The attempt ended without anything for the client: those beside it go on, else the
  * next one is tried, or it is the end. */
 cold void exchange_attempt_failed(struct attempt *a);

@@ -66,6 +66,16 @@ static bool choose_fresh(struct exchange *x, fault_t *why)
 	return false;
 }
 
+void exchange_give_back(struct exchange *x, const struct attempt *a)
+{
+	unsigned at = a->place.at;
+
+	if (x->begun == at + 1)
+		x->begun--;
+	else
+		x->skipped |= (uint32_t)1 << at;
+}
+
 bool exchange_can_try(const struct exchange *x, unsigned at)
 {
 	fault_t why;

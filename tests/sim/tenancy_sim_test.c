@@ -199,6 +199,39 @@ TEST(a_hedge_needs_money_of_its_own)
 	}
 }
 
+/* What there is no money for beside another is asked when that one has given its back. */
+TEST(a_target_without_money_beside_another_may_be_asked_after_it)
+{
+	for (int is_dialled = 0; is_dialled < 2; is_dialled++) {
+		struct tenant_row row = everybody(DOLLAR / 10);
+		struct sim_peer *a, *b;
+		struct race r;
+
+		if (!begin(&r, TWO, &row))
+			return;
+		if (is_dialled)
+			sim_port_set(r.ports[0], SIM_DROPS);
+		race_ask(&r, false, "");
+		a = race_accept(&r, 0);
+		race_run(&r, 2001 * USEC_MS);
+		CHECK(!race_accept(&r, 1));
+		if (CHECK_INT(!a, is_dialled) && a) {
+			sim_send(a,
+			         STR("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+			race_run(&r, USEC_MS);
+			sim_close(a);
+		}
+		race_run(&r, USEC_SEC);
+		b = race_accept(&r, 1);
+		if (CHECK(b))
+			answer_unary(&r, b);
+		CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+		check_money(&r);
+		CHECK_INT(r.count, 2);
+		race_end(&r);
+	}
+}
+
 static void begin_stream(struct race *r, struct sim_peer *p)
 {
 	sim_send(p, str_from_z(race_head));
