@@ -117,7 +117,8 @@ struct exchange {
 	usec come_back; /* how long the client shall wait, when nothing could be tried */
 	uint64_t too_long; /* the prompt has more tokens than this; 0: not known */
 	unsigned attempts; /* begun */
-	uint8_t hedges;    /* of these, beside one that had been sent */
+	uint8_t hedges;    /* of these, beside one that had been sent; not counted */
+	uint8_t unheard;   /* given up before anything was sent: not counted either */
 	usec retry_at;     /* the next try waits until then; 0: no wait */
 	usec token_by;     /* when its attempts stop waiting for a token; 0: none does */
 	/* of a trial (gateway/trial.h) */

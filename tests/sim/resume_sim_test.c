@@ -1141,7 +1141,8 @@ TEST(resume_stops_at_a_sequence_that_is_watched_for_here)
 	CHECK(saw(&p, "over "));
 	CHECK(!saw(&p, "dog"));
 	CHECK(!saw(&p, "lazy dog") && !saw(&p, "\"text\":\"the"));
-	CHECK(saw(&p, "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"the lazy\""));
+	CHECK(saw(&p,
+	          "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"the lazy\""));
 	CHECK(saw(&p, END_D));
 	CHECK(!saw(&p, "event: error"));
 	done(&p);
