@@ -131,7 +131,7 @@ void relay_head(struct attempt *a, const struct http_response *res)
 		attempt_fail(a, FAULT_UPSTREAM_HTML, STR_NONE);
 	else if (a->kind == ANSWER_STREAM && operations[a->tap.operation].is_chat)
 		stream_kind(a);
-	if (a->kind == ANSWER_STREAM)
+	if (a->kind == ANSWER_STREAM && a->step != ATTEMPT_CLOSE)
 		resume_watch(a, NULL);
 }
 

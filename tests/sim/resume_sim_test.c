@@ -1336,6 +1336,31 @@ TEST(resume_not_within_a_character_of_another_format)
 	done(&p);
 }
 
+/* It has failed with its head: no log is begun for it, which nobody would free (make
+ * asan). */
+TEST(resume_keeps_no_log_of_a_stream_that_is_refused)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m] }"))
+		return;
+	ask(&p, "", "");
+	if (CHECK(accept_at(&p, 0)))
+		tell(&p, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+		         "Content-Encoding: gzip\r\nConnection: close\r\n\r\n");
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		chunk(&p, "a", "\"role\":\"assistant\",\"content\":\"\"", "null");
+		say(&p, "a", FIRST REST);
+		finish(&p, "a");
+		die(&p);
+	}
+	end(&p);
+	p.f.comments = 1;
+	WHOLE(FIRST REST);
+	done(&p);
+}
+
 TEST(resume_what_stands_behind_the_finish_is_made_up_for)
 {
 	for (int error = 0; error < 2; error++) {
