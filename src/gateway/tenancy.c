@@ -16,8 +16,7 @@
 enum {
 	CAP = 4096,          /* tokens of an answer that nothing else bounds */
 	TOKENS_LIKELY = 512, /* of an answer, for soft budgets, until more is known */
-	BYTES_A_TOKEN = 4,   /* usually; and at most, for an answer's end to be sure */
-	BYTES_A_TOKEN_MOST = 16,
+	BYTES_A_TOKEN = 4,   /* usually */
 	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
 	SOUND_BYTES_A_TOKEN = 64,   /* at least, of a recording */
 	GO_ON_WORDS = 512, /* bytes of the words that ask to go on with an answer */
@@ -280,7 +279,7 @@ static uint64_t bytes_most(const struct attempt *a)
 {
 	uint64_t most = a->cap ? a->cap : a->x->skim.max_tokens, bytes;
 
-	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
+	return most && !__builtin_mul_overflow(most * TOKEN_BYTES_MOST,
 	                                       skim_generated(&a->x->skim), &bytes)
 	               ? bytes
 	               : UINT64_MAX;
