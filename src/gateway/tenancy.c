@@ -295,9 +295,12 @@ static uint64_t bytes_paid(const struct attempt *a, uint64_t likely_output)
 /* ---- RESERVE ---- */
 
 /* Is there somebody who wants a stream to end as if its limit were reached?  Then what
- * the client has of it has to be known. */
+ * the client has of it has to be known.  Of a text completion nobody could write the end.
+ */
 static bool ends_streams(const struct exchange *x)
 {
+	if (x->endpoint->operation != OP_CHAT)
+		return false;
 	for (unsigned i = 0; i < x->chain.count; i++) {
 		if (tenant_row(x->chain.at[i])->on_exhausted == EXHAUSTED_STOP)
 			return true;

@@ -598,6 +598,48 @@ TEST(an_exhausted_stream_may_stop_as_at_its_limit)
 	race_end(&r);
 }
 
+/* What ends a chat is no end of a text completion: its client is told why. */
+TEST(an_exhausted_text_completion_does_not_end_as_a_chat)
+{
+	str body = STR("{\"model\":\"r\",\"stream\":true,\"max_tokens\":90000,"
+	               "\"prompt\":\"hi\"}");
+	struct buf request = BUF_LIMIT(KiB), event = BUF_LIMIT(KiB);
+	struct sim_peer *a;
+	struct race r;
+	str seen;
+
+	if (!begin_soft(&r, EXHAUSTED_STOP, DOLLAR))
+		return;
+	buf_addf(&request,
+	         "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
+	         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
+	         body.len, STR_ARG(body));
+	r.client = gate_client(&r.gate);
+	sim_send(r.client, buf_str(&request));
+	race_run(&r, 0);
+	a = race_accept(&r, 0);
+	if (!CHECK(a))
+		return;
+	sim_send(a, str_from_z(race_head));
+	buf_addf(&event, "data: {\"choices\":[{\"index\":0,\"text\":\"%0150d\"}]}\n\n",
+	         0);
+	for (int i = 0; i < 32; i++) {
+		sim_send(a, buf_str(&event));
+		race_run(&r, USEC_MS);
+	}
+	sim_close(a);
+	race_run(&r, USEC_SEC);
+	seen = race_see(&r);
+	CHECK(str_has(seen, STR("\"code\":\"budget_exceeded\"")));
+	CHECK(!str_has(seen, STR("chat.completion.chunk")));
+	CHECK(!str_has(seen, STR("[DONE]")));
+	check_money(&r);
+	CHECK_STR(r.rows[0].fault, "BUDGET_EXCEEDED");
+	race_end(&r);
+	buf_free(&request);
+	buf_free(&event);
+}
+
 /* The money ends within the read that brings the answer's finish: it is whole, and its
  * figures are still waited for. */
 TEST(an_exhausted_stream_that_has_finished_is_not_ended_again)
