@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 
+import answers
 from fake_provider import Fake
 from admin_world import over_socket
 from harness import Gateway, check, cli, provider, route, same, shown_id
@@ -147,6 +148,21 @@ def test_usage_cost_is_exact():
             check(f'"cost":{told_of(row["cost_nano"])}'.encode() in reply.body, row["cost_nano"], reply.body[-600:])
             if not more:
                 same(nano(str(json.loads(reply.body, parse_float=str)["usage"]["cost"])), row["cost_nano"], "JSON")
+
+
+def test_a_whole_answer_where_a_stream_was_asked_for_has_its_cost():
+    fake = Fake()
+    fake.site("there").default = answers.reply(answers.chat(spent=answers.usage(30, 7)))
+    there = Gateway("providers:\n" + provider("there", fake.site("there").url)
+                    + 'prices:\n  "there/x": { input: $1/1M, output: $10/1M }\nroutes:\n' + route("r", "there/x"))
+    there.key()
+    for more in {}, {"stream_options": {"include_usage": True}}:
+        reply = there.post(there.chat("r", stream=True, usage={"include": True}, **more))
+        same(reply.status, 200, reply)
+        check(b'"prompt_tokens": 30' in reply.body and b'"cost":0.000100000' in reply.body, reply.body)
+    reply = there.post(there.chat("r", stream=True, stream_options={"include_usage": True}))
+    check(b'"prompt_tokens": 30' in reply.body and b'"cost"' not in reply.body, reply.body)
+    there.remove()
 
 
 def test_only_who_asks_is_told_the_cost():

@@ -503,6 +503,37 @@ TEST(resume_one_usage)
 	done(&p);
 }
 
+/* Who asks for the cost gets usage with it, once, however else it asked. */
+TEST(resume_one_cost)
+{
+	static const char *const wishes[] = {
+		"\"usage\":{\"include\":true},",
+		"\"usage\":{\"include\":true},\"stream_options\":{\"include_usage\":true}"
+		",",
+	};
+
+	for (unsigned i = 0; i < countof(wishes); i++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, wishes[i], "");
+		begin_a(&p);
+		die(&p);
+		if (CHECK(accept_at(&p, 1))) {
+			tell(&p, head);
+			say(&p, "b", FIRST REST);
+			finish(&p, "b");
+			die(&p);
+		}
+		end(&p);
+		WHOLE(FIRST REST);
+		CHECK_INT(p.f.usages, 1);
+		CHECK(str_has(buf_str(&p.race.seen), STR(",\"cost\":null}")));
+		done(&p);
+	}
+}
+
 TEST(resume_a_cut_call_is_made_again)
 {
 	struct pair p;
