@@ -762,6 +762,7 @@ TEST(resume_not_with_a_form)
 		"\"response_format\":{\"type\":\"json_object\"},",
 		"\"logprobs\":true,",
 		"\"n\":2,",
+		"\"guided_choice\":[\"fox\",\"dog\"],",
 	};
 
 	for (unsigned i = 0; i < countof(forms); i++) {
