@@ -1062,6 +1062,47 @@ TEST(resume_holds_calls_in_the_pass_lane)
 	}
 }
 
+/* Behind the call that waits comes what was asked for by us alone, in the same read. */
+TEST(resume_keeps_our_usage_behind_a_call_that_waits)
+{
+	const char *call =
+	        "data: "
+	        "{\"id\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{"
+	        "\"index\":0,\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":"
+	        "\"f\","
+	        "\"arguments\":\"{\"}}]},\"finish_reason\":null}]}\n\n"
+	        "data: {\"id\":\"a\",\"choices\":[],\"usage\":{\"prompt_tokens\":77,"
+	        "\"completion_tokens\":3,\"total_tokens\":80}}\n\n";
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	CHECK(str_has(buf_str(&p.request), STR("include_usage")));
+	/* A text before it: what is passed on of the read ends before the call. */
+	struct buf text = BUF_LIMIT(4 * KiB);
+	buf_addf(&text,
+	         "data: "
+	         "{\"id\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},"
+	         "\"finish_reason\":null}]}\n\n%s",
+	         call);
+	tell(&p, buf_z(&text));
+	buf_free(&text);
+	CHECK(!saw(&p, "tool_calls"));
+	tell(&p,
+	     "data: {\"id\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{"
+	     "\"index\":0,\"function\":{\"arguments\":\"}\"}}]},\"finish_reason\":null}]}"
+	     "\n\n");
+	chunk(&p, "a", "", "\"tool_calls\"");
+	tell(&p, "data: [DONE]\n\n");
+	die(&p);
+	CHECK(saw(&p, "\"arguments\":\"}\"") && saw(&p, "[DONE]"));
+	CHECK(!saw(&p, "prompt_tokens"));
+	end(&p);
+	done(&p);
+}
+
 TEST(resume_holds_calls_ten_seconds_at_most)
 {
 	const char *call = OPEN_D(
