@@ -232,7 +232,7 @@ static void end_early(struct attempt *a, struct turn *t)
 {
 	struct token_usage usage;
 
-	tap_cut(&a->tap);
+	tap_cut(&a->tap, FINISH_SEQUENCE);
 	usage = resume_is_on(a) ? seam_usage(&a->x->resume->seam) : attempt_estimate(a);
 	chat_stopper_end(a->lane->stopper, &usage);
 	t->ended = true;

@@ -457,6 +457,7 @@ bool resume_stop(struct attempt *a)
 		return false;
 	if (!r && !(r = resume_new(a)))
 		return false;
+	tap_cut(&a->tap, FINISH_LENGTH);
 	attempt_end(a, NULL, STR_NONE);
 	sum_up(r);
 	complete(a, FINISH_LENGTH);

@@ -439,9 +439,9 @@ void tenancy_on_text(struct attempt *a)
 	a->paid_bytes = UINT64_MAX;
 	if (refusal.on_exhausted == EXHAUSTED_FINISH || is_finished(a))
 		return;
-	tap_cut(&a->tap);
 	if (refusal.on_exhausted == EXHAUSTED_STOP && resume_stop(a))
 		return;
+	tap_cut(&a->tap, FINISH_NONE);
 	exchange_fail(x, FAULT_BUDGET_EXCEEDED, tenancy_say_refusal(x, &refusal, more));
 	exchange_run(x);
 }

@@ -577,6 +577,7 @@ TEST(an_exhausted_stream_may_end_with_an_error)
 	CHECK(str_has(seen, STR("\"code\":\"budget_exceeded\"")));
 	check_money(&r);
 	CHECK_STR(r.rows[0].fault, "BUDGET_EXCEEDED");
+	CHECK_STR(r.rows[0].finish, "");
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
 }
@@ -594,6 +595,7 @@ TEST(an_exhausted_stream_may_stop_as_at_its_limit)
 	CHECK(!str_has(seen, STR("\"error\"")));
 	check_money(&r);
 	CHECK_STR(r.rows[0].fault, "");
+	CHECK_STR(r.rows[0].finish, "length");
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
 }
