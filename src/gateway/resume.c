@@ -419,6 +419,7 @@ bool resume_start(struct attempt *a)
 	}
 	if (!r)
 		return false;
+	r->has_died = true;
 	sum_up(r);
 	/* Gemini's reader keeps the finish back until the end. */
 	if (!was_resumed && wire_is_complete(a->wire, &a->tap))
@@ -586,8 +587,9 @@ void resume_free(struct exchange *x)
 
 	if (!r)
 		return;
-	COUNT(x->worker->counts.resumes);
-	if (!x->why)
+	if (r->has_died)
+		COUNT(x->worker->counts.resumes);
+	if (r->has_died && !x->why)
 		COUNT(x->worker->counts.resumes_saved);
 	seam_done(&r->seam);
 	lane_delete(&r->lane);

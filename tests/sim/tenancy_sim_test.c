@@ -596,6 +596,7 @@ TEST(an_exhausted_stream_may_stop_as_at_its_limit)
 	check_money(&r);
 	CHECK_STR(r.rows[0].fault, "");
 	CHECK_STR(r.rows[0].finish, "length");
+	CHECK_INT(r.gate.worker.counts.resumes, 0); /* nothing has died */
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
 }
