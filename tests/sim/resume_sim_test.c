@@ -1443,6 +1443,39 @@ TEST(resume_keeps_no_log_of_a_stream_that_is_refused)
 	done(&p);
 }
 
+/* Without chunks the end of the connection would be a good one: a reset says that it is
+ * not, also behind an error event of the provider's own. */
+TEST(resume_not_for_a_client_without_chunks)
+{
+	for (int error = 0; error < 2; error++) {
+		struct pair p;
+		str body = STR("{\"model\":\"r\",\"stream\":true,\"messages\":[{"
+		               "\"role\":\"user\",\"content\":\"tell me\"}]}");
+		struct buf text = BUF_LIMIT(KiB);
+
+		if (!begin(&p, "{ targets: [a/m], retry: { same_target: 0 } }"))
+			return;
+		buf_addf(&text,
+		         "POST /v1/chat/completions HTTP/1.0\r\nHost: localhost\r\n"
+		         "Content-Type: application/json\r\nContent-Length: "
+		         "%zu\r\n\r\n%.*s",
+		         body.len, STR_ARG(body));
+		p.race.client = gate_client(&p.race.gate);
+		sim_send(p.race.client, buf_str(&text));
+		buf_free(&text);
+		race_run(&p.race, USEC_SEC);
+		begin_a(&p);
+		CHECK(saw(&p, "who jumped "));
+		if (error)
+			tell(&p, "data: {\"error\":{\"message\":\"busy\","
+			         "\"code\":503}}\n\n");
+		die(&p);
+		CHECK(!saw(&p, "[DONE]"));
+		CHECK(sim_saw_rst(p.race.client));
+		done(&p);
+	}
+}
+
 TEST(resume_what_stands_behind_the_finish_is_made_up_for)
 {
 	for (int error = 0; error < 2; error++) {
