@@ -156,6 +156,7 @@ static void give_up_unjournalled(struct attempt *a)
 	give_up(a);
 	if (others_live(x)) {
 		x->attempts--; /* it never was */
+		exchange_give_back(x, a);
 		return;
 	}
 	if (!x->attempt)
@@ -172,7 +173,11 @@ static void give_up_unpaid(struct attempt *a, fault_t why, str detail)
 	give_up(a);
 	x->attempts--;
 	x->worker->counts.attempts--;
-	if (others_live(x) || tenancy_downgrade(x))
+	if (others_live(x)) { /* one of them may give its money back */
+		exchange_give_back(x, a);
+		return;
+	}
+	if (tenancy_downgrade(x))
 		return;
 	tenancy_say_wait(x, a->retry_after);
 	exchange_fail(x, why, detail);

@@ -118,7 +118,8 @@ struct exchange {
 	usec come_back; /* how long the client shall wait, when nothing could be tried */
 	uint64_t too_long; /* the prompt has more tokens than this; 0: not known */
 	unsigned attempts; /* begun */
-	uint8_t hedges;    /* of these, beside one that had been sent */
+	uint8_t hedges;    /* of these, beside one that had been sent; not counted */
+	uint8_t unheard;   /* given up before anything was sent: not counted either */
 	usec retry_at;     /* the next try waits until then; 0: no wait */
 	usec token_by;     /* when its attempts stop waiting for a token; 0: none does */
 	/* of a trial (gateway/trial.h) */
@@ -171,6 +172,9 @@ void exchange_commit(struct attempt *a);
 void exchange_try_beside(struct exchange *x);
 /* The attempt can send now: those that are still being dialled are given up. */
 void exchange_connected(struct attempt *a);
+/* An attempt that was begun beside others was none, or was given up before anything was
+ * sent: its candidate has not been asked, and may be. */
+void exchange_give_back(struct exchange *x, const struct attempt *a);
 /* The attempt ended without anything for the client: those beside it go on, else the
  * next one is tried, or it is the end. */
 cold void exchange_attempt_failed(struct attempt *a);

@@ -187,8 +187,11 @@ void lane_begin(struct attempt *a, bool streams)
 	l->e.seed = arena_printf(&x->arena, "%016llx", (unsigned long long)x->id);
 	l->e.model = chat_escape(&x->arena, a->target->model);
 	l->e.created = (uint64_t)(x->began_wall / USEC_SEC);
-	l->e.wants_usage = x->skim.wants_usage || (x->chat && x->chat->stream_usage);
-	if (x->chat && x->chat->wants_cost)
+	/* An answer of the pass lane is taken over before anybody has read the request.
+	 */
+	l->e.wants_usage = x->skim.wants_usage || x->skim.wants_cost ||
+	                   (x->chat && x->chat->stream_usage);
+	if (x->skim.wants_cost || (x->chat && x->chat->wants_cost))
 		l->e.cost = cost_of;
 	l->e.array = x->as_array;
 	l->e.input_estimate = health_prompt_tokens(&a->health.at, x->body_bytes);
@@ -229,7 +232,7 @@ static void end_early(struct attempt *a, struct turn *t)
 {
 	struct token_usage usage;
 
-	tap_cut(&a->tap);
+	tap_cut(&a->tap, FINISH_SEQUENCE);
 	usage = resume_is_on(a) ? seam_usage(&a->x->resume->seam) : attempt_estimate(a);
 	chat_stopper_end(a->lane->stopper, &usage);
 	t->ended = true;

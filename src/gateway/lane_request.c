@@ -138,6 +138,7 @@ void lane_watch_stops(struct attempt *a, struct chat_sink *next)
 /* The rest of an answer, for an emitter that has written its beginning. */
 static fault_t write_rest(struct attempt *a, struct chat_request *r, str *ret_detail)
 {
+	const struct given_sum *sum = &a->x->resume->sum;
 	struct seam *seam = &a->x->resume->seam;
 	struct chat_request before;
 	fault_t why;
@@ -146,8 +147,11 @@ static fault_t write_rest(struct attempt *a, struct chat_request *r, str *ret_de
 	why = write_request(a, r, ret_detail);
 	go_on_end(r, &before);
 	lane_watch_stops(a, seam->next);
-	if (a->lane->stopper)
-		seam->next = chat_stopper_sink(a->lane->stopper);
+	if (!a->lane->stopper)
+		return why;
+	if (sum->has_text) /* nobody opens it once more */
+		chat_stopper_goes_on(a->lane->stopper, sum->text_block);
+	seam->next = chat_stopper_sink(a->lane->stopper);
 	return why;
 }
 

@@ -255,6 +255,10 @@ void relay_last_words(struct exchange *x, struct outgoing *out)
 	bool cut = x->endpoint->wire->unread_errors;
 
 	outgoing_send(x, out, !cut);
+	if (!x->is_chunked) { /* its end would be a good one */
+		reset(x);
+		return;
+	}
 	if (cut)
 		x->client->keep_alive = false;
 	exchange_answered(x);

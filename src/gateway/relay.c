@@ -135,7 +135,7 @@ void relay_head(struct attempt *a, const struct http_response *res)
 		attempt_fail(a, FAULT_UPSTREAM_HTML, STR_NONE);
 	else if (a->kind == ANSWER_STREAM && operations[a->tap.operation].is_chat)
 		stream_kind(a);
-	if (a->kind == ANSWER_STREAM)
+	if (a->kind == ANSWER_STREAM && a->step != ATTEMPT_CLOSE)
 		resume_watch(a, NULL);
 }
 
@@ -180,14 +180,31 @@ void relay_unary_send(struct attempt *a, str body)
 	relay_finish(a);
 }
 
+/* The answer with its cost, where the client wants that: in `to`, else as it came. */
+static str with_cost(struct attempt *a, str body, struct buf *to)
+{
+	str cost = STR_NONE;
+
+	if (a->tap.usage_end > body.ptr && a->tap.usage_end < body.ptr + body.len)
+		cost = relay_cost_member(a);
+	if (!cost.len)
+		return body;
+	buf_add(to, str_first(body, (size_t)(a->tap.usage_end - body.ptr)));
+	buf_add(to, cost);
+	buf_add(to, str_from(body, (size_t)(a->tap.usage_end - body.ptr)));
+	return buf_str(to);
+}
+
 /* The client asked for a stream, the provider gave it all at once (U18). */
 static void unary_as_stream(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
-	struct buf stream = BUF_LIMIT(4 * UNARY_MOST);
-	fault_t why = a->wire->unfold(body, x->skim.wants_usage, &stream);
+	struct buf stream = BUF_LIMIT(4 * UNARY_MOST), priced = BUF_LIMIT(2 * UNARY_MOST);
+	fault_t why = a->wire->unfold(with_cost(a, body, &priced),
+	                              x->skim.wants_usage || x->skim.wants_cost, &stream);
 	struct outgoing out;
 
+	buf_free(&priced);
 	if (why || stream.over) {
 		buf_free(&stream);
 		attempt_fail(a, why ? why : FAULT_UPSTREAM_LARGE, STR_NONE);

@@ -9,6 +9,7 @@
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
 #include "gateway/step.h"
+#include "gateway/tenancy.h"
 #include "wire/go_on.h"
 #include "wire/tap.h"
 
@@ -298,13 +299,13 @@ static uint64_t tokens_so_far(const struct resume *r)
 	return (r->sum.bytes + 3) / 4;
 }
 
-/* The estimate may be off by half: only what is clearly more than the client wanted was
- * cut by its limit. */
+/* Only what cannot be less than the client wanted was cut by its limit: a row of dashes
+ * is one token.  Where that is not sure, the next is asked for a little more. */
 static bool is_used_up(const struct exchange *x, const struct resume *r)
 {
 	uint64_t most = x->chat->max_tokens;
 
-	return most && r->sum.has_text && tokens_so_far(r) >= most + (most + 1) / 2;
+	return most && r->sum.has_text && r->sum.bytes / TOKEN_BYTES_MOST >= most;
 }
 
 static void add_cost(struct resume *r, const struct attempt *a)
@@ -418,6 +419,7 @@ bool resume_start(struct attempt *a)
 	}
 	if (!r)
 		return false;
+	r->has_died = true;
 	sum_up(r);
 	/* Gemini's reader keeps the finish back until the end. */
 	if (!was_resumed && wire_is_complete(a->wire, &a->tap))
@@ -456,6 +458,7 @@ bool resume_stop(struct attempt *a)
 		return false;
 	if (!r && !(r = resume_new(a)))
 		return false;
+	tap_cut(&a->tap, FINISH_LENGTH);
 	attempt_end(a, NULL, STR_NONE);
 	sum_up(r);
 	complete(a, FINISH_LENGTH);
@@ -584,8 +587,9 @@ void resume_free(struct exchange *x)
 
 	if (!r)
 		return;
-	COUNT(x->worker->counts.resumes);
-	if (!x->why)
+	if (r->has_died)
+		COUNT(x->worker->counts.resumes);
+	if (r->has_died && !x->why)
 		COUNT(x->worker->counts.resumes_saved);
 	seam_done(&r->seam);
 	lane_delete(&r->lane);

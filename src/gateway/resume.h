@@ -36,6 +36,7 @@ struct resume {
 	usec due;       /* the seam has to be proven by then; USEC_NEVER */
 	bool no_prefix; /* the target at hand has refused one */
 	bool told;      /* the comment at the seam */
+	bool has_died;  /* false: its money ended it, and nobody went on */
 };
 
 /* Which streams may be resumed; once, before the first attempt. */

@@ -349,7 +349,10 @@ static void take(struct attempt *a, size_t looked, size_t taken)
 	a->scanned = looked - taken;
 	if (a->hold_at)
 		a->hold_at -= taken;
-	a->strip_len = 0;
+	if (a->strip_at >= taken) /* it waits behind a call */
+		a->strip_at -= taken;
+	else
+		a->strip_len = 0;
 	if (a->cost_at < taken)
 		a->cost_text = STR_NONE;
 	else

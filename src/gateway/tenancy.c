@@ -7,6 +7,7 @@
 #include "gateway/capture.h"
 #include "gateway/permit.h"
 #include "gateway/pick.h"
+#include "gateway/pinned.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
 #include "wire/rank.h"
@@ -15,8 +16,7 @@
 enum {
 	CAP = 4096,          /* tokens of an answer that nothing else bounds */
 	TOKENS_LIKELY = 512, /* of an answer, for soft budgets, until more is known */
-	BYTES_A_TOKEN = 4,   /* usually; and at most, for an answer's end to be sure */
-	BYTES_A_TOKEN_MOST = 16,
+	BYTES_A_TOKEN = 4,   /* usually */
 	CONTEXT_MOST = 1024 * 1024, /* of a model whose context nobody knows */
 	SOUND_BYTES_A_TOKEN = 64,   /* at least, of a recording */
 	GO_ON_WORDS = 512, /* bytes of the words that ask to go on with an answer */
@@ -274,7 +274,7 @@ static uint64_t bytes_most(const struct attempt *a)
 {
 	uint64_t most = a->cap ? a->cap : attempt_max_tokens(a), bytes;
 
-	return most && !__builtin_mul_overflow(most * BYTES_A_TOKEN_MOST,
+	return most && !__builtin_mul_overflow(most * TOKEN_BYTES_MOST,
 	                                       skim_generated(&a->x->skim), &bytes)
 	               ? bytes
 	               : UINT64_MAX;
@@ -290,9 +290,12 @@ static uint64_t bytes_paid(const struct attempt *a, uint64_t likely_output)
 /* ---- RESERVE ---- */
 
 /* Is there somebody who wants a stream to end as if its limit were reached?  Then what
- * the client has of it has to be known. */
+ * the client has of it has to be known.  Of a text completion nobody could write the end.
+ */
 static bool ends_streams(const struct exchange *x)
 {
+	if (x->endpoint->operation != OP_CHAT)
+		return false;
 	for (unsigned i = 0; i < x->chain.count; i++) {
 		if (tenant_row(x->chain.at[i])->on_exhausted == EXHAUSTED_STOP)
 			return true;
@@ -329,29 +332,43 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 	return FAULT_BUDGET_EXCEEDED;
 }
 
-bool tenancy_downgrade(struct exchange *x)
+/* Puts these in the place of those it had; false: nobody of them may have the request,
+ * and it is as it was.  Whoever set the route has allowed it, but not that things are
+ * sent anywhere, nor that one account gets what another keeps. */
+static bool go_elsewhere(struct exchange *x, const struct candidates *found)
 {
-	str route = x->downgrade, detail;
-	struct candidates before = x->candidates, found;
+	struct candidates before = x->candidates;
+	struct pinned *pinned = x->pinned;
+	str param = x->param, detail = STR_NONE;
 	uint8_t order[TARGETS_MOST];
 	bool phi = x->phi;
 
 	memcpy(order, x->order, sizeof(order));
+	x->candidates = *found;
+	x->pinned = NULL;
+	pick_order(x);
+	if (!permit_candidates(x, false, &detail) && !pinned_route(x, &detail))
+		return true;
+	x->candidates = before;
+	x->pinned = pinned;
+	x->param = param;
+	x->phi = phi;
+	memcpy(x->order, order, sizeof(order));
+	return false;
+}
+
+bool tenancy_downgrade(struct exchange *x)
+{
+	str route = x->downgrade;
+	struct candidates found;
+
 	if (!route.len || x->downgraded || x->attempt || x->resume || x->body_dropped ||
 	    is_free(x->endpoint->operation))
 		return false;
 	x->downgraded = true;
-	if (resolve_model(x->plan->config, route, &x->arena, &found))
+	if (resolve_model(x->plan->config, route, &x->arena, &found) ||
+	    !go_elsewhere(x, &found))
 		return false;
-	x->candidates = found;
-	pick_order(x);
-	/* Whoever set the route has allowed it, but not that things are sent anywhere. */
-	if (permit_candidates(x, false, &detail)) {
-		x->candidates = before;
-		x->phi = phi;
-		memcpy(x->order, order, sizeof(order));
-		return false;
-	}
 	x->trial = NULL; /* neither side of one */
 	x->trial_targets = 0;
 	x->begun = 0;
@@ -417,9 +434,9 @@ void tenancy_on_text(struct attempt *a)
 	a->paid_bytes = UINT64_MAX;
 	if (refusal.on_exhausted == EXHAUSTED_FINISH || is_finished(a))
 		return;
-	tap_cut(&a->tap);
 	if (refusal.on_exhausted == EXHAUSTED_STOP && resume_stop(a))
 		return;
+	tap_cut(&a->tap, FINISH_NONE);
 	exchange_fail(x, FAULT_BUDGET_EXCEEDED, tenancy_say_refusal(x, &refusal, more));
 	exchange_run(x);
 }

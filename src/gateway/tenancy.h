@@ -11,6 +11,9 @@
 #pragma once
 #include "gateway/attempt.h"
 
+/* Of text, at most, where something has to be sure; usually it is four. */
+enum { TOKEN_BYTES_MOST = 16 };
+
 /* The chain of the request, claimed.  The exchange is to fail with it, unless NULL. */
 must_check fault_t tenancy_admit(struct exchange *x, str *ret_detail);
 /* A shadow of another exchange spends the same money, but takes no place of anybody's.

@@ -66,6 +66,16 @@ static bool choose_fresh(struct exchange *x, fault_t *why)
 	return false;
 }
 
+void exchange_give_back(struct exchange *x, const struct attempt *a)
+{
+	unsigned at = a->place.at;
+
+	if (x->begun == at + 1)
+		x->begun--;
+	else
+		x->skipped |= (uint32_t)1 << at;
+}
+
 bool exchange_can_try(const struct exchange *x, unsigned at)
 {
 	fault_t why;
@@ -73,10 +83,18 @@ bool exchange_can_try(const struct exchange *x, unsigned at)
 	return is_usable(x, at, &why);
 }
 
-/* Attempts that were made because another took long are not counted. */
+/* Attempts that were made because another took long are not counted, nor are those of
+ * which nobody has heard because another was faster. */
+static unsigned count_attempts(const struct exchange *x)
+{
+	unsigned apart = (unsigned)x->hedges + x->unheard;
+
+	return x->attempts > apart ? x->attempts - apart : 0;
+}
+
 static bool is_used_up(const struct exchange *x)
 {
-	return x->attempts - x->hedges >= x->candidates.limits->attempts;
+	return count_attempts(x) >= x->candidates.limits->attempts;
 }
 
 static unsigned count_fresh(const struct exchange *x)
@@ -97,7 +115,7 @@ static bool has_fresh(const struct exchange *x)
 /* Would one more try where it failed leave somebody unasked who could answer? */
 static bool would_starve(const struct exchange *x)
 {
-	return x->attempts - x->hedges + count_fresh(x) >= x->candidates.limits->attempts;
+	return count_attempts(x) + count_fresh(x) >= x->candidates.limits->attempts;
 }
 
 bool exchange_has_more(const struct exchange *x)
@@ -199,7 +217,7 @@ static bool choose_same(struct exchange *x, const struct attempt *a, bool is_las
 
 	/* Many keys must not use up the attempts of the other targets. */
 	if (a->why->next == FAULT_NEXT_KEY && pick_has_key(x, place) &&
-	    (is_last || x->attempts - x->hedges + 1 < limits->attempts)) {
+	    (is_last || count_attempts(x) + 1 < limits->attempts)) {
 		/* pick_admit chooses it */
 	} else if (a->why == FAULT_UPSTREAM_AUTH && !place.renewed &&
 	           attempt_renew_token(a)) {
@@ -265,8 +283,11 @@ static void drop_out(struct attempt *a, fault_t why)
 		health_outrun(&a->health, a->x->worker->loop.now);
 	} else if (!why && a->step == ATTEMPT_DIAL && a->second_due == USEC_NEVER)
 		why = FAULT_CONNECT_TIMEOUT;
-	else if (!why)
+	else if (!why) {
 		why = FAULT_SUPERSEDED;
+		a->x->unheard++;
+		exchange_give_back(a->x, a);
+	}
 	attempt_end(a, why, STR_NONE);
 	attempt_settle(a, false);
 	attempt_free(a);

@@ -95,6 +95,17 @@ struct chat_sink *chat_stopper_sink(struct chat_stopper *s)
 	return &s->sink;
 }
 
+static void note_text(struct watched *w, unsigned block)
+{
+	w->texts |= block < 64 ? (uint64_t)1 << block : 0;
+	w->last_text = block + 1;
+}
+
+void chat_stopper_goes_on(struct chat_stopper *s, unsigned block)
+{
+	note_text(&s->by_choice[0], block);
+}
+
 bool chat_stopper_is_over(const struct chat_stopper *s)
 {
 	return s->has_cut && s->over >= s->choices;
@@ -299,8 +310,7 @@ static void on_open(struct chat_stopper *s, struct watched *w, const struct chat
 		chat_push(s->next, e);
 		return;
 	}
-	w->texts |= e->block < 64 ? (uint64_t)1 << e->block : 0;
-	w->last_text = e->block + 1;
+	note_text(w, e->block);
 	open.text = STR_NONE;
 	chat_push(s->next, &open);
 	piece.kind = CHAT_PIECE;

@@ -20,6 +20,8 @@ struct chat_stopper *chat_stopper_new(struct arena *keep, const struct chat_requ
                                       uint32_t kept, struct chat_sink *next);
 /* Where a reader pushes its events. */
 struct chat_sink *chat_stopper_sink(struct chat_stopper *s);
+/* Of the first choice, that block is a text which is open already: it goes on. */
+void chat_stopper_goes_on(struct chat_stopper *s, unsigned block);
 /* Have all choices met a sequence?  Then the rest of the stream matters to nobody. */
 bool chat_stopper_is_over(const struct chat_stopper *s);
 /* Ends the answer (usage, CHAT_END) before the provider does. */

@@ -49,6 +49,28 @@ bool go_on_has_prefix(str provider, str model, const struct chat_request *r)
 
 /* ---- the request ---- */
 
+/* What hosts call a form that is no response_format: members that no other format knows,
+ * so they were dropped when the request was read.  Beside them all of "guided_...". */
+static const str host_forms[] = { STR_INIT("structured_outputs"),
+	                          STR_INIT("grammar"),
+	                          STR_INIT("json_schema"),
+	                          STR_INIT("regex"),
+	                          STR_INIT("ebnf"),
+	                          STR_INIT("structural_tag") };
+
+static bool has_host_form(const struct chat_request *r)
+{
+	for (unsigned i = 0; i < r->dropped_count; i++) {
+		if (str_starts(r->dropped[i], STR("guided_")))
+			return true;
+		for (size_t k = 0; k < countof(host_forms); k++) {
+			if (str_eq(r->dropped[i], host_forms[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 bool go_on_may(const struct chat_request *r, bool is_strict)
 {
 	static const enum concept forms[] = { CONCEPT_LOGPROBS, CONCEPT_TOP_LOGPROBS,
@@ -60,7 +82,7 @@ bool go_on_may(const struct chat_request *r, bool is_strict)
 	}
 	if (is_strict && r->options[CONCEPT_SEED].type != JSON_NONE)
 		return false;
-	return r->form == FORM_TEXT && r->messages;
+	return r->form == FORM_TEXT && r->messages && !has_host_form(r);
 }
 
 static const char ask[] =

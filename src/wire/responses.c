@@ -215,7 +215,8 @@ void responses_write_error_event(struct buf *to, fault_t why, str message,
 	buf_add(to, STR("\n\n"));
 }
 
-/* For a stream whose events were not ours: its numbers and ids are not known here. */
+/* For a stream whose events were not ours: its numbers and ids are not known here.  Often
+ * it had none yet. */
 static void responses_write_stream_fault(struct buf *to, fault_t why, str message)
 {
 	struct json_writer w = { .to = to };
@@ -224,7 +225,7 @@ static void responses_write_stream_fault(struct buf *to, fault_t why, str messag
 	buf_add(to, STR("event: response.failed\ndata: "));
 	json_open(&w, '{');
 	json_key_str(&w, STR("type"), STR("response.failed"));
-	json_key_int(&w, STR("sequence_number"), 0);
+	json_key_int(&w, STR("sequence_number"), 1);
 	json_key(&w, STR("response"));
 	json_open(&w, '{');
 	json_key_str(&w, STR("id"), STR("resp_failed"));

@@ -207,12 +207,11 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
 	return found.is_meaningful ? NULL : FAULT_EMPTY_ANSWER;
 }
 
-void tap_cut(struct tap *t)
+void tap_cut(struct tap *t, enum chat_finish finish)
 {
 	t->has_input |= t->has_usage;
 	t->has_usage = false;
-	keep_text(t->finish, &t->finish_len, sizeof(t->finish),
-	          finish_names[FINISH_SEQUENCE]);
+	keep_text(t->finish, &t->finish_len, sizeof(t->finish), finish_names[finish]);
 }
 
 bool wire_is_complete(const struct wire *wire, const struct tap *t)

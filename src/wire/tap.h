@@ -26,9 +26,9 @@ void wire_tap_event(const struct wire *wire, struct tap *t, str name, str data,
 /* A whole answer: EMPTY_ANSWER, what an error in it is, UPSTREAM_MALFORMED or NULL. */
 fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
                         str *ret_message, struct chat_sink *next);
-/* We end the answer at a stop sequence, before the provider does: that is its finish, and
+/* We end the answer before the provider does: that is its finish (NONE: it has none), and
  * what usage it has reported so far is no final count. */
-void tap_cut(struct tap *t);
+void tap_cut(struct tap *t, enum chat_finish finish);
 /* Is a stream that has ended here, or that ends here, a whole answer? */
 bool wire_is_complete(const struct wire *wire, const struct tap *t);
 /* The provider ended its side: what the reader held back is pushed, once.  t->late: that

@@ -485,6 +485,36 @@ def test_downgrade():
     check(reply.header("x-sluice-model") == "free", reply.headers)
 
 
+def test_a_downgrade_keeps_to_the_account():
+    """A stored response is of one account: another is not asked for it, whatever a budget says."""
+    def kept(x):
+        answers.reply(json.dumps({
+            "id": "resp_" + x.site.name, "object": "response", "created_at": 1, "status": "completed", "model": "m",
+            "output": [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+                        "content": [{"type": "output_text", "text": "hi", "annotations": []}]}],
+            "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}).encode())(x)
+    sites = [fake.site("keep_a"), fake.site("keep_b")]
+    for each in sites:
+        each.default = kept
+    gate = Gateway("providers:\n" + "".join(
+        f'  {name}: {{ format: openai-responses, url: "{each.url}", key: sk-{name} }}\n'
+        for name, each in zip(("a", "b"), sites))
+        + 'prices:\n  "a/m": { input: $1000/1M, output: $1000/1M }\n  "b/m": { input: free, output: free }\n'
+        + "routes:\n" + route("dear", "a/m") + route("free", "b/m"))
+    body = {"model": "dear", "input": "hi", "max_output_tokens": 500}
+    limited(gate, "poor", "--budget", "5/day", "--on-budget", "downgrade:free")
+    check(gate.post(body, path="/v1/responses", key="poor").status == 200, "the first")
+    limited(gate, "poor", "--budget", "0.05/day")
+    reply = gate.post(body, path="/v1/responses", key="poor")
+    check(reply.status == 200 and reply.header("x-sluice-downgraded") == "free", reply)
+    before = len(sites[1].requests)
+    mine = {**body, "previous_response_id": "resp_keep_a"}
+    reply = gate.post(mine, path="/v1/responses", key="poor")
+    check(reply.status == 400 and reply.json()["error"]["code"] == "budget_exceeded", reply)
+    check(len(sites[1].requests) == before, "another account was asked")
+    gate.remove()
+
+
 def test_a_price_nobody_knows():
     limited(gateway, "careful", "--budget", "5/day")
     reply = gateway.post(gateway.chat("unpriced", max_tokens=5), key="careful")

@@ -150,6 +150,21 @@ def test_usage_cost_is_exact():
                 same(nano(str(json.loads(reply.body, parse_float=str)["usage"]["cost"])), row["cost_nano"], "JSON")
 
 
+def test_a_whole_answer_where_a_stream_was_asked_for_has_its_cost():
+    fake = Fake()
+    fake.site("there").default = answers.reply(answers.chat(spent=answers.usage(30, 7)))
+    there = Gateway("providers:\n" + provider("there", fake.site("there").url)
+                    + 'prices:\n  "there/x": { input: $1/1M, output: $10/1M }\nroutes:\n' + route("r", "there/x"))
+    there.key()
+    for more in {}, {"stream_options": {"include_usage": True}}:
+        reply = there.post(there.chat("r", stream=True, usage={"include": True}, **more))
+        same(reply.status, 200, reply)
+        check(b'"prompt_tokens": 30' in reply.body and b'"cost":0.000100000' in reply.body, reply.body)
+    reply = there.post(there.chat("r", stream=True, stream_options={"include_usage": True}))
+    check(b'"prompt_tokens": 30' in reply.body and b'"cost"' not in reply.body, reply.body)
+    there.remove()
+
+
 def test_only_who_asks_is_told_the_cost():
     for stream in (False, True):
         for usage in ({}, {"usage": {"include": False}}):

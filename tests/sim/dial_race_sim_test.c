@@ -120,6 +120,57 @@ TEST(when_nobody_connects_the_client_is_told_once)
 	race_end(&r);
 }
 
+/* What was dialled beside a slow one, and given up for it, is asked when that one fails:
+ * nobody has heard of it, and it does not count as an attempt. */
+TEST(one_that_was_given_up_unsent_is_asked_after_the_other)
+{
+	static const char *const routes[] = {
+		"{ targets: [a/m, b/m], retry: { same_target: 0 } }",
+		"{ targets: [a/m, b/m], retry: { attempts: 2 } }",
+	};
+
+	for (unsigned i = 0; i < countof(routes); i++) {
+		struct sim_peer *a, *b;
+		struct race r;
+
+		if (!race_begin(&r, routes[i]))
+			return;
+		sim_port_set(r.ports[0], SIM_DROPS);
+		sim_port_set(r.ports[1], SIM_DROPS);
+		race_ask(&r, true, "");
+		race_run(&r, 905 * USEC_MS);
+		sim_port_answer(r.ports[0]);
+		race_run(&r, USEC_MS);
+		a = race_accept(&r, 0);
+		sim_port_set(r.ports[1], SIM_ACCEPTS);
+		if (!CHECK(a))
+			return;
+		sim_send(a, STR("HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n"));
+		race_run(&r, USEC_MS);
+		sim_close(a);
+		race_run(&r, USEC_MS);
+		b = race_accept(&r, 1);
+		if (CHECK(b)) {
+			sim_send(b, str_from_z(race_head));
+			race_say(b, "from b");
+			race_finish(b);
+			race_run(&r, USEC_MS);
+			sim_close(b);
+		}
+		race_run(&r, 5 * USEC_SEC);
+		CHECK(str_has(race_see(&r), STR("from b")));
+		race_read_rows(&r);
+		CHECK_INT(r.opened, 3);
+		CHECK_INT(r.closed, 3);
+		CHECK_INT(r.closing, 1);
+		CHECK(row_is(&r.rows[0], "a", "UPSTREAM_FAILED"));
+		CHECK(row_is(&r.rows[1], "b", "SUPERSEDED"));
+		CHECK_INT(r.rows[1].usage_kind, USAGE_NONE);
+		CHECK(row_is(&r.rows[2], "b", "") && r.rows[2].closes);
+		race_end(&r);
+	}
+}
+
 /* The second is refused: the first still has its three seconds. */
 TEST(a_failure_beside_a_black_hole_leaves_it_its_time)
 {

@@ -25,6 +25,8 @@ static void free_ports(void)
 		world.ports = port->next;
 		while ((p = queue_take(&port->dialled)))
 			end_close(p);
+		while ((p = queue_take(&port->dropped)))
+			end_close(p);
 		free(port);
 	}
 }
@@ -154,6 +156,7 @@ struct sim_port *sim_listen(const struct net_addr *at)
 
 	port->at = *at;
 	queue_init(&port->dialled);
+	queue_init(&port->dropped);
 	port->next = world.ports;
 	world.ports = port;
 	return port;
@@ -162,6 +165,22 @@ struct sim_port *sim_listen(const struct net_addr *at)
 void sim_port_set(struct sim_port *port, enum sim_port_does does)
 {
 	port->does = does;
+}
+
+void sim_port_answer(struct sim_port *port)
+{
+	struct sim_peer *p;
+
+	port->does = SIM_ACCEPTS;
+	while ((p = queue_take(&port->dropped))) {
+		if (!p->other) { /* it was given up */
+			end_close(p);
+			continue;
+		}
+		p->other->connecting = false;
+		tell(p->other->fd);
+		queue_add(&port->dialled, p);
+	}
 }
 
 struct sim_peer *sim_accept(struct sim_port *port)

@@ -52,6 +52,8 @@ struct sim_port *sim_listen(const struct net_addr *at);
  * (as does an address nobody listens at: refused). */
 enum sim_port_does { SIM_ACCEPTS, SIM_REFUSES, SIM_DROPS };
 void sim_port_set(struct sim_port *port, enum sim_port_does does);
+/* It was only slow: those that had no answer are connected now. */
+void sim_port_answer(struct sim_port *port);
 /* The next connection; NULL when nobody has dialled. */
 struct sim_peer *sim_accept(struct sim_port *port);
 

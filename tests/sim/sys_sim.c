@@ -250,12 +250,15 @@ int sys_connect(const struct net_addr *to)
 	} else if (listener >= 0) {
 		queue_add(&descriptor_get(listener, LISTENER_FD)->dialled, p->other);
 		tell(listener);
+	} else if (port && port->does == SIM_DROPS) {
+		p->connecting = true;
+		p->other->scripted = true;
+		queue_add(&port->dropped, p->other);
 	} else {
 		p->connecting = true;
 		end_free(p->other);
 		p->other = NULL;
-		if (!port || port->does == SIM_REFUSES)
-			end_reset(p, ECONNREFUSED);
+		end_reset(p, ECONNREFUSED);
 	}
 	return fd;
 }

@@ -199,6 +199,39 @@ TEST(a_hedge_needs_money_of_its_own)
 	}
 }
 
+/* What there is no money for beside another is asked when that one has given its back. */
+TEST(a_target_without_money_beside_another_may_be_asked_after_it)
+{
+	for (int is_dialled = 0; is_dialled < 2; is_dialled++) {
+		struct tenant_row row = everybody(DOLLAR / 10);
+		struct sim_peer *a, *b;
+		struct race r;
+
+		if (!begin(&r, TWO, &row))
+			return;
+		if (is_dialled)
+			sim_port_set(r.ports[0], SIM_DROPS);
+		race_ask(&r, false, "");
+		a = race_accept(&r, 0);
+		race_run(&r, 2001 * USEC_MS);
+		CHECK(!race_accept(&r, 1));
+		if (CHECK_INT(!a, is_dialled) && a) {
+			sim_send(a,
+			         STR("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+			race_run(&r, USEC_MS);
+			sim_close(a);
+		}
+		race_run(&r, USEC_SEC);
+		b = race_accept(&r, 1);
+		if (CHECK(b))
+			answer_unary(&r, b);
+		CHECK(str_has(race_see(&r), STR("HTTP/1.1 200 OK")));
+		check_money(&r);
+		CHECK_INT(r.count, 2);
+		race_end(&r);
+	}
+}
+
 static void begin_stream(struct race *r, struct sim_peer *p)
 {
 	sim_send(p, str_from_z(race_head));
@@ -544,6 +577,7 @@ TEST(an_exhausted_stream_may_end_with_an_error)
 	CHECK(str_has(seen, STR("\"code\":\"budget_exceeded\"")));
 	check_money(&r);
 	CHECK_STR(r.rows[0].fault, "BUDGET_EXCEEDED");
+	CHECK_STR(r.rows[0].finish, "");
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
 }
@@ -561,8 +595,52 @@ TEST(an_exhausted_stream_may_stop_as_at_its_limit)
 	CHECK(!str_has(seen, STR("\"error\"")));
 	check_money(&r);
 	CHECK_STR(r.rows[0].fault, "");
+	CHECK_STR(r.rows[0].finish, "length");
+	CHECK_INT(r.gate.worker.counts.resumes, 0); /* nothing has died */
 	CHECK(r.rows[0].cost > 0 && r.rows[0].cost <= DOLLAR);
 	race_end(&r);
+}
+
+/* What ends a chat is no end of a text completion: its client is told why. */
+TEST(an_exhausted_text_completion_does_not_end_as_a_chat)
+{
+	str body = STR("{\"model\":\"r\",\"stream\":true,\"max_tokens\":90000,"
+	               "\"prompt\":\"hi\"}");
+	struct buf request = BUF_LIMIT(KiB), event = BUF_LIMIT(KiB);
+	struct sim_peer *a;
+	struct race r;
+	str seen;
+
+	if (!begin_soft(&r, EXHAUSTED_STOP, DOLLAR))
+		return;
+	buf_addf(&request,
+	         "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
+	         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
+	         body.len, STR_ARG(body));
+	r.client = gate_client(&r.gate);
+	sim_send(r.client, buf_str(&request));
+	race_run(&r, 0);
+	a = race_accept(&r, 0);
+	if (!CHECK(a))
+		return;
+	sim_send(a, str_from_z(race_head));
+	buf_addf(&event, "data: {\"choices\":[{\"index\":0,\"text\":\"%0150d\"}]}\n\n",
+	         0);
+	for (int i = 0; i < 32; i++) {
+		sim_send(a, buf_str(&event));
+		race_run(&r, USEC_MS);
+	}
+	sim_close(a);
+	race_run(&r, USEC_SEC);
+	seen = race_see(&r);
+	CHECK(str_has(seen, STR("\"code\":\"budget_exceeded\"")));
+	CHECK(!str_has(seen, STR("chat.completion.chunk")));
+	CHECK(!str_has(seen, STR("[DONE]")));
+	check_money(&r);
+	CHECK_STR(r.rows[0].fault, "BUDGET_EXCEEDED");
+	race_end(&r);
+	buf_free(&request);
+	buf_free(&event);
 }
 
 /* The money ends within the read that brings the answer's finish: it is whole, and its

@@ -30,6 +30,7 @@ struct sim_port {
 	struct net_addr at;
 	enum sim_port_does does;
 	struct sim_queue dialled;
+	struct sim_queue dropped; /* dialled without an answer */
 };
 
 enum descriptor_kind { FREE_FD, SOCKET_FD, LISTENER_FD, POLLER_FD, WAKER_FD };

@@ -75,6 +75,25 @@ static void run(struct rig *g, str text, size_t cut)
 	push(g, CHAT_END, CHAT_TEXT, 0, STR_NONE);
 }
 
+/* A text that was opened before there was a watch, and one that is none. */
+TEST(chat_stop_in_a_text_that_goes_on)
+{
+	static const char *const stops[] = { "STOP", NULL };
+
+	for (unsigned block = 0; block < 70; block += 3) {
+		struct rig g;
+
+		rig_init(&g, stops);
+		chat_stopper_goes_on(g.s, block);
+		push(&g, CHAT_PIECE, CHAT_TEXT, block + 1, STR("STOP?"));
+		push(&g, CHAT_PIECE, CHAT_TEXT, block, STR("one ST"));
+		push(&g, CHAT_PIECE, CHAT_TEXT, block, STR("OP two"));
+		CHECK(chat_stopper_is_over(g.s));
+		CHECK_STR(buf_str(&g.heard.text), "STOP?one >STOP");
+		rig_done(&g);
+	}
+}
+
 static void check_cuts(int line, const char *const *stops, str text, str want)
 {
 	for (size_t cut = 0; cut <= text.len; cut++) {

@@ -109,6 +109,12 @@ TEST(go_on_not_where_the_form_cannot_be_kept)
 		{ "", true },
 		{ "\"response_format\":{\"type\":\"json_object\"},", false },
 		{ "\"logprobs\":true,", false },
+		{ "\"guided_json\":{\"type\":\"object\"},", false },
+		{ "\"guided_regex\":\"[a-z]+\",", false },
+		{ "\"structured_outputs\":{\"choice\":[\"a\",\"b\"]},", false },
+		{ "\"grammar\":\"root ::= x\",", false },
+		{ "\"guided_json\":null,", true },
+		{ "\"min_p\":0.1,\"add_generation_prompt\":true,", true },
 		{ "\"seed\":3,", true },
 	};
 
@@ -122,7 +128,7 @@ TEST(go_on_not_where_the_form_cannot_be_kept)
 		         cases[i].more);
 		CHECK_OK(form_read(&f, &wire_openai_chat, str_from_z(body)));
 		CHECK_INT(go_on_may(&f.r, false), cases[i].may);
-		if (i == 3)
+		if (i == countof(cases) - 1)
 			CHECK(!go_on_may(&f.r, true)); /* strict: the seed counts */
 		form_done(&f);
 	}

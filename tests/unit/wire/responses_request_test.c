@@ -778,6 +778,7 @@ TEST(responses_faults)
 	struct json_value root;
 	CHECK_OK(
 	        json_check(str_first(event, event.len - 2), &json_limits_default, &root));
+	CHECK_STR(json_get(root, STR("sequence_number")).raw, "1");
 	CHECK(json_text_is(json_path(root, "response.error.code"), STR("server_error")));
 	CHECK(json_text_is(json_path(root, "response.error.message"), STR("gone")));
 	CHECK(json_text_is(json_path(root, "response.status"), STR("failed")));
