@@ -9,6 +9,7 @@
 #include "gateway/relay.h"
 #include "gateway/resume.h"
 #include "gateway/tenancy.h"
+#include "wire/seals.h"
 #include "wire/tap.h"
 
 enum {
@@ -63,7 +64,7 @@ static bool has_foreign_seals(const struct attempt *a)
 	enum operation op = x->endpoint->operation;
 
 	return (op == OP_CHAT || op == OP_COUNT) && !a->wire->patches_seals &&
-	       chat_has_marked_seal(retained_str(&x->body), a->wire->format);
+	       seals_are_in(a->wire->format, retained_str(&x->body));
 }
 
 void lane_init(struct attempt *a)

@@ -36,7 +36,7 @@ jstr chat_seal_show(struct arena *keep, const struct chat_seal *s, enum wire_for
 }
 
 /* Both have a digit that texts seldom have. */
-bool chat_has_marked_seal(str body, enum wire_format format)
+bool chat_has_mark(str body, enum wire_format format)
 {
 	bool may_be_coded = format == WIRE_GEMINI || format == WIRE_BEDROCK;
 

@@ -315,7 +315,7 @@ bool openai_patch(enum operation op, str body, str model, struct buf *to)
 	struct json_value messages;
 	struct json_member m;
 
-	if (op != OP_CHAT || !chat_has_marked_seal(body, WIRE_OPENAI_CHAT))
+	if (op != OP_CHAT || !chat_has_mark(body, WIRE_OPENAI_CHAT))
 		return false;
 	messages = json_get(chat_root(body), STR("messages"));
 	for (struct json_iter it = json_iter(messages); json_next(&it, &m);)

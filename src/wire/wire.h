@@ -212,7 +212,8 @@ struct wire {
 	 * what answers of others have left in a chat.  False: there is nothing to change.
 	 * NULL: there never is. */
 	bool (*patch)(enum operation op, str body, str model, struct buf *to);
-	/* It takes marked seals (chat.h) out; without, such a body is written anew. */
+	/* It takes marked seals (chat.h) out; without, a body with any is written anew.
+	 */
 	bool patches_seals;
 };
 

@@ -159,6 +159,22 @@ def test_seals_of_others_never_reach_a_vendor():
         yield name, run
 
 
+def test_the_mark_in_a_text_is_no_seal():
+    """Who asks about it gets the provider's answer as it is, and the provider their bytes."""
+    for client in ALL:
+        def run(client=client):
+            site = fake.site(client.name)
+            text = f"what does sluice1. mean, and {coded('sluice1.anthropic.QUJD')}?"
+            path, body = client.request(f"p-{client.name}/m", Turn(text), False)
+            sent = odd(body)
+            site.queue(answers.reply(json.dumps(dict(WHOLE[client.name], made_up=[1.50])).encode()))
+            reply = gateway.post(sent, path=path, headers=[("x-sluice-strict", "1")])
+            check(reply.status == 200, reply)
+            same(site.requests[-1].body, sent.replace(f'"p-{client.name}/m"'.encode(), b'"m"'), "body upstream")
+            same(json.loads(reply.body)["made_up"], [1.5], "unknown member of the answer")
+        yield client.name, run
+
+
 def test_a_seal_goes_alone():
     """Of a chat completion the rest stays as it is, and so does where the model and the options stand."""
     path, body = echoing("openai-chat")

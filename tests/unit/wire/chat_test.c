@@ -128,12 +128,12 @@ TEST(a_mark_is_seen_in_bodies_of_clients_that_decode_it_too)
 	str coded = STR("{\"thoughtSignature\":\"c2x1aWNlMS5hbnRocm9waWMuUVVKRA==\"}");
 	str plain = STR("{\"signature\":\"sluice1.gemini.QUJD\"}");
 
-	CHECK(chat_has_marked_seal(coded, WIRE_GEMINI));
-	CHECK(chat_has_marked_seal(coded, WIRE_BEDROCK));
-	CHECK(!chat_has_marked_seal(coded, WIRE_ANTHROPIC));
-	CHECK(chat_has_marked_seal(plain, WIRE_ANTHROPIC));
-	CHECK(chat_has_marked_seal(plain, WIRE_BEDROCK));
-	CHECK(!chat_has_marked_seal(STR("{\"signature\":\"EqQB1.\"}"), WIRE_BEDROCK));
+	CHECK(chat_has_mark(coded, WIRE_GEMINI));
+	CHECK(chat_has_mark(coded, WIRE_BEDROCK));
+	CHECK(!chat_has_mark(coded, WIRE_ANTHROPIC));
+	CHECK(chat_has_mark(plain, WIRE_ANTHROPIC));
+	CHECK(chat_has_mark(plain, WIRE_BEDROCK));
+	CHECK(!chat_has_mark(STR("{\"signature\":\"EqQB1.\"}"), WIRE_BEDROCK));
 }
 
 TEST(efforts_and_budgets)
