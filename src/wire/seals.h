@@ -3,7 +3,15 @@
 #pragma once
 #include "wire/wire.h"
 
-/* Has a chat of that format, or a request to count its tokens, a seal of another vendor,
- * which its client echoes and which must not go to a provider as it is?  Text in which
- * the mark stands is none.  The body is one that skim has accepted. */
-bool seals_are_in(enum wire_format format, str body);
+enum seals {
+	SEALS_NONE, /* the body is fit for a provider */
+	SEALS_CUT,  /* it is without them */
+	SEALS_LEFT, /* without them it is none a provider takes: it is to be written anew
+	             */
+};
+
+/* Looks in a chat of that format, or a request to count its tokens, for seals of other
+ * vendors, which its client echoes and which must not go to a provider as they are, and
+ * cuts what has them out of the bytes, into `to`.  A text in which the mark stands is no
+ * seal.  The body is one that skim has accepted. */
+enum seals seals_cut(enum wire_format format, str body, struct buf *to);
