@@ -9,6 +9,7 @@
 #include "gateway/relay.h"
 #include "gateway/resume.h"
 #include "gateway/tenancy.h"
+#include "wire/seals.h"
 #include "wire/tap.h"
 
 enum {
@@ -56,21 +57,29 @@ static void need_reader(struct attempt *a)
 	a->tap.reader->quirks = a->tap.quirks;
 }
 
-/* Seals of other vendors which a client of ours echoes are taken out on the way. */
-static bool has_foreign_seals(const struct attempt *a)
+/* Seals of other vendors which a client of ours echoes are taken out on the way.  False:
+ * the body has to be written anew for that. */
+static bool cut_seals(struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	enum operation op = x->endpoint->operation;
+	str body = retained_str(&x->body);
+	enum seals found;
 
-	return (op == OP_CHAT || op == OP_COUNT) && !a->wire->patches_seals &&
-	       chat_has_marked_seal(retained_str(&x->body), a->wire->format);
+	if (op != OP_CHAT && op != OP_COUNT)
+		return true;
+	a->patched = BUF_LIMIT(body.len);
+	found = seals_cut(a->wire->format, body, &a->patched);
+	if (found != SEALS_CUT)
+		buf_free(&a->patched);
+	return found != SEALS_LEFT;
 }
 
 void lane_init(struct attempt *a)
 {
 	if (a->x->resume)
 		a->lane = resume_take(a);
-	else if (a->wire != client_wire(a) || has_foreign_seals(a))
+	else if (a->wire != client_wire(a) || !cut_seals(a))
 		lane_new(a, true);
 	else if (a->x->as_array) /* providers are always asked for events */
 		lane_same(a);

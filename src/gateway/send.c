@@ -30,20 +30,28 @@ static str model_value(struct attempt *a)
 }
 
 /* What skim has found in the body that is sent: the client's, or a patched one, where the
- * same stands elsewhere. */
+ * same stands elsewhere.  Patching one that is patched, for a second connection of the
+ * same attempt, finds nothing more to change. */
 static const struct skimmed *patch_body(struct attempt *a, str *body,
                                         struct skimmed *patched)
 {
 	struct exchange *x = a->x;
 	enum operation op = x->endpoint->operation;
+	struct buf to;
 	str detail;
 
-	if (!a->wire->patch || !x->body_whole)
+	if ((!a->wire->patch && !a->patched.len) || !x->body_whole)
 		return &x->skim;
-	buf_free(&a->patched); /* of the same attempt, on a connection gone stale */
-	a->patched = BUF_LIMIT(2 * body->len + MiB);
-	if (!a->wire->patch(op, *body, a->target->model, &a->patched) ||
-	    a->patched.over ||
+	str from = a->patched.len ? buf_str(&a->patched) : *body;
+	to = BUF_LIMIT(2 * from.len + MiB);
+	if (a->wire->patch && a->wire->patch(op, from, a->target->model, &to) &&
+	    !to.over) {
+		buf_free(&a->patched);
+		a->patched = to;
+	} else {
+		buf_free(&to);
+	}
+	if (!a->patched.len ||
 	    a->wire->skim(buf_str(&a->patched), op, &x->arena, patched, &detail))
 		return &x->skim;
 	*body = buf_str(&a->patched);

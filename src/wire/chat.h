@@ -406,8 +406,5 @@ jstr chat_seal_show(struct arena *keep, const struct chat_seal *s, enum wire_for
 /* Where clients decode seals, the mark goes in base64: what that of its first seven bytes
  * is. */
 #define CHAT_SEAL_MARK_BASE64 "c2x1aWNlMS"
-/* Does a body of that format carry such a mark?  Then it must not go to a provider as it
- * is. */
-bool chat_has_marked_seal(str body, enum wire_format format);
 /* Back again: what a client of format `from` sent. */
 struct chat_seal chat_seal_read(jstr shown, enum wire_format from);

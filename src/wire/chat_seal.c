@@ -35,15 +35,6 @@ jstr chat_seal_show(struct arena *keep, const struct chat_seal *s, enum wire_for
 	return origin;
 }
 
-/* Both have a digit that texts seldom have. */
-bool chat_has_marked_seal(str body, enum wire_format format)
-{
-	bool may_be_coded = format == WIRE_GEMINI || format == WIRE_BEDROCK;
-
-	return str_has_by(body, STR(CHAT_SEAL_MARK), 6) ||
-	       (may_be_coded && str_has_by(body, STR(CHAT_SEAL_MARK_BASE64), 3));
-}
-
 struct chat_seal chat_seal_read(jstr shown, enum wire_format from)
 {
 	struct chat_seal s = { .origin = from, .blob = shown };

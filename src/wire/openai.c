@@ -273,6 +273,4 @@ const struct wire wire_openai_chat = {
 	.write_reply = openai_write_reply,
 	.emit = &openai_emit,
 	.work = { [OP_EMBEDDINGS] = &embed_openai, [OP_RERANK] = &rank_openai },
-	.patch = openai_patch,
-	.patches_seals = true,
 };

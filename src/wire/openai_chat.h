@@ -21,7 +21,6 @@ fault_t openai_read_event(struct chat_reader *rd, str name, str data,
 bool openai_read_eof(struct chat_reader *rd, struct chat_sink *to);
 void openai_write_reply(struct emitter *e);
 extern const struct emit_ops openai_emit;
-bool openai_patch(enum operation op, str body, str model, struct buf *to);
 
 /* ---- reading ---- */
 

@@ -9,7 +9,6 @@
  *
  * A seal that came from OpenRouter keeps what it needs there (type, format, id) in front
  * of its data: "e.openai-responses-v1.rs_1.gAAA". */
-#include "codec/edit.h"
 #include "wire/openai_chat.h"
 
 #include <stdio.h>
@@ -268,59 +267,6 @@ static bool has_ours(struct chat_request *r, struct json_value details)
 			return true;
 	}
 	return false;
-}
-
-/* ---- seals of others in a body for a provider of this format ---- */
-
-static bool is_marked(struct json_value details)
-{
-	static const str places[] = { STR_INIT("data"), STR_INIT("signature") };
-	struct json_member m;
-
-	for (struct json_iter it = json_iter(details); json_next(&it, &m);) {
-		for (size_t i = 0; i < countof(places); i++) {
-			struct json_value v = json_get(m.value, places[i]);
-
-			if (v.type == JSON_STRING &&
-			    str_starts(str_from(v.raw, 1), STR(CHAT_SEAL_MARK)))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* A message's details go with the comma before them, or else with the one behind. */
-static void cut_details(struct edit_copy *c, struct json_value message)
-{
-	const char *from = NULL, *end;
-	struct json_member m, next;
-
-	for (struct json_iter it = json_iter(message); json_next(&it, &m);) {
-		end = m.value.raw.ptr + m.value.raw.len;
-		if (it.is_object && str_eq(m.key, STR("reasoning_details")) &&
-		    is_marked(m.value)) {
-			if (!from && json_next(&it, &next))
-				end = next.key.ptr - 1;
-			from = from ? from : m.key.ptr - 1;
-			edit_copy_put(c, str_of(from, (size_t)(end - from)), STR_NONE);
-			return;
-		}
-		from = end;
-	}
-}
-
-bool openai_patch(enum operation op, str body, str model, struct buf *to)
-{
-	struct edit_copy c = { .text = body, .to = to };
-	struct json_value messages;
-	struct json_member m;
-
-	if (op != OP_CHAT || !chat_has_marked_seal(body, WIRE_OPENAI_CHAT))
-		return false;
-	messages = json_get(chat_root(body), STR("messages"));
-	for (struct json_iter it = json_iter(messages); json_next(&it, &m);)
-		cut_details(&c, m.value);
-	return edit_copy_end(&c);
 }
 
 /* ---- all thoughts of a message ---- */

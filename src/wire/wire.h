@@ -211,11 +211,9 @@ struct wire {
 	str cap_names[2]; /* of the member; the first is written.  Empty: there is none */
 	/* A body that skim has accepted as a provider of this format takes it, where that
 	 * is not quite the client's own: the model's name where skim does not know it,
-	 * what answers of others have left in a chat.  False: there is nothing to change.
+	 * calls of others that have to be signed.  False: there is nothing to change.
 	 * NULL: there never is. */
 	bool (*patch)(enum operation op, str body, str model, struct buf *to);
-	/* It takes marked seals (chat.h) out; without, such a body is written anew. */
-	bool patches_seals;
 };
 
 extern const struct wire wire_openai_chat, wire_openai_responses, wire_anthropic,

@@ -3,6 +3,7 @@ and the client gets the provider's, also what Sluice has never heard of.
 """
 
 import base64
+import copy
 import json
 
 import answers
@@ -120,48 +121,89 @@ def test_streams():
     same((row["input_tokens"], row["output_tokens"], row["finish"]), (3, 4, "stop"), "ledger")
 
 
-ECHOED = {  # the assistant's turn, as a client has it from an answer of another vendor
-    "openai-chat": {"role": "assistant", "content": "yes", "reasoning_content": "hm", "reasoning_details": [
+YES = {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}
+ECHOED = {  # the assistant's turn, as a client has it from an answer of another vendor, and what is left of it
+    "openai-chat": ({"role": "assistant", "content": "yes", "reasoning_content": "hm", "reasoning_details": [
         {"type": "reasoning.encrypted", "data": "sluice1.anthropic.QUJD", "id": "think-0-0-2", "index": 0}]},
-    "anthropic": {"role": "assistant", "content": [
-        {"type": "thinking", "thinking": "hm", "signature": "sluice1.gemini.QUJD"}, {"type": "text", "text": "yes"}]},
-    "gemini": {"role": "model", "parts": [
+        {"role": "assistant", "content": "yes", "reasoning_content": "hm"}),
+    "anthropic": (dict(YES, content=[
+        {"type": "thinking", "thinking": "hm", "signature": "sluice1.gemini.QUJD"}, *YES["content"]]), YES),
+    "gemini": ({"role": "model", "parts": [
         {"text": "hm", "thought": True}, {"text": "yes", "thoughtSignature": coded("sluice1.anthropic.QUJD")}]},
-    "bedrock": {"role": "assistant", "content": [
+        {"role": "model", "parts": [{"text": "hm", "thought": True}, {"text": "yes"}]}),
+    "bedrock": ({"role": "assistant", "content": [
         {"reasoningContent": {"redactedContent": coded("sluice1.gemini-redacted.QUJD")}}, {"text": "yes"}]},
+        {"role": "assistant", "content": [{"text": "yes"}]}),
+    "openai-responses": ({"type": "reasoning", "id": "rs_1", "summary": [],
+                          "encrypted_content": "sluice1.anthropic.QUJD"}, None),
 }
+TURNS = {"gemini": "contents", "openai-responses": "input"}
 
 
 def echoing(name):
-    """(path, body) of a second turn."""
+    """(path, body) of a second turn, and the turns that are to reach the provider."""
     client = next(each for each in ALL if each.name == name)
     path, body = client.request(f"p-{name}/m", Turn("go on"), False)
-    turns = body["contents" if name == "gemini" else "messages"]
-    turns[:0] = [dict(turns[0]), ECHOED[name]]
-    return path, body
-
-
-def has_no_seal(site):
-    sent = site.requests[-1].body
-    check(b"sluice1" not in sent and b"c2x1aWNlMS" not in sent and b"yes" in sent, sent)
+    turns, (echoed, left) = body[TURNS.get(name, "messages")], copy.deepcopy(ECHOED[name])
+    if isinstance(turns, str):
+        turns = body[TURNS[name]] = [{"role": "user", "content": turns}]
+    turns[:0] = [dict(turns[0]), echoed]
+    return path, body, [turns[0], *([left] if left else []), *turns[2:]]
 
 
 def test_seals_of_others_never_reach_a_vendor():
-    """A marked signature that a client echoes is taken out, although the format is the same."""
+    """What another vendor thought is cut out of what a client echoes; the rest of request and answer passes as it
+    is, as for one who never asked another vendor.
+    """
     for name in ECHOED:
         def run(name=name):
-            path, body = echoing(name)
+            path, body, left = echoing(name)
             site = fake.site(name)
-            site.queue(answers.reply(json.dumps(WHOLE[name]).encode()))
-            reply = gateway.post(json.dumps(body).encode(), path=path)
+            site.queue(answers.reply(json.dumps(dict(WHOLE[name], made_up=[1.50])).encode()))
+            reply = gateway.post(odd(body), path=path, headers=[("x-sluice-strict", "1")])
             check(reply.status == 200, reply)
-            has_no_seal(site)
+            wanted = json.loads(odd(body).replace(f'"p-{name}/m"'.encode(), b'"m"'))
+            wanted[TURNS.get(name, "messages")] = left
+            same(json.loads(site.requests[-1].body), wanted, "body upstream")
+            same(json.loads(reply.body)["made_up"], [1.5], "unknown member of the answer")
+            same(reply.header("x-sluice-dropped"), None, "x-sluice-dropped")
         yield name, run
+
+
+def test_a_loop_of_tools_loses_the_thinking_with_its_thoughts():
+    """Anthropic refuses calls without the thoughts that led to them while it is to think."""
+    path, body, _ = echoing("anthropic")
+    body["messages"][1]["content"].append({"type": "tool_use", "id": "t", "name": "f", "input": {}})
+    body["messages"][2]["content"] = [{"type": "tool_result", "tool_use_id": "t", "content": "1"}]
+    body.update(thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=4096,
+                tools=[{"name": "f", "input_schema": {"type": "object"}}])
+    site = fake.site("anthropic")
+    site.queue(answers.reply(json.dumps(WHOLE["anthropic"]).encode()))
+    reply = gateway.post(json.dumps(body).encode(), path=path)
+    check(reply.status == 200, reply)
+    sent = json.loads(site.requests[-1].body)
+    check("thinking" not in sent and "sluice1" not in str(sent), sent)
+
+
+def test_the_mark_in_a_text_is_no_seal():
+    """Who asks about it gets the provider's answer as it is, and the provider their bytes."""
+    for client in ALL:
+        def run(client=client):
+            site = fake.site(client.name)
+            text = f"what does sluice1. mean, and {coded('sluice1.anthropic.QUJD')}?"
+            path, body = client.request(f"p-{client.name}/m", Turn(text), False)
+            sent = odd(body)
+            site.queue(answers.reply(json.dumps(dict(WHOLE[client.name], made_up=[1.50])).encode()))
+            reply = gateway.post(sent, path=path, headers=[("x-sluice-strict", "1")])
+            check(reply.status == 200, reply)
+            same(site.requests[-1].body, sent.replace(f'"p-{client.name}/m"'.encode(), b'"m"'), "body upstream")
+            same(json.loads(reply.body)["made_up"], [1.5], "unknown member of the answer")
+        yield client.name, run
 
 
 def test_a_seal_goes_alone():
     """Of a chat completion the rest stays as it is, and so does where the model and the options stand."""
-    path, body = echoing("openai-chat")
+    path, body, _ = echoing("openai-chat")
     site = fake.site("openai-chat")
     body.update(model="p-openai-chat/m", stream=True, provider={"order": ["made-up"]})
     sent = json.loads(json.dumps(dict(body, model="m", stream_options={"include_usage": True})))
@@ -190,11 +232,11 @@ def test_calls_of_others_go_to_gemini_3_as_such():
 
 
 def test_seals_of_others_are_not_counted():
-    path, body = echoing("anthropic")
+    path, body, left = echoing("anthropic")
     site = fake.site("anthropic")
     site.queue(answers.reply(b'{"input_tokens":9}'))
     del body["max_tokens"]
     reply = gateway.post(json.dumps(body).encode(), path="/v1/messages/count_tokens")
     same((reply.status, reply.json()["input_tokens"]), (200, 9), "answer")
-    has_no_seal(site)
+    same(json.loads(site.requests[-1].body)["messages"], left, "what is counted")
 

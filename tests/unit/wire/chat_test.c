@@ -122,20 +122,6 @@ TEST(a_seal_goes_back_only_to_who_made_it)
 	arena_done(&keep);
 }
 
-TEST(a_mark_is_seen_in_bodies_of_clients_that_decode_it_too)
-{
-	/* base64 of "sluice1.anthropic.QUJD" */
-	str coded = STR("{\"thoughtSignature\":\"c2x1aWNlMS5hbnRocm9waWMuUVVKRA==\"}");
-	str plain = STR("{\"signature\":\"sluice1.gemini.QUJD\"}");
-
-	CHECK(chat_has_marked_seal(coded, WIRE_GEMINI));
-	CHECK(chat_has_marked_seal(coded, WIRE_BEDROCK));
-	CHECK(!chat_has_marked_seal(coded, WIRE_ANTHROPIC));
-	CHECK(chat_has_marked_seal(plain, WIRE_ANTHROPIC));
-	CHECK(chat_has_marked_seal(plain, WIRE_BEDROCK));
-	CHECK(!chat_has_marked_seal(STR("{\"signature\":\"EqQB1.\"}"), WIRE_BEDROCK));
-}
-
 TEST(efforts_and_budgets)
 {
 	CHECK_INT(chat_budget_effort(0), EFFORT_NONE);

@@ -174,41 +174,6 @@ static struct tap_event tap(struct tap *t, const char *data)
 	return found;
 }
 
-static void check_patch(const char *body, const char *want)
-{
-	struct buf out = BUF_LIMIT(4 * KiB);
-	bool is_changed =
-	        wire_openai_chat.patch(OP_CHAT, str_from_z(body), STR("m"), &out);
-
-	CHECK_INT(is_changed, want[0] != 0);
-	CHECK_STR_EQ(buf_str(&out), str_from_z(want));
-	buf_free(&out);
-}
-
-/* Nothing else of the body is touched. */
-TEST(patch_takes_out_seals_of_others)
-{
-#define OURS "[{\"type\":\"reasoning.encrypted\",\"data\":\"sluice1.anthropic.QUI=\"}]"
-#define SIGNED "[{\"text\":\"h\"},{\"signature\":\"sluice1.gemini.QUI=\"}]"
-#define THEIRS "[{\"type\":\"reasoning.encrypted\",\"data\":\"gAAA\"}]"
-	check_patch(
-	        "{\"messages\":[{\"role\":\"assistant\" , \"reasoning_details\": " OURS
-	        ", \"x\":1e1}, {\"reasoning_details\":" SIGNED
-	        " ,\"role\":\"assistant\"},{\"reasoning_details\":" OURS
-	        " },{\"reasoning_details\":" THEIRS "}],\"y\":[ ]}",
-	        "{\"messages\":[{\"role\":\"assistant\", \"x\":1e1}, "
-	        "{\"role\":\"assistant\"},{ },{\"reasoning_details\":" THEIRS
-	        "}],\"y\":[ ]}");
-	check_patch("{\"messages\":[{\"content\":\"sluice1.\"},{\"reasoning_details\":"
-	            "[\"sluice1.\"]},1,[]],\"reasoning_details\":" OURS "}",
-	            "");
-	check_patch("{\"messages\":{\"reasoning_details\":" OURS "}}", "");
-	check_patch("{\"messages\":[{\"reasoning_details\":" THEIRS "}]}", "");
-#undef THEIRS
-#undef SIGNED
-#undef OURS
-}
-
 TEST(tap_knows_the_first_event_that_says_something)
 {
 	struct tap t = { .operation = OP_CHAT, .choices = 1 };
