@@ -134,6 +134,7 @@ void anthropic_read_citation(struct arena *keep, struct json_value v,
 		.url = chat_text_in(keep, url),
 		.title = chat_text_in(keep, title),
 		.cited = chat_text_in(keep, json_get(v, STR("cited_text"))),
+		.raw = v.type == JSON_OBJECT ? v.raw : STR_NONE,
 	};
 }
 

@@ -104,8 +104,27 @@ static void write_seal(struct json_writer *w, str key, const struct emit_block *
 	arena_done(&keep);
 }
 
+/* As it came, but on one line, as the data of an event has to be: line ends stand only
+ * between values. */
+static void write_line(struct json_writer *w, str raw)
+{
+	size_t at = w->to->len;
+
+	json_raw(w, raw);
+	for (; at < w->to->len; at++) {
+		char *c = w->to->ptr + at;
+
+		*c = *c == '\n' || *c == '\r' ? ' ' : *c;
+	}
+}
+
+/* Anthropic's own keeps its place and its ciphertext. */
 static void write_citation(struct json_writer *w, const struct chat_citation *c)
 {
+	if (c->raw.len) {
+		write_line(w, c->raw);
+		return;
+	}
 	json_open(w, '{');
 	json_key_str(w, STR("type"), STR("web_search_result_location"));
 	json_key_jstr(w, STR("url"), c->url);
@@ -141,7 +160,7 @@ static void on_start(struct emitter *e)
 static void write_beginning(struct json_writer *w, const struct emit_block *b)
 {
 	if (b->what == CHAT_FOREIGN) {
-		json_raw(w, b->raw);
+		write_line(w, b->raw);
 		return;
 	}
 	json_open(w, '{');

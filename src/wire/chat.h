@@ -60,6 +60,7 @@ struct chat_citation {
 	jstr url, title, cited;
 	uint64_t start, end; /* characters of the block's text; both 0: unknown */
 	bool is_told;        /* emitters: the client has it already */
+	str raw;             /* Anthropic's, as it stands in the answer; else empty */
 };
 
 struct chat_part {

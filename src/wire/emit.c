@@ -242,6 +242,7 @@ static void on_cite(struct emitter *e, struct emit_choice *c, const struct chat_
 	cite->url = emit_keep_copy(e, ev->cite.url);
 	cite->title = emit_keep_copy(e, ev->cite.title);
 	cite->cited = emit_keep_copy(e, ev->cite.cited);
+	cite->raw = emit_keep_copy(e, ev->cite.raw);
 	if (b->last_citation)
 		b->last_citation->next = cite;
 	else

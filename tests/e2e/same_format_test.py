@@ -178,11 +178,15 @@ def test_a_loop_of_tools_loses_the_thinking_with_its_thoughts():
     body.update(thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=4096,
                 tools=[{"name": "f", "input_schema": {"type": "object"}}])
     site = fake.site("anthropic")
-    site.queue(answers.reply(json.dumps(WHOLE["anthropic"]).encode()))
+    cited = {"type": "text", "text": "hi", "citations": [
+        {"type": "char_location", "cited_text": "h", "document_index": 1, "start_char_index": 0, "end_char_index": 1},
+        {"type": "web_search_result_location", "url": "u", "title": "t", "cited_text": "h", "encrypted_index": "REAL"}]}
+    site.queue(answers.reply(json.dumps(dict(WHOLE["anthropic"], content=[cited]), indent=1).encode()))
     reply = gateway.post(json.dumps(body).encode(), path=path)
     check(reply.status == 200, reply)
     sent = json.loads(site.requests[-1].body)
     check("thinking" not in sent and "sluice1" not in str(sent), sent)
+    same(reply.json()["content"], [cited], "the answer's citations are the provider's")
 
 
 def test_the_mark_in_a_text_is_no_seal():

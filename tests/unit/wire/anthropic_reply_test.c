@@ -478,6 +478,42 @@ static void begin_emitter(struct emitter *e, struct buf *b, bool streams)
 	e->same_format = true;
 }
 
+/* A citation of Anthropic's, from a whole answer with line ends. */
+TEST(a_citation_of_anthropic_is_emitted_as_it_came)
+{
+	static const str real =
+	        STR_INIT("{\"type\":\"web_search_result_location\",\n \"url\":\"u\",\r\n"
+	                 "\"encrypted_index\":\"UkVBTA==\",\"x\":1e1}");
+	static const str line =
+	        STR_INIT("{\"type\":\"web_search_result_location\",  \"url\":\"u\",  "
+	                 "\"encrypted_index\":\"UkVBTA==\",\"x\":1e1}");
+
+	for (unsigned streams = 0; streams < 2; streams++) {
+		struct chat_event cite = { .kind = CHAT_CITE };
+		struct buf b = BUF_LIMIT(16 * KiB);
+		struct emitter e;
+
+		emit_init(&e, wire_anthropic.emit, &b, streams);
+		e.format = WIRE_ANTHROPIC;
+		anthropic_read_citation(&keep, (struct json_value){ JSON_OBJECT, real },
+		                        &cite.cite);
+		chat_push_begin(&e.sink, STR("x"), STR("m"));
+		chat_push(&e.sink,
+		          &(struct chat_event){ .kind = CHAT_OPEN, .what = CHAT_TEXT });
+		chat_push(&e.sink, &cite);
+		chat_push(&e.sink,
+		          &(struct chat_event){ .kind = CHAT_PIECE, .text = STR("a") });
+		chat_push(&e.sink, &(struct chat_event){ .kind = CHAT_FINISH,
+		                                         .finish = FINISH_STOP });
+		chat_push(&e.sink, &(struct chat_event){ .kind = CHAT_END });
+		if (!streams)
+			anthropic_write_reply(&e);
+		CHECK(str_has_by(buf_str(&b), line, 0));
+		emit_done(&e);
+		buf_free(&b);
+	}
+}
+
 #define USAGE                                                                            \
 	"'usage':{'input_tokens':50,'cache_creation_input_tokens':20,"                   \
 	"'cache_read_input_tokens':30,'cache_creation':{'ephemeral_5m_input_tokens':15," \
