@@ -360,3 +360,21 @@ TEST(a_provider_s_list_of_what_is_wrong_is_told)
 	CHECK(saw(&g, "refused the request: Field required [\\\"body\\\",\\\"n\\\"]"));
 	end(&g, a, NULL);
 }
+
+TEST(a_request_that_is_too_large_for_a_provider_is_no_bad_one)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	if (!begin(&g, "{ targets: [g/m], retry: { same_target: 0 } }"))
+		return;
+	ask(&g, "/v1/messages", "{\"max_tokens\":9," HI "}");
+	a = accept_at(&g, GEMINI);
+	if (a)
+		tell(&g, a,
+		     "HTTP/1.1 413 Large\r\nContent-Type: text/html\r\nContent-Length: "
+		     "6\r\n\r\n<html>");
+	CHECK(saw(&g, "HTTP/1.1 413 "));
+	CHECK(saw(&g, "\"request_too_large\""));
+	end(&g, a, NULL);
+}
