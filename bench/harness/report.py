@@ -202,7 +202,7 @@ greatest in brackets, because the machine is not equally quiet in all of them.
 - Unary: {connections} connections ask again at once, a body of 1.5 KB, an answer of
   0.6 KB. Added latency: {fixed_rate:,} requests per second on a fixed schedule, less what
   direct takes in the same round. In a round the gateways take turns of half a second,
-  five each, and there are twice as many rounds as of streams.
+  twelve each. What compares CPU has twice as many rounds as the rest.
 - Streams: {streams} at once, 40 events per second each, 0.2 KB an event. The first CPU
   figure has everything in it, from the first connection to the last row of the ledger;
   the second is a window in which all streams are open and none begins or ends.

@@ -276,12 +276,13 @@ static bool is_unbounded(struct finding *f, size_t at)
 void attached_find(str body, struct attached *ret)
 {
 	struct finding f = { .body = json_trim(body) };
+	struct quoted words;
+	size_t at;
 
-	body = f.body;
 	*ret = (struct attached){ 0 };
-	/* All of these words begin with a letter from c to i, an s or a v. */
-	for (size_t at = 0; (at = quoted_find(body, at, 'c', 'i', "sv")) < body.len;
-	     at++) {
+	/* What is_unbounded's words begin with. */
+	quoted_begin(&words, f.body, STR("cdfghisv"));
+	while (quoted_next(&words, &at)) {
 		ret->is_unbounded = is_unbounded(&f, at);
 		if (ret->is_unbounded)
 			return;

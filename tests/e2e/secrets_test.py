@@ -257,8 +257,13 @@ class Prompt:
         self.process = subprocess.Popen(
             [SLUICE, "providers", "add", "p", "-c", str(gate.file)], stdin=self.theirs, stderr=self.theirs,
             stdout=subprocess.DEVNULL, start_new_session=True, env={"HOME": str(gate.dir)},
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            preexec_fn=self.at_a_terminal)
         self.wait("not shown")
+
+    @staticmethod
+    def at_a_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and we after it
 
     def wait(self, word):
         said = b""
