@@ -380,10 +380,35 @@ void lane_pass_on(struct attempt *a, bool last)
 		attempt_pause(a, true);
 }
 
+/* What of the answer the client's format cannot say, beside what of the request the
+ * provider's could not.  Other blocks tell how an answer came about. */
+static void name_lost(struct attempt *a)
+{
+	static const struct {
+		enum chat_kind kind;
+		const char *name;
+	} media[] = {
+		{ CHAT_IMAGE, "image" },
+		{ CHAT_AUDIO, "audio" },
+		{ CHAT_VIDEO, "video" },
+		{ CHAT_FILE, "file" },
+	};
+	struct lane *l = a->lane;
+
+	for (size_t i = 0; i < countof(media); i++) {
+		if (!(l->e.lost >> media[i].kind & 1))
+			continue;
+		l->dropped =
+		        arena_printf(&a->x->arena, "%.*s%sanswer.%s", STR_ARG(l->dropped),
+		                     l->dropped.len ? ", " : "", media[i].name);
+	}
+}
+
 static void reply(struct attempt *a)
 {
 	struct lane *l = a->lane;
 
+	name_lost(a);
 	buf_clear(&l->out);
 	client_wire(a)->write_reply(&l->e);
 	if (l->out.over) {
@@ -457,6 +482,7 @@ static void at_eof(struct attempt *a, struct turn *t)
 	else /* once more where its reader has told it, which changes nothing */
 		take_ending(&ending.sink, &(struct chat_event){ .kind = CHAT_END });
 	t->ended = true;
+	t->why = l->e.why;
 }
 
 size_t lane_data(struct attempt *a, str bytes, bool end)
@@ -537,6 +563,8 @@ void lane_whole(struct attempt *a, str body)
 		take_ending(&ending.sink, &(struct chat_event){ .kind = CHAT_END });
 	else
 		relay_listen(a, t.why, body);
+	if (!t.why)
+		t.why = a->lane->e.why;
 	t.detail = relay_words(a, t.detail);
 	turn_over(a, &t);
 }

@@ -456,7 +456,8 @@ static cold void failed_beside(struct exchange *x, struct attempt *a)
 	bool is_alone = count_live(x) == 0, is_first = x->attempt == a;
 	struct attempt *refused = find_refused(x, a);
 
-	if (is_said && !is_first && !is_alone && a->why == FAULT_UPSTREAM_REFUSED) {
+	if (is_said && !is_first && !is_alone &&
+	    (a->why == FAULT_UPSTREAM_REFUSED || a->why == FAULT_UPSTREAM_TOO_LARGE)) {
 		exchange_arm(x);
 		return;
 	}

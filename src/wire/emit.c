@@ -129,6 +129,8 @@ static void on_open(struct emitter *e, struct emit_choice *c,
 		b->unwanted = unwanted;
 		b->skipped = true;
 		e->left_out++;
+		if (!unwanted)
+			e->lost |= 1u << ev->what;
 		return;
 	}
 	if (ev->what == CHAT_CALL) {
@@ -305,12 +307,26 @@ static void on_finish(struct emitter *e, struct emit_choice *c,
 		c->stop = emit_keep_copy(e, ev->text);
 }
 
+/* Nothing but what the format cannot say, of an answer that was to say something. */
+static bool is_unsaid(const struct emitter *e)
+{
+	bool is_whole = !e->started && e->lost;
+
+	for (unsigned i = 0; is_whole && i < e->choice_count; i++)
+		is_whole = e->choices[i].finish == FINISH_STOP;
+	return is_whole;
+}
+
 void emit_end(struct emitter *e)
 {
 	if (e->ended)
 		return;
 	for (unsigned i = 0; i < e->choice_count; i++)
 		end_all(e, &e->choices[i]);
+	if (is_unsaid(e)) {
+		e->why = FAULT_ANSWER_UNSAID;
+		return;
+	}
 	emit_start(e);
 	e->ended = true;
 	if (e->streams)

@@ -141,7 +141,9 @@ struct emitter {
 	struct token_usage usage;
 	uint64_t sequence; /* of events, for formats that number them */
 	unsigned left_out; /* blocks the format cannot say */
-	fault_t why;       /* too much was held: UPSTREAM_LARGE; or what FAULT said */
+	unsigned lost;     /* and of which kinds they are: 1 << chat_kind */
+	fault_t why;       /* too much was held: UPSTREAM_LARGE; all was left out:
+	                      ANSWER_UNSAID; or what FAULT said */
 	size_t held;       /* bytes kept in blocks */
 	uint64_t own[8];   /* the format's */
 	/* the last piece as it was said (emit_again) */

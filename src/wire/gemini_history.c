@@ -217,6 +217,9 @@ static void read_result(struct history *h, struct chat_message *m,
 	gemini_pick(r, response, STR("functionResponse"), names, NAMES, v);
 	p->name = chat_text(r, v[NAME]);
 	p->id = close_call(h, p->name, chat_text(r, v[ID]));
+	if (!p->id.len) /* of no call; only its own format takes that */
+		chat_mark_as(r, CONCEPT_FOREIGN_PART,
+		             "contents[].parts[].functionResponse");
 	if (v[SAID].type != JSON_NONE)
 		read_response(r, p, v[SAID]);
 	for (struct json_iter it = gemini_items(v[PARTS], &single);

@@ -336,8 +336,11 @@ static void read_reasoning(struct responses_reading *in, const struct json_value
 
 	if (raw.len && summary.len)
 		chat_drop(r, STR("input[].summary"));
-	if (!raw.len && !summary.len && seal.origin == WIRE_NONE)
-		return; /* it can only be looked up where it was made */
+	if (!raw.len && !summary.len && seal.origin == WIRE_NONE) {
+		if (json_has_text(v[ITEM_ID])) /* only where it was made it is known */
+			chat_drop(r, STR("input[].reasoning"));
+		return;
+	}
 	p = chat_add_part(r, turn_of(r, CHAT_ASSISTANT), CHAT_REASONING);
 	p->text = raw.len ? raw : summary;
 	p->seal = seal;

@@ -96,8 +96,10 @@ fault_t translate_reply(const struct translation *t, str body)
 		why = u.e.why;
 	if (!why) {
 		emit_end(&u.e);
-		t->to->write_reply(&u.e);
+		why = u.e.why;
 	}
+	if (!why)
+		t->to->write_reply(&u.e);
 	say(t, message);
 	emit_done(&u.e);
 	return why;
@@ -169,6 +171,7 @@ fault_t translate_stream(const struct translation *t, str bytes)
 			why = FAULT_UPSTREAM_CUT;
 		else
 			emit_end(&u.e);
+		why = why ? why : u.e.why;
 	}
 	if (why)
 		emit_fault(&u.e, why, why->text);

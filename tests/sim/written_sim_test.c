@@ -360,3 +360,70 @@ TEST(a_provider_s_list_of_what_is_wrong_is_told)
 	CHECK(saw(&g, "refused the request: Field required [\\\"body\\\",\\\"n\\\"]"));
 	end(&g, a, NULL);
 }
+
+#define IMAGE "{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AAAA\"}}"
+#define GEMINI_SAYS(parts)                                                               \
+	"{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[" parts            \
+	"]},\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{"                 \
+	"\"promptTokenCount\":5,\"candidatesTokenCount\":5,\"totalTokenCount\":10}}"
+
+TEST(an_image_for_a_client_whose_format_has_none_is_no_empty_answer)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	for (int streams = 0; streams < 2; streams++) {
+		if (!begin(&g, "{ targets: [g/m] }"))
+			return;
+		ask(&g, "/v1/messages",
+		    streams ? "{\"stream\":true,\"max_tokens\":9," HI "}"
+		            : "{\"max_tokens\":9," HI "}");
+		a = accept_at(&g, GEMINI);
+		if (a && streams)
+			tell(&g, a, SSE "data: " GEMINI_SAYS(IMAGE) "\n\n");
+		if (a && streams) {
+			sim_close(a);
+			gate_run(&g.gate, USEC_MS);
+			sim_recv(g.client, &g.seen);
+		} else if (a) {
+			answer(&g, a, GEMINI_SAYS(IMAGE));
+		}
+		CHECK(saw(&g, "HTTP/1.1 502 "));
+		CHECK(saw(&g, "the client's format cannot say"));
+		end(&g, streams ? NULL : a, NULL);
+	}
+}
+
+TEST(an_image_that_is_left_out_is_named)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	if (!begin(&g, "{ targets: [g/m] }"))
+		return;
+	ask(&g, "/v1/messages", "{\"max_tokens\":9," HI "}");
+	a = accept_at(&g, GEMINI);
+	if (a)
+		answer(&g, a, GEMINI_SAYS("{\"text\":\"there\"}," IMAGE));
+	CHECK(saw(&g, "HTTP/1.1 200 "));
+	CHECK(saw(&g, "x-sluice-dropped: answer.image\r\n"));
+	end(&g, a, NULL);
+}
+
+TEST(a_request_that_is_too_large_for_a_provider_is_no_bad_one)
+{
+	struct rig g;
+	struct sim_peer *a;
+
+	if (!begin(&g, "{ targets: [g/m], retry: { same_target: 0 } }"))
+		return;
+	ask(&g, "/v1/messages", "{\"max_tokens\":9," HI "}");
+	a = accept_at(&g, GEMINI);
+	if (a)
+		tell(&g, a,
+		     "HTTP/1.1 413 Large\r\nContent-Type: text/html\r\nContent-Length: "
+		     "6\r\n\r\n<html>");
+	CHECK(saw(&g, "HTTP/1.1 413 "));
+	CHECK(saw(&g, "\"request_too_large\""));
+	end(&g, a, NULL);
+}

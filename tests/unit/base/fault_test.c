@@ -43,7 +43,9 @@ TEST(what_follows_fits_whose_fault_it_is)
 			ok = fault->next == FAULT_GIVE_UP ||
 			     fault == FAULT_PRICE_UNKNOWN || fault == FAULT_NO_SOCKET ||
 			     fault == FAULT_SEAM_UNPROVEN || fault == FAULT_HEDGE_LOST ||
-			     fault == FAULT_SUPERSEDED; /* of one attempt among several */
+			     fault == FAULT_SUPERSEDED ||
+			     fault == FAULT_ANSWER_UNSAID; /* of one attempt among several
+			                                    */
 			break;
 		}
 		if (!ok)

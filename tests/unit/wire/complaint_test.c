@@ -37,7 +37,7 @@ TEST(every_status_has_a_row)
 		{ 400, FAULT_UPSTREAM_REFUSED },   { 401, FAULT_UPSTREAM_AUTH },
 		{ 402, FAULT_UPSTREAM_QUOTA },     { 403, FAULT_UPSTREAM_AUTH },
 		{ 404, FAULT_UPSTREAM_NO_MODEL },  { 408, FAULT_UPSTREAM_BUSY },
-		{ 409, FAULT_UPSTREAM_BUSY },      { 413, FAULT_UPSTREAM_REFUSED },
+		{ 409, FAULT_UPSTREAM_BUSY },      { 413, FAULT_UPSTREAM_TOO_LARGE },
 		{ 422, FAULT_UPSTREAM_REFUSED },   { 425, FAULT_UPSTREAM_BUSY },
 		{ 429, FAULT_UPSTREAM_LIMITED },   { 498, FAULT_UPSTREAM_LIMITED },
 		{ 499, FAULT_UPSTREAM_FAILED },    { 500, FAULT_UPSTREAM_FAILED },
@@ -140,7 +140,7 @@ TEST(words_weigh_more_than_a_status)
 		        "\"rate_limit_exceeded\""),
 		  FAULT_UPSTREAM_LIMITED },
 		{ WIRE_ANTHROPIC, 413, "", ERROR("\"type\":\"request_too_large\""),
-		  FAULT_UPSTREAM_REFUSED },
+		  FAULT_UPSTREAM_TOO_LARGE },
 		/* a client's own words do not bench a key of ours */
 		{ WIRE_OPENAI_CHAT, 400, "",
 		  MESSAGE("Invalid value: 'Your credit balance is too low'"),

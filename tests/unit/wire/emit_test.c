@@ -143,6 +143,40 @@ TEST(calls_that_interleave_wait_for_their_turn)
 	rig_done(&r);
 }
 
+TEST(an_answer_of_what_cannot_be_said_is_no_empty_one)
+{
+	struct emit_ops ops = plain;
+	struct rig r;
+
+	ops.kinds = 1 << CHAT_TEXT | 1 << CHAT_CALL;
+	for (int streams = 0; streams < 2; streams++) {
+		rig_init(&r, &ops, streams);
+		push(&r, CHAT_OPEN, 0, CHAT_IMAGE, "AAAA");
+		push(&r, CHAT_CLOSE, 0, CHAT_IMAGE, "");
+		finish(&r);
+		CHECK_FAULT(r.e.why, FAULT_ANSWER_UNSAID);
+		CHECK(!r.out.len);
+		rig_done(&r);
+		/* Beside a text it is left out, which is remembered. */
+		rig_init(&r, &ops, streams);
+		push(&r, CHAT_OPEN, 0, CHAT_IMAGE, "AAAA");
+		push(&r, CHAT_OPEN, 1, CHAT_TEXT, "");
+		push(&r, CHAT_PIECE, 1, CHAT_TEXT, "a");
+		finish(&r);
+		CHECK_OK(r.e.why);
+		CHECK_INT(r.e.lost, 1 << CHAT_IMAGE);
+		rig_done(&r);
+		/* An answer that its limit has cut may be empty. */
+		rig_init(&r, &ops, streams);
+		push(&r, CHAT_OPEN, 0, CHAT_FOREIGN, "");
+		r.e.sink.take(&r.e.sink, &(struct chat_event){ .kind = CHAT_FINISH,
+		                                               .finish = FINISH_LENGTH });
+		push(&r, CHAT_END, 0, CHAT_TEXT, "");
+		CHECK_OK(r.e.why);
+		rig_done(&r);
+	}
+}
+
 TEST(a_call_without_arguments_gets_some)
 {
 	struct rig r;

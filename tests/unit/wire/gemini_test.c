@@ -244,6 +244,20 @@ TEST(gemini_calls_without_ids_find_their_results)
 	arena_done(&keep);
 }
 
+TEST(gemini_results_of_no_call_cross_nowhere)
+{
+	struct chat_request *r = read_request(
+	        STR("{\"contents\":[{\"parts\":[{\"text\":\"and now\"},"
+	            "{\"functionResponse\":{\"name\":\"a\",\"response\":{}}}]}]}"),
+	        NULL);
+
+	r->from = WIRE_GEMINI;
+	CHECK_OK(chat_cross(r, WIRE_GEMINI, &detail));
+	CHECK_FAULT(chat_cross(r, WIRE_ANTHROPIC, &detail), FAULT_NOT_OFFERED);
+	CHECK(str_has(detail, STR("functionResponse")));
+	arena_done(&keep);
+}
+
 TEST(gemini_signatures_stand_before_their_parts)
 {
 	struct chat_request *r = read_request(

@@ -316,6 +316,7 @@ TEST(responses_read_foreign_seals)
 	CHECK_STR(part(0, 0)->text, "raw");
 	CHECK_INT(part(0, 0)->seal.origin, WIRE_NONE);
 	CHECK(!part(0, 1));
+	CHECK(dropped("input[].reasoning"));
 }
 
 TEST(responses_read_media)
