@@ -168,14 +168,14 @@ def test_pages_are_written_anew_in_little_memory():
     ask(gateway, FRED + "-2", 1)
     until(lambda: len(gateway.rows("closes = 1")) == 2, "the rows")
     gateway.stop()
-    change("CREATE TABLE filler AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+    change("CREATE TABLE filler AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 64)"
            " SELECT i, zeroblob(1 << 20) FROM n", gateway.data)
     gateway.start()
     serving(gateway)
     size = (gateway.data / "ledger.db").stat().st_size
-    check(size > 100 << 20, size)
+    check(size > 64 << 20, size)
     status = pathlib.Path(f"/proc/{gateway.process.pid}/status").read_text()
-    most = (int(re.search(r"VmData:\s+(\d+)", status)[1]) << 10) + (50 << 20)
+    most = (int(re.search(r"VmData:\s+(\d+)", status)[1]) << 10) + (32 << 20)
     resource.prlimit(gateway.process.pid, resource.RLIMIT_DATA, (most, most))
     same(over_socket(gateway, "POST", "/forget", {"user": FRED})[1].get("attempts"), 1, "forgotten")
     same(gateway.rows("user = ?", FRED), [], "his rows")
