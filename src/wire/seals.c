@@ -71,6 +71,8 @@ static enum fate fate_of(struct json_value v, enum wire_format format, bool reda
 	if (!is_marked(v))
 		return KEPT;
 	s = seal_of(v, format);
+	if (str_starts(s.blob, STR(CHAT_SEAL_MARK))) /* never ours */
+		return CUT;
 	return chat_seal_fits(&s, format) && s.redacted == redacted ? EDITED : CUT;
 }
 

@@ -90,6 +90,14 @@ TEST(thoughts_of_others_go_out_of_messages)
 	                   "'QUJD'},{'type':'redacted_thinking','data':'QUJD'}")));
 }
 
+TEST(a_seal_with_two_marks_is_nobodys)
+{
+	cuts(WIRE_ANTHROPIC,
+	     MESSAGES(TURN(
+	             "{'type':'thinking','signature':'sluice1.bedrock.sluice1.'}," TEXT)),
+	     MESSAGES(TURN(TEXT)));
+}
+
 TEST(a_loop_of_tools_without_its_thoughts_is_written_anew)
 {
 #define LOOP                                                                             \
