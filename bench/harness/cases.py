@@ -480,7 +480,7 @@ def translate(bench):
     upstream = Upstream(bench, events=200, rate=100)
     gateway = Translator(bench, upstream).start()
     streams = ["--include-usage", *stream_options(bench, upstream, 200)]
-    for turn in range(-1, bench.rounds):
+    for turn in range(-1, rounds_of(bench)):
         for pair in rotated(PAIRS, turn):
             client, route, provider = pair
             asked = ["--format", client, "--model", route]
