@@ -13,40 +13,12 @@
 
 /* ---- providers ---- */
 
-/* Keys of a provider are benched one by one; their cells say so.  One whose time is over
- * is still out until a request has found that it is taken again. */
-static unsigned keys_benched(struct board *b, const struct provider *p, usec now)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < p->key_count; i++) {
-		uint64_t mark = board_mark(b, &p->keys[i]);
-		struct health h = health_of(b, p->name, mark, STR_NONE, false);
-		usec until;
-
-		h.provider = NULL;
-		switch (health_look(&h, NULL, 0, now, &until)) {
-		case HEALTH_PROBE:
-		case HEALTH_ILL:
-		case HEALTH_DEAD:
-			count++;
-			break;
-		case HEALTH_OK:
-		case HEALTH_SCARCE:
-		case HEALTH_PACED:
-		case HEALTH_FULL:
-		case HEALTH_ANSWERS:
-			break;
-		}
-	}
-	return count;
-}
-
-static int circuit_of(const struct health *provider, usec now)
+/* As the metric has it: 0 closed, 1 a request may try it, 2 open. */
+static int circuit_of(const struct health *h, usec now)
 {
 	usec until;
 
-	switch (health_look(provider, NULL, 0, now, &until)) {
+	switch (health_look(h, NULL, 0, now, &until)) {
 	case HEALTH_PROBE:
 		return 1;
 	case HEALTH_ILL:
@@ -60,6 +32,22 @@ static int circuit_of(const struct health *provider, usec now)
 		break;
 	}
 	return 0;
+}
+
+/* Keys of a provider are benched one by one; their cells say so.  One whose time is over
+ * is still out until a request has found that it is taken again. */
+static unsigned keys_benched(struct board *b, const struct provider *p, usec now)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < p->key_count; i++) {
+		uint64_t mark = board_mark(b, &p->keys[i]);
+		struct health h = health_of(b, p->name, mark, STR_NONE, false);
+
+		h.provider = NULL;
+		count += circuit_of(&h, now) > 0;
+	}
+	return count;
 }
 
 static void look_at_provider(struct board *b, const struct provider *p, usec now,
