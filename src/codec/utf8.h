@@ -93,6 +93,16 @@ static inline bool utf8_begins(char c)
 	return ((unsigned char)c & 0xc0) != 0x80;
 }
 
+/* The first `most` bytes, or fewer where that would be within a character. */
+static inline str utf8_first(str s, size_t most)
+{
+	size_t n = s.len < most ? s.len : most;
+
+	while (n > 0 && n < s.len && !utf8_begins(s.ptr[n]))
+		n--;
+	return str_first(s, n);
+}
+
 /* Where the n-th character (from 0) begins; s.len: there are not so many. */
 static inline size_t utf8_offset(str s, size_t n)
 {

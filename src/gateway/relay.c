@@ -141,20 +141,27 @@ void relay_head(struct attempt *a, const struct http_response *res)
 
 /* ---- UNARY ---- */
 
+/* The member with the cost, which comes behind *ret_before; empty where the client does
+ * not want one, or a lane has written the answer: then it is the lane's own business. */
+static str cost_within(struct attempt *a, str body, str *ret_before)
+{
+	*ret_before = body;
+	if (a->tap.usage_end <= body.ptr || a->tap.usage_end >= body.ptr + body.len)
+		return STR_NONE;
+	*ret_before = str_first(body, (size_t)(a->tap.usage_end - body.ptr));
+	return relay_cost_member(a);
+}
+
 void relay_unary_send(struct attempt *a, str body)
 {
 	struct exchange *x = a->x;
 	struct buf *to = &x->worker->head;
 	struct iovec iov[4];
-	str cost = STR_NONE, before = body, behind = STR_NONE;
+	str before, cost, behind;
 
 	exchange_commit(a);
-	/* Of an answer that a lane has written this is its own business. */
-	if (a->tap.usage_end > body.ptr && a->tap.usage_end < body.ptr + body.len) {
-		cost = relay_cost_member(a);
-		before = str_first(body, (size_t)(a->tap.usage_end - body.ptr));
-		behind = str_from(body, before.len);
-	}
+	cost = cost_within(a, body, &before);
+	behind = str_from(body, before.len);
 	/* Ours on the way back: from the turn that brought the last byte until now. */
 	a->overhead += sys_now() - loop_of(a)->now;
 	relay_begin_head(x, to, a->status);
@@ -183,15 +190,13 @@ void relay_unary_send(struct attempt *a, str body)
 /* The answer with its cost, where the client wants that: in `to`, else as it came. */
 static str with_cost(struct attempt *a, str body, struct buf *to)
 {
-	str cost = STR_NONE;
+	str before, cost = cost_within(a, body, &before);
 
-	if (a->tap.usage_end > body.ptr && a->tap.usage_end < body.ptr + body.len)
-		cost = relay_cost_member(a);
 	if (!cost.len)
 		return body;
-	buf_add(to, str_first(body, (size_t)(a->tap.usage_end - body.ptr)));
+	buf_add(to, before);
 	buf_add(to, cost);
-	buf_add(to, str_from(body, (size_t)(a->tap.usage_end - body.ptr)));
+	buf_add(to, str_from(body, before.len));
 	return buf_str(to);
 }
 
@@ -391,19 +396,10 @@ static jstr whole_escapes(jstr text)
 	return str_first(text, at);
 }
 
-static str whole_characters(str text)
-{
-	size_t n = min_of(text.len, (size_t)WORDS);
-
-	while (n > 0 && n < text.len && !utf8_begins(text.ptr[n]))
-		n--;
-	return str_first(text, n);
-}
-
 str relay_words(struct attempt *a, str message)
 {
 	struct arena scratch = { .ceiling = 4 * (size_t)RAW_WORDS };
-	str said = whole_characters(chat_plain(&scratch, whole_escapes(message)));
+	str said = utf8_first(chat_plain(&scratch, whole_escapes(message)), WORDS);
 	char *kept = arena_alloc(&a->x->arena, said.len);
 
 	if (said.len)
@@ -450,7 +446,7 @@ static str error_words(struct attempt *a, str body)
 	str place = error_body_place(body);
 
 	return place.len ? arena_printf(&a->x->arena, "%.*s %.*s", STR_ARG(words),
-	                                STR_ARG(whole_characters(place)))
+	                                STR_ARG(utf8_first(place, WORDS)))
 	                 : words;
 }
 

@@ -23,7 +23,7 @@ struct mock_options {
 	const struct net_addr *at; /* where it listens */
 	str name;                  /* which x-mock-fault may mean; kept by the caller */
 	bool any_model;   /* any model answers as x-mock-model says, without its pace;
-	                     without   that, one it does not know as lorem */
+	                     without that header, one it does not know as lorem */
 	const char *bill; /* a file for its own account of each request (bill.c), which is
 	                     appended to; NULL: none */
 };

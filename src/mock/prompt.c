@@ -97,12 +97,10 @@ static refusal_t read_prompt(struct call *c, struct conversation *ret)
 /* What was said, said back; not more than is good for a demo. */
 static str say_back(struct call *c, str before, str text)
 {
-	str said = str_first(text, ECHO_MOST);
+	str said = utf8_first(text, ECHO_MOST);
 	struct buf b = BUF_LIMIT(before.len + ECHO_MOST);
 	str all;
 
-	while (said.len < text.len && !utf8_begins(text.ptr[said.len]))
-		said.len--; /* not within a character */
 	buf_add(&b, before);
 	buf_add(&b, said);
 	all = arena_copy(&c->arena, buf_str(&b));
