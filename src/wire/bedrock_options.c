@@ -6,11 +6,6 @@
  * is in none of the objects known here is named. */
 #include "wire/bedrock.h"
 
-static bool is_there(struct json_value v)
-{
-	return v.type != JSON_NONE && v.type != JSON_NULL;
-}
-
 static fault_t read_inference(struct chat_request *r, struct json_value v,
                               str *ret_detail)
 {
@@ -22,7 +17,7 @@ static fault_t read_inference(struct chat_request *r, struct json_value v,
 	chat_pick(r, v, STR("inferenceConfig"), names, countof(names), m);
 	chat_read_option(r, WIRE_BEDROCK, STR("inferenceConfig.temperature"), m[2]);
 	chat_read_option(r, WIRE_BEDROCK, STR("inferenceConfig.topP"), m[3]);
-	if (is_there(m[0])) {
+	if (chat_is_there(m[0])) {
 		if (!json_u64(m[0], &r->max_tokens)) {
 			*ret_detail = STR("\"maxTokens\" must be an integer");
 			return FAULT_BAD_REQUEST;
@@ -51,7 +46,7 @@ static fault_t read_output(struct chat_request *r, struct json_value v, str *ret
 	struct json_value form, shape[countof(shapes)], kind, m[countof(names)];
 
 	chat_pick(r, v, STR("outputConfig"), forms, 1, &form);
-	if (!is_there(form))
+	if (!chat_is_there(form))
 		return NULL;
 	chat_pick(r, form, STR("outputConfig.textFormat"), shapes, countof(shapes),
 	          shape);
@@ -82,7 +77,7 @@ static void set_effort(struct chat_request *r, str where, struct json_value v)
 	if (effort != EFFORT_UNSET) {
 		r->effort = effort;
 		chat_mark(r, CONCEPT_EFFORT);
-	} else if (is_there(v)) {
+	} else if (chat_is_there(v)) {
 		chat_drop(r, where);
 	}
 }
@@ -105,10 +100,10 @@ static void read_thinking(struct chat_request *r, str where, struct json_value v
 	} else if (json_text_is(m[0], STR("disabled"))) {
 		r->effort = EFFORT_NONE;
 		chat_mark(r, CONCEPT_EFFORT);
-	} else if (is_there(v)) {
+	} else if (chat_is_there(v)) {
 		chat_drop(r, where);
 	}
-	if (is_there(m[2]))
+	if (chat_is_there(m[2]))
 		r->show_reasoning = json_text_is(m[2], STR("omitted")) ? TRI_NO : TRI_YES;
 }
 
@@ -127,7 +122,7 @@ static void read_output_config(struct chat_request *r, struct json_value v)
 		r->form = FORM_SCHEMA;
 		r->schema = f[1];
 		chat_mark(r, CONCEPT_JSON_SCHEMA);
-	} else if (is_there(m[1])) {
+	} else if (chat_is_there(m[1])) {
 		chat_drop(r, STR(FIELDS ".output_config.format"));
 	}
 }
@@ -165,7 +160,7 @@ static void read_additional(struct chat_request *r, struct json_value v)
 	chat_pick(r, v, STR(FIELDS), names, countof(names), m);
 	chat_pick(r, m[1], STR(FIELDS ".inferenceConfig"), inference, 1, &k);
 	chat_read_option(r, WIRE_BEDROCK, STR(FIELDS ".top_k"),
-	                 is_there(m[0]) ? m[0] : k);
+	                 chat_is_there(m[0]) ? m[0] : k);
 	read_output_config(r, m[2]);
 	set_effort(r, STR(FIELDS ".reasoning_effort"), m[3]);
 	if (m[4].type == JSON_OBJECT)

@@ -16,11 +16,6 @@ struct reading {
 	str where;                    /* for names of what is lost */
 };
 
-static bool is_there(struct json_value v)
-{
-	return v.type != JSON_NONE && v.type != JSON_NULL;
-}
-
 static struct chat_part *add_part(struct reading *in, enum chat_kind kind)
 {
 	if (in->result)
@@ -58,14 +53,14 @@ static void read_media(struct reading *in, struct json_value v, enum chat_kind k
 	chat_pick(in->r, m[1], in->where, sources, countof(sources), s);
 	p->media_type = bedrock_media_type(kind, chat_text(in->r, m[0]));
 	p->name = chat_text(in->r, m[2]);
-	if (is_there(s[1])) {
+	if (chat_is_there(s[1])) {
 		p->source = SOURCE_ID;
 		p->data = chat_text(in->r, json_get(s[1], STR("uri")));
 		chat_mark(in->r, kind == CHAT_IMAGE ? CONCEPT_IMAGE_ID : CONCEPT_FILE_ID);
 		return;
 	}
-	p->source = is_there(s[2]) ? SOURCE_TEXT : SOURCE_BASE64;
-	p->data = chat_text(in->r, is_there(s[2]) ? s[2] : s[0]);
+	p->source = chat_is_there(s[2]) ? SOURCE_TEXT : SOURCE_BASE64;
+	p->data = chat_text(in->r, chat_is_there(s[2]) ? s[2] : s[0]);
 	chat_mark(in->r, inlined);
 }
 
@@ -110,7 +105,7 @@ static void read_call(struct reading *in, struct json_value v)
 /* JSON as the answer of a tool: its text. */
 static void read_json(struct reading *in, struct json_value v)
 {
-	if (is_there(v))
+	if (chat_is_there(v))
 		add_text(in, chat_escape(in->r->keep, v.raw));
 }
 
@@ -145,7 +140,7 @@ static void read_reasoning(struct reading *in, struct json_value v)
 	}
 	chat_pick(in->r, v, in->where, names, countof(names), m);
 	p = add_part(in, CHAT_REASONING);
-	if (is_there(m[1])) {
+	if (chat_is_there(m[1])) {
 		p->seal = chat_seal_read(unwrap_seal(in, chat_text(in->r, m[1])),
 		                         WIRE_BEDROCK);
 		p->seal.redacted = true;
@@ -174,7 +169,7 @@ static void read_guarded(struct reading *in, struct json_value v)
 {
 	struct json_value image = json_get(v, STR("image"));
 
-	if (is_there(image))
+	if (chat_is_there(image))
 		read_image(in, image);
 	else
 		add_text(in, chat_text(in->r, json_path(v, "text.text")));
@@ -201,7 +196,7 @@ static void read_foreign(struct reading *in, struct json_value v)
 	do {
 		if (!json_next(&it, &first))
 			return;
-	} while (!is_there(first.value));
+	} while (!chat_is_there(first.value));
 	add_part(in, CHAT_FOREIGN)->raw = v;
 	chat_mark_as(in->r, chat_foreign_of(in->result ? NULL : in->message), "%.*s.%.*s",
 	             STR_ARG(in->where), STR_ARG(first.key));
@@ -260,7 +255,7 @@ static void read_block(struct reading *in, struct json_value block)
 		names[i] = blocks[i].name;
 	chat_pick(in->r, block, in->where, names, countof(blocks), m);
 	for (size_t i = 0; i < countof(blocks); i++) {
-		if (!is_there(m[i]))
+		if (!chat_is_there(m[i]))
 			continue;
 		blocks[i].read(in, blocks[i].whole ? block : m[i]);
 		is_known = true;
@@ -333,18 +328,18 @@ static void read_tool(struct chat_request *r, struct json_value v)
 	struct chat_tool *t;
 
 	chat_pick(r, v, STR("toolConfig.tools[]"), names, countof(names), m);
-	if (is_there(m[2])) {
+	if (chat_is_there(m[2])) {
 		chat_mark(r, CONCEPT_CACHE_MARK);
 		if (r->last_tool)
 			r->last_tool->cache = cache_of(m[2]);
 	}
-	if (is_there(m[1])) {
+	if (chat_is_there(m[1])) {
 		t = chat_add_tool(r, TOOL_HOSTED);
 		t->name = chat_text(r, json_get(m[1], STR("name")));
 		t->raw = v;
 		chat_mark_as(r, CONCEPT_HOSTED_TOOL, "toolConfig.tools[].systemTool");
 	}
-	if (!is_there(m[0]))
+	if (!chat_is_there(m[0]))
 		return;
 	chat_pick(r, m[0], STR("toolConfig.tools[].toolSpec"), inner, countof(inner), s);
 	t = chat_add_tool(r, TOOL_FUNCTION);
@@ -372,12 +367,12 @@ static void read_tools(struct chat_request *r, struct json_value v)
 	if (r->tools)
 		chat_mark(r, CONCEPT_TOOLS);
 	chat_pick(r, m[1], STR("toolConfig.toolChoice"), choices, countof(choices), c);
-	if (is_there(c[2])) {
+	if (chat_is_there(c[2])) {
 		r->choose = CHOOSE_ONE;
 		r->choose_name = chat_text(r, json_get(c[2], STR("name")));
-	} else if (is_there(c[1])) {
+	} else if (chat_is_there(c[1])) {
 		r->choose = CHOOSE_ANY;
-	} else if (is_there(c[0])) {
+	} else if (chat_is_there(c[0])) {
 		r->choose = CHOOSE_AUTO;
 	}
 }
@@ -430,11 +425,11 @@ fault_t bedrock_read_request(str body, struct chat_request *r, str *ret_detail)
 	read_tools(r, m[TOOLS]);
 	chat_read_option(r, WIRE_BEDROCK, STR("guardrailConfig"), m[GUARDRAIL]);
 	chat_read_option(r, WIRE_BEDROCK, STR("requestMetadata"), m[METADATA]);
-	if (is_there(m[TIER])) {
+	if (chat_is_there(m[TIER])) {
 		r->options[CONCEPT_SERVICE_TIER] = json_get(m[TIER], STR("type"));
 		chat_mark(r, CONCEPT_SERVICE_TIER);
 	}
-	if (is_there(m[VARIABLES]))
+	if (chat_is_there(m[VARIABLES]))
 		chat_mark(r, CONCEPT_PROMPT);
 	r->stream_usage = true;
 	return r->why;

@@ -256,12 +256,14 @@ void chat_pick(struct chat_request *r, struct json_value object, str where,
 void chat_pick_some(struct chat_request *r, struct json_value object, const str *names,
                     unsigned count, struct json_value *values);
 
-/* Has the object such a member, which is not null? */
+/* Is a member there, and not null? */
+static inline bool chat_is_there(struct json_value v)
+{
+	return v.type != JSON_NONE && v.type != JSON_NULL;
+}
 static inline bool chat_has(struct json_value object, str name)
 {
-	struct json_value v = json_get(object, name);
-
-	return v.type != JSON_NONE && v.type != JSON_NULL;
+	return chat_is_there(json_get(object, name));
 }
 
 /* Is path a scalar option of format (concept.def)?  Then it is remembered. */

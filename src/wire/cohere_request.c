@@ -3,11 +3,6 @@
  * What the assistant planned before it called tools (tool_plan) is reasoning. */
 #include "wire/cohere.h"
 
-static bool is_there(struct json_value v)
-{
-	return v.type != JSON_NONE && v.type != JSON_NULL;
-}
-
 static fault_t bad(str *ret_detail, str words)
 {
 	*ret_detail = words;
@@ -72,7 +67,7 @@ static void add_data(struct chat_request *r, struct chat_part *result,
                      struct json_value data)
 {
 	jstr text = data.type == JSON_STRING ? chat_text(r, data)
-	            : is_there(data)         ? chat_escape(r->keep, data.raw)
+	            : chat_is_there(data)    ? chat_escape(r->keep, data.raw)
 	                                     : STR_NONE;
 
 	if (text.len)
@@ -92,7 +87,7 @@ static void read_result(struct chat_request *r, struct json_value id,
 	for (struct json_iter it = json_iter(content); json_next(&it, &item);) {
 		struct json_value document = json_get(item.value, STR("document"));
 
-		if (is_there(document))
+		if (chat_is_there(document))
 			add_data(r, result, json_get(document, STR("data")));
 		else
 			add_data(r, result, json_get(item.value, STR("text")));
@@ -155,7 +150,7 @@ static fault_t read_message(struct chat_request *r, struct json_value v, str *re
 		chat_add_part(r, m, CHAT_REASONING)->text = chat_text(r, f[3]);
 	read_content(r, m, f[1]);
 	read_calls(r, m, f[2]);
-	if (is_there(f[5]))
+	if (chat_is_there(f[5]))
 		chat_mark(r, CONCEPT_CITATIONS);
 	return NULL;
 }
@@ -191,7 +186,7 @@ static void read_tools(struct chat_request *r, struct json_value tools,
 
 static fault_t read_choice(struct chat_request *r, struct json_value v, str *ret_detail)
 {
-	if (!is_there(v))
+	if (!chat_is_there(v))
 		return NULL;
 	if (json_text_is(v, STR("REQUIRED")))
 		r->choose = CHOOSE_ANY;
@@ -224,7 +219,7 @@ static void read_thinking(struct chat_request *r, struct json_value v)
 	static const str names[] = { STR_INIT("type"), STR_INIT("token_budget") };
 	struct json_value t[countof(names)];
 
-	if (!is_there(v))
+	if (!chat_is_there(v))
 		return;
 	chat_pick(r, v, STR("thinking"), names, countof(names), t);
 	if (json_text_is(t[0], STR("disabled"))) {
@@ -243,7 +238,7 @@ static fault_t read_numbers(struct chat_request *r, struct json_value most,
 {
 	struct json_member stop;
 
-	if (is_there(most)) {
+	if (chat_is_there(most)) {
 		if (!json_u64(most, &r->max_tokens))
 			return bad(ret_detail, STR("\"max_tokens\" must be an integer"));
 		chat_mark(r, CONCEPT_MAX_TOKENS);
