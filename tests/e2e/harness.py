@@ -311,7 +311,7 @@ def attempt_id(header):
 
 def cli(*args, stdin=None, home=None, seconds=20, env=None, cwd=None):
     """Runs the binary with a clean environment; gives (code, stdout, stderr)."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home or "/nonexistent"), **(env or {})}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home or "/dev/null/none"), **(env or {})}
     for name, value in os.environ.items():
         if name.endswith("SAN_OPTIONS"):
             environment[name] = value

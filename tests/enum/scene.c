@@ -186,7 +186,7 @@ static void add_config(const struct scene *s, struct buf *to)
 		                                    "/v1beta", "",    "/v2" };
 	char room[8];
 
-	buf_add(to, STR("version: 1\nauth: open\nworkers: 1\ndata: /nonexistent\n"
+	buf_add(to, STR("version: 1\nauth: open\nworkers: 1\ndata: /dev/null/none\n"
 	                "providers:\n"));
 	for (int i = 0; i < TARGETS; i++) {
 		str name = str_from_z(target_of(s, i, room));

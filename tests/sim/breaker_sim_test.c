@@ -301,7 +301,7 @@ static const char limited_config[] =
         "version: 1\n"
         "auth: open\n"
         "workers: 1\n"
-        "data: /nonexistent\n"
+        "data: /dev/null/none\n"
         "providers:\n"
         "  a: { format: openai-chat, url: \"http://10.0.0.1:80/v1\", key: none,\n"
         "       limits: { concurrent: 1 }, queue: 5s }\n"

@@ -174,7 +174,7 @@ TEST(a_reload_between_two_attempts_changes_nothing_for_them)
 	race_run(&r, USEC_SEC);
 	old = r.gate.gateway.config;
 	r.gate.gateway.config = read_config(
-	        "version: 1\nauth: open\nworkers: 1\ndata: /nonexistent\n"
+	        "version: 1\nauth: open\nworkers: 1\ndata: /dev/null/none\n"
 	        "providers:\n  z: { format: openai-chat, url: \"http://10.0.0.9:80/v1\", "
 	        "key: none }\n");
 	if (!CHECK(r.gate.gateway.config))

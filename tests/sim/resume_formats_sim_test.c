@@ -357,7 +357,7 @@ static bool world_begin(struct world *w)
 	bool ok;
 
 	*w = (struct world){ 0 };
-	buf_add(&config, STR("version: 1\nauth: open\nworkers: 1\ndata: /nonexistent\n"
+	buf_add(&config, STR("version: 1\nauth: open\nworkers: 1\ndata: /dev/null/none\n"
 	                     "providers:\n"));
 	for (unsigned i = 0; i < FORMATS; i++) {
 		str name = wire_format_name(formats[i]);

@@ -15,7 +15,7 @@ static const char config_text[] =
         "version: 1\n"
         "auth: open\n"
         "workers: 1\n"
-        "data: /nonexistent\n"
+        "data: /dev/null/none\n"
         "providers:\n"
         "  a: { format: openai-chat, url: \"http://10.0.0.1:80/v1\", key: none }\n"
         "routes:\n"

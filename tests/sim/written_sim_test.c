@@ -49,7 +49,7 @@ static bool begin(struct rig *g, const char *route)
 	bool ok;
 
 	*g = (struct rig){ .seen = BUF_LIMIT(MiB), .request = BUF_LIMIT(MiB) };
-	buf_add(&config, STR("version: 1\nauth: open\nworkers: 1\ndata: /nonexistent\n"
+	buf_add(&config, STR("version: 1\nauth: open\nworkers: 1\ndata: /dev/null/none\n"
 	                     "providers:\n"));
 	for (unsigned i = 0; i < PROVIDERS; i++)
 		buf_addf(&config,

@@ -178,13 +178,13 @@ TEST(telemetry_certificates_of_the_environment)
 	struct cert_files files = cert_make("DNS:example.test", 1);
 	const char *const own[][2] = {
 		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "https://t.example.com" },
-		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent/all.pem" },
+		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "/dev/null/none/all.pem" },
 		{ "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", files.ca },
 		{ NULL, NULL },
 	};
 	static const char *const wrong[][2] = {
 		{ "OTEL_EXPORTER_OTLP_ENDPOINT", "https://t.example.com" },
-		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent/all.pem" },
+		{ "OTEL_EXPORTER_OTLP_CERTIFICATE", "/dev/null/none/all.pem" },
 		{ NULL, NULL },
 	};
 	struct config_source source = { .path = STR("sluice.yaml"),

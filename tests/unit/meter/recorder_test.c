@@ -551,16 +551,16 @@ TEST(recorder_tells_of_a_broken_segment)
 TEST(recorder_says_why_it_cannot_start)
 {
 	const char *dir = test_dir();
-	struct recorder_options options = { .dir = "/nonexistent", .workers = 1 };
+	struct recorder_options options = { .dir = "/dev/null/none", .workers = 1 };
 
 	buf_clear(&why);
 	CHECK(!recorder_new(&options, &why) && why.len);
 	options = (struct recorder_options){ .dir = dir,
 		                             .workers = 1,
-		                             .access_log = "/nonexistent/log" };
+		                             .access_log = "/dev/null/none/log" };
 	buf_clear(&why);
 	CHECK(!recorder_new(&options, &why));
-	CHECK(str_has(buf_str(&why), STR("/nonexistent/log")));
+	CHECK(str_has(buf_str(&why), STR("/dev/null/none/log")));
 }
 
 /* ---- calls ---- */

@@ -498,9 +498,9 @@ TEST(journal_keeps_its_limit)
 
 TEST(journal_says_when_it_cannot_be_opened)
 {
-	CHECK(!journal_open("/nonexistent/journal", 0, 2, 0, NULL, NULL));
-	CHECK_INT(errno, ENOENT);
-	CHECK_INT(journal_workers("/nonexistent/journal"), 0);
+	CHECK(!journal_open("/dev/null/none/journal", 0, 2, 0, NULL, NULL));
+	CHECK_INT(errno, ENOTDIR);
+	CHECK_INT(journal_workers("/dev/null/none/journal"), 0);
 }
 
 /* ---- a full disk ---- */
