@@ -8,7 +8,7 @@
 #include "codec/json_write.h"
 #include "codec/text.h"
 #include "gateway/credential.h"
-#include "gateway/lane.h"
+#include "gateway/lane_request.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
 #include "gateway/tenancy.h"

@@ -9,7 +9,7 @@
 #include "gateway/answer.h"
 #include "gateway/capture.h"
 #include "gateway/attempt.h"
-#include "gateway/lane.h"
+#include "gateway/lane_request.h"
 #include "gateway/permit.h"
 #include "gateway/phi.h"
 #include "gateway/pick.h"

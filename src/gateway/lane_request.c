@@ -1,7 +1,8 @@
 /* lane_request.c - a request on its way between two formats (lane.h): read once into the
  * neutral form, written for each target. */
+#include "gateway/lane_request.h"
+
 #include "base/mem.h"
-#include "gateway/lane.h"
 #include "gateway/resume.h"
 #include "wire/count.h"
 #include "wire/go_on.h"

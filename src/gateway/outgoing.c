@@ -4,7 +4,7 @@
  * The bytes of an answer are only pointed at; one call sends the head if it is due, the
  * chunk's size, the slices, and what ends them. */
 #include "gateway/capture.h"
-#include "gateway/lane.h"
+#include "gateway/lane_answer.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
 #include "gateway/trial.h"
@@ -299,7 +299,7 @@ static void add_fault(const struct exchange *x, fault_t why, str text, struct bu
 	struct lane *l = x->resume ? x->resume->lane : a ? a->lane : NULL;
 
 	if (l && l->begun)
-		lane_fault(x, l, why, text, to);
+		lane_answer_fault(x, l, why, text, to);
 	else if (a && a->wire->mark && a->tap.reader && a->answer_bytes)
 		add_numbered(x, a, why, text, to);
 	else

@@ -9,7 +9,7 @@
 #include "gateway/capture.h"
 #include "gateway/headers.h"
 #include "gateway/hide.h"
-#include "gateway/lane.h"
+#include "gateway/lane_answer.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
 #include "gateway/step.h"
@@ -239,7 +239,7 @@ static void unary_whole(struct attempt *a, str body)
 	    !a->wire->unfold)
 		lane_same(a);
 	if (a->lane) {
-		lane_whole(a, body);
+		lane_answer_whole(a, body);
 		return;
 	}
 	why = wire_tap_answer(a->wire, &a->tap, body, &message, NULL);
@@ -485,7 +485,7 @@ size_t relay_data(struct attempt *a, str bytes, bool end)
 	case ANSWER_STREAM:
 		return relay_stream_data(a, bytes, end);
 	case ANSWER_OTHER:
-		return lane_data(a, bytes, end);
+		return lane_answer_data(a, bytes, end);
 	case ANSWER_UNARY:
 		return unary_data(a, bytes, end);
 	case ANSWER_FOLD:

@@ -5,6 +5,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "gateway/lane_answer.h"
+#include "gateway/lane_request.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
@@ -161,7 +163,7 @@ void resume_let_go(struct attempt *a)
 	given_release(a->given);
 	if (a->lane && a->lane->out.len) {
 		exchange_commit(a);
-		lane_pass_on(a, false);
+		lane_answer_pass_on(a, false);
 	} else if (!a->lane && a->up && http_has_room(x->client)) {
 		/* Its bytes are still with the connection, which shows them again. */
 		http_up_pause(a->up);
@@ -373,7 +375,7 @@ static void complete(struct attempt *a, enum chat_finish finish)
 		chat_push(&r->lane->e.sink,
 		          &(struct chat_event){ .kind = CHAT_FINISH, .finish = finish });
 	chat_push(&r->lane->e.sink, &(struct chat_event){ .kind = CHAT_END });
-	lane_pass_on(a, true);
+	lane_answer_pass_on(a, true);
 }
 
 /* To the next place; false: there is none, or it would be once too often. */

@@ -5,7 +5,7 @@
  * fails earlier can still become another attempt.  An event too long to be held passes
  * piece by piece, and is looked at when all of it has passed. */
 #include "gateway/hide.h"
-#include "gateway/lane.h"
+#include "gateway/lane_answer.h"
 #include "gateway/pinned.h"
 #include "gateway/relay.h"
 #include "gateway/resume.h"
@@ -586,7 +586,7 @@ bool relay_is_whole(struct attempt *a)
 
 	/* Before anything went out only a lane can hold an answer that is whole. */
 	if (x->step != STEP_RELAY)
-		return x->step == STEP_TRY && a->kind == ANSWER_OTHER && lane_is_whole(a);
+		return x->step == STEP_TRY && a->kind == ANSWER_OTHER && lane_answer_is_whole(a);
 	if (!x->client) { /* the client has its answer; how the provider left does not
 		             matter */
 		attempt_end(a, NULL, STR_NONE);
@@ -594,7 +594,7 @@ bool relay_is_whole(struct attempt *a)
 		return true;
 	}
 	if (a->kind == ANSWER_OTHER)
-		return lane_is_whole(a);
+		return lane_answer_is_whole(a);
 	if (a->kind != ANSWER_STREAM || a->in_long_event ||
 	    !operations[a->tap.operation].is_chat || a->hold_at)
 		return false;

@@ -6,7 +6,7 @@
  * closes the exchange if no other follows.  So does a hedge that was refused: its words
  * are the client's if those before it fail. */
 #include "gateway/attempt.h"
-#include "gateway/lane.h"
+#include "gateway/lane_request.h"
 #include "gateway/pick.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
