@@ -2,7 +2,7 @@
  * alone.
  *
  *   relay.c     which kind of answer it is; the kinds that are held whole or pass unseen
- *   stream.c    events: looked at, passed on, ended honestly
+ *   stream.c    events: looked at, passed on, ended honestly; stream.h
  *   outgoing.c  heads, chunks, comments: what the client gets of us */
 #pragma once
 #include "gateway/attempt.h"

@@ -2,25 +2,22 @@
  * honestly.
  *
  * Whole events are passed on; none before the first that says something, so that whatever
- * fails earlier can still become another attempt.  An event too long to be held passes
- * piece by piece, and is looked at when all of it has passed. */
+ * fails earlier can still become another attempt.  An event too long to be held is
+ * long_event.c's. */
+#include "gateway/stream.h"
+
 #include "gateway/hide.h"
 #include "gateway/lane_answer.h"
+#include "gateway/long_event.h"
 #include "gateway/pinned.h"
-#include "gateway/relay.h"
 #include "gateway/resume.h"
 #include "gateway/tenancy.h"
 #include "wire/tap.h"
 
 /* An event longer than this is passed on as it comes: the connection keeps no more. */
-enum {
-	EVENT_SEEN_MOST = 60 * KiB,
-	LONG_EVENT_MOST =
-	        8 * MiB, /* as much of it is kept, to be looked at when it is whole */
-};
+enum { EVENT_SEEN_MOST = 60 * KiB };
 
-/* The client's part of a stream's turn: what was looked at and is not for us alone. */
-static void pass_on(struct attempt *a, struct outgoing *out, str seen)
+void stream_pass_on(struct attempt *a, struct outgoing *out, str seen)
 {
 	struct exchange *x = a->x;
 
@@ -40,16 +37,6 @@ static void pass_on(struct attempt *a, struct outgoing *out, str seen)
 	}
 	a->answer_bytes += seen.len;
 }
-
-/* What looking at the events of a turn came to. */
-struct looked {
-	size_t upto;  /* whole events end here */
-	size_t strip; /* of these the last, if it is not for the client either */
-	bool ended;   /* the end mark was seen */
-	fault_t why;
-	str detail;
-	bool pass_error; /* the provider's own error event goes to the client as it is */
-};
 
 /* Of several in a turn the last one tells it: clients keep that. */
 static void note_cost(struct attempt *a, const struct sse_found *event, size_t at)
@@ -78,8 +65,8 @@ static bool strip(struct attempt *a, size_t at, size_t len, struct looked *ret)
 	return true;
 }
 
-static bool look_at_event(struct attempt *a, const struct sse_found *event, size_t at,
-                          struct looked *ret)
+bool stream_look_at(struct attempt *a, const struct sse_found *event, size_t at,
+                    struct looked *ret)
 {
 	struct tap_event found;
 	struct buf joined = BUF_LIMIT(EVENT_SEEN_MOST);
@@ -159,7 +146,7 @@ static struct looked look(struct attempt *a, str bytes)
 	struct sse_found event;
 
 	while (next_event(a, str_from(bytes, found.upto), &event)) {
-		bool on = look_at_event(a, &event, found.upto, &found);
+		bool on = stream_look_at(a, &event, found.upto, &found);
 
 		if (found.why && !found.pass_error)
 			break;
@@ -171,149 +158,6 @@ static struct looked look(struct attempt *a, str bytes)
 	if (!found.why && a->aws.why)
 		found.why = a->aws.why;
 	return found;
-}
-
-/* Bytes of an event that is too long to be held: passed on until a blank line ends it. */
-static size_t pass_long_event(struct attempt *a, str bytes)
-{
-	if (a->wire->frames == FRAMES_AWS) {
-		size_t n = min_of(bytes.len, a->long_left);
-
-		a->long_left -= n;
-		a->in_long_event = a->long_left > 0;
-		return n;
-	}
-	for (size_t i = 0; i < bytes.len; i++) {
-		char c = bytes.ptr[i];
-
-		if (c == '\n' && a->line_state == 1) {
-			a->in_long_event = false;
-			return i + 1;
-		}
-		if (c == '\n')
-			a->line_state = 1;
-		else if (c != '\r')
-			a->line_state = 0;
-	}
-	return bytes.len;
-}
-
-/* What has passed of a long event is kept beside, as far as there is room for it. */
-static void keep_long(struct attempt *a, str bytes)
-{
-	if (!a->long_kept)
-		return;
-	if (a->held.len + bytes.len > LONG_EVENT_MOST || !retained_add(&a->held, bytes)) {
-		retained_free(&a->held);
-		a->long_kept = false;
-	}
-}
-
-/* It has passed: what was it?  Nothing can be said of one that was not kept. */
-static struct looked look_at_long(struct attempt *a)
-{
-	struct looked found = { 0 };
-	struct sse_scan scan = { 0 };
-	struct aws_scan aws = { 0 };
-	str text = retained_str(&a->held);
-	struct sse_found event = { 0 };
-	struct aws_frame frame;
-
-	if (!a->long_kept)
-		return found;
-	if (a->wire->frames == FRAMES_SSE) {
-		if (sse_scan(&scan, text, &event) && !event.several)
-			look_at_event(a, &event, 0, &found);
-	} else if (aws_scan(&aws, text, &frame)) {
-		event = (struct sse_found){ .raw = frame.raw,
-			                    .name = frame.name,
-			                    .data = frame.payload,
-			                    .has_data = true };
-		look_at_event(a, &event, 0, &found);
-	} else {
-		found.why = aws.why;
-	}
-	a->strip_len = 0;
-	a->cost_text = STR_NONE;
-	return found;
-}
-
-/* The client has all of it already. */
-static void long_event_over(struct attempt *a, bool is_last)
-{
-	struct looked found = look_at_long(a);
-	struct outgoing out;
-
-	retained_free(&a->held);
-	/* The client has it: it does not wait any more, nor can it be taken back. */
-	if (a->given && (found.why || !a->long_kept))
-		given_lose(a->given);
-	else if (a->given)
-		given_release(a->given);
-	a->hold_at = 0;
-	a->long_kept = false;
-	if (!found.why && !found.ended)
-		return;
-	outgoing_init(&out);
-	if (!found.why) {
-		a->ended = is_last;
-		relay_stream_over(a, &out);
-		return;
-	}
-	if (found.pass_error) {
-		a->x->client_status = found.why->status;
-		relay_last_words(a->x, &out);
-	}
-	attempt_fail(a, found.why, found.detail);
-}
-
-static void begin_long(struct attempt *a)
-{
-	a->in_long_event = a->long_kept = true;
-	a->line_state = 0;
-	a->long_left = a->aws.need;
-	a->aws = (struct aws_scan){ 0 };
-	attempt_progress(a);
-	exchange_commit(a);
-}
-
-/* It may be an error, which nobody knows before it has passed: what could be the
- * beginning of a credential of ours waits for what follows, and none of them passes. */
-static size_t long_event(struct attempt *a, str bytes, bool end)
-{
-	size_t waits = end ? 0 : hide_begins(a, bytes), n = bytes.len;
-	struct exchange *x = a->x;
-	struct outgoing out;
-	bool is_first = !a->in_long_event, has_secret = is_first && hide_finds(a, bytes);
-
-	if (is_first && !has_secret)
-		begin_long(a);
-	if (!has_secret)
-		n = pass_long_event(a, str_first(bytes, bytes.len - waits));
-	if (has_secret || (!is_first && hide_finds(a, str_first(bytes, n)))) {
-		attempt_fail(a, FAULT_UPSTREAM_FAILED,
-		             STR("a long event has a credential in it"));
-		return bytes.len;
-	}
-	if (n == 0 && !end)
-		return 0;
-	outgoing_init(&out);
-	pass_on(a, &out, str_first(bytes, n));
-	outgoing_send(x, &out, false);
-	a->strip_len = a->scanned = 0;
-	a->cost_text = STR_NONE;
-	a->scan = (struct sse_scan){ .begun = true };
-	attempt_progress(a);
-	keep_long(a, str_first(bytes, n));
-	if (!a->in_long_event)
-		long_event_over(a, end && n == bytes.len);
-	else if (end)
-		attempt_fail(a, FAULT_UPSTREAM_CUT, STR_NONE);
-	if (a->step == ATTEMPT_CLOSE || !x->client)
-		return bytes.len;
-	if (!http_has_room(x->client))
-		attempt_pause(a, true);
-	return n;
 }
 
 /* Some servers forget the blank line behind their end mark (U34). */
@@ -398,7 +242,7 @@ static cold size_t stream_failed(struct attempt *a, str bytes, const struct look
 		struct outgoing out;
 
 		outgoing_init(&out);
-		pass_on(a, &out, str_first(bytes, upto));
+		stream_pass_on(a, &out, str_first(bytes, upto));
 		if (found->pass_error) {
 			x->client_status = found->why->status;
 			relay_last_words(x, &out);
@@ -449,7 +293,7 @@ static void take_last(struct attempt *a, struct outgoing *out, str rest)
 	buf_add(&text, rest);
 	buf_add(&text, STR("\n\n"));
 	if (sse_scan(&scan, buf_str(&text), &event))
-		look_at_event(a, &event, 0, &found);
+		stream_look_at(a, &event, 0, &found);
 	buf_free(&text);
 	a->strip_len = 0;
 	a->cost_text = STR_NONE;
@@ -510,7 +354,7 @@ static size_t not_yet(struct attempt *a, str bytes, const struct looked *found, 
 
 static size_t long_then_rest(struct attempt *a, str bytes, bool end)
 {
-	size_t n = long_event(a, bytes, end);
+	size_t n = long_event_data(a, bytes, end);
 
 	if (a->in_long_event || a->step == ATTEMPT_CLOSE || !a->x->client ||
 	    (n == bytes.len && !end))
@@ -553,7 +397,7 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	upto = upto_hold(a, found.upto - found.strip);
 	outgoing_init(&out);
 	if (upto)
-		pass_on(a, &out, str_first(bytes, upto));
+		stream_pass_on(a, &out, str_first(bytes, upto));
 	upto += found.strip;
 	take(a, found.upto, upto);
 	if (unlikely(found.strip)) {
@@ -586,7 +430,8 @@ bool relay_is_whole(struct attempt *a)
 
 	/* Before anything went out only a lane can hold an answer that is whole. */
 	if (x->step != STEP_RELAY)
-		return x->step == STEP_TRY && a->kind == ANSWER_OTHER && lane_answer_is_whole(a);
+		return x->step == STEP_TRY && a->kind == ANSWER_OTHER &&
+		       lane_answer_is_whole(a);
 	if (!x->client) { /* the client has its answer; how the provider left does not
 		             matter */
 		attempt_end(a, NULL, STR_NONE);
