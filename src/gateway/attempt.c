@@ -11,6 +11,7 @@
 #include "gateway/lane_request.h"
 #include "gateway/pick.h"
 #include "gateway/resume.h"
+#include "gateway/resume_log.h"
 #include "gateway/tenancy.h"
 #include "policy/price.h"
 #include "policy/verdict.h"
@@ -439,6 +440,6 @@ void attempt_free(struct attempt *a)
 	buf_free(&a->patched);
 	free(a->head);
 	free(a->kept);
-	resume_drop_log(a);
+	resume_log_drop(a);
 	lane_free(a);
 }

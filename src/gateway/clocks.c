@@ -18,6 +18,7 @@
 
 #include "gateway/lane.h"
 #include "gateway/resume.h"
+#include "gateway/resume_log.h"
 #include "policy/patience.h"
 
 #define THINKING_MOST (300 * USEC_SEC)
@@ -163,7 +164,7 @@ void attempt_on_time(struct attempt *a)
 		exchange_try_beside(x);
 	}
 	if (a->hold_due && a->hold_due <= now)
-		resume_let_go(a);
+		resume_log_let_go(a);
 	if (attempt_due(a) > now)
 		return;
 	if (x->step == STEP_RELAY && !x->client) {

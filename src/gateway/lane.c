@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "gateway/lane_request.h"
 #include "gateway/resume.h"
+#include "gateway/resume_log.h"
 #include "wire/seals.h"
 
 enum {
@@ -120,7 +121,7 @@ void lane_begin(struct attempt *a, bool streams)
 	if (x->chat)
 		l->e.echo = lane_echo(x);
 	if (streams)
-		resume_watch(a, l->verbatim ? NULL : &l->e.sink);
+		resume_log_begin(a, l->verbatim ? NULL : &l->e.sink);
 	lane_watch_stops(a, a->given ? &a->given->sink : &l->e.sink);
 }
 

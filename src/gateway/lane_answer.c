@@ -8,6 +8,7 @@
 
 #include "gateway/relay.h"
 #include "gateway/resume.h"
+#include "gateway/resume_log.h"
 #include "gateway/tenancy.h"
 #include "wire/tap.h"
 
@@ -135,7 +136,7 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	               sink_behind(&ending, a));
 	COUNT(a->x->worker->counts.events);
 	if (l->verbatim) {
-		resume_note(a, event->name, event->data, &found);
+		resume_log_event(a, event->name, event->data, &found);
 		if (!found.is_broken && !found.is_error && !found.strip)
 			add_item(l, event->data);
 		if (found.is_end)
@@ -249,7 +250,7 @@ static void turn_over(struct attempt *a, struct turn *t)
 	}
 	if (resume_is_on(a) && !t->why)
 		t->why = resume_judge(a, &t->ended);
-	resume_turn(a);
+	resume_log_turn(a);
 	if (t->why) {
 		/* What the emitter has said is said. */
 		if (a->lane->out.len && (x->step == STEP_RELAY || resume_is_on(a))) {

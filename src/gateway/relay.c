@@ -11,7 +11,7 @@
 #include "gateway/hide.h"
 #include "gateway/lane_answer.h"
 #include "gateway/pinned.h"
-#include "gateway/resume.h"
+#include "gateway/resume_log.h"
 #include "gateway/step.h"
 #include "policy/verdict.h"
 #include "wire/complaint.h"
@@ -136,7 +136,7 @@ void relay_head(struct attempt *a, const struct http_response *res)
 	else if (a->kind == ANSWER_STREAM && operations[a->tap.operation].is_chat)
 		stream_kind(a);
 	if (a->kind == ANSWER_STREAM && a->step != ATTEMPT_CLOSE)
-		resume_watch(a, NULL);
+		resume_log_begin(a, NULL);
 }
 
 /* ---- UNARY ---- */

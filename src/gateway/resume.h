@@ -1,9 +1,9 @@
 /* resume.h - a stream that died after its first token goes on with another attempt.
  *
- * While an answer goes to the client, a log (wire/given.h) of what it has been given runs
- * along.  When the attempt dies, the exchange goes back to TRY: the emitter that has
- * written the answer so far survives in its lane - in the pass lane there is none, so the
- * log is replayed into one - and the next attempt speaks through a seam (wire/seam.h)
+ * While an answer goes to the client, a log of what it has been given runs along
+ * (resume_log.h).  When the attempt dies, the exchange goes back to TRY: the emitter that
+ *has written the answer so far survives in its lane - in the pass lane there is none, so
+ *the log is replayed into one - and the next attempt speaks through a seam (wire/seam.h)
  * into that same emitter.  Until the seam is proven nothing of it reaches the client.
  *
  *	provider -> reader -> tap -> [seam] -> log -> emitter -> client
@@ -47,20 +47,6 @@ static inline bool resume_is_on(const struct attempt *a)
 	return a->x->resume && a->lane && a->lane == a->x->resume->lane;
 }
 
-/* ---- while an answer goes to the client ---- */
-
-/* A stream begins: its log, if it is to be kept. `next`: the emitter's sink, or NULL. */
-void resume_watch(struct attempt *a, struct chat_sink *next);
-/* The pass lane has looked at an event (given_mark was before). */
-void resume_note(struct attempt *a, str name, str data, const struct tap_event *found);
-/* The events of a turn have been looked at: what the log needs is charged to the memory
- * budget, and a call that waits has its time from here on (a->hold_due). */
-void resume_turn(struct attempt *a);
-/* A call has waited too long: what is held goes out as it is. */
-void resume_let_go(struct attempt *a);
-/* Is all that came a call that waits? Then another attempt may still replace this one. */
-bool resume_holds_all(const struct attempt *a);
-
 /* ---- after a death ---- */
 
 /* The attempt has died in the middle of the client's answer.  True: another goes on. */
@@ -83,6 +69,4 @@ bool resume_is_late(struct attempt *a);
 nanousd resume_cost(const struct exchange *x, nanousd last);
 /* The comment at the seam, once; empty. */
 str resume_comment(struct attempt *a);
-/* Of an attempt that is over. */
-void resume_drop_log(struct attempt *a);
 void resume_free(struct exchange *x);

@@ -10,7 +10,7 @@
 #include "gateway/lane_answer.h"
 #include "gateway/long_event.h"
 #include "gateway/pinned.h"
-#include "gateway/resume.h"
+#include "gateway/resume_log.h"
 #include "gateway/tenancy.h"
 #include "wire/tap.h"
 
@@ -83,7 +83,7 @@ bool stream_look_at(struct attempt *a, const struct sse_found *event, size_t at,
 		given_mark(a->given);
 	wire_tap_event(a->wire, &a->tap, event->name, data, &found,
 	               a->given && !a->wire->tap_event ? &a->given->sink : NULL);
-	resume_note(a, event->name, data, &found);
+	resume_log_event(a, event->name, data, &found);
 	/* Of several calls in one turn the whole ones go out. */
 	if (a->given && !given_is_held(a->given))
 		a->hold_at = 0;
@@ -383,8 +383,8 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
 		return bytes.len;
 	}
-	resume_turn(a);
-	if ((a->first_token && !resume_holds_all(a)) ||
+	resume_log_turn(a);
+	if ((a->first_token && !resume_log_holds_all(a)) ||
 	    (empty_is_fine && (found.ended || end)))
 		exchange_commit(a);
 	if (x->step != STEP_RELAY) {
