@@ -2,10 +2,9 @@
  *
  * Five kinds.  STREAM is stream.c's.  UNARY: held whole up to 8 MiB, looked at, passed
  * on. FOLD: a stream where one answer was asked for, held and put together.  RAW: audio
- * and images pass as they come.  ERROR: a few KiB are kept to say why. */
+ * and images pass as they come.  ERROR is relay_error.c's. */
 #include "gateway/relay.h"
 
-#include "codec/utf8.h"
 #include "gateway/capture.h"
 #include "gateway/headers.h"
 #include "gateway/hide.h"
@@ -13,17 +12,11 @@
 #include "gateway/pinned.h"
 #include "gateway/resume_log.h"
 #include "gateway/step.h"
-#include "policy/verdict.h"
-#include "wire/complaint.h"
-#include "wire/error_body.h"
 #include "wire/tap.h"
 
 enum {
 	UNARY_MOST = 8 * MiB,
 	VECTORS_MOST = 32 * MiB, /* embeddings that are written anew */
-	ERROR_KEPT = 64 * KiB,
-	WORDS = 512,           /* of a provider's message that are repeated */
-	RAW_WORDS = 6 * WORDS, /* which may be escapes, all of them */
 };
 /* After the client has its answer: how long the provider may take to end its own. */
 #define DRAIN_TIME (500 * USEC_MS)
@@ -378,94 +371,6 @@ static size_t fold_data(struct attempt *a, str bytes, bool end)
 	return bytes.len;
 }
 
-/* ---- ERROR ---- */
-
-/* The beginning, cut neither inside an escape nor inside a character. */
-static jstr whole_escapes(jstr text)
-{
-	size_t at = 0;
-
-	while (at < text.len) {
-		str rest = str_from(text, at);
-		size_t n = rest.ptr[0] != '\\' ? 1 : str_starts(rest, STR("\\u")) ? 6 : 2;
-
-		if (at + n > min_of(text.len, (size_t)RAW_WORDS))
-			break;
-		at += n;
-	}
-	return str_first(text, at);
-}
-
-str relay_words(struct attempt *a, str message)
-{
-	struct arena scratch = { .ceiling = 4 * (size_t)RAW_WORDS };
-	str said = utf8_first(chat_plain(&scratch, whole_escapes(message)), WORDS);
-	char *kept = arena_alloc(&a->x->arena, said.len);
-
-	if (said.len)
-		memcpy(kept, said.ptr, said.len);
-	arena_done(&scratch);
-	hide_secrets(a, kept, said.len);
-	return str_of(kept, said.len);
-}
-
-bool relay_is_filtered(const struct attempt *a)
-{
-	str finish = tap_finish(&a->tap);
-	bool is_refused = a->tap.refused || str_eq(finish, STR("content_filter")) ||
-	                  str_eq(finish, STR("refusal"));
-
-	return is_refused && a->x->candidates.on_filter == ON_FILTER_NEXT &&
-	       exchange_has_more(a->x);
-}
-
-void relay_listen(struct attempt *a, fault_t why, str text)
-{
-	if (!a->retry_after && why->again)
-		a->retry_after = min_of(complaint_wait(text), VERDICT_WAIT_MOST);
-	if (why == FAULT_CONTEXT_TOO_LONG)
-		a->context = complaint_limit(text);
-}
-
-static fault_t judge_error(struct attempt *a, str body)
-{
-	fault_t why = complaint_fault(&(struct complaint){ .format = a->wire->format,
-	                                                   .status = a->status,
-	                                                   .kind = a->error_kind,
-	                                                   .text = body });
-
-	if (a->tap.operation == OP_STORED && a->status == 404)
-		why = FAULT_NO_SUCH_RESPONSE;
-	relay_listen(a, why, body);
-	return why;
-}
-
-static str error_words(struct attempt *a, str body)
-{
-	str words = relay_words(a, a->wire->error_message(body));
-	str place = error_body_place(body);
-
-	return place.len ? arena_printf(&a->x->arena, "%.*s %.*s", STR_ARG(words),
-	                                STR_ARG(utf8_first(place, WORDS)))
-	                 : words;
-}
-
-static size_t error_data(struct attempt *a, str bytes, bool end)
-{
-	size_t room = ERROR_KEPT - a->held.len;
-	str body;
-
-	if (!retained_add(&a->held, str_first(bytes, room)))
-		end = true;
-	if (!end && a->held.len < ERROR_KEPT)
-		return bytes.len;
-	a->ended = end;
-	hide_secrets(a, a->held.ptr, a->held.len);
-	body = retained_str(&a->held);
-	attempt_fail(a, judge_error(a, body), error_words(a, body));
-	return bytes.len;
-}
-
 /* ---- */
 
 size_t relay_data(struct attempt *a, str bytes, bool end)
@@ -493,7 +398,7 @@ size_t relay_data(struct attempt *a, str bytes, bool end)
 	case ANSWER_RAW:
 		return raw_data(a, bytes, end);
 	case ANSWER_ERROR:
-		return error_data(a, bytes, end);
+		return relay_error_data(a, bytes, end);
 	case ANSWER_NONE:
 		break;
 	}

@@ -1,9 +1,10 @@
 /* relay.h - between the files of the relay: what goes towards the client. For gateway/
  * alone.
  *
- *   relay.c     which kind of answer it is; the kinds that are held whole or pass unseen
- *   stream.c    events: looked at, passed on, ended honestly; stream.h
- *   outgoing.c  heads, chunks, comments: what the client gets of us */
+ *   relay.c        which kind of answer it is; the kinds that are held whole or pass
+ * unseen stream.c       events: looked at, passed on, ended honestly; stream.h
+ *   relay_error.c  what a provider says instead of an answer
+ *   outgoing.c     heads, chunks, comments: what the client gets of us */
 #pragma once
 #include "gateway/attempt.h"
 
@@ -57,6 +58,9 @@ void relay_unary_send(struct attempt *a, str body);
 /* May comments of ours stand in the answer? Only in server-sent events, and not
  * where clients cannot read them. */
 bool relay_may_comment(const struct exchange *x);
+
+/* ---- relay_error.c ---- */
+
 /* What a provider says of an error beside its row: when to come back, how long a prompt
  * may be.  text: the error's body or event. */
 void relay_listen(struct attempt *a, fault_t why, str text);
@@ -66,5 +70,11 @@ cold str relay_words(struct attempt *a, str message);
 /* Was the answer filtered or refused, and does the route want the next target then?
  * Never of the last one: its refusal is the answer. */
 bool relay_is_filtered(const struct attempt *a);
+/* Of a body whose status is none of success: a few KiB are kept to say why; see
+ * http_up_ops.on_data. */
+size_t relay_error_data(struct attempt *a, str bytes, bool end);
+
+/* ---- stream.c ---- */
+
 /* Of an event stream; see http_up_ops.on_data. */
 size_t relay_stream_data(struct attempt *a, str bytes, bool end);
