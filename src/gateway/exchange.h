@@ -164,6 +164,29 @@ void exchange_run(struct exchange *x);
 /* To SETTLE with a reason: the client gets an error if it has no status line yet, an
  * error event inside a stream, or a reset. Detail (may be empty) is kept in the arena. */
 cold void exchange_fail(struct exchange *x, fault_t why, str detail);
+/* The answer is complete and with the client; `x->client` is done with. */
+void exchange_answered(struct exchange *x);
+/* Re-arms the timer for the nearest deadline. */
+void exchange_arm(struct exchange *x);
+/* The live attempt has been closed for good: settle. */
+void exchange_settle(struct exchange *x);
+const char *exchange_step_name(enum exchange_step step);
+
+/* ---- try.c ---- */
+
+/* The attempt ended without anything for the client: those beside it go on, else the
+ * next one is tried, or it is the end. */
+cold void exchange_attempt_failed(struct attempt *a);
+/* An attempt that was begun beside others was none, or was given up before anything was
+ * sent: its candidate has not been asked, and may be. */
+void exchange_give_back(struct exchange *x, const struct attempt *a);
+/* Can that candidate (of order) be asked at all? */
+bool exchange_can_try(const struct exchange *x, unsigned at);
+/* Is there a candidate behind those that were tried? */
+bool exchange_has_more(const struct exchange *x);
+
+/* ---- rivals.c ---- */
+
 /* The attempt has a meaningful event or a whole answer: it has won, no other will be
  * tried, and those that are live end.  Nothing of an answer reaches the client before. */
 void exchange_commit(struct attempt *a);
@@ -172,32 +195,16 @@ void exchange_commit(struct attempt *a);
 void exchange_try_beside(struct exchange *x);
 /* The attempt can send now: those that are still being dialled are given up. */
 void exchange_connected(struct attempt *a);
-/* An attempt that was begun beside others was none, or was given up before anything was
- * sent: its candidate has not been asked, and may be. */
-void exchange_give_back(struct exchange *x, const struct attempt *a);
-/* The attempt ended without anything for the client: those beside it go on, else the
- * next one is tried, or it is the end. */
-cold void exchange_attempt_failed(struct attempt *a);
 /* All attempts but the leading one end, for `why`; NULL: because another was faster. */
 void exchange_end_rivals(struct exchange *x, fault_t why);
-/* Can that candidate (of order) be asked at all? */
-bool exchange_can_try(const struct exchange *x, unsigned at);
-/* Is there a candidate behind those that were tried? */
-bool exchange_has_more(const struct exchange *x);
-/* The answer is complete and with the client; `x->client` is done with. */
-void exchange_answered(struct exchange *x);
-/* Re-arms the timer for the nearest deadline. */
-void exchange_arm(struct exchange *x);
-/* The live attempt has been closed for good: settle. */
-void exchange_settle(struct exchange *x);
+
+/* ---- skim.c ---- */
 
 /* Pictures that one request makes at most, where its form has not said how many. */
 enum { FORM_PICTURES_MOST = 10 };
 
-/* Looks at what there is of the body (skim.c). *ret_enough: all that is needed of it is
- * known; else more has to come in. */
+/* Looks at what there is of the body. *ret_enough: all that is needed of it is known;
+ * else more has to come in. */
 must_check fault_t exchange_skim(struct exchange *x, bool *ret_enough, str *ret_detail);
 /* Looks at the bytes that come in behind what was enough, before a provider has them. */
 must_check fault_t exchange_skim_rest(struct exchange *x, str bytes, str *ret_detail);
-
-const char *exchange_step_name(enum exchange_step step);

@@ -3,7 +3,7 @@
  *
  *   open.c      OPEN: who asks, and what is kept of the head
  *   exchange.c  BODY, ADMIT, ROUTE, RELAY, SETTLE, and the engine
- *   try.c       TRY: which candidate is asked, and what follows when it fails
+ *   try.c       TRY: which candidate is asked, and what follows when it fails; try.h
  *   failing.c   what the client is told when nothing more is tried */
 #pragma once
 #include "gateway/exchange.h"
