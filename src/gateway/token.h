@@ -1,5 +1,5 @@
 /* token.h - the question for an access token, and what an answer says (RFC 6749, 7523).
- * Pure: oauth.c sends and waits. */
+ * Pure: oauth_ask.c sends and waits. */
 #pragma once
 #include "config/config.h"
 
