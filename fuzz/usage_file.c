@@ -2,6 +2,7 @@
  * and model stands twice, and what is written of it is read as the same. */
 #include "admin/usage_file.h"
 
+#include "admin/usage_value.h"
 #include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,7 @@
 /* api_reconcile.c - the ledger against a provider's own usage export. */
 #include "admin/api.h"
 #include "admin/reconcile.h"
+#include "admin/usage_value.h"
 
 struct answer {
 	struct json_writer *to;

@@ -1,6 +1,7 @@
 /* reconcile.c - see reconcile.h. */
 #include "admin/reconcile.h"
 
+#include "admin/usage_value.h"
 #include "store/report.h"
 
 #define DAY (24 * USEC_HOUR)

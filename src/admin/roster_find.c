@@ -190,3 +190,13 @@ enum roster_result roster_check_free(struct roster *t, const struct tenant_row *
 	         STR_ARG(tenant_kind_name(row->kind)), STR_ARG(row->name));
 	return ROSTER_TAKEN;
 }
+
+enum roster_result roster_key_id(struct roster *t, str which, uint64_t *ret)
+{
+	struct node n;
+	enum roster_result result = roster_find(t, TENANT_KEY, which, &n);
+
+	if (!result)
+		*ret = n.row.id;
+	return result;
+}

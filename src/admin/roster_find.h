@@ -21,3 +21,8 @@ must_check enum roster_result roster_check_free(struct roster *t,
                                                 const struct tenant_row *row);
 /* FAILED, with what the ledger says. */
 must_check enum roster_result roster_unreadable(struct roster *t);
+
+/* Members of the node, with the name of what it belongs to, if that can be read, and with
+ * what has ended above it.  secret: of a key, as it was read; roster_show.c. */
+void roster_write(struct roster *t, const struct tenant_row *row,
+                  const struct key_secret *secret, struct json_writer *to);

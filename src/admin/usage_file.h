@@ -2,7 +2,7 @@
  *
  * Columns are known by their names, in the spellings of OpenAI's and Anthropic's exports
  * and of what is made from their usage APIs; others are passed over.  Needed are a day,
- * a model, and tokens or an amount. */
+ * a model, and tokens or an amount.  What a cell says is usage_value.h's. */
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
@@ -17,8 +17,7 @@ struct usage_line {
 	nanousd amount;
 };
 
-/* Of one file; and days since 1970 up to the year 9999. */
-enum { USAGE_LINES_MOST = 100000, USAGE_DAYS_MOST = 2932897 };
+enum { USAGE_LINES_MOST = 100000 }; /* of one file */
 
 struct usage_file {
 	struct usage_line *lines; /* one for each day and model */
@@ -36,8 +35,6 @@ struct usage_file {
 /* False: *why, also when there are more than USAGE_LINES_MOST days and models. */
 bool usage_file_read(struct usage_file *f, str csv, struct buf *why);
 void usage_file_done(struct usage_file *f);
-/* The model's name without a date. */
-str usage_model(str model);
 /* The line of that day and model, or NULL. */
 struct usage_line *usage_file_find(const struct usage_file *f, int64_t day, str model);
 /* The same, added when there is none. */
@@ -46,7 +43,3 @@ struct usage_line *usage_file_line(struct usage_file *f, int64_t day, str model)
 void usage_file_sort(struct usage_file *f);
 /* As CSV that usage_file_read reads as the same lines. */
 void usage_file_write(const struct usage_file *f, struct buf *to);
-/* Days since 1970 as "2026-11-26". */
-void usage_day(struct buf *to, int64_t day);
-/* "$1,234.50", "1e-05": exact as far as nano-dollars go, rounded half up. */
-bool usage_amount(str text, nanousd *ret);

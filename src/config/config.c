@@ -10,6 +10,7 @@
 #include "config/facts.h"
 #include "config/replace.h"
 #include "config/section.h"
+#include "config/value.h"
 #include "loop/tls.h"
 
 #include <errno.h>

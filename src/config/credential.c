@@ -6,6 +6,8 @@
  * targets can be told apart from typos. */
 #include "config/provider_private.h"
 
+#include "config/value.h"
+
 enum { KEY_MOST = 8 * KiB /* bytes of one credential */ };
 
 /* Which keys of the file belong to which way. */

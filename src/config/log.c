@@ -2,6 +2,7 @@
 #include "config/section.h"
 
 #include "codec/redact.h"
+#include "config/value.h"
 
 enum { PATTERNS_MOST = 64 };
 

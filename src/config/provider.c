@@ -8,6 +8,7 @@
 
 #include "config/endpoint.h"
 #include "config/replace.h"
+#include "config/value.h"
 
 #include <stdio.h>
 #include <unistd.h>

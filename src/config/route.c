@@ -5,6 +5,7 @@
  * have is passed on as it stands: catalogues are older than models. */
 #include "config/pricing.h"
 #include "config/section.h"
+#include "config/value.h"
 
 #include <stdlib.h>
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/section.h"
+#include "config/value.h"
 
 #include <errno.h>
 #include <fcntl.h>

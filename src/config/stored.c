@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "config/replace.h"
+#include "config/value.h"
 #include "config/vault.h"
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* table.h - the keys of sluice.yaml, one row each.
  *
- * The rows drive the parser (config_section.c), the JSON Schema and docs/config.md
- * (config_schema.c, config_docs.c): kind, place in the struct, range, default, example
+ * The rows drive the parser (section.c), the JSON Schema and docs/config.md
+ * (schema.c, docs.c): kind, place in the struct, range, default, example
  * and help stand only here.  Kinds marked "node" are only recorded; the file that builds
  * the thing reads them. */
 #pragma once

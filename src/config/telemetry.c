@@ -13,6 +13,7 @@
 #include "config/replace.h"
 #include "config/scalar.h"
 #include "config/section.h"
+#include "config/value.h"
 
 enum { HEADERS_MOST = 16, LIST_MOST = 8 * KiB };
 

@@ -1,9 +1,14 @@
-/* framing.h - between framing.c and head.c; for http/ alone. */
+/* framing.h - between framing.c, head.c and head_end.c; for http/ alone. */
 #pragma once
 #include "http/head.h"
 
 /* http_name_of for a name of letters, digits and '-' alone; names.c. */
 enum http_name http_simple_name(str name);
+
+/* The first line of a request, as far as it came (`whole`: to its end); head.c.  A wrong
+ * one is refused without waiting for a blank line, which HTTP/0.9 would never send. */
+must_check fault_t http_first_line_check(str line, bool whole,
+                                         const struct http_limits *limits);
 
 /* What the fields say about the message itself. */
 struct notes {

@@ -11,10 +11,9 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "codec/json.h"
 #include "loop/sys.h"
 #include "loop/thread.h"
-#include "meter/otlp_post.h"
+#include "meter/otlp_format.h"
 #include "meter/trace.h"
 
 #include <stdarg.h>
@@ -182,38 +181,6 @@ static struct item *take_next(struct otlp *o)
 	return item;
 }
 
-static void open_batch(struct otlp *o, struct json_writer *w)
-{
-	buf_clear(&o->batch);
-	json_open(w, '{');
-	json_key(w, STR("resourceSpans"));
-	json_open(w, '[');
-	json_open(w, '{');
-	span_resource_write(w, o->settings.service, o->settings.attributes);
-	json_key(w, STR("scopeSpans"));
-	json_open(w, '[');
-	json_open(w, '{');
-	json_key(w, STR("scope"));
-	json_open(w, '{');
-	json_key_str(w, STR("name"), STR("sluice"));
-	json_key_str(w, STR("version"), STR(SLUICE_VERSION));
-	json_close(w, '}');
-	json_key(w, STR("spans"));
-	json_open(w, '[');
-}
-
-static void close_batch(struct json_writer *w)
-{
-	json_close(w, ']');
-	json_key_str(w, STR("schemaUrl"), STR(SPAN_SCHEMA));
-	json_close(w, '}');
-	json_close(w, ']');
-	json_key_str(w, STR("schemaUrl"), STR(SPAN_SCHEMA));
-	json_close(w, '}');
-	json_close(w, ']');
-	json_close(w, '}');
-}
-
 /* Its spans; 0: nothing waits. */
 static unsigned make_batch(struct otlp *o)
 {
@@ -223,7 +190,8 @@ static unsigned make_batch(struct otlp *o)
 
 	if (!item)
 		return 0;
-	open_batch(o, &w);
+	buf_clear(&o->batch);
+	otlp_open(&w, &o->settings);
 	while (item) {
 		span_write(&w, &item->row, &o->facts);
 		spans += span_count(&item->row);
@@ -231,7 +199,7 @@ static unsigned make_batch(struct otlp *o)
 		item = o->batch.len < BATCH_FULL && spans < BATCH_SPANS ? take_next(o)
 		                                                        : NULL;
 	}
-	close_batch(&w);
+	otlp_close(&w);
 	assert(!o->batch.over);
 	return spans;
 }
@@ -275,42 +243,6 @@ static void went_well(struct otlp *o)
 		say(o, "traces: the collector at %.*s takes them again",
 		    STR_ARG(o->settings.authority));
 	o->in_trouble = o->is_dropping = false;
-}
-
-static bool may_be_repeated(const struct otlp_reply *r)
-{
-	switch (r->status) {
-	case 0: /* the connection was lost, or there was none */
-		return r->why != FAULT_ADDRESS_FORBIDDEN;
-	case 429:
-	case 502:
-	case 503:
-	case 504:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* {"partialSuccess":{"rejectedSpans":"3","errorMessage":"..."}}; whatever else comes with
- * a 2xx means that all were taken. */
-static uint64_t rejected_of(const struct otlp_reply *r, uint64_t most)
-{
-	static const struct json_limits limits = { 16, 1000, 1024, 64 };
-	struct json_value root, v;
-	char room[32];
-	uint64_t count = 0;
-
-	if (json_check(buf_str(&r->body), &limits, &root))
-		return 0;
-	v = json_get(json_get(root, STR("partialSuccess")), STR("rejectedSpans"));
-	if (v.type == JSON_STRING && v.raw.len <= sizeof(room)) {
-		if (!str_to_u64(json_text(v, room), &count))
-			return 0;
-	} else if (v.type != JSON_NUMBER || !json_u64(v, &count)) {
-		return 0;
-	}
-	return min_of(count, most);
 }
 
 /* Waits on the queue's lock; false: the gateway is stopping, and it is time to. */
@@ -360,7 +292,7 @@ static bool try_batch(struct otlp *o, unsigned spans)
 		patience = min_of(patience, max_of(o->stop_by - sys_now(), USEC_MS));
 	poster_post(o->poster, buf_str(&o->batch), patience, &o->hurry, r);
 	if (r->status / 100 == 2) {
-		uint64_t rejected = rejected_of(r, spans);
+		uint64_t rejected = otlp_rejected(buf_str(&r->body), spans);
 
 		count(o, &o->stats.rejected, rejected);
 		count(o, &o->stats.exported, spans - rejected);
@@ -370,7 +302,7 @@ static bool try_batch(struct otlp *o, unsigned spans)
 			went_well(o);
 		return true;
 	}
-	if (may_be_repeated(r)) {
+	if (otlp_may_repeat(r)) {
 		went_wrong(o, "they wait");
 		return false;
 	}

@@ -1,12 +1,11 @@
-/* span.c - see span.h. */
+/* span.c - see span.h.  The process that the spans are of: span_resource.c. */
 #include "meter/span.h"
 
 #include "codec/text.h"
 #include "config/config.h"
 #include "meter/fault_label.h"
+#include "meter/span_private.h"
 #include "meter/trace.h"
-
-#include <unistd.h>
 
 enum span_attribute {
 #define SPAN(id, name, spans, help) SPAN_##id,
@@ -26,7 +25,7 @@ enum { KIND_SERVER = 2, KIND_CLIENT = 3, STATUS_ERROR = 2, VALUE_MOST = OTLP_VAL
 
 /* ---- attributes ---- */
 
-static void open_value(struct json_writer *w, str name, str type)
+void span_open_value(struct json_writer *w, str name, str type)
 {
 	json_open(w, '{');
 	json_key_str(w, STR("key"), name);
@@ -35,24 +34,24 @@ static void open_value(struct json_writer *w, str name, str type)
 	json_key(w, type);
 }
 
-static void close_value(struct json_writer *w)
+void span_close_value(struct json_writer *w)
 {
 	json_close(w, '}');
 	json_close(w, '}');
 }
 
-static void add_named(struct json_writer *w, str name, str value)
+void span_text(struct json_writer *w, str name, str value)
 {
-	open_value(w, name, STR("stringValue"));
+	span_open_value(w, name, STR("stringValue"));
 	json_str(w, str_first(value, VALUE_MOST));
-	close_value(w);
+	span_close_value(w);
 }
 
 /* Empty: none. */
 static void add_text(struct json_writer *w, enum span_attribute id, str value)
 {
 	if (value.len)
-		add_named(w, names[id], value);
+		span_text(w, names[id], value);
 }
 
 static void add_int(struct json_writer *w, enum span_attribute id, uint64_t value)
@@ -60,9 +59,9 @@ static void add_int(struct json_writer *w, enum span_attribute id, uint64_t valu
 	struct buf text = BUF_LIMIT(32);
 
 	buf_add_u64(&text, value);
-	open_value(w, names[id], STR("intValue"));
+	span_open_value(w, names[id], STR("intValue"));
 	json_str(w, buf_str(&text));
-	close_value(w);
+	span_close_value(w);
 	buf_free(&text);
 }
 
@@ -78,9 +77,9 @@ static void add_nano(struct json_writer *w, enum span_attribute id, uint64_t nan
 	struct buf text = BUF_LIMIT(64);
 
 	buf_add_nano(&text, nano);
-	open_value(w, names[id], STR("doubleValue"));
+	span_open_value(w, names[id], STR("doubleValue"));
 	json_raw(w, buf_str(&text));
-	close_value(w);
+	span_close_value(w);
 	buf_free(&text);
 }
 
@@ -88,9 +87,9 @@ static void add_true(struct json_writer *w, enum span_attribute id, bool value)
 {
 	if (!value)
 		return;
-	open_value(w, names[id], STR("boolValue"));
+	span_open_value(w, names[id], STR("boolValue"));
 	json_bool(w, true);
-	close_value(w);
+	span_close_value(w);
 }
 
 static void add_hex(struct json_writer *w, enum span_attribute id, uint64_t value,
@@ -99,13 +98,13 @@ static void add_hex(struct json_writer *w, enum span_attribute id, uint64_t valu
 	struct buf text = BUF_LIMIT(32);
 
 	buf_add_hex(&text, value, digits);
-	add_named(w, names[id], buf_str(&text));
+	span_text(w, names[id], buf_str(&text));
 	buf_free(&text);
 }
 
 static void open_list(struct json_writer *w, enum span_attribute id)
 {
-	open_value(w, names[id], STR("arrayValue"));
+	span_open_value(w, names[id], STR("arrayValue"));
 	json_open(w, '{');
 	json_key(w, STR("values"));
 	json_open(w, '[');
@@ -122,7 +121,7 @@ static void close_list(struct json_writer *w)
 {
 	json_close(w, ']');
 	json_close(w, '}');
-	close_value(w);
+	span_close_value(w);
 }
 
 /* ---- what both spans have ---- */
@@ -436,76 +435,6 @@ void span_write(struct json_writer *w, const struct attempt_row *row,
 		write_attempt(&s);
 	if (closes(row))
 		write_exchange(&s);
-}
-
-/* The next of a list that the configuration has checked. */
-static str next_pair(str *list, str *ret_value)
-{
-	str value = str_trim(str_cut(list, ',')), name = str_trim(str_cut(&value, '='));
-
-	*ret_value = str_trim(value);
-	return name;
-}
-
-/* What the list says of its own counts. */
-static bool is_ours(str list, str name)
-{
-	str value;
-
-	while (list.len > 0) {
-		if (str_eq(next_pair(&list, &value), name))
-			return false;
-	}
-	return true;
-}
-
-static void add_process(struct json_writer *w, str list)
-{
-	char host[256] = "";
-	struct buf pid = BUF_LIMIT(32);
-
-	if (is_ours(list, STR("host.name")) && gethostname(host, sizeof(host) - 1) == 0 &&
-	    host[0])
-		add_named(w, STR("host.name"), str_from_z(host));
-	if (!is_ours(list, STR("process.pid")))
-		return;
-	open_value(w, STR("process.pid"), STR("intValue"));
-	buf_add_i64(&pid, getpid());
-	json_str(w, buf_str(&pid));
-	buf_free(&pid);
-	close_value(w);
-}
-
-void span_resource_write(struct json_writer *w, str service, str list)
-{
-	static const str ours[][2] = {
-		{ STR_INIT("service.version"), STR_INIT(SLUICE_VERSION) },
-		{ STR_INIT("telemetry.sdk.name"), STR_INIT("sluice") },
-		{ STR_INIT("telemetry.sdk.language"), STR_INIT("c") },
-	};
-	str rest = list;
-
-	json_key(w, STR("resource"));
-	json_open(w, '{');
-	json_key(w, STR("attributes"));
-	json_open(w, '[');
-	add_named(w, STR("service.name"), service);
-	for (unsigned i = 0; i < countof(ours); i++) {
-		if (is_ours(list, ours[i][0]))
-			add_named(w, ours[i][0], ours[i][1]);
-	}
-	add_process(w, list);
-	while (rest.len > 0) {
-		struct buf room = BUF_LIMIT(64 * KiB);
-		str value, text, name = next_pair(&rest, &value);
-
-		if (buf_reserve(&room, value.len + 1) &&
-		    url_decode(value, room.ptr, &text))
-			add_named(w, name, text);
-		buf_free(&room);
-	}
-	json_close(w, ']');
-	json_close(w, '}');
 }
 
 /* ---- docs ---- */

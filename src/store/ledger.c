@@ -3,7 +3,7 @@
  * The writer never checkpoints inside a commit (wal_autocheckpoint is 0): the recorder
  * chooses the moment.  A commit is an fsync of the WAL, nothing more.  What rows and
  * tenants look like is left to ledger_attempts.c and ledger_tenants.c, SQL to
- * ledger_schema.c. */
+ * ledger_schema.c and ledger_sql.c. */
 #include "store/ledger_private.h"
 
 #include "base/assert.h"

@@ -4,6 +4,7 @@
  *	bedrock_request.c a client's request into the neutral form
  *	bedrock_write.c   the neutral form into a request
  *	bedrock_turns.c   ... its messages
+ *	bedrock_tools.c   ... its tools
  *	bedrock_reply.c   answers and events into neutral events
  *	bedrock_emit.c    neutral events into answers and frames
  *
@@ -92,6 +93,8 @@ struct bedrock_writing {
 void bedrock_write_media(struct bedrock_writing *w, const struct chat_part *p);
 void bedrock_write_system(struct bedrock_writing *w);
 void bedrock_write_messages(struct bedrock_writing *w);
+/* toolConfig, if there is any. */
+void bedrock_write_tools(struct bedrock_writing *w);
 void bedrock_write_cache_point(struct json_writer *w, enum chat_cache cache,
                                bool has_ttl);
 /* The concept goes, named in the client's words. */

@@ -9,7 +9,8 @@
  *	responses_reply.c    a provider's answer, read whole
  *	responses_event.c    and read event by event
  *	responses_emit.c     an answer, written for a client as a stream
- *	responses_object.c   and whole: items and the response object
+ *	responses_object.c   and whole: the response object
+ *	responses_output.c   ... its items
  * For wire/ alone, except responses_echo. */
 #pragma once
 #include "wire/emit.h"

@@ -18,20 +18,21 @@ def mutant(name, file, *texts, unit=""):
     return Mutant(name, tuple((file, texts[n], texts[n + 1]) for n in range(0, len(texts), 2)), unit)
 
 
-SEAM, GIVEN, GO_ON = "src/wire/seam.c", "src/wire/given.c", "src/wire/go_on.c"
+SEAM, PROOF = "src/wire/seam.c", "src/wire/seam_proof.c"
+GIVEN, GO_ON = "src/wire/given.c", "src/wire/go_on.c"
 RESUME, STREAM, LANE = "src/gateway/resume.c", "src/gateway/stream.c", "src/gateway/lane.c"
 
 MUTANTS = [
     # --- the seam ---
-    mutant("anchor-off-by-one", SEAM,
+    mutant("anchor-off-by-one", PROOF,
            "if (at + s->matched + c.len < s->p.len) {", "if (at + s->matched + c.len + 1 < s->p.len) {"),
-    mutant("anchor-inside-a-code-point", SEAM,
+    mutant("anchor-inside-a-code-point", PROOF,
            "chars -= utf8_begins(p.ptr[at]);", "chars -= 1;",
            "while (at > 0 && !utf8_begins(p.ptr[at]))\n\t\tat--;", ""),
-    mutant("any-tail-is-proof", SEAM,
+    mutant("any-tail-is-proof", PROOF,
            "return at == s->p_begin ||", "return at > 0 || at == s->p_begin ||"),
     mutant("repeated-twice", SEAM,
-           "if (s->twice_at == s->twice.len)\n\t\trefuse(s);", ""),
+           "if (s->twice_at == s->twice.len)\n\t\tseam_refuse(s);", ""),
     mutant("stop-sequence-missed", SEAM, "\tfind_strides(s);\n\tlook_behind", "\tlook_behind"),
     mutant("usage-summed-twice", SEAM,
            "u.output = s->given_tokens + new;", "u.output = 2 * s->given_tokens + new;"),
@@ -48,7 +49,7 @@ MUTANTS = [
            "e->own[BEGUN] |= bit;\n", "if (!e->adopts)\n\t\te->own[BEGUN] |= bit;\n"),
     mutant("blank-behind-a-prefix-twice", SEAM, "s->owed = str_from(p, end);", "(void)end;"),
     mutant("calls-before-the-proof", SEAM,
-           "} else if (e->kind == CHAT_OPEN && e->what != CHAT_TEXT) {\n\t\trefuse(s);",
+           "} else if (e->kind == CHAT_OPEN && e->what != CHAT_TEXT) {\n\t\tseam_refuse(s);",
            "} else if (e->kind == CHAT_OPEN && e->what != CHAT_TEXT) {\n\t\tchat_push(s->next, e);"),
     # --- what the client has been given ---
     mutant("tool-hold-leaks", GIVEN, "g->count = g->held_from;", "(void)g->held_from;"),
