@@ -24,7 +24,7 @@ release:
 # the same sources would spend minutes on it.
 PROGRAMS = tests/unit tests/sim tests/translate_many tests/enum tests/price_many tests/weeks
 dev:
-	@$(MESON) $(DEV) -Doptimization=1
+	@$(MESON) $(DEV) -Doptimization=1 -Dc_args=-g1
 	@ninja --quiet -C $(DEV) -j $(JOBS) $(PROGRAMS)
 
 unit: dev
@@ -59,7 +59,7 @@ check: unit recordings enum money e2e
 # routes and roles and the drill repeat one way a thousand times.
 MEMORY = $(filter-out sdk sdks drill admin_matrix,$(patsubst tests/e2e/%_test.py,%,$(wildcard tests/e2e/*_test.py)))
 asan-build:
-	@$(MESON) build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-g1
+	@$(MESON) build-asan -Doptimization=g -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-g1
 	@ninja -C build-asan -j $(JOBS) sluice $(PROGRAMS)
 
 asan: asan-build
@@ -79,7 +79,7 @@ THREADED = admin admin_store auth bodies budgets crash failover forget hedge key
 SHARED = unit/loop store/journal meter/recorder policy/breaker policy/health policy/histogram \
 	policy/keyring policy/pins policy/tenant_test policy/trial policy/window
 tsan-build:
-	@$(MESON) build-tsan -Doptimization=1 -Db_sanitize=thread -Db_lundef=false -Dc_args=-g1
+	@$(MESON) build-tsan -Doptimization=g -Db_sanitize=thread -Db_lundef=false -Dc_args=-g1
 	@ninja -C build-tsan -j $(JOBS) sluice tests/unit
 
 tsan: tsan-build
