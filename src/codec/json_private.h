@@ -91,8 +91,6 @@ static inline const char *json_plain_end(const char *at, const char *end)
 	return at;
 }
 
-/* The inside of a string (what stands between its quotes) compared with plain text. */
-bool json_inside_is(str inside, str s);
 /* Names that stand between their quotes; are_plain: all are of ASCII without escapes.
  * JSON_DUPLICATE when two of the members have the same name in the sense of R78.
  * JSON_LIMIT when names are so long and so alike that telling costs too much. */

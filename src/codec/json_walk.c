@@ -6,6 +6,7 @@
 #include "codec/json.h"
 
 #include "codec/json_marks.h"
+#include "codec/json_text.h"
 
 #ifdef __SSE2__
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
