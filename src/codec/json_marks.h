@@ -85,10 +85,11 @@ JSON_AVX2 static inline uint64_t json_marks_avx2(const char *at)
 	return marks;
 }
 
-/* Two tests of a word that libgcc has filled at the start. */
+/* Three tests of words that libgcc has filled at the start. */
 static inline bool json_has_avx2(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+	       __builtin_cpu_supports("pclmul");
 }
 #endif
 

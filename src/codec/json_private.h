@@ -1,5 +1,5 @@
-/* json_private.h - what the files behind json.h share: the classes of bytes, and the two
- * searches inside strings that most of the time goes into. */
+/* json_private.h - what the files behind json.h share: the classes of bytes, and the
+ * search inside strings that most of the time goes into. */
 #pragma once
 #include "codec/json.h"
 
@@ -91,37 +91,6 @@ static inline const char *json_plain_end(const char *at, const char *end)
 	return at;
 }
 
-/* The first quote or backslash. */
-static inline const char *json_mark_end(const char *at, const char *end)
-{
-#ifdef __SSE2__
-	for (; end - at >= 16; at += 16) {
-		__m128i bytes = load16(at);
-		__m128i mark = _mm_or_si128(equals16(bytes, '"'), equals16(bytes, '\\'));
-		unsigned where = (unsigned)_mm_movemask_epi8(mark);
-
-		if (where)
-			return at + __builtin_ctz(where);
-	}
-#endif
-	while (at < end && *at != '"' && *at != '\\')
-		at++;
-	return at;
-}
-
-/* From inside a checked string to its closing quote; `end` when there is none. */
-static inline const char *json_quote_end(const char *at, const char *end)
-{
-	for (;;) {
-		at = json_mark_end(at, end);
-		if (at == end || *at == '"')
-			return at;
-		at += end - at > 1 ? 2 : 1; /* the backslash and what it protects */
-	}
-}
-
-/* The inside of a string (what stands between its quotes) compared with plain text. */
-bool json_inside_is(str inside, str s);
 /* Names that stand between their quotes; are_plain: all are of ASCII without escapes.
  * JSON_DUPLICATE when two of the members have the same name in the sense of R78.
  * JSON_LIMIT when names are so long and so alike that telling costs too much. */

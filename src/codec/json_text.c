@@ -2,7 +2,7 @@
  *
  * A string is read in pieces: a run of bytes as it stands, or one escape.  Most strings
  * are a single run, so they are returned or compared where they stand. */
-#include "codec/json.h"
+#include "codec/json_text.h"
 
 #include "codec/json_private.h"
 #include "codec/utf8.h"
@@ -47,19 +47,23 @@ static bool take_low_half(str *rest, uint32_t *ret)
 	return true;
 }
 
+/* What an escape of two characters stands for; 0: for its second. */
+static const char escaped[256] = {
+	['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+};
+
 /* Takes one escape from *rest, which begins with a backslash.  Half a pair is U+FFFD;
  * an escape that does not exist, in unchecked text, is the character behind it. */
 static uint32_t take_escape(str *rest)
 {
-	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
 	uint32_t c, low;
-	char kind;
+	unsigned char kind;
 
 	if (rest->len < 2) {
 		*rest = str_from(*rest, rest->len);
 		return '\\';
 	}
-	kind = str_take(rest, 2).ptr[1];
+	kind = (unsigned char)str_take(rest, 2).ptr[1];
 	if (kind == 'u' && read_hex4(*rest, &c)) {
 		*rest = str_from(*rest, 4);
 		if (c < 0xd800 || c > 0xdfff)
@@ -68,11 +72,7 @@ static uint32_t take_escape(str *rest)
 			return 0xfffd;
 		return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 	}
-	for (size_t i = 0; i < sizeof(from) - 1; i++) {
-		if (kind == from[i])
-			return (unsigned char)to[i];
-	}
-	return (unsigned char)kind;
+	return escaped[kind] ? (unsigned char)escaped[kind] : kind;
 }
 
 /* The next piece of *rest: what stands before the next backslash, or when one is there,
@@ -93,19 +93,75 @@ str json_take_char(str *rest, char small[4])
 	return str_of(small, utf8_put(small, take_escape(rest)));
 }
 
+/* Copies what stands before the next backslash, and moves *rest to it.  What is unescaped
+ * is never longer than what it was, so that the room for the whole of it has place for
+ * sixteen bytes wherever sixteen are left to read. */
+static char *copy_run(char *to, str *rest)
+{
+	const char *at = rest->ptr, *end = at + rest->len;
+
+#ifdef __SSE2__
+	for (; end - at >= 16; at += 16, to += 16) {
+		__m128i bytes = load16(at);
+		unsigned where = (unsigned)_mm_movemask_epi8(equals16(bytes, '\\'));
+
+		_mm_storeu_si128((__m128i *)(void *)to, bytes);
+		if (where) {
+			unsigned n = (unsigned)__builtin_ctz(where);
+
+			*rest = str_of(at + n, (size_t)(end - at) - n);
+			return to + n;
+		}
+	}
+#endif
+	while (at < end && *at != '\\')
+		*to++ = *at++;
+	*rest = str_of(at, (size_t)(end - at));
+	return to;
+}
+
 str json_text(struct json_value v, char *room)
 {
-	str rest = inside_of(v), piece;
-	char small[4];
-	size_t len = 0;
+	str rest = inside_of(v);
+	char *to = room, small[4];
 
 	if (str_find(rest, '\\') == rest.len)
 		return rest;
-	while ((piece = next_piece(&rest, small)).len > 0) {
-		memcpy(room + len, piece.ptr, piece.len);
-		len += piece.len;
+	for (;;) {
+		to = copy_run(to, &rest);
+		if (rest.len == 0)
+			return str_of(room, (size_t)(to - room));
+		uint32_t c = take_escape(&rest);
+		if (likely(c < 0x80)) {
+			*to++ = (char)c;
+			continue;
+		}
+		size_t n = utf8_put(small, c);
+		memcpy(to, small, n);
+		to += n;
 	}
-	return str_of(room, len);
+}
+
+bool json_may_have_u(str inside)
+{
+	const char *at = inside.ptr, *end = at + inside.len;
+
+	if (inside.len == 0)
+		return false;
+#ifdef __SSE2__
+	for (; end - at > 16; at += 16) {
+		__m128i both = _mm_and_si128(equals16(load16(at), '\\'),
+		                             equals16(load16(at + 1), 'u'));
+
+		if (_mm_movemask_epi8(both))
+			return true;
+	}
+#endif
+	while ((at = memchr(at, '\\', (size_t)(end - at))) && end - at > 1) {
+		if (*++at == 'u')
+			return true;
+	}
+	return false;
 }
 
 bool json_inside_is(str inside, str s)

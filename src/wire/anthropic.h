@@ -41,7 +41,9 @@ enum chat_cache anthropic_read_cache(struct chat_request *r, struct json_value v
  * result there are none. */
 void anthropic_read_blocks(struct anthropic_reading *in, struct json_value content,
                            bool results);
-bool anthropic_has_blocks(struct json_value content, bool results);
+enum { ANTHROPIC_RESULTS = 1, ANTHROPIC_OTHERS = 2 };
+/* Which of the two there are among the blocks: a sum of these. */
+unsigned anthropic_kinds_of(struct json_value content);
 void anthropic_read_tools(struct anthropic_reading *in, struct json_value tools,
                           struct json_value choice);
 

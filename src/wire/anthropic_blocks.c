@@ -371,14 +371,19 @@ void anthropic_read_blocks(struct anthropic_reading *in, struct json_value conte
 	}
 }
 
-bool anthropic_has_blocks(struct json_value content, bool results)
+/* One walk for both, for it looks at every block up to its type. */
+unsigned anthropic_kinds_of(struct json_value content)
 {
+	const unsigned both = ANTHROPIC_RESULTS | ANTHROPIC_OTHERS;
+	unsigned found = 0;
 	struct json_member m;
 
-	for (struct json_iter it = json_iter(content); json_next(&it, &m);) {
-		if ((row_of(json_get(m.value, STR("type")))->read == read_result) ==
-		    results)
-			return true;
+	for (struct json_iter it = json_iter(content);
+	     found != both && json_next(&it, &m);) {
+		struct json_value type = json_get(m.value, STR("type"));
+
+		found |= row_of(type)->read == read_result ? ANTHROPIC_RESULTS
+		                                           : ANTHROPIC_OTHERS;
 	}
-	return false;
+	return found;
 }

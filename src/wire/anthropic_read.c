@@ -43,6 +43,8 @@ enum chat_cache anthropic_read_cache(struct chat_request *r, struct json_value v
 static void read_content(struct anthropic_reading *in, enum chat_role role,
                          struct json_value content)
 {
+	unsigned kinds;
+
 	if (content.type == JSON_STRING) {
 		in->to = chat_add_message(in->r, role);
 		chat_add_text(in->r, in->to, chat_text(in->r, content));
@@ -53,7 +55,8 @@ static void read_content(struct anthropic_reading *in, enum chat_role role,
 		                 in->message);
 		return;
 	}
-	if (anthropic_has_blocks(content, true)) {
+	kinds = anthropic_kinds_of(content);
+	if (kinds & ANTHROPIC_RESULTS) {
 		if (role != CHAT_USER) {
 			anthropic_refuse(
 			        in, "messages.%u: tool_result stands in user messages",
@@ -63,7 +66,7 @@ static void read_content(struct anthropic_reading *in, enum chat_role role,
 		in->to = chat_add_message(in->r, CHAT_TOOL);
 		anthropic_read_blocks(in, content, true);
 	}
-	if (anthropic_has_blocks(content, false)) {
+	if (kinds & ANTHROPIC_OTHERS) {
 		in->to = chat_add_message(in->r, role);
 		anthropic_read_blocks(in, content, false);
 	}

@@ -8,6 +8,8 @@
  * Facts: wire-formats 6.2, 6.3, 13.4. */
 #include "wire/gemini.h"
 
+#include "codec/json_text.h"
+
 enum { LOOK_MOST = 512 }; /* open calls looked at for one result */
 
 /* A call that no result has answered yet. */
@@ -53,13 +55,22 @@ static const struct gemini_name part_names[PART_NAMES] = {
 	[TOOL_RESPONSE] = GEMINI_TWO("toolResponse", "tool_response"),
 };
 
+/* In one walk by either name; where both are, by the first. */
 static struct json_value get(struct json_value object, unsigned name)
 {
-	struct json_value v = json_get(object, part_names[name].camel);
+	const struct gemini_name *names = &part_names[name];
+	struct json_value found = { .type = JSON_NONE };
+	struct json_member m;
 
-	if (v.type == JSON_NONE && part_names[name].snake.len)
-		v = json_get(object, part_names[name].snake);
-	return v;
+	for (struct json_iter it = json_iter(object);
+	     object.type == JSON_OBJECT && json_next(&it, &m);) {
+		if (json_inside_is(m.key, names->camel))
+			return m.value;
+		if (found.type == JSON_NONE && names->snake.len &&
+		    json_inside_is(m.key, names->snake))
+			found = m.value;
+	}
+	return found;
 }
 
 static fault_t refuse(struct history *h, str what)
@@ -372,8 +383,10 @@ static fault_t read_parts(struct history *h, enum chat_role role, struct json_va
 		results = chat_add_message(h->r, CHAT_TOOL);
 	for (struct json_iter it = gemini_items(parts, &single);
 	     !why && gemini_next(&it, &single, &part);) {
-		struct json_value response = get(part, RESPONSE);
+		struct json_value response = { .type = JSON_NONE };
 
+		if (results)
+			response = get(part, RESPONSE);
 		if (part.type != JSON_OBJECT)
 			return refuse(h, STR("a part must be an object"));
 		if (response.type == JSON_OBJECT) {

@@ -1,3 +1,6 @@
+#include "codec/json_text.h"
+
+#include "base/buf.h"
 #include "codec/json.h"
 #include "tests/check.h"
 
@@ -41,6 +44,51 @@ TEST(json_text_unescapes)
 		CHECK_INT(text.ptr == room, memchr(v.raw.ptr, '\\', v.raw.len) != NULL);
 		free(room);
 	}
+}
+
+/* Escapes at every distance from a block of sixteen, with nothing or much behind them. */
+TEST(json_text_unescapes_at_every_place)
+{
+	static const char x[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	struct buf raw = BUF_LIMIT(KiB), want = BUF_LIMIT(KiB);
+
+	for (int before = 0; before <= 40; before++) {
+		for (int behind = 0; behind <= 40; behind++) {
+			buf_clear(&raw);
+			buf_clear(&want);
+			buf_addf(&raw, "\"%.*s\\n\\\\%.*s\\u00e9\\\"%.*s\"", before, x,
+			         behind, x, behind, x);
+			buf_addf(&want, "%.*s\n\\%.*s\xc3\xa9\"%.*s", before, x, behind,
+			         x, behind, x);
+			struct json_value v = { JSON_STRING, buf_str(&raw) };
+			char *room = malloc(v.raw.len); /* not a byte more, for ASan */
+
+			CHECK_STR_EQ(json_text(v, room), buf_str(&want));
+			free(room);
+		}
+	}
+	buf_free(&raw);
+	buf_free(&want);
+}
+
+TEST(json_may_have_u_sees_one_at_every_place)
+{
+	static const char x[] = "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
+	struct buf b = BUF_LIMIT(KiB);
+
+	CHECK(!json_may_have_u(STR_NONE));
+	for (int before = 0; before <= 40; before++) {
+		for (int behind = 0; behind <= 40; behind++) {
+			buf_clear(&b);
+			buf_addf(&b, "%.*s\\n%.*s", before, x, behind, x);
+			CHECK(!json_may_have_u(buf_str(&b)));
+			buf_addf(&b, "\\ud800%.*s", behind, x);
+			CHECK(json_may_have_u(buf_str(&b)));
+			CHECK(!json_may_have_u(
+			        str_first(buf_str(&b), str_find(buf_str(&b), 'd') - 1)));
+		}
+	}
+	buf_free(&b);
 }
 
 TEST(json_text_is_compares_without_room)

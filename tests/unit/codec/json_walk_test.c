@@ -12,6 +12,12 @@ static struct json_value parse(str text)
 	return v;
 }
 
+static unsigned next_random(unsigned *seed)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return *seed >> 16 & 0x7fff;
+}
+
 /* The members or items, as "key=value;" or "value;". */
 static str listed(struct buf *to, struct json_value v)
 {
@@ -66,6 +72,66 @@ TEST(json_iter_finds_the_end_of_every_string)
 		buf_addf(&want, "\"%.*s\\\"\xc3\xa9%.*s\\\\\";{\"%.*s\\\\\":\"]\"};0;", i,
 		         x, 70 - i, x, i, x);
 		CHECK_STR_EQ(listed(&got, parse(buf_str(&text))), buf_str(&want));
+	}
+	buf_free(&text);
+	buf_free(&got);
+	buf_free(&want);
+}
+
+/* Adds a string made to mislead: brackets, quotes behind odd runs of backslashes, even
+ * runs before its end, and stretches without a quote that are longer than any block. */
+static void add_misleading(struct buf *to, unsigned *seed)
+{
+	static const str pieces[] = { STR_INIT("\\\""),    STR_INIT("\\\\"),
+		                      STR_INIT("}"),       STR_INIT("]"),
+		                      STR_INIT("{[,:"),    STR_INIT("\\n"),
+		                      STR_INIT("\xc3\xa9") };
+
+	buf_add_char(to, '"');
+	for (unsigned left = next_random(seed) % 6; left > 0; left--) {
+		str piece = pieces[next_random(seed) % countof(pieces)];
+		unsigned times = next_random(seed) % 8 ? 1 : next_random(seed) % 150;
+
+		while (times-- > 0)
+			buf_add(to, piece);
+		for (unsigned plain = next_random(seed) % 4 ? next_random(seed) % 9
+		                                            : next_random(seed) % 200;
+		     plain > 0; plain--)
+			buf_add_char(to, 'x');
+	}
+	buf_add_char(to, '"');
+}
+
+/* What was put in comes out, at every length and place of strings. */
+TEST(json_iter_is_not_misled)
+{
+	struct buf text = BUF_LIMIT(MiB), got = BUF_LIMIT(MiB), want = BUF_LIMIT(MiB);
+	unsigned seed = 1;
+
+	for (int i = 0; i < 3000; i++) {
+		buf_set(&text, STR("["));
+		buf_clear(&want);
+		for (unsigned items = 1 + next_random(&seed) % 5; items > 0; items--) {
+			size_t from = text.len;
+			bool is_nested = next_random(&seed) % 2;
+
+			if (is_nested) {
+				buf_add(&text, STR("{\"k\":["));
+				add_misleading(&text, &seed);
+				buf_add(&text, STR(",[1]],"));
+				add_misleading(&text, &seed);
+				buf_add_char(&text, ':');
+			}
+			add_misleading(&text, &seed);
+			if (is_nested)
+				buf_add_char(&text, '}');
+			buf_add(&want, str_from(buf_str(&text), from));
+			buf_add_char(&want, ';');
+			buf_add_char(&text, items > 1 ? ',' : ']');
+		}
+		CHECK_STR_EQ(
+		        listed(&got, (struct json_value){ JSON_ARRAY, buf_str(&text) }),
+		        buf_str(&want));
 	}
 	buf_free(&text);
 	buf_free(&got);

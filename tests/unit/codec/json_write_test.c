@@ -77,6 +77,37 @@ TEST(json_escape_keeps_what_it_can)
 	buf_free(&b);
 }
 
+/* Whatever room there is, down to where the limit cuts it off: what is written is the
+ * same, and nothing is written behind it. */
+TEST(json_escape_needs_no_more_room_than_it_takes)
+{
+	static const char x[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	struct buf text = BUF_LIMIT(KiB), want = BUF_LIMIT(KiB);
+
+	for (int before = 0; before <= 40; before++) {
+		for (int behind = 0; behind <= 40; behind++) {
+			buf_clear(&text);
+			buf_clear(&want);
+			buf_addf(&text, "%.*s\n%.*s\xc3\xa9\"%.*s", before, x, behind, x,
+			         behind, x);
+			buf_addf(&want, "%.*s\\n%.*s\xc3\xa9\\\"%.*s", before, x, behind,
+			         x, behind, x);
+			struct buf exact = BUF_LIMIT(want.len),
+			           short_by_one = BUF_LIMIT(want.len - 1);
+
+			json_escape(&exact, buf_str(&text));
+			CHECK_STR_EQ(buf_str(&exact), buf_str(&want));
+			CHECK(!exact.over);
+			json_escape(&short_by_one, buf_str(&text));
+			CHECK(short_by_one.over);
+			buf_free(&exact);
+			buf_free(&short_by_one);
+		}
+	}
+	buf_free(&text);
+	buf_free(&want);
+}
+
 TEST(json_text_comes_back_as_it_was_written)
 {
 	struct buf b = BUF_LIMIT(4 * KiB);
