@@ -147,19 +147,21 @@ static void bind_one(sqlite3_stmt *st, const struct row_values *v, int at)
 
 /* ---- writing ---- */
 
-/* Who reads a span of time has to know how far ids may be off. */
+/* Who reads a span of time has to know how far ids may be off, either way. */
 static bool note_clock(struct ledger *l, const struct attempt_row *row)
 {
 	usec ahead = (usec)(row->id >> 8) - row->began_wall;
 	sqlite3_stmt *st;
 
-	if (likely(ahead <= l->ahead))
+	if (likely(ahead <= l->ahead && -ahead <= l->behind))
 		return true;
-	st = ledger_get(l, LEDGER_AHEAD_PUT);
+	st = ledger_get(l, LEDGER_CLOCK_PUT);
 	if (!st)
 		return false;
-	sqlite3_bind_int64(st, 1, ahead);
-	l->ahead = ahead;
+	l->ahead = max_of(l->ahead, ahead);
+	l->behind = max_of(l->behind, -ahead);
+	sqlite3_bind_int64(st, 1, l->ahead);
+	sqlite3_bind_int64(st, 2, l->behind);
 	return ledger_run(st);
 }
 

@@ -74,8 +74,8 @@ enum ledger_statement {
 	LEDGER_KEPT,
 	LEDGER_KEEP_FROM,
 	LEDGER_PLACE_PUT,
-	LEDGER_AHEAD_PUT,
-	LEDGER_AHEAD,
+	LEDGER_CLOCK_PUT,
+	LEDGER_CLOCK,
 	LEDGER_PLACES,
 	LEDGER_PRUNE,
 	LEDGER_PRUNE_CORRECTIONS,
@@ -99,9 +99,11 @@ enum ledger_statement {
 	LEDGER_STATEMENTS,
 };
 
-/* Ids are not below the time an attempt began, but may be above: a clock was set back. By
- * more than that is written down (the table `clock`). */
+/* Ids may be above the time an attempt began, as a clock was set back, or below, as its
+ * request arrived earlier (ROW_BEHIND_MOST).  By more than that is written down (the
+ * table `clock`). */
 #define LEDGER_CLOCK_SLACK (2 * USEC_HOUR)
+#define LEDGER_BEHIND_SLACK USEC_MIN
 
 enum {
 	LEDGER_ROW_VALUES = 33, /* parameters of a whole row */
@@ -145,8 +147,8 @@ struct ledger {
 	struct row_queue *queue;    /* the writer's: new rows, until they are put */
 	struct rollup *rollup;      /* the writer's: sums, until they are put */
 	struct forgotten forgotten; /* the writer's: whose rows may still come */
-	usec ahead; /* the writer's: so far above their beginning may ids be, as far as
-	               `clock` is known to say */
+	usec ahead, behind; /* the writer's: so far above and below their beginning may
+	                       ids be, as far as `clock` is known to say */
 	struct sweep sweep; /* the writer's */
 	bool has_pruned;    /* ledger_prune was called */
 	bool is_too_large;  /* and nothing can be done about it */

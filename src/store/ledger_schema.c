@@ -351,9 +351,17 @@ static const char version_clock[] =
 	"INSERT INTO clock SELECT 1, ahead FROM (SELECT max((id >> 8) - began) AS ahead"
 	" FROM attempt WHERE began IS NOT NULL) WHERE ahead > 7200000000;";
 
+/* And so far below, where it was more than a minute. */
+static const char version_behind[] =
+	"ALTER TABLE clock ADD COLUMN behind INTEGER NOT NULL DEFAULT 0;"
+	"INSERT INTO clock SELECT 1, 0, behind FROM (SELECT max(began - (id >> 8)) AS behind"
+	" FROM attempt WHERE began IS NOT NULL) WHERE behind > 60000000"
+	" ON CONFLICT (id) DO UPDATE SET behind = excluded.behind;";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
 	                                  version_admin, version_phi, version_conversation,
-	                                  version_trial_gone, version_places, version_clock };
+	                                  version_trial_gone, version_places, version_clock,
+	                                  version_behind };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -580,9 +588,9 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 			     " ON CONFLICT (id) DO UPDATE SET hour = max(hour, ?1)",
 	[LEDGER_PLACE_PUT] = "INSERT OR REPLACE INTO journal_place VALUES (?1,?2)",
 	[LEDGER_PLACES] = "SELECT worker, place FROM journal_place",
-	[LEDGER_AHEAD_PUT] = "INSERT INTO clock VALUES (1, ?1)"
-			     " ON CONFLICT (id) DO UPDATE SET ahead = max(ahead, ?1)",
-	[LEDGER_AHEAD] = "SELECT coalesce(max(ahead), 0) FROM clock",
+	[LEDGER_CLOCK_PUT] = "INSERT INTO clock VALUES (1, ?1, ?2) ON CONFLICT (id)"
+			     " DO UPDATE SET ahead = max(ahead, ?1), behind = max(behind, ?2)",
+	[LEDGER_CLOCK] = "SELECT ahead, behind FROM clock",
 	/* Ids are never below the time an attempt began: none of a later hour is among them. */
 	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (" PRUNED ")",
 	[LEDGER_PRUNE_CORRECTIONS] = "DELETE FROM correction WHERE attempt IN (" PRUNED ")",
