@@ -358,10 +358,17 @@ static const char version_behind[] =
 	" FROM attempt WHERE began IS NOT NULL) WHERE behind > 60000000"
 	" ON CONFLICT (id) DO UPDATE SET behind = excluded.behind;";
 
+/* An older Sluice deleted by ids: of the first hour that was kept, those attempts may be
+ * gone whose ids are below it.  Where places are not known (version_places) the hour also
+ * says what a journal had in the ledger, and stays. */
+static const char version_kept[] =
+	"UPDATE kept SET hour = hour + 1 WHERE NOT EXISTS (SELECT 1 FROM journal_place"
+	" WHERE worker = 0 AND place = 9223372036854775807);";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
 	                                  version_admin, version_phi, version_conversation,
 	                                  version_trial_gone, version_places, version_clock,
-	                                  version_behind };
+	                                  version_behind, version_kept };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -375,8 +382,11 @@ const int ledger_version = countof(ledger_migrations);
 #define CHARGED \
 	"coalesce(a.cost_nano + coalesce(" CORRECTED ", 0), " CORRECTED ", a.reserved_nano, 0)"
 
+/* What may go before the id with which an hour begins: none that began later, though its
+ * id may be below, as the sums of that hour are held against its attempts. */
+#define PRUNABLE "id < ?1 AND coalesce(began, id >> 8) < ?1 >> 8 AND state <> 0"
 /* The ids that ledger_prune deletes at once. */
-#define PRUNED "SELECT id FROM attempt WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000"
+#define PRUNED "SELECT id FROM attempt WHERE " PRUNABLE " ORDER BY id LIMIT 5000"
 
 /* The columns that read_row in ledger_attempts.c takes, in its order. */
 #define ROW \
@@ -591,7 +601,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_CLOCK_PUT] = "INSERT INTO clock VALUES (1, ?1, ?2) ON CONFLICT (id)"
 			     " DO UPDATE SET ahead = max(ahead, ?1), behind = max(behind, ?2)",
 	[LEDGER_CLOCK] = "SELECT ahead, behind FROM clock",
-	/* Ids are never below the time an attempt began: none of a later hour is among them. */
+	[LEDGER_PRUNABLE] = "SELECT max(id >> 8, coalesce(began, id >> 8)) FROM attempt WHERE "
+			    PRUNABLE " ORDER BY id LIMIT 1",
 	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (" PRUNED ")",
 	[LEDGER_PRUNE_CORRECTIONS] = "DELETE FROM correction WHERE attempt IN (" PRUNED ")",
 	/* What is beyond the span is passed over before anything is joined to it. */

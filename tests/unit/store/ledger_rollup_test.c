@@ -721,6 +721,82 @@ TEST(span_finds_attempts_of_an_older_ledger)
 	}
 }
 
+/* ---- retention of those ---- */
+
+/* Requests of each minute of some hours, whose bodies take the half of one. */
+static void put_late_ones(struct ledger *l, unsigned hours)
+{
+	CHECK(ledger_begin(l));
+	for (unsigned minute = 0; minute < hours * 60; minute++) {
+		struct attempt_row row =
+		        late_row(DAY_ZERO + minute * USEC_MIN, 30 * USEC_SEC);
+
+		CHECK(ledger_put(l, &row, NULL));
+	}
+	CHECK(ledger_commit(l));
+}
+
+static void prune_all(struct ledger *l, usec before, uint64_t max_bytes)
+{
+	bool more = true;
+
+	for (int i = 0; more && i < 1000; i++)
+		CHECK(ledger_prune(l, before, max_bytes, &no_journal, &more));
+	CHECK(!more);
+}
+
+TEST(retention_keeps_an_hour_whole_though_ids_are_below_it)
+{
+	struct ledger *l = open_fresh();
+
+	put_late_ones(l, 6);
+	correct(l, late_row(DAY_ZERO + 3 * USEC_HOUR, 30 * USEC_SEC).id, 77);
+	prune_all(l, DAY_ZERO + 3 * USEC_HOUR, 0);
+	CHECK_INT(count_span(l, DAY_ZERO + 3 * USEC_HOUR, 0), 180);
+	CHECK_INT(count_groups("SELECT count(*) FROM attempt"), 180);
+	CHECK_INT(count_groups("SELECT count(*) FROM correction"), 1);
+	check_verified(l);
+	/* By size all but the hour of the last one. */
+	prune_all(l, 0, 1);
+	CHECK(ledger_is_too_large(l));
+	CHECK_INT(count_groups("SELECT count(*) FROM attempt"), 60);
+	CHECK_INT(count_span(l, DAY_ZERO + 5 * USEC_HOUR, 0), 60);
+	check_verified(l);
+	/* By age in the end all. */
+	prune_all(l, DAY_ZERO + 6 * USEC_HOUR, 0);
+	CHECK_INT(count_groups("SELECT count(*) FROM attempt"), 0);
+	check_verified(l);
+	ledger_close(&l);
+}
+
+/* An older Sluice deleted by ids; what it left of an hour says nothing of its sums. */
+TEST(an_older_ledger_that_was_pruned_by_ids_adds_up)
+{
+	struct ledger *l = open_fresh();
+	struct ledger_places places;
+	uint64_t below;
+
+	put_late_ones(l, 6);
+	ledger_close(&l);
+	/* Of 03:00: the hour that it wrote down. */
+	change_file(
+	        "DELETE FROM attempt WHERE id < (1795651200 + 3 * 3600) * 1000000 << 8;"
+	        "INSERT INTO kept VALUES (1, 1795651200 / 3600 + 3);"
+	        "ALTER TABLE clock DROP COLUMN behind; PRAGMA user_version = 10");
+	l = open_again();
+	check_verified(l);
+	CHECK(ledger_pruned(l, &places, &below));
+	CHECK_INT(below >> 8, DAY_ZERO + 4 * USEC_HOUR);
+	ledger_close(&l);
+	/* One that did not write down how far journals were in the ledger. */
+	change_file(
+	        "DROP TABLE journal_place; DROP TABLE clock; PRAGMA user_version = 8");
+	l = open_again();
+	CHECK(ledger_pruned(l, &places, &below));
+	CHECK_INT(below >> 8, DAY_ZERO + 4 * USEC_HOUR);
+	ledger_close(&l);
+}
+
 /* ---- budgets ---- */
 
 struct spent {
