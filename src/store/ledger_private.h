@@ -171,10 +171,9 @@ void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
 /* PRICE_UNKNOWN for NULL. */
 picousd ledger_price(sqlite3_stmt *st, int column);
-/* Hands the rows of a statement over that begins with the columns of a row; to_close: up
- * to the one that closes its exchange. `each` may write: see ledger_keep_error. */
-bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, bool to_close,
-                      ledger_row_fn *each, void *arg);
+/* Hands the rows of a statement over that begins with the columns of a row. `each` may
+ * write: see ledger_keep_error. */
+bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, ledger_row_fn *each, void *arg);
 /* What went wrong inside of a statement that is not over yet, for ledger_error: the end
  * of that statement, which goes well, would make SQLite forget it. */
 void ledger_keep_error(struct ledger *l);

@@ -330,7 +330,7 @@ bool ledger_span_after(struct ledger *l, uint64_t after, usec since, usec until,
 	                   until < longest - ahead ? (until + ahead) * 256 : INT64_MAX);
 	sqlite3_bind_int64(st, 3, since);
 	sqlite3_bind_int64(st, 4, until);
-	return ledger_read_rows(l, st, false, each, arg);
+	return ledger_read_rows(l, st, each, arg);
 }
 
 static bool add_row(void *arg, const struct attempt_row *row)

@@ -13,7 +13,7 @@
 	"CASE o.usage_kind WHEN 0 THEN 'none' WHEN 1 THEN 'reported' WHEN 2 THEN 'estimated' " \
 	"ELSE 'unknown' END"
 
-/* No secondary index: ids are times, so a span of time is a span of rows.  The one below
+/* No index of all rows: ids are times, so a span of time is a span of rows.  The one below
  * holds only what is in flight; without it a start would look at every row there is. */
 static const char version_1[] =
 	/* Who asked for what; known when an attempt opens. */
@@ -365,10 +365,14 @@ static const char version_kept[] =
 	"UPDATE kept SET hour = hour + 1 WHERE NOT EXISTS (SELECT 1 FROM journal_place"
 	" WHERE worker = 0 AND place = 9223372036854775807);";
 
+/* The later attempts of an exchange, however late they began: few have any. */
+static const char version_exchange[] =
+	"CREATE INDEX attempt_exchange ON attempt (exchange) WHERE exchange IS NOT NULL;";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
 	                                  version_admin, version_phi, version_conversation,
 	                                  version_trial_gone, version_places, version_clock,
-	                                  version_behind, version_kept };
+	                                  version_behind, version_kept, version_exchange };
 const int ledger_version = countof(ledger_migrations);
 
 /* By enum price_class. */
@@ -490,8 +494,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_LAST_ID] = "SELECT coalesce(max(id), 0) FROM attempt",
 	[LEDGER_OPEN_IDS] = "SELECT id FROM attempt WHERE state = 0 ORDER BY id LIMIT ?1",
 	[LEDGER_ATTEMPT] = ROW "WHERE a.id = ?1",
-	/* All later rows of an exchange are found between its first and its closing one. */
-	[LEDGER_EXCHANGE] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND (a.id = ?1 OR a.exchange = ?1)"
+	[LEDGER_EXCHANGE] =
+		ROW "WHERE a.id IN (SELECT ?1 UNION SELECT id FROM attempt WHERE exchange = ?1)"
 		" ORDER BY a.id",
 	[LEDGER_EXCHANGES] =
 		ROW "WHERE a.id > ?1 AND a.id < ?2 AND " ENDED

@@ -709,7 +709,7 @@ TEST(span_finds_attempts_of_an_older_ledger)
 		CHECK(ledger_begin(l) && ledger_put(l, &row, NULL) && ledger_commit(l));
 		ledger_close(&l);
 		change_file("ALTER TABLE clock DROP COLUMN behind; DELETE FROM clock;"
-		            "PRAGMA user_version = 10");
+		            "DROP INDEX attempt_exchange; PRAGMA user_version = 10");
 		if (i % 2)
 			change_file("INSERT INTO clock VALUES (1, 9000000000)");
 		l = open_again();
@@ -782,15 +782,16 @@ TEST(an_older_ledger_that_was_pruned_by_ids_adds_up)
 	change_file(
 	        "DELETE FROM attempt WHERE id < (1795651200 + 3 * 3600) * 1000000 << 8;"
 	        "INSERT INTO kept VALUES (1, 1795651200 / 3600 + 3);"
-	        "ALTER TABLE clock DROP COLUMN behind; PRAGMA user_version = 10");
+	        "ALTER TABLE clock DROP COLUMN behind; DROP INDEX attempt_exchange;"
+	        "PRAGMA user_version = 10");
 	l = open_again();
 	check_verified(l);
 	CHECK(ledger_pruned(l, &places, &below));
 	CHECK_INT(below >> 8, DAY_ZERO + 4 * USEC_HOUR);
 	ledger_close(&l);
 	/* One that did not write down how far journals were in the ledger. */
-	change_file(
-	        "DROP TABLE journal_place; DROP TABLE clock; PRAGMA user_version = 8");
+	change_file("DROP TABLE journal_place; DROP TABLE clock;"
+	            "DROP INDEX attempt_exchange; PRAGMA user_version = 8");
 	l = open_again();
 	CHECK(ledger_pruned(l, &places, &below));
 	CHECK_INT(below >> 8, DAY_ZERO + 4 * USEC_HOUR);
