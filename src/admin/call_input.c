@@ -71,17 +71,33 @@ usec admin_query_time(const struct admin_call *c, const char *name, usec fallbac
 	return time_parse(admin_query(c, name), c->wall, &at) ? at : fallback;
 }
 
-static const char *query_trouble(const struct admin_call *c, str type, str value)
+/* As they are written everywhere.  None is 0: that is what has no key, or no team. */
+static bool is_id(str text)
+{
+	uint64_t id;
+
+	return (text.len == 12 || text.len == 16) && hex_to_u64(text, &id) && id > 0;
+}
+
+static bool is_page(uint64_t count)
+{
+	return count > 0 && count <= ADMIN_PAGE_MOST;
+}
+
+static const char *query_trouble(const struct admin_call *c, str name, str type,
+                                 str value)
 {
 	uint64_t number;
 	usec at;
 
 	if (str_eq(type, STR("int")) && !str_to_u64(value, &number))
 		return "is not a number";
+	if (str_eq(name, STR("limit")) && !is_page(number))
+		return "is not from 1 to 1000";
 	if (str_eq(type, STR("bool")) && !str_eq(value, STR("true")) &&
 	    !str_eq(value, STR("false")))
 		return "is true or false";
-	if (str_eq(type, STR("id")) && (value.len > 16 || !hex_to_u64(value, &number)))
+	if (str_eq(type, STR("id")) && !is_id(value))
 		return "is not an id: 12 or 16 hex digits";
 	if (str_eq(type, STR("time")) && !time_parse(value, c->wall, &at))
 		return "is no time: 2026-11-26T00:00:00Z, or a span back from now: 24h, "
@@ -123,7 +139,7 @@ int call_check_query(struct admin_call *c)
 		if (!url_decode(raw, arena_alloc(c->keep, raw.len + 1), &decoded))
 			return admin_problem(c, 400, "invalid_parameter", shown,
 			                     "its value is not well encoded");
-		if (raw.len && (trouble = query_trouble(c, type, decoded)))
+		if (raw.len && (trouble = query_trouble(c, name, type, decoded)))
 			return admin_problem(c, 400, "invalid_parameter", shown, "it %s",
 			                     trouble);
 	}
@@ -145,9 +161,7 @@ static bool cursor_parse(str text, uint64_t *ret)
 
 unsigned admin_page_most(const struct admin_call *c)
 {
-	uint64_t most = admin_query_int(c, "limit", ADMIN_PAGE);
-
-	return (unsigned)max_of((uint64_t)1, min_of(most, (uint64_t)ADMIN_PAGE_MOST));
+	return (unsigned)admin_query_int(c, "limit", ADMIN_PAGE);
 }
 
 unsigned admin_page(struct admin_call *c, uint64_t *ret_after)

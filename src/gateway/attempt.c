@@ -81,6 +81,17 @@ static void authorize(struct attempt *a);
  * more would double what each of thousands takes. */
 _Static_assert(sizeof(struct exchange) + sizeof(struct attempt) <= 3216, "one block");
 
+/* The first one's is the exchange's, as long as that is near its beginning. */
+static uint64_t id_of(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	struct worker *w = x->worker;
+
+	if (a->number == 1 && w->loop.wall - (usec)(x->id >> 8) <= ROW_BEHIND_MOST)
+		return x->id;
+	return journal_next_id(w->journal, w->loop.wall);
+}
+
 static struct attempt *attempt_new(struct exchange *x)
 {
 	struct worker *w = x->worker;
@@ -96,7 +107,7 @@ static struct attempt *attempt_new(struct exchange *x)
 	a->number = ++x->attempts;
 	if (unlikely(x->resume))
 		a->repeated = (uint32_t)x->resume->text.len;
-	a->id = a->number == 1 ? x->id : journal_next_id(w->journal, w->loop.wall);
+	a->id = id_of(a);
 	a->began = w->loop.now;
 	a->began_wall = w->loop.wall;
 	a->first_due = a->idle_due = USEC_NEVER;

@@ -57,7 +57,7 @@ static const char head[] =
 "  `{\"type\":\"urn:sluice:not_found\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"...\",\n"
 "  \"error\":{\"type\":\"not_found\",\"message\":\"...\",\"param\":null}}`.\n"
 "* Lists have `data` and `next`; `?cursor=` gets the next page, which begins where the one\n"
-"  before ended whatever was added meanwhile. `?limit=` is 100, at most 1000. Short lists (`/tokens`,\n"
+"  before ended whatever was added meanwhile. `?limit=` is 100, from 1 to 1000. Short lists (`/tokens`,\n"
 "  `/trials`, `/models`) come whole, and take neither.\n"
 "* A GET is answered with an `ETag`; `If-None-Match` gets 304. A key, team, organisation or user\n"
 "  has its id and serial as ETag, `\"0123456789ab-3\"` (and is always told whole: what it has used changes without it); a change of anything that has an id is refused with `If-Match` (412) when its ETag is another one by now.\n"

@@ -275,11 +275,20 @@ static bool add_row(void *arg, const struct attempt_row *row)
 		add_head(s, row);
 	if (row->number > 0)
 		add_attempt(s, row);
-	if (row->closes) {
-		add_end(s, row);
-		s->is_closed = true;
-	}
 	return s->count < ATTEMPTS_MOST;
+}
+
+/* Of the row that closes it, which need not be the last: who has lost a race began later.
+ */
+static bool find_end(void *arg, const struct attempt_row *row)
+{
+	struct show *s = arg;
+
+	if (!row->closes)
+		return true;
+	add_end(s, row);
+	s->is_closed = true;
+	return false;
 }
 
 static bool show(struct show *s, struct ledger *l, uint64_t id)
@@ -294,6 +303,8 @@ static bool show(struct show *s, struct ledger *l, uint64_t id)
 		return false;
 	if (s->c->json)
 		json_close(&s->w, ']');
+	else if (!ledger_exchange(l, id, find_end, s))
+		return false;
 	else if (!s->is_closed)
 		buf_add(&s->out, STR("\n  not finished\n"));
 	printf("%.*s%s", (int)s->out.len, s->out.ptr, s->c->json ? "\n" : "");

@@ -47,10 +47,11 @@ struct tail {
 		uint64_t key;
 		str model;
 	} only;
-	unsigned count, most; /* beyond `most` rows are only remembered, if that */
-	bool remembers;       /* rows will be met again */
-	unsigned looked;      /* rows of this look */
-	uint64_t oldest;      /* of these */
+	unsigned count, most;  /* beyond `most` rows are only remembered, if that */
+	bool remembers;        /* rows will be met again */
+	unsigned looked;       /* rows of this look */
+	uint64_t oldest;       /* of these */
+	struct ledger *ledger; /* that is looked at */
 };
 
 /* Where it is, or its place. */
@@ -89,6 +90,54 @@ static bool is_wanted(const struct tail *t, const struct attempt_row *row)
 	       str_eq(row->asked, model);
 }
 
+/* ---- what an exchange has used ---- */
+
+struct used {
+	struct token_usage usage;
+	enum usage_kind kind;
+	nanousd cost;
+	uint64_t but; /* the row that is known already */
+};
+
+static void add_used(struct used *u, const struct attempt_row *row)
+{
+	nanousd cost = row_cost(row);
+
+	if (row->usage_kind == USAGE_NONE)
+		return;
+	u->usage.input += row->usage.input;
+	u->usage.output += row->usage.output;
+	u->kind = u->kind == USAGE_ESTIMATED ? u->kind : row->usage_kind;
+	u->cost = u->cost == COST_UNKNOWN || cost == COST_UNKNOWN ? COST_UNKNOWN
+	                                                          : u->cost + cost;
+}
+
+static bool add_other(void *arg, const struct attempt_row *row)
+{
+	struct used *u = arg;
+
+	if (row->id != u->but && row->state == ROW_DONE)
+		add_used(u, row);
+	return true;
+}
+
+/* The line of an exchange has what all its attempts have used. */
+static void write_line(struct buf *to, struct ledger *l, const struct attempt_row *last)
+{
+	struct used u = { .kind = USAGE_NONE, .but = last->id };
+	struct attempt_row row = *last;
+
+	add_used(&u, last);
+	if (last->attempts > 1)
+		(void)ledger_exchange(l, last->exchange, add_other, &u);
+	row.usage = u.usage;
+	row.usage_kind = u.kind;
+	row.cost = u.cost;
+	row.corrected = 0;
+	row.is_corrected = false;
+	row_line(to, &row);
+}
+
 static bool take_row(void *arg, const struct attempt_row *row)
 {
 	struct tail *t = arg;
@@ -106,7 +155,7 @@ static bool take_row(void *arg, const struct attempt_row *row)
 		row_json(&w, row);
 		buf_add_char(w.to, '\n');
 	} else {
-		row_line(w.to, row);
+		write_line(w.to, t->ledger, row);
 	}
 	return true;
 }
@@ -182,6 +231,7 @@ static bool look(struct tail *t, struct ledger *l, unsigned rows, unsigned most)
 	/* First who is under way, so that nobody can end unseen between the two. */
 	bool is_read = look_at_open(t, l);
 
+	t->ledger = l;
 	t->remembers = true;
 	t->most = most;
 	is_read = is_read && ledger_exchanges(l, 0, 0, true, rows, take_row, t);
@@ -200,6 +250,7 @@ static bool look_back(struct tail *t, struct ledger *l, unsigned rows, unsigned 
 {
 	bool is_read = look_at_open(t, l);
 
+	t->ledger = l;
 	t->most = most;
 	t->remembers = follows;
 	t->oldest = 0;

@@ -180,6 +180,7 @@ static bool set_up(struct ledger *l, const char *path, bool writer, struct buf *
 		l->labels = label_cache_new();
 		l->rollup = rollup_new();
 		l->ahead = LEDGER_CLOCK_SLACK;
+		l->behind = LEDGER_BEHIND_SLACK;
 		sqlite3_wal_hook(l->db, on_commit, l);
 		return ledger_queue_init(l);
 	}
@@ -304,6 +305,7 @@ void ledger_rollback(struct ledger *l)
 	if (l->rollup)
 		rollup_clear(l->rollup);
 	l->ahead = LEDGER_CLOCK_SLACK;
+	l->behind = LEDGER_BEHIND_SLACK;
 	/* After some errors (a full disk) SQLite has rolled back by itself. */
 	if (!sqlite3_get_autocommit(l->db) && !ledger_run(ledger_get(l, LEDGER_ROLLBACK)))
 		return; /* it stays to be tried again: the next begin fails */

@@ -10,8 +10,6 @@
 #include "store/sums.h"
 
 enum { DETAIL_MOST = 512 };
-/* An exchange may last that long before its last attempt begins. */
-#define EXCHANGE_MOST (4 * USEC_HOUR)
 
 /* ---- rows as values ---- */
 
@@ -147,19 +145,21 @@ static void bind_one(sqlite3_stmt *st, const struct row_values *v, int at)
 
 /* ---- writing ---- */
 
-/* Who reads a span of time has to know how far ids may be off. */
+/* Who reads a span of time has to know how far ids may be off, either way. */
 static bool note_clock(struct ledger *l, const struct attempt_row *row)
 {
 	usec ahead = (usec)(row->id >> 8) - row->began_wall;
 	sqlite3_stmt *st;
 
-	if (likely(ahead <= l->ahead))
+	if (likely(ahead <= l->ahead && -ahead <= l->behind))
 		return true;
-	st = ledger_get(l, LEDGER_AHEAD_PUT);
+	st = ledger_get(l, LEDGER_CLOCK_PUT);
 	if (!st)
 		return false;
-	sqlite3_bind_int64(st, 1, ahead);
-	l->ahead = ahead;
+	l->ahead = max_of(l->ahead, ahead);
+	l->behind = max_of(l->behind, -ahead);
+	sqlite3_bind_int64(st, 1, l->ahead);
+	sqlite3_bind_int64(st, 2, l->behind);
 	return ledger_run(st);
 }
 
@@ -383,9 +383,8 @@ static void read_row(sqlite3_stmt *st, struct attempt_row *row, struct price *ro
 		read_done_half(&c, row, room);
 }
 
-/* Steps through the rows until `each` has enough or, with `to_close`, one closes. */
-bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, bool to_close,
-                      ledger_row_fn *each, void *arg)
+/* Steps through the rows until `each` has enough. */
+bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, ledger_row_fn *each, void *arg)
 {
 	struct attempt_row row;
 	struct price price;
@@ -397,8 +396,6 @@ bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, bool to_close,
 			ledger_keep_error(l);
 			break;
 		}
-		if (to_close && row.closes)
-			break;
 	}
 	return sqlite3_reset(st) == SQLITE_OK;
 }
@@ -427,7 +424,7 @@ static bool close_open_rows(struct ledger *l, uint64_t *ret_count)
 	struct closing c = { .l = l, .ok = true };
 	sqlite3_stmt *st = ledger_get(l, LEDGER_OPEN_ROWS);
 
-	if (!st || !ledger_read_rows(l, st, false, count_unknown, &c) || !c.ok)
+	if (!st || !ledger_read_rows(l, st, count_unknown, &c) || !c.ok)
 		return false;
 	*ret_count = c.count;
 	return ledger_run(ledger_get(l, LEDGER_CLOSE_OPEN_ROWS));
@@ -460,7 +457,7 @@ bool ledger_attempt(struct ledger *l, uint64_t id, ledger_row_fn *each, void *ar
 	if (!st)
 		return false;
 	sqlite3_bind_int64(st, 1, (int64_t)id);
-	return ledger_read_rows(l, st, false, each, arg);
+	return ledger_read_rows(l, st, each, arg);
 }
 
 bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, void *arg)
@@ -470,8 +467,7 @@ bool ledger_exchange(struct ledger *l, uint64_t exchange, ledger_row_fn *each, v
 	if (!st)
 		return false;
 	sqlite3_bind_int64(st, 1, (int64_t)exchange);
-	sqlite3_bind_int64(st, 2, (int64_t)(exchange + ((uint64_t)EXCHANGE_MOST << 8)));
-	return ledger_read_rows(l, st, true, each, arg);
+	return ledger_read_rows(l, st, each, arg);
 }
 
 bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool newest,
@@ -485,5 +481,5 @@ bool ledger_exchanges(struct ledger *l, uint64_t after, uint64_t before, bool ne
 	sqlite3_bind_int64(st, 1, (int64_t)after);
 	sqlite3_bind_int64(st, 2, before ? (int64_t)before : INT64_MAX);
 	sqlite3_bind_int64(st, 3, most);
-	return ledger_read_rows(l, st, false, each, arg);
+	return ledger_read_rows(l, st, each, arg);
 }

@@ -74,9 +74,10 @@ enum ledger_statement {
 	LEDGER_KEPT,
 	LEDGER_KEEP_FROM,
 	LEDGER_PLACE_PUT,
-	LEDGER_AHEAD_PUT,
-	LEDGER_AHEAD,
+	LEDGER_CLOCK_PUT,
+	LEDGER_CLOCK,
 	LEDGER_PLACES,
+	LEDGER_PRUNABLE,
 	LEDGER_PRUNE,
 	LEDGER_PRUNE_CORRECTIONS,
 	LEDGER_SPAN,
@@ -99,9 +100,11 @@ enum ledger_statement {
 	LEDGER_STATEMENTS,
 };
 
-/* Ids are not below the time an attempt began, but may be above: a clock was set back. By
- * more than that is written down (the table `clock`). */
+/* Ids may be above the time an attempt began, as a clock was set back, or below, as its
+ * request arrived earlier (ROW_BEHIND_MOST).  By more than that is written down (the
+ * table `clock`). */
 #define LEDGER_CLOCK_SLACK (2 * USEC_HOUR)
+#define LEDGER_BEHIND_SLACK USEC_MIN
 
 enum {
 	LEDGER_ROW_VALUES = 33, /* parameters of a whole row */
@@ -145,8 +148,8 @@ struct ledger {
 	struct row_queue *queue;    /* the writer's: new rows, until they are put */
 	struct rollup *rollup;      /* the writer's: sums, until they are put */
 	struct forgotten forgotten; /* the writer's: whose rows may still come */
-	usec ahead; /* the writer's: so far above their beginning may ids be, as far as
-	               `clock` is known to say */
+	usec ahead, behind; /* the writer's: so far above and below their beginning may
+	                       ids be, as far as `clock` is known to say */
 	struct sweep sweep; /* the writer's */
 	bool has_pruned;    /* ledger_prune was called */
 	bool is_too_large;  /* and nothing can be done about it */
@@ -168,10 +171,9 @@ void ledger_bind_str(sqlite3_stmt *st, int at, str text);
 str ledger_str(sqlite3_stmt *st, int column);
 /* PRICE_UNKNOWN for NULL. */
 picousd ledger_price(sqlite3_stmt *st, int column);
-/* Hands the rows of a statement over that begins with the columns of a row; to_close: up
- * to the one that closes its exchange. `each` may write: see ledger_keep_error. */
-bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, bool to_close,
-                      ledger_row_fn *each, void *arg);
+/* Hands the rows of a statement over that begins with the columns of a row. `each` may
+ * write: see ledger_keep_error. */
+bool ledger_read_rows(struct ledger *l, sqlite3_stmt *st, ledger_row_fn *each, void *arg);
 /* What went wrong inside of a statement that is not over yet, for ledger_error: the end
  * of that statement, which goes well, would make SQLite forget it. */
 void ledger_keep_error(struct ledger *l);

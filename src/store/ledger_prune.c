@@ -37,24 +37,36 @@ struct pruning {
 	bool is_too_large;
 };
 
+/* When one of those began, or was asked for, that may go before that hour: of the least
+ * id.  0: there is none. */
+static bool find_prunable(struct ledger *l, int64_t hour, int64_t *ret)
+{
+	sqlite3_stmt *st = ledger_get(l, LEDGER_PRUNABLE);
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, (int64_t)row_id_at(hour * USEC_HOUR));
+	*ret = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+	return sqlite3_reset(st) == SQLITE_OK;
+}
+
 static bool look(struct ledger *l, usec before_wall, uint64_t max_bytes,
                  struct pruning *ret)
 {
-	int64_t pages, free_pages, oldest, newest, hour = rollup_hour_of(before_wall);
+	int64_t pages, free_pages, old, oldest, newest;
+	int64_t hour = rollup_hour_of(before_wall);
 
 	if (!ask(l, "PRAGMA page_count", &pages) ||
 	    !ask(l, "PRAGMA freelist_count", &free_pages) ||
-	    !ask(l, "SELECT id >> 8 FROM attempt WHERE state <> 0 ORDER BY id LIMIT 1",
-	         &oldest) ||
-	    !ask(l, "SELECT coalesce(max(id), 0) >> 8 FROM attempt", &newest))
+	    !ask(l, "SELECT coalesce(max(id), 0) >> 8 FROM attempt", &newest) ||
+	    !find_prunable(l, hour, &old) ||
+	    /* Hour by hour, and never the one that is being written. */
+	    !find_prunable(l, rollup_hour_of(newest), &oldest))
 		return false;
-	ret->hour = oldest && rollup_hour_of(oldest) < hour ? hour : 0;
+	ret->hour = old ? hour : 0;
 	ret->is_too_large =
 	        max_bytes && (uint64_t)(pages - free_pages) * l->page_size > max_bytes;
-	/* Hour by hour, and never the one that is being written. */
-	ret->due = oldest && rollup_hour_of(oldest) < rollup_hour_of(newest)
-	                   ? rollup_hour_of(oldest) + 1
-	                   : 0;
+	ret->due = oldest ? rollup_hour_of(oldest) + 1 : 0;
 	return true;
 }
 

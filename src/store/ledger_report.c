@@ -298,16 +298,19 @@ bool ledger_span(struct ledger *l, usec since, usec until, ledger_row_fn *each, 
 	return ledger_span_after(l, 0, since, until, each, arg);
 }
 
-/* So far may ids be above the time their attempts began. */
-static bool read_slack(struct ledger *l, usec *ret)
+/* So far may ids be above and below the time their attempts began. */
+static bool read_slack(struct ledger *l, usec *ret_ahead, usec *ret_behind)
 {
-	sqlite3_stmt *st = ledger_get(l, LEDGER_AHEAD);
+	sqlite3_stmt *st = ledger_get(l, LEDGER_CLOCK);
 
 	if (!st)
 		return false;
-	*ret = LEDGER_CLOCK_SLACK;
-	if (sqlite3_step(st) == SQLITE_ROW)
-		*ret = max_of(*ret, (usec)sqlite3_column_int64(st, 0));
+	*ret_ahead = LEDGER_CLOCK_SLACK;
+	*ret_behind = LEDGER_BEHIND_SLACK;
+	if (sqlite3_step(st) == SQLITE_ROW) {
+		*ret_ahead = max_of(*ret_ahead, (usec)sqlite3_column_int64(st, 0));
+		*ret_behind = max_of(*ret_behind, (usec)sqlite3_column_int64(st, 1));
+	}
 	return sqlite3_reset(st) == SQLITE_OK;
 }
 
@@ -316,17 +319,18 @@ bool ledger_span_after(struct ledger *l, uint64_t after, usec since, usec until,
 {
 	sqlite3_stmt *st = ledger_get(l, LEDGER_SPAN);
 	const usec longest = INT64_MAX >> 8;
-	const usec start = since > 0 ? min_of(since, longest) : 0;
-	usec slack;
+	usec start = since > 0 ? min_of(since, longest) : 0;
+	usec ahead, behind;
 
-	if (!st || !read_slack(l, &slack))
+	if (!st || !read_slack(l, &ahead, &behind))
 		return false;
+	start = max_of(start - behind, (usec)0);
 	sqlite3_bind_int64(st, 1, max_of(start * 256, (int64_t)after + (after > 0)));
 	sqlite3_bind_int64(st, 2,
-	                   until < longest - slack ? (until + slack) * 256 : INT64_MAX);
+	                   until < longest - ahead ? (until + ahead) * 256 : INT64_MAX);
 	sqlite3_bind_int64(st, 3, since);
 	sqlite3_bind_int64(st, 4, until);
-	return ledger_read_rows(l, st, false, each, arg);
+	return ledger_read_rows(l, st, each, arg);
 }
 
 static bool add_row(void *arg, const struct attempt_row *row)

@@ -13,7 +13,7 @@
 	"CASE o.usage_kind WHEN 0 THEN 'none' WHEN 1 THEN 'reported' WHEN 2 THEN 'estimated' " \
 	"ELSE 'unknown' END"
 
-/* No secondary index: ids are times, so a span of time is a span of rows.  The one below
+/* No index of all rows: ids are times, so a span of time is a span of rows.  The one below
  * holds only what is in flight; without it a start would look at every row there is. */
 static const char version_1[] =
 	/* Who asked for what; known when an attempt opens. */
@@ -351,7 +351,26 @@ static const char version_clock[] =
 	"INSERT INTO clock SELECT 1, ahead FROM (SELECT max((id >> 8) - began) AS ahead"
 	" FROM attempt WHERE began IS NOT NULL) WHERE ahead > 7200000000;";
 
+/* And so far below, where it was more than a minute. */
+static const char version_behind[] =
+	"ALTER TABLE clock ADD COLUMN behind INTEGER NOT NULL DEFAULT 0;"
+	"INSERT INTO clock SELECT 1, 0, behind FROM (SELECT max(began - (id >> 8)) AS behind"
+	" FROM attempt WHERE began IS NOT NULL) WHERE behind > 60000000"
+	" ON CONFLICT (id) DO UPDATE SET behind = excluded.behind;";
+
+/* An older Sluice deleted by ids: of the first hour that was kept, those attempts may be
+ * gone whose ids are below it.  Where places are not known (version_places) the hour also
+ * says what a journal had in the ledger, and stays. */
+static const char version_kept[] =
+	"UPDATE kept SET hour = hour + 1 WHERE NOT EXISTS (SELECT 1 FROM journal_place"
+	" WHERE worker = 0 AND place = 9223372036854775807);";
+
+/* The later attempts of an exchange, however late they began: few have any. */
+static const char version_exchange[] =
+	"CREATE INDEX attempt_exchange ON attempt (exchange) WHERE exchange IS NOT NULL;";
+
 const char *const ledger_migrations[] = { version_1, version_2, version_tenants, version_trial,
 	                                  version_admin, version_phi, version_conversation,
-	                                  version_trial_gone, version_places, version_clock };
+	                                  version_trial_gone, version_places, version_clock,
+	                                  version_behind, version_kept, version_exchange };
 const int ledger_version = countof(ledger_migrations);

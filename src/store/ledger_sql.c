@@ -19,8 +19,11 @@
 #define CHARGED \
 	"coalesce(a.cost_nano + coalesce(" CORRECTED ", 0), " CORRECTED ", a.reserved_nano, 0)"
 
+/* What may go before the id with which an hour begins: none that began later, though its
+ * id may be below, as the sums of that hour are held against its attempts. */
+#define PRUNABLE "id < ?1 AND coalesce(began, id >> 8) < ?1 >> 8 AND state <> 0"
 /* The ids that ledger_prune deletes at once. */
-#define PRUNED "SELECT id FROM attempt WHERE id < ?1 AND state <> 0 ORDER BY id LIMIT 5000"
+#define PRUNED "SELECT id FROM attempt WHERE " PRUNABLE " ORDER BY id LIMIT 5000"
 
 /* The columns that read_row in ledger_attempts.c takes, in its order. */
 #define ROW \
@@ -124,8 +127,8 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 	[LEDGER_LAST_ID] = "SELECT coalesce(max(id), 0) FROM attempt",
 	[LEDGER_OPEN_IDS] = "SELECT id FROM attempt WHERE state = 0 ORDER BY id LIMIT ?1",
 	[LEDGER_ATTEMPT] = ROW "WHERE a.id = ?1",
-	/* All later rows of an exchange are found between its first and its closing one. */
-	[LEDGER_EXCHANGE] = ROW "WHERE a.id >= ?1 AND a.id < ?2 AND (a.id = ?1 OR a.exchange = ?1)"
+	[LEDGER_EXCHANGE] =
+		ROW "WHERE a.id IN (SELECT ?1 UNION SELECT id FROM attempt WHERE exchange = ?1)"
 		" ORDER BY a.id",
 	[LEDGER_EXCHANGES] =
 		ROW "WHERE a.id > ?1 AND a.id < ?2 AND " ENDED
@@ -232,10 +235,11 @@ const char *const ledger_sql[LEDGER_STATEMENTS] = {
 			     " ON CONFLICT (id) DO UPDATE SET hour = max(hour, ?1)",
 	[LEDGER_PLACE_PUT] = "INSERT OR REPLACE INTO journal_place VALUES (?1,?2)",
 	[LEDGER_PLACES] = "SELECT worker, place FROM journal_place",
-	[LEDGER_AHEAD_PUT] = "INSERT INTO clock VALUES (1, ?1)"
-			     " ON CONFLICT (id) DO UPDATE SET ahead = max(ahead, ?1)",
-	[LEDGER_AHEAD] = "SELECT coalesce(max(ahead), 0) FROM clock",
-	/* Ids are never below the time an attempt began: none of a later hour is among them. */
+	[LEDGER_CLOCK_PUT] = "INSERT INTO clock VALUES (1, ?1, ?2) ON CONFLICT (id)"
+			     " DO UPDATE SET ahead = max(ahead, ?1), behind = max(behind, ?2)",
+	[LEDGER_CLOCK] = "SELECT ahead, behind FROM clock",
+	[LEDGER_PRUNABLE] = "SELECT max(id >> 8, coalesce(began, id >> 8)) FROM attempt WHERE "
+			    PRUNABLE " ORDER BY id LIMIT 1",
 	[LEDGER_PRUNE] = "DELETE FROM attempt WHERE id IN (" PRUNED ")",
 	[LEDGER_PRUNE_CORRECTIONS] = "DELETE FROM correction WHERE attempt IN (" PRUNED ")",
 	/* What is beyond the span is passed over before anything is joined to it. */

@@ -27,7 +27,7 @@ bool ledger_trial_rows(struct ledger *l, str name, uint64_t *after, unsigned mos
 	sqlite3_bind_int64(st, 3, until);
 	*after = (uint64_t)until;
 	*ret_more = until != INT64_MAX;
-	return ledger_read_rows(l, st, false, each, arg);
+	return ledger_read_rows(l, st, each, arg);
 }
 
 bool ledger_trial_is_known(struct ledger *l, str name)

@@ -16,6 +16,11 @@ static inline uint64_t row_id_at(usec wall)
 	return wall <= 0 ? 0 : (uint64_t)min_of(wall, (usec)(INT64_MAX >> 8)) << 8;
 }
 
+/* An attempt's id is given when its request arrives, and by so much it may begin later:
+ * the body has to come, and its turn.  Beyond that it gets an id of its own, as whoever
+ * reads a span of time has to look so far back. */
+#define ROW_BEHIND_MOST USEC_HOUR
+
 /* What is odd about an answer that went well otherwise. */
 enum row_flag {
 	ROW_EMPTY = 1 << 0,         /* no text and no call */
@@ -42,7 +47,8 @@ struct attempt_row {
 	uint64_t kind;
 	/* known when the attempt opens */
 	uint64_t id;       /* unique, rising per worker; see journal_next_id */
-	uint64_t exchange; /* id of the exchange: that of its first row */
+	uint64_t exchange; /* id of the exchange: that of its first row, unless it began
+	                      more than ROW_BEHIND_MOST later */
 	uint32_t number;   /* 1 for the first attempt; 0: refused before any */
 	uint64_t key;      /* the virtual key's id, 0: none */
 	usec began_wall;

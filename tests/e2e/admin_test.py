@@ -217,10 +217,15 @@ def test_errors_name_what_is_wrong():
         problem(ask("POST", "/tokens", body=body), 400, kind, param)
     for query, kind, param in (
             ("limit=x", "invalid_parameter", "limit"), ("limit=-1", "invalid_parameter", "limit"),
+            ("limit=0", "invalid_parameter", "limit"), ("limit=1001", "invalid_parameter", "limit"),
             ("limit=1&limit=2", "invalid_parameter", "limit"), ("what=1", "unknown_parameter", "what"),
             ("cursor=zz", "invalid_cursor", "cursor"), ("cursor=%00", "invalid_parameter", "cursor"),
             ("since=yesterday", "invalid_parameter", "since"), ("key=../..", "invalid_parameter", "key")):
         problem(ask("GET", f"/exchanges?{query}"), 400, kind, param)
+    # An id of 0 would be that of what has none, and no bound at all: everybody's sums.
+    for key in ("0", "abc", "0" * 12, "0" * 16, "1" * 13):
+        for path, param in (("/exchanges", "key"), ("/cost", "key"), ("/cost", "team")):
+            problem(ask("GET", f"{path}?{param}={key}"), 400, "invalid_parameter", param)
     problem(ask("GET", "/tokens/ffffffffffff"), 404, "not_found")
     problem(ask("GET", "/nothing"), 404, "not_found")
     problem(ask("POST", "/tokens", body=b"name=x", kind="application/x-www-form-urlencoded"), 415)

@@ -7,6 +7,7 @@ in the middle of it.
 """
 
 import json
+import re
 import select
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import dialects
 from answers import refuse_by, reply
 from dialects import Turn
 from fake_provider import BlackHole, Fake, Refused
-from harness import Gateway, check, free_port, provider, route, same, split_comment
+from harness import Gateway, check, free_port, provider, route, same, shown_id, split_comment
 from raw import SLOW, SLUICE, Raw, request, until
 
 gateway = fake = hole = refused = None
@@ -239,6 +240,12 @@ def test_a_hedge_may_lose():
         rows = ledger_of(got)
         same([(row["provider"], row["fault"], row["closes"]) for row in rows],
              [("z", "", 1), ("y", "HEDGE_LOST", 0)], "rows")
+        # The one that closes the exchange is not the last: all are shown, and what it came to at the end.
+        text = gateway.cli("show", shown_id(rows[0]["exchange"]))[1]
+        used = tuple(sum(row[column] for row in rows) for column in ("input_tokens", "output_tokens"))
+        line = gateway.cli("tail", "-n", "1")[1]
+        check("  %d/%d tok (estimated)  " % used in line, "what both have used", used, line)
+        check(re.search(r"#1 z/.*\n  #2 y/.*\n  answered 200 ", text, re.S), text)
 
 
 def test_a_request_may_refuse_to_be_hedged():

@@ -246,3 +246,54 @@ TEST(an_upload_goes_to_whoever_is_connected_first_and_to_nobody_else)
 	CHECK(fault_is(&r.rows[0], "CONNECT_TIMEOUT"));
 	race_end(&r);
 }
+
+/* A request whose body comes later by the clock, with its answer. */
+static void ask_for(struct race *r, usec span)
+{
+	const str body = STR("{\"model\":\"r\",\"max_tokens\":9,"
+	                     "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+	struct buf head = BUF_LIMIT(4 * KiB);
+	struct sim_peer *a;
+
+	r->client = gate_client(&r->gate);
+	buf_addf(&head,
+	         "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+	         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+	         body.len);
+	sim_send(r->client, buf_str(&head));
+	buf_free(&head);
+	race_run(r, USEC_MS);
+	sim_set_wall(sys_wall() + span);
+	race_run(r, 2 * USEC_SEC); /* the loop asks for it now and then */
+	sim_send(r->client, body);
+	race_run(r, USEC_MS);
+	a = race_accept(r, 0);
+	if (!CHECK(a))
+		return;
+	sim_send(a, str_from_z(race_unary));
+	race_run(r, USEC_SEC);
+	CHECK(str_has(race_see(r), STR("unary")));
+	sim_close(a);
+}
+
+/* Who reads a span of time looks no further back than ROW_BEHIND_MOST for ids. */
+TEST(an_attempt_begins_near_its_id_however_late_its_body_came)
+{
+	for (int hours = 0; hours < 2; hours++) {
+		usec span = hours * USEC_HOUR + 10 * USEC_SEC;
+		struct attempt_row *row;
+		struct race r;
+
+		if (!race_begin(&r, "{ targets: [a/m] }"))
+			return;
+		ask_for(&r, span);
+		race_read_rows(&r);
+		row = &r.rows[0];
+		CHECK_INT(r.closing, 1);
+		CHECK_INT(row->number, 1);
+		CHECK(row->began_wall - (usec)(row->exchange >> 8) >= span);
+		CHECK_INT(row->id == row->exchange, hours == 0);
+		CHECK(hours == 0 || (usec)(row->id >> 8) >= row->began_wall);
+		race_end(&r);
+	}
+}

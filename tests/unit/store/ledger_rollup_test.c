@@ -624,6 +624,180 @@ TEST(span_finds_attempts_of_before_the_clock_was_set_back)
 	ledger_close(&l);
 }
 
+/* Its request arrived so much earlier: the body took its time, or its turn did. */
+static struct attempt_row late_row(usec began, usec behind)
+{
+	struct attempt_row row = row_of(1);
+
+	row.began_wall = began;
+	row.id = row.exchange = (uint64_t)(began - behind) << 8;
+	row.state = ROW_DONE;
+	row.detail = STR_NONE;
+	return row;
+}
+
+static int64_t count_span(struct ledger *l, usec since, usec until)
+{
+	struct report_query q = { .since = since, .until = until };
+	struct reference seen = { .q.by = 0 };
+	struct report r;
+
+	CHECK(ledger_span(l, since, until ? until : INT64_MAX, add_row, &seen));
+	CHECK(ledger_report(l, &q, &r));
+	CHECK_INT(r.total.of[SUM_ATTEMPTS], seen.total.of[SUM_ATTEMPTS]);
+	report_done(&r);
+	return seen.total.of[SUM_ATTEMPTS];
+}
+
+/* Of two spans that adjoin one alone has it, wherever they meet. */
+static void check_is_in_one(struct ledger *l, usec began, usec behind)
+{
+	const usec cuts[] = { began - behind - 1, began - behind, began - behind / 2,
+		              began, began + 1 };
+
+	for (unsigned i = 0; i < countof(cuts); i++) {
+		CHECK_INT(count_span(l, 0, cuts[i]), cuts[i] > began);
+		CHECK_INT(count_span(l, cuts[i], 0), cuts[i] <= began);
+	}
+}
+
+static void change_file(const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+	CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+}
+
+TEST(span_finds_attempts_that_began_later_than_their_ids)
+{
+	static const usec behinds[] = { USEC_SEC, 50 * USEC_SEC, 40 * USEC_MIN,
+		                        ROW_BEHIND_MOST, 30 * USEC_HOUR };
+	struct ledger *l = open_fresh();
+
+	for (unsigned i = 0; i < countof(behinds); i++) {
+		usec began = DAY_ZERO + 30 * USEC_HOUR + 1000;
+		struct attempt_row row = late_row(began, behinds[i]);
+
+		CHECK(ledger_begin(l) && ledger_put_new(l, &row));
+		ledger_rollback(l);
+		CHECK(ledger_begin(l) && ledger_put_new(l, &row) && ledger_commit(l));
+		check_is_in_one(l, began, behinds[i]);
+		ledger_close(&l);
+		l = open_again();
+		check_is_in_one(l, began, behinds[i]);
+		ledger_close(&l);
+		change_file("DELETE FROM attempt; DELETE FROM rollup; DELETE FROM clock");
+		l = open_again();
+	}
+	ledger_close(&l);
+}
+
+/* An older Sluice wrote them, and nothing down. */
+TEST(span_finds_attempts_of_an_older_ledger)
+{
+	const usec began = DAY_ZERO + 30 * USEC_HOUR + 1000;
+	const usec behinds[] = { USEC_SEC, 3 * USEC_HOUR };
+
+	for (unsigned i = 0; i < 2 * countof(behinds); i++) {
+		struct attempt_row row = late_row(began, behinds[i / 2]);
+		struct ledger *l;
+
+		snprintf(path, sizeof(path), "%s/old%u.db", test_dir(), i);
+		l = open_again();
+		CHECK(ledger_begin(l) && ledger_put(l, &row, NULL) && ledger_commit(l));
+		ledger_close(&l);
+		change_file("ALTER TABLE clock DROP COLUMN behind; DELETE FROM clock;"
+		            "DROP INDEX attempt_exchange; PRAGMA user_version = 10");
+		if (i % 2)
+			change_file("INSERT INTO clock VALUES (1, 9000000000)");
+		l = open_again();
+		check_is_in_one(l, began, behinds[i / 2]);
+		CHECK_INT(count_groups("SELECT coalesce(max(ahead), 0) / 1000000 FROM "
+		                       "clock"),
+		          i % 2 ? 9000 : 0);
+		ledger_close(&l);
+	}
+}
+
+/* ---- retention of those ---- */
+
+/* Requests of each minute of some hours, whose bodies take the half of one. */
+static void put_late_ones(struct ledger *l, unsigned hours)
+{
+	CHECK(ledger_begin(l));
+	for (unsigned minute = 0; minute < hours * 60; minute++) {
+		struct attempt_row row =
+		        late_row(DAY_ZERO + minute * USEC_MIN, 30 * USEC_SEC);
+
+		CHECK(ledger_put(l, &row, NULL));
+	}
+	CHECK(ledger_commit(l));
+}
+
+static void prune_all(struct ledger *l, usec before, uint64_t max_bytes)
+{
+	bool more = true;
+
+	for (int i = 0; more && i < 1000; i++)
+		CHECK(ledger_prune(l, before, max_bytes, &no_journal, &more));
+	CHECK(!more);
+}
+
+TEST(retention_keeps_an_hour_whole_though_ids_are_below_it)
+{
+	struct ledger *l = open_fresh();
+
+	put_late_ones(l, 6);
+	correct(l, late_row(DAY_ZERO + 3 * USEC_HOUR, 30 * USEC_SEC).id, 77);
+	prune_all(l, DAY_ZERO + 3 * USEC_HOUR, 0);
+	CHECK_INT(count_span(l, DAY_ZERO + 3 * USEC_HOUR, 0), 180);
+	CHECK_INT(count_groups("SELECT count(*) FROM attempt"), 180);
+	CHECK_INT(count_groups("SELECT count(*) FROM correction"), 1);
+	check_verified(l);
+	/* By size all but the hour of the last one. */
+	prune_all(l, 0, 1);
+	CHECK(ledger_is_too_large(l));
+	CHECK_INT(count_groups("SELECT count(*) FROM attempt"), 60);
+	CHECK_INT(count_span(l, DAY_ZERO + 5 * USEC_HOUR, 0), 60);
+	check_verified(l);
+	/* By age in the end all. */
+	prune_all(l, DAY_ZERO + 6 * USEC_HOUR, 0);
+	CHECK_INT(count_groups("SELECT count(*) FROM attempt"), 0);
+	check_verified(l);
+	ledger_close(&l);
+}
+
+/* An older Sluice deleted by ids; what it left of an hour says nothing of its sums. */
+TEST(an_older_ledger_that_was_pruned_by_ids_adds_up)
+{
+	struct ledger *l = open_fresh();
+	struct ledger_places places;
+	uint64_t below;
+
+	put_late_ones(l, 6);
+	ledger_close(&l);
+	/* Of 03:00: the hour that it wrote down. */
+	change_file(
+	        "DELETE FROM attempt WHERE id < (1795651200 + 3 * 3600) * 1000000 << 8;"
+	        "INSERT INTO kept VALUES (1, 1795651200 / 3600 + 3);"
+	        "ALTER TABLE clock DROP COLUMN behind; DROP INDEX attempt_exchange;"
+	        "PRAGMA user_version = 10");
+	l = open_again();
+	check_verified(l);
+	CHECK(ledger_pruned(l, &places, &below));
+	CHECK_INT(below >> 8, DAY_ZERO + 4 * USEC_HOUR);
+	ledger_close(&l);
+	/* One that did not write down how far journals were in the ledger. */
+	change_file("DROP TABLE journal_place; DROP TABLE clock;"
+	            "DROP INDEX attempt_exchange; PRAGMA user_version = 8");
+	l = open_again();
+	CHECK(ledger_pruned(l, &places, &below));
+	CHECK_INT(below >> 8, DAY_ZERO + 4 * USEC_HOUR);
+	ledger_close(&l);
+}
+
 /* ---- budgets ---- */
 
 struct spent {

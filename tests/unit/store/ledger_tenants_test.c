@@ -247,6 +247,7 @@ TEST(keys_of_the_first_days_are_still_good)
 	                   "DROP TABLE audit;"
 	                   "DROP TABLE audit_head;"
 	                   "DROP TABLE admin_replay;"
+	                   "DROP INDEX attempt_exchange;"
 	                   "ALTER TABLE pin DROP COLUMN phi;"
 	                   "ALTER TABLE attempt DROP COLUMN conversation;"
 	                   "PRAGMA user_version = 2",

@@ -572,6 +572,17 @@ TEST(ledger_finds_exchanges)
 	s = (struct seen){ .count = 0 };
 	CHECK(ledger_attempt(reader, 999 << 8, see, &s));
 	CHECK_INT(s.count, 0);
+	/* One that went on for a day, and whose last attempt is not the one that closes
+	 * it: it has lost a race. */
+	put_exchange(l, 50, 2);
+	struct attempt_row late = done_of(51 + 30 * USEC_HOUR);
+	late.exchange = 50 << 8;
+	late.number = 3;
+	late.closes = false;
+	CHECK(put(l, late));
+	CHECK(ledger_exchange(reader, 50 << 8, see, &s));
+	CHECK(s.count == 3 && s.ids[0] == 50 && s.ids[1] == 51);
+	s = (struct seen){ .count = 0 };
 	/* A reader sees what comes later, and cannot write. */
 	put_exchange(l, 40, 1);
 	CHECK(ledger_exchange(reader, 40 << 8, see, &s));
