@@ -134,10 +134,12 @@ NEVER_UP = [("Cookie", "a=b"), ("x-api-key", None), ("x-goog-api-key", None), ("
             ("OpenAI-Project", "proj-1"), ("anthropic-version", "2023-06-01"),
             ("anthropic-beta", "a,b"), ("x-goog-api-client", "gl-node/22"),
             ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b"),
-            ("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT")]
+            ("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT"),
+            ("Origin", "app://obsidian.md"), ("Referer", "https://example.test/chat"), ("Sec-Fetch-Site", "same-origin"),
+            ("Sec-CH-UA", '"x"'), ("Access-Control-Request-Method", "POST")]
 ALWAYS_UP = [("User-Agent", "OpenAI/JS 7.57.0"), ("X-Stainless-Lang", "js"), ("X-Custom", "a  b"),
              ("OpenAI-Beta", "assistants=v2"), ("Accept", "application/json"), ("X-Empty", ""),
-             ("HTTP-Referer", "https://example.test/é"), ("Idempotency-Key", "k-1")]
+             ("HTTP-Referer", "https://example.test/é"), ("X-Title", "t"), ("Idempotency-Key", "k-1")]
 
 
 def test_request_headers_deny_list():

@@ -38,7 +38,7 @@ TEST(what_is_not_denied_is_forwarded_as_written)
 TEST(features_are_those_of_the_client_s_own_format)
 {
 	static const char lines[] =
-	        "OpenAI-Beta: a=v1\nanthropic-beta: b\nx-goog-user-project: p\nX: 1\n"
+	        "OpenAI-Beta: a=v1\nanthropic-beta: b\nx-goog-api-client: c\nX: 1\n"
 	        "anthropic-version: 1\nx-goog-api-key: k";
 	struct buf to = BUF_LIMIT(1024);
 
@@ -49,7 +49,7 @@ TEST(features_are_those_of_the_client_s_own_format)
 	CHECK_STR(buf_str(&to), "OpenAI-Beta: a=v1\r\n");
 	buf_clear(&to);
 	headers_features(with(lines), WIRE_GEMINI, &to);
-	CHECK_STR(buf_str(&to), "x-goog-user-project: p\r\n");
+	CHECK_STR(buf_str(&to), "x-goog-api-client: c\r\n");
 	/* What Connection names is of that connection, whatever it is. */
 	buf_clear(&to);
 	headers_features(with("Connection: openai-beta, x-a\nOpenAI-Beta: b"),
@@ -78,6 +78,16 @@ TEST(what_is_denied_never_leaves)
 	                  "X-HTTP-Method: DELETE\nX-HTTP-Method-Override: DELETE\n"
 	                  "X-Method-Override: DELETE"),
 	        "");
+}
+
+TEST(what_a_browser_says_of_its_page_never_leaves)
+{
+	CHECK_STR(
+	        forwarded("Origin: app://obsidian.md\nReferer: https://x/chat?id=1\n"
+	                  "Sec-Fetch-Mode: cors\nsec-fetch-site: same-origin\n"
+	                  "Sec-CH-UA: \"a\"\nSec-GPC: 1\n"
+	                  "Access-Control-Request-Method: POST\nHTTP-Referer: https://x"),
+	        "HTTP-Referer: https://x\r\n");
 }
 
 /* A line that is not written as we write it stands alone; runs end at what is denied. */
