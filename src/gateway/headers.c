@@ -22,7 +22,7 @@ static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	[HTTP_NAME_CLIENT_IP] = true, /* and all else that tells who the client is */
 	[HTTP_NAME_CONTENT_LENGTH] = true,
 	[HTTP_NAME_CONTENT_TYPE] = true, /* said by us, with its value */
-	[HTTP_NAME_COOKIE] = true,
+	[HTTP_NAME_COOKIE] = true,       /* and what else lets the client in somewhere */
 	[HTTP_NAME_EXPECT] = true,
 	[HTTP_NAME_HOST] = true,
 	[HTTP_NAME_OPENAI_ORGANIZATION] = true,
@@ -30,6 +30,7 @@ static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	/* of a browser, for whose page it is: a provider would take the request for one
 	 * that comes from there, and some refuse these */
 	[HTTP_NAME_ORIGIN] = true,
+	[HTTP_NAME_RANGE] = true, /* 206 and 304 are no answers of a model */
 	[HTTP_NAME_REFERER] = true,
 	[HTTP_NAME_TRACEPARENT] = true, /* said by us, where it may be: add_trace */
 	[HTTP_NAME_TRACESTATE] = true,

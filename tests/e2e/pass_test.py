@@ -136,7 +136,11 @@ NEVER_UP = [("Cookie", "a=b"), ("x-api-key", None), ("x-goog-api-key", None), ("
             ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b"),
             ("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT"),
             ("Origin", "app://obsidian.md"), ("Referer", "https://example.test/chat"), ("Sec-Fetch-Site", "same-origin"),
-            ("Sec-CH-UA", '"x"'), ("Access-Control-Request-Method", "POST")]
+            ("Sec-CH-UA", '"x"'), ("Access-Control-Request-Method", "POST"),
+            ("Cf-Access-Jwt-Assertion", "j"), ("X-Amzn-Oidc-Data", "j"), ("X-Auth-Request-Access-Token", "t"),
+            ("X-Ms-Token-Aad-Access-Token", "t"), ("X-Auth-Token", "t"), ("X-Envoy-External-Address", "10.1.1.1"),
+            ("Fly-Client-IP", "10.1.1.1"), ("CloudFront-Viewer-Address", "10.1.1.1"), ("Via", "1.1 inner"),
+            ("If-None-Match", "*"), ("Range", "bytes=0-1"), ("x-goog-user-project", "p")]
 ALWAYS_UP = [("User-Agent", "OpenAI/JS 7.57.0"), ("X-Stainless-Lang", "js"), ("X-Custom", "a  b"),
              ("OpenAI-Beta", "assistants=v2"), ("Accept", "application/json"), ("X-Empty", ""),
              ("HTTP-Referer", "https://example.test/é"), ("X-Title", "t"), ("Idempotency-Key", "k-1")]

@@ -90,6 +90,49 @@ TEST(what_a_browser_says_of_its_page_never_leaves)
 	        "HTTP-Referer: https://x\r\n");
 }
 
+/* What access services, load balancers and edges before us add for their own server; and
+ * beside each what a client says to a provider on purpose. */
+TEST(what_a_proxy_before_us_says_of_the_client_never_leaves)
+{
+	CHECK_STR(
+	        forwarded(
+	                "Cf-Access-Jwt-Assertion: j\nCF-Access-Client-Secret: s\n"
+	                "CF-Connecting-IPv6: ::1\nCF-IPCity: x\ncf-aig-metadata: m\n"
+	                "X-Amzn-Oidc-Data: j\nX-Amzn-Oidc-Accesstoken: j\n"
+	                "X-Amzn-Bedrock-Trace: ENABLED\n"
+	                "X-Auth-Request-Access-Token: t\nX-Auth-Request-Email: e\n"
+	                "X-MS-TOKEN-AAD-ACCESS-TOKEN: t\nX-MS-CLIENT-PRINCIPAL: p\n"
+	                "X-MS-CLIENT-PRINCIPAL-NAME: n\nx-ms-client-request-id: 1\n"
+	                "X-Authorization: a\nX-Auth-Token: t\nX-Access-Token: t\n"
+	                "Ocp-Apim-Subscription-Key: k\napikey: k\nX-CSRF-Token: t\n"
+	                "X-Envoy-External-Address: 1.2.3.4\nFly-Client-IP: 1.2.3.4\n"
+	                "Fastly-Client-IP: 1.2.3.4\nX-Cluster-Client-IP: 1.2.3.4\n"
+	                "X-Azure-ClientIP: 1.2.3.4\nCloudFront-Viewer-Address: 1.2.3.4\n"
+	                "X-Appengine-User-IP: 1.2.3.4\nX-Vercel-Forwarded-For: 1.2.3.4\n"
+	                "Via: 1.1 inner\nRemote-User: u\nX-Title: app\n"
+	                "X-Goog-Iap-Jwt-Assertion: j\nX-Real-IP: 1.2.3.4\n"
+	                "X-Original-Forwarded-For: 1.2.3.4\nTrue-Client-IP: 1.2.3.4"),
+	        "cf-aig-metadata: m\r\nX-Amzn-Bedrock-Trace: ENABLED\r\n"
+	        "x-ms-client-request-id: 1\r\nX-Title: app\r\n");
+}
+
+TEST(whose_project_pays_and_what_less_is_wanted_is_not_the_client_s_to_say)
+{
+	struct buf to = BUF_LIMIT(1024);
+
+	CHECK_STR(forwarded("Range: bytes=0-1\nIf-Range: x\nIf-Match: x\n"
+	                    "If-None-Match: *\nIf-Modified-Since: x\n"
+	                    "If-Unmodified-Since: x\nMax-Forwards: 0\n"
+	                    "x-goog-user-project: p"),
+	          "");
+	headers_features(with("x-goog-user-project: p\nx-goog-api-client: c\n"
+	                      "X-Goog-IAP-JWT-Assertion: j\n"
+	                      "X-Goog-Authenticated-User-Email: e"),
+	                 WIRE_GEMINI, &to);
+	CHECK_STR(buf_str(&to), "x-goog-api-client: c\r\n");
+	buf_free(&to);
+}
+
 /* A line that is not written as we write it stands alone; runs end at what is denied. */
 TEST(lines_are_put_together_as_written_and_otherwise_made_anew)
 {

@@ -266,6 +266,7 @@ TEST(every_known_name_is_found_in_any_case_and_nothing_like_it)
 		}
 	}
 	CHECK_INT(http_name_of(STR("x-goog-x")), HTTP_NAME_X_GOOG_);
+	CHECK_INT(http_name_of(STR("X-Goog-IAP-x")), HTTP_NAME_CLIENT_IP);
 	CHECK_INT(http_name_of(STR("")), HTTP_NAME_OTHER);
 	CHECK_INT(http_name_of(STR("X-Stainless-Lang")), HTTP_NAME_OTHER);
 }
