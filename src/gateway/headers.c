@@ -31,6 +31,7 @@ static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	 * that comes from there, and some refuse these */
 	[HTTP_NAME_ORIGIN] = true,
 	[HTTP_NAME_RANGE] = true, /* 206 and 304 are no answers of a model */
+	[HTTP_NAME_RATELIMIT_] = true,
 	[HTTP_NAME_REFERER] = true,
 	[HTTP_NAME_TRACEPARENT] = true, /* said by us, where it may be: add_trace */
 	[HTTP_NAME_TRACESTATE] = true,
@@ -61,6 +62,8 @@ static const bool never_to_client[HTTP_NAMES_COUNT] = {
 	[HTTP_NAME_CONTENT_TYPE] = true, /* said by us, with its value */
 	[HTTP_NAME_OPENAI_ORGANIZATION] = true,
 	[HTTP_NAME_OPENAI_PROJECT] = true,
+	/* of our account there, not of the client's key here */
+	[HTTP_NAME_RATELIMIT_] = true,
 	[HTTP_NAME_SET_COOKIE] = true,
 	[HTTP_NAME_STRICT_TRANSPORT_SECURITY] = true,
 	[HTTP_NAME_X_ACCEL_] = true,
@@ -173,7 +176,7 @@ void headers_features(const struct http_request *req, enum wire_format format,
 	}
 }
 
-/* Of our account there, not of the client's key here: as x-ratelimit-*. */
+/* As x-ratelimit-*. */
 static bool is_rate_of_anthropic(const struct http_field *f, enum http_name name)
 {
 	return name == HTTP_NAME_ANTHROPIC_ &&

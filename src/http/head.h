@@ -91,6 +91,7 @@ enum http_method {
 	NAME(X_SESSION_ID, "x-session-id")                                               \
 	NAME(ANTHROPIC_, "anthropic-")                                                   \
 	NAME(CONTENT_SECURITY_, "content-security-")                                     \
+	NAME(RATELIMIT_, "ratelimit-")                                                   \
 	NAME(X_ACCEL_, "x-accel-")                                                       \
 	NAME(X_GOOG_, "x-goog-")                                                         \
 	NAME(X_RATELIMIT_, "x-ratelimit-")                                               \
@@ -101,9 +102,14 @@ enum http_method {
  * that fit, the first of this list counts, and before the rows above. */
 #define HTTP_ALIASES(ALSO)                                                               \
 	ALSO(LOCATION, CLEAR_SITE_DATA, "location")                                      \
+	ALSO(NEL, CLEAR_SITE_DATA, "nel")                                                \
 	ALSO(REFRESH, CLEAR_SITE_DATA, "refresh")                                        \
+	ALSO(REPORT_TO, CLEAR_SITE_DATA, "report-to")                                    \
+	ALSO(REPORTING_ENDPOINTS, CLEAR_SITE_DATA, "reporting-endpoints")                \
 	ALSO(WWW_AUTHENTICATE, CLEAR_SITE_DATA, "www-authenticate")                      \
 	ALSO(X_SENDFILE, CLEAR_SITE_DATA, "x-sendfile")                                  \
+	ALSO(X_LIGHTTPD_, CLEAR_SITE_DATA, "x-lighttpd-")                                \
+	ALSO(X_REPROXY_, CLEAR_SITE_DATA, "x-reproxy-")                                  \
 	ALSO(CF_ACCESS_, CLIENT_IP, "cf-access-")                                        \
 	ALSO(CF_CONNECTING_, CLIENT_IP, "cf-connecting-")                                \
 	ALSO(CF_IPCITY, CLIENT_IP, "cf-ipcity")                                          \
@@ -189,6 +195,8 @@ enum http_method {
 	ALSO(X_JWT_ASSERTION, COOKIE, "x-jwt-assertion")                                 \
 	ALSO(X_REFRESH_TOKEN, COOKIE, "x-refresh-token")                                 \
 	ALSO(X_XSRF_TOKEN, COOKIE, "x-xsrf-token")                                       \
+	ALSO(ANTHROPIC_ORGANIZATION_ID, OPENAI_ORGANIZATION,                             \
+	     "anthropic-organization-id")                                                \
 	ALSO(X_GOOG_USER_PROJECT, OPENAI_ORGANIZATION, "x-goog-user-project")            \
 	ALSO(IF_MATCH, RANGE, "if-match")                                                \
 	ALSO(IF_MODIFIED_SINCE, RANGE, "if-modified-since")                              \
@@ -196,6 +204,9 @@ enum http_method {
 	ALSO(IF_RANGE, RANGE, "if-range")                                                \
 	ALSO(IF_UNMODIFIED_SINCE, RANGE, "if-unmodified-since")                          \
 	ALSO(MAX_FORWARDS, RANGE, "max-forwards")                                        \
+	ALSO(ANTHROPIC_PRIORITY_, RATELIMIT_, "anthropic-priority-")                     \
+	ALSO(RATELIMIT, RATELIMIT_, "ratelimit")                                         \
+	ALSO(X_RATELIMITBYSIZE_, RATELIMIT_, "x-ratelimitbysize-")                       \
 	ALSO(SEC_, REFERER, "sec-")                                                      \
 	ALSO(X_HTTP_METHOD_OVERRIDE, X_HTTP_METHOD, "x-http-method-override")            \
 	ALSO(X_METHOD_OVERRIDE, X_HTTP_METHOD, "x-method-override")

@@ -184,6 +184,10 @@ NEVER_BACK = [("Set-Cookie", "a=b"), ("Set-Cookie", "__cf_bm=x; Path=/"), ("Alt-
               ("WWW-Authenticate", "Basic"), ("X-Sendfile", "/etc/passwd"), ("X-Accel-Redirect", "/x"),
               ("Content-Security-Policy-Report-Only", "default-src 'none'"),
               ("x-ratelimit-limit-requests", "100"), ("x-ratelimit-remaining-tokens", "5"),
+              ("anthropic-organization-id", "org-1"), ("anthropic-priority-input-tokens-limit", "9"),
+              ("x-ratelimitbysize-limit-minute", "7"), ("ratelimit-remaining", "3"), ("Report-To", "{}"), ("NEL", "{}"),
+              ("Reporting-Endpoints", 'a="https://e/"'), ("X-Lighttpd-Send-File", "/etc/passwd"),
+              ("X-Reproxy-URL", "http://e/"),
               ("Proxy-Authenticate", "Basic"), ("Upgrade", "h2"), ("Trailer", "x")]
 ALWAYS_BACK = [("openai-processing-ms", "12"), ("openai-version", "2020-10-01"), ("X-Thing", "a  b"),
                ("X-Empty", ""), ("cf-ray", "abc-FRA"), ("Server", "cloudflare")]

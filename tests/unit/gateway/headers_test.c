@@ -133,6 +133,35 @@ TEST(whose_project_pays_and_what_less_is_wanted_is_not_the_client_s_to_say)
 	buf_free(&to);
 }
 
+static str returned(const char *lines)
+{
+	static struct buf to = { .limit = 4096 };
+	static struct http_response res;
+	const struct http_request *same = with(lines);
+
+	memcpy(res.fields, same->fields, same->count * sizeof(same->fields[0]));
+	res.count = same->count;
+	res.names_hops = false;
+	buf_clear(&to);
+	headers_to_client(&res, &to);
+	return buf_str(&to);
+}
+
+TEST(what_marks_our_account_and_what_moves_a_browser_does_not_come_back)
+{
+	CHECK_STR(returned("anthropic-organization-id: o\n"
+	                   "anthropic-priority-input-tokens-limit: 1\n"
+	                   "anthropic-ratelimit-requests-limit: 1\n"
+	                   "x-ratelimitbysize-limit-minute: 1\nratelimit: r\n"
+	                   "RateLimit-Policy: p\nratelimit-remaining: 1\n"
+	                   "x-ratelimit-limit: 1\nReport-To: {}\nNEL: {}\n"
+	                   "Reporting-Endpoints: a\nx-lighttpd-send-file: /etc/passwd\n"
+	                   "X-Reproxy-URL: http://e/\nanthropic-version: v\ncf-ray: x\n"
+	                   "via: 1.1 google\nx-envoy-upstream-service-time: 5"),
+	          "anthropic-version: v\r\ncf-ray: x\r\nvia: 1.1 google\r\n"
+	          "x-envoy-upstream-service-time: 5\r\n");
+}
+
 /* A line that is not written as we write it stands alone; runs end at what is denied. */
 TEST(lines_are_put_together_as_written_and_otherwise_made_anew)
 {
