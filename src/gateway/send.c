@@ -321,6 +321,8 @@ void attempt_send_room(struct attempt *a)
 	}
 	x->upload_ended = end;
 	http_up_send(u, &(struct iovec){ x->sending.ptr, x->sending.len }, 1, end);
+	if (end && a->step == ATTEMPT_AWAIT && !a->first_token)
+		attempt_start_clocks(a);
 	if (!end && x->client && !http_up_has_pending(u))
 		http_resume_body(x->client);
 }

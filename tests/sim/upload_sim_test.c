@@ -179,3 +179,80 @@ TEST(an_upload_with_a_second_model_reaches_no_provider_whole)
 			refuse(seed, behind[i]);
 	}
 }
+
+/* ---- an upload that takes its time ---- */
+
+static const char hurried[] =
+        "version: 1\n"
+        "auth: open\n"
+        "workers: 1\n"
+        "data: /dev/null/none\n"
+        "limits: { body: 512KiB }\n"
+        "providers:\n"
+        "  a: { format: openai-chat, url: \"http://10.0.0.1:80/v1\", key: none }\n"
+        "routes:\n"
+        "  r: { targets: [a/a-longer-name], answer: 3s, retry: { same_target: 0 } }\n";
+
+/* Each piece a second after the one before. */
+static void send_in_seconds(struct upload *u, size_t pieces)
+{
+	size_t each = u->rest.len / pieces + 1;
+
+	while (u->rest.len) {
+		str piece = str_first(u->rest, each);
+
+		str_take(&u->rest, piece.len);
+		for (int turns = 0; piece.len && turns < 1000; turns++) {
+			str_take(&piece, sim_send(u->client, piece));
+			gate_run(u->gate, 0);
+			if (!u->provider)
+				u->provider = sim_accept(u->port);
+			if (u->provider)
+				sim_recv(u->provider, &u->got);
+		}
+		gate_run(u->gate, USEC_SEC);
+	}
+	sim_recv(u->client, &u->said);
+}
+
+static bool slowly(struct upload *u, struct gate *g, str body)
+{
+	*u = (struct upload){ .gate = g };
+	u->got.limit = u->said.limit = u->request.limit = 2 * MiB;
+	make_request(&u->request, body);
+	u->rest = buf_str(&u->request);
+	if (!gate_begin(g, 1, hurried))
+		return false;
+	u->port = gate_listen("10.0.0.1:80");
+	u->client = gate_client(g);
+	send_in_seconds(u, 10);
+	return CHECK(u->provider) && CHECK(u->said.len == 0);
+}
+
+/* It waits for the rest as long as we do: its time begins with the last byte. */
+TEST(a_slow_upload_is_not_the_provider_s_silence)
+{
+	struct buf body = BUF_LIMIT(2 * MiB), wanted = BUF_LIMIT(2 * MiB);
+	struct upload u;
+	struct gate g;
+
+	make_body(&body, "r", "");
+	make_body(&wanted, "a-longer-name", "");
+	if (slowly(&u, &g, buf_str(&body))) {
+		CHECK(str_eq(got_body(&u), buf_str(&wanted)));
+		gate_run(&g, USEC_SEC);
+		sim_send(u.provider, answer);
+		gate_run(&g, USEC_SEC);
+		sim_recv(u.client, &u.said);
+		CHECK(str_starts(buf_str(&u.said), STR("HTTP/1.1 200 OK\r\n")));
+	}
+	upload_end(&u);
+	if (slowly(&u, &g, buf_str(&body))) {
+		gate_run(&g, 3 * USEC_SEC);
+		sim_recv(u.client, &u.said);
+		CHECK(str_starts(buf_str(&u.said), STR("HTTP/1.1 504 ")));
+	}
+	upload_end(&u);
+	buf_free(&body);
+	buf_free(&wanted);
+}
