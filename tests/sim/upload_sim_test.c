@@ -256,3 +256,48 @@ TEST(a_slow_upload_is_not_the_provider_s_silence)
 	buf_free(&body);
 	buf_free(&wanted);
 }
+
+/* ---- a pooled connection ---- */
+
+/* A provider's connection may end with its next request.  What was not kept cannot be
+ * sent again, so it is not sent there. */
+TEST(an_upload_is_not_given_to_a_pooled_connection)
+{
+	struct buf body = BUF_LIMIT(2 * MiB), wanted = BUF_LIMIT(2 * MiB);
+	struct sim_peer *pooled;
+	struct upload u = { .read_most = 200000 };
+	struct gate g;
+
+	make_body(&body, "r", "");
+	make_body(&wanted, "a-longer-name", "");
+	u.gate = &g;
+	u.got.limit = u.said.limit = u.request.limit = 2 * MiB;
+	if (!gate_begin(&g, 1, config_text))
+		return;
+	u.port = gate_listen("10.0.0.1:80");
+	u.client = gate_client(&g);
+	sim_send(u.client, STR("POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\n"
+	                       "Content-Type: application/json\r\n"
+	                       "Content-Length: 24\r\n\r\n"
+	                       "{\"model\":\"r\",\"input\":\"\"}"));
+	gate_run(&g, 0);
+	pooled = sim_accept(u.port);
+	if (CHECK(pooled)) {
+		sim_recv(pooled, &u.got);
+		sim_send(pooled, STR("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
+		gate_run(&g, 0);
+		sim_recv(u.client, &u.said);
+		CHECK(str_starts(buf_str(&u.said), STR("HTTP/1.1 200 OK\r\n")));
+		buf_clear(&u.got);
+		make_request(&u.request, buf_str(&body));
+		u.rest = buf_str(&u.request);
+		while (go_on(&u))
+			;
+		CHECK_INT(sim_recv(pooled, &u.said), 0);
+		CHECK(u.provider && str_eq(got_body(&u), buf_str(&wanted)));
+		sim_close(pooled);
+	}
+	upload_end(&u);
+	buf_free(&body);
+	buf_free(&wanted);
+}
