@@ -257,6 +257,61 @@ TEST(a_slow_upload_is_not_the_provider_s_silence)
 	buf_free(&wanted);
 }
 
+/* ---- a provider that is not there yet ---- */
+
+static bool to_a_black_hole(struct upload *u, struct gate *g, str body)
+{
+	*u = (struct upload){ .gate = g, .read_most = 200000 };
+	u->got.limit = u->said.limit = u->request.limit = 2 * MiB;
+	make_request(&u->request, body);
+	u->rest = buf_str(&u->request);
+	if (!gate_begin(g, 1, hurried))
+		return false;
+	u->port = gate_listen("10.0.0.1:80");
+	sim_port_set(u->port, SIM_DROPS);
+	u->client = gate_client(g);
+	for (int i = 0; i < 200; i++) {
+		str_take(&u->rest, sim_send(u->client, u->rest));
+		gate_run(g, USEC_MS);
+	}
+	return true;
+}
+
+/* What comes meanwhile is held, up to the size of a body that is held whole; then the
+ * client has to wait as well. */
+TEST(an_upload_is_held_to_a_limit_until_its_provider_is_connected)
+{
+	struct buf body = BUF_LIMIT(2 * MiB), wanted = BUF_LIMIT(2 * MiB);
+	struct upload u;
+	struct gate g;
+
+	make_body(&body, "r", "");
+	make_body(&wanted, "a-longer-name", "");
+	if (to_a_black_hole(&u, &g, buf_str(&body))) {
+		CHECK(u.rest.len > 0);
+		CHECK(atomic_load(&g.gateway.memory) <= 640 * KiB);
+		sim_port_set(u.port, SIM_ACCEPTS);
+		sim_port_answer(u.port);
+		while (go_on(&u))
+			;
+		CHECK_INT(u.rest.len, 0);
+		CHECK(str_eq(got_body(&u), buf_str(&wanted)));
+		sim_send(u.provider, answer);
+		gate_run(&g, USEC_SEC);
+		sim_recv(u.client, &u.said);
+		CHECK(str_starts(buf_str(&u.said), STR("HTTP/1.1 200 OK\r\n")));
+	}
+	upload_end(&u);
+	if (to_a_black_hole(&u, &g, buf_str(&body))) { /* and it never is */
+		gate_run(&g, 10 * USEC_SEC);
+		sim_recv(u.client, &u.said);
+		CHECK(str_starts(buf_str(&u.said), STR("HTTP/1.1 504 ")));
+	}
+	upload_end(&u);
+	buf_free(&body);
+	buf_free(&wanted);
+}
+
 /* ---- a pooled connection ---- */
 
 /* A provider's connection may end with its next request.  What was not kept cannot be
