@@ -132,13 +132,13 @@ void desk_give(struct desk *d, int fd, unsigned uid)
 
 void desk_set_tls(struct desk *d, struct tls_server *tls)
 {
-	struct tls_server *old = NULL;
+	struct tls_server *old;
 
+	if (!d->at.len || net_is_loopback(&d->at))
+		return;
 	pthread_mutex_lock(&d->lock);
-	if (d->is_tls && tls) {
-		old = d->tls;
-		d->tls = tls_server_ref(tls);
-	}
+	old = d->tls;
+	d->tls = tls ? tls_server_ref(tls) : NULL;
 	pthread_mutex_unlock(&d->lock);
 	tls_server_unref(&old);
 }
@@ -253,17 +253,16 @@ struct desk *desk_new(const struct desk_options *options, struct buf *why)
 	}
 	http_io_init(&d->io, &d->loop);
 	pthread_mutex_init(&d->lock, NULL);
-	if (options->tls)
-		d->tls = tls_server_ref(options->tls);
-	d->is_tls = options->tls != NULL;
 	guard_init(&d->guard);
 	mailbox_init(&d->newcomers, NEWCOMERS_MOST, wake, d);
 	init_servers(d);
 	d->loop.now = sys_now();
-	if (watch_listener(d, options->listener, why))
-		return d;
-	free_desk(d);
-	return NULL;
+	if (!watch_listener(d, options->listener, why)) {
+		free_desk(d);
+		return NULL;
+	}
+	desk_set_tls(d, options->tls);
+	return d;
 }
 
 bool desk_start(struct desk *d, struct buf *why)

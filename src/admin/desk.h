@@ -30,5 +30,6 @@ bool desk_address(const struct desk *d, struct net_addr *ret);
 /* A connection to the socket, of that user, that speaks HTTP; takes fd over.  From any
  * thread. */
 void desk_give(struct desk *d, int fd, unsigned uid);
-/* Other certificates, for connections from now on.  From any thread. */
+/* Certificates, or none (NULL), for connections from now on: those made before keep what
+ * they have.  A loopback address is always plain.  From any thread. */
 void desk_set_tls(struct desk *d, struct tls_server *tls);

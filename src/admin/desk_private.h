@@ -25,7 +25,6 @@ struct desk {
 	bool has_thread;
 	pthread_mutex_t lock;   /* over tls */
 	struct tls_server *tls; /* NULL: plain */
-	bool is_tls;            /* so it began, and so it stays */
 	_Atomic bool stop;
 };
 

@@ -105,7 +105,7 @@ static bool is_own_origin(const struct visit *v, str origin)
 {
 	static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
 	const struct net_addr *at = &v->desk->at;
-	const char *scheme = v->desk->is_tls ? "https" : "http";
+	const char *scheme = v->conn->sock.ssl ? "https" : "http";
 	struct buf own = BUF_LIMIT(256);
 	bool is_own;
 

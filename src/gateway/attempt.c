@@ -295,7 +295,9 @@ static void dial(struct attempt *a)
 		             STR("the provider's TLS settings are not usable"));
 		return;
 	}
-	u = http_lease(&o->pool, a->fresh, &dialling, a);
+	/* What is streamed through cannot be sent again when a pooled one proves stale.
+	 */
+	u = http_lease(&o->pool, a->fresh || !x->body_whole, &dialling, a);
 	/* A pooled connection has called on_ready already, and may have failed since. */
 	if (a->step != ATTEMPT_DIAL)
 		return;

@@ -157,7 +157,8 @@ void attempt_record_none(struct exchange *x);
 
 /* ---- clocks.c ---- */
 
-/* The request has been sent. */
+/* The request has been sent, or what is there of an upload: then once more when all of it
+ * has. */
 void attempt_start_clocks(struct attempt *a);
 /* Something meaningful came: the clock of gaps starts anew. */
 void attempt_progress(struct attempt *a);

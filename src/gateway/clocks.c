@@ -3,7 +3,8 @@
  * Each clock is a time of its own, by the monotonic clock of the turn:
  *
  *   connect, TLS, write   the connection's (http/client.h)
- *   first                 from the request until something meaningful, or a whole answer
+ *   first                 from the request's last byte until something meaningful, or a
+ *                         whole answer
  *   gap                   from one meaningful event to the next
  *   wire                  from any bytes to the next
  *   second                until the next candidate is tried as well
@@ -50,6 +51,13 @@ static struct patience_known known_of(const struct attempt *a)
 	return k;
 }
 
+/* Nobody answers what has not come: until then the silence is not the provider's.  The
+ * client's own deadlines hold, and the total. */
+static bool waits_for_upload(const struct exchange *x)
+{
+	return x->body_dropped && !x->upload_ended;
+}
+
 void attempt_start_clocks(struct attempt *a)
 {
 	struct exchange *x = a->x;
@@ -57,10 +65,11 @@ void attempt_start_clocks(struct attempt *a)
 	struct patience_known k = known_of(a);
 
 	a->wire_at = now_of(a);
-	a->first_due = a->wire_at + patience_first(limits, &k);
 	a->gap = patience_gap(limits, &k);
-	a->second_due = USEC_NEVER;
-	if (limits->hedge != HEDGE_OFF && !x->no_hedge) {
+	a->first_due = a->second_due = USEC_NEVER;
+	if (!waits_for_upload(x))
+		a->first_due = a->wire_at + patience_first(limits, &k);
+	if (limits->hedge != HEDGE_OFF && !x->no_hedge && x->body_whole) {
 		usec after = patience_hedge(limits, &k);
 
 		a->second_due = after == USEC_NEVER ? USEC_NEVER : a->began + after;

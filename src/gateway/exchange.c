@@ -108,6 +108,7 @@ static bool make_room(struct exchange *x, size_t n)
 	if (need <= x->body.cap || x->body_length < need) /* also: nobody knows */
 		return true;
 	some = max_of(some, (uint64_t)(256 * KiB));
+	some = max_of((uint64_t)need, min_of(some, x->plan->config->limits.body));
 	return retained_reserve(&x->body, (size_t)min_of(x->body_length, some));
 }
 
@@ -133,6 +134,9 @@ static void on_body(struct http_conn *client, str bytes, bool end)
 		exchange_fail(x, why, detail);
 	else if (x->body_dropped)
 		attempt_send_more(x->attempt, bytes, end);
+	else if (x->step > STEP_BODY && !end &&
+	         x->body.len >= x->plan->config->limits.body)
+		http_pause_body(client); /* until there is a provider to take it */
 	if (why || x->step == STEP_BODY)
 		exchange_run(x);
 }

@@ -16,35 +16,33 @@ static const bool never_upstream[HTTP_NAMES_COUNT] = {
 	HOP_BY_HOP,
 	[HTTP_NAME_UNDERSCORED] = true,
 	[HTTP_NAME_ACCEPT_ENCODING] = true, /* identity is ours to say */
+	[HTTP_NAME_ACCESS_CONTROL_] = true,
 	[HTTP_NAME_API_KEY] = true,
 	[HTTP_NAME_AUTHORIZATION] = true,
-	[HTTP_NAME_CF_CONNECTING_] = true,
-	[HTTP_NAME_CF_IPCOUNTRY] = true,
-	[HTTP_NAME_CLIENT_IP] = true,
+	[HTTP_NAME_CLIENT_IP] = true, /* and all else that tells who the client is */
 	[HTTP_NAME_CONTENT_LENGTH] = true,
 	[HTTP_NAME_CONTENT_TYPE] = true, /* said by us, with its value */
-	[HTTP_NAME_COOKIE] = true,
+	[HTTP_NAME_COOKIE] = true,       /* and what else lets the client in somewhere */
 	[HTTP_NAME_EXPECT] = true,
-	[HTTP_NAME_FORWARDED] = true,
 	[HTTP_NAME_HOST] = true,
 	[HTTP_NAME_OPENAI_ORGANIZATION] = true,
 	[HTTP_NAME_OPENAI_PROJECT] = true,
+	/* of a browser, for whose page it is: a provider would take the request for one
+	 * that comes from there, and some refuse these */
+	[HTTP_NAME_ORIGIN] = true,
+	[HTTP_NAME_RANGE] = true, /* 206 and 304 are no answers of a model */
+	[HTTP_NAME_RATELIMIT_] = true,
+	[HTTP_NAME_REFERER] = true,
 	[HTTP_NAME_TRACEPARENT] = true, /* said by us, where it may be: add_trace */
 	[HTTP_NAME_TRACESTATE] = true,
-	[HTTP_NAME_TRUE_CLIENT_IP] = true,
 	[HTTP_NAME_X_AMZ_CONTENT_SHA256] = true, /* of a signature; ours is another */
 	[HTTP_NAME_X_AMZ_DATE] = true,
 	[HTTP_NAME_X_AMZ_SECURITY_TOKEN] = true,
 	[HTTP_NAME_X_API_KEY] = true,
-	[HTTP_NAME_X_CLIENT_IP] = true,
 	[HTTP_NAME_X_CLIENT_REQUEST_ID] = true,
-	[HTTP_NAME_X_FORWARDED_] = true,
 	[HTTP_NAME_X_GOOG_API_KEY] = true,
 	[HTTP_NAME_X_HTTP_METHOD] = true, /* the request would be another one */
-	[HTTP_NAME_X_ORIGINAL_] = true,
-	[HTTP_NAME_X_REAL_IP] = true,
 	[HTTP_NAME_X_REQUEST_ID] = true,
-	[HTTP_NAME_X_REWRITE_] = true,
 	[HTTP_NAME_X_SLUICE_] = true,
 	/* feature headers: only to a target of the same format (headers_features) */
 	[HTTP_NAME_ANTHROPIC_] = true,
@@ -64,6 +62,8 @@ static const bool never_to_client[HTTP_NAMES_COUNT] = {
 	[HTTP_NAME_CONTENT_TYPE] = true, /* said by us, with its value */
 	[HTTP_NAME_OPENAI_ORGANIZATION] = true,
 	[HTTP_NAME_OPENAI_PROJECT] = true,
+	/* of our account there, not of the client's key here */
+	[HTTP_NAME_RATELIMIT_] = true,
 	[HTTP_NAME_SET_COOKIE] = true,
 	[HTTP_NAME_STRICT_TRANSPORT_SECURITY] = true,
 	[HTTP_NAME_X_ACCEL_] = true,
@@ -176,7 +176,7 @@ void headers_features(const struct http_request *req, enum wire_format format,
 	}
 }
 
-/* Of our account there, not of the client's key here: as x-ratelimit-*. */
+/* As x-ratelimit-*. */
 static bool is_rate_of_anthropic(const struct http_field *f, enum http_name name)
 {
 	return name == HTTP_NAME_ANTHROPIC_ &&

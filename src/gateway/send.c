@@ -280,6 +280,8 @@ void attempt_send(struct attempt *a)
 	iov[0] = (struct iovec){ (void *)(uintptr_t)head.ptr, head.len };
 	a->sent = a->x->worker->loop.now;
 	http_up_send(a->up, iov, pieces, x->body_whole);
+	if (x->body_dropped && x->client && a->up && !http_up_has_pending(a->up))
+		http_resume_body(x->client);
 }
 
 /* What the connection was given stays where it is until it has gone out (`sending`), so
@@ -321,6 +323,8 @@ void attempt_send_room(struct attempt *a)
 	}
 	x->upload_ended = end;
 	http_up_send(u, &(struct iovec){ x->sending.ptr, x->sending.len }, 1, end);
+	if (end && a->step == ATTEMPT_AWAIT && !a->first_token)
+		attempt_start_clocks(a);
 	if (!end && x->client && !http_up_has_pending(u))
 		http_resume_body(x->client);
 }

@@ -81,7 +81,8 @@ static const uint8_t meanings[NAMES_COUNT] = {
 
 /* Whole names in a small hash table with open addressing, beginnings in another by their
  * first four letters: most fields have no row, and this tells so without comparing. */
-enum { SLOTS = 256, FAMILY = 4, FAMILY_SLOTS = 64 };
+enum { SLOTS = 512, FAMILY = 4, FAMILY_SLOTS = 128 };
+_Static_assert(NAMES_COUNT < 256, "a name is a byte in the tables");
 
 static struct {
 	uint8_t slots[SLOTS]; /* of names, 0: free */
@@ -114,7 +115,7 @@ static uint32_t letters_of(str name)
 
 static unsigned family_hash(uint32_t letters)
 {
-	return letters * 0x9e3779b1u >> 26;
+	return letters * 0x9e3779b1u >> 25;
 }
 
 static uint64_t bytes_at(const char *at, size_t count)
@@ -157,20 +158,36 @@ static void add_whole(unsigned i)
 	table.slots[at] = (uint8_t)i;
 }
 
+/* What is added first is found first. */
+static void add_family(unsigned i)
+{
+	uint32_t letters = letters_of(names[i]);
+	unsigned at = family_hash(letters);
+
+	while (table.families[at])
+		at = (at + 1) % FAMILY_SLOTS;
+	table.letters[at] = letters;
+	table.families[at] = (uint8_t)i;
+}
+
+static bool is_family(str name)
+{
+	return name.ptr[name.len - 1] == '-';
+}
+
 __attribute__((constructor)) static void make_table(void)
 {
 	for (unsigned i = HTTP_NAME_UNDERSCORED + 1; i < HTTP_FAMILIES_FROM; i++)
 		add_whole(i);
-	for (unsigned i = ALIASES_FROM + 1; i < NAMES_COUNT; i++)
-		add_whole(i);
+	for (unsigned i = ALIASES_FROM + 1; i < NAMES_COUNT; i++) {
+		if (is_family(names[i]))
+			add_family(i);
+		else
+			add_whole(i);
+	}
 	for (unsigned i = HTTP_FAMILIES_FROM; i < HTTP_NAMES_COUNT; i++) {
-		unsigned at = family_hash(letters_of(names[i]));
-
-		assert(names[i].ptr[names[i].len - 1] == '-');
-		while (table.families[at])
-			at = (at + 1) % FAMILY_SLOTS;
-		table.letters[at] = letters_of(names[i]);
-		table.families[at] = (uint8_t)i;
+		assert(is_family(names[i]));
+		add_family(i);
 	}
 }
 
@@ -184,7 +201,7 @@ static enum http_name family_of(str name)
 
 		if (letters == table.letters[at] && name.len > family.len &&
 		    is_same(name.ptr, family.ptr, family.len))
-			return (enum http_name)table.families[at];
+			return (enum http_name)meanings[table.families[at]];
 	}
 	return HTTP_NAME_UNREAD;
 }

@@ -77,6 +77,16 @@ static bool is_moved(const struct serving *s, const char *data)
 	return is;
 }
 
+/* What the admin API's address is may need a restart: then one beyond loopback keeps its
+ * certificate, although the configuration, for a new address, needs none. */
+static void renew_admin_tls(struct serving *s)
+{
+	const struct gateway *g = &s->process.gateway;
+
+	if (s->desk && (g->tls || g->config->insecure_admin))
+		desk_set_tls(s->desk, g->tls);
+}
+
 bool serving_reload(void *arg, struct buf *said)
 {
 	struct serving *s = arg;
@@ -92,8 +102,8 @@ bool serving_reload(void *arg, struct buf *said)
 		done = process_reload(&s->process, c, said);
 	else
 		config_unref(&c);
-	if (done && s->desk && s->process.gateway.tls)
-		desk_set_tls(s->desk, s->process.gateway.tls);
+	if (done)
+		renew_admin_tls(s);
 	if (done)
 		serving_note_config(s, "gateway", "reload", "config_in_force");
 	if (done && is_moved(s, data))

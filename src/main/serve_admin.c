@@ -284,13 +284,13 @@ bool serving_open_admin(struct serving *s, const struct config *c, struct buf *w
 	return true;
 }
 
-static bool start_desk(struct serving *s, const struct config *c,
-                       const struct clerk_options *clerk, struct buf *why)
+static bool start_desk(struct serving *s, const struct clerk_options *clerk,
+                       struct buf *why)
 {
-	struct desk_options options = { .clerk = *clerk, .listener = s->admin };
+	struct desk_options options = { .clerk = *clerk,
+		                        .listener = s->admin,
+		                        .tls = s->process.gateway.tls };
 
-	if (s->admin && !net_is_loopback(&c->admin))
-		options.tls = s->process.gateway.tls;
 	s->admin = 0;
 	s->desk = desk_new(&options, why);
 	return s->desk != NULL;
@@ -310,7 +310,7 @@ bool serving_start_admin(struct serving *s, const struct config *c, struct buf *
 	};
 
 	serving_note_config(s, "gateway", "start", "gateway_started");
-	if (!start_desk(s, c, &options, why))
+	if (!start_desk(s, &options, why))
 		return false;
 	if (desk_start(s->desk, why))
 		s->clerk = clerk_new(&options, why);

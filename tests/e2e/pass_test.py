@@ -134,10 +134,16 @@ NEVER_UP = [("Cookie", "a=b"), ("x-api-key", None), ("x-goog-api-key", None), ("
             ("OpenAI-Project", "proj-1"), ("anthropic-version", "2023-06-01"),
             ("anthropic-beta", "a,b"), ("x-goog-api-client", "gl-node/22"),
             ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b"),
-            ("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT")]
+            ("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT"),
+            ("Origin", "app://obsidian.md"), ("Referer", "https://example.test/chat"), ("Sec-Fetch-Site", "same-origin"),
+            ("Sec-CH-UA", '"x"'), ("Access-Control-Request-Method", "POST"),
+            ("Cf-Access-Jwt-Assertion", "j"), ("X-Amzn-Oidc-Data", "j"), ("X-Auth-Request-Access-Token", "t"),
+            ("X-Ms-Token-Aad-Access-Token", "t"), ("X-Auth-Token", "t"), ("X-Envoy-External-Address", "10.1.1.1"),
+            ("Fly-Client-IP", "10.1.1.1"), ("CloudFront-Viewer-Address", "10.1.1.1"), ("Via", "1.1 inner"),
+            ("If-None-Match", "*"), ("Range", "bytes=0-1"), ("x-goog-user-project", "p")]
 ALWAYS_UP = [("User-Agent", "OpenAI/JS 7.57.0"), ("X-Stainless-Lang", "js"), ("X-Custom", "a  b"),
              ("OpenAI-Beta", "assistants=v2"), ("Accept", "application/json"), ("X-Empty", ""),
-             ("HTTP-Referer", "https://example.test/é"), ("Idempotency-Key", "k-1")]
+             ("HTTP-Referer", "https://example.test/é"), ("X-Title", "t"), ("Idempotency-Key", "k-1")]
 
 
 def test_request_headers_deny_list():
@@ -178,6 +184,10 @@ NEVER_BACK = [("Set-Cookie", "a=b"), ("Set-Cookie", "__cf_bm=x; Path=/"), ("Alt-
               ("WWW-Authenticate", "Basic"), ("X-Sendfile", "/etc/passwd"), ("X-Accel-Redirect", "/x"),
               ("Content-Security-Policy-Report-Only", "default-src 'none'"),
               ("x-ratelimit-limit-requests", "100"), ("x-ratelimit-remaining-tokens", "5"),
+              ("anthropic-organization-id", "org-1"), ("anthropic-priority-input-tokens-limit", "9"),
+              ("x-ratelimitbysize-limit-minute", "7"), ("ratelimit-remaining", "3"), ("Report-To", "{}"), ("NEL", "{}"),
+              ("Reporting-Endpoints", 'a="https://e/"'), ("X-Lighttpd-Send-File", "/etc/passwd"),
+              ("X-Reproxy-URL", "http://e/"),
               ("Proxy-Authenticate", "Basic"), ("Upgrade", "h2"), ("Trailer", "x")]
 ALWAYS_BACK = [("openai-processing-ms", "12"), ("openai-version", "2020-10-01"), ("X-Thing", "a  b"),
                ("X-Empty", ""), ("cf-ray", "abc-FRA"), ("Server", "cloudflare")]

@@ -5,16 +5,19 @@ reload has happened is seen in /v1/models, where each config has a route of its 
 configs (G3) must be refused by `sluice check` with file:line:column and exit code 3.
 """
 
+import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import threading
 
 import admin_world
 import answers
+from certs import Certs
 from fake_provider import Fake
-from harness import CHAT, FEW, Gateway, check, cli, provider, route, same, split_comment
+from harness import CHAT, FEW, Gateway, check, cli, in_netns, provider, route, same, split_comment
 from raw import SLOW, BadReply, Raw, request, until
 
 STREAMS, RELOADS = (20, 30) if FEW else (50, 100)
@@ -132,6 +135,56 @@ def test_what_needs_a_restart_is_named_by_each_reload():
         os.kill(gateway.process.pid, signal.SIGHUP)
         until(lambda: "configuration reloaded" in gateway.stderr()[before:], f"reload {number}", 10)
         same("to take effect: telemetry" in gateway.stderr()[before:], named, f"reload {number}")
+
+
+def alive(gateway, context=None):
+    """Does the admin API answer: in the clear, or by TLS?"""
+    kind = http.client.HTTPSConnection if context else http.client.HTTPConnection
+    conn = kind("127.0.0.1", gateway.admin_port, timeout=20, **({"context": context} if context else {}))
+    try:
+        conn.request("GET", "/admin/v1/alive")
+        return conn.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        conn.close()
+
+
+def test_the_admin_api_beyond_loopback_goes_with_tls():
+    """With the reload that the log tells of, as the API itself does: neither in the clear any longer,
+    nor with a certificate that nobody has written."""
+    certs, fake = Certs(), Fake()
+    certs.leaf("good")
+    body = body_of(fake, "a", "30s")
+
+    def work():
+        gateway = Gateway(body, start=False)
+        for end in ("pem", "key"):
+            shutil.copy(certs.dir / f"good.{end}", gateway.dir)
+        where = Gateway.text
+        gateway.text = lambda text: where(gateway, text).replace("admin: 127.0.0.1:", f"admin: {at}:")
+        at, clear = "0.0.0.0", body + "insecure_admin: true\n"
+        by_tls = body + f"tls: {{ cert: {gateway.dir}/good.pem, key: {gateway.dir}/good.key }}\n"
+        gateway.write(clear)
+        gateway.start()
+        rows = [(clear, "0.0.0.0", False), (by_tls, "0.0.0.0", True), (clear, "0.0.0.0", False),
+                (by_tls, "0.0.0.0", True), (body, "127.0.0.1", True)]       # that address needs a restart
+        try:
+            for number, (text, at, wanted) in enumerate(rows):
+                before = len(gateway.stderr())
+                gateway.write(text)
+                os.kill(gateway.process.pid, signal.SIGHUP)
+                until(lambda: "configuration reloaded" in gateway.stderr()[before:], f"reload {number}", 10)
+                same((alive(gateway), alive(gateway, certs.client())), (not wanted, wanted),
+                     f"in the clear, by TLS, after reload {number}")
+                same("needs a restart to take effect: admin" in gateway.stderr()[before:], at != "0.0.0.0", number)
+        finally:
+            gateway.remove()
+    try:
+        in_netns(work)
+    finally:
+        certs.remove()
+        fake.stop()
 
 
 def test_bad_config_changes_nothing():

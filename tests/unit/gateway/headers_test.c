@@ -38,7 +38,7 @@ TEST(what_is_not_denied_is_forwarded_as_written)
 TEST(features_are_those_of_the_client_s_own_format)
 {
 	static const char lines[] =
-	        "OpenAI-Beta: a=v1\nanthropic-beta: b\nx-goog-user-project: p\nX: 1\n"
+	        "OpenAI-Beta: a=v1\nanthropic-beta: b\nx-goog-api-client: c\nX: 1\n"
 	        "anthropic-version: 1\nx-goog-api-key: k";
 	struct buf to = BUF_LIMIT(1024);
 
@@ -49,7 +49,7 @@ TEST(features_are_those_of_the_client_s_own_format)
 	CHECK_STR(buf_str(&to), "OpenAI-Beta: a=v1\r\n");
 	buf_clear(&to);
 	headers_features(with(lines), WIRE_GEMINI, &to);
-	CHECK_STR(buf_str(&to), "x-goog-user-project: p\r\n");
+	CHECK_STR(buf_str(&to), "x-goog-api-client: c\r\n");
 	/* What Connection names is of that connection, whatever it is. */
 	buf_clear(&to);
 	headers_features(with("Connection: openai-beta, x-a\nOpenAI-Beta: b"),
@@ -78,6 +78,88 @@ TEST(what_is_denied_never_leaves)
 	                  "X-HTTP-Method: DELETE\nX-HTTP-Method-Override: DELETE\n"
 	                  "X-Method-Override: DELETE"),
 	        "");
+}
+
+TEST(what_a_browser_says_of_its_page_never_leaves)
+{
+	CHECK_STR(
+	        forwarded("Origin: app://obsidian.md\nReferer: https://x/chat?id=1\n"
+	                  "Sec-Fetch-Mode: cors\nsec-fetch-site: same-origin\n"
+	                  "Sec-CH-UA: \"a\"\nSec-GPC: 1\n"
+	                  "Access-Control-Request-Method: POST\nHTTP-Referer: https://x"),
+	        "HTTP-Referer: https://x\r\n");
+}
+
+/* What access services, load balancers and edges before us add for their own server; and
+ * beside each what a client says to a provider on purpose. */
+TEST(what_a_proxy_before_us_says_of_the_client_never_leaves)
+{
+	CHECK_STR(
+	        forwarded(
+	                "Cf-Access-Jwt-Assertion: j\nCF-Access-Client-Secret: s\n"
+	                "CF-Connecting-IPv6: ::1\nCF-IPCity: x\ncf-aig-metadata: m\n"
+	                "X-Amzn-Oidc-Data: j\nX-Amzn-Oidc-Accesstoken: j\n"
+	                "X-Amzn-Bedrock-Trace: ENABLED\n"
+	                "X-Auth-Request-Access-Token: t\nX-Auth-Request-Email: e\n"
+	                "X-MS-TOKEN-AAD-ACCESS-TOKEN: t\nX-MS-CLIENT-PRINCIPAL: p\n"
+	                "X-MS-CLIENT-PRINCIPAL-NAME: n\nx-ms-client-request-id: 1\n"
+	                "X-Authorization: a\nX-Auth-Token: t\nX-Access-Token: t\n"
+	                "Ocp-Apim-Subscription-Key: k\napikey: k\nX-CSRF-Token: t\n"
+	                "X-Envoy-External-Address: 1.2.3.4\nFly-Client-IP: 1.2.3.4\n"
+	                "Fastly-Client-IP: 1.2.3.4\nX-Cluster-Client-IP: 1.2.3.4\n"
+	                "X-Azure-ClientIP: 1.2.3.4\nCloudFront-Viewer-Address: 1.2.3.4\n"
+	                "X-Appengine-User-IP: 1.2.3.4\nX-Vercel-Forwarded-For: 1.2.3.4\n"
+	                "Via: 1.1 inner\nRemote-User: u\nX-Title: app\n"
+	                "X-Goog-Iap-Jwt-Assertion: j\nX-Real-IP: 1.2.3.4\n"
+	                "X-Original-Forwarded-For: 1.2.3.4\nTrue-Client-IP: 1.2.3.4"),
+	        "cf-aig-metadata: m\r\nX-Amzn-Bedrock-Trace: ENABLED\r\n"
+	        "x-ms-client-request-id: 1\r\nX-Title: app\r\n");
+}
+
+TEST(whose_project_pays_and_what_less_is_wanted_is_not_the_client_s_to_say)
+{
+	struct buf to = BUF_LIMIT(1024);
+
+	CHECK_STR(forwarded("Range: bytes=0-1\nIf-Range: x\nIf-Match: x\n"
+	                    "If-None-Match: *\nIf-Modified-Since: x\n"
+	                    "If-Unmodified-Since: x\nMax-Forwards: 0\n"
+	                    "x-goog-user-project: p"),
+	          "");
+	headers_features(with("x-goog-user-project: p\nx-goog-api-client: c\n"
+	                      "X-Goog-IAP-JWT-Assertion: j\n"
+	                      "X-Goog-Authenticated-User-Email: e"),
+	                 WIRE_GEMINI, &to);
+	CHECK_STR(buf_str(&to), "x-goog-api-client: c\r\n");
+	buf_free(&to);
+}
+
+static str returned(const char *lines)
+{
+	static struct buf to = { .limit = 4096 };
+	static struct http_response res;
+	const struct http_request *same = with(lines);
+
+	memcpy(res.fields, same->fields, same->count * sizeof(same->fields[0]));
+	res.count = same->count;
+	res.names_hops = false;
+	buf_clear(&to);
+	headers_to_client(&res, &to);
+	return buf_str(&to);
+}
+
+TEST(what_marks_our_account_and_what_moves_a_browser_does_not_come_back)
+{
+	CHECK_STR(returned("anthropic-organization-id: o\n"
+	                   "anthropic-priority-input-tokens-limit: 1\n"
+	                   "anthropic-ratelimit-requests-limit: 1\n"
+	                   "x-ratelimitbysize-limit-minute: 1\nratelimit: r\n"
+	                   "RateLimit-Policy: p\nratelimit-remaining: 1\n"
+	                   "x-ratelimit-limit: 1\nReport-To: {}\nNEL: {}\n"
+	                   "Reporting-Endpoints: a\nx-lighttpd-send-file: /etc/passwd\n"
+	                   "X-Reproxy-URL: http://e/\nanthropic-version: v\ncf-ray: x\n"
+	                   "via: 1.1 google\nx-envoy-upstream-service-time: 5"),
+	          "anthropic-version: v\r\ncf-ray: x\r\nvia: 1.1 google\r\n"
+	          "x-envoy-upstream-service-time: 5\r\n");
 }
 
 /* A line that is not written as we write it stands alone; runs end at what is denied. */
