@@ -268,6 +268,9 @@ static void read_facts(struct reader *r)
 		note(r, NOTE_CATALOG, NULL, "%.*s", STR_ARG(buf_str(&why)));
 		note_hint(r, "the program's own facts about models are used; see: sluice "
 		             "models update");
+	} else if (facts_are_older(r->config->catalog, &why)) {
+		note(r, NOTE_CATALOG, NULL, "%.*s", STR_ARG(buf_str(&why)));
+		note_hint(r, "sluice models update brings newer ones");
 	}
 	buf_free(&why);
 }

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "codec/crc32c.h"
 #include "codec/text.h"
-#include "codec/utf8.h"
 
 enum { CLASSES_TOLD = 7, CRC_DIGITS = 8 };
 static const str first_line = STR_INIT("sluice-catalog 1");
@@ -18,54 +17,8 @@ struct catalog {
 	struct catalog_model *models; /* by (provider, id) */
 	const struct catalog_model **by_id, **by_identity;
 	unsigned count;
+	struct catalog_older older;
 };
-
-/* ---- what may stand there ---- */
-
-static bool is_name_char(char c)
-{
-	return (char_lower(c) >= 'a' && char_lower(c) <= 'z') || char_is_digit(c) ||
-	       c == '-' || c == '_' || c == '.';
-}
-
-bool catalog_provider_is_safe(str id)
-{
-	if (id.len == 0 || id.len > CATALOG_PROVIDER_MOST)
-		return false;
-	for (size_t i = 0; i < id.len; i++)
-		if (!is_name_char(id.ptr[i]))
-			return false;
-	return true;
-}
-
-bool catalog_id_is_safe(str id)
-{
-	if (id.len == 0 || id.len > CATALOG_NAME_MOST)
-		return false;
-	for (size_t i = 0; i < id.len; i++)
-		if (id.ptr[i] <= ' ' || id.ptr[i] > '~')
-			return false;
-	return true;
-}
-
-bool catalog_name_is_safe(str name)
-{
-	const char *end = name.ptr + name.len;
-
-	if (name.len == 0 || name.len > CATALOG_NAME_MOST)
-		return false;
-	for (const char *at = name.ptr; at < end;) {
-		size_t n = utf8_length(at, end);
-		unsigned char c = (unsigned char)*at;
-		/* U+0080 to U+009F steer terminals too. */
-		bool is_c1 = n == 2 && c == 0xc2 && (unsigned char)at[1] < 0xa0;
-
-		if (n == 0 || c < ' ' || c == 0x7f || is_c1)
-			return false;
-		at += n;
-	}
-	return true;
-}
 
 /* ---- order ---- */
 
@@ -276,6 +229,39 @@ static bool read_lines(struct reading *r, str text)
 	return is_good;
 }
 
+static bool is_built_in(str provider)
+{
+	struct catalog_model m;
+	unsigned at = 0;
+
+	return catalog_next_of_provider(NULL, provider, &at, &m);
+}
+
+/* A file outlives the program it was made for: what its successor knows more newly is
+ * left to that.  The models of one provider stand together, with one date. */
+static void drop_older(struct catalog *c)
+{
+	str last = STR_NONE;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		const struct catalog_model *m = &c->models[i];
+
+		if (m->updated >= catalog_date || !is_built_in(m->provider)) {
+			c->models[kept++] = *m;
+			continue;
+		}
+		if (c->older.providers == 0)
+			c->older.first = m->provider;
+		if (!str_eq(m->provider, last))
+			c->older.providers++;
+		if (m->updated > c->older.updated)
+			c->older.updated = m->updated;
+		last = m->provider;
+	}
+	c->count = kept;
+}
+
 static bool has_provider(const struct catalog *c, unsigned newer, str provider)
 {
 	unsigned low = 0, high = newer;
@@ -291,7 +277,7 @@ static bool has_provider(const struct catalog *c, unsigned newer, str provider)
 	return low < newer && str_eq(c->models[low].provider, provider);
 }
 
-/* Of the providers which the text does not name. */
+/* Of the providers of which the text says nothing newer. */
 static void add_built_in(struct catalog *c)
 {
 	unsigned newer = c->count;
@@ -339,6 +325,7 @@ struct catalog *catalog_read(str text, struct buf *why)
 		r.c->models = mem_new((r.room + built_in_count() + 1) *
 		                      sizeof(struct catalog_model));
 		if (read_lines(&r, str_first(text, last)) && r.c->count == r.room) {
+			drop_older(r.c);
 			add_built_in(r.c);
 			r.c->by_id = make_index(r.c, by_id);
 			r.c->by_identity = make_index(r.c, by_identity);
@@ -349,6 +336,11 @@ struct catalog *catalog_read(str text, struct buf *why)
 	}
 	catalog_free(&r.c);
 	return NULL;
+}
+
+struct catalog_older catalog_older(const struct catalog *c)
+{
+	return c ? c->older : (struct catalog_older){ 0 };
 }
 
 void catalog_free(struct catalog **pc)
