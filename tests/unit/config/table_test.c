@@ -185,7 +185,7 @@ static bool is_excused(const struct config_note *n)
 {
 	return !n->is_error || strcmp(n->code, "E106") == 0 ||
 	       strcmp(n->code, "E119") == 0 || strcmp(n->code, "E201") == 0 ||
-	       strcmp(n->code, "E302") == 0;
+	       strcmp(n->code, "E220") == 0 || strcmp(n->code, "E302") == 0;
 }
 
 static void check_example(const struct config_key *key, const char *prefix)
