@@ -184,7 +184,7 @@ static const struct command_option translate_options[] = {
 	  "the input is a provider's answer (else a client's request)" },
 	{ "stream", 0, NULL, "the answer is a stream; the request asks for one" },
 	{ "array", 0, NULL, "to gemini: the stream as one JSON array" },
-	{ "model", 'm', "MODEL", "what the model is called in the output" },
+	{ "model", 'm', "MODEL", "what the model is called in the output (model)" },
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
 	{ 0 },
 };
