@@ -113,7 +113,7 @@ static str query_type(const struct admin_route *r, str wanted)
 
 	while (admin_field_next(&list, &name, &type, &optional))
 		if (str_eq(name, wanted))
-			return type;
+			return str_cut(&type, '!');
 	return STR_NONE;
 }
 

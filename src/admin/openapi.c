@@ -162,9 +162,13 @@ static void write_parameters(struct json_writer *w, const struct admin_route *r)
 			                STR("text"), true);
 	}
 	/* A time may also be a span back from now. */
-	while (admin_field_next(&query, &name, &type, &optional))
+	while (admin_field_next(&query, &name, &type, &optional)) {
+		bool required = str_ends(type, STR("!"));
+
+		type = str_cut(&type, '!');
 		write_parameter(w, "query", name,
-		                str_eq(type, STR("time")) ? STR("text") : type, false);
+		                str_eq(type, STR("time")) ? STR("text") : type, required);
+	}
 	if (r->method == HTTP_POST)
 		write_shared(w, "IdempotencyKey");
 	if (r->method == HTTP_GET)

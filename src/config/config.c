@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -269,8 +270,38 @@ static void read_facts(struct reader *r)
 		note(r, NOTE_CATALOG, NULL, "%.*s", STR_ARG(buf_str(&why)));
 		note_hint(r, "the program's own facts about models are used; see: sluice "
 		             "models update");
+	} else if (facts_are_older(r->config->catalog, &why)) {
+		note(r, NOTE_CATALOG, NULL, "%.*s", STR_ARG(buf_str(&why)));
+		note_hint(r, "sluice models update brings newer ones");
 	}
 	buf_free(&why);
+}
+
+/* Can it be written?  In the data directory it can, which may still be to make. */
+static void check_log(struct reader *r, const struct tree_node *node)
+{
+	str log = r->config->access_log, dir = str_first(log, str_find_last(log, '/'));
+	const char *path = str_z(r->keep, log);
+	int error = 0;
+	struct stat st;
+
+	if (r->source->lenient || str_eq(dir, r->config->data))
+		return;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		error = EISDIR;
+	else if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0)
+		error = errno;
+	if (error == ENOENT) /* it is made */
+		error = faccessat(AT_FDCWD,
+		                  dir.len == log.len
+		                          ? "."
+		                          : str_z(r->keep, str_first(log, dir.len + 1)),
+		                  W_OK | X_OK, AT_EACCESS)
+		                ? errno
+		                : 0;
+	if (error)
+		note(r, NOTE_PATH, node, "access_log: %s cannot be written: %s", path,
+		     strerror(error));
 }
 
 static void read_log(struct reader *r, const struct tree_node *node)
@@ -290,9 +321,10 @@ static void read_log(struct reader *r, const struct tree_node *node)
 		else
 			note_hint(r, "write stdout, off, or a path: ./%.*s",
 			          STR_ARG(str_first(text, 64)));
-	} else if (text.len > 0)
+	} else if (text.len > 0) {
 		c->access_log = reader_path(r, text);
-	else
+		check_log(r, node);
+	} else
 		c->access_log =
 		        arena_printf(r->keep, "%.*s/access.log", STR_ARG(c->data));
 }

@@ -89,6 +89,25 @@ bool facts_load(str dir, struct catalog **ret, struct buf *why)
 	return is_good;
 }
 
+bool facts_are_older(const struct catalog *c, struct buf *said)
+{
+	const struct catalog_older o = catalog_older(c);
+
+	if (o.providers == 0)
+		return false;
+	buf_addf(
+	        said,
+	        "the updated catalogue of %04u-%02u-%02u is older than the program's own "
+	        "facts of %04u-%02u-%02u, which are used for %.*s",
+	        o.updated / 10000, o.updated / 100 % 100, o.updated % 100,
+	        catalog_date / 10000, catalog_date / 100 % 100, catalog_date % 100,
+	        STR_ARG(o.first));
+	if (o.providers > 1)
+		buf_addf(said, " and %u other%s", o.providers - 1,
+		         o.providers == 2 ? "" : "s");
+	return true;
+}
+
 /* ---- saving ---- */
 
 static bool write_all(int fd, str text)

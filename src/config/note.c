@@ -9,8 +9,10 @@
 #include "config/reader.h"
 #include "config/veil.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
 	KEPT_MOST = 64,
@@ -277,13 +279,16 @@ void config_notes_brief(const struct config_notes *notes, unsigned most, struct 
 		buf_addf(to, "; and %u more", notes->errors - shown);
 }
 
+/* One that may not be read: where a sandbox is closed it may well be there. */
 bool config_notes_miss_file(const struct config_notes *notes)
 {
 	for (unsigned i = 0; i < notes->count; i++) {
-		str code = str_from_z(notes->list[i].code);
+		const struct config_note *n = &notes->list[i];
+		str code = str_from_z(n->code);
 
-		if (notes->list[i].is_error &&
-		    (str_eq(code, STR("E100")) || str_eq(code, STR("E119"))))
+		if (n->is_error &&
+		    (str_eq(code, STR("E100")) || str_eq(code, STR("E119"))) &&
+		    str_has(n->text, str_from_z(strerror(EACCES))))
 			return true;
 	}
 	return false;

@@ -32,28 +32,35 @@ static void write_pattern(struct json_writer *w, const char *pattern)
 	json_key_str(w, STR("pattern"), str_from_z(pattern));
 }
 
-static void write_words(struct json_writer *w, const char *words)
+/* To editors of YAML 1.1 `on` and `off` are booleans. */
+static void write_enum(struct json_writer *w, const char *words)
 {
 	str rest = str_from_z(words);
 
-	json_key(w, STR("anyOf"));
-	json_open(w, '[');
 	json_open(w, '{');
 	json_key(w, STR("enum"));
 	json_open(w, '[');
+	if (config_word_find(words, STR("on")) >= 0)
+		json_raw(w, STR("true"));
+	if (config_word_find(words, STR("off")) >= 0)
+		json_raw(w, STR("false"));
 	while (rest.len > 0)
 		json_str(w, str_cut(&rest, '|'));
 	json_close(w, ']');
 	json_close(w, '}');
+}
+
+static void write_words(struct json_writer *w, const char *words)
+{
+	json_key(w, STR("anyOf"));
+	json_open(w, '[');
+	write_enum(w, words);
 	json_raw(w, STR(VARIABLE));
 	json_close(w, ']');
 }
 
 static void write_time(struct json_writer *w, const struct config_key *key)
 {
-	const char *words = key->words ? key->words : "";
-	str rest = str_from_z(words);
-
 	json_key(w, STR("anyOf"));
 	json_open(w, '[');
 	json_open(w, '{');
@@ -61,17 +68,8 @@ static void write_time(struct json_writer *w, const struct config_key *key)
 	json_close(w, '}');
 	if (key->low && key->low[0] == '0') /* which needs no unit */
 		json_raw(w, STR("{\"const\":0}"));
-	if (rest.len > 0) {
-		json_open(w, '{');
-		json_key(w, STR("enum"));
-		json_open(w, '[');
-		if (config_word_find(words, STR("off")) >= 0)
-			json_raw(w, STR("false")); /* `off` to YAML 1.1 editors */
-		while (rest.len > 0)
-			json_str(w, str_cut(&rest, '|'));
-		json_close(w, ']');
-		json_close(w, '}');
-	}
+	if (key->words)
+		write_enum(w, key->words);
 	json_raw(w, STR(VARIABLE));
 	json_close(w, ']');
 }
@@ -189,6 +187,11 @@ static void write_kind(struct json_writer *w, const struct config_key *key)
 		write_words(w, key->words);
 		break;
 	case KIND_TEXT:
+		if (key->words && config_word_find(key->words, STR("off")) >= 0)
+			write_any(w, "{\"type\":\"string\"},{\"const\":false}");
+		else
+			json_key_str(w, STR("type"), STR("string"));
+		break;
 	case KIND_DIR:
 	case KIND_FILE:
 		json_key_str(w, STR("type"), STR("string"));

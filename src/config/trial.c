@@ -46,6 +46,8 @@ static void read_share(struct reader *r, struct trial *t, const struct tree_node
 	str text = t->share_text;
 	uint64_t share = MILLION;
 
+	if (!text.len)
+		return; /* missing, or not a text: told */
 	t->is_shadow = str_skip(&text, STR("shadow"));
 	text = str_trim(text);
 	/* of a million: ten thousand for a hundredth */
@@ -105,7 +107,7 @@ static const struct route *find_route(struct reader *r, str name,
 	str near = STR_NONE;
 	unsigned least = 4;
 
-	if (route || !node)
+	if (route || !node || !name.len)
 		return route;
 	note(r, NOTE_NO_ROUTE, node, "there is no route \"%.*s\"", STR_ARG(name));
 	for (unsigned i = 0; i < c->route_count && note_wants_hint(r); i++) {
@@ -123,7 +125,6 @@ static const struct route *find_route(struct reader *r, str name,
 
 static void read_trial(struct reader *r, const struct tree_item *it, struct trial *t)
 {
-	unsigned errors = r->notes->errors;
 	struct found found;
 
 	t->name = arena_copy(r->keep, it->key->text);
@@ -142,8 +143,6 @@ static void read_trial(struct reader *r, const struct tree_item *it, struct tria
 	section_defaults(r, SECTION_TRIAL, t);
 	section_read(r, SECTION_TRIAL, it->value, t, NULL, &found);
 	section_require(r, &found, it->key);
-	if (r->notes->errors > errors)
-		return;
 	read_share(r, t, found_value(&found, "share"));
 	read_until(r, t, found_value(&found, "until"));
 	read_max_cost(r, t, found_value(&found, "max_cost"));

@@ -109,6 +109,7 @@ bool command_key_file(const struct command *c, struct buf *ret);
 int serve_command(struct command *c);
 int mock_command(struct command *c);
 int check_command(struct command *c);
+int reload_command(struct command *c);
 int config_command(struct command *c);
 int keys_command(struct command *c);
 int teams_command(struct command *c);

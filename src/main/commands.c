@@ -184,7 +184,7 @@ static const struct command_option translate_options[] = {
 	  "the input is a provider's answer (else a client's request)" },
 	{ "stream", 0, NULL, "the answer is a stream; the request asks for one" },
 	{ "array", 0, NULL, "to gemini: the stream as one JSON array" },
-	{ "model", 'm', "MODEL", "what the model is called in the output" },
+	{ "model", 'm', "MODEL", "what the model is called in the output (model)" },
 	{ "provider", 0, "NAME", "whose dialect of openai-chat is written" },
 	{ 0 },
 };
@@ -235,6 +235,12 @@ const struct command_row command_rows[] = {
 	  "Reads FILE (or that of -c, or sluice.yaml) and tells everything that is wrong\n"
 	  "with it. Exits with 3 when there are errors.",
 	  check_command, check_options, 1, false },
+	{ "reload", "", "have the running gateway read its configuration again",
+	  "The gateway reads the file it was started with, in the environment it was started\n"
+	  "with, and the command waits for what comes of it: with errors nothing is changed,\n"
+	  "and it exits with 1; what needs a restart is named. -c or --data say where the\n"
+	  "gateway is. SIGHUP does the same without an answer.",
+	  reload_command, NULL, 0, false },
 	{ "config", "schema|docs|errors|formats|telemetry",
 	  "print the JSON Schema or the documentation of sluice.yaml, all errors, what "
 	  "crosses between formats, or metrics and traces", NULL,

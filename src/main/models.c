@@ -197,6 +197,10 @@ static struct catalog *facts_in_force(const struct command *c)
 		fprintf(stderr,
 		        "sluice: warning: %.*s; these are the program's own facts\n",
 		        STR_ARG(buf_str(&why)));
+	else if (facts_are_older(found, &why))
+		fprintf(stderr,
+		        "sluice: warning: %.*s; sluice models update brings newer ones\n",
+		        STR_ARG(buf_str(&why)));
 	buf_free(&dir);
 	buf_free(&why);
 	return found;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const int watched[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP };
-enum { WATCHED = countof(watched) };
+enum { WATCHED = countof(watched), PIECE = 4 * KiB };
 
 static volatile sig_atomic_t caught;
 
@@ -80,13 +80,26 @@ static bool read_line(struct buf *to, const sigset_t *mask)
 	return n >= 0 && !to->over;
 }
 
+/* A secret that was cut at its first line would be another one. */
+static bool read_whole(struct buf *to)
+{
+	ssize_t n = 1;
+
+	while (n > 0 && buf_reserve(to, PIECE)) {
+		n = read(0, to->ptr + to->len, PIECE);
+		if (n > 0)
+			to->len += (size_t)n;
+	}
+	return n == 0 && !to->over;
+}
+
 bool prompt_secret(const char *text, struct buf *to)
 {
 	struct prompt p;
 	bool is_read;
 
 	if (!isatty(0) || tcgetattr(0, &p.usual) != 0)
-		return read_line(to, NULL);
+		return read_whole(to);
 	do {
 		if (to->ptr)
 			mem_wipe(to->ptr, to->cap);

@@ -332,6 +332,9 @@ static int status(struct stored *s)
 	char path[4 * KiB];
 
 	if (!vault_exists(s->dir)) {
+		if (s->c->json)
+			printf("{\"rows\":0,\"master\":null,\"keys\":0,\"current\":null}"
+			       "\n");
 		fprintf(stderr, "nothing is stored; sluice providers add NAME\n");
 		return EXIT_OK;
 	}

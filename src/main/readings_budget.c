@@ -50,8 +50,10 @@ static int compare(const void *a, const void *b)
 	return (int)x->window - (int)y->window;
 }
 
-static void add(struct metric_page *page, const struct tenant_left *left, bool is_shared)
+static void add(struct metric_page *page, enum metric_id id,
+                const struct tenant_left *left, bool is_shared)
 {
+	const nanousd *limits = left->row->caps.budget;
 	struct buf name = BUF_LIMIT(KiB);
 
 	buf_add(&name, left->row->name);
@@ -59,10 +61,10 @@ static void add(struct metric_page *page, const struct tenant_left *left, bool i
 		buf_add_char(&name, ' ');
 		buf_add_hex(&name, left->row->id, 12);
 	}
-	metric_sample(page, METRIC_BUDGET,
+	metric_sample(page, id,
 	              (str[]){ buf_str(&name), tenant_kind_name(left->row->kind),
 	                       tenant_window_name(left->window) },
-	              left->left, NULL);
+	              id == METRIC_BUDGET ? left->left : limits[left->window], NULL);
 	buf_free(&name);
 }
 
@@ -77,6 +79,22 @@ static unsigned end_of_group(const struct collection *c, unsigned at)
 	return at;
 }
 
+/* Of one metric: its samples stand together. */
+static void add_all(struct metric_page *page, enum metric_id id, const struct gateway *g,
+                    const struct collection *c)
+{
+	for (unsigned at = 0, end; at < c->count; at = end) {
+		bool is_shared;
+
+		end = end_of_group(c, at);
+		is_shared =
+		        c->list[at].row->id != c->list[end - 1].row->id ||
+		        (g->keys && keyring_has_namesake(g->keys, c->list[at].row->id));
+		for (unsigned i = at; i < end; i++)
+			add(page, id, &c->list[i], is_shared);
+	}
+}
+
 void readings_budgets(struct gateway *g, struct metric_page *page)
 {
 	struct config *config = readings_config(g);
@@ -89,16 +107,7 @@ void readings_budgets(struct gateway *g, struct metric_page *page)
 	tenants_each_budget(g->tenants, sys_now(), sys_wall(), collect, &c);
 	if (c.count)
 		qsort(c.list, c.count, sizeof(*c.list), compare);
-	for (unsigned at = 0, end; at < c.count; at = end) {
-		bool is_shared;
-
-		end = end_of_group(&c, at);
-		is_shared =
-		        c.list[at].row->id != c.list[end - 1].row->id ||
-		        (g->keys && keyring_has_namesake(g->keys, c.list[at].row->id));
-		for (unsigned i = at; i < end; i++)
-			add(page, &c.list[i], is_shared);
-	}
+	add_all(page, METRIC_BUDGET, g, &c);
 	for (unsigned w = 0; w < BUDGET_WINDOWS; w++) {
 		if (c.other_windows >> w & 1)
 			metric_sample(page, METRIC_BUDGET,
@@ -106,5 +115,6 @@ void readings_budgets(struct gateway *g, struct metric_page *page)
 			                       tenant_window_name(w) },
 			              c.others[w], NULL);
 	}
+	add_all(page, METRIC_BUDGET_LIMIT, g, &c);
 	free(c.list);
 }

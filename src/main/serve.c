@@ -57,11 +57,16 @@ static struct config *read_again(struct serving *s, const char *data, struct buf
 	again.data = data;
 	c = command_config_again(&again, &errors, &misses_file);
 	if (!c)
-		buf_addf(said, "the configuration has errors; nothing was changed: %s%s",
+		buf_addf(said,
+		         "the configuration has errors; nothing was changed: %s%s%s",
 		         buf_z(&errors),
 		         misses_file && s->sandbox.landlock
 		                 ? " (a file in a directory that was not named at start "
 		                   "needs a restart: sandbox)"
+		                 : "",
+		         str_has(buf_str(&errors), STR(" is not set [E"))
+		                 ? " (a variable that was not set at start needs a "
+		                   "restart)"
 		                 : "");
 	buf_free(&errors);
 	return c;

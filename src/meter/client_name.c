@@ -35,6 +35,7 @@ static const struct {
 	{ STR_INIT("aws-sdk"), STR_INIT("aws-sdk") },
 	{ STR_INIT("Boto3/"), STR_INIT("aws-sdk") },
 	{ STR_INIT("sluice/"), STR_INIT("sluice") },
+	{ STR_INIT("sluice-try/"), STR_INIT("sluice") },
 	{ STR_INIT("curl/"), STR_INIT("curl") },
 	{ STR_INIT("python-requests/"), STR_INIT("python-requests") },
 	{ STR_INIT("python-httpx/"), STR_INIT("python-httpx") },

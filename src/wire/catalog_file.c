@@ -1,62 +1,14 @@
 /* catalog_file.c - the text of newer facts, read into a table (catalog_table.c) and
- * written. */
+ * written; catalog_safe.c says what may stand in it. */
 #include "wire/catalog_file.h"
 
 #include "base/mem.h"
 #include "codec/crc32c.h"
 #include "codec/text.h"
-#include "codec/utf8.h"
 #include "wire/catalog_table.h"
 
 enum { CLASSES_TOLD = 7, CRC_DIGITS = 8 };
 static const str first_line = STR_INIT("sluice-catalog 1");
-
-/* ---- what may stand there ---- */
-
-static bool is_name_char(char c)
-{
-	return (char_lower(c) >= 'a' && char_lower(c) <= 'z') || char_is_digit(c) ||
-	       c == '-' || c == '_' || c == '.';
-}
-
-bool catalog_provider_is_safe(str id)
-{
-	if (id.len == 0 || id.len > CATALOG_PROVIDER_MOST)
-		return false;
-	for (size_t i = 0; i < id.len; i++)
-		if (!is_name_char(id.ptr[i]))
-			return false;
-	return true;
-}
-
-bool catalog_id_is_safe(str id)
-{
-	if (id.len == 0 || id.len > CATALOG_NAME_MOST)
-		return false;
-	for (size_t i = 0; i < id.len; i++)
-		if (id.ptr[i] <= ' ' || id.ptr[i] > '~')
-			return false;
-	return true;
-}
-
-bool catalog_name_is_safe(str name)
-{
-	const char *end = name.ptr + name.len;
-
-	if (name.len == 0 || name.len > CATALOG_NAME_MOST)
-		return false;
-	for (const char *at = name.ptr; at < end;) {
-		size_t n = utf8_length(at, end);
-		unsigned char c = (unsigned char)*at;
-		/* U+0080 to U+009F steer terminals too. */
-		bool is_c1 = n == 2 && c == 0xc2 && (unsigned char)at[1] < 0xa0;
-
-		if (n == 0 || c < ' ' || c == 0x7f || is_c1)
-			return false;
-		at += n;
-	}
-	return true;
-}
 
 /* ---- reading ---- */
 

@@ -10,7 +10,8 @@
  * Providers, and models within them, are sorted.  tiers is empty, or `above:input,
  * cache_read,cache_write,output,reasoning,audio_input,audio_output` joined by `;`, in
  * pico-dollars per token, empty where unknown.  A provider that stands there has exactly
- * the models that stand there; the others have those of the program. */
+ * the models that stand there; the others have those of the program, and so has one whose
+ * date is before that of the program's facts. */
 #pragma once
 #include "base/buf.h"
 #include "wire/catalog.h"
@@ -28,6 +29,14 @@ enum {
 /* Read and checked whole; texts are copied.  It is never changed afterwards.  NULL: *why
  * says what is wrong, and where. */
 struct catalog *catalog_read(str text, struct buf *why);
+/* Of a text that was read: the providers whose facts in it are older than the program's
+ * own (catalog_date), which are in force instead. */
+struct catalog_older {
+	unsigned providers; /* how many; 0: none, and nothing else is said */
+	str first;          /* of them in their order; good as long as the catalogue */
+	uint32_t updated;   /* yyyymmdd, the newest date of theirs */
+};
+struct catalog_older catalog_older(const struct catalog *c);
 void catalog_free(struct catalog **c);
 /* The text for models that are sorted by (provider, id), each provider with one date
  * (updated).  What does not fit is remembered in to->over. */

@@ -76,6 +76,39 @@ unsigned catalog_table_built_in(void)
 	return low;
 }
 
+static bool is_built_in(str provider)
+{
+	struct catalog_model m;
+	unsigned at = 0;
+
+	return catalog_next_of_provider(NULL, provider, &at, &m);
+}
+
+/* A file outlives the program it was made for: what its successor knows more newly is
+ * left to that.  The models of one provider stand together, with one date. */
+static void drop_older(struct catalog *c)
+{
+	str last = STR_NONE;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		const struct catalog_model *m = &c->models[i];
+
+		if (m->updated >= catalog_date || !is_built_in(m->provider)) {
+			c->models[kept++] = *m;
+			continue;
+		}
+		if (c->older.providers == 0)
+			c->older.first = m->provider;
+		if (!str_eq(m->provider, last))
+			c->older.providers++;
+		if (m->updated > c->older.updated)
+			c->older.updated = m->updated;
+		last = m->provider;
+	}
+	c->count = kept;
+}
+
 static bool has_provider(const struct catalog *c, unsigned newer, str provider)
 {
 	unsigned low = 0, high = newer;
@@ -91,7 +124,7 @@ static bool has_provider(const struct catalog *c, unsigned newer, str provider)
 	return low < newer && str_eq(c->models[low].provider, provider);
 }
 
-/* Of the providers which the text does not name. */
+/* Of the providers of which the text says nothing newer. */
 static void add_built_in(struct catalog *c)
 {
 	unsigned newer = c->count;
@@ -111,9 +144,15 @@ static void add_built_in(struct catalog *c)
 
 void catalog_table_complete(struct catalog *c)
 {
+	drop_older(c);
 	add_built_in(c);
 	c->by_id = make_index(c, by_id);
 	c->by_identity = make_index(c, by_identity);
+}
+
+struct catalog_older catalog_older(const struct catalog *c)
+{
+	return c ? c->older : (struct catalog_older){ 0 };
 }
 
 void catalog_free(struct catalog **pc)

@@ -197,6 +197,9 @@ def test_the_openapi_document_is_whole():
             declared = {each["name"] for each in operation["parameters"] if each.get("in") == "path"}
             same(declared, set(re.findall(r"{(\w+)}", path)), f"{method} {path}: path parameters")
             check(all(each["required"] for each in operation["parameters"] if each.get("in") == "path"), path)
+            needed = [each["name"] for each in operation["parameters"] if each.get("in") == "query" and each["required"]]
+            same(needed, {("get", "/admin/v1/explain"): ["model"], ("delete", "/admin/v1/provider-keys"): ["provider"]}
+                 .get((method, path), []), f"{method} {path}: what is asked with nothing else")
             check(operation["responses"] and operation["summary"] and "security" in operation, path)
             check(("requestBody" in operation) <= (method in ("post", "patch", "put")), f"{method} {path}")
     same(found, wanted, "the routes")

@@ -8,6 +8,7 @@ configs (G3) must be refused by `sluice check` with file:line:column and exit co
 import http.client
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -230,6 +231,50 @@ def test_who_asked_is_told_what_is_wrong():
         if not hint:
             check("restart" not in said, "no file is missing:", said)
     gateway.remove()
+
+
+def test_the_service_is_reloaded_only_when_the_gateway_says_so():
+    """`systemctl reload` runs with the environment of now, the gateway with that of its start: the unit's commands fail
+    with the gateway's answer, and say what a restart would change."""
+    fake = Fake()
+    good = body_of(fake, "a", "30s")
+    gateway = Gateway(good)
+    gateway.key()
+    now = {"SLUICE_E2E_NEW": "sk-new-1234567890"}
+    lines = [line.removeprefix("ExecReload=/usr/bin/sluice ").split() for line in
+             (pathlib.Path(__file__).parents[2] / "packaging/sluice.service").read_text().splitlines()
+             if line.startswith("ExecReload=")]
+    same([line[0] for line in lines], ["check", "reload"], "the unit's commands")
+
+    def reload_service():
+        for line in lines:
+            code, _, err = cli(line[0], "-c", gateway.file, home=gateway.dir, env=now)
+            if code != 0:
+                break
+        return line[0], code, err
+
+    gateway.write(good.replace("routes:", '  new: { format: openai-chat, url: "http://127.0.0.1:9/v1", key: "${SLUICE_E2E_NEW}" }\nroutes:'))
+    what, code, err = reload_service()
+    same((what, code), ("reload", 1), err)
+    check("not reloaded: " in err and "SLUICE_E2E_NEW is not set" in err and "a variable that was not set at start needs a restart" in err, err)
+    check("sandbox" not in err, "no file is missing:", err)
+    gateway.write(body_of(fake, "b", "30s"))
+    same(reload_service(), ("reload", 0, "reloaded\n"), "a right one")
+    same(gateway.get("/v1/models/gen-b").status, 200, "it is in force when the command ends")
+    gateway.top = gateway.top.replace("workers: 2", "workers: 3")
+    gateway.write(good)
+    same(gateway.cli("reload"), (0, "", "reloaded; needs a restart to take effect: workers\n"), "what needs a restart")
+    same(json.loads(gateway.cli("reload", "--json")[1]), {"said": "needs a restart to take effect: workers"}, "as JSON")
+    gateway.file.unlink()
+    before = len(gateway.stderr())
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    until(lambda: "reload refused" in gateway.stderr()[before:], "the refusal")
+    check("restart" not in gateway.stderr()[before:], "a missing file is no matter of the sandbox:", gateway.stderr()[before:])
+    gateway.write(good)
+    gateway.remove()
+    code, _, err = cli("reload", "--data", gateway.dir / "none", home=gateway.dir)
+    same((code, err), (1, "sluice: not reloaded: no gateway runs here\n"), "where none runs")
+    check(not (gateway.dir / "none").exists(), "nothing is made there")
 
 
 def test_restart_only_keys_are_named():

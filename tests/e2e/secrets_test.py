@@ -254,6 +254,11 @@ def test_keys_from_files_and_the_environment():
     same(code, 0, f"--from-env: {err}")
     code, _, err = gate.cli("providers", "add", "e", f"@{gate.dir / 'key'}")
     check(code == 1 and "is in the store" in err, f"@FILE, which the variable goes before: {code} {err}")
+    for text in ("sk-first-1111111111\nsk-second-2222222222\n", '{\n  "type": "service_account"\n}\n'):
+        (gate.dir / "two").write_text(text)
+        for more, stdin in ((["--replace"], text), (["--replace", f"@{gate.dir / 'two'}"], None)):
+            code, _, err = gate.cli("providers", "add", "e", *more, stdin=stdin)
+            check(code == 1 and "the key was not stored: the key" in err, "more than a line:", more, code, err)
     code, out, err = gate.cli("providers", "add", "e", "sk-typed-0123456789")
     check(code == 2 and "sk-typed" not in out + err, "a key as an argument:", code, out, err)
     code, _, err = gate.cli("providers", "add", "opnai", "--from-env", "E_KEY")
@@ -329,6 +334,8 @@ def test_without_a_configuration():
     gate = Gateway("", auth="open", start=False)
     gate.file.unlink()
     with_data = ["--data", str(gate.data)]
+    same(json.loads(cli("secrets", "--json", "--data", gate.dir / "none", home=gate.dir)[1]),
+         {"rows": 0, "master": None, "keys": 0, "current": None}, "an empty store")
     code, _, err = cli("providers", "add", "mine", "--url", site.url, "--format", "openai-chat", *with_data,
                        home=gate.dir, stdin=OLD)
     same(code, 0, f"providers add: {err}")

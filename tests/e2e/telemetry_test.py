@@ -184,6 +184,9 @@ def test_what_is_left_of_budgets():
     other.keys["ci"] = mine["key"]
     same((left("red", "team", "day"), left("red", "team", "total"), left("ci", "key", "month")),
          (5, 100, 2), "before anything was spent")
+    page = metrics(on=other)
+    same([page.get("sluice_budget_limit_usd", tenant=tenant, kind=kind, window=window) for tenant, kind, window in
+          (("red", "team", "day"), ("red", "team", "total"), ("ci", "key", "month"))], [5, 100, 2], "what they allow")
     fake.site("one").queue(reply(answers.chat(spent=answers.usage(6, 4))))
     same(other.post(other.chat("slow", max_tokens=5), key="ci").status, 200, "status")
     same((left("red", "team", "day"), left("red", "team", "total"), left("ci", "key", "month")),

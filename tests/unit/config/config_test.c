@@ -431,7 +431,7 @@ TEST(the_mock_is_where_the_process_says)
 TEST(the_command_line_wins)
 {
 	struct config_source source = {
-		.path = STR("/etc/sluice/sluice.yaml"),
+		.path = STR("/tmp/sluice.yaml"),
 		.text = STR("version: 1\nlisten: 0.0.0.0:1\nauth: open\n"
 		            "data: here\naccess_log: a.log\n"
 		            "providers: { mock: {} }\n"),
@@ -449,12 +449,12 @@ TEST(the_command_line_wins)
 	CHECK(!r.config && has_hint(&r, STR("with -c, or add --insecure-open")));
 	reading_done(&r);
 
-	source.path = STR("/etc/sluice/sluice.yaml");
+	source.path = STR("/tmp/sluice.yaml");
 	source.insecure_open = true;
 	read_with(&r, &source);
 	if (CHECK(r.config != NULL)) {
-		CHECK_STR(r.config->data, "/etc/sluice/here");
-		CHECK_STR(r.config->access_log, "/etc/sluice/a.log");
+		CHECK_STR(r.config->data, "/tmp/here");
+		CHECK_STR(r.config->access_log, "/tmp/a.log");
 	}
 	reading_done(&r);
 

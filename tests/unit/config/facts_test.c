@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void text_of(picousd input, struct buf *to)
+static void text_of(picousd input, uint32_t updated, struct buf *to)
 {
 	const struct catalog_model m = {
 		.provider = STR("openai"),
 		.id = STR("gpt-5"),
 		.name = STR("GPT-5"),
 		.identity = STR("gpt-5"),
-		.updated = 20261125,
+		.updated = updated,
 		.prices = 1,
 		.price = { { input, -1, -1, 2, -1, -1, -1, 0 } },
 	};
@@ -24,17 +24,22 @@ static void text_of(picousd input, struct buf *to)
 	catalog_write(&m, 1, to);
 }
 
-static bool save(str dir, picousd input)
+static bool save_of(str dir, picousd input, uint32_t updated)
 {
 	struct buf text, why = BUF_LIMIT(1 * KiB);
 	bool is_saved;
 
-	text_of(input, &text);
+	text_of(input, updated, &text);
 	is_saved = facts_save(dir, buf_str(&text), &why);
 	CHECK(is_saved == (why.len == 0));
 	buf_free(&text);
 	buf_free(&why);
 	return is_saved;
+}
+
+static bool save(str dir, picousd input)
+{
+	return save_of(dir, input, 20991125);
 }
 
 static void put(str dir, const char *name, str text)
@@ -122,5 +127,26 @@ TEST(facts_belong_to_the_configuration)
 	}
 	config_unref(&broken);
 	config_unref(&next);
+	arena_done(&arena);
+}
+
+TEST(facts_older_than_the_program_are_told_and_not_used)
+{
+	str dir = str_from_z(test_dir());
+	struct arena arena = { 0 };
+	struct config_notes notes = { .arena = &arena };
+	struct config *c;
+
+	CHECK(save_of(dir, 7, 20260101));
+	c = read_with(dir, &notes);
+	if (CHECK(c && notes.warnings == 1)) {
+		CHECK_INT(c->routes[0].targets[0].facts.price[0].input, 1250000);
+		CHECK_STR(str_from_z(notes.list[0].code), "W048");
+		CHECK(str_starts(
+		        notes.list[0].text,
+		        STR("the updated catalogue of 2026-01-01 is older than")));
+		CHECK(str_ends(notes.list[0].text, STR("which are used for openai")));
+	}
+	config_unref(&c);
 	arena_done(&arena);
 }

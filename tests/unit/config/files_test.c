@@ -105,3 +105,22 @@ TEST(what_is_named_is_opened)
 	expect(masters, dir, "E119", "is no regular file");
 	expect(masters, "/nowhere/key", "E119", "cannot be read: No such");
 }
+
+/* What cannot be written is no matter for the first line that would be. */
+TEST(a_log_is_where_it_can_be_written)
+{
+	static const char log[] =
+	        "version: 1\naccess_log: \"@\"\nproviders: { mock: {} }\n";
+	const char *dir = test_dir();
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/access.log", dir);
+	expect(log, path, NULL, NULL);
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	CHECK(mkfifo(path, 0600) == 0);
+	expect(log, path, NULL, NULL);
+	expect(log, dir, "E119", "cannot be written: Is a directory");
+	snprintf(path, sizeof(path), "%s/none/access.log", dir);
+	expect(log, path, "E119", "cannot be written: No such file");
+	expect(log, "/dev/null/access.log", "E119", "cannot be written: Not a directory");
+}

@@ -119,3 +119,23 @@ TEST(trials_that_mean_nothing_are_refused)
 		reading_done(&r);
 	}
 }
+
+TEST(all_that_is_wrong_with_a_trial_is_told_at_once)
+{
+	static const char *const wanted[] = { "max_cost", "route \"nosuch\"",
+		                              "share:", "until" };
+	struct reading r;
+
+	read_text(&r, STR(ROUTES "trials: { t: { route: fast, candidate: nosuch, "
+	                         "share: 150%, until: tomorrow, max_cost: 5 } }"));
+	CHECK(!r.config);
+	CHECK_INT(r.notes.errors, countof(wanted));
+	for (size_t i = 0; i < countof(wanted); i++) {
+		unsigned found = 0;
+
+		for (unsigned n = 0; n < r.notes.count; n++)
+			found += str_has(r.notes.list[n].text, str_from_z(wanted[i]));
+		CHECK_INT(found, 1);
+	}
+	reading_done(&r);
+}

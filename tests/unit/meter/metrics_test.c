@@ -356,6 +356,7 @@ TEST(clients_by_their_agent)
 	CHECK_STR(client_name(STR("OpenAI/JS 7.57.0")), "openai-js");
 	CHECK_STR(client_name(STR("AsyncOpenAI/Python 1.2")), "openai-python");
 	CHECK_STR(client_name(STR("curl/8.1")), "curl");
+	CHECK_STR(client_name(STR("sluice-try/" SLUICE_VERSION)), "sluice");
 	CHECK_STR(client_name(STR("x\ny")), "other");
 	CHECK_STR(client_name(STR_NONE), "none");
 }

@@ -14,7 +14,7 @@ static struct catalog_model newer(const char *provider, const char *id, picousd 
 		.output = 100,
 		.bits = CATALOG_TOOLS | CATALOG_REASONING,
 		.released = 20261100,
-		.updated = 20261125,
+		.updated = 20991125,
 		.prices = 2,
 		.price = { { input, PRICE_UNKNOWN, 0, 2, 3, PRICE_UNKNOWN, 4, 0 },
 		           { 10, 11, 12, 13, PRICE_UNKNOWN, 15, 16, 200000 } },
@@ -59,7 +59,7 @@ TEST(catalog_file_gives_back_what_was_written)
 	CHECK_INT(m.output, 100);
 	CHECK_INT(m.bits, CATALOG_TOOLS | CATALOG_REASONING);
 	CHECK_INT(m.released, 20261100);
-	CHECK_INT(m.updated, 20261125);
+	CHECK_INT(m.updated, 20991125);
 	CHECK_INT(m.prices, 2);
 	CHECK_INT(m.price[0].input, 8);
 	CHECK_INT(m.price[0].cache_read, PRICE_UNKNOWN);
@@ -110,6 +110,42 @@ TEST(catalog_file_replaces_whole_providers)
 		own = m;
 	}
 	CHECK(i > 5000);
+	catalog_free(&c);
+}
+
+TEST(catalog_file_gives_way_to_a_newer_program)
+{
+	struct catalog_model models[] = { newer("aaa", "m", 1),
+		                          newer("anthropic", "claude-x", 2),
+		                          newer("groq", "one", 3),
+		                          newer("groq", "two", 4),
+		                          newer("openai", "gpt-5", 5) };
+	struct buf text = BUF_LIMIT(64 * KiB);
+	struct catalog_older older;
+	struct catalog_model m, own;
+
+	models[0].updated = 20000101; /* nobody knows it better */
+	models[1].updated = catalog_date;
+	models[2].updated = models[3].updated = catalog_date - 1;
+	models[4].updated = 20260101;
+	catalog_write(models, countof(models), &text);
+	struct catalog *c = read(buf_str(&text), "");
+	buf_free(&text);
+	if (!c)
+		return;
+	older = catalog_older(c);
+	CHECK_INT(older.providers, 2);
+	CHECK_STR(older.first, "groq");
+	CHECK_INT(older.updated, catalog_date - 1);
+	CHECK(catalog_find_model(c, STR("aaa"), STR("m"), &m));
+	CHECK(catalog_find_model(c, STR("anthropic"), STR("claude-x"), &m));
+	CHECK(!catalog_find_model(c, STR("groq"), STR("one"), &m));
+	CHECK(catalog_find_model(c, STR("openai"), STR("gpt-5"), &m) &&
+	      catalog_find_model(NULL, STR("openai"), STR("gpt-5"), &own));
+	CHECK_INT(m.price[0].input, own.price[0].input);
+	CHECK_INT(m.updated, 0);
+	CHECK(catalog_find_model(c, STR("openai"), STR("gpt-5-mini"), &m));
+	CHECK_INT(catalog_older(NULL).providers, 0);
 	catalog_free(&c);
 }
 
