@@ -104,25 +104,11 @@ static void write_seal(struct json_writer *w, str key, const struct emit_block *
 	arena_done(&keep);
 }
 
-/* As it came, but on one line, as the data of an event has to be: line ends stand only
- * between values. */
-static void write_line(struct json_writer *w, str raw)
-{
-	size_t at = w->to->len;
-
-	json_raw(w, raw);
-	for (; at < w->to->len; at++) {
-		char *c = w->to->ptr + at;
-
-		*c = *c == '\n' || *c == '\r' ? ' ' : *c;
-	}
-}
-
 /* Anthropic's own keeps its place and its ciphertext. */
 static void write_citation(struct json_writer *w, const struct chat_citation *c)
 {
 	if (c->raw.len) {
-		write_line(w, c->raw);
+		json_raw(w, c->raw);
 		return;
 	}
 	json_open(w, '{');
@@ -160,7 +146,7 @@ static void on_start(struct emitter *e)
 static void write_beginning(struct json_writer *w, const struct emit_block *b)
 {
 	if (b->what == CHAT_FOREIGN) {
-		write_line(w, b->raw);
+		json_raw(w, b->raw);
 		return;
 	}
 	json_open(w, '{');

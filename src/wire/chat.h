@@ -308,7 +308,8 @@ must_check fault_t chat_cross(struct chat_request *r, enum wire_format to,
  * is no room for that. */
 void chat_uncross(struct chat_request *r, struct chat_written *ret);
 /* Custom tools take free text.  For formats without them they become functions with one
- * member, "input"; chat_cross does it, chat_uncross turns them back. */
+ * member, "input"; chat_cross does it, and the writer whose dialect has none; chat_uncross
+ * turns them back. */
 void chat_wrap_custom(struct chat_request *r, bool wrapped);
 /* Are they, from one format to another? */
 bool chat_wraps_custom(enum wire_format from, enum wire_format to);

@@ -146,6 +146,7 @@ struct emitter {
 	                      ANSWER_UNSAID; or what FAULT said */
 	size_t held;       /* bytes kept in blocks */
 	uint64_t own[8];   /* the format's */
+	size_t data_at;    /* in e->to: the JSON of the event being written */
 	/* the last piece as it was said (emit_again) */
 	struct buf form_text;
 	struct emit_form form; /* its places in form_text */
@@ -170,6 +171,8 @@ void emit_remember(struct emitter *e, const struct emit_block *b,
                    const struct emit_form *form);
 bool emit_again(struct emitter *e, const struct emit_block *b, jstr text);
 
-/* "data: " json "\n\n" around what is written by w between the two calls. */
+/* "data: " json "\n\n" around what is written by w between the two calls.  What came
+ * from others with line ends between its values stands on one line then: a line end would
+ * end the data. */
 void emit_data_begin(struct emitter *e, str name, struct json_writer *w);
 void emit_data_end(struct emitter *e);

@@ -51,10 +51,26 @@ void emit_data_begin(struct emitter *e, str name, struct json_writer *w)
 		buf_add_char(e->to, '\n');
 	}
 	buf_add(e->to, STR("data: "));
+	e->data_at = e->to->len;
 	*w = (struct json_writer){ .to = e->to };
+}
+
+/* Within JSON line ends stand only between values: blanks say the same. */
+static void put_on_one_line(char *text, size_t len, char line_end)
+{
+	char *at = text, *end = text + len;
+
+	while ((at = memchr(at, line_end, (size_t)(end - at))))
+		*at++ = ' ';
 }
 
 void emit_data_end(struct emitter *e)
 {
+	size_t len = e->to->len - e->data_at;
+
+	if (len) {
+		put_on_one_line(e->to->ptr + e->data_at, len, '\n');
+		put_on_one_line(e->to->ptr + e->data_at, len, '\r');
+	}
 	buf_add(e->to, STR("\n\n"));
 }

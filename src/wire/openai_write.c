@@ -420,6 +420,8 @@ fault_t openai_write_request(struct chat_request *r, const struct chat_target *t
 	struct openai_writer w = { .r = r, .t = t, .json = { .to = to } };
 
 	dialect_find(t->provider, t->model, &w.dialect);
+	if (!dialect_keeps(&w.dialect, STR("tools[].custom")))
+		chat_wrap_custom(r, true);
 	json_open(&w.json, '{');
 	json_key_str(&w.json, STR("model"), t->model);
 	openai_write_messages(&w);

@@ -1,6 +1,6 @@
 /* Requests of the chat format: what they mean, and how they are written again. */
 #include "tests/check.h"
-#include "wire/wire.h"
+#include "tests/unit/wire/form.h"
 
 #include <stdio.h>
 
@@ -578,9 +578,6 @@ TEST(what_a_dialect_cannot_do_is_refused)
 		{ "deepseek", "\"n\":2", "n" },
 		{ "mistral", "\"logprobs\":true", "logprobs" },
 		{ "somebody", "\"web_search_options\":{}", "web_search_options" },
-		{ "somebody",
-		  "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"c\"}}]",
-		  "tools[].custom" },
 		{ "deepseek",
 		  "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
 		  "{\"schema\":{},\"strict\":true}}",
@@ -594,6 +591,32 @@ TEST(what_a_dialect_cannot_do_is_refused)
 		CHECK_STR_EQ(g.detail, str_from_z(rows[i].detail));
 		done(&g);
 	}
+}
+
+/* Codex edits files through one, and not only at OpenAI. */
+TEST(custom_tools_are_functions_where_the_dialect_has_none)
+{
+	static const char body[] =
+	        "{'model':'m','input':[{'type':'message','role':'user','content':'a'},"
+	        "{'type':'custom_tool_call','call_id':'c','name':'p','input':'x'},"
+	        "{'type':'custom_tool_call_output','call_id':'c','output':'y'}],"
+	        "'tools':[{'type':'custom','name':'p','description':'d'}]}";
+	struct arena keep = { .ceiling = MiB };
+	struct form f;
+
+	FORM_SOME(&wire_openai_responses, body, &wire_openai_chat, "deepseek/m",
+	          "'function':{'name':'p','arguments':'{\\'input\\':\\'x\\'}'}", "");
+	FORM_SOME(&wire_openai_responses, body, &wire_openai_chat, "openrouter/m",
+	          "'function':{'name':'p','description':'d','parameters':{'type':",
+	          "");
+	FORM_SOME(&wire_openai_responses, body, &wire_openai_chat, "openai/m",
+	          "'custom':{'name':'p','input':'x'}", "");
+	CHECK_OK(form_read(&f, &wire_openai_responses, form_quoted(&keep, body)));
+	CHECK_OK(form_write(&f, &wire_openai_chat, STR("vllm/m")));
+	CHECK(chat_is_wrapped(&f.written, STR("p")));
+	CHECK_INT(f.r.tools->kind, TOOL_CUSTOM);
+	form_done(&f);
+	arena_done(&keep);
 }
 
 TEST(a_schema_is_told_in_words_where_there_is_no_other_way)
