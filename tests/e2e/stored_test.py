@@ -573,6 +573,43 @@ def test_encrypted_items_go_to_who_can_read_them():
 
 # --- WebSocket ---------------------------------------------------------------------------------------
 
+# --- what a continued answer would do to what is kept ------------------------------------------------
+
+SAID = "The quick brown fox jumps over the lazy dog while seven wizards watch"
+
+
+def broken_off(name):
+    """A stream that dies behind SAID."""
+    said = [part.replace(b'"hi"', json.dumps(SAID).encode()) for part in stream_of(name)[:3]]
+    return answers.gated(said, [None] * len(said), end="rst")
+
+
+def rest_of(name):
+    """Repeats what it is asked for and goes on; a request that asks for nothing is answered SAID."""
+    def script(x):
+        asked = json.dumps(x.request.json()["input"], ensure_ascii=False)
+        anchor = asked.split("<<<")[-1].split(">>>")[0] if "<<<" in asked else SAID
+        text = json.dumps(anchor + " and sleep.").encode()
+        x.send(answers.http_stream([part.replace(b'"hi"', text) for part in stream_of(name)]))
+    return script
+
+
+def test_what_has_effects_is_not_continued():
+    """A conversation would have the turn twice, and our words in it; a background answer goes on by itself."""
+    for what, more in (("a conversation", {"conversation": "conv_cut"}), ("background", {"background": True})):
+        def run(more=more):
+            fresh()
+            one, two = fake.site("one"), fake.site("two")
+            one.default = two.default = rest_of("resp_more")
+            one.queue(broken_off("resp_cut"))
+            count = len(fake.requests)
+            reply = ask("raw", stream=True, **more)
+            check(SAID.encode() in reply.body and b"response.completed" not in reply.body, reply)
+            check(b'"error"' in reply.body, "no word of it", reply)
+            same([up.target.split("/")[1] for up in fake.requests[count:]], ["one"], "who was asked")
+        yield what, run
+
+
 def test_a_websocket_is_426():
     with gateway.open() as raw:
         raw.send(request("GET", RESPONSES, [gateway.bearer(), ("Connection", "Upgrade"),
