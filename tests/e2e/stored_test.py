@@ -610,6 +610,29 @@ def test_what_has_effects_is_not_continued():
         yield what, run
 
 
+def test_a_continued_answer_is_not_stored():
+    """Two providers have said it, neither keeps it: its id is nobody's, and that is said."""
+    fresh()
+    one, two = fake.site("one"), fake.site("two")
+    one.default = two.default = rest_of("resp_more")
+    for name, more in (("resp_unsaid", {}), ("resp_said", {"store": True})):
+        one.queue(broken_off(name))
+        count = len(fake.requests)
+        reply = ask("raw", stream=True, **more)
+        check(b"response.completed" in reply.body and b" and sleep." in reply.body, reply)
+        same([up.json().get("store") for up in fake.requests[count:]], [more.get("store"), False], "store")
+        comment = reply.body[reply.body.index(b": sluice resumed"):].split(b"\n")[0]
+        check(b"dropped=store" in comment, comment)
+        count = len(fake.requests)
+        openai_error(ask("raw", previous_response_id=name), 400, "previous_response_not_found")
+        openai_error(gateway.get(f"{RESPONSES}/{name}"), 404)
+        same(len(fake.requests), count, "nobody is asked for it")
+    # What nobody wanted to be kept is not said to be lost.
+    one.queue(broken_off("resp_never"))
+    reply = ask("raw", stream=True, store=False)
+    check(b": sluice resumed" in reply.body and b"dropped=" not in reply.body, reply)
+
+
 def test_a_websocket_is_426():
     with gateway.open() as raw:
         raw.send(request("GET", RESPONSES, [gateway.bearer(), ("Connection", "Upgrade"),
