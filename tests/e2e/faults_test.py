@@ -833,9 +833,7 @@ def test_a_key_that_may_not_use_a_model_is_good_for_others():
     same({gateway.row(each.id)["fault"] for each in site.requests}, {"UPSTREAM_NO_MODEL"}, "faults")
     same(len(site.requests), 2, "another key's project may have it")
     same(ask("good"), (200, "projects"), "the same keys, another model")
-    site.clear()
     same(ask("bad"), (200, "well"), "that model")
-    same(len(site.requests), 0, "it is left alone with each key")
     gateway.remove()
 
 
