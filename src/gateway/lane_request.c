@@ -3,6 +3,7 @@
 #include "gateway/lane_request.h"
 
 #include "base/mem.h"
+#include "gateway/pinned.h"
 #include "gateway/resume.h"
 #include "wire/count.h"
 #include "wire/go_on.h"
@@ -145,6 +146,9 @@ static fault_t write_rest(struct attempt *a, struct chat_request *r, str *ret_de
 	fault_t why;
 
 	resume_request(a, r, &before);
+	/* Unsaid is yes: the answer was to be stored, and will not be. */
+	if (pinned_has_response(a->x))
+		chat_drop(r, STR("store"));
 	why = write_request(a, r, ret_detail);
 	go_on_end(r, &before);
 	lane_watch_stops(a, seam->next);

@@ -37,6 +37,8 @@ bool pinned_is_key_fixed(const struct exchange *x, const struct provider *p);
 unsigned pinned_key_at(const struct exchange *x, const struct provider *p);
 /* Before what the answer says goes to the client; may be called again. */
 void pinned_remember(struct attempt *a);
+/* Has the client an id of a response that is remembered? */
+bool pinned_has_response(const struct exchange *x);
 /* The whole response object, or the event that has it: before it goes to the client. */
 void pinned_look_at_whole(struct attempt *a, str json);
 /* The beginning of one that is too large to be held. */

@@ -23,7 +23,8 @@ struct pinned {
 	unsigned kept_count;
 	struct pinned_name kept[KEPT_MOST]; /* files, and the conversation */
 	/* of the answer: what was remembered already */
-	bool has_response;
+	bool has_response, is_gone; /* is_gone: and it was forgotten again */
+	struct pinned_name response;
 	uint8_t seal_len;
 	char seal[TAP_SEAL];
 };

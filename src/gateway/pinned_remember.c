@@ -1,6 +1,7 @@
 #include "gateway/pinned_private.h"
 
 #include "gateway/lane.h"
+#include "gateway/resume.h"
 #include "wire/chat.h"
 #include "wire/kept.h"
 
@@ -70,7 +71,22 @@ static void remember_response(struct attempt *a, struct json_value id)
 		x->pinned = arena_new(&x->arena, struct pinned);
 	x->pinned->has_response = true;
 	name = pinned_name(x->worker, PIN_RESPONSE, text);
+	x->pinned->response = name;
 	remember(a, &name);
+}
+
+bool pinned_has_response(const struct exchange *x)
+{
+	return x->pinned && x->pinned->has_response;
+}
+
+/* Another goes on with it, and nobody keeps the two as one. */
+static void forget_response(struct exchange *x)
+{
+	if (!pinned_has_response(x) || x->pinned->is_gone)
+		return;
+	x->pinned->is_gone = true;
+	pinned_put(x, &x->pinned->response, (struct pin_row){ .is_gone = true });
 }
 
 static void remember_seal(struct attempt *a, const struct tap_names *t)
@@ -123,6 +139,8 @@ void pinned_remember(struct attempt *a)
 	else if (x->endpoint->operation == OP_STORED &&
 	         x->endpoint->method == HTTP_DELETE && a->status < 300)
 		forget(x);
+	else if (resume_is_on(a))
+		forget_response(x);
 }
 
 /* ---- items ---- */

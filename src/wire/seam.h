@@ -98,13 +98,13 @@ str seam_anchor(str p);
 /* p ends on a whole character; with an empty one everything goes through. */
 void seam_init(struct seam *s, enum seam_method method, str p, const jstr *stops,
                unsigned stop_count, struct chat_sink *next);
-/* May S take as long as it likes?  Else it has to prove itself soon. */
+/* May S take as long as it likes?  Else it has to prove itself soon.  Behind the proof it
+ * may: what still waits there is no more than that tail again, or a stop sequence. */
 static inline bool seam_may_wait(const struct seam *s)
 {
-	return s->state != SEAM_OPEN ? s->is_settled || s->state != SEAM_CLOSED
-	                             : !s->has_begun || s->is_whole;
+	return s->state != SEAM_OPEN || !s->has_begun || s->is_whole;
 }
-/* S has ended, or takes too long: what waits goes through or is refused. */
+/* S has ended: what waits goes through or is refused. */
 void seam_settle(struct seam *s);
 /* Usage as the client is told it: what was asked first, what is visible. */
 struct token_usage seam_usage(const struct seam *s);

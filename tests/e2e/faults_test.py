@@ -809,6 +809,34 @@ def test_context_goes_to_more_of_it():
         yield name, run
 
 
+# --- whose fault: neither the key's nor the model's ------------------------------------------------------
+
+def test_a_key_that_may_not_use_a_model_is_good_for_others():
+    """OpenAI's 403 of a project: one client that names such a model says nothing of the key."""
+    fake = Fake()
+    site = fake.site("projects")
+    gateway = Gateway("providers:\n"
+                      f'  projects: {{ format: openai-chat, url: "{site.url}", keys: [sk-1-SECRET, sk-2-SECRET] }}\n'
+                      f'  well: {{ format: openai-chat, url: "{fake.site("well").url}", key: sk-well }}\n'
+                      "routes:\n" + route("good", "projects/allowed", "well/m")
+                      + route("bad", "projects/barred", "well/m"))
+    barred = {"error": {"message": "Project `proj_x` does not have access to model `barred`",
+                        "type": "invalid_request_error", "param": None, "code": "model_not_found"}}
+    site.models = {"barred": answers.reply(json.dumps(barred).encode(), 403)}
+
+    def ask(model):
+        got = gateway.post(gateway.chat(model))
+        return got.status, got.header("x-sluice-provider")
+    got = gateway.post(gateway.chat("projects/barred"))
+    error = got.json()["error"]
+    same((got.status, error["code"]), (502, "upstream_not_found"), "what the client is told")
+    same({gateway.row(each.id)["fault"] for each in site.requests}, {"UPSTREAM_NO_MODEL"}, "faults")
+    same(len(site.requests), 2, "another key's project may have it")
+    same(ask("good"), (200, "projects"), "the same keys, another model")
+    same(ask("bad"), (200, "well"), "that model")
+    gateway.remove()
+
+
 def setup():
     global world
     world = World()

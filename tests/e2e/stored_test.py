@@ -573,6 +573,66 @@ def test_encrypted_items_go_to_who_can_read_them():
 
 # --- WebSocket ---------------------------------------------------------------------------------------
 
+# --- what a continued answer would do to what is kept ------------------------------------------------
+
+SAID = "The quick brown fox jumps over the lazy dog while seven wizards watch"
+
+
+def broken_off(name):
+    """A stream that dies behind SAID."""
+    said = [part.replace(b'"hi"', json.dumps(SAID).encode()) for part in stream_of(name)[:3]]
+    return answers.gated(said, [None] * len(said), end="rst")
+
+
+def rest_of(name):
+    """Repeats what it is asked for and goes on; a request that asks for nothing is answered SAID."""
+    def script(x):
+        asked = json.dumps(x.request.json()["input"], ensure_ascii=False)
+        anchor = asked.split("<<<")[-1].split(">>>")[0] if "<<<" in asked else SAID
+        text = json.dumps(anchor + " and sleep.").encode()
+        x.send(answers.http_stream([part.replace(b'"hi"', text) for part in stream_of(name)]))
+    return script
+
+
+def test_what_has_effects_is_not_continued():
+    """A conversation would have the turn twice, and our words in it; a background answer goes on by itself."""
+    for what, more in (("a conversation", {"conversation": "conv_cut"}), ("background", {"background": True})):
+        def run(more=more):
+            fresh()
+            one, two = fake.site("one"), fake.site("two")
+            one.default = two.default = rest_of("resp_more")
+            one.queue(broken_off("resp_cut"))
+            count = len(fake.requests)
+            reply = ask("raw", stream=True, **more)
+            check(SAID.encode() in reply.body and b"response.completed" not in reply.body, reply)
+            check(b'"error"' in reply.body, "no word of it", reply)
+            same([up.target.split("/")[1] for up in fake.requests[count:]], ["one"], "who was asked")
+        yield what, run
+
+
+def test_a_continued_answer_is_not_stored():
+    """Two providers have said it, neither keeps it: its id is nobody's, and that is said."""
+    fresh()
+    one, two = fake.site("one"), fake.site("two")
+    one.default = two.default = rest_of("resp_more")
+    for name, more in (("resp_unsaid", {}), ("resp_said", {"store": True})):
+        one.queue(broken_off(name))
+        count = len(fake.requests)
+        reply = ask("raw", stream=True, **more)
+        check(b"response.completed" in reply.body and b" and sleep." in reply.body, reply)
+        same([up.json().get("store") for up in fake.requests[count:]], [more.get("store"), False], "store")
+        comment = reply.body[reply.body.index(b": sluice resumed"):].split(b"\n")[0]
+        check(b"dropped=store" in comment, comment)
+        count = len(fake.requests)
+        openai_error(ask("raw", previous_response_id=name), 400, "previous_response_not_found")
+        openai_error(gateway.get(f"{RESPONSES}/{name}"), 404)
+        same(len(fake.requests), count, "nobody is asked for it")
+    # What nobody wanted to be kept is not said to be lost.
+    one.queue(broken_off("resp_never"))
+    reply = ask("raw", stream=True, store=False)
+    check(b": sluice resumed" in reply.body and b"dropped=" not in reply.body, reply)
+
+
 def test_a_websocket_is_426():
     with gateway.open() as raw:
         raw.send(request("GET", RESPONSES, [gateway.bearer(), ("Connection", "Upgrade"),

@@ -806,6 +806,38 @@ TEST(resume_a_slow_seam_is_none)
 	done(&p);
 }
 
+/* The proof is there: what follows it has as long as anything else. */
+TEST(resume_a_pause_behind_the_seam_is_a_pause)
+{
+	static const char *const before[] = { "", " ", "there" };
+
+	for (unsigned i = 0; i < countof(before); i++) {
+		struct pair p;
+		char want[128];
+
+		if (!begin(&p, "{ targets: [a/m, b/m] }"))
+			return;
+		ask(&p, "", "");
+		begin_a(&p);
+		die(&p);
+		if (CHECK(accept_at(&p, 1))) {
+			tell(&p, head);
+			say(&p, "b", ANCHOR);
+			if (*before[i])
+				say(&p, "b", before[i]);
+			race_run(&p.race, 5 * USEC_SEC);
+			CHECK(!sim_saw_fin(p.peer) && !sim_saw_rst(p.peer));
+			say(&p, "b", " over it.");
+			finish(&p, "b");
+			die(&p);
+		}
+		end(&p);
+		snprintf(want, sizeof(want), FIRST "%s over it.", before[i]);
+		WHOLE(want);
+		done(&p);
+	}
+}
+
 /* ---- Anthropic ---- */
 
 #define BEGIN_D                                                                          \

@@ -130,6 +130,32 @@ TEST(words_weigh_more_than_a_status)
 		{ WIRE_BEDROCK, 400, "ValidationException",
 		  "{\"message\":\"The provided model identifier is invalid.\"}",
 		  FAULT_UPSTREAM_NO_MODEL },
+		/* a key that is good, but not for this model */
+		{ WIRE_OPENAI_CHAT, 403, "",
+		  ERROR("\"message\":\"Project `proj_x` does not have access to model "
+		        "`gpt-y`\",\"type\":\"invalid_request_error\",\"param\":null,"
+		        "\"code\":\"model_not_found\""),
+		  FAULT_UPSTREAM_NO_MODEL },
+		{ WIRE_OPENAI_CHAT, 403, "",
+		  ERROR("\"message\":\"Model access denied.\",\"code\":"
+		        "\"Model.AccessDenied\""),
+		  FAULT_UPSTREAM_NO_MODEL },
+		{ WIRE_OPENAI_CHAT, 403, "",
+		  ERROR("\"message\":\"Access to model denied.\",\"type\":"
+		        "\"AccessDenied.Unpurchased\""),
+		  FAULT_UPSTREAM_NO_MODEL },
+		{ WIRE_BEDROCK, 403, "AccessDeniedException",
+		  "{\"message\":\"You don't have access to the model with the "
+		  "specified model ID.\"}",
+		  FAULT_UPSTREAM_NO_MODEL },
+		{ WIRE_BEDROCK, 403, "AccessDeniedException",
+		  "{\"message\":\"User: arn:aws:iam::1:user/x is not authorized to "
+		  "perform: bedrock:InvokeModel\"}",
+		  FAULT_UPSTREAM_AUTH },
+		{ WIRE_OPENAI_CHAT, 403, "",
+		  ERROR("\"message\":\"Country not supported\",\"code\":"
+		        "\"unsupported_country_region_territory\""),
+		  FAULT_UPSTREAM_AUTH },
 		{ WIRE_BEDROCK, 429, "ModelNotReadyException", "", FAULT_UPSTREAM_BUSY },
 		{ WIRE_BEDROCK, 400, "ServiceQuotaExceededException", "",
 		  FAULT_UPSTREAM_LIMITED },

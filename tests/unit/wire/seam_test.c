@@ -331,6 +331,35 @@ TEST(an_answer_that_does_not_prove_itself_is_not_waited_for)
 	done(&r);
 }
 
+/* The rest may come as late as any other word. */
+TEST(behind_the_proof_nothing_has_to_come_soon)
+{
+	const char *p = "Once there was a quick brown fox, who jumped ";
+	const jstr stop = STR("jumped onto");
+	struct rig r;
+
+	begin(&r, SEAM_ANCHOR, p, NULL, 0);
+	say(&r, STR("there was a quick"));
+	CHECK(!seam_may_wait(&r.seam));
+	say(&r, STR(" brown fox, who jumped "));
+	CHECK_INT(r.seam.state, SEAM_CLOSED);
+	CHECK(seam_may_wait(&r.seam)); /* nothing at all behind it */
+	say(&r, STR("there"));         /* perhaps the tail once more */
+	CHECK(seam_may_wait(&r.seam));
+	CHECK_STR(buf_str(&r.out), "");
+	say(&r, STR(" it is"));
+	CHECK_STR(buf_str(&r.out), "there it is");
+	done(&r);
+
+	begin(&r, SEAM_ANCHOR, p, &stop, 1);
+	say(&r, seam_anchor(str_from_z(p)));
+	say(&r, STR("on")); /* perhaps a stop sequence */
+	CHECK_INT(r.seam.state, SEAM_CLOSED);
+	CHECK(seam_may_wait(&r.seam));
+	CHECK_STR(buf_str(&r.out), "");
+	done(&r);
+}
+
 TEST(one_usage_of_what_is_visible)
 {
 	struct rig r;
