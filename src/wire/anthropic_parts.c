@@ -37,22 +37,11 @@ void anthropic_write_mark(struct anthropic_writing *c, const struct chat_part *p
 		anthropic_write_cache(c->w, p->cache);
 }
 
-/* Anthropic takes letters, digits, '_' and '-'; "functions.get:0" becomes
- * "functions_get_0", for a call as for its result. */
 static void write_id(struct anthropic_writing *c, str key, jstr id)
 {
-	struct buf *to = c->w->to;
+	char room[CHAT_ID_ROOM];
 
-	json_key(c->w, key);
-	json_raw(c->w, STR("\""));
-	for (size_t i = 0; i < id.len; i++) {
-		char ch = id.ptr[i], low = char_lower(ch);
-		bool fits = (low >= 'a' && low <= 'z') || char_is_digit(ch) ||
-		            ch == '_' || ch == '-';
-
-		buf_add_char(to, fits ? ch : '_');
-	}
-	buf_add(to, id.len ? STR("\"") : STR("call\""));
+	json_key_jstr(c->w, key, chat_fit_id(id, chat_id_most(WIRE_ANTHROPIC), room));
 }
 
 /* ---- blocks ---- */

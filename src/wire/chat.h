@@ -308,8 +308,8 @@ must_check fault_t chat_cross(struct chat_request *r, enum wire_format to,
  * is no room for that. */
 void chat_uncross(struct chat_request *r, struct chat_written *ret);
 /* Custom tools take free text.  For formats without them they become functions with one
- * member, "input"; chat_cross does it, and the writer whose dialect has none; chat_uncross
- * turns them back. */
+ * member, "input"; chat_cross does it, and the writer whose dialect has none;
+ * chat_uncross turns them back. */
 void chat_wrap_custom(struct chat_request *r, bool wrapped);
 /* Are they, from one format to another? */
 bool chat_wraps_custom(enum wire_format from, enum wire_format to);
@@ -412,3 +412,16 @@ jstr chat_seal_show(struct arena *keep, const struct chat_seal *s, enum wire_for
 #define CHAT_SEAL_MARK_BASE64 "c2x1aWNlMS"
 /* Back again: what a client of format `from` sent. */
 struct chat_seal chat_seal_read(jstr shown, enum wire_format from);
+/* ---- ids of calls (chat_ids.c) ---- */
+
+/* Letters, digits, '_' and '-', at least one and at most so many? */
+bool chat_is_id(jstr id, size_t most);
+/* `count` letters and digits that depend on the whole id. */
+void chat_hash_id(jstr id, char *to, size_t count);
+/* The id where it is one (chat_is_id), else another made of it, in room: always the same
+ * for the same. */
+enum { CHAT_ID_ROOM = 32 };
+jstr chat_fit_id(jstr id, size_t most, char room[CHAT_ID_ROOM]);
+/* The most characters of an id in that format; 0: it takes any text. */
+size_t chat_id_most(enum wire_format format);
+
