@@ -37,6 +37,27 @@ struct chat_message *chat_add_message(struct chat_request *r, enum chat_role rol
 	return m;
 }
 
+void chat_results_first(struct chat_request *r)
+{
+	struct chat_message **at = &r->messages, **place = NULL, *m;
+
+	while ((m = *at)) {
+		bool is_result = m->role == CHAT_TOOL && place;
+
+		if (is_result && place != at) {
+			*at = m->next;
+			m->next = *place;
+			*place = m;
+			place = &m->next;
+			continue;
+		}
+		if (is_result || m->role == CHAT_ASSISTANT)
+			place = &m->next;
+		r->last_message = m;
+		at = &m->next;
+	}
+}
+
 static struct chat_part *add_part(struct chat_request *r, struct chat_part **first,
                                   struct chat_part **last, enum chat_kind kind)
 {

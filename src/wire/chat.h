@@ -248,6 +248,10 @@ struct chat_tool *chat_add_tool(struct chat_request *r, enum chat_tool_kind kind
  * what cannot be one. */
 struct json_value chat_root(str body);
 /* The members of object sorted into values[i] by names[i] (count of them, at most 64).
+/* What tools have answered goes to the beginning of what follows the assistant's message:
+ * most vendors want it there, while clients of OpenAI's may put words between. */
+void chat_results_first(struct chat_request *r);
+
  * Others are named as dropped, with `where` (may be empty) in front: "where.name".  The
  * same name twice: r->why.  JSON null counts as absent. */
 void chat_pick(struct chat_request *r, struct json_value object, str where,

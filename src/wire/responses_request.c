@@ -485,6 +485,7 @@ fault_t responses_read_request(str body, struct chat_request *r, str *ret_detail
 	read_choice(&in, v[ROOT_CHOICE]);
 	read_text(&in, v[ROOT_TEXT]);
 	read_reasoning(r, v[ROOT_REASONING]);
+	chat_results_first(r);
 	read_include(r, v[ROOT_INCLUDE]);
 	read_limits(&in, v);
 	read_kept(r, v);
