@@ -110,6 +110,7 @@ struct chat_tool {
 	struct json_value
 	        schema; /* of the parameters, an object; JSON_NONE: none given */
 	enum chat_tri strict;
+	bool is_strict_unsaid; /* it is by the format's default */
 	enum chat_cache cache;
 	struct json_value raw;  /* the whole tool in its own format */
 	bool was_custom;        /* said as a function for this target (chat_custom.c) */
@@ -386,6 +387,15 @@ bool chat_is_closed(struct json_value schema);
 /* May that tool be called (allowed, CHOOSE_NONE and CHOOSE_ONE are not looked at)? */
 bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t);
 /* The output cap for formats that need one: what the client said, else what the model
+/* Is that tool to be strict at a vendor of format `to`, who takes closed schemas alone,
+ * down to the leaves, and perhaps (OpenAI) only such as require all members?  If it was
+ * to be and cannot, that is named as dropped. */
+bool chat_says_strict(struct chat_request *r, const struct chat_tool *t,
+                      enum wire_format to);
+/* The schema of a tool that has none. */
+str chat_no_parameters(bool is_strict);
+/* Writes a tool's schema for vendors who want to read that it is an object's. */
+void chat_write_schema(struct json_writer *w, struct json_value schema, bool is_strict);
  * can, else 32,000. */
 uint64_t chat_output_cap(const struct chat_request *r, const struct chat_target *t);
 /* All TEXT of a list of parts, joined by `between` (a jstr). */

@@ -135,6 +135,7 @@ static void read_function(struct responses_reading *in, struct json_value tool,
 		t->schema = v[TOOL_M_PARAMETERS];
 	t->strict = read_strict(v[TOOL_M_STRICT], t->schema);
 	chat_mark(r, CONCEPT_TOOLS);
+	t->is_strict_unsaid = v[TOOL_M_STRICT].type != JSON_TRUE;
 	if (t->strict == TRI_YES)
 		chat_mark(r, CONCEPT_TOOL_STRICT);
 	if (!json_has_text(v[TOOL_M_NAME]))

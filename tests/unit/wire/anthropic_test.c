@@ -612,7 +612,7 @@ TEST(anthropic_options_follow_the_model)
 #define TOOL_F "{'name':'f','input_schema':{'type':'object','properties':{}}}"
 #define TOOL_G                                                                           \
 	"{'name':'g','description':'d','input_schema':{'type':'object',"                 \
-	"'properties':{}},'strict':true}"
+	"'properties':{},'additionalProperties':false},'strict':true}"
 
 TEST(anthropic_forced_tools_and_thinking_exclude_each_other)
 {
