@@ -762,7 +762,7 @@ TEST(anthropic_requests_of_its_own_clients_come_back_unchanged)
 		"'metadata':{'user_id':'u'},'service_tier':'auto','context_management':"
 		"{'edits':[]},'speed':'fast','inference_geo':'us','cache_control':{'type'"
 		":"
-		"'ephemeral'},'container':'c_1','mcp_servers':[],'stream':true}",
+		"'ephemeral'},'container':'c_1','mcp_servers':[{}],'stream':true}",
 		"{'model':'claude-sonnet-4-5','max_tokens':2000,'messages':[{'role':'"
 		"user',"
 		"'content':'a'}],'thinking':{'type':'enabled','budget_tokens':1024}}",
@@ -819,7 +819,7 @@ TEST(anthropic_count_requests_leave_out_what_the_endpoint_refuses)
 	                   "'tools':[{'type':'web_search_20250305','name':'web_search'},"
 	                   "{'type':'memory_20250818','name':'memory'}],"
 	                   "'thinking':{'type':'enabled','budget_tokens':2000},"
-	                   "'mcp_servers':[],'temperature':1}",
+	                   "'mcp_servers':[{}],'temperature':1}",
 	                   &r));
 	CHECK_OK(anthropic_write_count_request(&r, &t, &b, &detail));
 	CHECK_STR_EQ(buf_str(&b),

@@ -271,7 +271,7 @@ TEST(cohere_has_limits_and_models_that_think)
 	CHECK_OK(form_write(&f, cohere, STR("m")));
 	CHECK_INT(f.written.stops_kept, 1 << 5); /* the sixth is watched for here */
 	form_done(&f);
-	CHECK_OK(form_read(&f, cohere, STR("{" HI ",\"documents\":[]}")));
+	CHECK_OK(form_read(&f, cohere, STR("{" HI ",\"documents\":[\"d\"]}")));
 	CHECK_FAULT(form_write(&f, &wire_bedrock, STR("m")), FAULT_NOT_OFFERED);
 	form_done(&f);
 	FORM_CHECK(cohere, "{" HI ",\"thinking\":{\"type\":\"disabled\"}}", cohere,
