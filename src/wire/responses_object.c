@@ -315,6 +315,15 @@ void responses_write_item(struct json_writer *w, struct emitter *e,
 	json_close(w, '}');
 }
 
+/* Agents run a tool when they are told that its call is complete, and that is before the
+ * finish tells why there is no more of it. */
+str responses_item_status(const struct emit_block *b)
+{
+	bool is_cut = b->what == CHAT_CALL && (b->args.depth || b->args.in_string);
+
+	return is_cut ? STR("incomplete") : STR("completed");
+}
+
 /* ---- the response ---- */
 
 static bool has_refusal(const struct emitter *e)
@@ -371,7 +380,7 @@ static void write_output(struct json_writer *w, struct emitter *e,
 		next = responses_next_item(b);
 		responses_write_item(w, e, b, i,
 		                     s->last_is_cut && !next ? STR("incomplete")
-		                                             : STR("completed"));
+		                                             : responses_item_status(b));
 	}
 	json_close(w, ']');
 }
