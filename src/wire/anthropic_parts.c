@@ -37,22 +37,11 @@ void anthropic_write_mark(struct anthropic_writing *c, const struct chat_part *p
 		anthropic_write_cache(c->w, p->cache);
 }
 
-/* Anthropic takes letters, digits, '_' and '-'; "functions.get:0" becomes
- * "functions_get_0", for a call as for its result. */
 static void write_id(struct anthropic_writing *c, str key, jstr id)
 {
-	struct buf *to = c->w->to;
+	char room[CHAT_ID_ROOM];
 
-	json_key(c->w, key);
-	json_raw(c->w, STR("\""));
-	for (size_t i = 0; i < id.len; i++) {
-		char ch = id.ptr[i], low = char_lower(ch);
-		bool fits = (low >= 'a' && low <= 'z') || char_is_digit(ch) ||
-		            ch == '_' || ch == '-';
-
-		buf_add_char(to, fits ? ch : '_');
-	}
-	buf_add(to, id.len ? STR("\"") : STR("call\""));
+	json_key_jstr(c->w, key, chat_fit_id(id, chat_id_most(WIRE_ANTHROPIC), room));
 }
 
 /* ---- blocks ---- */
@@ -102,25 +91,31 @@ static void write_base64(struct anthropic_writing *c, jstr data)
 	buf_add_char(to, '"');
 }
 
-/* What the first bytes of an image say, in base64. */
+/* Of the four that Anthropic takes: as it was said, else what the first bytes say, in
+ * base64; empty: another. */
 static str image_type(const struct chat_part *p)
 {
 	static const struct {
-		str start, type;
+		str said, start, type;
 	} rows[] = {
-		{ STR_INIT("/9j/"), STR_INIT("image/jpeg") },
-		{ STR_INIT("iVBORw0KGgo"), STR_INIT("image/png") },
-		{ STR_INIT("R0lGOD"), STR_INIT("image/gif") },
-		{ STR_INIT("UklGR"), STR_INIT("image/webp") },
+		{ STR_INIT("image/jpeg"), STR_INIT("/9j/"), STR_INIT("image/jpeg") },
+		{ STR_INIT("image/jpg"), STR_INIT("\\/9j"), STR_INIT("image/jpeg") },
+		{ STR_INIT("image/png"), STR_INIT("iVBORw0KGgo"), STR_INIT("image/png") },
+		{ STR_INIT("image/gif"), STR_INIT("R0lGOD"), STR_INIT("image/gif") },
+		{ STR_INIT("image/webp"), STR_INIT("UklGR"), STR_INIT("image/webp") },
 	};
+	jstr said = p->media_type;
 
-	if (p->media_type.len)
-		return p->media_type;
+	said = str_trim(str_cut(&said, ';'));
+	for (size_t i = 0; i < countof(rows); i++) {
+		if (str_eq_nocase(rows[i].said, said))
+			return rows[i].type;
+	}
 	for (size_t i = 0; i < countof(rows); i++) {
 		if (str_starts(p->data, rows[i].start))
 			return rows[i].type;
 	}
-	return STR("image/png");
+	return said.len ? STR_NONE : STR("image/png");
 }
 
 static void write_source(struct anthropic_writing *c, const struct chat_part *p,
@@ -156,8 +151,12 @@ static void write_source(struct anthropic_writing *c, const struct chat_part *p,
 
 static void write_image(struct anthropic_writing *c, const struct chat_part *p)
 {
+	str type = c->own ? p->media_type : image_type(p);
+
+	if (p->source == SOURCE_BASE64 && !type.len)
+		refuse(c, STR("an image that is no JPEG, PNG, GIF or WebP"));
 	open_block(c, STR("image"));
-	write_source(c, p, image_type(p));
+	write_source(c, p, type);
 	anthropic_write_mark(c, p);
 	json_close(c->w, '}');
 }

@@ -150,35 +150,21 @@ void anthropic_read_tools(struct anthropic_reading *in, struct json_value tools,
 
 /* ---- writing ---- */
 
-/* An object's schema says so, and nothing else is taken. */
-static void write_schema(struct json_writer *w, struct json_value schema)
-{
-	struct json_iter it = json_iter(schema);
-	struct json_member m;
-
-	json_key(w, STR("input_schema"));
-	if (!json_next(&it, &m)) {
-		json_raw(w, STR("{\"type\":\"object\",\"properties\":{}}"));
-	} else if (json_get(schema, STR("type")).type == JSON_NONE) {
-		json_raw(w, STR("{\"type\":\"object\","));
-		buf_add(w->to, str_from(schema.raw, 1));
-	} else {
-		json_raw(w, schema.raw);
-	}
-}
-
 static void write_function(struct anthropic_writing *c, const struct chat_tool *t)
 {
 	struct json_writer *w = c->w;
+	bool is_strict =
+	        (c->bits & CLAUDE_SCHEMA) && chat_says_strict(c->r, t, WIRE_ANTHROPIC);
 
 	json_open(w, '{');
 	json_key_jstr(w, STR("name"), t->name);
 	if (t->description.len)
 		json_key_jstr(w, STR("description"), t->description);
-	write_schema(w, t->schema);
-	if (t->strict == TRI_YES && (c->bits & CLAUDE_SCHEMA))
+	json_key(w, STR("input_schema"));
+	chat_write_schema(w, t->schema, is_strict);
+	if (is_strict)
 		json_key_bool(w, STR("strict"), true);
-	else if (t->strict == TRI_YES)
+	else if (t->strict == TRI_YES && !(c->bits & CLAUDE_SCHEMA))
 		anthropic_lose(c->r, CONCEPT_TOOL_STRICT);
 	anthropic_write_cache(w, t->cache);
 	json_close(w, '}');

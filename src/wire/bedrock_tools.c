@@ -7,14 +7,13 @@
 
 enum { NAMES_MOST = 64 }; /* tools made up for a history that has some */
 
-static void write_schema(struct bedrock_writing *w, struct json_value schema)
+static void write_schema(struct bedrock_writing *w, struct json_value schema,
+                         bool is_strict)
 {
 	json_key(&w->json, STR("inputSchema"));
 	json_open(&w->json, '{');
 	json_key(&w->json, STR("json"));
-	json_raw(&w->json, schema.type == JSON_OBJECT
-	                           ? schema.raw
-	                           : STR("{\"type\":\"object\",\"properties\":{}}"));
+	chat_write_schema(&w->json, schema, is_strict);
 	json_close(&w->json, '}');
 }
 
@@ -27,7 +26,7 @@ static void write_spec(struct bedrock_writing *w, jstr name, jstr description,
 	json_key_jstr(&w->json, STR("name"), name);
 	if (str_trim(description).len > 0)
 		json_key_jstr(&w->json, STR("description"), description);
-	write_schema(w, schema);
+	write_schema(w, schema, is_strict);
 	if (is_strict)
 		json_key_bool(&w->json, STR("strict"), true);
 	json_close(&w->json, '}');
@@ -42,7 +41,8 @@ static void write_tool(struct bedrock_writing *w, const struct chat_tool *t)
 		if (t->strict == TRI_YES && !(bits & BEDROCK_STRICT))
 			bedrock_lose(w->r, CONCEPT_TOOL_STRICT);
 		write_spec(w, t->name, t->description, t->schema,
-		           t->strict == TRI_YES && (bits & BEDROCK_STRICT));
+		           (bits & BEDROCK_STRICT) &&
+		                   chat_says_strict(w->r, t, WIRE_BEDROCK));
 	} else {
 		json_raw(&w->json, t->raw.raw);
 	}

@@ -145,6 +145,14 @@ static void write_late_system(struct bedrock_writing *w, const struct chat_messa
 
 /* ---- reasoning and calls ---- */
 
+static void write_id(struct bedrock_writing *w, jstr id)
+{
+	char room[CHAT_ID_ROOM];
+
+	json_key_jstr(&w->json, STR("toolUseId"),
+	              chat_fit_id(id, chat_id_most(WIRE_BEDROCK), room));
+}
+
 static void write_reasoning(struct bedrock_writing *w, const struct chat_part *p)
 {
 	if (!chat_seal_fits(&p->seal, WIRE_BEDROCK)) {
@@ -175,7 +183,7 @@ static void write_call(struct bedrock_writing *w, const struct chat_part *p)
 	json_open(&w->json, '{');
 	json_key(&w->json, STR("toolUse"));
 	json_open(&w->json, '{');
-	json_key_jstr(&w->json, STR("toolUseId"), p->id);
+	write_id(w, p->id);
 	json_key_jstr(&w->json, STR("name"), p->name);
 	json_key(&w->json, STR("input"));
 	if (p->is_custom) {
@@ -199,7 +207,7 @@ static void write_result(struct bedrock_writing *w, const struct chat_part *p)
 	json_open(&w->json, '{');
 	json_key(&w->json, STR("toolResult"));
 	json_open(&w->json, '{');
-	json_key_jstr(&w->json, STR("toolUseId"), p->id);
+	write_id(w, p->id);
 	json_key(&w->json, STR("content"));
 	json_open(&w->json, '[');
 	for (const struct chat_part *in = p->parts; in; in = in->next) {

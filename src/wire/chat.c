@@ -38,6 +38,27 @@ struct chat_message *chat_add_message(struct chat_request *r, enum chat_role rol
 	return m;
 }
 
+void chat_results_first(struct chat_request *r)
+{
+	struct chat_message **at = &r->messages, **place = NULL, *m;
+
+	while ((m = *at)) {
+		bool is_result = m->role == CHAT_TOOL && place;
+
+		if (is_result && place != at) {
+			*at = m->next;
+			m->next = *place;
+			*place = m;
+			place = &m->next;
+			continue;
+		}
+		if (is_result || m->role == CHAT_ASSISTANT)
+			place = &m->next;
+		r->last_message = m;
+		at = &m->next;
+	}
+}
+
 static struct chat_part *add_part(struct chat_request *r, struct chat_part **first,
                                   struct chat_part **last, enum chat_kind kind)
 {
@@ -182,13 +203,35 @@ void chat_pick_some(struct chat_request *r, struct json_value object, const str 
 	pick(r, object, names, count, values, NULL, STR_NONE);
 }
 
+bool chat_says_nothing(struct json_value v)
+{
+	struct json_iter it = json_iter(v);
+	struct json_member m;
+
+	switch (v.type) {
+	case JSON_NONE:
+	case JSON_NULL:
+		return true;
+	case JSON_STRING:
+		return v.raw.len <= 2;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return !json_next(&it, &m);
+	case JSON_NUMBER:
+	case JSON_TRUE:
+	case JSON_FALSE:
+		break;
+	}
+	return false;
+}
+
 bool chat_read_option(struct chat_request *r, enum wire_format format, str path,
                       struct json_value value)
 {
 	for (unsigned i = 0; i < CONCEPTS; i++) {
 		if (concepts[i].kind != SCALAR || !str_eq(concepts[i].path[format], path))
 			continue;
-		if (value.type != JSON_NULL && value.type != JSON_NONE)
+		if (!chat_says_nothing(value))
 			r->options[i] = value;
 		return true;
 	}

@@ -110,6 +110,7 @@ struct chat_tool {
 	struct json_value
 	        schema; /* of the parameters, an object; JSON_NONE: none given */
 	enum chat_tri strict;
+	bool is_strict_unsaid; /* it is by the format's default */
 	enum chat_cache cache;
 	struct json_value raw;  /* the whole tool in its own format */
 	bool was_custom;        /* said as a function for this target (chat_custom.c) */
@@ -247,6 +248,10 @@ struct chat_tool *chat_add_tool(struct chat_request *r, enum chat_tool_kind kind
 /* The root of a body that skim has accepted, which is not checked again; JSON_NONE for
  * what cannot be one. */
 struct json_value chat_root(str body);
+/* What tools have answered goes to the beginning of what follows the assistant's message:
+ * most vendors want it there, while clients of OpenAI's may put words between. */
+void chat_results_first(struct chat_request *r);
+
 /* The members of object sorted into values[i] by names[i] (count of them, at most 64).
  * Others are named as dropped, with `where` (may be empty) in front: "where.name".  The
  * same name twice: r->why.  JSON null counts as absent. */
@@ -266,7 +271,10 @@ static inline bool chat_has(struct json_value object, str name)
 	return chat_is_there(json_get(object, name));
 }
 
-/* Is path a scalar option of format (concept.def)?  Then it is remembered. */
+/* Absent, null or empty: nothing is lost with it. */
+bool chat_says_nothing(struct json_value v);
+/* Is path a scalar option of format (concept.def)?  Then it is remembered, if it says
+ * something. */
 bool chat_read_option(struct chat_request *r, enum wire_format format, str path,
                       struct json_value value);
 /* The concept occurs in the request; chat_cross looks whether the target knows it. */
@@ -308,8 +316,8 @@ must_check fault_t chat_cross(struct chat_request *r, enum wire_format to,
  * is no room for that. */
 void chat_uncross(struct chat_request *r, struct chat_written *ret);
 /* Custom tools take free text.  For formats without them they become functions with one
- * member, "input"; chat_cross does it, and the writer whose dialect has none; chat_uncross
- * turns them back. */
+ * member, "input"; chat_cross does it, and the writer whose dialect has none;
+ * chat_uncross turns them back. */
 void chat_wrap_custom(struct chat_request *r, bool wrapped);
 /* Are they, from one format to another? */
 bool chat_wraps_custom(enum wire_format from, enum wire_format to);
@@ -379,6 +387,15 @@ bool chat_has_functions(const struct chat_request *r);
 /* Does the schema say itself that its objects have no other members, as strict tools
  * need? */
 bool chat_is_closed(struct json_value schema);
+/* Is that tool to be strict at a vendor of format `to`, who takes closed schemas alone,
+ * down to the leaves, and perhaps (OpenAI) only such as require all members?  If it was
+ * to be and cannot, that is named as dropped. */
+bool chat_says_strict(struct chat_request *r, const struct chat_tool *t,
+                      enum wire_format to);
+/* The schema of a tool that has none. */
+str chat_no_parameters(bool is_strict);
+/* Writes a tool's schema for vendors who want to read that it is an object's. */
+void chat_write_schema(struct json_writer *w, struct json_value schema, bool is_strict);
 /* May that tool be called (allowed, CHOOSE_NONE and CHOOSE_ONE are not looked at)? */
 bool chat_is_allowed(const struct chat_request *r, const struct chat_tool *t);
 /* The output cap for formats that need one: what the client said, else what the model
@@ -395,6 +412,19 @@ enum chat_effort chat_budget_effort(uint64_t budget);
 /* What the request asks for, from whichever of the two it has. */
 enum chat_effort chat_wanted_effort(const struct chat_request *r);
 uint64_t chat_wanted_budget(const struct chat_request *r);
+
+/* ---- ids of calls (chat_ids.c) ---- */
+
+/* Letters, digits, '_' and '-', at least one and at most so many? */
+bool chat_is_id(jstr id, size_t most);
+/* `count` letters and digits that depend on the whole id. */
+void chat_hash_id(jstr id, char *to, size_t count);
+/* The id where it is one (chat_is_id), else another made of it, in room: always the same
+ * for the same. */
+enum { CHAT_ID_ROOM = 32 };
+jstr chat_fit_id(jstr id, size_t most, char room[CHAT_ID_ROOM]);
+/* The most characters of an id in that format; 0: it takes any text. */
+size_t chat_id_most(enum wire_format format);
 
 /* ---- seals ---- */
 

@@ -112,13 +112,61 @@ bool chat_is_wrapped(const struct chat_written *w, jstr name)
 	return false;
 }
 
+static bool skip(str *rest, str word)
+{
+	*rest = str_trim(*rest);
+	return str_skip(rest, word);
+}
+
+/* How far the inside of a JSON string goes, up to its end or the last whole escape. */
+static size_t text_length(str rest)
+{
+	size_t at = 0;
+
+	while (at < rest.len && rest.ptr[at] != '"') {
+		size_t n = rest.ptr[at] != '\\'                           ? 1
+		           : at + 1 < rest.len && rest.ptr[at + 1] == 'u' ? 6
+		                                                          : 2;
+
+		if (at + n > rest.len)
+			break;
+		at += n;
+	}
+	return at;
+}
+
+/* The input as far as it came, of arguments that break off in it; empty: they do not. */
+static jstr beginning_of(struct arena *keep, str plain)
+{
+	struct json_value text = { 0 };
+	char *room;
+	size_t n;
+
+	if (!skip(&plain, STR("{")) || !skip(&plain, STR("\"input\"")) ||
+	    !skip(&plain, STR(":")) || !skip(&plain, STR("\"")))
+		return STR_NONE;
+	n = text_length(plain);
+	room = arena_try(keep, n + 2);
+	if (!room || (str_starts(str_from(plain, n), STR("\"")) &&
+	              str_trim(str_from(plain, n + 1)).len))
+		return STR_NONE; /* not broken off, but no JSON */
+	room[0] = room[n + 1] = '"';
+	memcpy(room + 1, plain.ptr, n);
+	if (json_check(str_of(room, n + 2), &json_limits_default, &text))
+		return STR_NONE;
+	return chat_text_in(keep, text);
+}
+
 jstr chat_unwrap(struct arena *keep, jstr args)
 {
 	str plain = chat_plain(keep, args);
 	struct json_value root, input;
+	jstr begun;
 
-	if (json_check(plain, &json_limits_default, &root))
-		return args;
+	if (json_check(plain, &json_limits_default, &root)) {
+		begun = beginning_of(keep, plain);
+		return begun.len ? begun : args;
+	}
 	input = json_get(root, STR("input"));
 	return input.type == JSON_STRING ? chat_text_in(keep, input) : args;
 }

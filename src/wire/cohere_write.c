@@ -341,9 +341,7 @@ static void write_tool(struct writing *w, const struct chat_tool *t)
 	if (t->description.len)
 		json_key_jstr(&w->json, STR("description"), t->description);
 	json_key(&w->json, STR("parameters"));
-	json_raw(&w->json, t->schema.type == JSON_OBJECT
-	                           ? t->schema.raw
-	                           : STR("{\"type\":\"object\",\"properties\":{}}"));
+	chat_write_schema(&w->json, t->schema, false);
 	json_close(&w->json, '}');
 	json_close(&w->json, '}');
 }

@@ -56,11 +56,17 @@ static bool has_call(const struct emit_choice *c, jstr id)
 	return false;
 }
 
-/* The provider's, unless it gave none or the same one twice: results would have no place
- * to go back to. */
+/* The provider's, or one made of it where the client's format takes no such text: a
+ * client that goes on at another provider sends it along.  None, or the same one twice,
+ * would leave results no place to go back to. */
 static jstr call_id(struct emitter *e, const struct emit_choice *c,
                     const struct emit_block *b, jstr id)
 {
+	size_t most = chat_id_most(e->format);
+	char fitted[CHAT_ID_ROOM];
+
+	if (id.len && most)
+		id = chat_fit_id(id, most, fitted);
 	if (id.len && !has_call(c, id))
 		return emit_keep_copy(e, id);
 	char *room = emit_keep_new(e, 64);

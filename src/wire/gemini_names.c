@@ -176,6 +176,8 @@ jstr gemini_media_type(const struct chat_part *p)
 {
 	str path = str_first(p->data, str_find_any(p->data, STR("?#")));
 
+	if (str_eq_nocase(p->media_type, STR("image/jpg"))) /* often said, and no type */
+		return STR("image/jpeg");
 	if (p->media_type.len)
 		return p->media_type;
 	for (size_t i = 0; i < countof(media_types); i++) {

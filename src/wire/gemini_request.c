@@ -265,7 +265,7 @@ static fault_t read_root(struct json_value root, struct chat_request *r, str *re
 	chat_read_option(r, WIRE_GEMINI, STR("safetySettings"), v[SAFETY]);
 	chat_read_option(r, WIRE_GEMINI, STR("labels"), v[LABELS]);
 	chat_read_option(r, WIRE_GEMINI, STR("modelArmorConfig"), v[ARMOR]);
-	if (v[CACHED].type != JSON_NONE) {
+	if (!chat_says_nothing(v[CACHED])) {
 		r->options[CONCEPT_CACHED_CONTENT] = v[CACHED];
 		chat_mark(r, CONCEPT_CACHED_CONTENT);
 	}

@@ -270,5 +270,6 @@ fault_t openai_read_messages(struct chat_request *r, struct json_value list,
 		*ret_detail = STR("\"messages\" must not be empty");
 		return FAULT_BAD_REQUEST;
 	}
+	chat_results_first(r);
 	return NULL;
 }

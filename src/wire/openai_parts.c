@@ -8,56 +8,23 @@
 
 /* ---- ids ---- */
 
-static bool is_id_char(char c)
+static bool is_alphanumeric(jstr id)
 {
-	char low = char_lower(c);
-
-	return (low >= 'a' && low <= 'z') || char_is_digit(c) || c == '_' || c == '-';
-}
-
-static bool is_id(jstr id, size_t most, bool only_alphanumeric)
-{
-	for (size_t i = 0; i < id.len; i++) {
-		if (!is_id_char(id.ptr[i]) ||
-		    (only_alphanumeric && (id.ptr[i] == '_' || id.ptr[i] == '-')))
-			return false;
-	}
-	return id.len > 0 && id.len <= most;
-}
-
-/* Letters and digits that depend on the whole id: the same id gives the same text. */
-static void hash_to(char *to, size_t count, jstr id)
-{
-	static const char digits[] =
-	        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	uint64_t hash = str_hash(id);
-
-	for (size_t i = 0; i < count; i++) {
-		to[i] = digits[hash % 62];
-		hash = hash / 62 ? hash / 62
-		                 : (str_hash(id) ^ (i + 1)) * 0x9e3779b97f4a7c15u;
-	}
+	return str_find_any(id, STR("_-")) == id.len;
 }
 
 jstr openai_fit_id(const struct dialect *d, jstr id, char *room)
 {
 	uint64_t exact = dialect_bound(d, STR("messages[].tool_calls.id=="), 0);
 	uint64_t most = dialect_bound(d, STR("messages[].tool_calls.id"), OPENAI_ID_MOST);
-	str prefix = STR("call_");
 
-	if (exact) {
-		assert(exact <= OPENAI_ID_MOST);
-		if (id.len == exact && is_id(id, exact, true))
-			return id;
-		hash_to(room, exact, id);
-		return str_of(room, exact);
-	}
-	if (is_id(id, most, false))
+	if (!exact)
+		return chat_fit_id(id, most, room);
+	assert(exact <= OPENAI_ID_MOST);
+	if (id.len == exact && chat_is_id(id, exact) && is_alphanumeric(id))
 		return id;
-	for (size_t i = 0; i < prefix.len; i++)
-		room[i] = prefix.ptr[i];
-	hash_to(room + prefix.len, 24, id);
-	return str_of(room, prefix.len + 24);
+	chat_hash_id(id, room, exact);
+	return str_of(room, exact);
 }
 
 void openai_write_id(struct openai_writer *w, str key, jstr id)

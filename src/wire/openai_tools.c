@@ -195,6 +195,7 @@ fault_t openai_read_choice(struct chat_request *r, struct json_value v, str *ret
 static void write_function(struct openai_writer *w, const struct chat_tool *t)
 {
 	struct json_writer *j = &w->json;
+	bool is_strict = chat_says_strict(w->r, t, WIRE_OPENAI_CHAT);
 
 	json_open(j, '{');
 	json_key_str(j, STR("type"), STR("function"));
@@ -204,11 +205,11 @@ static void write_function(struct openai_writer *w, const struct chat_tool *t)
 	if (t->description.len)
 		json_key_jstr(j, STR("description"), t->description);
 	json_key(j, STR("parameters"));
-	json_raw(j, t->schema.type == JSON_OBJECT
-	                    ? t->schema.raw
-	                    : STR("{\"type\":\"object\",\"properties\":{}}"));
-	if (t->strict != TRI_UNSET && openai_put(w, STR("tools[].function.strict")))
-		json_bool(j, t->strict == TRI_YES);
+	json_raw(j, t->schema.type == JSON_OBJECT ? t->schema.raw
+	                                          : chat_no_parameters(is_strict));
+	if ((is_strict || t->strict == TRI_NO) &&
+	    openai_put(w, STR("tools[].function.strict")))
+		json_bool(j, is_strict);
 	json_close(j, '}');
 	if (t->cache != CACHE_NONE &&
 	    dialect_keeps(&w->dialect, STR("messages[].content[].cache_control"))) {

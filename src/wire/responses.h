@@ -151,6 +151,8 @@ bool responses_is_message(const struct emit_block *b);
 /* The whole item which begins with b; index is its place in the output. */
 void responses_write_item(struct json_writer *w, struct emitter *e,
                           const struct emit_block *b, unsigned index, str status);
+/* "completed", or "incomplete" for a call whose arguments break off. */
+str responses_item_status(const struct emit_block *b);
 /* Name of a CALL, and the namespace where the request has it in one, as members. */
 void responses_write_name(struct json_writer *w, const struct emitter *e,
                           const struct emit_block *b);

@@ -388,7 +388,7 @@ static void on_close(struct emitter *e, struct emit_block *b)
 		write_summary_part(e, b, STR("response.reasoning_summary_part.done"),
 		                   text);
 	}
-	end_item(e, b, STR("completed"));
+	end_item(e, b, responses_item_status(b));
 }
 
 static void write_failed(struct emitter *e, const struct responses_status *s)

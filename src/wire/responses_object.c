@@ -62,7 +62,7 @@ static void write_output(struct json_writer *w, struct emitter *e,
 		next = responses_next_item(b);
 		responses_write_item(w, e, b, i,
 		                     s->last_is_cut && !next ? STR("incomplete")
-		                                             : STR("completed"));
+		                                             : responses_item_status(b));
 	}
 	json_close(w, ']');
 }

@@ -314,3 +314,12 @@ void responses_write_item(struct json_writer *w, struct emitter *e,
 		write_image(w, b);
 	json_close(w, '}');
 }
+
+/* Agents run a tool when they are told that its call is complete, and that is before the
+ * finish tells why there is no more of it. */
+str responses_item_status(const struct emit_block *b)
+{
+	bool is_cut = b->what == CHAT_CALL && (b->args.depth || b->args.in_string);
+
+	return is_cut ? STR("incomplete") : STR("completed");
+}

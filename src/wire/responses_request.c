@@ -30,8 +30,9 @@ enum root_member {
 	ROOT_USER,
 	ROOT_TIER,
 	/* plain options of concept.def */
+	ROOT_TRUNCATION,
 	ROOT_PLAIN,
-	ROOT_MEMBERS = ROOT_PLAIN + 8,
+	ROOT_MEMBERS = ROOT_PLAIN + 7,
 };
 
 static const str root_names[ROOT_MEMBERS] = {
@@ -55,13 +56,13 @@ static const str root_names[ROOT_MEMBERS] = {
 	[ROOT_STORE] = STR_INIT("store"),
 	[ROOT_USER] = STR_INIT("user"),
 	[ROOT_TIER] = STR_INIT("service_tier"),
+	[ROOT_TRUNCATION] = STR_INIT("truncation"),
 	[ROOT_PLAIN] = STR_INIT("temperature"),
 	STR_INIT("top_p"),
 	STR_INIT("metadata"),
 	STR_INIT("safety_identifier"),
 	STR_INIT("prompt_cache_key"),
 	STR_INIT("prompt_cache_retention"),
-	STR_INIT("truncation"),
 	STR_INIT("max_tool_calls"),
 };
 
@@ -134,6 +135,7 @@ static void read_function(struct responses_reading *in, struct json_value tool,
 	if (v[TOOL_M_PARAMETERS].type == JSON_OBJECT)
 		t->schema = v[TOOL_M_PARAMETERS];
 	t->strict = read_strict(v[TOOL_M_STRICT], t->schema);
+	t->is_strict_unsaid = v[TOOL_M_STRICT].type != JSON_TRUE;
 	chat_mark(r, CONCEPT_TOOLS);
 	if (t->strict == TRI_YES)
 		chat_mark(r, CONCEPT_TOOL_STRICT);
@@ -413,7 +415,7 @@ static void read_include(struct chat_request *r, struct json_value include)
 
 static void keep_option(struct chat_request *r, enum concept concept, struct json_value v)
 {
-	if (v.type == JSON_NONE)
+	if (chat_says_nothing(v))
 		return;
 	r->options[concept] = v;
 	chat_mark(r, concept);
@@ -431,6 +433,8 @@ static void read_kept(struct chat_request *r, const struct json_value *v)
 	keep_option(r, CONCEPT_STORE, v[ROOT_STORE]);
 	keep_option(r, CONCEPT_USER, v[ROOT_USER]);
 	keep_option(r, CONCEPT_SERVICE_TIER, v[ROOT_TIER]);
+	if (!json_text_is(v[ROOT_TRUNCATION], STR("disabled"))) /* as it is anyway */
+		keep_option(r, CONCEPT_TRUNCATION, v[ROOT_TRUNCATION]);
 	if (json_u64(v[ROOT_TOP_LOGPROBS], &count) && count > 0)
 		keep_option(r, CONCEPT_TOP_LOGPROBS, v[ROOT_TOP_LOGPROBS]);
 	for (unsigned i = ROOT_PLAIN; i < ROOT_MEMBERS; i++) {
@@ -481,6 +485,7 @@ fault_t responses_read_request(str body, struct chat_request *r, str *ret_detail
 	           v[ROOT_CONVERSATION].type != JSON_NONE;
 	if (v[ROOT_INPUT].type != JSON_NONE || !has_past)
 		responses_read_input(&in, v[ROOT_INPUT]);
+	chat_results_first(r);
 	responses_read_tools(&in, v[ROOT_TOOLS]);
 	read_choice(&in, v[ROOT_CHOICE]);
 	read_text(&in, v[ROOT_TEXT]);

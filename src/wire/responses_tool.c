@@ -5,9 +5,10 @@
  * Facts: wire-formats 3.2, 13.4. */
 #include "wire/responses.h"
 
-static void write_function(const struct chat_tool *t, struct json_writer *w)
+static void write_function(struct chat_request *r, const struct chat_tool *t,
+                           struct json_writer *w)
 {
-	bool is_strict = t->strict == TRI_YES;
+	bool is_strict = chat_says_strict(r, t, WIRE_OPENAI_RESPONSES);
 
 	json_open(w, '{');
 	json_key_str(w, STR("type"), STR("function"));
@@ -15,12 +16,7 @@ static void write_function(const struct chat_tool *t, struct json_writer *w)
 	if (t->description.len)
 		json_key_jstr(w, STR("description"), t->description);
 	json_key(w, STR("parameters"));
-	if (t->schema.type == JSON_OBJECT)
-		json_raw(w, t->schema.raw);
-	else
-		json_raw(w, is_strict ? STR("{\"type\":\"object\",\"properties\":{},"
-		                            "\"additionalProperties\":false}")
-		                      : STR("{\"type\":\"object\",\"properties\":{}}"));
+	chat_write_schema(w, t->schema, is_strict);
 	json_key_bool(w, STR("strict"), is_strict);
 	json_close(w, '}');
 }
@@ -123,7 +119,7 @@ static void write_tool(struct chat_request *r, const struct chat_tool *t,
 
 	switch (t->kind) {
 	case TOOL_FUNCTION:
-		write_function(t, w);
+		write_function(r, t, w);
 		break;
 	case TOOL_CUSTOM:
 		write_custom(t, w);

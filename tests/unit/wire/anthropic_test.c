@@ -424,13 +424,13 @@ TEST(anthropic_results_stand_first_in_the_order_of_their_calls)
 	m = chat_add_message(&r, CHAT_ASSISTANT);
 	for (unsigned i = 0; i < 2; i++) {
 		p = chat_add_part(&r, m, CHAT_CALL);
-		p->id = i ? STR("functions.b:1") : STR("functions.a:0");
+		p->id = i ? STR("b-1") : STR("a_0");
 		p->name = STR("f");
 	}
 	chat_add_text(&r, chat_add_message(&r, CHAT_USER), STR("quick"));
 	for (unsigned i = 0; i < 2; i++) {
 		p = chat_add_part(&r, chat_add_message(&r, CHAT_TOOL), CHAT_RESULT);
-		p->id = i ? STR("functions.a:0") : STR("functions.b:1");
+		p->id = i ? STR("a_0") : STR("b-1");
 		p->is_error = i;
 		if (i)
 			chat_add_inner(&r, p, CHAT_TEXT)->text = STR("A");
@@ -438,11 +438,11 @@ TEST(anthropic_results_stand_first_in_the_order_of_their_calls)
 	CHECK_STR(written(&r, "m"),
 	          "{'model':'m','max_tokens':32000,'messages':["
 	          "{'role':'user','content':'go'},{'role':'assistant','content':["
-	          "{'type':'tool_use','id':'functions_a_0','name':'f','input':{}},"
-	          "{'type':'tool_use','id':'functions_b_1','name':'f','input':{}}]},"
+	          "{'type':'tool_use','id':'a_0','name':'f','input':{}},"
+	          "{'type':'tool_use','id':'b-1','name':'f','input':{}}]},"
 	          "{'role':'user','content':[{'type':'tool_result','tool_use_id':"
-	          "'functions_a_0','content':'A','is_error':true},{'type':'tool_result',"
-	          "'tool_use_id':'functions_b_1','content':''},"
+	          "'a_0','content':'A','is_error':true},{'type':'tool_result',"
+	          "'tool_use_id':'b-1','content':''},"
 	          "{'type':'text','text':'quick'}]}]}");
 	arena_done(&keep);
 }
@@ -612,7 +612,7 @@ TEST(anthropic_options_follow_the_model)
 #define TOOL_F "{'name':'f','input_schema':{'type':'object','properties':{}}}"
 #define TOOL_G                                                                           \
 	"{'name':'g','description':'d','input_schema':{'type':'object',"                 \
-	"'properties':{}},'strict':true}"
+	"'properties':{},'additionalProperties':false},'strict':true}"
 
 TEST(anthropic_forced_tools_and_thinking_exclude_each_other)
 {
@@ -762,7 +762,7 @@ TEST(anthropic_requests_of_its_own_clients_come_back_unchanged)
 		"'metadata':{'user_id':'u'},'service_tier':'auto','context_management':"
 		"{'edits':[]},'speed':'fast','inference_geo':'us','cache_control':{'type'"
 		":"
-		"'ephemeral'},'container':'c_1','mcp_servers':[],'stream':true}",
+		"'ephemeral'},'container':'c_1','mcp_servers':[{}],'stream':true}",
 		"{'model':'claude-sonnet-4-5','max_tokens':2000,'messages':[{'role':'"
 		"user',"
 		"'content':'a'}],'thinking':{'type':'enabled','budget_tokens':1024}}",
@@ -819,7 +819,7 @@ TEST(anthropic_count_requests_leave_out_what_the_endpoint_refuses)
 	                   "'tools':[{'type':'web_search_20250305','name':'web_search'},"
 	                   "{'type':'memory_20250818','name':'memory'}],"
 	                   "'thinking':{'type':'enabled','budget_tokens':2000},"
-	                   "'mcp_servers':[],'temperature':1}",
+	                   "'mcp_servers':[{}],'temperature':1}",
 	                   &r));
 	CHECK_OK(anthropic_write_count_request(&r, &t, &b, &detail));
 	CHECK_STR_EQ(buf_str(&b),

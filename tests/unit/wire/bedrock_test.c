@@ -385,14 +385,16 @@ TEST(bedrock_turns_alternate)
 	        "\"toolUseId\":\"a\",\"content\":[{\"text\":\"1\"}],\"status\":\"error\"}"
 	        "},"
 	        "{\"text\":\"x\"}]}],\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":"
-	        "\"f\",\"inputSchema\":{\"json\":{}}}}],\"toolChoice\":{\"any\":{}}}}",
+	        "\"f\",\"inputSchema\":{\"json\":{\"type\":\"object\",\"properties\":{}}}"
+	        "}}],\"toolChoice\":{\"any\":{}}}}",
 	        bedrock, "us.meta.llama4",
 	        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"toolResult\":{"
 	        "\"toolUseId\":\"a\",\"content\":[{\"text\":\"1\"}],\"status\":\"error\"}"
 	        "}]},"
 	        "{\"role\":\"assistant\",\"content\":[{\"text\":\".\"}]},"
 	        "{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}],\"toolConfig\":{"
-	        "\"tools\":[{\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{}}}}"
+	        "\"tools\":[{\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{"
+	        "\"type\":\"object\",\"properties\":{}}}}}"
 	        "]}}",
 	        "tool_choice");
 }
@@ -557,15 +559,16 @@ TEST(bedrock_budgets_forbid_a_few_things)
 	        "\"name\":\"f\",\"input\":{}}}]},{\"role\":\"user\",\"content\":[{"
 	        "\"toolResult\":{\"toolUseId\":\"a\",\"content\":[{\"text\":\"1\"}]}}]}],"
 	        "\"inferenceConfig\":{\"maxTokens\":9000},\"toolConfig\":{\"tools\":[{"
-	        "\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{}}}}]}," THINK
-	        "}",
+	        "\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{\"type\":"
+	        "\"object\",\"properties\":{}}}}}]}," THINK "}",
 	        bedrock, CLAUDE,
 	        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"q\"}]},"
 	        "{\"role\":\"assistant\",\"content\":[{\"toolUse\":{\"toolUseId\":\"a\","
 	        "\"name\":\"f\",\"input\":{}}}]},{\"role\":\"user\",\"content\":[{"
 	        "\"toolResult\":{\"toolUseId\":\"a\",\"content\":[{\"text\":\"1\"}]}}]}],"
 	        "\"inferenceConfig\":{\"maxTokens\":9000},\"toolConfig\":{\"tools\":[{"
-	        "\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{}}}}]},"
+	        "\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{\"json\":{\"type\":"
+	        "\"object\",\"properties\":{}}}}}]},"
 	        "\"additionalModelRequestFields\":{\"top_k\":3}}",
 	        LOST ",reasoning");
 	FORM_CHECK(bedrock,
@@ -697,8 +700,10 @@ TEST(bedrock_none_takes_the_tools_away_unless_the_history_has_some)
 {
 	struct form f;
 	str body = STR("{" HI ",\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\","
-	               "\"inputSchema\":{\"json\":{}}}},{\"toolSpec\":{\"name\":\"g\","
-	               "\"inputSchema\":{\"json\":{}}}}]}}");
+	               "\"inputSchema\":{\"json\":{\"type\":\"object\",\"properties\":{}}"
+	               "}}},{\"toolSpec\":{\"name\":\"g\","
+	               "\"inputSchema\":{\"json\":{\"type\":\"object\",\"properties\":{}}"
+	               "}}}]}}");
 
 	CHECK_OK(form_read(&f, bedrock, body));
 	f.r.choose = CHOOSE_NONE;
@@ -719,7 +724,8 @@ TEST(bedrock_none_takes_the_tools_away_unless_the_history_has_some)
 	CHECK_OK(form_write(&f, bedrock, STR("mistral.large")));
 	CHECK_STR(buf_str(&f.body),
 	          "{" HI ",\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"g\","
-	          "\"inputSchema\":{\"json\":{}}}}],\"toolChoice\":{\"any\":{}}}}");
+	          "\"inputSchema\":{\"json\":{\"type\":\"object\",\"properties\":{}}}}}],"
+	          "\"toolChoice\":{\"any\":{}}}}");
 	form_done(&f);
 }
 

@@ -222,3 +222,22 @@ TEST(what_was_written_for_one_target_leaves_nothing_for_the_next)
 	}
 	arena_done(&keep);
 }
+
+TEST(what_says_nothing_is_not_lost)
+{
+	FORM_SOME(&wire_anthropic,
+	          "{'model':'m','max_tokens':5,'mcp_servers':[],'messages':[{'role':"
+	          "'user','content':'hi'}]}",
+	          &wire_openai_chat, "m", "'content':'hi'", "");
+	FORM_SOME(&wire_openai_responses,
+	          "{'model':'m','input':'hi','truncation':'disabled','metadata':{},"
+	          "'safety_identifier':'','previous_response_id':''}",
+	          &wire_cohere, "m", "'content':'hi'", "");
+	FORM_SOME(&wire_openai_responses,
+	          "{'model':'m','input':'hi','truncation':'auto'}", &wire_cohere, "m",
+	          "'content':'hi'", "truncation");
+	FORM_SOME(&wire_gemini,
+	          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],"
+	          "'cachedContent':'','safetySettings':[],'labels':{}}",
+	          &wire_openai_chat, "m", "'content':'hi'", "");
+}

@@ -189,16 +189,17 @@ TEST(cohere_has_one_way_to_force_a_tool)
 	        "\"function\":{\"name\":\"g\",\"parameters\":{\"type\":\"object\","
 	        "\"properties\":{}}}}],\"tool_choice\":\"REQUIRED\"}",
 	        "");
-	FORM_CHECK(
-	        &wire_bedrock,
-	        "{" BEDROCK_HI ",\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":"
-	        "\"f\",\"strict\":true,\"inputSchema\":{\"json\":{}}}}"
-	        ",{\"toolSpec\":{\"name\":\"g\",\"inputSchema\":{\"json\":{}}}}]}}",
-	        cohere, "command-a",
-	        "{\"model\":\"command-a\"," HI ",\"tools\":[{\"type\":\"function\","
-	        "\"function\":{\"name\":\"f\",\"parameters\":{}}},{\"type\":\"function\","
-	        "\"function\":{\"name\":\"g\",\"parameters\":{}}}]}",
-	        "toolConfig.tools[].toolSpec.strict");
+	FORM_CHECK(&wire_bedrock,
+	           "{" BEDROCK_HI ",\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":"
+	           "\"f\",\"strict\":true,\"inputSchema\":{\"json\":{}}}}"
+	           ",{\"toolSpec\":{\"name\":\"g\",\"inputSchema\":{\"json\":{}}}}]}}",
+	           cohere, "command-a",
+	           "{\"model\":\"command-a\"," HI ",\"tools\":[{\"type\":\"function\","
+	           "\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\","
+	           "\"properties\":{}}}},{\"type\":\"function\","
+	           "\"function\":{\"name\":\"g\",\"parameters\":{\"type\":\"object\","
+	           "\"properties\":{}}}}]}",
+	           "toolConfig.tools[].toolSpec.strict");
 }
 
 TEST(cohere_writes_what_bedrock_says)
@@ -270,7 +271,7 @@ TEST(cohere_has_limits_and_models_that_think)
 	CHECK_OK(form_write(&f, cohere, STR("m")));
 	CHECK_INT(f.written.stops_kept, 1 << 5); /* the sixth is watched for here */
 	form_done(&f);
-	CHECK_OK(form_read(&f, cohere, STR("{" HI ",\"documents\":[]}")));
+	CHECK_OK(form_read(&f, cohere, STR("{" HI ",\"documents\":[\"d\"]}")));
 	CHECK_FAULT(form_write(&f, &wire_bedrock, STR("m")), FAULT_NOT_OFFERED);
 	form_done(&f);
 	FORM_CHECK(cohere, "{" HI ",\"thinking\":{\"type\":\"disabled\"}}", cohere,

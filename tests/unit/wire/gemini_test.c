@@ -395,7 +395,8 @@ TEST(gemini_round_trips)
 	            "\"name\":\"g\",\"response\":{\"output\":\"x\"},\"parts\":[{"
 	            "\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"iVBO\"}}]}},"
 	            "{\"functionResponse\":{\"id\":\"1\",\"name\":\"f\",\"response\":{"
-	            "\"error\":\"bad\"}}}]}],\"safetySettings\":[],\"generationConfig\":{"
+	            "\"error\":\"bad\"}}}]}],\"safetySettings\":[{}],"
+	            "\"generationConfig\":{"
 	            "\"temperature\":1.5,\"responseModalities\":[\"TEXT\",\"IMAGE\"]}}"),
 	        STR("gemini-3-flash"),
 	        "{\"systemInstruction\":{\"parts\":[{\"text\":\"S\"}]},\"contents\":["
@@ -409,7 +410,7 @@ TEST(gemini_round_trips)
 	        "\"f\",\"response\":{\"error\":\"bad\"}}},{\"functionResponse\":{\"id\":"
 	        "\"2\",\"name\":\"g\",\"response\":{\"output\":\"x\"},\"parts\":[{"
 	        "\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"iVBO\"}}]}}]}],"
-	        "\"safetySettings\":[],\"generationConfig\":{\"temperature\":1.5,"
+	        "\"safetySettings\":[{}],\"generationConfig\":{\"temperature\":1.5,"
 	        "\"responseModalities\":[\"TEXT\",\"IMAGE\"]}}");
 	/* server tools beside functions, executed code in the history */
 	check_round(

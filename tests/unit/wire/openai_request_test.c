@@ -324,7 +324,7 @@ TEST(requests_are_written_as_openai_has_them)
 	read(&g,
 	     STR("{\"model\":\"x\",\"messages\":[{\"role\":\"developer\",\"content\":"
 	         "\"be short\"},{\"role\":\"user\",\"content\":\"hi\"}],"
-	         "\"max_tokens\":9,\"temperature\":1.5,\"stop\":[\"a\",\"b\"],\"n\":2,"
+	         "\"max_tokens\":9,\"temperature\":1.5,\"n\":2,"
 	         "\"logprobs\":true,\"top_logprobs\":2,\"user\":\"u\",\"verbosity\":"
 	         "\"low\","
 	         "\"service_tier\":\"flex\",\"response_format\":{\"type\":\"json_"
@@ -344,7 +344,7 @@ TEST(requests_are_written_as_openai_has_them)
 	        "{\"model\":\"gpt-5\",\"messages\":[{\"role\":\"developer\",\"content\":"
 	        "\"be short\"},{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":true,"
 	        "\"stream_options\":{\"include_usage\":true},\"max_completion_tokens\":9,"
-	        "\"temperature\":1.5,\"verbosity\":\"low\",\"stop\":[\"a\",\"b\"],\"n\":"
+	        "\"temperature\":1.5,\"verbosity\":\"low\",\"n\":"
 	        "2,"
 	        "\"logprobs\":true,\"top_logprobs\":2,\"user\":\"u\",\"service_tier\":"
 	        "\"flex\",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
@@ -570,6 +570,24 @@ TEST(stop_sequences_beyond_a_dialect_s_bound_are_ours)
 	done(&g);
 }
 
+TEST(models_that_refuse_stops_are_not_told_them)
+{
+	static const struct {
+		const char *provider, *model;
+	} rows[] = { { "xai", "grok-4.3" }, { "openai", "gpt-5-mini" } };
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct rig g;
+
+		write_with(&g, "\"stop\":[\"X\"]", "openai");
+		write(&g, rows[i].provider, rows[i].model);
+		CHECK_OK(g.why);
+		CHECK_STR(at(&g, "stop"), "");
+		CHECK_INT(g.r.stops_kept, 1);
+		done(&g);
+	}
+}
+
 TEST(what_a_dialect_cannot_do_is_refused)
 {
 	static const struct {
@@ -607,8 +625,7 @@ TEST(custom_tools_are_functions_where_the_dialect_has_none)
 	FORM_SOME(&wire_openai_responses, body, &wire_openai_chat, "deepseek/m",
 	          "'function':{'name':'p','arguments':'{\\'input\\':\\'x\\'}'}", "");
 	FORM_SOME(&wire_openai_responses, body, &wire_openai_chat, "openrouter/m",
-	          "'function':{'name':'p','description':'d','parameters':{'type':",
-	          "");
+	          "'function':{'name':'p','description':'d','parameters':{'type':", "");
 	FORM_SOME(&wire_openai_responses, body, &wire_openai_chat, "openai/m",
 	          "'custom':{'name':'p','input':'x'}", "");
 	CHECK_OK(form_read(&f, &wire_openai_responses, form_quoted(&keep, body)));
