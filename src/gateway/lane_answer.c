@@ -261,7 +261,7 @@ static void turn_over(struct attempt *a, struct turn *t)
 	} else if (t->ended && !a->first_token && !empty_is_fine) {
 		attempt_fail(a, FAULT_EMPTY_ANSWER, STR_NONE);
 	} else if (x->step != STEP_RELAY && (a->first_token || t->ended) &&
-	           relay_is_filtered(a)) {
+	           !resume_is_on(a) && relay_is_filtered(a)) {
 		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
 	} else if (!a->lane->e.streams) {
 		if (t->ended)

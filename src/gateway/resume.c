@@ -285,8 +285,7 @@ bool resume_start(struct attempt *a)
 	r = x->resume;
 	if (r) { /* it was one that went on itself */
 		seam_done(&r->seam);
-		if (++r->sent >= RESUMES_MOST)
-			return false;
+		r->sent++;
 	} else {
 		r = resume_new(a);
 	}
@@ -354,6 +353,11 @@ void resume_next(struct attempt *a)
 	}
 	seam_done(&r->seam);
 	sum_up(r); /* a call of its may have waited behind the proof */
+	if (r->sum.is_finished) {
+		exchange_commit(a);
+		complete(a, FINISH_NONE);
+		return;
+	}
 	if (!go_to_next(x))
 		exchange_fail(x, r->why, r->detail);
 	exchange_run(x);

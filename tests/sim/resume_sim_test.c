@@ -229,6 +229,11 @@ static void die(struct pair *p)
 	race_run(&p->race, USEC_SEC);
 }
 
+static bool saw(struct pair *p, const char *text)
+{
+	return str_has(race_see(&p->race), str_from_z(text));
+}
+
 static void end(struct pair *p)
 {
 	race_see(&p->race);
@@ -440,6 +445,89 @@ TEST(resume_at_most_twice)
 		CHECK(!accept_at(&p, i));
 	end(&p);
 	ERROR(FIRST "over the ");
+	done(&p);
+}
+
+#define BROKEN "data: {broken\n\n"
+
+/* The last one that may go on has said all: what comes behind its finish is nobody's. */
+TEST(resume_the_second_ends_with_its_finish)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m, c/m] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	die(&p);
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		say(&p, "b", FIRST "over ");
+		die(&p);
+	}
+	if (CHECK(accept_at(&p, 2))) {
+		tell(&p, head);
+		say(&p, "c", FIRST "over the lazy dog.");
+		chunk(&p, "c", "", "\"stop\"");
+		tell(&p, BROKEN);
+		die(&p);
+	}
+	end(&p);
+	CHECK_INT(p.f.comments, 2);
+	p.f.comments = 1;
+	WHOLE(FIRST REST);
+	done(&p);
+}
+
+/* Also when that is all it has said, and the client has nothing of it yet. */
+TEST(resume_ends_with_a_finish_alone)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m, c/m] }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	die(&p);
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		say(&p, "b", FIRST);
+		chunk(&p, "b", "", "\"stop\"");
+		tell(&p, BROKEN);
+		die(&p);
+	}
+	CHECK(!accept_at(&p, 2));
+	end(&p);
+	WHOLE(FIRST);
+	done(&p);
+}
+
+/* Who has half an answer gets its filtered end, and not another half. */
+TEST(resume_a_filter_behind_the_seam_is_final)
+{
+	struct pair p;
+
+	if (!begin(&p, "{ targets: [a/m, b/m, c/m], on_filter: next }"))
+		return;
+	ask(&p, "", "");
+	begin_a(&p);
+	die(&p);
+	if (CHECK(accept_at(&p, 1))) {
+		tell(&p, head);
+		tell(&p, "data: "
+		         "{\"id\":\"b\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+		         "\"" FIRST REST "\"},\"finish_reason\":null}]}\n\n"
+		         "data: {\"id\":\"b\",\"choices\":[{\"index\":0,\"delta\":{},"
+		         "\"finish_reason\":\"content_filter\"}]}\n\ndata: [DONE]\n\n");
+		die(&p);
+	}
+	CHECK(!accept_at(&p, 2));
+	end(&p);
+	WHOLE(FIRST REST);
+	CHECK_STR_EQ(str_from_z(p.f.finish), STR("content_filter"));
+	CHECK(saw(&p, ": sluice resumed provider=b "));
+	race_read_rows(&p.race);
+	CHECK_INT(p.race.count, 2);
 	done(&p);
 }
 
@@ -882,11 +970,6 @@ static void ask_d(struct pair *p, const char *more)
 	buf_free(&text);
 	buf_free(&body);
 	race_run(&p->race, USEC_SEC);
-}
-
-static bool saw(struct pair *p, const char *text)
-{
-	return str_has(race_see(&p->race), str_from_z(text));
 }
 
 TEST(resume_from_a_prefix)
