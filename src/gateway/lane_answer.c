@@ -98,12 +98,18 @@ static void add_item(struct lane *l, str json)
 struct ending {
 	struct chat_sink sink; /* first */
 	struct attempt *a;
+	bool is_late; /* a failure behind the finish: nobody needs to hear of it */
 };
 
 static void take_ending(struct chat_sink *sink, const struct chat_event *e)
 {
-	struct attempt *a = container_of(sink, struct ending, sink)->a;
+	struct ending *s = container_of(sink, struct ending, sink);
+	struct attempt *a = s->a;
 
+	if (e->kind == CHAT_FAULT && a->first_token && tap_is_finished(&a->tap)) {
+		s->is_late = true;
+		return;
+	}
 	if (e->kind == CHAT_END && !a->tap.has_usage && !resume_is_on(a)) {
 		const struct chat_event estimate = {
 			.kind = CHAT_USAGE,
@@ -122,6 +128,8 @@ static struct chat_sink *sink_behind(struct ending *s, struct attempt *a)
 	return a->lane->verbatim ? sink_of(a) : &s->sink;
 }
 
+static void at_eof(struct attempt *a, struct turn *t);
+
 static void take_event(struct attempt *a, const struct sse_event *event, struct turn *t)
 {
 	struct tap_event found;
@@ -135,6 +143,10 @@ static void take_event(struct attempt *a, const struct sse_event *event, struct 
 	wire_tap_event(a->wire, &a->tap, event->name, event->data, &found,
 	               sink_behind(&ending, a));
 	COUNT(a->x->worker->counts.events);
+	if (unlikely(ending.is_late)) { /* as if its connection had ended */
+		at_eof(a, t);
+		return;
+	}
 	if (l->verbatim) {
 		resume_log_event(a, event->name, event->data, &found);
 		if (!found.is_broken && !found.is_error && !found.strip)

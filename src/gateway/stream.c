@@ -99,6 +99,7 @@ bool stream_look_at(struct attempt *a, const struct sse_found *event, size_t at,
 	if (found.is_broken)
 		ret->why = FAULT_UPSTREAM_MALFORMED;
 	if (found.is_error) {
+		ret->error_at = at + 1;
 		ret->why = found.why;
 		relay_listen(a, found.why, data);
 		ret->detail = relay_words(a, found.message);
@@ -267,6 +268,19 @@ static bool is_whole(struct attempt *a, struct outgoing *out)
 	return true;
 }
 
+/* An error behind the finish: the answer ends there, as if its connection had. */
+static bool is_whole_before(struct attempt *a, struct looked *found, struct outgoing *out)
+{
+	if (!found->error_at || !a->first_token || (a->given && given_is_held(a->given)))
+		return false;
+	if (!is_whole(a, out) || !tap_is_finished(&a->tap)) {
+		buf_clear(&out->text);
+		return false;
+	}
+	*found = (struct looked){ .upto = found->error_at - 1, .ended = true };
+	return true;
+}
+
 /* What stands behind the last whole event.  A CR ends its line when nothing can follow;
  * and some servers forget the last blank line, which only costs an event that is not the
  * end mark.  Taken, it goes to the client. */
@@ -374,7 +388,8 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 		return long_then_rest(a, bytes, end);
 	found = look(a, bytes);
 	a->ended = end;
-	if (found.why)
+	outgoing_init(&out);
+	if (unlikely(found.why != NULL) && !is_whole_before(a, &found, &out))
 		return stream_failed(a, bytes, &found);
 	if (end && !found.ended && !a->first_token &&
 	    wire_tap_eof(a->wire, &a->tap, NULL) && a->tap.late)
@@ -395,7 +410,6 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	if (bytes.len > EVENT_SEEN_MOST && a->given)
 		given_release(a->given);
 	upto = upto_hold(a, found.upto - found.strip);
-	outgoing_init(&out);
 	if (upto)
 		stream_pass_on(a, &out, str_first(bytes, upto));
 	upto += found.strip;

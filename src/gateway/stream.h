@@ -10,6 +10,7 @@ struct looked {
 	bool ended;   /* the end mark was seen */
 	fault_t why;
 	str detail;
+	size_t error_at; /* where an error event begins + 1; 0: none was seen */
 	bool pass_error; /* the provider's own error event goes to the client as it is */
 };
 

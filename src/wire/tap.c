@@ -214,6 +214,13 @@ void tap_cut(struct tap *t, enum chat_finish finish)
 	keep_text(t->finish, &t->finish_len, sizeof(t->finish), finish_names[finish]);
 }
 
+bool tap_is_finished(const struct tap *t)
+{
+	return t->finished && t->finished >= t->choices &&
+	       !(t->seen_bits & ~t->finished_bits) &&
+	       !str_eq(tap_finish(t), finish_names[FINISH_ERROR]);
+}
+
 bool wire_is_complete(const struct wire *wire, const struct tap *t)
 {
 	return wire->is_complete && !t->reader ? wire->is_complete(t) : t->done;

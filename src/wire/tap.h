@@ -29,6 +29,9 @@ fault_t wire_tap_answer(const struct wire *wire, struct tap *t, str body,
 /* We end the answer before the provider does: that is its finish (NONE: it has none), and
  * what usage it has reported so far is no final count. */
 void tap_cut(struct tap *t, enum chat_finish finish);
+/* Has every choice that is wanted its finish, and not that of a failure?  An error behind
+ * that changes nothing any more. */
+bool tap_is_finished(const struct tap *t);
 /* Is a stream that has ended here, or that ends here, a whole answer? */
 bool wire_is_complete(const struct wire *wire, const struct tap *t);
 /* The provider ended its side: what the reader held back is pushed, once.  t->late: that

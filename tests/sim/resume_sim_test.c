@@ -1091,25 +1091,89 @@ TEST(resume_not_within_signed_thoughts)
 	}
 }
 
+#define ANSWER_D BEGIN_D OPEN_D("0", EMPTY_D) TEXT_D("0", FIRST) CLOSE_D("0") STOP_D
+#define ERROR_D                                                                          \
+	"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_"      \
+	"error\",\"message\":\"no\"}}\n\n"
+
+/* Whoever else there is, and however its events come in. */
+static const char *const finish_routes[] = {
+	"{ targets: [d/m, b/m] }",
+	"{ targets: [d/m, b/m], resume: off }",
+	"{ targets: [d/m], retry: { same_target: 1 } }",
+};
+
 TEST(resume_a_finish_is_the_end)
 {
-	struct pair p;
+	for (unsigned i = 0; i < 2 * countof(finish_routes); i++) {
+		struct pair p;
 
-	if (!begin(&p, "{ targets: [d/m, b/m] }"))
-		return;
-	ask_d(&p, "");
-	if (CHECK(accept_at(&p, 3))) {
-		tell(&p, head);
-		tell(&p,
-		     BEGIN_D OPEN_D("0", EMPTY_D) TEXT_D("0", FIRST) CLOSE_D("0") STOP_D);
-		tell(&p, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
-		         "\"overloaded_error\",\"message\":\"no\"}}\n\n");
-		die(&p);
+		if (!begin(&p, finish_routes[i / 2]))
+			return;
+		ask_d(&p, "");
+		if (CHECK(accept_at(&p, 3))) {
+			tell(&p, head);
+			if (i % 2)
+				tell(&p, ANSWER_D);
+			tell(&p, i % 2 ? ERROR_D : ANSWER_D ERROR_D);
+			die(&p);
+		}
+		CHECK(!accept_at(&p, 1) && !accept_at(&p, 3));
+		CHECK(saw(&p, "200 OK"));
+		CHECK(!saw(&p, "event: error"));
+		CHECK(saw(&p, STOP_D) && saw(&p, END_D));
+		race_read_rows(&p.race);
+		CHECK_INT(p.race.count, 1);
+		done(&p);
 	}
-	CHECK(!accept_at(&p, 1));
-	CHECK(!saw(&p, "event: error"));
-	CHECK(saw(&p, STOP_D END_D) || saw(&p, END_D));
-	done(&p);
+}
+
+TEST(resume_a_finish_is_the_end_in_another_format)
+{
+	for (unsigned i = 0; i < 2 * countof(finish_routes); i++) {
+		struct pair p;
+
+		if (!begin(&p, finish_routes[i / 2]))
+			return;
+		ask(&p, "", "");
+		if (CHECK(accept_at(&p, 3))) {
+			tell(&p, head);
+			if (i % 2)
+				tell(&p, ANSWER_D);
+			tell(&p, i % 2 ? ERROR_D : ANSWER_D ERROR_D);
+			die(&p);
+		}
+		CHECK(!accept_at(&p, 1) && !accept_at(&p, 3));
+		end(&p);
+		CHECK_STR_EQ(buf_str(&p.f.text), STR(FIRST));
+		CHECK_INT(p.f.finishes, 1);
+		CHECK_INT(p.f.dones, 1);
+		CHECK_INT(p.f.errors, 0);
+		CHECK_INT(p.f.broken, 0);
+		done(&p);
+	}
+}
+
+/* Without a finish, with one of several, or with one that says so, it is an error. */
+TEST(resume_an_error_before_the_end_is_an_error)
+{
+	static const char *const ends[] = { "null", "\"error\"", "\"stop\"" };
+
+	for (unsigned i = 0; i < countof(ends); i++) {
+		struct pair p;
+
+		if (!begin(&p, "{ targets: [a/m], retry: { same_target: 0 } }"))
+			return;
+		ask(&p, i == 2 ? "\"n\":2," : "", "");
+		begin_a(&p);
+		chunk(&p, "a", "", ends[i]);
+		tell(&p, "data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n");
+		die(&p);
+		end(&p);
+		CHECK_INT(p.f.dones, 0);
+		CHECK_INT(p.f.errors, i != 1); /* its own words */
+		done(&p);
+	}
 }
 
 /* The end mark may lack its blank line, or any: without a finish it is none all the same,
