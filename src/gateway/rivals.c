@@ -5,6 +5,7 @@
  * once, with their own usage; the row of x->attempt waits, because it closes the exchange
  * if no other follows.  So does a hedge that was refused: its words are the client's if
  * those before it fail. */
+#include "base/assert.h"
 #include "gateway/pinned.h"
 #include "gateway/step.h"
 #include "gateway/try.h"
@@ -37,8 +38,10 @@ static bool leave(struct exchange *x, struct attempt *a)
 
 	if (x->attempt == a && !a->rival)
 		return false;
-	while (*link != a)
+	while (*link != a) {
+		assert(*link);
 		link = &(*link)->rival;
+	}
 	*link = a->rival;
 	a->rival = NULL;
 	return true;
