@@ -239,6 +239,11 @@ unsigned pinned_key_at(const struct exchange *x, const struct provider *p)
 	return pinned_is_key_fixed(x, p) ? x->pinned->key_at : 0;
 }
 
+bool pinned_names_kept(const struct exchange *x)
+{
+	return skim_is_kept(&x->skim) || (x->pinned && x->pinned->kept_count);
+}
+
 /* ---- a stored response ---- */
 
 /* Nobody remembers it: there may be but one who could have it. */

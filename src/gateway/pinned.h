@@ -35,6 +35,8 @@ must_check fault_t pinned_stored(struct exchange *x, str *ret_detail);
 bool pinned_is_key_fixed(const struct exchange *x, const struct provider *p);
 /* Which of that provider's keys comes first. */
 unsigned pinned_key_at(const struct exchange *x, const struct provider *p);
+/* Does the request name what a provider keeps, as far as it was looked at? */
+bool pinned_names_kept(const struct exchange *x);
 /* Before what the answer says goes to the client; may be called again. */
 void pinned_remember(struct attempt *a);
 /* Has the client an id of a response that is remembered? */

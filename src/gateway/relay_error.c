@@ -3,6 +3,7 @@
  * its words are repeated. */
 #include "codec/utf8.h"
 #include "gateway/hide.h"
+#include "gateway/pinned.h"
 #include "gateway/relay.h"
 #include "policy/verdict.h"
 #include "wire/complaint.h"
@@ -63,10 +64,12 @@ void relay_listen(struct attempt *a, fault_t why, str text)
 
 static fault_t judge_error(struct attempt *a, str body)
 {
-	fault_t why = complaint_fault(&(struct complaint){ .format = a->wire->format,
-	                                                   .status = a->status,
-	                                                   .kind = a->error_kind,
-	                                                   .text = body });
+	fault_t why = complaint_fault(
+	        &(struct complaint){ .format = a->wire->format,
+	                             .status = a->status,
+	                             .kind = a->error_kind,
+	                             .text = body,
+	                             .names_kept = pinned_names_kept(a->x) });
 
 	if (a->tap.operation == OP_STORED && a->status == 404)
 		why = FAULT_NO_SUCH_RESPONSE;

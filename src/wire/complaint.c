@@ -166,15 +166,26 @@ static bool fits(const struct row *row, enum wire_format format, const struct sa
 	return false;
 }
 
-fault_t complaint_fault(const struct complaint *c)
+static fault_t fault_by_table(enum wire_format format, const struct said *s)
 {
-	struct said s = listen(c);
-
 	for (size_t i = 0; i < countof(rows); i++) {
-		if (fits(&rows[i], c->format, &s))
+		if (fits(&rows[i], format, s))
 			return rows[i].fault;
 	}
 	return FAULT_UPSTREAM_MALFORMED;
+}
+
+/* A 404 that does not speak of the model is of what the request names, where it names
+ * something: one client's old id is no reason to leave the model alone. */
+fault_t complaint_fault(const struct complaint *c)
+{
+	struct said s = listen(c);
+	fault_t why = fault_by_table(c->format, &s);
+
+	if (why == FAULT_UPSTREAM_NO_MODEL && c->names_kept && s.status == 404 &&
+	    find_nocase(s.text, STR("model")) == s.text.len)
+		why = FAULT_UPSTREAM_LACKS;
+	return why;
 }
 
 /* ---- figures in the text ---- */

@@ -13,6 +13,7 @@ struct complaint {
 	int status;              /* of the head; 0 or 2xx: said inside an answer */
 	str kind; /* Bedrock's x-amzn-errortype, or the name of an event; or empty */
 	str text; /* the body or the event's data, JSON where all is well */
+	bool names_kept; /* the request names what the provider keeps for its client */
 };
 
 /* The row of base/fault.def; never NULL. */

@@ -837,6 +837,55 @@ def test_a_key_that_may_not_use_a_model_is_good_for_others():
     gateway.remove()
 
 
+def test_what_a_request_names_is_the_clients():
+    """A file, a conversation, an item that is gone: the provider's own words, and nobody is benched."""
+    fake = Fake()
+    cases = {
+        "gemini": ("a file", 403, {"error": {
+            "code": 403, "status": "PERMISSION_DENIED",
+            "message": "You do not have permission to access the File abc-123 or it may not exist."}}),
+        "openai-responses": ("a conversation", 404, {"error": {
+            "message": "Conversation with id 'conv_nope' not found.", "type": "invalid_request_error",
+            "param": None, "code": None}}),
+        "anthropic": ("a file", 404, {"type": "error", "error": {
+            "type": "not_found_error", "message": "File not found: file_nope"}}),
+    }
+    clients = {each.name: each for each in CLIENTS}
+    kinds = {each.name: each for each in speech.ALL}
+    for name, (what, status, error) in cases.items():
+        def run(name=name, status=status, error=error):
+            client, kind = clients[name], kinds[name]
+            first, second = fake.site(f"lacks-{name}"), fake.site(f"spare-{name}")
+            url = f"{fake.origin}/lacks-{name}{client.base}"
+            spare = f"{fake.origin}/spare-{name}{client.base}"
+            gateway = Gateway("providers:\n"
+                              f'  first: {{ format: {name}, url: "{url}", keys: [sk-one-SECRET, sk-two-SECRET] }}\n'
+                              f'  second: {{ format: {name}, url: "{spare}", key: sk-x }}\n'
+                              "routes:\n" + route("one", "first/m") + route("both", "first/m", "second/m"))
+
+            def ask(model, text):
+                path, body = client.request(model, dialects.Turn(text), False)
+                return gateway.post(json.dumps(body).encode(), path=path)
+            first.default = second.default = kind().answer("well")
+            for _ in range(3):
+                first.clear()
+                first.queue(*[answers.reply(json.dumps(error).encode(), status)] * 2)
+                got = ask("one", "an id that is gone")
+                same((got.status, got.json()), (status, error), "the provider's own words")
+                same(got.header("x-should-retry"), "false", "x-should-retry")
+                same([each.raw_head.count(b"sk-one") for each in first.requests], [1, 0], "each key is asked")
+                same({gateway.row(each.id)["fault"] for each in first.requests}, {"UPSTREAM_LACKS"}, "faults")
+            first.clear()
+            got = ask("both", "of somebody else")
+            same((got.status, got.header("x-sluice-provider")), (200, "first"), "the next request")
+            same([each.raw_head.count(b"sk-one") for each in first.requests], [1], "the first key is asked")
+            first.queue(answers.reply(json.dumps(error).encode(), status))
+            got = ask("both", "the other key has it")
+            same((got.status, got.header("x-sluice-attempts")), (200, "2"), "the next key")
+            gateway.remove()
+        yield f"{name}: {what}", run
+
+
 def setup():
     global world
     world = World()

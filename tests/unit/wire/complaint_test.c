@@ -180,6 +180,81 @@ TEST(words_weigh_more_than_a_status)
 	check_rows(rows, countof(rows));
 }
 
+/* What a client's own id is answered with says nothing of our key, nor of the model. */
+TEST(what_the_request_names_is_the_clients)
+{
+	static const struct row rows[] = {
+		{ WIRE_GEMINI, 403, "",
+		  ERROR("\"code\":403,\"message\":\"You do not have permission to access "
+		        "the File abc-123 or it may not exist.\",\"status\":"
+		        "\"PERMISSION_DENIED\""),
+		  FAULT_UPSTREAM_LACKS },
+		{ WIRE_GEMINI, 403, "",
+		  ERROR("\"code\":403,\"message\":\"CachedContent not found (or "
+		        "permission denied)\",\"status\":\"PERMISSION_DENIED\""),
+		  FAULT_UPSTREAM_LACKS },
+		{ WIRE_OPENAI_RESPONSES, 404, "",
+		  MESSAGE("Conversation with id 'conv_nope' not found."),
+		  FAULT_UPSTREAM_LACKS },
+		{ WIRE_OPENAI_RESPONSES, 404, "",
+		  MESSAGE("Item with id 'rs_1' not found. Items are not persisted when "
+		          "`store` is set to false."),
+		  FAULT_UPSTREAM_LACKS },
+		{ WIRE_OPENAI_RESPONSES, 404, "",
+		  ERROR("\"code\":\"previous_response_not_found\""),
+		  FAULT_UPSTREAM_LACKS },
+		{ WIRE_ANTHROPIC, 404, "",
+		  ERROR("\"type\":\"not_found_error\",\"message\":\"File not found: "
+		        "file_nope\""),
+		  FAULT_UPSTREAM_LACKS },
+		{ WIRE_OPENAI_RESPONSES, 400, "",
+		  ERROR("\"code\":\"conversation_locked\""), FAULT_UPSTREAM_REFUSED },
+		{ WIRE_OPENAI_RESPONSES, 409, "",
+		  ERROR("\"code\":\"conversation_locked\""), FAULT_UPSTREAM_REFUSED },
+		/* a key that is refused stays one */
+		{ WIRE_GEMINI, 403, "",
+		  ERROR("\"code\":403,\"message\":\"The caller does not have "
+		        "permission\",\"status\":\"PERMISSION_DENIED\""),
+		  FAULT_UPSTREAM_AUTH },
+		{ WIRE_OPENAI_CHAT, 403, "",
+		  MESSAGE("Forbidden: 'You do not have permission to access the File'"),
+		  FAULT_UPSTREAM_AUTH },
+		{ WIRE_OPENAI_CHAT, 401, "", MESSAGE("Item with id 'rs_1' not found."),
+		  FAULT_UPSTREAM_AUTH },
+	};
+
+	check_rows(rows, countof(rows));
+}
+
+TEST(a_404_that_does_not_speak_of_the_model)
+{
+	static const struct {
+		int status;
+		str text;
+		fault_t named,
+		        unnamed; /* where the request names something, or nothing */
+	} rows[] = {
+		{ 404, STR_INIT(MESSAGE("Skill skill_1 not found")), FAULT_UPSTREAM_LACKS,
+		  FAULT_UPSTREAM_NO_MODEL },
+		{ 404, STR_INIT("Not Found"), FAULT_UPSTREAM_LACKS,
+		  FAULT_UPSTREAM_NO_MODEL },
+		{ 404, STR_INIT(MESSAGE("The Model `x` does not exist")),
+		  FAULT_UPSTREAM_NO_MODEL, FAULT_UPSTREAM_NO_MODEL },
+		{ 403, STR_INIT(MESSAGE("no")), FAULT_UPSTREAM_AUTH,
+		  FAULT_UPSTREAM_AUTH },
+		{ 400, STR_INIT(ERROR("\"code\":\"model_not_found\"")),
+		  FAULT_UPSTREAM_NO_MODEL, FAULT_UPSTREAM_NO_MODEL },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct complaint c = { .status = rows[i].status, .text = rows[i].text };
+
+		CHECK_STR_EQ(complaint_fault(&c)->name, rows[i].unnamed->name);
+		c.names_kept = true;
+		CHECK_STR_EQ(complaint_fault(&c)->name, rows[i].named->name);
+	}
+}
+
 TEST(errors_inside_an_answer_are_the_same_rows)
 {
 	static const struct row rows[] = {
