@@ -26,7 +26,9 @@ TEST(what_follows_fits_whose_fault_it_is)
 			ok = fault->status < 500 || fault == FAULT_HTTP_CODING ||
 			     fault == FAULT_HTTP_VERSION;
 			ok = ok && fault->next != FAULT_TRY_SAME &&
-			     fault->next != FAULT_NEXT_KEY;
+			     /* but another key may be the account that has it */
+			     (fault->next != FAULT_NEXT_KEY ||
+			      fault == FAULT_UPSTREAM_LACKS);
 			break;
 		case FAULT_OF_KEY:
 			ok = fault->next == FAULT_NEXT_KEY && fault->status == 502;
