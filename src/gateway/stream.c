@@ -274,7 +274,7 @@ static bool is_whole_before(struct attempt *a, struct looked *found, struct outg
 	if (!found->error_at || !a->first_token || (a->given && given_is_held(a->given)))
 		return false;
 	if (!is_whole(a, out) || !tap_is_finished(&a->tap)) {
-		buf_clear(&out->text);
+		buf_free(&out->text);
 		return false;
 	}
 	*found = (struct looked){ .upto = found->error_at - 1, .ended = true };
@@ -395,6 +395,7 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	    wire_tap_eof(a->wire, &a->tap, NULL) && a->tap.late)
 		attempt_progress(a);
 	if (x->step != STEP_RELAY && a->first_token && relay_is_filtered(a)) {
+		buf_free(&out.text);
 		attempt_fail(a, FAULT_UPSTREAM_FILTERED, STR_NONE);
 		return bytes.len;
 	}
@@ -403,8 +404,10 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	    (empty_is_fine && (found.ended || end)))
 		exchange_commit(a);
 	if (x->step != STEP_RELAY) {
-		if (found.ended || end || bytes.len <= EVENT_SEEN_MOST)
+		if (found.ended || end || bytes.len <= EVENT_SEEN_MOST) {
+			buf_free(&out.text);
 			return not_yet(a, bytes, &found, end);
+		}
 		exchange_commit(a); /* no more can be held back */
 	}
 	if (bytes.len > EVENT_SEEN_MOST && a->given)
