@@ -351,10 +351,12 @@ static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 }
 
 /* Nothing meaningful has come: may the answer go on, or is it empty? */
-static size_t not_yet(struct attempt *a, str bytes, const struct looked *found, bool end)
+static size_t not_yet(struct attempt *a, struct outgoing *out, str bytes,
+                      const struct looked *found, bool end)
 {
 	bool over = found->ended || end;
 
+	buf_free(&out->text); /* what it lacked */
 	a->scanned = found->upto;
 	if (!over)
 		return 0;
@@ -404,10 +406,8 @@ size_t relay_stream_data(struct attempt *a, str bytes, bool end)
 	    (empty_is_fine && (found.ended || end)))
 		exchange_commit(a);
 	if (x->step != STEP_RELAY) {
-		if (found.ended || end || bytes.len <= EVENT_SEEN_MOST) {
-			buf_free(&out.text);
-			return not_yet(a, bytes, &found, end);
-		}
+		if (found.ended || end || bytes.len <= EVENT_SEEN_MOST)
+			return not_yet(a, &out, bytes, &found, end);
 		exchange_commit(a); /* no more can be held back */
 	}
 	if (bytes.len > EVENT_SEEN_MOST && a->given)
