@@ -67,7 +67,9 @@ static char *put_escaped(char *at, str s)
 		if (!control)
 			continue;
 		json_escape(&escaped, str_of(s.ptr + from, i - from));
-		buf_addf(&escaped, "\\u00%02x", (unsigned char)s.ptr[i + control - 1]);
+		/* Not with printf, whose NUL a text of these alone has no room for. */
+		buf_add(&escaped, STR("\\u"));
+		buf_add_hex(&escaped, (unsigned char)s.ptr[i + control - 1], 4);
 		from = i + control;
 	}
 	json_escape(&escaped, str_from(s, from));

@@ -89,6 +89,8 @@ TEST(access_line_escapes_control_characters_that_json_lets_pass)
 	row.asked = STR("a\x7f\xc2\x85z\xc2\xa0\xc2\x9f\n");
 	CHECK(str_has(line_of(&row),
 	              STR("\"asked\":\"a\\u007f\\u0085z\xc2\xa0\\u009f\\n\",")));
+	row.asked = STR("\x7f"); /* all of its room is used */
+	CHECK(str_has(line_of(&row), STR("\"asked\":\"\\u007f\",")));
 }
 
 TEST(access_line_escapes_whatever_comes)
