@@ -1,10 +1,10 @@
 /* relay.h - between the files of the relay: what goes towards the client. For gateway/
  * alone.
  *
- *   relay.c        which kind of answer it is; the kinds that are held whole or pass
- * unseen stream.c       events: looked at, passed on, ended honestly; stream.h
- *   relay_error.c  what a provider says instead of an answer
- *   outgoing.c     heads, chunks, comments: what the client gets of us */
+ *	relay.c        which kind of answer it is; those held whole, or passed unseen
+ *	stream.c       events: looked at, passed on, ended honestly; stream.h
+ *	relay_error.c  what a provider says instead of an answer
+ *	outgoing.c     heads, chunks, comments: what the client gets of us */
 #pragma once
 #include "gateway/attempt.h"
 

@@ -1,6 +1,7 @@
 /* relay_error.c - what a provider says that is no answer: the status of an error and its
  * body, an error among events, a refusal.  What it means for other tries, and which of
  * its words are repeated. */
+#include "codec/json_text.h"
 #include "codec/utf8.h"
 #include "gateway/hide.h"
 #include "gateway/pinned.h"
@@ -21,8 +22,7 @@ static jstr whole_escapes(jstr text)
 	size_t at = 0;
 
 	while (at < text.len) {
-		str rest = str_from(text, at);
-		size_t n = rest.ptr[0] != '\\' ? 1 : str_starts(rest, STR("\\u")) ? 6 : 2;
+		size_t n = json_step(str_from(text, at));
 
 		if (at + n > min_of(text.len, (size_t)RAW_WORDS))
 			break;

@@ -2,8 +2,8 @@
  *
  * While an answer goes to the client, a log of what it has been given runs along
  * (resume_log.h).  When the attempt dies, the exchange goes back to TRY: the emitter that
- *has written the answer so far survives in its lane - in the pass lane there is none, so
- *the log is replayed into one - and the next attempt speaks through a seam (wire/seam.h)
+ * has written the answer so far survives in its lane - in the pass lane there is none, so
+ * the log is replayed into one - and the next attempt speaks through a seam (wire/seam.h)
  * into that same emitter.  Until the seam is proven nothing of it reaches the client.
  *
  *	provider -> reader -> tap -> [seam] -> log -> emitter -> client

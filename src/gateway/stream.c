@@ -256,12 +256,13 @@ static cold size_t stream_failed(struct attempt *a, str bytes, const struct look
 }
 
 /* Is the answer whole, although its connection has ended or says no more?  Then what it
- * lacks is added. */
-static bool is_whole(struct attempt *a, struct outgoing *out)
+ * lacks is added.  finished: only with the finish of every choice. */
+static bool is_whole(struct attempt *a, bool finished, struct outgoing *out)
 {
 	bool was_done = a->tap.done && !a->tap.late;
 
-	if (!wire_tap_eof(a->wire, &a->tap, NULL))
+	if (!wire_tap_eof(a->wire, &a->tap, NULL) ||
+	    (finished && !tap_is_finished(&a->tap)))
 		return false;
 	if (!was_done)
 		add_rest(a, &out->text);
@@ -271,12 +272,9 @@ static bool is_whole(struct attempt *a, struct outgoing *out)
 /* An error behind the finish: the answer ends there, as if its connection had. */
 static bool is_whole_before(struct attempt *a, struct looked *found, struct outgoing *out)
 {
-	if (!found->error_at || !a->first_token || (a->given && given_is_held(a->given)))
+	if (!found->error_at || !a->first_token ||
+	    (a->given && given_is_held(a->given)) || !is_whole(a, true, out))
 		return false;
-	if (!is_whole(a, out) || !tap_is_finished(&a->tap)) {
-		buf_free(&out->text);
-		return false;
-	}
 	*found = (struct looked){ .upto = found->error_at - 1, .ended = true };
 	return true;
 }
@@ -337,7 +335,7 @@ static void stream_ended(struct attempt *a, struct outgoing *out, str rest)
 		a->tap.done = true;
 	else
 		take_last(a, out, rest);
-	if (is_whole(a, out)) {
+	if (is_whole(a, false, out)) {
 		if (is_end)
 			buf_add(&out->text, STR("data: [DONE]\n\n"));
 		relay_stream_over(a, out);
@@ -461,7 +459,7 @@ bool relay_is_whole(struct attempt *a)
 	    !operations[a->tap.operation].is_chat || a->hold_at)
 		return false;
 	outgoing_init(&out);
-	if (!is_whole(a, &out)) {
+	if (!is_whole(a, false, &out)) {
 		buf_free(&out.text);
 		return false;
 	}

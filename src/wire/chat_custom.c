@@ -4,6 +4,7 @@
  * Codex edits files through such a tool, so without this it could only ever talk to
  * OpenAI. The grammar that the text has to follow is said in the description; nobody
  * enforces it, and that is named as lost. */
+#include "codec/json_text.h"
 #include "wire/chat.h"
 
 static const char schema[] = "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
@@ -124,9 +125,7 @@ static size_t text_length(str rest)
 	size_t at = 0;
 
 	while (at < rest.len && rest.ptr[at] != '"') {
-		size_t n = rest.ptr[at] != '\\'                           ? 1
-		           : at + 1 < rest.len && rest.ptr[at + 1] == 'u' ? 6
-		                                                          : 2;
+		size_t n = json_step(str_from(rest, at));
 
 		if (at + n > rest.len)
 			break;
