@@ -30,18 +30,10 @@ static bool has_elsewhere(const struct exchange *x)
 	       x->candidates.resume == RESUME_ALWAYS;
 }
 
-/* Would being asked once more change what the provider keeps?  A conversation would have
- * the turn twice, and our words in it; a background answer is made to its end, and can be
- * asked for. */
-static bool has_effects(const struct exchange *x)
-{
-	return x->skim.conversation.len || x->skim.background;
-}
-
 void resume_decide(struct exchange *x)
 {
 	x->may_resume = x->candidates.resume != RESUME_OFF && has_elsewhere(x) &&
-	                !x->no_resume && x->skim.stream && !has_effects(x) &&
+	                !x->no_resume && x->skim.stream && !skim_has_effects(&x->skim) &&
 	                operations[x->endpoint->operation].is_chat &&
 	                x->skim.choices <= 1 && x->body_whole && !x->body_dropped &&
 	                x->endpoint->operation == OP_CHAT;

@@ -133,7 +133,7 @@ static void hedge(struct exchange *x)
 	unsigned before = x->attempts;
 	fault_t why;
 
-	if (a->rival || !x->body_whole || !try_has_fresh(x))
+	if (a->rival || !x->body_whole || skim_has_effects(&x->skim) || !try_has_fresh(x))
 		return;
 	if (!worker_may_hedge(x->worker)) {
 		a->second_due = now + max_of((now - a->began) / 4, USEC_MS);

@@ -44,6 +44,13 @@ static inline bool skim_is_kept(const struct skimmed *s)
 	return s->previous.len || s->conversation.len || s->has_kept_prompt;
 }
 
+/* Would being asked once more change what the provider keeps?  A conversation would have
+ * the turn twice; a background answer is made to its end whoever listens. */
+static inline bool skim_has_effects(const struct skimmed *s)
+{
+	return s->conversation.len || s->background;
+}
+
 /* How many answers are generated, and paid. */
 static inline uint64_t skim_generated(const struct skimmed *s)
 {

@@ -12,7 +12,7 @@ import subprocess
 import answers
 from fake_provider import Fake
 from harness import Gateway, check, free_port, openai_error, route, same
-from raw import SLUICE, request, until
+from raw import SLOW, SLUICE, request, until
 
 gateway = fake = mock = None
 RESPONSES = "/v1/responses"
@@ -37,7 +37,8 @@ def body(with_second=True):
              route("swapped", "claude/echo") + route("away", "claude/echo")) +
             route("foreign", "claude/echo") +
             route("raw", "one/m", "two/m", "chats/m") + route("turned", "two/m", "one/m") +
-            route("chatty", "chats/m", "one/m"))
+            route("chatty", "chats/m", "one/m") +
+            route("hedged", "one/m", "two/m", more=", hedge: 100ms, hedge_share: 100%"))
 
 
 class Mock:
@@ -607,6 +608,21 @@ def test_what_has_effects_is_not_continued():
             check(SAID.encode() in reply.body and b"response.completed" not in reply.body, reply)
             check(b'"error"' in reply.body, "no word of it", reply)
             same([up.target.split("/")[1] for up in fake.requests[count:]], ["one"], "who was asked")
+        yield what, run
+
+
+def test_what_has_effects_is_not_hedged():
+    """Both would be made, and kept; without that the second is asked."""
+    for what, more, asked in (("background", {"background": True}, ["one"]), ("nothing", {}, ["one", "two"])):
+        def run(more=more, asked=asked):
+            fresh()
+            one, two = fake.site("one"), fake.site("two")
+            one.default = two.default = rest_of("resp_late")
+            one.queue(lambda x: (x.peer_is_gone(0.8 * SLOW), rest_of("resp_late")(x)))
+            count = len(fake.requests)
+            reply = ask("hedged", stream=True, **more)
+            check(b"response.completed" in reply.body, reply)
+            same([up.target.split("/")[1] for up in fake.requests[count:]], asked, "who was asked")
         yield what, run
 
 
