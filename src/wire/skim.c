@@ -19,6 +19,45 @@ fault_t skim_model(str body, struct json_value model, struct arena *keep,
 	return ret->model.len ? NULL : FAULT_NO_MODEL;
 }
 
+/* One of Claude Code's names: its value is a string; none: it is not there, or empty. */
+static str agent_name(str text, str key)
+{
+	enum { NAMES_MOST = 16 };
+	struct json_member m[NAMES_MOST];
+	size_t count;
+
+	if (json_members(text, &json_limits_default, m, NAMES_MOST, &count))
+		return STR_NONE;
+	for (size_t i = 0; i < count; i++) {
+		str raw = m[i].value.raw;
+
+		if (str_eq(m[i].key, key) && m[i].value.type == JSON_STRING)
+			return str_first(str_from(raw, 1), raw.len - 2);
+	}
+	return STR_NONE;
+}
+
+/* Claude Code says device, account and session in one: whom a request is for is the
+ * account, or without one the device, and not each session anew.  Since 2.1.78 that is an
+ * object, {"device_id":...,"account_uuid":...,"session_id":...}; before it
+ * user_DEVICE_account_ACCOUNT_session_SESSION. */
+static str whose(str user)
+{
+	size_t session = str_find_str(user, STR("_session_"));
+	str name;
+
+	if (str_starts(user, STR("{"))) {
+		name = agent_name(user, STR("account_uuid"));
+		if (!name.len)
+			name = agent_name(user, STR("device_id"));
+		return name.len ? name : user;
+	}
+	if (str_starts(user, STR("user_")) && session < user.len &&
+	    str_find_str(user, STR("_account_")) < session)
+		return str_first(user, session);
+	return user;
+}
+
 str skim_user(struct json_value user, struct arena *keep)
 {
 	enum { USER_MOST = 128, ESCAPED_MOST = 6 * USER_MOST + 2 };
@@ -29,5 +68,5 @@ str skim_user(struct json_value user, struct arena *keep)
 		return STR_NONE;
 	if (user.raw.len > ESCAPED_MOST)
 		return arena_copy(keep, str_of(user.raw.ptr + 1, USER_MOST));
-	return arena_copy(keep, str_first(json_text(user, room), USER_MOST));
+	return arena_copy(keep, str_first(whose(json_text(user, room)), USER_MOST));
 }

@@ -132,6 +132,39 @@ TEST(anthropic_models_are_known_by_their_names)
 	}
 }
 
+/* One person of Claude Code's is one user, whatever the session. */
+TEST(anthropic_skim_knows_the_user_of_a_session)
+{
+	static const struct {
+		const char *said, *whose;
+	} rows[] = {
+		{ "u1", "u1" },
+		{ "user_ab12_account_6f-7_session_57a1-22", "user_ab12_account_6f-7" },
+		{ "user_ab12_account__session_57a1-22", "user_ab12_account_" },
+		{ "user_ab12_session_57a1_account_2",
+		  "user_ab12_session_57a1_account_2" },
+		{ "ann_session_1", "ann_session_1" },
+		{ "{\\'device_id\\':\\'ab12\\',\\'account_uuid\\':\\'6f-7\\',"
+		  "\\'session_id\\':\\'57a1\\'}",
+		  "6f-7" },
+		{ "{\\'device_id\\':\\'ab12\\',\\'account_uuid\\':\\'\\',"
+		  "\\'session_id\\':\\'57a1\\'}",
+		  "ab12" },
+		{ "{\\'device_id\\':7}", "{\"device_id\":7}" },
+		{ "{half", "{half" },
+	};
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		char body[512];
+		struct skimmed s;
+
+		snprintf(body, sizeof(body), "{'model':'m','metadata':{'user_id':'%s'}}",
+		         rows[i].said);
+		CHECK_OK(wire_anthropic.skim(one(body), OP_CHAT, &keep, &s, &detail));
+		CHECK_STR_EQ(s.user, str_from_z(rows[i].whose));
+	}
+}
+
 TEST(anthropic_text_and_system_are_read)
 {
 	struct chat_request r;
