@@ -201,7 +201,7 @@ void attempt_start(struct exchange *x)
 	str detail = STR_NONE;
 	fault_t why = tenancy_reserve(a, &detail);
 
-	if (why == FAULT_BUDGET_EXCEEDED) {
+	if (why == FAULT_BUDGET_EXCEEDED || why == FAULT_BUDGET_RESERVED) {
 		give_up_unpaid(a, why, detail);
 		return;
 	}

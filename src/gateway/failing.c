@@ -41,7 +41,8 @@ static bool answer_in_its_words(struct exchange *x)
 	bool blames =
 	        x->why == FAULT_UPSTREAM_REFUSED || x->why == FAULT_UPSTREAM_TOO_LARGE ||
 	        x->why == FAULT_CONTEXT_TOO_LONG || x->why == FAULT_NO_SUCH_RESPONSE ||
-	        x->why == FAULT_UPSTREAM_FILTERED || x->why == FAULT_UPSTREAM_LACKS;
+	        x->why == FAULT_UPSTREAM_FILTERED || x->why == FAULT_UPSTREAM_LACKS ||
+	        x->why == FAULT_UPSTREAM_OVER_RATE;
 
 	if (!blames || !a || a->kind != ANSWER_ERROR || !a->held.len || a->lane)
 		return false;

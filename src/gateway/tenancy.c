@@ -327,8 +327,12 @@ fault_t tenancy_reserve(struct attempt *a, str *ret_detail)
 		return NULL;
 	}
 	x->downgrade = arena_copy(&x->arena, refusal.downgrade);
-	a->retry_after = refusal.wait == USEC_NEVER ? 0 : refusal.wait;
 	*ret_detail = tenancy_say_refusal(x, &refusal, amount.most);
+	if (refusal.passes) {
+		a->retry_after = min_of(refusal.wait, USEC_SEC);
+		return FAULT_BUDGET_RESERVED;
+	}
+	a->retry_after = refusal.wait == USEC_NEVER ? 0 : refusal.wait;
 	return FAULT_BUDGET_EXCEEDED;
 }
 

@@ -22,9 +22,9 @@ must_check bool tenancy_follow(struct exchange *shadow);
 /* All its attempts are settled. */
 void tenancy_leave(struct exchange *x);
 
-/* Money for an attempt that is to begin.  BUDGET_EXCEEDED, and a->retry_after until there
- * may be some; BUDGET_NO_PRICE: there is a budget, and nobody can say what this target
- * may cost. */
+/* Money for an attempt that is to begin.  BUDGET_EXCEEDED, or BUDGET_RESERVED where it is
+ * set aside for others, and a->retry_after until there may be some; BUDGET_NO_PRICE:
+ * there is a budget, and nobody can say what this target may cost. */
 must_check fault_t tenancy_reserve(struct attempt *a, str *ret_detail);
 /* The budget is spent, but there is a route for that: the exchange goes there.  False:
  * there is none, or it is too late. */

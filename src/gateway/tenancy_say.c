@@ -146,7 +146,11 @@ static void say_budget(struct exchange *x, struct buf *to,
 	buf_add(to, STR(" of "));
 	add_money(to, why->limit);
 	buf_add(to, str_from_z(windows[why->cap - TENANT_BUDGET]));
-	if (why->resets_wall == USEC_NEVER) {
+	if (why->passes) {
+		buf_add(to, STR(", "));
+		add_money(to, why->reserved);
+		buf_add(to, STR(" of it set aside for requests under way"));
+	} else if (why->resets_wall == USEC_NEVER) {
 		buf_add(to, STR("; it does not reset"));
 	} else {
 		buf_add(to, STR("; resets "));

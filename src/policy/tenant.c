@@ -223,25 +223,41 @@ static nanousd amount_of(const struct tenant_reservation *r, unsigned i)
 	return r->soft >> i & 1 ? r->amount.likely : r->amount.most;
 }
 
+/* Does `ret` tell of a refusal that lasts longer?  One for which others only need to end
+ * passes first. */
+static bool lasts_longer(const struct tenant_refusal *ret, bool passes, usec until)
+{
+	return ret->row && (ret->passes == passes ? ret->resets_wall >= until : passes);
+}
+
 /* Of several refusals the one that lasts longest is told; the first that knows another
  * route is asked for it, and how a stream ends says the strictest. */
 static void refuse_money(struct tenant_refusal *ret, const struct tenant *n, unsigned w,
-                         const struct budget_span *s, nanousd limit, usec wall)
+                         const struct budget_span *s, nanousd limit, nanousd amount,
+                         usec wall)
 {
 	const struct budget_span mad = { .spent = limit, .until = wall + USEC_MIN };
 	const struct tenant_row *row = tenant_row(n);
 	str downgrade = ret->downgrade.len ? ret->downgrade : row->downgrade;
 	enum on_exhausted ending = max_of(ret->on_exhausted, row->on_exhausted);
 
+	struct budget_span settled;
+	bool passes;
+
 	if (!s)
 		s = &mad;
-	if (!ret->row || s->until > ret->resets_wall)
+	settled = *s;
+	settled.reserved = 0;
+	passes = budget_has_room(&settled, limit, amount);
+	if (!lasts_longer(ret, passes, s->until))
 		*ret = (struct tenant_refusal){
 			.row = row,
 			.per_user = n->is_leaf && !tenant_own_row(n),
 			.cap = (enum tenant_cap)(TENANT_BUDGET + w),
 			.used = s->spent + s->reserved,
+			.reserved = s->reserved,
 			.limit = limit,
+			.passes = passes,
 			.wait = s->until == USEC_NEVER ? USEC_NEVER : s->until - wall,
 			.resets_wall = s->until,
 		};
@@ -265,7 +281,7 @@ static void ask_money(struct tenant_chain *c, unsigned i, unsigned bits, usec wa
 		                                                : caps->budget[w];
 
 		if (unlikely(!s) || unlikely(!budget_has_room(s, limit, amount)))
-			refuse_money(ret, n, w, s, limit, wall);
+			refuse_money(ret, n, w, s, limit, amount, wall);
 	}
 }
 

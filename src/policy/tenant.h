@@ -160,9 +160,13 @@ struct tenant_refusal {
 	bool per_user; /* it was a leaf */
 	enum tenant_cap cap;
 	int64_t used, limit; /* nano-dollars for budgets, with what is set aside */
-	usec wait;           /* how long until there may be room; 0: when another ends */
-	usec resets_wall;    /* when a budget's window ends; USEC_NEVER: never */
-	str downgrade;       /* of the first node that refused and has one; on loan */
+	nanousd reserved;    /* of `used`, set aside for what runs */
+	/* A budget has this much unspent: there may be room as soon as what runs has
+	 * ended, and `wait` is how long at most. */
+	bool passes;
+	usec wait;        /* how long until there may be room; 0: when another ends */
+	usec resets_wall; /* when a budget's window ends; USEC_NEVER: never */
+	str downgrade;    /* of the first node that refused and has one; on loan */
 	/* of budgets: the strictest of all nodes that refused */
 	enum on_exhausted on_exhausted;
 };

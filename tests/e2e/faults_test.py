@@ -838,7 +838,7 @@ def test_a_key_that_may_not_use_a_model_is_good_for_others():
 
 
 def test_what_a_request_names_is_the_clients():
-    """A file, a conversation, an item that is gone: the provider's own words, and nobody is benched."""
+    """A file, a conversation, an item that is gone, more than fits: the provider's own words, and nobody is benched."""
     fake = Fake()
     cases = {
         "gemini": ("a file", 403, {"error": {
@@ -849,6 +849,9 @@ def test_what_a_request_names_is_the_clients():
             "param": None, "code": None}}),
         "anthropic": ("a file", 404, {"type": "error", "error": {
             "type": "not_found_error", "message": "File not found: file_nope"}}),
+        "openai-chat": ("more than a minute's tokens", 429, {"error": {
+            "message": "Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, "
+                       "Requested 45000.", "type": "tokens", "param": None, "code": "rate_limit_exceeded"}}),
     }
     clients = {each.name: each for each in CLIENTS}
     kinds = {each.name: each for each in speech.ALL}
@@ -874,7 +877,8 @@ def test_what_a_request_names_is_the_clients():
                 same((got.status, got.json()), (status, error), "the provider's own words")
                 same(got.header("x-should-retry"), "false", "x-should-retry")
                 same([each.raw_head.count(b"sk-one") for each in first.requests], [1, 0], "each key is asked")
-                same({gateway.row(each.id)["fault"] for each in first.requests}, {"UPSTREAM_LACKS"}, "faults")
+                same({gateway.row(each.id)["fault"] for each in first.requests},
+                     {"UPSTREAM_OVER_RATE" if status == 429 else "UPSTREAM_LACKS"}, "faults")
             first.clear()
             got = ask("both", "of somebody else")
             same((got.status, got.header("x-sluice-provider")), (200, "first"), "the next request")

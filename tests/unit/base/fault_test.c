@@ -26,9 +26,11 @@ TEST(what_follows_fits_whose_fault_it_is)
 			ok = fault->status < 500 || fault == FAULT_HTTP_CODING ||
 			     fault == FAULT_HTTP_VERSION;
 			ok = ok && fault->next != FAULT_TRY_SAME &&
-			     /* but another key may be the account that has it */
+			     /* but another key may be the account that has it, or
+			      * one with more */
 			     (fault->next != FAULT_NEXT_KEY ||
-			      fault == FAULT_UPSTREAM_LACKS);
+			      fault == FAULT_UPSTREAM_LACKS ||
+			      fault == FAULT_UPSTREAM_OVER_RATE);
 			break;
 		case FAULT_OF_KEY:
 			ok = fault->next == FAULT_NEXT_KEY && fault->status == 502;

@@ -126,6 +126,7 @@ TEST(faults_are_held_against_their_owner)
 		{ FAULT_UPSTREAM_NO_MODEL, 1, false, false },
 		{ FAULT_UPSTREAM_REFUSED, 0, false, false },
 		{ FAULT_UPSTREAM_LACKS, 0, false, false },
+		{ FAULT_UPSTREAM_OVER_RATE, 0, false, false },
 		{ FAULT_CONTEXT_TOO_LONG, 0, false, false },
 		{ FAULT_CLIENT_GONE, 0, false, false },
 		{ FAULT_INTERNAL, 0, false, false },

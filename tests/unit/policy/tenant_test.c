@@ -213,7 +213,9 @@ TEST(money_is_set_aside_on_all_levels_or_none)
 	CHECK_INT(why.row->id, TEAM);
 	CHECK_INT(why.cap, TENANT_BUDGET + BUDGET_DAY);
 	CHECK_INT(why.used, 4 * DOLLAR);
+	CHECK_INT(why.reserved, 4 * DOLLAR);
 	CHECK_INT(why.limit, 5 * DOLLAR);
+	CHECK(why.passes);
 	CHECK_INT(why.resets_wall, NOON + 12 * USEC_HOUR);
 	CHECK_INT(why.wait, 12 * USEC_HOUR);
 	check_money(&w, KEY, BUDGET_DAY, 0, 4 * DOLLAR);
@@ -227,6 +229,30 @@ TEST(money_is_set_aside_on_all_levels_or_none)
 	CHECK(!reserve(&c, 1, NOON, &b, NULL));
 	CHECK(reserve(&c, 0, NOON, &b, NULL)); /* what costs nothing always goes */
 	tenant_settle(&c, &b, 0);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
+TEST(a_refusal_passes_when_what_runs_may_leave_room_everywhere)
+{
+	struct world w = world_new();
+	struct tenant_chain c;
+	struct tenant_reservation a, b;
+	struct tenant_refusal why;
+
+	put_three(&w, 10 * DOLLAR, 5 * DOLLAR, 8 * DOLLAR);
+	c = chain_of(&w, KEY, STR_NONE);
+	CHECK(reserve(&c, 4 * DOLLAR, NOON, &a, NULL));
+	CHECK(!reserve(&c, 5 * DOLLAR, NOON, &b, &why));
+	CHECK(why.passes);
+	/* The team has not that much, whoever ends; the key may have it. */
+	CHECK(!reserve(&c, 6 * DOLLAR, NOON, &b, &why));
+	CHECK(!why.passes);
+	CHECK_INT(why.row->id, TEAM);
+	tenant_settle(&c, &a, 4 * DOLLAR);
+	CHECK(!reserve(&c, 2 * DOLLAR, NOON, &b, &why));
+	CHECK(!why.passes);
+	CHECK_INT(why.reserved, 0);
 	tenant_chain_done(&c, 0, 0);
 	world_free(&w);
 }

@@ -164,6 +164,17 @@ TEST(words_weigh_more_than_a_status)
 		  ERROR("\"message\":\"Request too large for model `m` on tokens per "
 		        "minute (TPM): Limit 6000, Requested 9000\",\"code\":"
 		        "\"rate_limit_exceeded\""),
+		  FAULT_UPSTREAM_OVER_RATE },
+		{ WIRE_OPENAI_CHAT, 429, "",
+		  ERROR("\"message\":\"Request too large for gpt-4o in organization "
+		        "org-x on tokens per min (TPM): Limit 30000, Requested 45000.\","
+		        "\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\""),
+		  FAULT_UPSTREAM_OVER_RATE },
+		{ WIRE_OPENAI_CHAT, 429, "",
+		  ERROR("\"message\":\"Rate limit reached for gpt-4o in organization "
+		        "org-x on tokens per min (TPM): Limit 30000, Used 29000, "
+		        "Requested 4500.\",\"type\":\"tokens\",\"code\":"
+		        "\"rate_limit_exceeded\""),
 		  FAULT_UPSTREAM_LIMITED },
 		{ WIRE_ANTHROPIC, 413, "", ERROR("\"type\":\"request_too_large\""),
 		  FAULT_UPSTREAM_TOO_LARGE },
