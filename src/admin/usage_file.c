@@ -211,18 +211,23 @@ static nanousd add_amounts(nanousd a, nanousd b)
 {
 	nanousd sum;
 
-	if (!__builtin_add_overflow(a, b, &sum))
-		return sum;
-	return b < 0 ? INT64_MIN : INT64_MAX;
+	if (__builtin_add_overflow(a, b, &sum))
+		sum = b < 0 ? INT64_MIN : INT64_MAX;
+	return max_of(sum, -INT64_MAX); /* as far as an amount can be read */
+}
+
+static uint64_t add_counts(uint64_t a, uint64_t b)
+{
+	return min_of(a + b, USAGE_COUNT_MOST);
 }
 
 static void add_line(struct usage_file *f, const struct usage_line *line)
 {
 	struct usage_line *to = usage_file_line(f, line->day, line->model);
 
-	to->input += line->input;
-	to->output += line->output;
-	to->requests += line->requests;
+	to->input = add_counts(to->input, line->input);
+	to->output = add_counts(to->output, line->output);
+	to->requests = add_counts(to->requests, line->requests);
 	to->amount = add_amounts(to->amount, line->amount);
 }
 
@@ -236,9 +241,9 @@ static bool add_text_count(str text, uint64_t *to)
 {
 	uint64_t count;
 
-	if (!usage_count(text, &count) || *to > UINT64_MAX - count)
+	if (!usage_count(text, &count))
 		return false;
-	*to += count;
+	*to = add_counts(*to, count);
 	return true;
 }
 
@@ -256,7 +261,8 @@ static bool take_value(struct row *r, enum column column, str text)
 		/* "Total" is none and is not meant to be one. */
 		return r->has_day || !char_is_digit(text.ptr[0]);
 	case COL_MODEL:
-		text = str_first(usage_model(text), sizeof(r->model));
+		/* What is left of a long one may end with a date again. */
+		text = usage_model(str_first(usage_model(text), sizeof(r->model)));
 		if (text.len && !r->line.model.len) {
 			memcpy(r->model, text.ptr, text.len);
 			r->line.model = str_of(r->model, text.len);

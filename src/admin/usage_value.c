@@ -144,7 +144,7 @@ bool usage_count(str text, uint64_t *ret)
 		else
 			d.digits *= 10;
 	*ret = d.digits;
-	return (d.exponent == 0 || !d.digits) && d.digits <= INT64_MAX / 100;
+	return (d.exponent == 0 || !d.digits) && d.digits <= USAGE_COUNT_MOST;
 }
 
 /* digits x 10^exponent dollars in nano-dollars. */

@@ -137,6 +137,53 @@ TEST(usage_file_is_written_as_it_was_read)
 	buf_free(&twice);
 }
 
+static void check_again(struct usage_file *f)
+{
+	struct buf csv = BUF_LIMIT(64 * KiB), twice = BUF_LIMIT(64 * KiB);
+	struct usage_file again;
+
+	usage_file_write(f, &csv);
+	CHECK(read_text(&again, buf_z(&csv)));
+	CHECK_INT(again.unread, 0);
+	usage_file_write(&again, &twice);
+	CHECK_STR_EQ(buf_str(&twice), buf_str(&csv));
+	usage_file_done(&again);
+	usage_file_done(f);
+	buf_free(&csv);
+	buf_free(&twice);
+}
+
+/* The command sends what it has read: sums have to be figures that can be read. */
+TEST(usage_sums_beyond_all_figures_are_written_as_figures)
+{
+	static const char *const files[] = {
+		"date,model,output_tokens\n2026-11-01,m,92233720368547758\n"
+		"2026-11-01,m,92233720368547758\n",
+		"date,model,uncached_input_tokens,cache_read_input_tokens\n"
+		"2026-11-01,m,92233720368547758,92233720368547758\n",
+		"date,model,cost\n2026-11-01,m,-9223372036.854775807\n"
+		"2026-11-01,m,-0.000000001\n",
+		"date,model,cost\n2026-11-01,m,9223372036\n2026-11-01,m,9223372036\n",
+	};
+	struct buf csv = BUF_LIMIT(KiB);
+	struct usage_file f;
+
+	for (size_t i = 0; i < countof(files); i++) {
+		CHECK(read_text(&f, files[i]));
+		CHECK_INT(f.count, 1);
+		check_again(&f);
+	}
+	/* A name is cut where its rest ends with a date. */
+	buf_add(&csv, STR("date,model,cost\n2026-11-01,"));
+	for (unsigned i = 0; i < 247; i++)
+		buf_add_char(&csv, 'm');
+	buf_add(&csv, STR("-20250929-and-more,1\n"));
+	CHECK(read_text(&f, buf_z(&csv)));
+	CHECK_INT(f.lines[0].model.len, 247);
+	check_again(&f);
+	buf_free(&csv);
+}
+
 TEST(usage_figures_that_cannot_be_read_are_counted)
 {
 	static const struct {
