@@ -14,6 +14,7 @@ struct usage_line {
 	str model;   /* without a date at its end: gpt-5-mini of gpt-5-mini-2025-08-07 */
 	uint64_t input, output; /* tokens; input with what was cached */
 	uint64_t requests;
+	uint64_t failed; /* of these, in the ledger: a provider may count them or not */
 	nanousd amount;
 };
 

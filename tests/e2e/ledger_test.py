@@ -224,6 +224,20 @@ def test_reconcile():
     code, text, err = gateway.cli("reconcile", path, "--provider", "fast", "--json")
     found = {each["model"]: each["difference"] for each in json.loads(text)}
     check(code == 1 and found["other"] == "not in the ledger", "what we never sent:", found)
+    # What a provider refused it may have counted, or not.
+    fake.site("fast").queue(answers.reply(b"{}", 503))
+    same(gateway.post(gateway.chat("m")).status, 200, "an answer behind a refusal")
+    counted = until(lambda: [row for row in [gateway.total("1", "provider = 'fast' AND fault != ''")] if row], "its row")[0]
+    attempts = gateway.total("1", "provider = 'fast'")
+    for requests, code in ((attempts - counted, 0), (attempts, 0), (attempts - counted - 1, 1), (attempts + 1, 1)):
+        rows = gateway.rows("provider = 'fast'")
+        plain = gateway.data.parent / "requests.csv"
+        plain.write_text("date,model,input_tokens,output_tokens,num_model_requests\n"
+                         f"{day},x,{sum(row['input_tokens'] for row in rows)},{sum(row['output_tokens'] for row in rows)},"
+                         f"{requests}\n")
+        got, text, err = gateway.cli("reconcile", str(plain), "--provider", "fast", "--tolerance", "0")
+        check(got == code and ("requests differ" in text) == bool(code), f"{requests} of {attempts}, {counted} failed:",
+              text, err)
     for more in ((), ("--json",), ("--all",)):
         beside = gateway.cli("reconcile", path, *more)
         gateway.stop()
