@@ -394,8 +394,12 @@ void tenancy_say_downgraded(struct exchange *x)
 
 void tenancy_settle(struct attempt *a)
 {
+	const struct loop *loop = &a->x->worker->loop;
+
 	attempt_bill(a);
 	a->x->used_tokens += a->bill->usage.input + a->bill->usage.output;
+	tenant_settle_user(&a->x->chain, a->x->user, &a->money, a->bill->cost, loop->now,
+	                   loop->wall);
 	tenant_settle(&a->x->chain, &a->money, a->bill->cost);
 }
 

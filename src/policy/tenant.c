@@ -385,3 +385,44 @@ void tenant_settle(struct tenant_chain *c, struct tenant_reservation *r, nanousd
 	r->any = false;
 	memset(r->held, 0, sizeof(r->held));
 }
+
+static bool has_leaf_below(const struct tenant_chain *c, const struct tenant *n)
+{
+	for (unsigned i = 0; i < c->leaves; i++) {
+		if (tenant_parent(c->at[i]) == n)
+			return true;
+	}
+	return false;
+}
+
+static void charge_leaf(struct tenant_chain *c, struct tenant *leaf, usec wall,
+                        nanousd charged)
+{
+	tenant_lock(&leaf->root->lock);
+	each_window(w, tenant_counted(leaf))
+	{
+		budget_charge(&leaf->budgets[w], c->tenants->calendar,
+		              (enum budget_window)w, wall, 0, charged);
+	}
+	tenant_unlock(&leaf->root->lock);
+}
+
+void tenant_settle_user(struct tenant_chain *c, str user,
+                        const struct tenant_reservation *r, nanousd charged, usec now,
+                        usec wall)
+{
+	for (unsigned i = c->leaves; i < c->count; i++) {
+		unsigned bits = tenant_bits(c->at[i]);
+		struct tenant *leaf;
+
+		if (likely(!(bits & (TENANT_BOUNDS_USERS | TENANT_HAS_USER_ROWS))) ||
+		    has_leaf_below(c, c->at[i]))
+			continue;
+		leaf = tenants_leaf(c->tenants, c->at[i], user,
+		                    bits & TENANT_BOUNDS_USERS, now, wall);
+		if (!leaf)
+			continue;
+		charge_leaf(c, leaf, r->wall, tenant_charged(r, charged));
+		tenant_leaf_done(leaf);
+	}
+}

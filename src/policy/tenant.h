@@ -219,6 +219,11 @@ must_check bool tenant_extend(struct tenant_chain *c, struct tenant_reservation 
 /* Once: what was set aside is given back, `charged` is spent; COST_UNKNOWN: all of it.
  * Also for an attempt that began before there was a budget. */
 void tenant_settle(struct tenant_chain *c, struct tenant_reservation *r, nanousd charged);
+/* Before tenant_settle: users who were not counted when the chain was made, and are by
+ * now, are charged as well. */
+void tenant_settle_user(struct tenant_chain *c, str user,
+                        const struct tenant_reservation *r, nanousd charged, usec now,
+                        usec wall);
 /* What tenant_settle would charge. */
 static inline nanousd tenant_charged(const struct tenant_reservation *r, nanousd cost)
 {

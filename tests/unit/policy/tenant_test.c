@@ -754,6 +754,42 @@ TEST(a_user_whose_row_comes_and_goes_is_counted_all_along)
 	world_free(&w);
 }
 
+/* A limit comes while a request runs: what that costs counts, once. */
+TEST(a_user_who_is_bounded_meanwhile_is_charged)
+{
+	struct world w = world_new();
+	struct tenant_row key = row_of(KEY, TENANT_KEY, TEAM);
+	struct tenant_row bob = row_of(USER_ROW, TENANT_USER, KEY);
+	struct tenant_reservation r = { .wall = NOON };
+	struct tenant_chain c;
+
+	put_three(&w, 0, 0, 0);
+	bob.name = STR("bob");
+	bob.caps.budget[BUDGET_DAY] = 9 * DOLLAR;
+	c = chain_of(&w, KEY, STR("bob"));
+	put(&w, &bob);
+	tenant_settle_user(&c, STR("bob"), &r, DOLLAR, 0, NOON);
+	tenant_settle(&c, &r, DOLLAR);
+	tenant_chain_done(&c, 0, 0);
+	CHECK_INT(spent_by(&w, STR("bob")), DOLLAR);
+	/* Without a row of her own, by what holds for all of them. */
+	c = chain_of(&w, KEY, STR("ann"));
+	key.per_user.budget[BUDGET_DAY] = 9 * DOLLAR;
+	put(&w, &key);
+	tenant_settle_user(&c, STR("ann"), &r, 2 * DOLLAR, 0, NOON);
+	tenant_settle(&c, &r, 2 * DOLLAR);
+	tenant_chain_done(&c, 0, 0);
+	CHECK_INT(spent_by(&w, STR("ann")), 2 * DOLLAR);
+	/* Who was counted from the beginning is charged by tenant_settle alone. */
+	c = chain_of(&w, KEY, STR("ann"));
+	tenant_settle_user(&c, STR("ann"), &r, DOLLAR, 0, NOON);
+	CHECK_INT(spent_by(&w, STR("ann")), 2 * DOLLAR);
+	tenant_settle(&c, &r, DOLLAR);
+	CHECK_INT(spent_by(&w, STR("ann")), 3 * DOLLAR);
+	tenant_chain_done(&c, 0, 0);
+	world_free(&w);
+}
+
 TEST(a_user_whose_row_has_expired_is_refused)
 {
 	struct world w = world_new();
