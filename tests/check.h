@@ -24,6 +24,20 @@ bool check_fault(const char *file, int line, const char *what, fault_t got, faul
 /* A fresh directory below $TMPDIR, removed at the end of the run. */
 const char *test_dir(void);
 
+/* Under a sanitizer a fifth of that, at least one: repeating shows it nothing new, and
+ * takes several times as long. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static inline unsigned check_times(unsigned n)
+{
+	return n < 10 ? 1 : n / 5;
+}
+#else
+static inline unsigned check_times(unsigned n)
+{
+	return n;
+}
+#endif
+
 #define TEST(test_name)                                                                  \
 	static void test_##test_name(void);                                              \
 	__attribute__((constructor)) static void register_##test_name(void)              \

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct test *tests;
@@ -104,6 +105,29 @@ static struct test *sort_by_file(struct test *list)
 	return sorted;
 }
 
+static double seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Whoever takes long is named, so that it can be asked why. */
+static void run_test(const struct test *t)
+{
+	double began = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+
+	failures = 0;
+	t->run();
+	if (failures)
+		printf("FAIL %s (%s)\n", t->name, t->file);
+	began = seconds(CLOCK_MONOTONIC) - began;
+	if (began >= 1)
+		printf("# %s: %.1f s, %.1f s of CPU\n", t->name, began,
+		       seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+}
+
 int main(int argc, char **argv)
 {
 	int passed = 0, failed = 0;
@@ -116,10 +140,7 @@ int main(int argc, char **argv)
 			wanted |= strstr(t->name, argv[i]) || strstr(t->file, argv[i]);
 		if (!wanted)
 			continue;
-		failures = 0;
-		t->run();
-		if (failures)
-			printf("FAIL %s (%s)\n", t->name, t->file);
+		run_test(t);
 		failures ? failed++ : passed++;
 	}
 	printf("%d passed, %d failed\n", passed, failed);

@@ -1,8 +1,8 @@
 """The official SDKs of six vendors, unmodified, against providers of all six formats.
 
 One stand-alone mock speaks all formats; the gateway has a provider for each. What is asked stands in
-sdk/cases.mjs, how an SDK says it in a file per family beside it. With --few each client meets its own
-format and openai-chat.
+sdk/cases.mjs, how an SDK says it in a file per family beside it. But for --night each client meets its own
+format and openai-chat alone; `formats` has all thirty-six pairs.
 """
 
 import concurrent.futures
@@ -49,7 +49,7 @@ def teardown():
 def run_family(family):
     out = tempfile.mktemp(prefix="sluice-sdks-")
     environment = {"BASE": f"http://127.0.0.1:{gateway.port}", "KEY": gateway.key()}
-    if harness.FEW:
+    if not harness.NIGHT:
         environment["FEW"] = "1"
     try:
         npm.run_node(SDK, [f"{family}.mjs"], environment, out, seconds=200)

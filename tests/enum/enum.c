@@ -8,6 +8,7 @@
 #include "tests/check.h"
 #include "tests/enum/model.h"
 #include "tests/enum/serve.h"
+#include "tests/sim/gate.h"
 
 #include <malloc.h>
 #include <stdarg.h>
@@ -376,6 +377,7 @@ int main(int argc, char **argv)
 	/* What is large comes zeroed from the kernel, a run touches little of it. */
 	mallopt(M_MMAP_THRESHOLD, 256 * KiB);
 	mallopt(M_TRIM_THRESHOLD, 64 * MiB);
+	gate_keep_tables();
 	record.to = stdout;
 	for (int i = 1; i < argc; i++) {
 		str arg = str_from_z(argv[i]);

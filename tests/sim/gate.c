@@ -1,5 +1,7 @@
 #include "tests/sim/gate.h"
 
+#include <stdlib.h>
+
 static struct net_addr address(const char *text)
 {
 	struct net_addr a = { 0 };
@@ -19,20 +21,61 @@ struct config *gate_config(const char *text)
 	return config;
 }
 
-bool gate_begin_with(struct gate *g, uint64_t seed, struct config *config)
+/* ---- what only keys and limits change ---- */
+
+/* Hundreds of megabytes of addresses, which cost more to make than many a run. */
+static struct gateway kept;
+
+static void make_tables(struct gateway *g)
 {
 	struct buf why = BUF_LIMIT(128);
 
+	g->keys = keyring_new();
+	g->calendar = calendar_new(STR("UTC"), &why);
+	g->tenants = tenants_new(g->calendar, 1);
+}
+
+static void free_tables(struct gateway *g)
+{
+	if (g->tenants == kept.tenants)
+		return;
+	keyring_free(&g->keys);
+	tenants_free(&g->tenants);
+	calendar_free(&g->calendar);
+}
+
+static void drop_tables(void)
+{
+	struct gateway all = kept;
+
+	kept = (struct gateway){ 0 };
+	free_tables(&all);
+}
+
+void gate_keep_tables(void)
+{
+	make_tables(&kept);
+	atexit(drop_tables); /* what hangs on them looks lost to LeakSanitizer */
+}
+
+/* ---- a world ---- */
+
+bool gate_begin_with(struct gate *g, uint64_t seed, struct config *config)
+{
 	sim_begin(seed);
 	*g = (struct gate){ 0 };
 	pthread_mutex_init(&g->gateway.lock, NULL);
 	if (!CHECK(config))
 		return false;
 	g->gateway.config = config;
-	g->gateway.keys = keyring_new();
+	if (kept.tenants) {
+		g->gateway.keys = kept.keys;
+		g->gateway.calendar = kept.calendar;
+		g->gateway.tenants = kept.tenants;
+	} else {
+		make_tables(&g->gateway);
+	}
 	g->gateway.board = board_new(1);
-	g->gateway.calendar = calendar_new(STR("UTC"), &why);
-	g->gateway.tenants = tenants_new(g->gateway.calendar, 1);
 	g->gateway.resolver = resolver_new();
 	g->journal = journal_open_memory(4);
 	return CHECK(worker_init(&g->worker, &g->gateway, 0, g->journal));
@@ -48,10 +91,8 @@ void gate_end(struct gate *g)
 	worker_done(&g->worker);
 	journal_close(&g->journal);
 	resolver_free(&g->gateway.resolver);
-	keyring_free(&g->gateway.keys);
 	board_free(&g->gateway.board);
-	tenants_free(&g->gateway.tenants);
-	calendar_free(&g->gateway.calendar);
+	free_tables(&g->gateway);
 	config_unref(&g->gateway.config);
 	pthread_mutex_destroy(&g->gateway.lock);
 	CHECK_INT(sim_finish(), 0);

@@ -17,6 +17,9 @@ bool gate_begin(struct gate *g, uint64_t seed, const char *config);
 bool gate_begin_with(struct gate *g, uint64_t seed, struct config *config);
 struct config *gate_config(const char *text); /* NULL: is wrong */
 void gate_end(struct gate *g);
+/* For programs of many worlds without keys and limits: they share the tables of these
+ * from now on, until the process ends. */
+void gate_keep_tables(void);
 /* A client, connected to the worker. */
 struct sim_peer *gate_client(struct gate *g);
 /* Listens at an address, "10.0.0.1:80". */

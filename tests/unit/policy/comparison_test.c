@@ -75,11 +75,11 @@ static void run(uint64_t seed, unsigned each, const struct truth *candidate,
  * findings exceeds 33 in one of a thousand cases if that is so. */
 TEST(no_difference_is_found_where_there_is_none)
 {
-	enum { TRIALS = 400 };
+	const unsigned trials = check_times(400);
 	struct compared r[FIGURES];
 	unsigned wrong = 0, covered = 0, intervals = 0;
 
-	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
+	for (uint64_t seed = 1; seed <= trials; seed++) {
 		bool any = false;
 
 		run(seed, 600, &same, r);
@@ -93,7 +93,7 @@ TEST(no_difference_is_found_where_there_is_none)
 		wrong += any;
 	}
 	printf("%u of %u trials without a difference were said to have one\n", wrong,
-	       (unsigned)TRIALS);
+	       trials);
 	CHECK(wrong <= 33);
 	/* The intervals, each by itself, are of 95 %. */
 	printf("%u of %u intervals hold the truth\n", covered, intervals);
@@ -161,35 +161,35 @@ static void look_for_nothing(unsigned trials, unsigned conversations, unsigned t
  * that comes in one of a thousand cases. */
 TEST(no_difference_is_found_between_conversations)
 {
-	look_for_nothing(200, 200, 60, 20);
-	look_for_nothing(200, 24, 60, 20); /* of very different lengths */
-	look_for_nothing(60, 4 * GROUPS, 2, 9);
+	look_for_nothing(check_times(200), 200, 60, 20);
+	look_for_nothing(check_times(200), 24, 60, 20); /* of very different lengths */
+	look_for_nothing(check_times(60), 4 * GROUPS, 2, 9);
 }
 
 TEST(a_difference_between_conversations_is_found)
 {
-	enum { TRIALS = 20 };
+	const unsigned trials = check_times(20);
 	struct compared r[FIGURES];
 	unsigned found = 0;
 
-	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
+	for (uint64_t seed = 1; seed <= trials; seed++) {
 		talk(seed, 2000, 60, 1.3, r);
 		found += r[FIGURE_COST].is_significant && r[FIGURE_COST].d.value > 0;
 	}
 	printf("30 %% were found in %u of %u trials of 2000 conversations\n", found,
-	       (unsigned)TRIALS);
-	CHECK(found >= TRIALS - 1);
+	       trials);
+	CHECK(found >= trials - 1);
 }
 
 TEST(a_difference_of_eight_percent_is_found)
 {
-	enum { TRIALS = 60 };
+	const unsigned trials = check_times(60);
 	const struct truth dearer = { 1.08, 1, 1, 0.01, 0.3 };
 	struct compared r[FIGURES];
 	unsigned found = 0, others = 0;
 	double between = 0;
 
-	for (uint64_t seed = 1; seed <= TRIALS; seed++) {
+	for (uint64_t seed = 1; seed <= trials; seed++) {
 		run(seed, 10000, &dearer, r);
 		found += r[FIGURE_COST].is_significant && r[FIGURE_COST].d.value > 0;
 		between += r[FIGURE_COST].d.value / r[FIGURE_COST].a;
@@ -197,10 +197,10 @@ TEST(a_difference_of_eight_percent_is_found)
 			others += r[i].is_significant;
 	}
 	printf("8 %% were found in %u of %u trials of 10,000 requests to each side\n",
-	       found, (unsigned)TRIALS);
-	CHECK(found >= TRIALS - 3);
-	CHECK(others <= TRIALS / 10);
-	CHECK(fabs(between / TRIALS - 0.08) < 0.01);
+	       found, trials);
+	CHECK(found >= trials - 3);
+	CHECK(others <= trials / 10);
+	CHECK(fabs(between / trials - 0.08) < 0.01);
 }
 
 TEST(each_kind_of_difference_is_found_by_its_figure)

@@ -605,7 +605,7 @@ TEST(journal_loses_nothing_when_killed)
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 	                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	const char *night = getenv("E2E_NIGHT");
-	int rounds = night ? 500 : 60;
+	int rounds = night ? 500 : (int)check_times(60);
 
 	for (int round = 0; round < rounds; round++) {
 		uint64_t before = atomic_load(&shared->retired);
