@@ -18,11 +18,11 @@
 
 static const char *work_dir(void)
 {
-	static char dir[64];
+	const char *tmp = getenv("TMPDIR"); /* of tools/fuzz, which removes it */
+	static char dir[256];
 
 	if (!dir[0]) {
-		snprintf(dir, sizeof(dir), "%s/sluice-fuzz-XXXXXX",
-		         access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+		snprintf(dir, sizeof(dir), "%s/sluice-fuzz-XXXXXX", tmp ? tmp : "/tmp");
 		assert(mkdtemp(dir));
 	}
 	return dir;

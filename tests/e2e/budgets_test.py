@@ -72,16 +72,26 @@ def sentence(reply):
     return json.dumps(reply.json(), ensure_ascii=False)
 
 
+def hold_dimes(gate):
+    """Answers of that model wait for the event; `del site.models["dime"]` ends it."""
+    def slow(x):
+        gate.wait(30 * SLOW)
+        answers.reply()(x)
+    site.models["dime"] = slow
+
+
+def ask_for_dime(raw, name, **more):
+    raw.send(request("POST", CHAT, [gateway.bearer(name), ("Content-Type", "application/json")],
+                     json.dumps(gateway.chat("dime", **more)).encode()))
+
+
 def test_a_thousand_at_once():
     """1,000 requests of exactly $0.10 against $5.00: fifty pass."""
     gate = make()
     limited(gate, "crowd", "--budget", "5/day")
     held = threading.Event()
 
-    def slow(x):
-        held.wait(30 * SLOW)
-        answers.reply()(x)
-    site.models["dime"] = slow
+    hold_dimes(held)
     body = json.dumps(gate.chat("dime", max_tokens=5)).encode()
     data = request("POST", CHAT, [gate.bearer("crowd"), ("Content-Type", "application/json")], body)
     raws = [Raw(gate.port, timeout=60) for _ in range(1000)]
@@ -580,17 +590,12 @@ def test_money_set_aside_is_not_spent():
     """What runs may give it back: the client may try again at once, and is told so."""
     limited(gateway, "waiting", "--budget", "0.25/total")
     gate = threading.Event()
-
-    def slow(x):
-        gate.wait(30 * SLOW)
-        answers.reply()(x)
-    site.models["dime"] = slow
+    hold_dimes(gate)
     before = len(site.requests)
     raws = [gateway.open() for _ in range(2)]
     try:
         for raw in raws:
-            raw.send(request("POST", CHAT, [gateway.bearer("waiting"), ("Content-Type", "application/json")],
-                             json.dumps(gateway.chat("dime", max_tokens=5)).encode()))
+            ask_for_dime(raw, "waiting", max_tokens=5)
         until(lambda: len(site.requests) == before + 2, "two of them to arrive", 5)
         reply = gateway.post(gateway.chat("dime", max_tokens=5), key="waiting")
         check(reply.status == 429 and reply.header("retry-after") == "1", reply)
@@ -607,6 +612,7 @@ def test_money_set_aside_is_not_spent():
         for raw in raws:
             raw.close()
     del site.models["dime"]
+    until(lambda: gateway.post(gateway.chat("dime", max_tokens=5), key="waiting").status == 402, "both to be settled", 5)
     reply = gateway.post(gateway.chat("dime", max_tokens=5), key="waiting")
     check(reply.status == 402 and "has used $0.20 of $0.25; it does not reset" in sentence(reply), reply)
 
@@ -636,15 +642,10 @@ def test_rates():
 def test_concurrent():
     limited(gateway, "single", "--concurrent", "1")
     gate = threading.Event()
-
-    def slow(x):
-        gate.wait(30 * SLOW)
-        answers.reply()(x)
-    site.models["dime"] = slow
+    hold_dimes(gate)
     before = len(site.requests)
     with gateway.open() as raw:
-        raw.send(request("POST", CHAT, [gateway.bearer("single"), ("Content-Type", "application/json")],
-                         json.dumps(gateway.chat("dime")).encode()))
+        ask_for_dime(raw, "single")
         until(lambda: len(site.requests) > before, "the first one to arrive", 5)
         reply = gateway.post(gateway.chat("dime"), key="single")
         check(reply.status == 429 and "requests at a time" in str(reply), reply)
