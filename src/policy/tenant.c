@@ -240,13 +240,12 @@ static void refuse_money(struct tenant_refusal *ret, const struct tenant *n, uns
 	const struct tenant_row *row = tenant_row(n);
 	str downgrade = ret->downgrade.len ? ret->downgrade : row->downgrade;
 	enum on_exhausted ending = max_of(ret->on_exhausted, row->on_exhausted);
-
-	struct budget_span settled;
+	struct budget_span settled =
+	        s ? *s : mad; /* when all that runs has cost nothing */
 	bool passes;
 
 	if (!s)
 		s = &mad;
-	settled = *s;
 	settled.reserved = 0;
 	passes = budget_has_room(&settled, limit, amount);
 	if (!lasts_longer(ret, passes, s->until))
