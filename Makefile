@@ -16,7 +16,7 @@ all: configure
 configure:
 	@$(MESON) $(BUILD) -Db_lto=false -Doptimization=2 -Dc_args=-g1
 
-# As one installs it: a fifth faster, and five times as long to build (tools/release).
+# As one installs it: faster, and some three times as long to build (tools/release).
 RELEASE ?= build-release
 release:
 	@tools/release $(BUILD) $(RELEASE)
