@@ -19,11 +19,12 @@ fault_t skim_model(str body, struct json_value model, struct arena *keep,
 	return ret->model.len ? NULL : FAULT_NO_MODEL;
 }
 
-/* One of Claude Code's names: its value is a string; none: it is not there, or empty. */
-static str agent_name(str text, str key)
+/* The account in Claude Code's object, or without one the device; none: neither. */
+static str agent_name(str text)
 {
 	enum { NAMES_MOST = 16 };
 	struct json_member m[NAMES_MOST];
+	str account = STR_NONE, device = STR_NONE;
 	size_t count;
 
 	if (json_members(text, &json_limits_default, m, NAMES_MOST, &count))
@@ -31,10 +32,14 @@ static str agent_name(str text, str key)
 	for (size_t i = 0; i < count; i++) {
 		str raw = m[i].value.raw;
 
-		if (str_eq(m[i].key, key) && m[i].value.type == JSON_STRING)
-			return str_first(str_from(raw, 1), raw.len - 2);
+		if (m[i].value.type != JSON_STRING)
+			continue;
+		if (str_eq(m[i].key, STR("account_uuid")))
+			account = str_first(str_from(raw, 1), raw.len - 2);
+		else if (str_eq(m[i].key, STR("device_id")))
+			device = str_first(str_from(raw, 1), raw.len - 2);
 	}
-	return STR_NONE;
+	return account.len ? account : device;
 }
 
 /* Claude Code says device, account and session in one: whom a request is for is the
@@ -47,9 +52,7 @@ static str whose(str user)
 	str name;
 
 	if (str_starts(user, STR("{"))) {
-		name = agent_name(user, STR("account_uuid"));
-		if (!name.len)
-			name = agent_name(user, STR("device_id"));
+		name = agent_name(user);
 		return name.len ? name : user;
 	}
 	if (str_starts(user, STR("user_")) && session < user.len &&
