@@ -385,7 +385,8 @@ static const struct config_key provider_limits_keys[] = {
 	{ .name = "tpm", .kind = KIND_COUNT, AT(provider, limits.tpm), .low = "1",
 	  .high = "200000000", .otherwise = "unbounded", .example = "200000",
 	  .help = "Tokens in any minute, estimated when a request begins (four bytes of "
-	          "body for one, and `max_tokens`) and put right when it ends." },
+	          "body for one, 1,000 for a picture, and `max_tokens`) and put right "
+	          "when it ends." },
 	{ .name = "concurrent", .kind = KIND_COUNT, AT(provider, limits.concurrent),
 	  .low = "1", .high = "1000000", .otherwise = "unbounded", .example = "50",
 	  .help = "Requests at a time." },

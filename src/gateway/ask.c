@@ -77,7 +77,7 @@ static enum health_answer answer_of(const struct ask *a, unsigned candidate,
 		struct health h = ask_health(a, candidate, key);
 
 		best = min_of(best, health_look(&h, &p->limits,
-		                                ask_tokens(a->body_bytes, a->max_tokens),
+		                                ask_tokens(a->prompt_size, a->max_tokens),
 		                                a->now, &until));
 		if (a->session && board_is_warm(a->board, a->session, &h, a->now))
 			*ret_warm = true;
@@ -88,7 +88,7 @@ static enum health_answer answer_of(const struct ask *a, unsigned candidate,
 /* What the request is likely to cost there: of a warm prompt nine tenths are cached. */
 static nanousd cost_of(const struct ask *a, const struct target *t, bool is_warm)
 {
-	uint64_t input = a->body_bytes / 4, usual = ANSWER_USUAL;
+	uint64_t input = a->prompt_size / 4, usual = ANSWER_USUAL;
 	const struct price *p = price_of(t, input);
 	bool by_search = p && p->of[PRICE_SEARCH] != PRICE_UNKNOWN;
 	const struct token_usage usage = {

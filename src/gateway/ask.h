@@ -11,7 +11,7 @@ struct ask {
 	const struct health *targets; /* by number: with the first key; NULL: none */
 	const struct candidates *candidates;
 	uint64_t session; /* 0: no conversation */
-	uint64_t body_bytes, max_tokens;
+	uint64_t prompt_size, max_tokens;
 	uint64_t images;   /* that are to be made */
 	uint64_t searches; /* search units, where these have a price */
 	bool stream;
@@ -29,9 +29,9 @@ struct health *ask_targets_new(struct board *b, uint64_t *const *marks,
 /* The health of a candidate, with one of its provider's keys. */
 struct health ask_health(const struct ask *a, unsigned candidate, unsigned key);
 /* The request's tokens, as far as can be told: four bytes for one, and the answer. */
-static inline uint32_t ask_tokens(uint64_t body_bytes, uint64_t max_tokens)
+static inline uint32_t ask_tokens(uint64_t prompt_size, uint64_t max_tokens)
 {
-	return (uint32_t)min_of(body_bytes / 4 + max_tokens, (uint64_t)INT32_MAX);
+	return (uint32_t)min_of(prompt_size / 4 + max_tokens, (uint64_t)INT32_MAX);
 }
 /* What the strategies go by. */
 struct order_target ask_facts(const struct ask *a, unsigned candidate);

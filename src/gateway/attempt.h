@@ -129,10 +129,10 @@ void attempt_free(struct attempt *a);
 nanousd attempt_cost(const struct attempt *a);
 /* What it has used and what that costs, as of now; once it has ended that stays. */
 void attempt_bill(struct attempt *a);
-/* Bytes of its prompt, as far as they are ours to see. */
+/* Bytes of its prompt as text, as far as they are ours to see. */
 static inline uint64_t attempt_prompt_bytes(const struct attempt *a)
 {
-	return a->x->body_bytes + a->repeated;
+	return a->x->prompt_size + a->repeated;
 }
 /* Tokens of one answer that were asked for at most, as its provider is told; 0: nothing
  * was said. */

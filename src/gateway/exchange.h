@@ -89,6 +89,7 @@ struct exchange {
 	/* the request's body */
 	struct retained body;
 	uint64_t body_bytes;         /* all of it, also what was streamed through */
+	uint64_t prompt_size;        /* the same as text, see prompt_size.h */
 	uint64_t body_length;        /* as announced; 0: chunked */
 	struct multipart_scan *form; /* reads a multipart body; NULL: it is none */
 	bool body_asked, body_whole;
@@ -142,13 +143,13 @@ struct exchange {
 	/* the answer */
 	bool head_sent; /* the client has its status line */
 	bool is_chunked;
-	bool is_stream;   /* the answer is an event stream */
+	bool is_stream; /* the answer is an event stream */
+	int client_status;
 	usec hold_until;  /* when the head is committed although nothing came */
 	usec comment_at;  /* when a comment keeps the client's connection alive */
 	usec total_at;    /* when the exchange ends, whatever happens */
 	usec finished_at; /* the client has its whole answer */
-	int client_status;
-	fault_t why; /* of the last failure; NULL: success */
+	fault_t why;      /* of the last failure; NULL: success */
 	str detail;
 	str param; /* the request's member that is at fault, or empty */
 };

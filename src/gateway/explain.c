@@ -322,7 +322,7 @@ fault_t explain_model(struct board *b, const struct config *c, str model,
 		struct ask a = { .board = b,
 			         .marks = marks,
 			         .candidates = &found,
-			         .body_bytes = BODY_USUAL,
+			         .prompt_size = BODY_USUAL,
 			         .stream = true,
 			         .now = now };
 

@@ -116,7 +116,7 @@ void lane_begin(struct attempt *a, bool streams)
 	if (x->skim.wants_cost || (x->chat && x->chat->wants_cost))
 		l->e.cost = cost_of;
 	l->e.array = x->as_array;
-	l->e.input_estimate = health_prompt_tokens(&a->health.at, x->body_bytes);
+	l->e.input_estimate = health_prompt_tokens(&a->health.at, x->prompt_size);
 	l->e.written = &l->written;
 	if (x->chat)
 		l->e.echo = lane_echo(x);

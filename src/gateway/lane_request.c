@@ -205,5 +205,5 @@ uint64_t lane_guess(struct exchange *x)
 {
 	str detail = STR_NONE;
 
-	return lane_read(x, &detail) ? (x->body_bytes + 3) / 4 : count_guess(x->chat);
+	return lane_read(x, &detail) ? (x->prompt_size + 3) / 4 : count_guess(x->chat);
 }

@@ -22,7 +22,7 @@ static struct ask ask_of(const struct exchange *x)
 		.targets = x->plan->targets,
 		.candidates = &x->candidates,
 		.session = x->session,
-		.body_bytes = x->body_bytes,
+		.prompt_size = x->prompt_size,
 		.max_tokens = x->skim.max_tokens,
 		.images = operations[op].makes_images ? max_of(x->skim.choices, 1u) : 0,
 		.searches = op == OP_RERANK,
@@ -44,7 +44,7 @@ static struct health health_with(const struct exchange *x, unsigned at, unsigned
 
 static uint32_t estimate(const struct exchange *x)
 {
-	return ask_tokens(x->body_bytes, x->skim.max_tokens);
+	return ask_tokens(x->prompt_size, x->skim.max_tokens);
 }
 
 void pick_order(struct exchange *x)

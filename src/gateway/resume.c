@@ -147,14 +147,14 @@ static bool is_legal(const struct attempt *a, const struct resume *r)
 /* What the first attempt has used, as far as anybody knows. */
 static struct token_usage usage_so_far(const struct attempt *a)
 {
-	struct token_usage u = { .input = (a->x->body_bytes + 3) / 4 };
+	struct token_usage u = { .input = (a->x->prompt_size + 3) / 4 };
 
 	if ((a->tap.has_usage || a->tap.has_input) && !a->tap.bad_usage)
 		u = a->tap.usage;
 	else if (a->given->has_usage)
 		u = a->given->usage;
 	if (!u.input)
-		u.input = (a->x->body_bytes + 3) / 4;
+		u.input = (a->x->prompt_size + 3) / 4;
 	u.output = 0;
 	return u;
 }

@@ -166,15 +166,14 @@ enum {
 	PLAIN_LONG = 4 * KiB,
 };
 
-/* Do the bytes of the prompt tell its tokens?  Nobody looks through it for what does not
- * show in them (pictures, what a provider fetches or has): it is seen by the figures, or
- * does no harm.  A token is a byte at least, and only of a short request the most is
- * JSON. */
+/* Do the bytes of the prompt tell its tokens?  Nobody looks through it for what a
+ * provider fetches or has: it is seen by the figures, or does no harm.  A token is a byte
+ * at least, and only of a short request the most is JSON. */
 static bool is_plain(const struct attempt *a, uint64_t tokens)
 {
 	const struct exchange *x = a->x;
 
-	return x->body_bytes >= tokens &&
+	return x->body_bytes >= tokens && x->prompt_size == x->body_bytes &&
 	       (x->body_bytes / PLAIN_MOST <= tokens || x->body_bytes < PLAIN_LONG) &&
 	       !a->repeated && !skim_is_kept(&x->skim);
 }

@@ -5,6 +5,7 @@
 
 #include "codec/multipart.h"
 #include "codec/text.h"
+#include "gateway/prompt_size.h"
 
 /* The model's field was found. */
 static fault_t take_model(struct exchange *x, str body, bool *ret_enough, str *ret_detail)
@@ -79,6 +80,7 @@ static fault_t skim_multipart(struct exchange *x, bool *ret_enough, str *ret_det
 	enum multipart_result found;
 	fault_t why = x->form ? NULL : begin_form(x, ret_detail);
 
+	x->prompt_size = x->body_bytes;
 	if (why)
 		return why;
 	found = multipart_next(x->form, str_from(body, x->form->taken));
@@ -97,6 +99,7 @@ fault_t exchange_skim_rest(struct exchange *x, str bytes, str *ret_detail)
 {
 	enum multipart_result found;
 
+	x->prompt_size = x->body_bytes;
 	if (!x->form)
 		return NULL;
 	found = multipart_next(x->form, bytes);
@@ -120,6 +123,7 @@ static fault_t skim_json(struct exchange *x, bool *ret_enough, str *ret_detail)
 
 	if (!x->body_whole)
 		return NULL;
+	x->prompt_size = prompt_size(retained_str(&x->body));
 	if (x->endpoint->operation == OP_STORED) {
 		x->skim.stream = url_query_get(x->query, STR("stream"), &wanted, NULL) &&
 		                 str_eq(wanted, STR("true"));

@@ -40,7 +40,7 @@ static uint64_t claimed_tokens(const struct exchange *x)
 	bool is_chat = operations[x->endpoint->operation].is_chat;
 	uint64_t answer = is_chat ? x->skim.max_tokens * skim_generated(&x->skim) : 0;
 
-	return (x->body_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN + answer;
+	return (x->prompt_size + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN + answer;
 }
 
 static fault_t limit_fault(enum tenant_cap cap)

@@ -58,7 +58,7 @@ static bool take_candidate(struct exchange *x)
 static nanousd likely_cost(const struct exchange *x)
 {
 	const struct token_usage usage = {
-		.input = (x->body_bytes + 3) / 4,
+		.input = (x->prompt_size + 3) / 4,
 		.output = x->skim.max_tokens ? x->skim.max_tokens : ANSWER_USUAL,
 	};
 

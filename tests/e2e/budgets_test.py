@@ -639,6 +639,18 @@ def test_rates():
     check(reply.header("anthropic-ratelimit-requests-remaining") == "0", reply.headers)
 
 
+def test_a_picture_takes_its_tokens_of_a_minute():
+    """And not those that its base64 would be as text.  An empty minute takes everything."""
+    limited(gateway, "eye", "--tpm", "5000")
+    body = gateway.chat("m", max_tokens=5)
+    for kind, status in (("image/png;base64,iVBO", 200), ("image/png;base64,iVBO", 200),
+                         ("application/pdf;base64,JVBERi0", 429)):
+        url = f"data:{kind}" + "A" * 400_000
+        body["messages"][0]["content"] = [{"type": "image_url", "image_url": {"url": url}}]
+        reply = gateway.post(body, key="eye")
+        check(reply.status == status, kind, reply)
+
+
 def test_concurrent():
     limited(gateway, "single", "--concurrent", "1")
     gate = threading.Event()

@@ -134,6 +134,19 @@ def test_u30_usage():
     yield "U31 decreasing", lambda p=parts: billed(p, "estimated")
 
 
+def test_u30_a_picture_nobody_counted():
+    """Its base64 is no text: it is estimated as a picture is."""
+    body = json.loads(answers.chat("x"))
+    del body["usage"]
+    pair = world.pair(reply(answers.dumps(body)))
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBO" * 100_000}}
+    got = pair.ask(messages=[{"role": "user", "content": [{"type": "text", "text": "what is it?"}, picture]}])
+    check(got.status == 200, got)
+    row = pair.gateway.row(pair.a.requests[-1].id)
+    same(row["usage_kind"], "estimated", "kind")
+    check(1000 <= row["input_tokens"] < 1200, row)
+
+
 def test_u30_usage_of_unary_answers():
     for value, kind, tokens in ((answers.usage(8, 9), "reported", (8, 9)), (None, "estimated", None),
                                 ({"prompt_tokens": -4, "completion_tokens": 1}, "estimated", None),
