@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
+#include "policy/ratio.h"
 #include "wire/count.h"
 #include "wire/go_on.h"
 #include "wire/responses.h"
@@ -205,5 +206,6 @@ uint64_t lane_guess(struct exchange *x)
 {
 	str detail = STR_NONE;
 
-	return lane_read(x, &detail) ? (x->prompt_size + 3) / 4 : count_guess(x->chat);
+	return lane_read(x, &detail) ? ratio_tokens(NULL, x->prompt_size)
+	                             : count_guess(x->chat);
 }

@@ -6,16 +6,14 @@
 #include "gateway/prompt_size.h"
 
 #include "base/compiler.h"
+#include "policy/ratio.h"
+#include "wire/count.h"
 
 #include <string.h>
 
 enum {
 	LEAP = 4096,
 	SAMPLE = 256,
-	BYTES_A_TOKEN = 4,
-	/* Anthropic and OpenAI count up to 1,600 tokens for a picture of usual size, by
-	 * its width and height, Gemini 258 for each part of it. */
-	PICTURE = 1000,
 	/* Sounds are some ten to thirty tokens a second, and 20 KB. */
 	SOUND_BYTES = 1000,
 	/* A page is one or two thousand tokens, and 50 to 100 KB. */
@@ -44,7 +42,7 @@ static uint64_t size_of(str base64)
 	bool is_pdf = str_has(str_first(base64, SAMPLE), STR("JVBERi0"));
 	uint64_t tokens = is_pdf ? base64.len / DOCUMENT_BYTES : base64.len / SOUND_BYTES;
 
-	return min_of(max_of(tokens, (uint64_t)PICTURE) * BYTES_A_TOKEN,
+	return min_of(max_of(tokens, (uint64_t)COUNT_MEDIA_TOKENS) * RATIO_DEFAULT,
 	              (uint64_t)base64.len);
 }
 

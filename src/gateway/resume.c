@@ -13,6 +13,7 @@
 #include "gateway/resume_log.h"
 #include "gateway/step.h"
 #include "gateway/tenancy.h"
+#include "policy/ratio.h"
 #include "wire/go_on.h"
 #include "wire/tap.h"
 
@@ -147,21 +148,21 @@ static bool is_legal(const struct attempt *a, const struct resume *r)
 /* What the first attempt has used, as far as anybody knows. */
 static struct token_usage usage_so_far(const struct attempt *a)
 {
-	struct token_usage u = { .input = (a->x->prompt_size + 3) / 4 };
+	struct token_usage u = { 0 };
 
 	if ((a->tap.has_usage || a->tap.has_input) && !a->tap.bad_usage)
 		u = a->tap.usage;
 	else if (a->given->has_usage)
 		u = a->given->usage;
 	if (!u.input)
-		u.input = (a->x->prompt_size + 3) / 4;
+		u.input = ratio_tokens(NULL, a->x->prompt_size);
 	u.output = 0;
 	return u;
 }
 
 static uint64_t tokens_so_far(const struct resume *r)
 {
-	return (r->sum.bytes + 3) / 4;
+	return ratio_tokens(NULL, r->sum.bytes);
 }
 
 /* Only what cannot be less than the client wanted was cut by its limit: a row of dashes

@@ -10,6 +10,7 @@
 #include "gateway/pinned.h"
 #include "gateway/resume.h"
 #include "policy/price.h"
+#include "policy/ratio.h"
 #include "wire/rank.h"
 #include "wire/tap.h"
 
@@ -40,7 +41,7 @@ static uint64_t claimed_tokens(const struct exchange *x)
 	bool is_chat = operations[x->endpoint->operation].is_chat;
 	uint64_t answer = is_chat ? x->skim.max_tokens * skim_generated(&x->skim) : 0;
 
-	return (x->prompt_size + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN + answer;
+	return ratio_tokens(NULL, x->prompt_size) + answer;
 }
 
 static fault_t limit_fault(enum tenant_cap cap)

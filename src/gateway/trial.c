@@ -7,6 +7,7 @@
 #include "gateway/session.h"
 #include "gateway/tenancy.h"
 #include "policy/price.h"
+#include "policy/ratio.h"
 #include "policy/trial.h"
 #include "store/row.h"
 
@@ -58,7 +59,7 @@ static bool take_candidate(struct exchange *x)
 static nanousd likely_cost(const struct exchange *x)
 {
 	const struct token_usage usage = {
-		.input = (x->prompt_size + 3) / 4,
+		.input = ratio_tokens(NULL, x->prompt_size),
 		.output = x->skim.max_tokens ? x->skim.max_tokens : ANSWER_USUAL,
 	};
 

@@ -5,7 +5,7 @@
 #include "wire/anthropic.h"
 #include "wire/responses.h"
 
-enum { TURN_TOKENS = 4, MEDIA_TOKENS = 1000 };
+enum { TURN_TOKENS = 4 };
 
 static void add_parts(const struct chat_part *p, uint64_t *bytes, uint64_t *tokens)
 {
@@ -21,10 +21,10 @@ static void add_parts(const struct chat_part *p, uint64_t *bytes, uint64_t *toke
 		if (p->source == SOURCE_TEXT)
 			*bytes += p->data.len;
 		else if (is_media)
-			*tokens += MEDIA_TOKENS;
+			*tokens += COUNT_MEDIA_TOKENS;
 		for (const struct chat_part *in = p->parts; in; in = in->next) {
 			*bytes += in->text.len;
-			*tokens += in->kind == CHAT_TEXT ? 0 : MEDIA_TOKENS;
+			*tokens += in->kind == CHAT_TEXT ? 0 : COUNT_MEDIA_TOKENS;
 		}
 	}
 }
