@@ -64,10 +64,9 @@ MUTANTS = [
            "given_cut(a->given); /*", "(void)given_cut; /*"),
     # --- what may be continued ---
     mutant("max-tokens-not-reduced", GO_ON,
-           "r->max_tokens -= how->said_tokens;\n", "\n"),
+           "r->max_tokens -= how->said_tokens;\n", "(void)how;\n"),
     mutant("too-many-continuations", RESUME,
-           "if (r->sent >= RESUMES_MOST || !x->client ||", "if (!x->client ||",
-           "if (++r->sent >= RESUMES_MOST)", "if (++r->sent >= 9)"),
+           "if (r->sent >= RESUMES_MOST || !x->client ||", "if (r->sent >= 9 || !x->client ||"),
     mutant("refusal-shopping", RESUME, "s->has_call || s->has_refusal ||", "s->has_call ||"),
     mutant("calls-continued", RESUME, "s->has_call || s->has_refusal ||", "s->has_refusal ||"),
     # --- what goes out ---
@@ -77,8 +76,7 @@ MUTANTS = [
     mutant("end-mark-missing", STREAM,
            "if (!was_done)\n\t\tadd_rest(a, &out->text);", "if (was_done)\n\t\tadd_rest(a, &out->text);"),
     mutant("truncation-is-success", STREAM,
-           "if (!wire_tap_eof(a->wire, &a->tap, NULL))\n\t\treturn false;\n\tif (!was_done",
-           "wire_tap_eof(a->wire, &a->tap, NULL);\n\tif (!was_done"),
+           "if (!wire_tap_eof(a->wire, &a->tap, NULL) ||\n\t    (finished", "if (wire_tap_eof(a->wire, &a->tap, NULL) &&\n\t    (finished"),
     mutant("error-passed-then-resumed", STREAM,
            "if (a->given && !a->long_kept)\n\t\t\tret->pass_error = false;", ""),
     mutant("usage-chunk-not-stripped", "src/wire/openai_tap.c",
